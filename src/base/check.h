@@ -1,0 +1,17 @@
+// KVASIR_CHECK: aborts with its message when a condition that only a bug can break does not hold.
+// Never for what a file, a user or the machine can cause: that is a Result.
+#pragma once
+
+namespace kvasir {
+
+[[noreturn]] void check_failed(const char* file, int line, const char* condition,
+                               const char* message);
+
+}  // namespace kvasir
+
+#define KVASIR_CHECK(condition, message)                               \
+  do {                                                                 \
+    if (!(condition)) [[unlikely]] {                                   \
+      ::kvasir::check_failed(__FILE__, __LINE__, #condition, message); \
+    }                                                                  \
+  } while (false)

@@ -1,0 +1,40 @@
+#include "kvasir/result.h"
+
+#include <cstdio>
+
+namespace kvasir {
+namespace {
+
+constexpr size_t kOutsideTextBytesMax = 400;
+
+// Outside bytes (file names, tensor names, tokens) end up in messages: keep them on one line and
+// readable.
+std::string printable(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size() && i < kOutsideTextBytesMax; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte < 0x20 || byte == 0x7f) {
+      char escaped[5];
+      std::snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+      out += escaped;
+    } else {
+      out += text[i];
+    }
+  }
+  if (text.size() > kOutsideTextBytesMax) out += "...";
+  return out;
+}
+
+}  // namespace
+
+std::string Error::message() const {
+  std::string line = printable(what);
+  if (!where.empty()) line += ", " + printable(where);
+  if (offset) line += ", offset " + std::to_string(*offset);
+  if (!expected.empty()) line += ", expected " + printable(expected);
+  if (!found.empty()) line += ", found " + printable(found);
+  if (!remedy.empty()) line += "; " + printable(remedy);
+  return line;
+}
+
+}  // namespace kvasir

@@ -1,0 +1,77 @@
+// ModelConfig: what a DeepSeek-V4 config.json says, checked, with every accepted alias resolved.
+// A plain value. The symbols in brackets are those of the model's published description.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+enum class LayerKind : uint8_t {
+  kWindow,  // ratio 0: raw window only
+  kCsa,     // ratio 4: compressed sparse attention, rows picked by an indexer
+  kHca,     // ratio 128: heavily compressed attention, all rows attended
+};
+
+inline constexpr int64_t kCsaRatio = 4;
+inline constexpr int64_t kHcaRatio = 128;
+
+struct YarnConfig {
+  double factor = 1;
+  double beta_fast = 32;
+  double beta_slow = 1;
+  double original_context = 0;
+};
+
+struct RopeConfig {
+  double theta = 0;
+  bool has_yarn = false;
+  YarnConfig yarn;
+};
+
+struct ModelConfig {
+  int64_t vocab_size = 0;   // V
+  int64_t hidden_size = 0;  // D
+  int64_t layer_count = 0;
+  int64_t hash_layer_count = 0;     // the first layers route by token id
+  int64_t head_count = 0;           // H
+  int64_t head_dim = 0;             // d
+  int64_t rope_dim = 0;             // r, the last dims of a head
+  int64_t query_rank = 0;           // Rq
+  int64_t output_group_count = 0;   // G
+  int64_t output_rank = 0;          // Ro, per group
+  int64_t window = 0;               // w, raw rows per layer
+  int64_t index_head_count = 0;     // Hi; 0 when no layer is CSA and the config leaves it out
+  int64_t index_head_dim = 0;       // di
+  int64_t index_top_k = 0;          // K
+  int64_t expert_count = 0;         // E
+  int64_t experts_per_token = 0;    // e
+  int64_t expert_width = 0;         // F
+  int64_t shared_expert_count = 0;  // the shared expert is shared_expert_count * F wide
+  int64_t stream_count = 0;         // h
+  int64_t sinkhorn_iterations = 0;
+  int64_t max_position_count = 0;  // max_position_embeddings; 0 when absent
+  float hyper_eps = 0;
+  float norm_eps = 0;
+  float routed_scale = 0;
+  float swiglu_limit = 0;  // infinity when the config has none
+  bool norm_topk_prob = true;
+  bool tie_word_embeddings = false;
+  RopeConfig window_rope;  // layers of kind kWindow
+  RopeConfig
+      compressed_rope;  // all other layers: queries, raw rows, compressed rows and index alike
+  std::vector<LayerKind> layers;  // [layer_count]
+  int64_t bos_token_id = 0;
+  std::vector<int64_t> eos_token_ids;
+};
+
+// `where` names the file in messages. Errors: malformed JSON, unknown architecture, a missing,
+// mistyped or absurd field (every size is bounded, so that products of sizes fit in int64), an
+// unsupported scoring function.
+Result<ModelConfig> parse_model_config(std::string_view text, std::string_view where);
+
+}  // namespace kvasir

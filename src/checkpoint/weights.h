@@ -1,0 +1,120 @@
+// Checkpoint: a Hugging Face directory opened for reading: the config and every tensor of the model
+// body, found under official, `model.`-prefixed or transformers' run-time names, checked for
+// presence, shape and type.
+//
+// Large matrices are views into the mapped files in their stored type; small vectors (norms,
+// biases, sinks, hyper-connection constants) are decoded to float32. Owns the mappings: every view
+// dies with the Checkpoint. Immutable after opening, so any number of threads may read it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "checkpoint/config.h"
+#include "kernels/weight_matrix.h"
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+struct HyperWeights {
+  kernels::WeightMatrix fn;  // [(2 + h) * h, h * D]; the head's is [h, h * D]
+  std::vector<float> base;   // [(2 + h) * h]; the head's is [h]
+  std::vector<float> scale;  // [3]: pre, post, combine; the head's is [1]
+};
+
+struct CompressorWeights {
+  kernels::WeightMatrix values;      // [c * width, D], c = 2 for ratio 4, else 1
+  kernels::WeightMatrix gates;       // [c * width, D]
+  std::vector<float> position_bias;  // [ratio, c * width]
+  std::vector<float> norm;           // [width]
+};
+
+struct IndexerWeights {
+  kernels::WeightMatrix query;         // [Hi * di, Rq]
+  kernels::WeightMatrix head_weights;  // [Hi, D]
+  CompressorWeights compressor;        // width di
+};
+
+struct AttentionWeights {
+  kernels::WeightMatrix query_a;                // [Rq, D]
+  std::vector<float> query_norm;                // [Rq]
+  kernels::WeightMatrix query_b;                // [H * d, Rq]
+  kernels::WeightMatrix row;                    // [d, D]
+  std::vector<float> row_norm;                  // [d]
+  std::vector<kernels::WeightMatrix> output_a;  // [G] slices [Ro, H * d / G] of one stored matrix
+  kernels::WeightMatrix output_b;               // [D, G * Ro]
+  std::vector<float> sinks;                     // [H]
+  CompressorWeights compressor;                 // CSA and HCA layers, width d
+  IndexerWeights indexer;                       // CSA layers
+};
+
+struct ExpertWeights {
+  kernels::WeightMatrix gate;  // w1 [F, D]
+  kernels::WeightMatrix up;    // w3 [F, D]
+  kernels::WeightMatrix down;  // w2 [D, F]
+};
+
+// Token id to expert ids, for hash layers; I32 or I64 as stored. Every entry was checked to be in
+// [0, E).
+struct HashTable {
+  const std::byte* data = nullptr;  // [V, e]
+  int64_t experts_per_token = 0;
+  bool is_64_bit = false;
+  int32_t expert(int64_t token_id, int64_t slot) const;
+};
+
+struct MoeWeights {
+  kernels::WeightMatrix router;        // [E, D]
+  std::vector<float> router_bias;      // [E]; empty in hash layers
+  HashTable hash_table;                // data is null in scored layers
+  std::vector<ExpertWeights> experts;  // [E]
+  ExpertWeights shared;
+};
+
+struct LayerWeights {
+  HyperWeights attention_hyper;
+  std::vector<float> attention_norm;  // [D]
+  AttentionWeights attention;
+  HyperWeights moe_hyper;
+  std::vector<float> moe_norm;  // [D]
+  MoeWeights moe;
+};
+
+struct ModelWeights {
+  kernels::WeightMatrix embedding;  // [V, D]
+  std::vector<LayerWeights> layers;
+  HyperWeights head_hyper;
+  std::vector<float> norm;       // [D]
+  kernels::WeightMatrix output;  // [V, D]; the embedding when tied
+};
+
+class MappedFile;
+
+class Checkpoint {
+ public:
+  // `directory` holds config.json and model.safetensors, or shards with
+  // model.safetensors.index.json. Errors name file and tensor; nothing large is allocated or read
+  // before the whole directory of tensors has been checked.
+  static Result<Checkpoint> open(const std::string& directory);
+
+  Checkpoint(Checkpoint&&) noexcept;
+  Checkpoint& operator=(Checkpoint&&) noexcept;
+  ~Checkpoint();
+
+  const ModelConfig& config() const { return config_; }
+  const ModelWeights& weights() const { return weights_; }
+  uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
+
+ private:
+  Checkpoint();
+
+  ModelConfig config_;
+  ModelWeights weights_;
+  uint64_t weight_bytes_ = 0;
+  std::vector<std::unique_ptr<MappedFile>> files_;
+};
+
+}  // namespace kvasir

@@ -1,0 +1,148 @@
+// The kernel table: every arithmetic loop of the engine, once per instruction set.
+//
+// SAME BITS: an output's numbers come from one fixed order of operations that depends on its own
+// inputs only: not on how many tokens, rows or heads share the call, on the position within the
+// call, on alignment, or on the thread. So every function here may be cut into any pieces (token
+// ranges, row ranges, head ranges) without changing one bit. Instruction sets may differ from each
+// other within the tolerances of kernels_test.cc; `ref` is the oracle.
+//
+// All functions are reentrant, allocate nothing and take unaligned pointers; strides count floats.
+// Inputs are finite.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/row_format.h"
+#include "kernels/weight_matrix.h"
+
+namespace kvasir::kernels {
+
+// y[t, o] = sum_k W[o, k] * x[t, k]   for t in [0, token_count), o in [row_begin, row_end)
+struct MatmulArgs {
+  WeightMatrix weight;       // [rows, cols]
+  const float* x = nullptr;  // [token_count, cols], row stride x_stride
+  int64_t x_stride = 0;
+  float* y = nullptr;  // [token_count, rows], row stride y_stride
+  int64_t y_stride = 0;
+  int64_t token_count = 0;
+};
+
+// Attention of ONE token over the rows it sees (deepseek_v4.md section 3, points 3 and 4), each row
+// key and value at once: s[h, j] = scale * q[h] . row[j];  out[h] = sum_j exp(s[h, j]) row[j] /
+// (exp(sinks[h]) + sum_j exp(s[h, j])). Order: j ascending as listed. Heads [head_begin, head_end).
+struct AttendArgs {
+  RowFormat format;
+  const std::byte* const* rows = nullptr;  // [row_count] encoded rows
+  int64_t row_count = 0;                   // >= 1
+  const float* q = nullptr;                // [heads, dim]
+  const float* sinks = nullptr;            // [heads]
+  float scale = 0;
+  float* out = nullptr;      // [heads, dim]
+  float* scratch = nullptr;  // [attend_scratch_floats], private to the call
+};
+
+// Index scores of ONE token (section 5): scores[j] = sum_h head_weights[h] * max(0, q[h] . key[j]).
+struct IndexScoreArgs {
+  KeyFormat format;
+  int64_t head_count = 0;
+  const std::byte* query = nullptr;     // what encode_index_query wrote
+  const float* head_weights = nullptr;  // [head_count]
+  const std::byte* keys = nullptr;      // [key_count, format.bytes()], contiguous
+  int64_t key_count = 0;
+  float* scores = nullptr;  // [key_count]
+};
+
+// One compressed row before its norm (section 4): out[i] = sum_e softmax_e(gates[e][i]) *
+// values[e][i]. Order: e ascending. entries whose gate is minus infinity are not listed.
+struct PoolArgs {
+  const float* const* values = nullptr;  // [entry_count] pointers to [width]
+  const float* const* gates =
+      nullptr;  // [entry_count] pointers to [width], position bias already added
+  int64_t entry_count = 0;
+  int64_t width = 0;
+  float* out = nullptr;  // [width]
+};
+
+// Mixing weights of the hyper-connections (section 2) for each token, h = stream_count:
+// pre[t, i], post[t, i], combine[t, i, j] from mix [t, (2 + h) * h] = Fn x, NOT yet multiplied by
+// the token's rsqrt(mean(x^2) + norm_eps), which is inv_rms[t].
+struct HyperMixArgs {
+  const float* mix = nullptr;      // [token_count, (2 + h) * h]
+  const float* inv_rms = nullptr;  // [token_count]
+  const float* base = nullptr;     // [(2 + h) * h]
+  const float* scale = nullptr;    // [3]: pre, post, combine
+  int64_t token_count = 0;
+  int64_t stream_count = 0;
+  int iterations = 0;
+  float eps = 0;
+  float* pre = nullptr;      // [token_count, h]
+  float* post = nullptr;     // [token_count, h]
+  float* combine = nullptr;  // [token_count, h (source), h (target)]
+};
+
+struct KernelTable {
+  const char* name;
+
+  // scratch: [matmul_scratch_floats(cols)], private to the call.
+  void (*matmul)(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch);
+
+  float (*dot)(const float* a, const float* b, int64_t size);
+
+  // out = x * rsqrt(mean(x^2) + eps) * weight; weight may be null (all ones); out may be x.
+  void (*rms_norm)(const float* x, const float* weight, float eps, int64_t size, float* out);
+  // Returns rsqrt(mean(x^2) + eps).
+  float (*inverse_rms)(const float* x, float eps, int64_t size);
+
+  // Rotates adjacent pairs in place: (a, b) -> (a c - b s, a s + b c). cos, sin [size / 2]; the
+  // inverse rotation is asked for with negated sin.
+  void (*rope)(float* x, const float* cos, const float* sin, int64_t size);
+
+  // x <- H x / sqrt(size) with the Walsh-Hadamard matrix in natural order. REQUIRES: size a power
+  // of two.
+  void (*hadamard)(float* x, int64_t size);
+
+  // out = silu(min(gate, limit)) * clamp(up, -limit, limit) * weight; out may be gate or up. limit
+  // may be infinity.
+  void (*swiglu)(const float* gate, const float* up, float limit, float weight, int64_t size,
+                 float* out);
+
+  void (*pool)(const PoolArgs& args);
+
+  void (*attend)(const AttendArgs& args, int64_t head_begin, int64_t head_end);
+
+  // The index query in the form index_score wants: q [head_count, dim] (after rope and Hadamard;
+  // put on the FP4 grid in native precision) -> query [index_query_bytes].
+  void (*encode_index_query)(const KeyFormat& format, const float* q, int64_t head_count,
+                             std::byte* query);
+  void (*index_score)(const IndexScoreArgs& args);
+
+  void (*encode_row)(const RowFormat& format, const float* source, std::byte* row);
+
+  void (*hyper_mix)(const HyperMixArgs& args);
+  // u[d] = sum_i pre[i] * x[i, d]   for one token, x [streams, dim]
+  void (*hyper_collapse)(const float* x, const float* pre, int64_t streams, int64_t dim, float* u);
+  // x'[j, d] = post[j] * o[d] + sum_i combine[i, j] * x[i, d]   in place for one token
+  void (*hyper_expand)(float* x, const float* o, const float* post, const float* combine,
+                       int64_t streams, int64_t dim);
+};
+
+enum class Isa : uint8_t { kRef, kAvx2, kAvx512 };
+
+// Whether this processor (and operating system) can run it.
+bool isa_is_supported(Isa isa);
+Isa best_supported_isa();
+// REQUIRES: isa_is_supported(isa).
+const KernelTable& kernel_table(Isa isa);
+
+// Scratch and query sizes, the same for every instruction set.
+int64_t matmul_scratch_floats(int64_t cols);
+int64_t attend_scratch_floats(const RowFormat& format, int64_t head_count);
+int64_t index_query_bytes(const KeyFormat& format, int64_t head_count);
+
+// The k best of scores [count]: highest first to be chosen, ties to the lower index; picked [min(k,
+// count)] comes out in ascending index order. -0 equals +0. Returns how many were picked. Works in
+// place, allocates nothing.
+int64_t top_k(const float* scores, int64_t count, int64_t k, int32_t* picked);
+
+}  // namespace kvasir::kernels

@@ -1,0 +1,39 @@
+// WeightMatrix: a view of a matrix in the type it is stored in. Owns nothing; the bytes may lie at
+// any address (a checkpoint promises no alignment) and are decoded inside the matmul, never copied.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kvasir::kernels {
+
+enum class WeightFormat : uint8_t {
+  kF32,
+  kF16,
+  kBf16,
+  kFp8ScaleE8m0,  // E4M3, one UE8M0 scale per 128 x 128 tile
+  kFp8ScaleF32,   // E4M3, one float32 scale per 128 x 128 tile
+  kFp4ScaleE8m0,  // packed E2M1, one UE8M0 scale per 32 columns of a row
+};
+
+inline constexpr int64_t kFp8TileSize = 128;
+
+struct WeightMatrix {
+  WeightFormat format = WeightFormat::kF32;
+  int64_t rows = 0;
+  int64_t cols = 0;
+  const std::byte* data = nullptr;    // row-major, rows back to back
+  const std::byte* scales = nullptr;  // row-major [tile rows, tile cols] or [rows, cols / 32]
+  int64_t scale_row_offset = 0;       // rows between the scale table's first row and this view's (a
+                                 // slice of a fused tensor may begin inside a tile)
+  int64_t scale_cols = 0;
+};
+
+// Bytes of one row of codes, scales not counted.
+int64_t weight_row_bytes(WeightFormat format, int64_t cols);
+
+// Decodes row `row` into out [cols]: the scalar oracle of the matmul's decoding, also used for
+// embeddings.
+void decode_weight_row(const WeightMatrix& weight, int64_t row, float* out);
+
+}  // namespace kvasir::kernels

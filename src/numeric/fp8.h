@@ -1,0 +1,24 @@
+// FP8 E4M3 (finite only: largest value 448, no infinity, NaN = S.1111.111) and the UE8M0 scale
+// byte, with the rule by which DeepSeek chooses a block's scale. Scalar, the oracle of every fast
+// path.
+#pragma once
+
+#include <cstdint>
+
+namespace kvasir {
+
+inline constexpr float kFp8Max = 448.0f;
+
+float fp8_decode(uint8_t code);
+
+// Round to nearest, ties to even, saturating at +-448. NaN gives the NaN code of its sign.
+uint8_t fp8_encode(float value);
+
+// 2^(code - 127); 255 is NaN and byte 0 a float32 subnormal.
+float ue8m0_decode(uint8_t code);
+
+// The FP8 grid's scale of a block: 2^ceil(log2(max(amax, 1e-4) / 448)), as its UE8M0 byte.
+// REQUIRES: amax finite.
+uint8_t fp8_grid_scale(float amax);
+
+}  // namespace kvasir
