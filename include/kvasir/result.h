@@ -62,11 +62,11 @@ inline Status ok_status() { return Unit{}; }
 #define KVASIR_CONCAT(a, b) KVASIR_CONCAT_INNER(a, b)
 
 // KVASIR_RETURN_IF_ERROR(status_expression);
-#define KVASIR_RETURN_IF_ERROR(expression)                        \
-  do {                                                            \
-    if (auto kvasir_status = (expression); !kvasir_status.ok()) { \
-      return std::move(kvasir_status).error();                    \
-    }                                                             \
+#define KVASIR_RETURN_IF_ERROR(expression) \
+  KVASIR_RETURN_IF_ERROR_INNER(KVASIR_CONCAT(kvasir_status_, __LINE__), expression)
+#define KVASIR_RETURN_IF_ERROR_INNER(status, expression)                            \
+  do {                                                                              \
+    if (auto status = (expression); !status.ok()) return std::move(status).error(); \
   } while (false)
 
 // KVASIR_ASSIGN_OR_RETURN(auto config, parse_config(text));

@@ -1,0 +1,55 @@
+// Chat: a conversation with a model in DeepSeek-V4's chat form, kept on one session so that a turn
+// computes only what is new.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "kvasir/engine.h"
+#include "kvasir/generate.h"
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+struct ChatOptions {
+  std::string system;
+  bool thinking = false;  // the model reasons before it answers
+};
+
+struct ChatTurn {
+  std::string reasoning;
+  std::string answer;
+  int64_t prompt_tokens = 0;    // the whole conversation up to the answer
+  int64_t reused_tokens = 0;    // of these, found in the cache
+  int64_t computed_tokens = 0;  // of these, prefilled now
+  int64_t generated_tokens = 0;
+  double prefill_ms = 0;
+  double ttft_ms = 0;  // from the call to the first sampled token
+  double decode_ms = 0;
+  StopReason stop_reason = StopReason::kTokenLimit;
+};
+
+using ChatSink = std::function<void(std::string_view piece, bool is_reasoning)>;
+
+class Chat {
+ public:
+  // Error: the model's tokenizer lacks the chat markers. The engine must outlive the chat.
+  static Result<Chat> create(Engine& engine, const ChatOptions& options);
+  Chat(Chat&&) noexcept;
+  Chat& operator=(Chat&&) noexcept;
+  ~Chat();
+
+  // One user message and the model's answer. After an error or an interruption the conversation
+  // goes on from what was said so far.
+  Result<ChatTurn> turn(std::string_view user_text, const GenerateOptions& options,
+                        const ChatSink& on_text = {}, const Progress& progress = {});
+
+ private:
+  struct State;
+  explicit Chat(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kvasir

@@ -1,0 +1,125 @@
+// Engine: a loaded model. Session: one timeline of tokens with its KV cache.
+//
+//   auto engine = Engine::open({.model_path = "models/kvasir-tiny"});
+//   auto session = engine->new_session();
+//   session->append(tokens);            // prefill; any number of tokens, any number of calls
+//   session->logits();                  // of the newest token
+//   auto branch = session->fork();      // shares the past
+//
+// The logits of a token depend on the model, the tokens before it and the cache precision: not on
+// how the tokens were cut into calls, on the thread count, on other sessions in a batch, nor on
+// forks. An Engine and its sessions are used from one thread at a time; the engine must outlive its
+// sessions.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+enum class KvPrecision : uint8_t { kNative, kBf16, kF32 };
+enum class InstructionSet : uint8_t { kAuto, kRef, kAvx2, kAvx512 };
+
+struct EngineOptions {
+  std::string model_path;  // a checkpoint directory
+  KvPrecision kv = KvPrecision::kNative;
+  int thread_count = 0;        // 0: one per processor this process may use
+  int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
+  InstructionSet instruction_set = InstructionSet::kAuto;
+  bool needs_text = true;  // false: tokenizer.json is not read
+};
+
+struct ModelInfo {
+  int64_t vocab_size = 0;
+  int64_t hidden_size = 0;
+  int64_t layer_count = 0;
+  uint64_t weight_bytes = 0;   // as stored
+  int64_t kv_block_bytes = 0;  // cache of kv_block_tokens consecutive tokens, all layers
+  int64_t kv_block_tokens = 0;
+  int64_t kv_fixed_bytes = 0;  // cache of a session without tokens
+  int thread_count = 0;
+  const char* instruction_set = "";  // the one in use
+};
+
+// Called after each forward pass of a long append with the tokens done and to do; false stops
+// there.
+using Progress = std::function<bool(int64_t done_tokens, int64_t total_tokens)>;
+// Called for each pass with the logits of its tokens [tokens, vocab]; an error ends the
+// append.
+using LogitsSink = std::function<Status(std::span<const float> logits)>;
+
+class Session {
+ public:
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+  ~Session();
+
+  int64_t length() const;
+  std::span<const int32_t> tokens() const;
+
+  // Appends tokens, chunk by chunk. Returns how many were appended: fewer than given only when
+  // `progress` said stop. Errors: a token outside the vocabulary (nothing is appended), no memory
+  // for the cache.
+  Result<int64_t> append(std::span<const int32_t> tokens, const Progress& progress = {});
+  // The same, and hands every token's logits to `sink`.
+  Status append_with_logits(std::span<const int32_t> tokens, const LogitsSink& sink);
+
+  // Of the newest token. [vocab]; REQUIRES: something was appended to this session or the one it
+  // was forked from.
+  std::span<const float> logits() const;
+
+  Result<Session> fork() const;
+
+ private:
+  friend class Engine;
+  struct State;
+  explicit Session(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// New tokens for one session of a batch.
+struct BatchInput {
+  Session* session = nullptr;
+  std::span<const int32_t> tokens;
+};
+
+class Engine {
+ public:
+  static Result<Engine> open(const EngineOptions& options);
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+  ~Engine();
+
+  const ModelInfo& info() const;
+  Result<Session> new_session();
+
+  // One forward pass over several sessions of this engine, each at most once, chunk_tokens tokens
+  // in all at most.
+  Status append_batch(std::span<const BatchInput> inputs);
+
+  // Bytes of cache allocated now, over all sessions; what forks share is counted once.
+  int64_t kv_bytes() const;
+
+  // Plain text to ids, with BOS before it. The text's own "<｜User｜>" and the like are only text.
+  Result<std::vector<int32_t>> encode(std::string_view text) const;
+  // The same, but markers written in the text become their ids and no BOS is added.
+  Result<std::vector<int32_t>> encode_with_markers(std::string_view text) const;
+  Result<std::string> decode(std::span<const int32_t> ids) const;
+
+  struct State;
+  // For the other parts of the library.
+  State& state() { return *state_; }
+
+ private:
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kvasir

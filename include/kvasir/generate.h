@@ -1,0 +1,56 @@
+// Generation: sampling token after token from a session until something says stop.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvasir/engine.h"
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+// Applied in this order: temperature, top_k, top_p, min_p. The draw for a token depends on the seed
+// and the token's position alone, so a resumed or forked session samples as an uninterrupted one.
+struct SamplingOptions {
+  double temperature = 0;  // 0: greedy, ties to the lower id
+  int64_t top_k = 0;       // keep the k most likely; 0: all
+  double top_p = 1;        // keep the most likely until their probabilities sum to p
+  double min_p = 0;        // keep tokens at least min_p times as likely as the most likely
+  uint64_t seed = 0;
+};
+
+// Error: a value out of range, naming the option.
+Status check(const SamplingOptions& options);
+
+enum class StopReason : uint8_t { kEndOfText, kStopString, kTokenLimit, kInterrupted };
+const char* name_of(StopReason reason);
+
+struct GenerateOptions {
+  SamplingOptions sampling;
+  int64_t tokens_max = 256;
+  std::vector<std::string> stop_strings;           // the text ends before the first one found
+  bool stops_at_end_of_text = true;                // at the model's EOS ids
+  const std::atomic<bool>* interrupted = nullptr;  // set by another thread or a signal handler
+};
+
+struct Generated {
+  std::vector<int32_t> tokens;  // sampled ids, the stopping EOS included
+  std::string text;
+  StopReason stop_reason = StopReason::kTokenLimit;
+  double first_token_ms = 0;  // from the call
+  double decode_ms = 0;
+};
+
+// Whole characters only, in order; together they are Generated::text.
+using TextSink = std::function<void(std::string_view piece)>;
+
+// REQUIRES: the session has logits. Every sampled token but the last is appended to the session.
+// Errors: no tokenizer, no memory for the cache, logits that are not finite.
+Result<Generated> generate(Engine& engine, Session& session, const GenerateOptions& options,
+                           const TextSink& on_text = {});
+
+}  // namespace kvasir

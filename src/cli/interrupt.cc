@@ -1,0 +1,29 @@
+#include "cli/interrupt.h"
+
+namespace kvasir::cli {
+namespace {
+
+// A signal handler reaches nothing but globals.
+std::atomic<bool> interrupt_flag{false};
+
+void on_signal(int) { interrupt_flag.store(true, std::memory_order_relaxed); }
+
+}  // namespace
+
+InterruptGuard::InterruptGuard() {
+  interrupt_flag.store(false, std::memory_order_relaxed);
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
+  sigaction(SIGINT, &action, &previous_int_);
+  sigaction(SIGTERM, &action, &previous_term_);
+}
+
+InterruptGuard::~InterruptGuard() {
+  sigaction(SIGINT, &previous_int_, nullptr);
+  sigaction(SIGTERM, &previous_term_, nullptr);
+}
+
+const std::atomic<bool>* InterruptGuard::flag() const { return &interrupt_flag; }
+
+}  // namespace kvasir::cli

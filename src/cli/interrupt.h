@@ -1,0 +1,27 @@
+// Interruption by the user: while an InterruptGuard lives, SIGINT and SIGTERM set a flag that long
+// work looks at, instead of ending the process. A second signal ends it as usual. One guard at a
+// time.
+#pragma once
+
+#include <signal.h>
+
+#include <atomic>
+
+namespace kvasir::cli {
+
+class InterruptGuard {
+ public:
+  InterruptGuard();
+  ~InterruptGuard();
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+  const std::atomic<bool>* flag() const;
+  bool interrupted() const { return flag()->load(std::memory_order_relaxed); }
+
+ private:
+  struct sigaction previous_int_ {};
+  struct sigaction previous_term_ {};
+};
+
+}  // namespace kvasir::cli

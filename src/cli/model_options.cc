@@ -1,0 +1,88 @@
+#include "cli/model_options.h"
+
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+namespace kvasir::cli {
+namespace {
+
+const std::map<std::string, KvPrecision> kPrecisions = {
+    {"native", KvPrecision::kNative}, {"bf16", KvPrecision::kBf16}, {"f32", KvPrecision::kF32}};
+const std::map<std::string, InstructionSet> kInstructionSets = {
+    {"auto", InstructionSet::kAuto},
+    {"ref", InstructionSet::kRef},
+    {"avx2", InstructionSet::kAvx2},
+    {"avx512", InstructionSet::kAvx512}};
+constexpr const char* kBundledModel = "models/kvasir-tiny";
+
+// The bundled model lies in the source tree, above build/PRESET/kvasir, or beside an installed
+// program.
+Result<std::string> bundled_model_path() {
+  std::error_code ignored;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  for (auto folder = program.parent_path(); folder != folder.root_path();
+       folder = folder.parent_path()) {
+    const auto candidate = folder / kBundledModel;
+    if (std::filesystem::exists(candidate / "config.json", ignored)) return candidate.string();
+  }
+  return Error{.what = "no bundled model found",
+               .where = std::string(kBundledModel) + " above " + program.string(),
+               .remedy = "name one with --model DIR"};
+}
+
+}  // namespace
+
+void add_model_options(CLI::App& command, ModelOptions& options) {
+  command.add_option("--model", options.model,
+                     "checkpoint directory; the bundled model if left out");
+  command.add_option("--kv", options.kv, "precision of the KV cache")
+      ->check(CLI::IsMember({"native", "bf16", "f32"}))
+      ->capture_default_str();
+  command.add_option("--threads", options.threads, "threads; 0: one per processor")
+      ->check(CLI::Range(0, 1024))
+      ->capture_default_str();
+  command.add_option("--chunk", options.chunk, "tokens per forward pass")
+      ->check(CLI::Range(1, 65536))
+      ->capture_default_str();
+  command.add_option("--isa", options.isa, "instruction set of the kernels")
+      ->check(CLI::IsMember({"auto", "ref", "avx2", "avx512"}))
+      ->capture_default_str();
+  command.add_flag("--no-store", options.no_store, "keep nothing on disk (nothing is kept yet)");
+}
+
+Result<Engine> open_engine(const ModelOptions& options, bool needs_text) {
+  std::string path = options.model;
+  if (path.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(path, bundled_model_path());
+  }
+  return Engine::open({.model_path = path,
+                       .kv = kPrecisions.at(options.kv),
+                       .thread_count = options.threads,
+                       .chunk_tokens = options.chunk,
+                       .instruction_set = kInstructionSets.at(options.isa),
+                       .needs_text = needs_text});
+}
+
+void add_generate_options(CLI::App& command, GenerateOptions& options) {
+  command.add_option("--max-tokens", options.tokens_max, "tokens to generate at most")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command
+      .add_option("--temperature", options.sampling.temperature, "0: always the most likely token")
+      ->capture_default_str();
+  command.add_option("--top-k", options.sampling.top_k, "keep the K most likely; 0: all")
+      ->capture_default_str();
+  command.add_option("--top-p", options.sampling.top_p, "keep the most likely up to probability P")
+      ->capture_default_str();
+  command
+      .add_option("--min-p", options.sampling.min_p,
+                  "drop what is less than P times the most likely")
+      ->capture_default_str();
+  command.add_option("--seed", options.sampling.seed, "seed of the sampler")->capture_default_str();
+  command
+      .add_option("--stop", options.stop_strings, "end the text before this string (repeatable)")
+      ->allow_extra_args(false);
+}
+
+}  // namespace kvasir::cli

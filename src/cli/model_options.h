@@ -1,0 +1,30 @@
+// Options that every command with a model takes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "kvasir/engine.h"
+#include "kvasir/generate.h"
+#include "kvasir/result.h"
+
+namespace kvasir::cli {
+
+struct ModelOptions {
+  std::string model;  // empty: the bundled one
+  std::string kv = "native";
+  std::string isa = "auto";
+  int threads = 0;
+  int64_t chunk = 256;
+  bool no_store = false;
+};
+
+void add_model_options(CLI::App& command, ModelOptions& options);
+
+// Error: no bundled model beside the program.
+Result<Engine> open_engine(const ModelOptions& options, bool needs_text);
+
+// --max-tokens, sampling and --stop.
+void add_generate_options(CLI::App& command, GenerateOptions& options);
+
+}  // namespace kvasir::cli

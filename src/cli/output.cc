@@ -1,0 +1,47 @@
+#include "cli/output.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+namespace kvasir::cli {
+
+void print_error(const Error& error) {
+  std::fprintf(stderr, "kvasir: %s\n", error.message().c_str());
+}
+
+int fail(const Error& error) {
+  print_error(error);
+  return 1;
+}
+
+bool stdin_is_terminal() { return isatty(STDIN_FILENO) == 1; }
+bool stdout_is_terminal() { return isatty(STDOUT_FILENO) == 1; }
+bool stderr_is_terminal() { return isatty(STDERR_FILENO) == 1; }
+
+ProgressLine::ProgressLine(std::string label) : label_(std::move(label)) {}
+
+ProgressLine::~ProgressLine() { erase(); }
+
+void ProgressLine::erase() {
+  if (shown_) std::fputs("\r\x1b[K", stderr);
+  shown_ = false;
+}
+
+void ProgressLine::show(int64_t done, int64_t total) {
+  if (!stderr_is_terminal() || total == 0) return;
+  shown_ = true;
+  std::fprintf(stderr, "\r\x1b[K%s %lld of %lld tokens (%lld %%)", label_.c_str(),
+               static_cast<long long>(done), static_cast<long long>(total),
+               static_cast<long long>(done * 100 / total));
+}
+
+int64_t rss_peak_bytes() {
+  rusage usage{};
+  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
+  return int64_t{usage.ru_maxrss} * 1024;
+}
+
+}  // namespace kvasir::cli

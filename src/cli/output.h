@@ -1,0 +1,41 @@
+// What the commands print besides their results: error lines, progress lines, process figures.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kvasir/engine.h"
+#include "kvasir/result.h"
+
+namespace kvasir::cli {
+
+// "kvasir: ..." on standard error.
+void print_error(const Error& error);
+// The same, and the exit status of a command that failed.
+int fail(const Error& error);
+
+bool stdin_is_terminal();
+bool stdout_is_terminal();
+bool stderr_is_terminal();
+
+// A line on standard error that is rewritten in place: on a terminal only, silent in a pipe. Erased
+// when destroyed.
+class ProgressLine {
+ public:
+  explicit ProgressLine(std::string label);
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void show(int64_t done, int64_t total);
+  void erase();
+
+ private:
+  std::string label_;
+  bool shown_ = false;
+};
+
+// The largest resident memory of this process so far.
+int64_t rss_peak_bytes();
+
+}  // namespace kvasir::cli

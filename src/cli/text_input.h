@@ -1,0 +1,19 @@
+// Reading the files a command is given.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kvasir/result.h"
+
+namespace kvasir::cli {
+
+// The whole file; "-" is standard input. Errors: unreadable, larger than 1 GiB.
+Result<std::string> read_text_file(const std::string& path);
+
+// Token ids separated by white space. Error: anything that is no integer of int32, with its offset;
+// no ids at all.
+Result<std::vector<int32_t>> read_token_file(const std::string& path);
+
+}  // namespace kvasir::cli

@@ -1,0 +1,133 @@
+#include "kvasir/chat.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "base/stopwatch.h"
+#include "engine/engine_state.h"
+#include "engine/stop_matcher.h"
+#include "engine/token_loop.h"
+#include "text/chat.h"
+
+namespace kvasir {
+
+struct Chat::State {
+  State(Engine& used, text::ChatFormat made, const ChatOptions& options)
+      : engine(used),
+        format(made),
+        mode(options.thinking ? text::ChatMode::kThinking : text::ChatMode::kDirect),
+        transcript(format, options.system) {}
+
+  // Makes `session` hold a prefix of the transcript, as long as can be had; returns its length.
+  Result<int64_t> reuse();
+  // Appends the rest of the transcript. Fewer tokens than asked for: interrupted.
+  Result<int64_t> prefill(const Progress& progress);
+  Result<TokenLoopResult> answer(const GenerateOptions& options, const ChatSink& on_text,
+                                 ChatTurn& turn);
+
+  Engine& engine;
+  text::ChatFormat format;
+  text::ChatMode mode;
+  text::ChatTranscript transcript;
+  std::optional<Session> session;
+  // The session just before the newest reply was opened. When the next message takes the reply's
+  // reasoning out of the conversation, the cache is good up to here.
+  std::optional<Session> before_reply;
+};
+
+namespace {
+
+bool is_prefix(const std::optional<Session>& session, std::span<const int32_t> ids) {
+  // A session that holds all the ids has no room to compute the logits the next token needs.
+  return session && session->length() < std::ssize(ids) &&
+         std::equal(session->tokens().begin(), session->tokens().end(), ids.begin());
+}
+
+}  // namespace
+
+Chat::Chat(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Chat::Chat(Chat&&) noexcept = default;
+Chat& Chat::operator=(Chat&&) noexcept = default;
+Chat::~Chat() = default;
+
+Result<Chat> Chat::create(Engine& engine, const ChatOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, engine.state().require_tokenizer());
+  KVASIR_ASSIGN_OR_RETURN(text::ChatFormat format, text::ChatFormat::create(*tokenizer));
+  return Chat(std::make_unique<State>(engine, format, options));
+}
+
+Result<int64_t> Chat::State::reuse() {
+  const auto ids = transcript.ids();
+  if (!is_prefix(session, ids)) {
+    if (is_prefix(before_reply, ids)) {
+      session = std::move(before_reply);
+    } else {
+      KVASIR_ASSIGN_OR_RETURN(session, engine.new_session());
+    }
+    before_reply.reset();
+  }
+  return session->length();
+}
+
+Result<int64_t> Chat::State::prefill(const Progress& progress) {
+  const auto rest = transcript.ids().subspan(static_cast<size_t>(session->length()));
+  if (mode == text::ChatMode::kDirect) return session->append(rest, progress);
+  // The last id opens the reply; the cache before it outlives the reasoning.
+  int64_t appended = 0;
+  if (rest.size() > 1) {
+    KVASIR_ASSIGN_OR_RETURN(appended, session->append(rest.first(rest.size() - 1), progress));
+    if (appended < std::ssize(rest) - 1) return appended;
+  }
+  KVASIR_ASSIGN_OR_RETURN(before_reply, session->fork());
+  KVASIR_RETURN_IF_ERROR(session->append(rest.last(1)));
+  return appended + 1;
+}
+
+Result<TokenLoopResult> Chat::State::answer(const GenerateOptions& options, const ChatSink& on_text,
+                                            ChatTurn& turn) {
+  text::ReplyParser parser(format, mode);
+  StopMatcher matcher(options.stop_strings);
+  const auto emit = [&](const text::ReplyText& piece, bool is_last) {
+    turn.reasoning += piece.reasoning;
+    if (on_text && !piece.reasoning.empty()) on_text(piece.reasoning, true);
+    std::string certain = matcher.push(piece.answer);
+    if (is_last) certain += matcher.flush();
+    turn.answer += certain;
+    if (on_text && !certain.empty()) on_text(certain, false);
+  };
+  KVASIR_ASSIGN_OR_RETURN(TokenLoopResult loop, run_token_loop(engine, *session, options,
+                                                               [&](int32_t id, StopReason& reason) {
+                                                                 emit(parser.push(id), false);
+                                                                 if (matcher.matched())
+                                                                   reason = StopReason::kStopString;
+                                                                 return matcher.matched();
+                                                               }));
+  emit(parser.flush(), true);
+  return loop;
+}
+
+Result<ChatTurn> Chat::turn(std::string_view user_text, const GenerateOptions& options,
+                            const ChatSink& on_text, const Progress& progress) {
+  const Stopwatch watch;
+  ChatTurn turn;
+  State& state = *state_;
+  state.transcript.add_user(user_text, state.mode);
+  turn.prompt_tokens = std::ssize(state.transcript.ids());
+  KVASIR_ASSIGN_OR_RETURN(turn.reused_tokens, state.reuse());
+  KVASIR_ASSIGN_OR_RETURN(turn.computed_tokens, state.prefill(progress));
+  turn.prefill_ms = watch.elapsed_ms();
+  if (turn.reused_tokens + turn.computed_tokens < turn.prompt_tokens) {
+    turn.stop_reason = StopReason::kInterrupted;
+    return turn;
+  }
+  KVASIR_ASSIGN_OR_RETURN(TokenLoopResult loop, state.answer(options, on_text, turn));
+  for (const int32_t id : loop.tokens) state.transcript.add_sampled(id);
+  turn.generated_tokens = std::ssize(loop.tokens);
+  turn.ttft_ms = turn.prefill_ms + loop.first_token_ms;
+  turn.decode_ms = loop.decode_ms;
+  turn.stop_reason = loop.stop_reason;
+  return turn;
+}
+
+}  // namespace kvasir

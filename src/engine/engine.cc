@@ -1,0 +1,162 @@
+#include "kvasir/engine.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "base/check.h"
+#include "checkpoint/weights.h"
+#include "engine/engine_state.h"
+
+namespace kvasir {
+namespace {
+
+constexpr int kThreadCountMax = 1024;
+constexpr int64_t kChunkTokensMax = 65536;
+
+int processors_of_this_process() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
+
+kernels::CachePrecision cache_precision(KvPrecision kv) {
+  switch (kv) {
+    case KvPrecision::kNative:
+      return kernels::CachePrecision::kNative;
+    case KvPrecision::kBf16:
+      return kernels::CachePrecision::kBf16;
+    case KvPrecision::kF32:
+      return kernels::CachePrecision::kF32;
+  }
+  KVASIR_CHECK(false, "a known precision");
+}
+
+Result<kernels::Isa> choose_isa(InstructionSet wanted) {
+  kernels::Isa isa = kernels::best_supported_isa();
+  if (wanted == InstructionSet::kRef) isa = kernels::Isa::kRef;
+  if (wanted == InstructionSet::kAvx2) isa = kernels::Isa::kAvx2;
+  if (wanted == InstructionSet::kAvx512) isa = kernels::Isa::kAvx512;
+  if (!kernels::isa_is_supported(isa)) {
+    return Error{.what = "this processor lacks the instruction set asked for",
+                 .where = "--isa",
+                 .remedy = "leave it out to use the best one"};
+  }
+  return isa;
+}
+
+Result<model::ModelOptions> model_options(const EngineOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(const kernels::Isa isa, choose_isa(options.instruction_set));
+  const int thread_count =
+      options.thread_count == 0 ? processors_of_this_process() : options.thread_count;
+  if (thread_count < 1 || thread_count > kThreadCountMax) {
+    return Error{.what = "thread count out of range",
+                 .where = "--threads",
+                 .expected = "1 to " + std::to_string(kThreadCountMax),
+                 .found = std::to_string(thread_count)};
+  }
+  if (options.chunk_tokens < 1 || options.chunk_tokens > kChunkTokensMax) {
+    return Error{.what = "chunk size out of range",
+                 .where = "--chunk",
+                 .expected = "1 to " + std::to_string(kChunkTokensMax) + " tokens",
+                 .found = std::to_string(options.chunk_tokens)};
+  }
+  return model::ModelOptions{.precision = cache_precision(options.kv),
+                             .isa = isa,
+                             .thread_count = thread_count,
+                             .pass_tokens_max = options.chunk_tokens};
+}
+
+ModelInfo model_info(const model::DeepSeekV4& model) {
+  return {.vocab_size = model.config().vocab_size,
+          .hidden_size = model.config().hidden_size,
+          .layer_count = model.config().layer_count,
+          .weight_bytes = model.checkpoint().weight_bytes(),
+          .kv_block_bytes = model.layout()->block_bytes(),
+          .kv_block_tokens = kv::kBlockTokens,
+          .kv_fixed_bytes = model.layout()->fixed_bytes(),
+          .thread_count = model.options().thread_count,
+          .instruction_set = kernels::kernel_table(model.options().isa).name};
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Result<Engine> Engine::open(const EngineOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(const model::ModelOptions chosen, model_options(options));
+  KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::open(options.model_path));
+  auto state = std::make_unique<State>(std::move(checkpoint), chosen);
+  state->model_path = options.model_path;
+  state->info = model_info(state->model);
+  if (options.needs_text) {
+    const auto path = std::filesystem::path(options.model_path) / "tokenizer.json";
+    KVASIR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, text::Tokenizer::load(path.string()));
+    if (tokenizer.vocab_size() > state->info.vocab_size) {
+      return Error{.what = "the tokenizer has ids that the model lacks",
+                   .where = path.string(),
+                   .expected = "at most " + std::to_string(state->info.vocab_size) + " ids",
+                   .found = std::to_string(tokenizer.vocab_size())};
+    }
+    state->tokenizer = std::move(tokenizer);
+  }
+  return Engine(std::move(state));
+}
+
+const ModelInfo& Engine::info() const { return state_->info; }
+
+int64_t Engine::kv_bytes() const { return state_->account->allocated_bytes(); }
+
+Result<Session> Engine::new_session() {
+  KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence,
+                          kv::Sequence::create(state_->model.layout(), state_->account));
+  return Session(
+      std::make_unique<Session::State>(Session::State{state_.get(), std::move(sequence), {}}));
+}
+
+Status Engine::append_batch(std::span<const BatchInput> inputs) {
+  std::vector<model::Segment> segments;
+  int64_t token_count = 0;
+  for (const BatchInput& input : inputs) {
+    Session::State& session = *input.session->state_;
+    KVASIR_RETURN_IF_ERROR(session.check_tokens(input.tokens));
+    session.logits.resize(static_cast<size_t>(state_->info.vocab_size));
+    segments.push_back({.sequence = &session.sequence,
+                        .tokens = input.tokens,
+                        .logits_of = model::LogitsOf::kLastToken,
+                        .logits = session.logits.data()});
+    token_count += std::ssize(input.tokens);
+  }
+  KVASIR_CHECK(token_count <= state_->model.options().pass_tokens_max, "a batch is one pass");
+  return state_->model.forward(segments);
+}
+
+Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {
+  if (tokenizer) return &*tokenizer;
+  return Error{.what = "this engine was opened without a tokenizer", .where = model_path};
+}
+
+Result<std::vector<int32_t>> Engine::encode(std::string_view text) const {
+  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state_->require_tokenizer());
+  std::vector<int32_t> ids{static_cast<int32_t>(state_->model.config().bos_token_id)};
+  const std::vector<int32_t> plain = tokenizer->encode(text, text::SpecialTokens::kIgnore);
+  ids.insert(ids.end(), plain.begin(), plain.end());
+  return ids;
+}
+
+Result<std::vector<int32_t>> Engine::encode_with_markers(std::string_view text) const {
+  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state_->require_tokenizer());
+  return tokenizer->encode(text, text::SpecialTokens::kMatch);
+}
+
+Result<std::string> Engine::decode(std::span<const int32_t> ids) const {
+  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state_->require_tokenizer());
+  return tokenizer->decode(ids);
+}
+
+}  // namespace kvasir

@@ -1,0 +1,40 @@
+// What an Engine and a Session are made of: seen by the engine's own files only.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kv/memory_account.h"
+#include "kv/sequence.h"
+#include "kvasir/engine.h"
+#include "model/deepseek_v4/forward.h"
+#include "text/tokenizer.h"
+
+namespace kvasir {
+
+struct Engine::State {
+  State(Checkpoint checkpoint, const model::ModelOptions& options)
+      : model(std::move(checkpoint), options) {}
+
+  // Error: this engine was opened without text, or the model has no tokenizer.json.
+  Result<const text::Tokenizer*> require_tokenizer() const;
+
+  std::string model_path;
+  model::DeepSeekV4 model;
+  ModelInfo info;
+  std::shared_ptr<kv::MemoryAccount> account = std::make_shared<kv::MemoryAccount>();
+  std::optional<text::Tokenizer> tokenizer;
+};
+
+struct Session::State {
+  // Error: an id outside the vocabulary.
+  Status check_tokens(std::span<const int32_t> tokens) const;
+
+  Engine::State* engine;
+  kv::Sequence sequence;
+  std::vector<float> logits;  // [vocab] of the newest token; empty before the first
+};
+
+}  // namespace kvasir

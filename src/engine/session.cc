@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/engine_state.h"
+#include "kvasir/engine.h"
+
+namespace kvasir {
+
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+Session::~Session() = default;
+
+int64_t Session::length() const { return state_->sequence.length(); }
+
+std::span<const int32_t> Session::tokens() const { return state_->sequence.tokens(); }
+
+std::span<const float> Session::logits() const {
+  KVASIR_CHECK(!state_->logits.empty(), "a session without tokens has no logits");
+  return state_->logits;
+}
+
+Status Session::State::check_tokens(std::span<const int32_t> tokens) const {
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] >= 0 && tokens[i] < engine->info.vocab_size) continue;
+    return Error{.what = "token id outside the vocabulary",
+                 .where = "token " + std::to_string(i),
+                 .expected = "0 to " + std::to_string(engine->info.vocab_size - 1),
+                 .found = std::to_string(tokens[i])};
+  }
+  return ok_status();
+}
+
+Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress& progress) {
+  KVASIR_RETURN_IF_ERROR(state_->check_tokens(tokens));
+  const auto chunk_max = static_cast<size_t>(state_->engine->model.options().pass_tokens_max);
+  if (tokens.empty()) return int64_t{0};
+  state_->logits.resize(static_cast<size_t>(state_->engine->info.vocab_size));
+  size_t done = 0;
+  while (done < tokens.size()) {
+    const auto chunk = tokens.subspan(done, std::min(chunk_max, tokens.size() - done));
+    // Every chunk's last logits are computed, so that a stop between chunks leaves a usable
+    // session.
+    const model::Segment segment{.sequence = &state_->sequence,
+                                 .tokens = chunk,
+                                 .logits_of = model::LogitsOf::kLastToken,
+                                 .logits = state_->logits.data()};
+    KVASIR_RETURN_IF_ERROR(state_->engine->model.forward({&segment, 1}));
+    done += chunk.size();
+    if (progress && !progress(static_cast<int64_t>(done), std::ssize(tokens))) break;
+  }
+  return static_cast<int64_t>(done);
+}
+
+Status Session::append_with_logits(std::span<const int32_t> tokens, const LogitsSink& sink) {
+  KVASIR_RETURN_IF_ERROR(state_->check_tokens(tokens));
+  const auto vocab = static_cast<size_t>(state_->engine->info.vocab_size);
+  const auto chunk_max = static_cast<size_t>(state_->engine->model.options().pass_tokens_max);
+  std::vector<float> logits(std::min(chunk_max, tokens.size()) * vocab);
+  for (size_t done = 0; done < tokens.size();) {
+    const auto chunk = tokens.subspan(done, std::min(chunk_max, tokens.size() - done));
+    const model::Segment segment{.sequence = &state_->sequence,
+                                 .tokens = chunk,
+                                 .logits_of = model::LogitsOf::kAllTokens,
+                                 .logits = logits.data()};
+    KVASIR_RETURN_IF_ERROR(state_->engine->model.forward({&segment, 1}));
+    done += chunk.size();
+    const std::span<const float> written(logits.data(), chunk.size() * vocab);
+    KVASIR_RETURN_IF_ERROR(sink(written));
+    state_->logits.assign(written.end() - static_cast<int64_t>(vocab), written.end());
+  }
+  return ok_status();
+}
+
+Result<Session> Session::fork() const {
+  KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, state_->sequence.fork());
+  return Session(
+      std::make_unique<State>(State{state_->engine, std::move(sequence), state_->logits}));
+}
+
+}  // namespace kvasir

@@ -1,0 +1,52 @@
+// MemoryAccount: how many bytes of cache are allocated right now, over all sequences that share it.
+// Thread-safe. Outlives every buffer charged to it (buffers hold it by shared_ptr).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "base/aligned_buffer.h"
+
+namespace kvasir::kv {
+
+class MemoryAccount {
+ public:
+  int64_t allocated_bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  void add(int64_t bytes) { bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> bytes_{0};
+};
+
+// An AlignedBuffer charged to an account for as long as it lives.
+template <class T>
+class AccountedBuffer {
+ public:
+  AccountedBuffer() = default;
+  AccountedBuffer(int64_t size, std::shared_ptr<MemoryAccount> account)
+      : buffer_(size), account_(std::move(account)) {
+    if (buffer_.data() != nullptr) account_->add(bytes());
+  }
+  ~AccountedBuffer() {
+    if (buffer_.data() != nullptr) account_->add(-bytes());
+  }
+  AccountedBuffer(AccountedBuffer&&) noexcept = default;
+  AccountedBuffer& operator=(AccountedBuffer&& other) noexcept {
+    std::swap(buffer_, other.buffer_);
+    std::swap(account_, other.account_);
+    return *this;
+  }
+
+  T* data() { return buffer_.data(); }
+  const T* data() const { return buffer_.data(); }
+  int64_t size() const { return buffer_.size(); }
+  int64_t bytes() const { return buffer_.size() * static_cast<int64_t>(sizeof(T)); }
+
+ private:
+  AlignedBuffer<T> buffer_;
+  std::shared_ptr<MemoryAccount> account_;
+};
+
+}  // namespace kvasir::kv

@@ -1,0 +1,111 @@
+#include "kv/sequence.h"
+
+#include <cstring>
+
+#include "base/check.h"
+
+namespace kvasir::kv {
+namespace {
+
+Error out_of_memory(int64_t bytes) {
+  return Error{.what = "not enough memory for the cache",
+               .expected = std::to_string(bytes) + " bytes more"};
+}
+
+}  // namespace
+
+Result<Sequence> Sequence::create(std::shared_ptr<const CacheLayout> layout,
+                                  std::shared_ptr<MemoryAccount> account) {
+  Sequence sequence;
+  sequence.layout_ = std::move(layout);
+  sequence.account_ = std::move(account);
+  sequence.raw_windows_ =
+      AccountedBuffer<std::byte>(sequence.layout_->raw_window_bytes, sequence.account_);
+  sequence.ring_floats_ =
+      AccountedBuffer<float>(sequence.layout_->compressor_ring_floats, sequence.account_);
+  if ((sequence.raw_windows_.size() != 0 && sequence.raw_windows_.data() == nullptr) ||
+      (sequence.ring_floats_.size() != 0 && sequence.ring_floats_.data() == nullptr)) {
+    return out_of_memory(sequence.layout_->fixed_bytes());
+  }
+  sequence.place_rings();
+  return sequence;
+}
+
+void Sequence::place_rings() {
+  float* next = ring_floats_.data();
+  const auto take = [&next](int64_t ring_tokens, int64_t columns) {
+    CompressorRing ring{next, next + ring_tokens * columns, ring_tokens, columns};
+    next += 2 * ring_tokens * columns;
+    return ring;
+  };
+  for (const LayerLayout& layer : layout_->layers) {
+    row_rings_.push_back(take(layer.ring_tokens, layer.row_columns));
+    key_rings_.push_back(take(layer.ring_tokens, layer.key_columns));
+  }
+  KVASIR_CHECK(next == ring_floats_.data() + ring_floats_.size(), "the rings fill their memory");
+}
+
+Result<Sequence> Sequence::fork() const {
+  KVASIR_CHECK(static_cast<size_t>(length_) == tokens_.size(), "fork between appends only");
+  KVASIR_ASSIGN_OR_RETURN(Sequence copy, create(layout_, account_));
+  copy.length_ = length_;
+  copy.tokens_ = tokens_;
+  copy.sealed_ = sealed_;
+  copy.block_data_.assign(block_data_.begin(),
+                          block_data_.begin() + static_cast<int64_t>(sealed_.size()));
+  for (const Block& block : unsealed_) {
+    Block twin(block.size(), account_);
+    if (twin.data() == nullptr) return out_of_memory(block.size());
+    std::memcpy(twin.data(), block.data(), static_cast<size_t>(block.size()));
+    copy.block_data_.push_back(twin.data());
+    copy.unsealed_.push_back(std::move(twin));
+  }
+  if (raw_windows_.size() != 0) {
+    std::memcpy(copy.raw_windows_.data(), raw_windows_.data(),
+                static_cast<size_t>(raw_windows_.bytes()));
+  }
+  if (ring_floats_.size() != 0) {
+    std::memcpy(copy.ring_floats_.data(), ring_floats_.data(),
+                static_cast<size_t>(ring_floats_.bytes()));
+  }
+  return copy;
+}
+
+Status Sequence::begin_append(std::span<const int32_t> tokens) {
+  KVASIR_CHECK(static_cast<size_t>(length_) == tokens_.size(), "one append at a time");
+  const int64_t length_after = length_ + static_cast<int64_t>(tokens.size());
+  while (std::ssize(block_data_) < layout_->block_count(length_after)) {
+    Block block(layout_->block_bytes(), account_);
+    if (block.data() == nullptr) {
+      cancel_append();
+      return out_of_memory(layout_->block_bytes());
+    }
+    block_data_.push_back(block.data());
+    unsealed_.push_back(std::move(block));
+  }
+  // Room for whole blocks at a time, so that decoding a token allocates nothing in between.
+  const auto reserved =
+      static_cast<size_t>((length_after + kBlockTokens - 1) / kBlockTokens * kBlockTokens);
+  if (tokens_.capacity() < reserved) tokens_.reserve(reserved + reserved / 2);
+  tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+  return ok_status();
+}
+
+void Sequence::finish_append() {
+  length_ = static_cast<int64_t>(tokens_.size());
+  if (layout_->block_bytes() == 0) return;
+  const int64_t full = length_ / kBlockTokens - std::ssize(sealed_);
+  for (int64_t i = 0; i < full; ++i) {
+    sealed_.push_back(std::make_shared<const Block>(std::move(unsealed_[static_cast<size_t>(i)])));
+  }
+  unsealed_.erase(unsealed_.begin(), unsealed_.begin() + full);
+}
+
+void Sequence::cancel_append() {
+  tokens_.resize(static_cast<size_t>(length_));
+  const auto kept = static_cast<size_t>(layout_->block_count(length_));
+  block_data_.resize(kept);
+  unsealed_.resize(kept - sealed_.size());
+}
+
+}  // namespace kvasir::kv

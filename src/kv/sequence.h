@@ -1,0 +1,126 @@
+// Sequence: one timeline of tokens and everything the model remembers of them: sealed blocks
+// (shared with its forks), unsealed blocks, raw windows, values and gates not yet pooled, and the
+// token ids.
+//
+// Rows are written by the forward pass between begin_append and finish_append; in between the
+// sequence holds rows of more tokens than length() says. Not thread-safe as a whole: the forward
+// pass hands disjoint rows to its threads. Memory grows with the tokens appended, a block at a
+// time; nothing is reserved for a context that is only asked for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "kv/block.h"
+#include "kv/layout.h"
+#include "kv/memory_account.h"
+#include "kvasir/result.h"
+
+namespace kvasir::kv {
+
+// Values and gates of the newest ring_tokens tokens of one compressor; token t lies at slot t %
+// ring_tokens. A view into the sequence's memory.
+struct CompressorRing {
+  float* values = nullptr;  // [ring_tokens, columns]
+  float* gates = nullptr;   // [ring_tokens, columns], position bias already added
+  int64_t ring_tokens = 0;
+  int64_t columns = 0;
+
+  float* values_of(int64_t position) const { return values + position % ring_tokens * columns; }
+  float* gates_of(int64_t position) const { return gates + position % ring_tokens * columns; }
+};
+
+class Sequence {
+ public:
+  // Error: not enough memory for the fixed part.
+  static Result<Sequence> create(std::shared_ptr<const CacheLayout> layout,
+                                 std::shared_ptr<MemoryAccount> account);
+  Sequence(Sequence&&) noexcept = default;
+  Sequence& operator=(Sequence&&) noexcept = default;
+
+  // A second timeline with the same past: shares the sealed blocks, copies the rest.
+  // REQUIRES: no append is under way.
+  Result<Sequence> fork() const;
+
+  const CacheLayout& layout() const { return *layout_; }
+  // Tokens whose rows are complete.
+  int64_t length() const { return length_; }
+  std::span<const int32_t> tokens() const { return {tokens_.data(), static_cast<size_t>(length_)}; }
+
+  // Makes room for the rows of `tokens`, which follow the present ones. On error the sequence is as
+  // before.
+  Status begin_append(std::span<const int32_t> tokens);
+  // The rows of all appended tokens are written: counts them and seals the blocks they complete.
+  void finish_append();
+  // Takes an append back before any of its rows was written.
+  void cancel_append();
+
+  // Compressed row `row` (and its index key) of a layer. REQUIRES: its last token was appended.
+  std::byte* row(int64_t layer, int64_t row) {
+    return block_data_[row_block(layer, row)] + row_offset_bytes(layer, row);
+  }
+  const std::byte* row(int64_t layer, int64_t row) const {
+    return block_data_[row_block(layer, row)] + row_offset_bytes(layer, row);
+  }
+  std::byte* key(int64_t layer, int64_t row) {
+    return block_data_[row_block(layer, row)] + key_offset_bytes(layer, row);
+  }
+  // Keys of one block lie back to back from here. [rows_per_block, key bytes]
+  const std::byte* block_keys(int64_t layer, int64_t block) const {
+    return block_data_[static_cast<size_t>(block)] +
+           layout_->layers[static_cast<size_t>(layer)].keys_offset_bytes;
+  }
+
+  // Raw row of a token position; the ring keeps the newest window_tokens of each layer.
+  std::byte* raw_row(int64_t layer, int64_t position) {
+    return raw_windows_.data() + raw_offset_bytes(layer, position);
+  }
+  const std::byte* raw_row(int64_t layer, int64_t position) const {
+    return raw_windows_.data() + raw_offset_bytes(layer, position);
+  }
+
+  CompressorRing row_ring(int64_t layer) const { return row_rings_[static_cast<size_t>(layer)]; }
+  CompressorRing key_ring(int64_t layer) const { return key_rings_[static_cast<size_t>(layer)]; }
+
+ private:
+  Sequence() = default;
+
+  const LayerLayout& layer_layout(int64_t layer) const {
+    return layout_->layers[static_cast<size_t>(layer)];
+  }
+  size_t row_block(int64_t layer, int64_t row) const {
+    return static_cast<size_t>(row / layer_layout(layer).rows_per_block);
+  }
+  int64_t row_offset_bytes(int64_t layer, int64_t row) const {
+    const LayerLayout& entry = layer_layout(layer);
+    return entry.rows_offset_bytes + row % entry.rows_per_block * layout_->row.bytes();
+  }
+  int64_t key_offset_bytes(int64_t layer, int64_t row) const {
+    const LayerLayout& entry = layer_layout(layer);
+    return entry.keys_offset_bytes + row % entry.rows_per_block * layout_->key.bytes();
+  }
+  int64_t raw_offset_bytes(int64_t layer, int64_t position) const {
+    return (layer * layout_->window_tokens + position % layout_->window_tokens) *
+           layout_->row.bytes();
+  }
+  void place_rings();
+
+  std::shared_ptr<const CacheLayout> layout_;
+  std::shared_ptr<MemoryAccount> account_;
+  int64_t length_ = 0;
+  std::vector<int32_t> tokens_;
+
+  std::vector<SealedBlock> sealed_;
+  std::vector<Block> unsealed_;         // follow the sealed ones
+  std::vector<std::byte*> block_data_;  // of all blocks; sealed ones are only read
+
+  AccountedBuffer<std::byte> raw_windows_;  // [layers, window_tokens, row bytes]
+  AccountedBuffer<float> ring_floats_;
+  std::vector<CompressorRing> row_rings_;  // [layers], views into ring_floats_
+  std::vector<CompressorRing> key_rings_;  // [layers]
+};
+
+}  // namespace kvasir::kv

@@ -1,0 +1,15 @@
+// Attention of one layer: queries, the raw row of every new token, compressed rows, the attended
+// sum, and the grouped output projection (deepseek_v4.md section 3).
+#pragma once
+
+#include <cstdint>
+
+#include "checkpoint/weights.h"
+#include "model/deepseek_v4/context.h"
+
+namespace kvasir::model {
+
+// work.input [n, D] -> work.output [n, D]; writes the layer's rows of all sequences of the pass.
+void run_attention(Context& context, int64_t layer, const AttentionWeights& weights);
+
+}  // namespace kvasir::model

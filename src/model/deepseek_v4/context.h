@@ -1,0 +1,20 @@
+// What every part of a forward pass works with. References only; lives for one pass.
+#pragma once
+
+#include "checkpoint/weights.h"
+#include "kv/layout.h"
+#include "model/compute.h"
+#include "model/deepseek_v4/batch.h"
+#include "model/deepseek_v4/workspace.h"
+
+namespace kvasir::model {
+
+struct Context {
+  const ModelConfig& config;
+  const kv::CacheLayout& layout;
+  Compute& compute;
+  const Batch& batch;
+  Workspace& work;
+};
+
+}  // namespace kvasir::model

@@ -1,0 +1,58 @@
+// DeepSeekV4: a loaded model and one forward path for everything: prefill in chunks, decode, any
+// mix of sequences.
+//
+// SAME BITS: a token's logits depend on the weights, the tokens before it, the cache precision and
+// the instruction set, and on nothing else. Owns the checkpoint and all working memory; one pass at
+// a time, from one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "checkpoint/weights.h"
+#include "kv/layout.h"
+#include "kv/sequence.h"
+#include "kvasir/result.h"
+#include "model/compute.h"
+#include "model/deepseek_v4/batch.h"
+#include "model/deepseek_v4/context.h"
+#include "model/deepseek_v4/workspace.h"
+
+namespace kvasir::model {
+
+struct ModelOptions {
+  kernels::CachePrecision precision = kernels::CachePrecision::kNative;
+  kernels::Isa isa = kernels::Isa::kRef;
+  int thread_count = 1;
+  int64_t pass_tokens_max = 256;  // memory of a pass grows with it
+};
+
+class DeepSeekV4 {
+ public:
+  DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options);
+
+  const ModelConfig& config() const { return checkpoint_.config(); }
+  const Checkpoint& checkpoint() const { return checkpoint_; }
+  const ModelOptions& options() const { return options_; }
+  std::shared_ptr<const kv::CacheLayout> layout() const { return layout_; }
+
+  // Appends every segment's tokens to its sequence and writes the logits asked for.
+  // REQUIRES: 1 <= tokens in all <= pass_tokens_max. Error: no memory for the cache, then no
+  // sequence has changed in what it holds.
+  Status forward(std::span<const Segment> segments);
+
+ private:
+  void embed();
+  void run_layer(Context& context, int64_t layer);
+  void write_logits(Context& context);
+
+  ModelOptions options_;
+  Checkpoint checkpoint_;
+  std::shared_ptr<const kv::CacheLayout> layout_;
+  Compute compute_;
+  Batch batch_;
+  Workspace work_;
+};
+
+}  // namespace kvasir::model

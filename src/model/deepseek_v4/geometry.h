@@ -1,0 +1,18 @@
+// From a model's config to the cache it needs: the one translation between checkpoint words and
+// cache words.
+#pragma once
+
+#include "checkpoint/config.h"
+#include "kernels/row_format.h"
+#include "kv/layout.h"
+
+namespace kvasir::model {
+
+inline bool is_compressed(LayerKind kind) { return kind != LayerKind::kWindow; }
+inline int64_t ratio_of(LayerKind kind) {
+  return kind == LayerKind::kCsa ? kCsaRatio : (kind == LayerKind::kHca ? kHcaRatio : 0);
+}
+
+kv::CacheSpec cache_spec(const ModelConfig& config, kernels::CachePrecision precision);
+
+}  // namespace kvasir::model

@@ -1,0 +1,140 @@
+#include "model/deepseek_v4/indexer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "model/deepseek_v4/compressor.h"
+
+namespace kvasir::model {
+namespace {
+
+// Blocks of keys that one task scores when a single token is shared among the threads.
+constexpr int64_t kBlocksPerTask = 32;
+
+int64_t visible_rows(const Context& context, int64_t token) {
+  return (context.batch.token(token).position + 1) / kCsaRatio;
+}
+
+void pick_all(Context& context, int64_t token) {
+  const int64_t count = visible_rows(context, token);
+  int32_t* picked = &context.work.picked[token * context.config.index_top_k];
+  std::iota(picked, picked + count, 0);
+  context.work.picked_count[token] = static_cast<int32_t>(count);
+}
+
+// Index queries and head weights of all tokens.
+void project_queries(Context& context, const IndexerWeights& weights) {
+  const ModelConfig& config = context.config;
+  Workspace& work = context.work;
+  const kernels::KernelTable& table = context.compute.table();
+  const int64_t n = context.batch.token_count();
+  const int64_t heads = config.index_head_count;
+  const int64_t dim = config.index_head_dim;
+  const float weight_scale =
+      1.0f / std::sqrt(static_cast<float>(dim)) / std::sqrt(static_cast<float>(heads));
+
+  context.compute.matmul(weights.query, work.query_rank.data(), n, work.index_query.data());
+  context.compute.matmul(weights.head_weights, work.input.data(), n,
+                         work.index_head_weights.data());
+  const RopeTable& rope = context.batch.token_rope(LayerKind::kCsa);
+  context.compute.for_each_token(n, [&](int64_t t, int) {
+    for (int64_t head = 0; head < heads; ++head) {
+      float* query = &work.index_query[(t * heads + head) * dim];
+      table.rope(query + dim - config.rope_dim, rope.cos(t), rope.sin(t), config.rope_dim);
+      table.hadamard(query, dim);
+      work.index_head_weights[t * heads + head] *= weight_scale;
+    }
+  });
+}
+
+// Scores of the rows in blocks [block_begin, block_end) that the token sees.
+void score_blocks(Context& context, int64_t layer, int64_t token, const std::byte* query,
+                  int64_t block_begin, int64_t block_end, float* scores) {
+  const int64_t rows_per_block = context.layout.layers[static_cast<size_t>(layer)].rows_per_block;
+  const int64_t visible = visible_rows(context, token);
+  const int64_t heads = context.config.index_head_count;
+  for (int64_t block = block_begin; block < block_end; ++block) {
+    const int64_t first_row = block * rows_per_block;
+    context.compute.table().index_score(
+        {.format = context.layout.key,
+         .head_count = heads,
+         .query = query,
+         .head_weights = &context.work.index_head_weights[token * heads],
+         .keys = context.batch.sequence_of(token).block_keys(layer, block),
+         .key_count = std::min(rows_per_block, visible - first_row),
+         .scores = scores + first_row});
+  }
+}
+
+void encode_query(Context& context, int64_t token, std::byte* query) {
+  const int64_t floats = context.config.index_head_count * context.config.index_head_dim;
+  context.compute.table().encode_index_query(context.layout.key,
+                                             &context.work.index_query[token * floats],
+                                             context.config.index_head_count, query);
+}
+
+void pick_best(Context& context, int64_t token, const float* scores) {
+  const int64_t k = context.config.index_top_k;
+  context.work.picked_count[token] = static_cast<int32_t>(
+      kernels::top_k(scores, visible_rows(context, token), k, &context.work.picked[token * k]));
+}
+
+int64_t visible_blocks(const Context& context, int64_t layer, int64_t token) {
+  const int64_t per_block = context.layout.layers[static_cast<size_t>(layer)].rows_per_block;
+  return (visible_rows(context, token) + per_block - 1) / per_block;
+}
+
+// One token after the other, each with all threads on its keys: decoding a long context.
+void pick_by_blocks(Context& context, int64_t layer, int64_t token) {
+  std::byte* query = context.work.encoded_query[0].data();
+  float* scores = context.work.scores[0].data();
+  encode_query(context, token, query);
+  const int64_t blocks = visible_blocks(context, layer, token);
+  const int64_t tasks = (blocks + kBlocksPerTask - 1) / kBlocksPerTask;
+  context.compute.parallel_for(tasks, [&](int64_t task, int) {
+    score_blocks(context, layer, token, query, task * kBlocksPerTask,
+                 std::min(blocks, (task + 1) * kBlocksPerTask), scores);
+  });
+  pick_best(context, token, scores);
+}
+
+// Each token on one thread: prefill and large batches.
+void pick_by_tokens(Context& context, int64_t layer) {
+  context.compute.for_each_token(context.batch.token_count(), [&](int64_t token, int worker) {
+    if (visible_rows(context, token) <= context.config.index_top_k) {
+      pick_all(context, token);
+      return;
+    }
+    std::byte* query = context.work.encoded_query[static_cast<size_t>(worker)].data();
+    float* scores = context.work.scores[static_cast<size_t>(worker)].data();
+    encode_query(context, token, query);
+    score_blocks(context, layer, token, query, 0, visible_blocks(context, layer, token), scores);
+    pick_best(context, token, scores);
+  });
+}
+
+}  // namespace
+
+void pick_rows(Context& context, int64_t layer, const IndexerWeights& weights) {
+  Compressor(context, layer, Compressor::Target::kKeys, weights.compressor).run();
+  const int64_t n = context.batch.token_count();
+  bool any_scored = false;
+  for (int64_t t = 0; t < n && !any_scored; ++t) {
+    any_scored = visible_rows(context, t) > context.config.index_top_k;
+  }
+  if (any_scored) project_queries(context, weights);
+  if (any_scored && n < context.compute.thread_count()) {
+    for (int64_t t = 0; t < n; ++t) {
+      if (visible_rows(context, t) <= context.config.index_top_k) {
+        pick_all(context, t);
+      } else {
+        pick_by_blocks(context, layer, t);
+      }
+    }
+  } else {
+    pick_by_tokens(context, layer);
+  }
+}
+
+}  // namespace kvasir::model

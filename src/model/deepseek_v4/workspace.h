@@ -1,0 +1,64 @@
+// Workspace: every buffer a forward pass writes besides the cache, sized once for a number of
+// tokens, so that a pass allocates nothing. Shared by all sequences; one pass at a time. n = tokens
+// of the pass; other letters as in checkpoint/config.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "checkpoint/config.h"
+#include "kv/layout.h"
+
+namespace kvasir::model {
+
+struct Workspace {
+  Workspace(const ModelConfig& config, const kv::CacheLayout& layout, int64_t token_capacity,
+            int thread_count);
+
+  // Grows what depends on how long the sequences are; called before a pass, not inside. Doubles, so
+  // that decoding allocates ever more rarely.
+  void reserve_length(const ModelConfig& config, int64_t length_max);
+
+  AlignedBuffer<float> streams;      // [n, h * D] residual streams
+  AlignedBuffer<float> mix;          // [n, (2 + h) * h]
+  AlignedBuffer<float> inverse_rms;  // [n]
+  AlignedBuffer<float> pre;          // [n, h]
+  AlignedBuffer<float> post;         // [n, h]
+  AlignedBuffer<float> combine;      // [n, h, h]
+  AlignedBuffer<float> input;        // [n, D] of the sub-layer, after its norm
+  AlignedBuffer<float> output;       // [n, D] of the sub-layer
+
+  AlignedBuffer<float> query_rank;    // [n, Rq]
+  AlignedBuffer<float> query;         // [n, H * d]
+  AlignedBuffer<float> attended;      // [n, H * d]
+  AlignedBuffer<float> grouped;       // [n, G * Ro]
+  AlignedBuffer<float> row;           // [n, d]
+  AlignedBuffer<std::byte> raw_rows;  // [n, row bytes], encoded
+  AlignedBuffer<float> values;        // [n, 2 * max(d, di)] of a compressor
+  AlignedBuffer<float> gates;         // [n, 2 * max(d, di)]
+
+  AlignedBuffer<float> index_query;                     // [n, Hi * di]
+  AlignedBuffer<float> index_head_weights;              // [n, Hi]
+  AlignedBuffer<int32_t> picked;                        // [n, K] compressed rows, ascending
+  AlignedBuffer<int32_t> picked_count;                  // [n]
+  std::vector<AlignedBuffer<std::byte>> encoded_query;  // [threads] one token's index query
+  std::vector<AlignedBuffer<float>> scores;             // [threads][CSA rows]
+  std::vector<std::vector<const std::byte*>> visible;   // [threads][window + rows]
+
+  AlignedBuffer<float> router;           // [n, E]
+  AlignedBuffer<int32_t> expert_ids;     // [n, e]
+  AlignedBuffer<float> expert_scores;    // [n, e] weights of the picked experts
+  AlignedBuffer<int32_t> grouped_slots;  // [n * e] slots (token * e + pick) ordered by expert
+  AlignedBuffer<int32_t> slot_rows;      // [n * e] a slot's place in that order
+  AlignedBuffer<int64_t> expert_starts;  // [E + 1] into grouped_slots
+  AlignedBuffer<float> expert_input;     // [n * e, D]
+  AlignedBuffer<float> expert_gate;      // [n * e, F]
+  AlignedBuffer<float> expert_up;        // [n * e, F]
+  AlignedBuffer<float> expert_output;    // [n * e, D]
+  AlignedBuffer<float> shared_gate;      // [n, shared F]
+  AlignedBuffer<float> shared_up;        // [n, shared F]
+};
+
+}  // namespace kvasir::model
