@@ -58,7 +58,7 @@ struct ModelConfig {
   float hyper_eps = 0;
   float norm_eps = 0;
   float routed_scale = 0;
-  float swiglu_limit = 0;  // infinity when the config has none
+  float swiglu_limit = 0;  // infinity when the config has none, or 0
   bool norm_topk_prob = true;
   bool tie_word_embeddings = false;
   RopeConfig window_rope;  // layers of kind kWindow

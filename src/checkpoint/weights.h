@@ -63,6 +63,7 @@ struct HashTable {
   const std::byte* data = nullptr;  // [V, e]
   int64_t experts_per_token = 0;
   bool is_64_bit = false;
+  // REQUIRES: token_id in [0, V), slot in [0, e).
   int32_t expert(int64_t token_id, int64_t slot) const;
 };
 

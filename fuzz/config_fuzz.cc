@@ -1,0 +1,28 @@
+// Any text as config.json: what parses must be a model whose sizes can be multiplied.
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/check.h"
+#include "checkpoint/config.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const auto config = kvasir::parse_model_config(text, "fuzz");
+  if (!config) {
+    KVASIR_CHECK(!config.error().message().empty(), "an error without a message");
+    return 0;
+  }
+  int64_t bytes = 2 * sizeof(float);  // the largest tensor: the fused experts
+  KVASIR_CHECK(!__builtin_mul_overflow(bytes, config->expert_count, &bytes) &&
+                   !__builtin_mul_overflow(bytes, config->expert_width, &bytes) &&
+                   !__builtin_mul_overflow(bytes, config->hidden_size, &bytes),
+               "a size overflows");
+  KVASIR_CHECK(config->layers.size() == static_cast<size_t>(config->layer_count), "layers");
+  KVASIR_CHECK(config->hash_layer_count <= config->layer_count, "hash layers");
+  KVASIR_CHECK(config->rope_dim >= 2 && config->rope_dim <= config->head_dim, "rotary dims");
+  KVASIR_CHECK(config->head_count % config->output_group_count == 0, "output groups");
+  KVASIR_CHECK(config->norm_eps > 0 && config->hyper_eps > 0 && config->swiglu_limit > 0,
+               "scalars");
+  return 0;
+}

@@ -1,0 +1,270 @@
+#include "checkpoint/config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "base/json.h"
+#include "checkpoint/config_fields.h"
+#include "checkpoint/config_rope.h"
+#include "kernels/kernels.h"
+
+namespace kvasir {
+namespace {
+
+// Far above every published model, and low enough that the bytes of any tensor fit in int64.
+constexpr int64_t kWidthMax = int64_t{1} << 20;
+constexpr int64_t kHeadsMax = int64_t{1} << 14;
+constexpr int64_t kLayersMax = int64_t{1} << 12;
+constexpr int64_t kExpertsMax = int64_t{1} << 16;
+constexpr int64_t kVocabMax = int64_t{1} << 24;
+constexpr int64_t kSharedExpertsMax = 64;
+constexpr int64_t kSinkhornMax = 1000;
+constexpr int64_t kPositionsMax = int64_t{1} << 40;
+constexpr double kEpsMin = 1e-30;
+constexpr uint64_t kConfigBytesMax = uint64_t{16} << 20;
+
+constexpr std::string_view kModelType = "deepseek_v4";
+constexpr std::string_view kArchitecture = "DeepseekV4ForCausalLM";
+
+bool names_architecture(const Json* list) {
+  if (list == nullptr || list->as_array() == nullptr) return false;
+  return std::any_of(list->as_array()->begin(), list->as_array()->end(), [](const Json& name) {
+    return name.as_string() != nullptr && *name.as_string() == kArchitecture;
+  });
+}
+
+void check_architecture(ConfigFields& fields) {
+  const Json* type = fields.find({"model_type"});
+  if (type != nullptr) {
+    if (type->as_string() == nullptr || *type->as_string() != kModelType) {
+      fields.fail("model_type", "unsupported model", std::string(kModelType), type);
+    }
+    return;
+  }
+  const Json* architectures = fields.find({"architectures"});
+  if (names_architecture(architectures)) return;
+  fields.fail("architectures", "unsupported model", std::string(kArchitecture), architectures);
+}
+
+// What V4 never asks for, and what would change the arithmetic silently if it were ignored.
+void check_fixed_choices(ConfigFields& fields) {
+  fields.text({"scoring_func"});
+  fields.expect_text({"scoring_func"}, "sqrtsoftplus");
+  fields.expect_text({"topk_method"}, "noaux_tc");
+  fields.expect_text({"hidden_act"}, "silu");
+  fields.expect_integer({"num_key_value_heads"}, 1);
+  fields.expect_integer({"n_group"}, 1);
+  fields.expect_false({"attention_bias"});
+  fields.expect_false({"mlp_bias"});
+  const Json* quantization = fields.find({"quantization_config"});
+  const Json* block = quantization == nullptr ? nullptr : quantization->find("weight_block_size");
+  if (block == nullptr || block->is_null() || block->dump() == "[128,128]") return;
+  fields.fail("quantization_config.weight_block_size", "config asks for what is not supported",
+              "[128,128]", block);
+}
+
+void read_sizes(ConfigFields& fields, ModelConfig& config) {
+  config.vocab_size = fields.integer({"vocab_size"}, 1, kVocabMax);
+  config.hidden_size = fields.integer({"hidden_size"}, 1, kWidthMax);
+  config.layer_count = fields.integer({"num_hidden_layers"}, 1, kLayersMax);
+  config.head_count = fields.integer({"num_attention_heads"}, 1, kHeadsMax);
+  config.head_dim = fields.integer({"head_dim"}, 2, kWidthMax);
+  config.query_rank = fields.integer({"q_lora_rank"}, 1, kWidthMax);
+  config.output_group_count = fields.integer({"o_groups"}, 1, kHeadsMax);
+  config.output_rank = fields.integer({"o_lora_rank"}, 1, kWidthMax);
+  config.window = fields.integer({"sliding_window"}, 1, kWidthMax);
+  config.expert_count = fields.integer({"n_routed_experts", "num_local_experts"}, 1, kExpertsMax);
+  config.experts_per_token = fields.integer({"num_experts_per_tok"}, 1, kExpertsMax);
+  config.expert_width =
+      fields.integer({"moe_intermediate_size", "intermediate_size"}, 1, kWidthMax);
+  config.shared_expert_count = fields.integer({"n_shared_experts"}, 1, kSharedExpertsMax);
+  config.stream_count = fields.integer({"hc_mult"}, 1, kernels::kStreamCountMax);
+  config.sinkhorn_iterations = fields.integer({"hc_sinkhorn_iters"}, 1, kSinkhornMax);
+  config.max_position_count = fields.integer_or({"max_position_embeddings"}, 1, kPositionsMax, 0);
+}
+
+void read_scalars(ConfigFields& fields, ModelConfig& config) {
+  constexpr double kFloatMax = 1e30;
+  config.hyper_eps = static_cast<float>(fields.real({"hc_eps"}, kEpsMin, 1));
+  config.norm_eps = static_cast<float>(fields.real({"rms_norm_eps"}, kEpsMin, 1));
+  config.routed_scale =
+      static_cast<float>(fields.real({"routed_scaling_factor"}, kEpsMin, kFloatMax));
+  // A limit of 0 would silence every expert; as in the published inference code it means none.
+  const auto limit = static_cast<float>(fields.real_or({"swiglu_limit"}, 0, kFloatMax, 0));
+  config.swiglu_limit = limit > 0 ? limit : std::numeric_limits<float>::infinity();
+  config.norm_topk_prob = fields.boolean_or({"norm_topk_prob"}, true);
+  config.tie_word_embeddings = fields.boolean_or({"tie_word_embeddings"}, false);
+}
+
+std::optional<LayerKind> kind_of_ratio(const Json& ratio) {
+  if (ratio.as_integer() == nullptr) return std::nullopt;
+  switch (*ratio.as_integer()) {
+    case 0:
+      return LayerKind::kWindow;
+    case kCsaRatio:
+      return LayerKind::kCsa;
+    case kHcaRatio:
+      return LayerKind::kHca;
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<LayerKind> kind_of_type(const Json& type) {
+  const std::string name = type.as_string() == nullptr ? "" : *type.as_string();
+  if (name == "sliding_attention") return LayerKind::kWindow;
+  if (name == "compressed_sparse_attention") return LayerKind::kCsa;
+  if (name == "heavily_compressed_attention") return LayerKind::kHca;
+  return std::nullopt;
+}
+
+// The first `count` items of a per-layer list, which may be longer: its tail belongs to drafts.
+const Json::Array* layer_list(ConfigFields& fields, std::string_view name, int64_t count) {
+  const Json* list = fields.find({name});
+  if (list == nullptr) return nullptr;
+  const Json::Array* items = list->as_array();
+  if (items != nullptr && static_cast<int64_t>(items->size()) >= count) return items;
+  fields.fail(name, "config field is unusable", fmt::format("a list of {} layers or more", count),
+              list);
+  return nullptr;
+}
+
+void read_layer_kinds(ConfigFields& fields, ModelConfig& config) {
+  const std::string_view name = fields.has({"compress_ratios"}) ? "compress_ratios" : "layer_types";
+  if (!fields.has({name})) {
+    fields.fail("compress_ratios or layer_types", "config field is missing", "one of them",
+                nullptr);
+    return;
+  }
+  const Json::Array* items = layer_list(fields, name, config.layer_count);
+  if (items == nullptr) return;
+  const auto kind_of = name == "compress_ratios" ? kind_of_ratio : kind_of_type;
+  for (int64_t layer = 0; layer < config.layer_count; ++layer) {
+    const Json& item = (*items)[static_cast<size_t>(layer)];
+    const std::optional<LayerKind> kind = kind_of(item);
+    if (!kind) {
+      fields.fail(fmt::format("{}[{}]", name, layer), "unsupported kind of layer",
+                  "0, 4, 128 or the layer type of that name", &item);
+      return;
+    }
+    config.layers.push_back(*kind);
+  }
+}
+
+// transformers says per layer type what official configs say per layer.
+void check_compress_rates(ConfigFields& fields) {
+  fields.expect_integer({"compress_rate_csa"}, kCsaRatio);
+  fields.expect_integer({"compress_rate_hca"}, kHcaRatio);
+  const Json* rates = fields.find({"compress_rates"});
+  if (rates == nullptr) return;
+  ConfigFields by_type(*rates, fields.path(), "compress_rates.");
+  by_type.expect_integer({"compressed_sparse_attention"}, kCsaRatio);
+  by_type.expect_integer({"heavily_compressed_attention"}, kHcaRatio);
+  if (by_type.error()) fields.fail(*by_type.error());
+}
+
+void read_hash_layer_count(ConfigFields& fields, ModelConfig& config) {
+  if (fields.has({"num_hash_layers"}) || !fields.has({"mlp_layer_types"})) {
+    config.hash_layer_count =
+        fields.integer({"num_hash_layers", "mlp_layer_types"}, 0, config.layer_count);
+    return;
+  }
+  const Json::Array* items = layer_list(fields, "mlp_layer_types", config.layer_count);
+  if (items == nullptr) return;
+  for (int64_t layer = 0; layer < config.layer_count; ++layer) {
+    const Json& item = (*items)[static_cast<size_t>(layer)];
+    const std::string type = item.as_string() == nullptr ? "" : *item.as_string();
+    const bool is_hash = type == "hash_moe";
+    if ((is_hash && config.hash_layer_count < layer) || (!is_hash && type != "moe")) {
+      fields.fail(fmt::format("mlp_layer_types[{}]", layer), "unsupported kind of layer",
+                  "hash_moe in the first layers, then moe", &item);
+      return;
+    }
+    if (is_hash) ++config.hash_layer_count;
+  }
+}
+
+void read_index(ConfigFields& fields, ModelConfig& config) {
+  const bool has_csa = std::count(config.layers.begin(), config.layers.end(), LayerKind::kCsa) > 0;
+  if (has_csa || fields.has({"index_n_heads"})) {
+    config.index_head_count = fields.integer({"index_n_heads"}, 1, kHeadsMax);
+  }
+  if (has_csa || fields.has({"index_head_dim"})) {
+    config.index_head_dim = fields.integer({"index_head_dim"}, 1, kWidthMax);
+  }
+  if (has_csa || fields.has({"index_topk"})) {
+    config.index_top_k = fields.integer({"index_topk"}, 1, kVocabMax);
+  }
+  if (!has_csa) return;
+  const auto dim = static_cast<uint64_t>(config.index_head_dim);
+  if (!std::has_single_bit(dim) || config.index_head_dim < config.rope_dim) {
+    fields.fail("index_head_dim", "config field is unusable",
+                fmt::format("a power of two of at least {}, the rotary dims", config.rope_dim),
+                fields.find({"index_head_dim"}));
+  }
+}
+
+void read_special_tokens(ConfigFields& fields, ModelConfig& config) {
+  const int64_t last = config.vocab_size - 1;
+  config.bos_token_id = fields.integer_or({"bos_token_id"}, 0, last, 0);
+  const Json* eos = fields.find({"eos_token_id"});
+  if (eos == nullptr) return;
+  const Json::Array single{*eos};
+  for (const Json& id : eos->as_array() != nullptr ? *eos->as_array() : single) {
+    if (id.as_integer() == nullptr || *id.as_integer() < 0 || *id.as_integer() > last) {
+      fields.fail("eos_token_id", "config field is unusable",
+                  fmt::format("token ids from 0 to {}", last), eos);
+      return;
+    }
+    config.eos_token_ids.push_back(*id.as_integer());
+  }
+}
+
+void check_relations(ConfigFields& fields, const ModelConfig& config) {
+  if (config.head_count % config.output_group_count != 0) {
+    fields.fail("o_groups", "config field is unusable",
+                fmt::format("a divisor of the {} heads", config.head_count),
+                fields.find({"o_groups"}));
+  }
+  if (config.experts_per_token > config.expert_count) {
+    fields.fail("num_experts_per_tok", "config field is unusable",
+                fmt::format("at most the {} experts", config.expert_count),
+                fields.find({"num_experts_per_tok"}));
+  }
+}
+
+}  // namespace
+
+Result<ModelConfig> parse_model_config(std::string_view text, std::string_view where) {
+  KVASIR_ASSIGN_OR_RETURN(const Json json,
+                          Json::parse(text, where, JsonLimits{.text_bytes_max = kConfigBytesMax}));
+  if (json.as_object() == nullptr) {
+    return Error{
+        .what = "config is malformed", .where = std::string(where), .expected = "a JSON object"};
+  }
+  ConfigFields fields(json, where);
+  ModelConfig config;
+  check_architecture(fields);
+  read_sizes(fields, config);
+  check_fixed_choices(fields);
+  read_scalars(fields, config);
+  check_compress_rates(fields);
+  check_relations(fields, config);
+  if (fields.error()) return *fields.error();
+
+  // From here on every size can be relied upon.
+  read_layer_kinds(fields, config);
+  read_hash_layer_count(fields, config);
+  read_rope(fields, json, config);
+  read_index(fields, config);
+  read_special_tokens(fields, config);
+  if (fields.error()) return *fields.error();
+  return config;
+}
+
+}  // namespace kvasir

@@ -1,0 +1,120 @@
+#include "checkpoint/config_fields.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace kvasir {
+
+ConfigFields::ConfigFields(const Json& object, std::string_view path, std::string_view prefix)
+    : object_(object), path_(path), prefix_(prefix) {}
+
+const Json* ConfigFields::find(Names names) const {
+  for (const std::string_view name : names) {
+    const Json* value = object_.find(name);
+    if (value != nullptr && !value->is_null()) return value;
+  }
+  return nullptr;
+}
+
+int64_t ConfigFields::integer(Names names, int64_t min, int64_t max) {
+  if (!has(names)) fail_missing(names, fmt::format("an integer from {} to {}", min, max));
+  return integer_or(names, min, max, min);
+}
+
+int64_t ConfigFields::integer_or(Names names, int64_t min, int64_t max, int64_t absent) {
+  const Json* value = find(names);
+  if (value == nullptr) return absent;
+  const int64_t* number = value->as_integer();
+  if (number != nullptr && *number >= min && *number <= max) return *number;
+  fail(spelling_of(names), "config field is unusable",
+       fmt::format("an integer from {} to {}", min, max), value);
+  return min;
+}
+
+double ConfigFields::real(Names names, double min, double max) {
+  if (!has(names)) fail_missing(names, fmt::format("a number from {} to {}", min, max));
+  return real_or(names, min, max, min);
+}
+
+double ConfigFields::real_or(Names names, double min, double max, double absent) {
+  const Json* value = find(names);
+  if (value == nullptr) return absent;
+  double number = min - 1;
+  if (value->as_double() != nullptr) number = *value->as_double();
+  if (value->as_integer() != nullptr) number = static_cast<double>(*value->as_integer());
+  if (number >= min && number <= max) return number;
+  fail(spelling_of(names), "config field is unusable",
+       fmt::format("a number from {} to {}", min, max), value);
+  return min;
+}
+
+bool ConfigFields::boolean_or(Names names, bool absent) {
+  const Json* value = find(names);
+  if (value == nullptr) return absent;
+  if (value->as_bool() != nullptr) return *value->as_bool();
+  fail(spelling_of(names), "config field is unusable", "true or false", value);
+  return absent;
+}
+
+std::string ConfigFields::text(Names names) {
+  if (!has(names)) fail_missing(names, "a string");
+  return text_or(names, "");
+}
+
+std::string ConfigFields::text_or(Names names, std::string absent) {
+  const Json* value = find(names);
+  if (value == nullptr) return absent;
+  if (value->as_string() != nullptr) return *value->as_string();
+  fail(spelling_of(names), "config field is unusable", "a string", value);
+  return absent;
+}
+
+void ConfigFields::expect_text(Names names, std::string_view only) {
+  const Json* value = find(names);
+  if (value == nullptr || (value->as_string() != nullptr && *value->as_string() == only)) return;
+  fail(spelling_of(names), "config asks for what is not supported", std::string(only), value);
+}
+
+void ConfigFields::expect_integer(Names names, int64_t only) {
+  const Json* value = find(names);
+  if (value == nullptr || (value->as_integer() != nullptr && *value->as_integer() == only)) return;
+  fail(spelling_of(names), "config asks for what is not supported", std::to_string(only), value);
+}
+
+void ConfigFields::expect_false(Names names) {
+  const Json* value = find(names);
+  if (value == nullptr || (value->as_bool() != nullptr && !*value->as_bool())) return;
+  fail(spelling_of(names), "config asks for what is not supported", "false", value);
+}
+
+void ConfigFields::fail(std::string_view field, std::string_view what, std::string expected,
+                        const Json* found) {
+  fail(Error{.what = std::string(what),
+             .where = fmt::format("{}: {}{}", path_, prefix_, field),
+             .expected = std::move(expected),
+             .found = found == nullptr ? "nothing" : found->dump()});
+}
+
+void ConfigFields::fail(const Error& error) {
+  if (!error_) error_ = error;
+}
+
+void ConfigFields::fail_missing(Names names, std::string expected) {
+  std::string field;
+  for (const std::string_view name : names) {
+    if (!field.empty()) field += " or ";
+    field += name;
+  }
+  fail(field, "config field is missing", std::move(expected), nullptr);
+}
+
+std::string ConfigFields::spelling_of(Names names) const {
+  for (const std::string_view name : names) {
+    const Json* value = object_.find(name);
+    if (value != nullptr && !value->is_null()) return std::string(name);
+  }
+  return std::string(*names.begin());
+}
+
+}  // namespace kvasir

@@ -1,0 +1,61 @@
+// ConfigFields: typed, bounded access to the members of one JSON object of a config.
+//
+// The first failure is kept and every later read gives a harmless value, so that a parser reads as
+// a plain list of fields and asks once, at the end, whether all went well. Borrows the object.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+class ConfigFields {
+ public:
+  // Spellings of one field, the preferred one first; the first that is present counts.
+  using Names = std::initializer_list<std::string_view>;
+
+  // `prefix` stands before field names in messages: "rope_parameters.main.".
+  ConfigFields(const Json& object, std::string_view path, std::string_view prefix = "");
+
+  // Null when absent or JSON null.
+  const Json* find(Names names) const;
+  bool has(Names names) const { return find(names) != nullptr; }
+
+  // The value of a required field in [min, max].
+  int64_t integer(Names names, int64_t min, int64_t max);
+  double real(Names names, double min, double max);
+  std::string text(Names names);
+  // The same for an optional field.
+  int64_t integer_or(Names names, int64_t min, int64_t max, int64_t absent);
+  double real_or(Names names, double min, double max, double absent);
+  bool boolean_or(Names names, bool absent);
+  std::string text_or(Names names, std::string absent);
+
+  // Refuses any other value of an optional field: what it would mean is not implemented.
+  void expect_text(Names names, std::string_view only);
+  void expect_integer(Names names, int64_t only);
+  void expect_false(Names names);
+
+  void fail(std::string_view field, std::string_view what, std::string expected, const Json* found);
+  void fail(const Error& error);
+  const std::optional<Error>& error() const { return error_; }
+
+  const std::string& path() const { return path_; }
+
+ private:
+  void fail_missing(Names names, std::string expected);
+  std::string spelling_of(Names names) const;
+
+  const Json& object_;
+  std::string path_;
+  std::string prefix_;
+  std::optional<Error> error_;
+};
+
+}  // namespace kvasir

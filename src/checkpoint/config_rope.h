@@ -1,0 +1,14 @@
+// The rotary settings of a config: the two published forms and their aliases.
+#pragma once
+
+#include "base/json.h"
+#include "checkpoint/config.h"
+#include "checkpoint/config_fields.h"
+
+namespace kvasir {
+
+// Fills rope_dim, window_rope and compressed_rope. REQUIRES: head_dim and layers are set. Failures
+// go to `fields`, which reads `root`.
+void read_rope(ConfigFields& fields, const Json& root, ModelConfig& config);
+
+}  // namespace kvasir

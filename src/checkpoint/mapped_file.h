@@ -1,0 +1,44 @@
+// MappedFile: a whole regular file mapped read-only. Owns the mapping: spans die with it.
+// Immutable, so any number of threads may read it.
+//
+// A file that another process shortens while it is mapped raises SIGBUS on access; checkpoints are
+// taken to be still.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+class MappedFile {
+ public:
+  // Symbolic links are followed (model caches are built of them), but what they lead to must be a
+  // regular file. An empty file gives an empty span.
+  static Result<std::unique_ptr<MappedFile>> open(const std::string& path);
+
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::string& path() const { return path_; }
+  std::span<const std::byte> bytes() const { return bytes_; }
+  std::string_view text() const {
+    return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
+  }
+
+ private:
+  MappedFile(std::string path, std::span<const std::byte> bytes);
+
+  std::string path_;
+  std::span<const std::byte> bytes_;
+};
+
+// Whether something of that name exists, be it readable or not.
+bool path_exists(const std::string& path);
+
+}  // namespace kvasir

@@ -1,0 +1,61 @@
+// TensorDirectory: every tensor of a checkpoint directory by its official name, each to be taken
+// exactly once. Owns the mapped files until they are released; used by one thread while opening.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "checkpoint/mapped_file.h"
+#include "checkpoint/safetensors.h"
+#include "checkpoint/shard_index.h"
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+struct StoredTensor {
+  TensorInfo info;
+  const MappedFile* file = nullptr;
+  bool is_taken = false;
+
+  std::span<const std::byte> bytes() const {
+    return file->bytes().subspan(info.offset_bytes, info.size_bytes);
+  }
+  // "path: stored name"
+  std::string where() const { return file->path() + ": " + info.name; }
+};
+
+class TensorDirectory {
+ public:
+  // Reads `model.safetensors`, or the shards that `model.safetensors.index.json` names. With both
+  // present the single file counts, as in transformers.
+  static Result<TensorDirectory> open(const std::string& directory);
+
+  bool has(const std::string& official_name) const;
+  // The pointer stays valid as long as the directory. REQUIRES: not taken before.
+  Result<const StoredTensor*> take(const std::string& official_name);
+  // Fails when a tensor is left over.
+  Status check_all_taken() const;
+
+  uint64_t taken_bytes() const { return taken_bytes_; }
+  std::vector<std::unique_ptr<MappedFile>> release_files() && { return std::move(files_); }
+
+ private:
+  explicit TensorDirectory(std::string path) : path_(std::move(path)) {}
+
+  static Result<TensorDirectory> open_single(const std::string& path);
+  static Result<TensorDirectory> open_shards(const std::string& directory);
+  Status add_file(const std::string& path);
+  Status add_tensor(TensorInfo info, const MappedFile* file);
+  Status check_index(const ShardMap& shard_of) const;
+
+  std::string path_;  // of the single file or of the index
+  std::vector<std::unique_ptr<MappedFile>> files_;
+  std::vector<StoredTensor> tensors_;                 // in the order of files and headers
+  std::unordered_map<std::string, size_t> index_of_;  // by official name
+  uint64_t taken_bytes_ = 0;
+};
+
+}  // namespace kvasir

@@ -1,0 +1,73 @@
+// TensorReader: takes tensors out of a directory as matrix views, float vectors and routing tables.
+//
+// Shapes and types are checked at once; content is only read by finish(), when the whole directory
+// is known to be right. Targets given to vector() must stay where they are until then. One thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "checkpoint/tensor_directory.h"
+#include "kernels/weight_matrix.h"
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+// `count` matrices of one shape and format, back to back.
+struct MatrixStack {
+  kernels::WeightMatrix first;
+  int64_t data_step_bytes = 0;
+  int64_t scale_step_bytes = 0;
+
+  kernels::WeightMatrix at(int64_t index) const;
+};
+
+// Rows [begin, begin + count) of a matrix.
+kernels::WeightMatrix slice_rows(const kernels::WeightMatrix& matrix, int64_t begin, int64_t count);
+
+class TensorReader {
+ public:
+  explicit TensorReader(TensorDirectory& directory) : directory_(directory) {}
+
+  bool has(const std::string& name) const { return directory_.has(name); }
+
+  // A matrix named `stem` + ".weight", with the scale `stem` + ".scale" when its type needs one.
+  Status matrix(const std::string& stem, int64_t rows, int64_t cols, kernels::WeightMatrix& out);
+  // A matrix named just so, in a type without a scale.
+  Status plain_matrix(const std::string& name, int64_t rows, int64_t cols,
+                      kernels::WeightMatrix& out);
+  Result<MatrixStack> matrix_stack(const std::string& stem, int64_t count, int64_t rows,
+                                   int64_t cols);
+  Status vector(const std::string& name, std::vector<int64_t> shape, std::vector<float>& out);
+  // Expert ids [tokens, slots], each below expert_count.
+  Result<const StoredTensor*> expert_table(const std::string& name, int64_t tokens, int64_t slots,
+                                           int64_t expert_count);
+
+  // Fails on left-over tensors, then decodes the vectors and checks scales and tables.
+  Status finish();
+
+ private:
+  struct VectorJob {
+    const StoredTensor* tensor;
+    std::vector<float>* out;
+  };
+  struct TableJob {
+    const StoredTensor* tensor;
+    int64_t expert_count;
+  };
+
+  // `lead` is empty or [count]: what stands before rows and columns in stored shapes.
+  Status read_matrix(const StoredTensor& tensor, const std::string& scale_name,
+                     const std::vector<int64_t>& lead, int64_t rows, int64_t cols,
+                     kernels::WeightMatrix& out);
+  Status read_scale(const StoredTensor& weight, const std::string& scale_name,
+                    std::vector<int64_t> shape, kernels::WeightMatrix& out);
+
+  TensorDirectory& directory_;
+  std::vector<VectorJob> vector_jobs_;
+  std::vector<TableJob> table_jobs_;
+  std::vector<const StoredTensor*> scale_jobs_;
+};
+
+}  // namespace kvasir

@@ -1,0 +1,46 @@
+#include "checkpoint/weights.h"
+
+#include <utility>
+
+#include "base/check.h"
+#include "checkpoint/little_endian.h"
+#include "checkpoint/mapped_file.h"
+#include "checkpoint/shard_index.h"
+#include "checkpoint/tensor_directory.h"
+#include "checkpoint/tensor_reader.h"
+#include "checkpoint/weight_loader.h"
+
+namespace kvasir {
+namespace {
+
+Result<ModelConfig> read_config(const std::string& path) {
+  KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
+  return parse_model_config(file->text(), path);
+}
+
+}  // namespace
+
+int32_t HashTable::expert(int64_t token_id, int64_t slot) const {
+  KVASIR_CHECK(data != nullptr && slot >= 0 && slot < experts_per_token, "no such table entry");
+  const int64_t index = token_id * experts_per_token + slot;
+  if (is_64_bit) return static_cast<int32_t>(load_little_endian<int64_t>(data + index * 8));
+  return load_little_endian<int32_t>(data + index * 4);
+}
+
+Checkpoint::Checkpoint() = default;
+Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
+Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
+Checkpoint::~Checkpoint() = default;
+
+Result<Checkpoint> Checkpoint::open(const std::string& directory) {
+  Checkpoint checkpoint;
+  KVASIR_ASSIGN_OR_RETURN(checkpoint.config_, read_config(path_in(directory, "config.json")));
+  KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors, TensorDirectory::open(directory));
+  TensorReader reader(tensors);
+  KVASIR_RETURN_IF_ERROR(load_weights(checkpoint.config_, reader, checkpoint.weights_));
+  checkpoint.weight_bytes_ = tensors.taken_bytes();
+  checkpoint.files_ = std::move(tensors).release_files();
+  return checkpoint;
+}
+
+}  // namespace kvasir
