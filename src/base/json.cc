@@ -17,7 +17,7 @@ class Builder {
   using string_t = nlohmann::json::string_t;
   using binary_t = nlohmann::json::binary_t;
 
-  Builder(std::string_view where, int depth_max) : where_(where), depth_max_(depth_max) {}
+  Builder(std::string_view where, const JsonLimits& limits) : where_(where), limits_(limits) {}
 
   bool null() { return add(Json()); }
   bool boolean(bool value) { return add(Json(value)); }
@@ -72,10 +72,10 @@ class Builder {
   };
 
   bool open(bool is_object) {
-    if (static_cast<int>(frames_.size()) >= depth_max_) {
+    if (static_cast<int>(frames_.size()) >= limits_.depth_max) {
       error_ = Error{.what = "JSON is nested too deep",
                      .where = where_,
-                     .expected = "at most " + std::to_string(depth_max_) + " levels"};
+                     .expected = "at most " + std::to_string(limits_.depth_max) + " levels"};
       return false;
     }
     frames_.push_back(Frame{is_object, {}, {}});
@@ -83,6 +83,12 @@ class Builder {
   }
 
   bool add(Json value) {
+    if (++value_count_ > limits_.value_count_max) {
+      error_ = Error{.what = "JSON has too many values",
+                     .where = where_,
+                     .expected = "at most " + std::to_string(limits_.value_count_max)};
+      return false;
+    }
     if (frames_.empty()) {
       root_ = std::move(value);
     } else {
@@ -103,7 +109,8 @@ class Builder {
   }
 
   std::string where_;
-  int depth_max_;
+  const JsonLimits limits_;
+  int64_t value_count_ = 0;
   std::vector<Frame> frames_;
   Json root_;
   std::optional<Error> error_;
@@ -120,8 +127,8 @@ nlohmann::ordered_json to_library(const Json& value) {
     return out;
   }
   if (const Json::Object* object = value.as_object()) {
-    auto out = nlohmann::ordered_json::object();
-    for (const auto& [name, member] : *object) out[name] = to_library(member);
+    nlohmann::ordered_json::object_t out;
+    for (const auto& [name, member] : *object) out.emplace_back(name, to_library(member));
     return out;
   }
   return nullptr;
@@ -136,7 +143,7 @@ Result<Json> Json::parse(std::string_view text, std::string_view where, const Js
                  .expected = "at most " + std::to_string(limits.text_bytes_max) + " bytes",
                  .found = std::to_string(text.size())};
   }
-  Builder builder(where, limits.depth_max);
+  Builder builder(where, limits);
   nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   return std::move(builder).finish();
 }

@@ -1,6 +1,6 @@
 // Json: an immutable JSON value, and the one place where the JSON library is known.
 //
-// Parsing is strict and bounded: size and depth limits are checked before memory is taken, and a
+// Parsing is strict and bounded: limits are checked before memory is taken, and a
 // name that occurs twice in one object is an error (in a checkpoint header the second one would
 // silently win). Object order is kept.
 #pragma once
@@ -19,6 +19,8 @@ namespace kvasir {
 
 struct JsonLimits {
   uint64_t text_bytes_max = uint64_t{256} << 20;
+  // "0," is two bytes of text and 40 of memory: the size of the text alone is no bound.
+  int64_t value_count_max = int64_t{8} << 20;
   int depth_max = 64;
 };
 

@@ -1,5 +1,6 @@
 #include "kvasir/result.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace kvasir {
@@ -10,8 +11,11 @@ constexpr size_t kOutsideTextBytesMax = 400;
 // Outside bytes (file names, tensor names, tokens) end up in messages: keep them on one line and
 // readable.
 std::string printable(const std::string& text) {
+  size_t end = std::min(text.size(), kOutsideTextBytesMax);
+  const auto splits_character = [&] { return end < text.size() && (text[end] & 0xc0) == 0x80; };
+  while (end > 0 && splits_character()) --end;
   std::string out;
-  for (size_t i = 0; i < text.size() && i < kOutsideTextBytesMax; ++i) {
+  for (size_t i = 0; i < end; ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte < 0x20 || byte == 0x7f) {
       char escaped[5];
@@ -21,7 +25,7 @@ std::string printable(const std::string& text) {
       out += text[i];
     }
   }
-  if (text.size() > kOutsideTextBytesMax) out += "...";
+  if (end < text.size()) out += "...";
   return out;
 }
 

@@ -1,12 +1,15 @@
 #include "base/thread_pool.h"
 
+#include <limits>
+
 #include "base/check.h"
 
 namespace kvasir {
 namespace {
 
 // A decode step starts some hundred short loops: a worker that slept between them would spend more
-// time waking than working. About 20 us of polling bridges the serial parts in between.
+// time waking than working. This bridges the serial parts in between: 107 us on an EPYC of the Zen
+// 4 kind, about 200 us where a pause takes 140 cycles.
 constexpr int kSpinCount = 4000;
 
 void cpu_relax() {
@@ -32,33 +35,47 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::run(int64_t count, void* context, Call call) {
+  KVASIR_CHECK(count <= std::numeric_limits<int32_t>::max(), "too many indices");
+  KVASIR_CHECK(!running_.exchange(true, std::memory_order_relaxed), "a loop is already running");
   if (thread_count_ == 1 || count == 1) {
     for (int64_t index = 0; index < count; ++index) call(context, index, 0);
-    return;
+  } else {
+    count_ = count;
+    context_ = context;
+    call_ = call;
+    unfinished_.store(static_cast<int32_t>(count), std::memory_order_relaxed);
+    unclaimed_.store(count, std::memory_order_release);
+    generation_.fetch_add(1, std::memory_order_release);
+    generation_.notify_all();
+    claim_indices(0);
+    wait_for_claimed();
   }
-  count_ = count;
-  context_ = context;
-  call_ = call;
-  next_index_.store(0, std::memory_order_relaxed);
-  workers_busy_.store(thread_count_ - 1, std::memory_order_relaxed);
-  generation_.fetch_add(1, std::memory_order_release);
-  generation_.notify_all();
-
-  take_indices(0);
-  for (int spin = 0; spin < kSpinCount; ++spin) {
-    if (workers_busy_.load(std::memory_order_acquire) == 0) return;
-    cpu_relax();
-  }
-  for (int busy = workers_busy_.load(std::memory_order_acquire); busy != 0;
-       busy = workers_busy_.load(std::memory_order_acquire)) {
-    workers_busy_.wait(busy, std::memory_order_acquire);
-  }
+  running_.store(false, std::memory_order_relaxed);
 }
 
-void ThreadPool::take_indices(int worker) {
-  for (int64_t index = next_index_.fetch_add(1, std::memory_order_relaxed); index < count_;
-       index = next_index_.fetch_add(1, std::memory_order_relaxed)) {
-    call_(context_, index, worker);
+// A claim is one subtraction, and it counts for whichever loop stored the number it met. It cannot
+// straddle two: the next loop is not stored before every claimed index of this one is finished.
+void ThreadPool::claim_indices(int worker) {
+  int32_t done = 0;
+  for (int64_t left = unclaimed_.fetch_sub(1, std::memory_order_acquire); left > 0;
+       left = unclaimed_.fetch_sub(1, std::memory_order_acquire)) {
+    call_(context_, count_ - left, worker);
+    ++done;
+  }
+  if (done == 0) return;
+  const int32_t before = unfinished_.fetch_sub(done, std::memory_order_acq_rel);
+  if (before == done) unfinished_.notify_one();
+}
+
+void ThreadPool::wait_for_claimed() {
+  int32_t unfinished = unfinished_.load(std::memory_order_acquire);
+  for (int spin = 0; unfinished != 0 && spin < kSpinCount; ++spin) {
+    cpu_relax();
+    unfinished = unfinished_.load(std::memory_order_acquire);
+  }
+  while (unfinished != 0) {
+    unfinished_.wait(unfinished, std::memory_order_acquire);
+    unfinished = unfinished_.load(std::memory_order_acquire);
   }
 }
 
@@ -76,8 +93,7 @@ void ThreadPool::work_loop(int worker) {
     }
     seen = now;
     if (stopping_.load(std::memory_order_relaxed)) return;
-    take_indices(worker);
-    if (workers_busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) workers_busy_.notify_one();
+    claim_indices(worker);
   }
 }
 

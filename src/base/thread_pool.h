@@ -2,10 +2,12 @@
 //
 // The pool decides WHO computes an index, never HOW: work handed to it must give the same result
 // whichever worker runs it. Starting a loop allocates nothing. parallel_for is called from one
-// thread at a time and must not be nested.
+// thread at a time, must not be nested (both are checked), and its body must not throw (that ends
+// the process).
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <thread>
 #include <type_traits>
@@ -24,37 +26,45 @@ class ThreadPool {
   int thread_count() const { return thread_count_; }
 
   // Calls body(index, worker) for each index in [0, count), worker in [0, thread_count()), and
-  // returns when all are done. Indices are handed out one by one: make each worth some
-  // microseconds.
+  // returns when all are done. count is at most 2^31 - 1. Indices are handed out one by one, in
+  // ascending order: make each worth some microseconds.
   template <class Body>
   void parallel_for(int64_t count, Body&& body) {
     if (count <= 0) return;
     using Plain = std::remove_reference_t<Body>;
     run(count, const_cast<void*>(static_cast<const void*>(&body)),
-        [](void* context, int64_t index, int worker) {
+        [](void* context, int64_t index, int worker) noexcept {
           (*static_cast<Plain*>(context))(index, worker);
         });
   }
 
  private:
-  using Call = void (*)(void* context, int64_t index, int worker);
+  using Call = void (*)(void* context, int64_t index, int worker) noexcept;
+
+  // Keeps what one thread polls off the cache lines that others write.
+  static constexpr size_t kCacheLineBytes = 64;
 
   void run(int64_t count, void* context, Call call);
+  void wait_for_claimed();
   void work_loop(int worker);
-  void take_indices(int worker);
+  void claim_indices(int worker);
 
   const int thread_count_;
-  std::vector<std::jthread> threads_;
 
-  // The current loop. Written by the caller before generation_ is raised, read by workers after
-  // they see it.
+  // The current loop. Only a worker that has claimed one of its indices may read these three: they
+  // are not rewritten before the claimed index is done. A worker that comes late, or not at all,
+  // holds nobody up: the caller waits for indices, not for workers.
   int64_t count_ = 0;
   void* context_ = nullptr;
   Call call_ = nullptr;
-  std::atomic<int64_t> next_index_{0};
-  std::atomic<int> workers_busy_{0};
-  std::atomic<uint32_t> generation_{0};
+  std::atomic<bool> running_{false};
+  alignas(kCacheLineBytes) std::atomic<uint32_t> generation_{0};  // what idle workers watch
   std::atomic<bool> stopping_{false};
+  alignas(kCacheLineBytes) std::atomic<int64_t> unclaimed_{0};   // <= 0: nothing left to claim
+  alignas(kCacheLineBytes) std::atomic<int32_t> unfinished_{0};  // 32 bits: a futex can wait
+
+  // Last, so that the threads are joined before anything they use is gone.
+  std::vector<std::jthread> threads_;
 };
 
 }  // namespace kvasir
