@@ -1,0 +1,177 @@
+#include "text/chat.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/check.h"
+
+namespace kvasir::text {
+namespace {
+
+constexpr std::string_view kBetweenUserMessages = "\n\n";
+
+struct MarkerName {
+  int32_t ChatMarkers::*id;
+  std::string_view content;
+};
+
+constexpr MarkerName kMarkerNames[] = {
+    {&ChatMarkers::begin_of_sentence, "<｜begin▁of▁sentence｜>"},
+    {&ChatMarkers::end_of_sentence, "<｜end▁of▁sentence｜>"},
+    {&ChatMarkers::user, "<｜User｜>"},
+    {&ChatMarkers::assistant, "<｜Assistant｜>"},
+    {&ChatMarkers::think_begin, "<think>"},
+    {&ChatMarkers::think_end, "</think>"},
+};
+
+Error bad_conversation(size_t message, std::string expected, std::string found) {
+  return Error{.what = "the conversation has no valid order",
+               .where = "message " + std::to_string(message),
+               .expected = std::move(expected),
+               .found = std::move(found)};
+}
+
+Status check_order(std::span<const ChatMessage> messages) {
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const ChatRole role = messages[i].role;
+    const bool first = i == 0;
+    if (role == ChatRole::kSystem && !first && messages[i - 1].role != ChatRole::kSystem) {
+      return bad_conversation(i, "system messages only at the start", "a later one");
+    }
+    if (role == ChatRole::kAssistant && (first || messages[i - 1].role != ChatRole::kUser)) {
+      return bad_conversation(i, "an assistant message only after a user message",
+                              first ? "one at the start" : "one after another role");
+    }
+  }
+  return ok_status();
+}
+
+// The text of the run of messages of one role that starts at `i`, which moves behind it.
+std::string take_run(std::span<const ChatMessage> messages, size_t& i, std::string_view between) {
+  const ChatRole role = messages[i].role;
+  std::string text = messages[i++].content;
+  for (; i < messages.size() && messages[i].role == role; ++i) {
+    text.append(between).append(messages[i].content);
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<ChatFormat> ChatFormat::create(const Tokenizer& tokenizer) {
+  ChatMarkers markers;
+  for (const MarkerName& name : kMarkerNames) {
+    const std::optional<int32_t> id = tokenizer.added_token_id(name.content);
+    if (!id) {
+      return Error{.what = "the tokenizer has no chat marker",
+                   .where = "added_tokens",
+                   .expected = std::string(name.content)};
+    }
+    markers.*name.id = *id;
+  }
+  return ChatFormat(tokenizer, markers);
+}
+
+void ChatFormat::append_text(std::string_view text, std::vector<int32_t>& ids) const {
+  const std::vector<int32_t> encoded = tokenizer_->encode(text, SpecialTokens::kIgnore);
+  ids.insert(ids.end(), encoded.begin(), encoded.end());
+}
+
+std::vector<int32_t> ChatFormat::encode_start(std::string_view system) const {
+  std::vector<int32_t> ids = {markers_.begin_of_sentence};
+  append_text(system, ids);
+  return ids;
+}
+
+std::vector<int32_t> ChatFormat::encode_user_turn(std::string_view text, ChatMode mode) const {
+  std::vector<int32_t> ids = {markers_.user};
+  append_text(text, ids);
+  ids.push_back(markers_.assistant);
+  ids.push_back(mode == ChatMode::kThinking ? markers_.think_begin : markers_.think_end);
+  return ids;
+}
+
+Result<std::vector<int32_t>> ChatFormat::encode_conversation(std::span<const ChatMessage> messages,
+                                                             ChatMode mode) const {
+  KVASIR_RETURN_IF_ERROR(check_order(messages));
+  size_t i = 0;
+  const bool has_system = !messages.empty() && messages[0].role == ChatRole::kSystem;
+  std::vector<int32_t> ids = encode_start(has_system ? take_run(messages, i, "") : "");
+  while (i < messages.size()) {
+    const std::string user_text = take_run(messages, i, kBetweenUserMessages);
+    // A reply that a later user message follows is told without its reasoning.
+    const bool last_turn = i + 1 >= messages.size();
+    const ChatMode turn_mode = last_turn ? mode : ChatMode::kDirect;
+    const std::vector<int32_t> turn = encode_user_turn(user_text, turn_mode);
+    ids.insert(ids.end(), turn.begin(), turn.end());
+    if (i == messages.size()) break;
+    const ChatMessage& reply = messages[i++];
+    if (turn_mode == ChatMode::kThinking) {
+      append_text(reply.reasoning, ids);
+      ids.push_back(markers_.think_end);
+    }
+    append_text(reply.content, ids);
+    ids.push_back(markers_.end_of_sentence);
+  }
+  return ids;
+}
+
+ReplyParser::ReplyParser(const ChatFormat& format, ChatMode mode)
+    : format_(&format),
+      decoder_(format.tokenizer()),
+      part_(mode == ChatMode::kThinking ? Part::kReasoning : Part::kAnswer) {}
+
+ReplyText ReplyParser::push(int32_t id) {
+  if (part_ == Part::kEnded) return {};
+  const bool ends_reply = id == format_->markers().end_of_sentence;
+  const bool ends_reasoning = in_reasoning() && id == format_->markers().think_end;
+  if (!ends_reply && !ends_reasoning) return in_part(decoder_.push(id));
+  ReplyText rest = flush();
+  part_ = ends_reply ? Part::kEnded : Part::kAnswer;
+  return rest;
+}
+
+ReplyText ReplyParser::flush() { return in_part(decoder_.flush()); }
+
+ReplyText ReplyParser::in_part(std::string text) const {
+  ReplyText out;
+  (in_reasoning() ? out.reasoning : out.answer) = std::move(text);
+  return out;
+}
+
+ChatTranscript::ChatTranscript(const ChatFormat& format, std::string_view system)
+    : format_(&format), ids_(format.encode_start(system)) {}
+
+void ChatTranscript::add_user(std::string_view text, ChatMode mode) {
+  unchanged_count_ = ids_.size();
+  if (reply_start_ != 0) end_reply();
+  const std::vector<int32_t> turn = format_->encode_user_turn(text, mode);
+  ids_.insert(ids_.end(), turn.begin(), turn.end());
+  reply_start_ = ids_.size() - 1;
+}
+
+void ChatTranscript::add_sampled(int32_t id) {
+  KVASIR_CHECK(reply_start_ != 0, "there is no user message to reply to");
+  KVASIR_CHECK(ids_.back() != format_->markers().end_of_sentence, "the reply has ended");
+  ids_.push_back(id);
+}
+
+void ChatTranscript::end_reply() {
+  const ChatMarkers& markers = format_->markers();
+  const auto opening = ids_.begin() + static_cast<ptrdiff_t>(reply_start_);
+  if (*opening == markers.think_begin) {
+    unchanged_count_ = reply_start_;
+    const auto answer = std::find(opening, ids_.end(), markers.think_end);
+    if (answer != ids_.end()) {
+      ids_.erase(opening, answer);
+    } else {
+      // Cut off while it was reasoning: there is no answer.
+      const bool ended = ids_.back() == markers.end_of_sentence;
+      ids_.erase(opening, ended ? ids_.end() - 1 : ids_.end());
+      ids_.insert(ids_.begin() + static_cast<ptrdiff_t>(reply_start_), markers.think_end);
+    }
+  }
+  if (ids_.back() != markers.end_of_sentence) ids_.push_back(markers.end_of_sentence);
+}
+
+}  // namespace kvasir::text

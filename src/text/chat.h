@@ -1,0 +1,130 @@
+// Chat: conversations as token ids in DeepSeek-V4's layout, and the model's reply taken apart.
+//
+//   BOS system (<｜User｜> text <｜Assistant｜> [<think> reasoning] </think> answer EOS)...
+//
+// Markers are put in as ids and everything a person wrote is encoded with SpecialTokens::kIgnore:
+// no message can forge a marker. Reasoning stays only after the last user message.
+//
+// ChatFormat is an immutable value, for any number of threads; it and all that is made from it keep
+// a reference to the tokenizer, which must outlive them. ChatTranscript and ReplyParser belong to
+// one thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvasir/result.h"
+#include "text/stream_decoder.h"
+#include "text/tokenizer.h"
+
+namespace kvasir::text {
+
+enum class ChatRole { kSystem, kUser, kAssistant };
+enum class ChatMode { kThinking, kDirect };
+
+struct ChatMessage {
+  ChatRole role = ChatRole::kUser;
+  std::string content;
+  std::string reasoning;  // of an assistant, may be empty
+};
+
+struct ChatMarkers {
+  int32_t begin_of_sentence = 0;
+  int32_t end_of_sentence = 0;
+  int32_t user = 0;
+  int32_t assistant = 0;
+  int32_t think_begin = 0;
+  int32_t think_end = 0;
+};
+
+class ChatFormat {
+ public:
+  // Fails when the tokenizer lacks one of the markers.
+  static Result<ChatFormat> create(const Tokenizer& tokenizer);
+
+  // The whole conversation. When it ends with a user message, the prompt for an answer follows;
+  // when it ends with an assistant message, it ends after that one's EOS.
+  // System messages come first, and an assistant message follows a user message.
+  Result<std::vector<int32_t>> encode_conversation(std::span<const ChatMessage> messages,
+                                                   ChatMode mode) const;
+
+  // BOS and system text (may be empty).
+  std::vector<int32_t> encode_start(std::string_view system) const;
+  // <｜User｜> text <｜Assistant｜> and the opening of a reply: <think> or </think>.
+  std::vector<int32_t> encode_user_turn(std::string_view text, ChatMode mode) const;
+
+  const ChatMarkers& markers() const { return markers_; }
+  const Tokenizer& tokenizer() const { return *tokenizer_; }
+
+ private:
+  ChatFormat(const Tokenizer& tokenizer, const ChatMarkers& markers)
+      : tokenizer_(&tokenizer), markers_(markers) {}
+
+  void append_text(std::string_view text, std::vector<int32_t>& ids) const;
+
+  const Tokenizer* tokenizer_;
+  ChatMarkers markers_;
+};
+
+struct ReplyText {
+  std::string reasoning;
+  std::string answer;
+};
+
+// Separates reasoning from answer while the model's ids stream in.
+class ReplyParser {
+ public:
+  // `mode` is the one the prompt was made with.
+  ReplyParser(const ChatFormat& format, ChatMode mode);
+
+  // The text that is certain now. Ids after the end of the reply give nothing.
+  ReplyText push(int32_t id);
+  // What is left when the model stops or is stopped.
+  ReplyText flush();
+
+  bool in_reasoning() const { return part_ == Part::kReasoning; }
+  bool ended() const { return part_ == Part::kEnded; }
+
+ private:
+  enum class Part { kReasoning, kAnswer, kEnded };
+
+  ReplyText in_part(std::string text) const;
+
+  const ChatFormat* format_;
+  StreamDecoder decoder_;
+  Part part_;
+};
+
+// A conversation that grows, kept as the exact ids the model saw: earlier text is never encoded
+// again, so that its KV cache stays valid. Only the reasoning of an answer is taken out when the
+// next user message comes; ids before it stay as they were.
+class ChatTranscript {
+ public:
+  // The system text may be empty.
+  ChatTranscript(const ChatFormat& format, std::string_view system);
+
+  // Ends the reply before it, if any (also one that was cut off), and opens the next.
+  void add_user(std::string_view text, ChatMode mode);
+  // A sampled id of the reply, EOS included. Nothing may follow EOS but add_user.
+  void add_sampled(int32_t id);
+
+  // All ids: after add_user the prompt, after add_sampled also what was sampled.
+  std::span<const int32_t> ids() const { return ids_; }
+  // How many leading ids the last add_user left as they were. A cache of the old ids is good up to
+  // here.
+  size_t unchanged_count() const { return unchanged_count_; }
+
+ private:
+  void end_reply();
+
+  const ChatFormat* format_;
+  std::vector<int32_t> ids_;
+  size_t reply_start_ = 0;  // index of the <think> or </think> that opens the reply; 0: none yet
+  size_t unchanged_count_ = 0;
+};
+
+}  // namespace kvasir::text

@@ -1,0 +1,31 @@
+// UTF-8 as it is met in the wild: reading a character never fails, and never reads past the end.
+// Free functions without state; any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace kvasir::text {
+
+// Stands for a byte that is no part of a well-formed character. Beyond the last code point.
+inline constexpr uint32_t kInvalidByte = 0x110000;
+
+struct Utf8Character {
+  uint32_t code_point = kInvalidByte;
+  uint32_t size_bytes = 1;
+};
+
+// The character at `position`. A byte that starts no well-formed character (a stray continuation,
+// an overlong form, a surrogate, a cut-off tail) is a kInvalidByte of one byte.
+// REQUIRES: position < text.size().
+Utf8Character read_character(std::string_view text, size_t position);
+
+// How many of the last bytes begin a character that bytes yet to come could complete: 0 to 3.
+size_t incomplete_tail_bytes(std::string_view text);
+
+// REQUIRES: code_point < 0x110000.
+void append_character(uint32_t code_point, std::string& out);
+
+}  // namespace kvasir::text
