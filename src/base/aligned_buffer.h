@@ -1,12 +1,10 @@
 // AlignedBuffer<T>: a fixed-size array of plain values on a 64-byte boundary, zero-filled.
-// Owns its memory; movable, not copyable. Running out of memory shows as a null data() of a
-// non-zero size request.
+// Owns its memory; movable, not copyable. Running out of memory shows in failed().
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -20,14 +18,19 @@ class AlignedBuffer {
   AlignedBuffer() = default;
   explicit AlignedBuffer(int64_t size) : size_(size) {
     if (size == 0) return;
-    const size_t bytes = (static_cast<size_t>(size) * sizeof(T) + 63) / 64 * 64;
-    data_ = static_cast<T*>(std::aligned_alloc(64, bytes));
-    if (data_ != nullptr) std::memset(static_cast<void*>(data_), 0, bytes);
+    // Zeroed by the system where it can: what is never touched takes no memory.
+    memory_ = std::calloc(static_cast<size_t>(size) * sizeof(T) + kAlignment, 1);
+    if (memory_ == nullptr) return;
+    const auto address = reinterpret_cast<uintptr_t>(memory_);
+    data_ = reinterpret_cast<T*>((address + kAlignment - 1) / kAlignment * kAlignment);
   }
-  ~AlignedBuffer() { std::free(data_); }
+  ~AlignedBuffer() { std::free(memory_); }
   AlignedBuffer(AlignedBuffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+      : memory_(std::exchange(other.memory_, nullptr)),
+        data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    std::swap(memory_, other.memory_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     return *this;
@@ -36,10 +39,14 @@ class AlignedBuffer {
   T* data() { return data_; }
   const T* data() const { return data_; }
   int64_t size() const { return size_; }
+  bool failed() const { return size_ != 0 && data_ == nullptr; }
   T& operator[](int64_t index) { return data_[index]; }
   const T& operator[](int64_t index) const { return data_[index]; }
 
  private:
+  static constexpr size_t kAlignment = 64;
+
+  void* memory_ = nullptr;
   T* data_ = nullptr;
   int64_t size_ = 0;
 };

@@ -55,7 +55,9 @@ class Builder {
     return add(Json(std::move(frame.values)));
   }
   bool parse_error(size_t position, const std::string&, const nlohmann::json::exception&) {
-    error_ = Error{.what = "malformed JSON", .where = where_, .offset = position};
+    // The library counts the bytes it has read, the offending one included.
+    error_ = Error{
+        .what = "malformed JSON", .where = where_, .offset = position - (position > 0 ? 1 : 0)};
     return false;
   }
 

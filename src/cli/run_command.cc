@@ -41,6 +41,7 @@ struct RunReport {
   double ttft_ms = 0;
   double prefill_ms = 0;
   double decode_ms = 0;
+  int64_t kv_bytes = 0;  // while the session still holds it
 };
 
 void print_piece(std::string_view piece) {
@@ -62,6 +63,7 @@ Result<RunReport> run_plain(Engine& engine, const RunOptions& options, const std
   report.prefill_ms = watch.elapsed_ms();
   if (report.computed_tokens < report.prompt_tokens) {
     report.stop_reason = StopReason::kInterrupted;
+    report.kv_bytes = engine.kv_bytes();
     return report;
   }
   const auto on_text = [&](std::string_view piece) {
@@ -74,6 +76,7 @@ Result<RunReport> run_plain(Engine& engine, const RunOptions& options, const std
   report.stop_reason = generated.stop_reason;
   report.ttft_ms = report.prefill_ms + generated.first_token_ms;
   report.decode_ms = generated.decode_ms;
+  report.kv_bytes = engine.kv_bytes();
   return report;
 }
 
@@ -94,7 +97,8 @@ Result<RunReport> run_chat(Engine& engine, const RunOptions& options, const std:
                    .stop_reason = turn.stop_reason,
                    .ttft_ms = turn.ttft_ms,
                    .prefill_ms = turn.prefill_ms,
-                   .decode_ms = turn.decode_ms};
+                   .decode_ms = turn.decode_ms,
+                   .kv_bytes = engine.kv_bytes()};
 }
 
 void print_json(const RunReport& report, const Engine& engine, const RunOptions& options) {
@@ -109,7 +113,7 @@ void print_json(const RunReport& report, const Engine& engine, const RunOptions&
                       {"decode_ms", report.decode_ms},
                       {"store_read_bytes", 0},
                       {"store_written_bytes", 0},
-                      {"kv_bytes", engine.kv_bytes()},
+                      {"kv_bytes", report.kv_bytes},
                       {"kv", options.model.kv},
                       {"threads", engine.info().thread_count},
                       {"instruction_set", engine.info().instruction_set},
@@ -122,7 +126,7 @@ double per_second(int64_t count, double ms) {
   return ms > 0 ? static_cast<double>(count) * 1000 / ms : 0;
 }
 
-void print_summary(const RunReport& report, const Engine& engine) {
+void print_summary(const RunReport& report) {
   std::printf("\n");
   std::fflush(stdout);
   std::fprintf(stderr,
@@ -132,7 +136,7 @@ void print_summary(const RunReport& report, const Engine& engine) {
                per_second(report.computed_tokens, report.prefill_ms),
                static_cast<long long>(report.generated_tokens),
                per_second(report.generated_tokens, report.decode_ms),
-               static_cast<double>(engine.kv_bytes()) / 1024);
+               static_cast<double>(report.kv_bytes) / 1024);
 }
 
 Status run(const RunOptions& options) {
@@ -158,7 +162,7 @@ Status run(const RunOptions& options) {
   if (options.json) {
     print_json(report, engine, options);
   } else {
-    print_summary(report, engine);
+    print_summary(report);
   }
   return ok_status();
 }

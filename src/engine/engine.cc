@@ -91,9 +91,10 @@ Engine::~Engine() = default;
 Result<Engine> Engine::open(const EngineOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const model::ModelOptions chosen, model_options(options));
   KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::open(options.model_path));
-  auto state = std::make_unique<State>(std::move(checkpoint), chosen);
+  auto state = std::make_unique<State>();
+  KVASIR_ASSIGN_OR_RETURN(state->model, model::DeepSeekV4::create(std::move(checkpoint), chosen));
   state->model_path = options.model_path;
-  state->info = model_info(state->model);
+  state->info = model_info(*state->model);
   if (options.needs_text) {
     const auto path = std::filesystem::path(options.model_path) / "tokenizer.json";
     KVASIR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, text::Tokenizer::load(path.string()));
@@ -114,7 +115,7 @@ int64_t Engine::kv_bytes() const { return state_->account->allocated_bytes(); }
 
 Result<Session> Engine::new_session() {
   KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence,
-                          kv::Sequence::create(state_->model.layout(), state_->account));
+                          kv::Sequence::create(state_->model->layout(), state_->account));
   return Session(
       std::make_unique<Session::State>(Session::State{state_.get(), std::move(sequence), {}}));
 }
@@ -132,8 +133,8 @@ Status Engine::append_batch(std::span<const BatchInput> inputs) {
                         .logits = session.logits.data()});
     token_count += std::ssize(input.tokens);
   }
-  KVASIR_CHECK(token_count <= state_->model.options().pass_tokens_max, "a batch is one pass");
-  return state_->model.forward(segments);
+  KVASIR_CHECK(token_count <= state_->model->options().pass_tokens_max, "a batch is one pass");
+  return state_->model->forward(segments);
 }
 
 Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {
@@ -143,7 +144,7 @@ Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {
 
 Result<std::vector<int32_t>> Engine::encode(std::string_view text) const {
   KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state_->require_tokenizer());
-  std::vector<int32_t> ids{static_cast<int32_t>(state_->model.config().bos_token_id)};
+  std::vector<int32_t> ids{static_cast<int32_t>(state_->model->config().bos_token_id)};
   const std::vector<int32_t> plain = tokenizer->encode(text, text::SpecialTokens::kIgnore);
   ids.insert(ids.end(), plain.begin(), plain.end());
   return ids;

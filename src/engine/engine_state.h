@@ -15,14 +15,11 @@
 namespace kvasir {
 
 struct Engine::State {
-  State(Checkpoint checkpoint, const model::ModelOptions& options)
-      : model(std::move(checkpoint), options) {}
-
   // Error: this engine was opened without text, or the model has no tokenizer.json.
   Result<const text::Tokenizer*> require_tokenizer() const;
 
   std::string model_path;
-  model::DeepSeekV4 model;
+  std::unique_ptr<model::DeepSeekV4> model;
   ModelInfo info;
   std::shared_ptr<kv::MemoryAccount> account = std::make_shared<kv::MemoryAccount>();
   std::optional<text::Tokenizer> tokenizer;

@@ -34,7 +34,7 @@ Status Session::State::check_tokens(std::span<const int32_t> tokens) const {
 
 Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress& progress) {
   KVASIR_RETURN_IF_ERROR(state_->check_tokens(tokens));
-  const auto chunk_max = static_cast<size_t>(state_->engine->model.options().pass_tokens_max);
+  const auto chunk_max = static_cast<size_t>(state_->engine->model->options().pass_tokens_max);
   if (tokens.empty()) return int64_t{0};
   state_->logits.resize(static_cast<size_t>(state_->engine->info.vocab_size));
   size_t done = 0;
@@ -46,7 +46,7 @@ Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress&
                                  .tokens = chunk,
                                  .logits_of = model::LogitsOf::kLastToken,
                                  .logits = state_->logits.data()};
-    KVASIR_RETURN_IF_ERROR(state_->engine->model.forward({&segment, 1}));
+    KVASIR_RETURN_IF_ERROR(state_->engine->model->forward({&segment, 1}));
     done += chunk.size();
     if (progress && !progress(static_cast<int64_t>(done), std::ssize(tokens))) break;
   }
@@ -56,7 +56,7 @@ Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress&
 Status Session::append_with_logits(std::span<const int32_t> tokens, const LogitsSink& sink) {
   KVASIR_RETURN_IF_ERROR(state_->check_tokens(tokens));
   const auto vocab = static_cast<size_t>(state_->engine->info.vocab_size);
-  const auto chunk_max = static_cast<size_t>(state_->engine->model.options().pass_tokens_max);
+  const auto chunk_max = static_cast<size_t>(state_->engine->model->options().pass_tokens_max);
   std::vector<float> logits(std::min(chunk_max, tokens.size()) * vocab);
   for (size_t done = 0; done < tokens.size();) {
     const auto chunk = tokens.subspan(done, std::min(chunk_max, tokens.size() - done));
@@ -64,7 +64,7 @@ Status Session::append_with_logits(std::span<const int32_t> tokens, const Logits
                                  .tokens = chunk,
                                  .logits_of = model::LogitsOf::kAllTokens,
                                  .logits = logits.data()};
-    KVASIR_RETURN_IF_ERROR(state_->engine->model.forward({&segment, 1}));
+    KVASIR_RETURN_IF_ERROR(state_->engine->model->forward({&segment, 1}));
     done += chunk.size();
     const std::span<const float> written(logits.data(), chunk.size() * vocab);
     KVASIR_RETURN_IF_ERROR(sink(written));

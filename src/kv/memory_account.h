@@ -42,6 +42,7 @@ class AccountedBuffer {
   T* data() { return buffer_.data(); }
   const T* data() const { return buffer_.data(); }
   int64_t size() const { return buffer_.size(); }
+  bool failed() const { return buffer_.failed(); }
   int64_t bytes() const { return buffer_.size() * static_cast<int64_t>(sizeof(T)); }
 
  private:

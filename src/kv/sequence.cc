@@ -23,8 +23,7 @@ Result<Sequence> Sequence::create(std::shared_ptr<const CacheLayout> layout,
       AccountedBuffer<std::byte>(sequence.layout_->raw_window_bytes, sequence.account_);
   sequence.ring_floats_ =
       AccountedBuffer<float>(sequence.layout_->compressor_ring_floats, sequence.account_);
-  if ((sequence.raw_windows_.size() != 0 && sequence.raw_windows_.data() == nullptr) ||
-      (sequence.ring_floats_.size() != 0 && sequence.ring_floats_.data() == nullptr)) {
+  if (sequence.raw_windows_.failed() || sequence.ring_floats_.failed()) {
     return out_of_memory(sequence.layout_->fixed_bytes());
   }
   sequence.place_rings();
@@ -55,7 +54,7 @@ Result<Sequence> Sequence::fork() const {
                           block_data_.begin() + static_cast<int64_t>(sealed_.size()));
   for (const Block& block : unsealed_) {
     Block twin(block.size(), account_);
-    if (twin.data() == nullptr) return out_of_memory(block.size());
+    if (twin.failed()) return out_of_memory(block.size());
     std::memcpy(twin.data(), block.data(), static_cast<size_t>(block.size()));
     copy.block_data_.push_back(twin.data());
     copy.unsealed_.push_back(std::move(twin));
@@ -76,7 +75,7 @@ Status Sequence::begin_append(std::span<const int32_t> tokens) {
   const int64_t length_after = length_ + static_cast<int64_t>(tokens.size());
   while (std::ssize(block_data_) < layout_->block_count(length_after)) {
     Block block(layout_->block_bytes(), account_);
-    if (block.data() == nullptr) {
+    if (block.failed()) {
       cancel_append();
       return out_of_memory(layout_->block_bytes());
     }

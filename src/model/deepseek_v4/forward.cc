@@ -26,6 +26,17 @@ int64_t scratch_floats(const ModelConfig& config, const kv::CacheLayout& layout)
 
 }  // namespace
 
+Result<std::unique_ptr<DeepSeekV4>> DeepSeekV4::create(Checkpoint checkpoint,
+                                                       const ModelOptions& options) {
+  std::unique_ptr<DeepSeekV4> model(new DeepSeekV4(std::move(checkpoint), options));
+  if (model->work_.failed) {
+    return Error{.what = "not enough memory for the working buffers of a pass",
+                 .expected = std::to_string(model->work_.bytes) + " bytes",
+                 .remedy = "a smaller --chunk needs less"};
+  }
+  return model;
+}
+
 DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options)
     : options_(options),
       checkpoint_(std::move(checkpoint)),

@@ -30,7 +30,9 @@ struct ModelOptions {
 
 class DeepSeekV4 {
  public:
-  DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options);
+  // Error: no memory for a pass of pass_tokens_max tokens.
+  static Result<std::unique_ptr<DeepSeekV4>> create(Checkpoint checkpoint,
+                                                    const ModelOptions& options);
 
   const ModelConfig& config() const { return checkpoint_.config(); }
   const Checkpoint& checkpoint() const { return checkpoint_; }
@@ -43,6 +45,8 @@ class DeepSeekV4 {
   Status forward(std::span<const Segment> segments);
 
  private:
+  DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options);
+
   void embed();
   void run_layer(Context& context, int64_t layer);
   void write_logits(Context& context);

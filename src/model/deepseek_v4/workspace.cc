@@ -10,29 +10,33 @@ Workspace::Workspace(const ModelConfig& config, const kv::CacheLayout& layout,
                      int64_t token_capacity, int thread_count) {
   const int64_t n = token_capacity;
   const int64_t h = config.stream_count;
-  const auto floats = [](int64_t count) { return AlignedBuffer<float>(count); };
-  streams = floats(n * h * config.hidden_size);
-  mix = floats(n * (2 + h) * h);
-  inverse_rms = floats(n);
-  pre = floats(n * h);
-  post = floats(n * h);
-  combine = floats(n * h * h);
-  input = floats(n * config.hidden_size);
-  output = floats(n * config.hidden_size);
+  const auto allocate = [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
+    buffer = AlignedBuffer<T>(count);
+    bytes += count * static_cast<int64_t>(sizeof(T));
+    failed = failed || buffer.failed();
+  };
+  allocate(streams, n * h * config.hidden_size);
+  allocate(mix, n * (2 + h) * h);
+  allocate(inverse_rms, n);
+  allocate(pre, n * h);
+  allocate(post, n * h);
+  allocate(combine, n * h * h);
+  allocate(input, n * config.hidden_size);
+  allocate(output, n * config.hidden_size);
 
-  query_rank = floats(n * config.query_rank);
-  query = floats(n * config.head_count * config.head_dim);
-  attended = floats(n * config.head_count * config.head_dim);
-  grouped = floats(n * config.output_group_count * config.output_rank);
-  row = floats(n * config.head_dim);
-  raw_rows = AlignedBuffer<std::byte>(n * layout.row.bytes());
-  values = floats(n * 2 * std::max(config.head_dim, config.index_head_dim));
-  gates = floats(n * 2 * std::max(config.head_dim, config.index_head_dim));
+  allocate(query_rank, n * config.query_rank);
+  allocate(query, n * config.head_count * config.head_dim);
+  allocate(attended, n * config.head_count * config.head_dim);
+  allocate(grouped, n * config.output_group_count * config.output_rank);
+  allocate(row, n * config.head_dim);
+  allocate(raw_rows, n * layout.row.bytes());
+  allocate(values, n * 2 * std::max(config.head_dim, config.index_head_dim));
+  allocate(gates, n * 2 * std::max(config.head_dim, config.index_head_dim));
 
-  index_query = floats(n * config.index_head_count * config.index_head_dim);
-  index_head_weights = floats(n * config.index_head_count);
-  picked = AlignedBuffer<int32_t>(n * config.index_top_k);
-  picked_count = AlignedBuffer<int32_t>(n);
+  allocate(index_query, n * config.index_head_count * config.index_head_dim);
+  allocate(index_head_weights, n * config.index_head_count);
+  allocate(picked, n * config.index_top_k);
+  allocate(picked_count, n);
   for (int worker = 0; worker < thread_count; ++worker) {
     encoded_query.emplace_back(kernels::index_query_bytes(layout.key, config.index_head_count));
   }
@@ -40,18 +44,18 @@ Workspace::Workspace(const ModelConfig& config, const kv::CacheLayout& layout,
   visible.resize(static_cast<size_t>(thread_count));
 
   const int64_t slots = n * config.experts_per_token;
-  router = floats(n * config.expert_count);
-  expert_ids = AlignedBuffer<int32_t>(slots);
-  expert_scores = floats(slots);
-  grouped_slots = AlignedBuffer<int32_t>(slots);
-  slot_rows = AlignedBuffer<int32_t>(slots);
-  expert_starts = AlignedBuffer<int64_t>(config.expert_count + 1);
-  expert_input = floats(slots * config.hidden_size);
-  expert_gate = floats(slots * config.expert_width);
-  expert_up = floats(slots * config.expert_width);
-  expert_output = floats(slots * config.hidden_size);
-  shared_gate = floats(n * config.shared_expert_count * config.expert_width);
-  shared_up = floats(n * config.shared_expert_count * config.expert_width);
+  allocate(router, n * config.expert_count);
+  allocate(expert_ids, slots);
+  allocate(expert_scores, slots);
+  allocate(grouped_slots, slots);
+  allocate(slot_rows, slots);
+  allocate(expert_starts, config.expert_count + 1);
+  allocate(expert_input, slots * config.hidden_size);
+  allocate(expert_gate, slots * config.expert_width);
+  allocate(expert_up, slots * config.expert_width);
+  allocate(expert_output, slots * config.hidden_size);
+  allocate(shared_gate, n * config.shared_expert_count * config.expert_width);
+  allocate(shared_up, n * config.shared_expert_count * config.expert_width);
 }
 
 void Workspace::reserve_length(const ModelConfig& config, int64_t length_max) {

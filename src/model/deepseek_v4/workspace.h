@@ -21,6 +21,9 @@ struct Workspace {
   // that decoding allocates ever more rarely.
   void reserve_length(const ModelConfig& config, int64_t length_max);
 
+  int64_t bytes = 0;    // of what is sized once
+  bool failed = false;  // there was not memory for all of it
+
   AlignedBuffer<float> streams;      // [n, h * D] residual streams
   AlignedBuffer<float> mix;          // [n, (2 + h) * h]
   AlignedBuffer<float> inverse_rms;  // [n]
