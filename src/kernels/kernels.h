@@ -18,7 +18,11 @@
 
 namespace kvasir::kernels {
 
-// y[t, o] = sum_k W[o, k] * x[t, k]   for t in [0, token_count), o in [row_begin, row_end)
+// The most residual streams hyper_expand holds at once.
+inline constexpr int64_t kStreamCountMax = 16;
+
+// y[t, o] = sum_k W[o, k] * x[t, k]   for t in [0, token_count), o in [row_begin, row_end). y and x
+// do not overlap. Ranges of 64 rows and more are fastest.
 struct MatmulArgs {
   WeightMatrix weight;       // [rows, cols]
   const float* x = nullptr;  // [token_count, cols], row stride x_stride

@@ -25,7 +25,7 @@ struct WeightMatrix {
   const std::byte* data = nullptr;    // row-major, rows back to back
   const std::byte* scales = nullptr;  // row-major [tile rows, tile cols] or [rows, cols / 32]
   int64_t scale_row_offset = 0;       // rows between the scale table's first row and this view's (a
-                                 // slice of a fused tensor may begin inside a tile)
+                                      // slice of a fused tensor may begin inside a tile)
   int64_t scale_cols = 0;
 };
 

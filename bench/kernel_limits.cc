@@ -1,0 +1,295 @@
+#include "bench/kernel_limits.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <numeric>
+#include <random>
+
+#include "base/thread_pool.h"
+#include "kernels/peak.h"
+
+namespace kvasir::bench {
+namespace {
+
+using kernels::CachePrecision;
+using kernels::Isa;
+using kernels::WeightFormat;
+
+// Much more than any last-level cache keeps.
+constexpr int64_t kStreamBytes = int64_t{256} << 20;
+// Read at a time: short enough to fall between interruptions, and every time another stretch.
+constexpr int64_t kStretchBytes = int64_t{16} << 20;
+
+class Bench {
+ public:
+  explicit Bench(const LimitOptions& options)
+      : options_(options),
+        table_(kernels::kernel_table(options.isa)),
+        peak_(kernels::peak_loops(options.isa)),
+        pool_(options.thread_count) {}
+
+  std::vector<Measurement> run() {
+    measure_limits();
+    for (const auto& [name, format] : kFormats) measure_decode(name, format);
+    for (const auto& [name, format] : kFormats) measure_prefill(name, format);
+    measure_attend("flash", 512, 64, 64, 640);
+    measure_attend("small", 128, 64, 8, 192);
+    measure_index_score("native", CachePrecision::kNative);
+    measure_index_score("bf16", CachePrecision::kBf16);
+    measure_top_k();
+    return std::move(results_);
+  }
+
+ private:
+  static constexpr std::pair<const char*, WeightFormat> kFormats[] = {
+      {"f32", WeightFormat::kF32},
+      {"f16", WeightFormat::kF16},
+      {"bf16", WeightFormat::kBf16},
+      {"fp8-e8m0", WeightFormat::kFp8ScaleE8m0},
+      {"fp8-f32", WeightFormat::kFp8ScaleF32},
+      {"fp4", WeightFormat::kFp4ScaleE8m0},
+  };
+
+  // The shortest time of one call of `work`, in seconds.
+  double best_seconds(const std::function<void()>& work) const {
+    using Clock = std::chrono::steady_clock;
+    work();
+    double best = INFINITY;
+    double total = 0;
+    for (int round = 0; round < 3 || total < options_.seconds_min; ++round) {
+      const auto begin = Clock::now();
+      work();
+      const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+      best = std::min(best, seconds);
+      total += seconds;
+    }
+    return best;
+  }
+
+  // Runs body(piece) on every thread at once.
+  template <class Body>
+  void on_all_threads(const Body& body) {
+    pool_.parallel_for(options_.thread_count, [&](int64_t piece, int) { body(piece); });
+  }
+
+  void add_limit(const std::string& name, double value, const std::string& unit) {
+    results_.push_back({.name = name, .value = value, .unit = unit});
+  }
+  void add(const std::string& name, double value, const std::string& unit,
+           const std::string& limit_name, double limit) {
+    results_.push_back({name, value, unit, limit_name, limit, value / limit});
+  }
+
+  void measure_limits() {
+    std::vector<float> data(kStreamBytes / 4, 1.0f);
+    std::vector<float> sinks(options_.thread_count * 64, 1.0f);
+    const int64_t piece_size = kStretchBytes / 4 / options_.thread_count;
+    int64_t stretch = 0;
+    const double read_seconds = best_seconds([&] {
+      const float* begin = data.data() + stretch * kStretchBytes / 4;
+      stretch = (stretch + 1) % (kStreamBytes / kStretchBytes);
+      on_all_threads([&](int64_t piece) {
+        sinks[piece * 64] = peak_.sum(begin + piece * piece_size, piece_size);
+      });
+    });
+    bytes_per_second_ = static_cast<double>(piece_size * options_.thread_count * 4) / read_seconds;
+    add_limit("memory read", bytes_per_second_, "bytes/s");
+    float_rate_ = peak_rate(peak_.multiply_add_floats);
+    add_limit("float multiply-adds", float_rate_, "multiply-adds/s");
+    byte_rate_ = peak_rate(peak_.multiply_add_bytes);
+    add_limit("int8 multiply-adds", byte_rate_, "multiply-adds/s");
+  }
+
+  double peak_rate(int64_t (*loop)(int64_t rounds, float* sink)) {
+    constexpr int64_t kRounds = 100000;
+    std::vector<int64_t> counts(options_.thread_count);
+    const double seconds = best_seconds([&] {
+      on_all_threads([&](int64_t piece) {
+        float sink = 1;
+        counts[piece] = loop(kRounds, &sink);
+      });
+    });
+    return static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0})) / seconds;
+  }
+
+  static constexpr int64_t kMatrixSize = 4096;
+
+  // Random codes of finite and mostly normal value, scales near one; `copies` matrices back to
+  // back.
+  kernels::WeightMatrix make_weight(WeightFormat format, int64_t copies) {
+    const int64_t bytes = copies * kMatrixSize * kernels::weight_row_bytes(format, kMatrixSize);
+    weight_data_.resize(bytes);
+    std::mt19937_64 random(1);
+    for (int64_t i = 0; i < bytes; i += 8) {
+      const uint64_t codes = (random() & 0xbdbdbdbdbdbdbdbdull) | 0x2020202020202020ull;
+      std::memcpy(&weight_data_[i], &codes, 8);
+    }
+    // As float32 and as UE8M0 bytes at once: every byte is near the exponent of one.
+    weight_scales_.assign(copies * kMatrixSize * kMatrixSize / 32, std::byte{0x3f});
+    return {.format = format,
+            .rows = kMatrixSize,
+            .cols = kMatrixSize,
+            .data = weight_data_.data(),
+            .scales = weight_scales_.data(),
+            .scale_cols = format == WeightFormat::kFp4ScaleE8m0
+                              ? kMatrixSize / 32
+                              : kMatrixSize / kernels::kFp8TileSize};
+  }
+
+  void multiply(const kernels::MatmulArgs& args, int64_t rows_per_piece) {
+    const int64_t scratch_size = kernels::matmul_scratch_floats(args.weight.cols);
+    scratch_.resize(scratch_size * options_.thread_count);
+    pool_.parallel_for(args.weight.rows / rows_per_piece, [&](int64_t piece, int worker) {
+      table_.matmul(args, piece * rows_per_piece, (piece + 1) * rows_per_piece,
+                    scratch_.data() + worker * scratch_size);
+    });
+  }
+
+  // One token through matrices that together do not fit the cache.
+  void measure_decode(const std::string& name, WeightFormat format) {
+    const int64_t row_bytes = kernels::weight_row_bytes(format, kMatrixSize);
+    const int64_t copies = kStreamBytes / (row_bytes * kMatrixSize);
+    kernels::WeightMatrix weight = make_weight(format, copies);
+    std::vector<float> x(kMatrixSize, 1.0f);
+    std::vector<float> y(kMatrixSize);
+    int64_t copy = 0;
+    const double seconds = best_seconds([&] {
+      weight.data = weight_data_.data() + copy * row_bytes * kMatrixSize;
+      copy = (copy + 1) % copies;
+      multiply({.weight = weight,
+                .x = x.data(),
+                .x_stride = kMatrixSize,
+                .y = y.data(),
+                .y_stride = kMatrixSize,
+                .token_count = 1},
+               64);
+    });
+    add("decode " + name, static_cast<double>(kMatrixSize * row_bytes) / seconds, "bytes/s",
+        "memory read", bytes_per_second_);
+  }
+
+  void measure_prefill(const std::string& name, WeightFormat format) {
+    constexpr int64_t kTokens = 512;
+    kernels::WeightMatrix weight = make_weight(format, 1);
+    // A slice of the rows: enough work for every thread, little enough for many repetitions.
+    weight.rows = 64 * options_.thread_count;
+    std::vector<float> x(kTokens * kMatrixSize, 1.0f);
+    std::vector<float> y(kTokens * kMatrixSize);
+    const double seconds = best_seconds([&] {
+      multiply({.weight = weight,
+                .x = x.data(),
+                .x_stride = kMatrixSize,
+                .y = y.data(),
+                .y_stride = kMatrixSize,
+                .token_count = kTokens},
+               64);
+    });
+    add("prefill " + name, static_cast<double>(kTokens * weight.rows * kMatrixSize) / seconds,
+        "multiply-adds/s", "float multiply-adds", float_rate_);
+  }
+
+  std::vector<float> random_floats(int64_t size) {
+    std::mt19937 random(2);
+    std::normal_distribution<float> normal;
+    std::vector<float> values(size);
+    for (float& value : values) value = normal(random);
+    return values;
+  }
+
+  void measure_attend(const std::string& name, int64_t dim, int64_t rope_dim, int64_t heads,
+                      int64_t row_count) {
+    const kernels::RowFormat format{.dim = dim, .rope_dim = rope_dim};
+    const std::vector<float> source = random_floats(dim);
+    std::vector<std::byte> bytes(row_count * format.bytes());
+    std::vector<const std::byte*> rows;
+    for (int64_t j = 0; j < row_count; ++j) {
+      rows.push_back(bytes.data() + j * format.bytes());
+      table_.encode_row(format, source.data(), bytes.data() + j * format.bytes());
+    }
+    const std::vector<float> q = random_floats(heads * dim);
+    const std::vector<float> sinks(heads);
+    const int64_t scratch_size = kernels::attend_scratch_floats(format, heads);
+    std::vector<float> outs(options_.thread_count * heads * dim);
+    std::vector<float> scratches(options_.thread_count * scratch_size);
+    // One token per thread and call, as in a prefill.
+    const double seconds = best_seconds([&] {
+      on_all_threads([&](int64_t piece) {
+        table_.attend({.format = format,
+                       .rows = rows.data(),
+                       .row_count = row_count,
+                       .q = q.data(),
+                       .sinks = sinks.data(),
+                       .scale = 0.05f,
+                       .out = outs.data() + piece * heads * dim,
+                       .scratch = scratches.data() + piece * scratch_size},
+                      0, heads);
+      });
+    });
+    const int64_t products = 2 * options_.thread_count * heads * row_count * dim;
+    add("attend " + name, static_cast<double>(products) / seconds, "multiply-adds/s",
+        "float multiply-adds", float_rate_);
+  }
+
+  void measure_index_score(const std::string& name, CachePrecision precision) {
+    constexpr int64_t kKeys = 16384;
+    constexpr int64_t kHeads = 64;
+    constexpr int64_t kDim = 128;
+    const kernels::KeyFormat format{.precision = precision, .dim = kDim};
+    const std::vector<float> source = random_floats(kHeads * kDim);
+    std::vector<std::byte> keys(kKeys * format.bytes());
+    for (int64_t j = 0; j < kKeys; ++j)
+      kernels::encode_key(format, source.data(), keys.data() + j * format.bytes());
+    std::vector<std::byte> query(kernels::index_query_bytes(format, kHeads));
+    table_.encode_index_query(format, source.data(), kHeads, query.data());
+    const std::vector<float> head_weights(kHeads, 0.1f);
+    std::vector<float> scores(kKeys);
+    constexpr int64_t kPiece = 1024;
+    const double seconds = best_seconds([&] {
+      pool_.parallel_for(kKeys / kPiece, [&](int64_t piece, int) {
+        table_.index_score({.format = format,
+                            .head_count = kHeads,
+                            .query = query.data(),
+                            .head_weights = head_weights.data(),
+                            .keys = keys.data() + piece * kPiece * format.bytes(),
+                            .key_count = kPiece,
+                            .scores = scores.data() + piece * kPiece});
+      });
+    });
+    const bool is_native = precision == CachePrecision::kNative;
+    add("index score " + name, static_cast<double>(kKeys * kHeads * kDim) / seconds,
+        "multiply-adds/s", is_native ? "int8 multiply-adds" : "float multiply-adds",
+        is_native ? byte_rate_ : float_rate_);
+  }
+
+  void measure_top_k() {
+    constexpr int64_t kCount = 262144;
+    std::vector<float> scores = random_floats(kCount);
+    std::vector<int32_t> picked(512);
+    const double seconds =
+        best_seconds([&] { kernels::top_k(scores.data(), kCount, 512, picked.data()); });
+    add("top-k", kCount / seconds, "elements/s", "memory read", bytes_per_second_ / 4);
+  }
+
+  const LimitOptions options_;
+  const kernels::KernelTable& table_;
+  const kernels::PeakLoops& peak_;
+  ThreadPool pool_;
+  std::vector<Measurement> results_;
+  double bytes_per_second_ = 0;
+  double float_rate_ = 0;
+  double byte_rate_ = 0;
+  std::vector<std::byte> weight_data_;
+  std::vector<std::byte> weight_scales_;
+  std::vector<float> scratch_;
+};
+
+}  // namespace
+
+std::vector<Measurement> measure_kernel_limits(const LimitOptions& options) {
+  return Bench(options).run();
+}
+
+}  // namespace kvasir::bench

@@ -1,0 +1,31 @@
+// Measures, in this process, what the machine can do and how near the kernels come to it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "kernels/kernels.h"
+
+namespace kvasir::bench {
+
+struct Measurement {
+  std::string name;
+  double value = 0;
+  std::string unit;
+  // The limit that bounds the value, in the same unit; empty and 0 for a limit itself.
+  std::string limit_name;
+  double limit_value = 0;
+  double ratio = 0;  // value / limit_value
+};
+
+struct LimitOptions {
+  kernels::Isa isa = kernels::best_supported_isa();
+  int thread_count = 1;
+  // For each measurement, which is the best of the repetitions that fit.
+  double seconds_min = 0.3;
+};
+
+// REQUIRES: isa is supported and not kRef. Takes about 1 GiB of memory.
+std::vector<Measurement> measure_kernel_limits(const LimitOptions& options);
+
+}  // namespace kvasir::bench

@@ -1,0 +1,125 @@
+#include <gtest/gtest.h>
+
+#include "kernels/test_support.h"
+
+namespace kvasir::kernels {
+namespace {
+
+constexpr CachePrecision kPrecisions[] = {CachePrecision::kNative, CachePrecision::kBf16,
+                                          CachePrecision::kF32};
+
+struct Case {
+  KeyFormat format;
+  int64_t head_count = 0;
+  int64_t key_count = 0;
+  std::vector<std::byte> keys;
+  std::vector<float> q;
+  std::vector<float> head_weights;
+};
+
+Case make_case(Random& random, const KeyFormat& format, int64_t head_count, int64_t key_count) {
+  Case c{.format = format, .head_count = head_count, .key_count = key_count};
+  c.keys.resize(key_count * format.bytes());
+  for (int64_t j = 0; j < key_count; ++j) {
+    const std::vector<float> key = random.normals(format.dim, std::exp(random.normal()));
+    encode_key(format, key.data(), c.keys.data() + j * format.bytes());
+  }
+  c.q = random.normals(head_count * format.dim);
+  c.head_weights = random.normals(head_count);
+  return c;
+}
+
+std::vector<std::byte> encode_query(const KernelTable& table, const Case& c) {
+  std::vector<std::byte> query(index_query_bytes(c.format, c.head_count));
+  table.encode_index_query(c.format, c.q.data(), c.head_count, query.data());
+  return query;
+}
+
+std::vector<float> score(const KernelTable& table, const Case& c) {
+  const std::vector<std::byte> query = encode_query(table, c);
+  std::vector<float> scores(c.key_count);
+  table.index_score({.format = c.format,
+                     .head_count = c.head_count,
+                     .query = query.data(),
+                     .head_weights = c.head_weights.data(),
+                     .keys = c.keys.data(),
+                     .key_count = c.key_count,
+                     .scores = scores.data()});
+  return scores;
+}
+
+// Rounding happens once per head and group, so errors are measured against the sum of the heads'
+// magnitudes.
+double magnitude(const Case& c) {
+  double sum = 0;
+  for (const float weight : c.head_weights) sum += std::fabs(weight);
+  return sum * static_cast<double>(c.format.dim);
+}
+
+class IndexScore : public KernelTest {};
+KVASIR_INSTANTIATE_KERNEL_TESTS(IndexScore);
+
+TEST_P(IndexScore, AgreesWithRef) {
+  Random random(1);
+  const int64_t dims[] = {2, 8, 16, 32, 48, 64, 96, 128, 256};
+  for (int round = 0; round < 150; ++round) {
+    const KeyFormat format{.precision = kPrecisions[round % 3], .dim = dims[random.integer(0, 8)]};
+    const Case c = make_case(random, format, random.integer(1, 150), random.integer(1, 20));
+    const std::vector<float> scores = score(table(), c);
+    const std::vector<float> expected = score(ref(), c);
+    for (size_t j = 0; j < scores.size(); ++j) {
+      ASSERT_NEAR(scores[j], expected[j], 2e-7 * magnitude(c))
+          << "dim " << format.dim << " heads " << c.head_count;
+    }
+  }
+}
+
+// One head of weight one and a single group: the integer sum is exact and nothing else rounds.
+TEST_P(IndexScore, IsExactWithinAGroup) {
+  Random random(2);
+  for (int round = 0; round < 50; ++round) {
+    Case c = make_case(random, {.dim = 32}, 1, 30);
+    c.head_weights = {1};
+    EXPECT_EQ(score(table(), c), score(ref(), c));
+  }
+}
+
+TEST_P(IndexScore, SameBitsHoweverTheKeysAreCut) {
+  Random random(3);
+  for (int round = 0; round < 60; ++round) {
+    const KeyFormat format{.precision = kPrecisions[round % 3],
+                           .dim = int64_t{16} << random.integer(0, 3)};
+    const Case c = make_case(random, format, random.integer(1, 80), random.integer(1, 40));
+    const std::vector<float> whole = score(table(), c);
+    Placed<std::byte> query(encode_query(table(), c), random.integer(0, 63));
+    Placed<std::byte> keys(c.keys, random.integer(0, 63));
+    Placed<float> head_weights(c.head_weights, random.integer(0, 15));
+    Placed<float> scores(std::vector<float>(c.key_count), random.integer(0, 15));
+    const std::vector<int64_t> cuts = random_cuts(random, c.key_count);
+    for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+      table().index_score({.format = format,
+                           .head_count = c.head_count,
+                           .query = query.data(),
+                           .head_weights = head_weights.data(),
+                           .keys = keys.data() + cuts[i] * format.bytes(),
+                           .key_count = cuts[i + 1] - cuts[i],
+                           .scores = scores.data() + cuts[i]});
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits({scores.data(), scores.data() + c.key_count}, whole));
+  }
+}
+
+TEST_P(IndexScore, ReluDropsNegativeHeads) {
+  Case c{.format = {.precision = CachePrecision::kF32, .dim = 2},
+         .head_count = 2,
+         .key_count = 1,
+         .q = {1, 0, -1, 0},
+         .head_weights = {3, 5}};
+  const std::vector<float> key = {2, 7};
+  c.keys.resize(8);
+  encode_key(c.format, key.data(), c.keys.data());
+  EXPECT_EQ(score(table(), c), std::vector<float>{6});
+}
+
+}  // namespace
+}  // namespace kvasir::kernels

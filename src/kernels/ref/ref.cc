@@ -1,0 +1,281 @@
+// Plain loops, each as close as can be to the arithmetic's statement in deepseek_v4.md, whose
+// sections are named. Sums run in double and in index order.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "kernels/kernels.h"
+#include "kernels/tables.h"
+#include "kernels/unaligned.h"
+#include "numeric/bf16.h"
+#include "numeric/fp4.h"
+#include "numeric/fp8.h"
+
+namespace kvasir::kernels {
+namespace {
+
+double dot_product(const float* a, const float* b, int64_t size) {
+  double sum = 0;
+  for (int64_t i = 0; i < size; ++i) sum += double{a[i]} * b[i];
+  return sum;
+}
+
+double sigmoid(double x) { return 1.0 / (1.0 + std::exp(-x)); }
+
+void matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch) {
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    decode_weight_row(args.weight, row, scratch);
+    for (int64_t t = 0; t < args.token_count; ++t) {
+      const double sum = dot_product(scratch, args.x + t * args.x_stride, args.weight.cols);
+      args.y[t * args.y_stride + row] = static_cast<float>(sum);
+    }
+  }
+}
+
+float dot(const float* a, const float* b, int64_t size) {
+  return static_cast<float>(dot_product(a, b, size));
+}
+
+// Section 2, last point.
+float inverse_rms(const float* x, float eps, int64_t size) {
+  const double mean = dot_product(x, x, size) / static_cast<double>(size);
+  return static_cast<float>(1.0 / std::sqrt(mean + eps));
+}
+
+void rms_norm(const float* x, const float* weight, float eps, int64_t size, float* out) {
+  const float factor = inverse_rms(x, eps, size);
+  for (int64_t i = 0; i < size; ++i) out[i] = x[i] * factor * (weight != nullptr ? weight[i] : 1);
+}
+
+// Section 3, rope.
+void rope(float* x, const float* cos, const float* sin, int64_t size) {
+  for (int64_t i = 0; i < size / 2; ++i) {
+    const float a = x[2 * i];
+    const float b = x[2 * i + 1];
+    x[2 * i] = a * cos[i] - b * sin[i];
+    x[2 * i + 1] = a * sin[i] + b * cos[i];
+  }
+}
+
+void hadamard(float* x, int64_t size) {
+  for (int64_t half = 1; half < size; half *= 2) {
+    for (int64_t i = 0; i < size; ++i) {
+      if ((i & half) != 0) continue;
+      const float a = x[i];
+      const float b = x[i + half];
+      x[i] = a + b;
+      x[i + half] = a - b;
+    }
+  }
+  const float factor = 1.0f / std::sqrt(static_cast<float>(size));
+  for (int64_t i = 0; i < size; ++i) x[i] *= factor;
+}
+
+// Section 7, the expert.
+void swiglu(const float* gate, const float* up, float limit, float weight, int64_t size,
+            float* out) {
+  for (int64_t i = 0; i < size; ++i) {
+    const double bounded_gate = std::min(gate[i], limit);
+    const double bounded_up = std::clamp(up[i], -limit, limit);
+    out[i] = static_cast<float>(bounded_gate * sigmoid(bounded_gate) * bounded_up * weight);
+  }
+}
+
+// Section 4: one softmax per dimension over the entries' gates.
+void pool(const PoolArgs& args) {
+  for (int64_t i = 0; i < args.width; ++i) {
+    double gate_max = -INFINITY;
+    for (int64_t e = 0; e < args.entry_count; ++e)
+      gate_max = std::max<double>(gate_max, args.gates[e][i]);
+    double weight_sum = 0;
+    double value_sum = 0;
+    for (int64_t e = 0; e < args.entry_count; ++e) {
+      const double weight = std::exp(args.gates[e][i] - gate_max);
+      weight_sum += weight;
+      value_sum += weight * args.values[e][i];
+    }
+    args.out[i] = static_cast<float>(value_sum / weight_sum);
+  }
+}
+
+// Section 3, points 3 and 4. Two passes over the rows: first each head's largest score, then the
+// sums.
+void attend(const AttendArgs& args, int64_t head_begin, int64_t head_end) {
+  const int64_t dim = args.format.dim;
+  float* row = args.scratch;
+  float* score_max = row + dim;
+  float* denominator = score_max + (head_end - head_begin);
+  const auto score = [&](int64_t h) {
+    return static_cast<float>(args.scale * dot_product(args.q + h * dim, row, dim));
+  };
+  for (int64_t h = head_begin; h < head_end; ++h) {
+    score_max[h - head_begin] = args.sinks[h];
+    denominator[h - head_begin] = 0;
+    std::fill_n(args.out + h * dim, dim, 0.0f);
+  }
+  for (int64_t j = 0; j < args.row_count; ++j) {
+    decode_row(args.format, args.rows[j], row);
+    for (int64_t h = head_begin; h < head_end; ++h)
+      score_max[h - head_begin] = std::max(score_max[h - head_begin], score(h));
+  }
+  for (int64_t j = 0; j < args.row_count; ++j) {
+    decode_row(args.format, args.rows[j], row);
+    for (int64_t h = head_begin; h < head_end; ++h) {
+      const float weight = std::exp(score(h) - score_max[h - head_begin]);
+      denominator[h - head_begin] += weight;
+      for (int64_t i = 0; i < dim; ++i) args.out[h * dim + i] += weight * row[i];
+    }
+  }
+  for (int64_t h = head_begin; h < head_end; ++h) {
+    const float sum =
+        denominator[h - head_begin] + std::exp(args.sinks[h] - score_max[h - head_begin]);
+    for (int64_t i = 0; i < dim; ++i) args.out[h * dim + i] /= sum;
+  }
+}
+
+// The query [heads, dim] as float32, on the FP4 grid (section 6) in native precision.
+void encode_index_query(const KeyFormat& format, const float* q, int64_t head_count,
+                        std::byte* query) {
+  std::memcpy(query, q, 4 * head_count * format.dim);
+  if (format.precision != CachePrecision::kNative) return;
+  for (int64_t h = 0; h < head_count; ++h) {
+    for (int64_t begin = 0; begin < format.dim; begin += kFp4GroupSize) {
+      const int64_t end = std::min(begin + kFp4GroupSize, format.dim);
+      float amax = 0;
+      for (int64_t i = begin; i < end; ++i) amax = std::max(amax, std::fabs(q[h * format.dim + i]));
+      const float scale = ue8m0_decode(fp4_grid_scale(amax));
+      for (int64_t i = begin; i < end; ++i) {
+        const float value = fp4_decode(fp4_encode(q[h * format.dim + i] / scale)) * scale;
+        store_unaligned(query + 4 * (h * format.dim + i), value);
+      }
+    }
+  }
+}
+
+float key_element(const KeyFormat& format, const std::byte* key, int64_t i) {
+  switch (format.precision) {
+    case CachePrecision::kF32:
+      return load_unaligned<float>(key + 4 * i);
+    case CachePrecision::kBf16:
+      return bf16_decode(load_unaligned<uint16_t>(key + 2 * i));
+    case CachePrecision::kNative:
+      break;
+  }
+  const auto pair = static_cast<uint8_t>(key[i / 2]);
+  const std::byte scale = key[(format.dim + 1) / 2 + i / kFp4GroupSize];
+  const float value = fp4_decode(static_cast<uint8_t>(i % 2 == 0 ? pair & 15 : pair >> 4));
+  return value * ue8m0_decode(static_cast<uint8_t>(scale));
+}
+
+// Section 5, the score.
+void index_score(const IndexScoreArgs& args) {
+  const int64_t dim = args.format.dim;
+  for (int64_t j = 0; j < args.key_count; ++j) {
+    const std::byte* key = args.keys + j * args.format.bytes();
+    double score = 0;
+    for (int64_t h = 0; h < args.head_count; ++h) {
+      double product = 0;
+      for (int64_t i = 0; i < dim; ++i) {
+        product += double{load_unaligned<float>(args.query + 4 * (h * dim + i))} *
+                   key_element(args.format, key, i);
+      }
+      score += args.head_weights[h] * std::max(0.0, product);
+    }
+    args.scores[j] = static_cast<float>(score);
+  }
+}
+
+// Section 2: the combine matrix, normalised by rows and columns in turn.
+void normalise_rows(float* c, int64_t h, float eps) {
+  for (int64_t i = 0; i < h; ++i) {
+    float sum = 0;
+    for (int64_t j = 0; j < h; ++j) sum += c[i * h + j];
+    for (int64_t j = 0; j < h; ++j) c[i * h + j] /= sum + eps;
+  }
+}
+
+void normalise_columns(float* c, int64_t h, float eps) {
+  for (int64_t j = 0; j < h; ++j) {
+    float sum = 0;
+    for (int64_t i = 0; i < h; ++i) sum += c[i * h + j];
+    for (int64_t i = 0; i < h; ++i) c[i * h + j] /= sum + eps;
+  }
+}
+
+void softmax_rows(float* c, int64_t h, float eps) {
+  for (int64_t i = 0; i < h; ++i) {
+    float* row = c + i * h;
+    const float row_max = *std::max_element(row, row + h);
+    float sum = 0;
+    for (int64_t j = 0; j < h; ++j) sum += row[j] = std::exp(row[j] - row_max);
+    for (int64_t j = 0; j < h; ++j) row[j] = row[j] / sum + eps;
+  }
+}
+
+void hyper_mix(const HyperMixArgs& args) {
+  const int64_t h = args.stream_count;
+  for (int64_t t = 0; t < args.token_count; ++t) {
+    const float* mix = args.mix + t * (2 + h) * h;
+    const auto mixed = [&](int64_t i, int part) {
+      return mix[i] * args.inv_rms[t] * args.scale[part] + args.base[i];
+    };
+    for (int64_t i = 0; i < h; ++i) {
+      args.pre[t * h + i] = static_cast<float>(sigmoid(mixed(i, 0)) + args.eps);
+      args.post[t * h + i] = static_cast<float>(2 * sigmoid(mixed(h + i, 1)));
+    }
+    float* c = args.combine + t * h * h;
+    for (int64_t i = 0; i < h * h; ++i) c[i] = mixed(2 * h + i, 2);
+    softmax_rows(c, h, args.eps);
+    normalise_columns(c, h, args.eps);
+    for (int i = 1; i < args.iterations; ++i) {
+      normalise_rows(c, h, args.eps);
+      normalise_columns(c, h, args.eps);
+    }
+  }
+}
+
+void hyper_collapse(const float* x, const float* pre, int64_t streams, int64_t dim, float* u) {
+  for (int64_t d = 0; d < dim; ++d) {
+    double sum = 0;
+    for (int64_t i = 0; i < streams; ++i) sum += double{pre[i]} * x[i * dim + d];
+    u[d] = static_cast<float>(sum);
+  }
+}
+
+void hyper_expand(float* x, const float* o, const float* post, const float* combine,
+                  int64_t streams, int64_t dim) {
+  KVASIR_CHECK(streams <= kStreamCountMax, "more residual streams than the kernels hold");
+  for (int64_t d = 0; d < dim; ++d) {
+    double sums[kStreamCountMax];
+    for (int64_t j = 0; j < streams; ++j) {
+      sums[j] = double{post[j]} * o[d];
+      for (int64_t i = 0; i < streams; ++i)
+        sums[j] += double{combine[i * streams + j]} * x[i * dim + d];
+    }
+    for (int64_t j = 0; j < streams; ++j) x[j * dim + d] = static_cast<float>(sums[j]);
+  }
+}
+
+}  // namespace
+
+constinit const KernelTable kRefTable = {
+    .name = "ref",
+    .matmul = matmul,
+    .dot = dot,
+    .rms_norm = rms_norm,
+    .inverse_rms = inverse_rms,
+    .rope = rope,
+    .hadamard = hadamard,
+    .swiglu = swiglu,
+    .pool = pool,
+    .attend = attend,
+    .encode_index_query = encode_index_query,
+    .index_score = index_score,
+    .encode_row = kernels::encode_row,
+    .hyper_mix = hyper_mix,
+    .hyper_collapse = hyper_collapse,
+    .hyper_expand = hyper_expand,
+};
+
+}  // namespace kvasir::kernels

@@ -1,0 +1,106 @@
+// What the kernel tests share: seeded data, exact-size copies at odd addresses, comparisons.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/kernels.h"
+
+namespace kvasir::kernels {
+
+class Random {
+ public:
+  explicit Random(uint32_t seed) : engine_(seed) {}
+
+  float normal() { return normal_(engine_); }
+  // In [low, high].
+  int64_t integer(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(engine_);
+  }
+  uint32_t bits() { return static_cast<uint32_t>(engine_()); }
+
+  std::vector<float> normals(int64_t size, float scale = 1) {
+    std::vector<float> values(size);
+    for (float& value : values) value = normal() * scale;
+    return values;
+  }
+
+ private:
+  std::mt19937 engine_;
+  std::normal_distribution<float> normal_;
+};
+
+// A copy that begins some elements into its allocation and ends with it, so that the address
+// sanitizer sees any read beyond the end.
+template <class T>
+class Placed {
+ public:
+  Placed(const std::vector<T>& source, int64_t offset)
+      : storage_(source.size() + offset), offset_(offset) {
+    storage_.shrink_to_fit();
+    if (!source.empty()) std::memcpy(data(), source.data(), source.size() * sizeof(T));
+  }
+
+  T* data() { return storage_.data() + offset_; }
+
+ private:
+  std::vector<T> storage_;
+  int64_t offset_;
+};
+
+// [0, size) cut at random places, as ascending bounds that include both ends.
+inline std::vector<int64_t> random_cuts(Random& random, int64_t size) {
+  std::vector<int64_t> bounds{0};
+  while (bounds.back() < size) {
+    bounds.push_back(bounds.back() + random.integer(1, size - bounds.back()));
+  }
+  return bounds;
+}
+
+inline void expect_same_bits(const std::vector<float>& a, const std::vector<float>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    ASSERT_EQ(std::memcmp(&a[i], &b[i], sizeof(float)), 0)
+        << "at " << i << ": " << a[i] << " and " << b[i];
+  }
+}
+
+// Every |a - b| <= tolerance * max(1, |b|).
+inline void expect_close(const std::vector<float>& a, const std::vector<float>& b,
+                         double tolerance) {
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    ASSERT_LE(std::fabs(double{a[i]} - b[i]), tolerance * std::max(1.0, std::fabs(double{b[i]})))
+        << "at " << i << ": " << a[i] << " and " << b[i];
+  }
+}
+
+// One test for each instruction set of this processor.
+class KernelTest : public testing::TestWithParam<Isa> {
+ protected:
+  const KernelTable& table() const { return kernel_table(GetParam()); }
+  const KernelTable& ref() const { return kernel_table(Isa::kRef); }
+};
+
+inline std::vector<Isa> supported_isas() {
+  std::vector<Isa> isas;
+  for (const Isa isa : {Isa::kRef, Isa::kAvx2, Isa::kAvx512}) {
+    if (isa_is_supported(isa)) isas.push_back(isa);
+  }
+  return isas;
+}
+
+inline std::string isa_name(const testing::TestParamInfo<Isa>& info) {
+  return kernel_table(info.param).name;
+}
+
+}  // namespace kvasir::kernels
+
+#define KVASIR_INSTANTIATE_KERNEL_TESTS(Suite)                                                 \
+  INSTANTIATE_TEST_SUITE_P(All, Suite, testing::ValuesIn(::kvasir::kernels::supported_isas()), \
+                           ::kvasir::kernels::isa_name)

@@ -1,0 +1,24 @@
+// Reads and writes of a plain value at any address. Little-endian machines only, like all of x86.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstring>
+
+namespace kvasir::kernels {
+
+static_assert(std::endian::native == std::endian::little);
+
+template <class T>
+T load_unaligned(const std::byte* source) {
+  T value;
+  std::memcpy(&value, source, sizeof(T));
+  return value;
+}
+
+template <class T>
+void store_unaligned(std::byte* target, T value) {
+  std::memcpy(target, &value, sizeof(T));
+}
+
+}  // namespace kvasir::kernels

@@ -1,0 +1,74 @@
+// Writing cached rows, byte for byte like the scalar codec. Included once per instruction set.
+
+namespace kvasir::kernels::KVASIR_ISA {
+namespace {
+
+// E4M3 codes, round to nearest even, saturating; as kvasir::fp8_encode.
+KVASIR_INLINE VecInt encode_fp8(Vec value) {
+  const VecInt negative = and_bits(bits(value), broadcast_int(INT32_MIN));
+  const Vec magnitude = min(abs(value), broadcast(448.0f));
+  // Subnormals: adding 2^14 leaves the number of 2^-9 steps, rounded to even, in the low bits.
+  const Vec anchor = broadcast(0x1p14f);
+  const VecInt small = sub_int(bits(magnitude + anchor), bits(anchor));
+  const VecInt odd = and_bits(shift_right<20>(bits(magnitude)), broadcast_int(1));
+  const VecInt rounded = add_int(add_int(bits(magnitude), broadcast_int(0x7ffff)), odd);
+  const VecInt large = sub_int(shift_right<20>(rounded), broadcast_int((127 - 7) << 3));
+  const Vec code = select_less(magnitude, broadcast(0x1p-6f), from_bits(small), from_bits(large));
+  return or_bits(bits(code), shift_right<24>(negative));
+}
+
+KVASIR_INLINE VecInt encode_bf16(Vec value) {
+  const VecInt odd = and_bits(shift_right<16>(bits(value)), broadcast_int(1));
+  return shift_right<16>(add_int(add_int(bits(value), broadcast_int(0x7fff)), odd));
+}
+
+KVASIR_INLINE float largest_magnitude(const float* values, int64_t size) {
+  Vec largest = zero();
+  for_each_vec(size, [&](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    largest = max(largest, abs(load(values + i, mask)));
+  });
+  return reduce_max(largest);
+}
+
+KVASIR_INLINE void encode_bf16_run(const float* source, int64_t size, uint8_t* target) {
+  for_each_vec(size, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    store_halves(target + 2 * i, encode_bf16(load(source + i, mask)), smaller(kLanes, size - i));
+  });
+}
+
+void encode_native_row(const RowFormat& format, const float* source, uint8_t* row) {
+  const int64_t code_count = format.dim - format.rope_dim;
+  uint8_t* scales = row + code_count + 2 * format.rope_dim;
+  for (int64_t begin = 0; begin < code_count; begin += kRowScaleGroupSize) {
+    const int64_t size = smaller(kRowScaleGroupSize, code_count - begin);
+    const float* group = source + begin;
+    const uint8_t scale = fp8_grid_scale(largest_magnitude(group, size));
+    *scales++ = scale;
+    // The scale's inverse; scales lie between 2^-22 and 2^120, so it is a normal number.
+    const Vec inverse = broadcast(kScaleTables.ue8m0[254 - scale]);
+    for_each_vec(size, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+      // Adding zero turns -0 into +0.
+      const Vec value = (load(group + i, mask) + zero()) * inverse;
+      store_bytes(row + begin + i, encode_fp8(value), smaller(kLanes, size - i));
+    });
+  }
+  encode_bf16_run(source + code_count, format.rope_dim, row + code_count);
+  while (scales < row + format.bytes()) *scales++ = 0;
+}
+
+void encode_row(const RowFormat& format, const float* source, std::byte* row) {
+  auto* bytes = reinterpret_cast<uint8_t*>(row);
+  switch (format.precision) {
+    case CachePrecision::kNative:
+      return encode_native_row(format, source, bytes);
+    case CachePrecision::kBf16:
+      return encode_bf16_run(source, format.dim, bytes);
+    case CachePrecision::kF32:
+      return for_each_vec(format.dim, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+        store(reinterpret_cast<float*>(bytes + 4 * i), load(source + i, mask), mask);
+      });
+  }
+}
+
+}  // namespace
+}  // namespace kvasir::kernels::KVASIR_ISA

@@ -1,0 +1,14 @@
+// For the files that are compiled once per instruction set. Everything in them lies in an unnamed
+// namespace and is inlined by force, and they include no header with inline functions of its own
+// kind: a copy compiled for a wide instruction set must never be the one the linker keeps for all.
+#pragma once
+
+#define KVASIR_INLINE inline __attribute__((always_inline))
+#define KVASIR_LAMBDA_INLINE __attribute__((always_inline))
+
+// Register blocks are arrays; they stay in registers only if their loops are unrolled.
+#if defined(__clang__)
+#define KVASIR_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define KVASIR_UNROLL _Pragma("GCC unroll 16")
+#endif

@@ -1,0 +1,153 @@
+// Shared arithmetic on vectors. Included once per instruction set.
+
+namespace kvasir::kernels::KVASIR_ISA {
+namespace {
+
+KVASIR_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+KVASIR_INLINE int64_t round_up(int64_t value, int64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// The mask of a whole vector.
+struct AllLanes {};
+KVASIR_INLINE Vec load(const float* p, AllLanes) { return load(p); }
+KVASIR_INLINE void store(float* p, Vec v, AllLanes) { store(p, v); }
+
+// Calls body(index, mask) for [0, size) in steps of kLanes, with AllLanes but for the last.
+template <class Body>
+KVASIR_INLINE void for_each_vec(int64_t size, const Body& body) {
+  int64_t i = 0;
+  for (; i + kLanes <= size; i += kLanes) body(i, AllLanes());
+  if (i < size) body(i, first_lanes(size - i));
+}
+
+// e^x within 2 ulp: x = n ln 2 + r, a Taylor polynomial in r, |r| <= ln(2) / 2. Beyond the clamps
+// the result is 0 or infinity.
+KVASIR_INLINE Vec exp(Vec x) {
+  x = min(max(x, broadcast(-110.0f)), broadcast(90.0f));
+  const Vec n = round_to_even(x * broadcast(0x1.715476p+0f));
+  // ln 2 in two parts, the first with so few bits that n times it is exact.
+  Vec r = fma(n, broadcast(-0x1.62ep-1f), x);
+  r = fma(n, broadcast(-0x1.0bfbe8p-15f), r);
+  Vec p = broadcast(1.0f / 5040);
+  p = fma(p, r, broadcast(1.0f / 720));
+  p = fma(p, r, broadcast(1.0f / 120));
+  p = fma(p, r, broadcast(1.0f / 24));
+  p = fma(p, r, broadcast(1.0f / 6));
+  p = fma(p, r, broadcast(0.5f));
+  p = fma(p, r, broadcast(1.0f));
+  p = fma(p, r, broadcast(1.0f));
+  return scale_by_power_of_two(p, n);
+}
+
+KVASIR_INLINE Vec sigmoid(Vec x) { return broadcast(1.0f) / (broadcast(1.0f) + exp(zero() - x)); }
+
+// Element k belongs to lane k % kLanes of accumulator (k / kLanes) % 4.
+float dot(const float* a, const float* b, int64_t size) {
+  Vec sums[4] = {zero(), zero(), zero(), zero()};
+  int64_t k = 0;
+  for (; k + 4 * kLanes <= size; k += 4 * kLanes) {
+    KVASIR_UNROLL
+    for (int64_t i = 0; i < 4; ++i)
+      sums[i] = fma(load(a + k + i * kLanes), load(b + k + i * kLanes), sums[i]);
+  }
+  KVASIR_UNROLL
+  for (int64_t i = 0; i < 4; ++i) {
+    const int64_t left = size - k - i * kLanes;
+    const Mask mask = first_lanes(left < 0 ? 0 : smaller(left, kLanes));
+    const int64_t offset = left > 0 ? k + i * kLanes : 0;
+    sums[i] = fma(load(a + offset, mask), load(b + offset, mask), sums[i]);
+  }
+  return reduce_add((sums[0] + sums[1]) + (sums[2] + sums[3]));
+}
+
+// Four rows' products with one token: stored, or added to what earlier columns gave.
+KVASIR_INLINE void put_four(__m128 four, int64_t row_count, bool is_first, float* y) {
+  if (row_count == 4) {
+    _mm_storeu_ps(y, is_first ? four : _mm_add_ps(_mm_loadu_ps(y), four));
+    return;
+  }
+  float values[4];
+  _mm_storeu_ps(values, four);
+  for (int64_t r = 0; r < row_count; ++r) y[r] = is_first ? values[r] : y[r] + values[r];
+}
+
+constexpr int kDotRows = 4;
+constexpr int kDotTokens = kLanes == 16 ? 6 : 3;
+
+// The products of kDotRows rows and kTokens tokens over at most kDotCols columns: lane l adds the
+// elements k = l mod kLanes in ascending order, then the lanes are added as in reduce_add, then the
+// sum to those of earlier columns. Every dense product of this file's users is summed so. `rows` is
+// padded to a multiple of kLanes; x is not.
+template <int kTokens>
+void dot_block(const float* rows, int64_t row_stride, int64_t row_count, const float* x,
+               int64_t x_stride, int64_t cols, bool is_first, float* y, int64_t y_stride) {
+  Vec sums[kTokens][kDotRows];
+  KVASIR_UNROLL
+  for (int t = 0; t < kTokens; ++t) {
+    KVASIR_UNROLL
+    for (int r = 0; r < kDotRows; ++r) sums[t][r] = zero();
+  }
+  const auto add = [&](int64_t k, auto load_x) KVASIR_LAMBDA_INLINE {
+    Vec tokens[kTokens];
+    KVASIR_UNROLL
+    for (int t = 0; t < kTokens; ++t) tokens[t] = load_x(x + t * x_stride + k);
+    KVASIR_UNROLL
+    for (int r = 0; r < kDotRows; ++r) {
+      const Vec w = load(rows + r * row_stride + k);
+      KVASIR_UNROLL
+      for (int t = 0; t < kTokens; ++t) sums[t][r] = fma(w, tokens[t], sums[t][r]);
+    }
+  };
+  int64_t k = 0;
+  for (; k + kLanes <= cols; k += kLanes) add(k, [](const float* p) { return load(p); });
+  if (k < cols) {
+    const Mask mask = first_lanes(cols - k);
+    add(k, [mask](const float* p) { return load(p, mask); });
+  }
+  KVASIR_UNROLL
+  for (int t = 0; t < kTokens; ++t) {
+    put_four(reduce_add_4(sums[t][0], sums[t][1], sums[t][2], sums[t][3]), row_count, is_first,
+             y + t * y_stride);
+  }
+}
+
+using DotBlock = decltype(&dot_block<1>);
+
+KVASIR_INLINE DotBlock find_dot_block(int64_t token_count) {
+  if constexpr (kDotTokens == 6) {
+    constexpr DotBlock kBlocks[] = {dot_block<1>, dot_block<2>, dot_block<3>,
+                                    dot_block<4>, dot_block<5>, dot_block<6>};
+    return kBlocks[token_count - 1];
+  } else {
+    constexpr DotBlock kBlocks[] = {dot_block<1>, dot_block<2>, dot_block<3>};
+    return kBlocks[token_count - 1];
+  }
+}
+
+// All products of row_count padded rows with token_count tokens over at most kDotCols columns: y[t
+// * y_stride + r]. The rows are read in fours, so their storage holds a multiple of four.
+KVASIR_INLINE void dot_panel(const float* rows, int64_t row_stride, int64_t row_count,
+                             const float* x, int64_t x_stride, int64_t token_count, int64_t cols,
+                             bool is_first, float* y, int64_t y_stride) {
+  for (int64_t t = 0; t < token_count; t += kDotTokens) {
+    const DotBlock block = find_dot_block(smaller(kDotTokens, token_count - t));
+    for (int64_t r = 0; r < row_count; r += kDotRows) {
+      block(rows + r * row_stride, row_stride, smaller(kDotRows, row_count - r), x + t * x_stride,
+            x_stride, cols, is_first, y + t * y_stride + r, y_stride);
+    }
+  }
+}
+
+// The same over any number of columns.
+KVASIR_INLINE void dot_rows(const float* rows, int64_t row_stride, int64_t row_count,
+                            const float* x, int64_t x_stride, int64_t token_count, int64_t cols,
+                            float* y, int64_t y_stride) {
+  for (int64_t k = 0; k < cols; k += kDotCols) {
+    dot_panel(rows + k, row_stride, row_count, x + k, x_stride, token_count,
+              smaller(kDotCols, cols - k), k == 0, y, y_stride);
+  }
+}
+
+}  // namespace
+}  // namespace kvasir::kernels::KVASIR_ISA

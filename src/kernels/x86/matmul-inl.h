@@ -1,0 +1,385 @@
+// y = W x straight from the stored codes. Included once per instruction set.
+//
+// Few tokens: rows are decoded in registers and stream past once. Many tokens: a panel of rows is
+// decoded into scratch and used again and again. Either way an output is summed as in dot_block.
+
+namespace kvasir::kernels::KVASIR_ISA {
+namespace {
+
+// Where rows begin and how far apart they are. FP8 scales are found by tile instead.
+struct RowCodes {
+  const uint8_t* codes;
+  int64_t stride;  // of the codes, bytes
+  const uint8_t* scales;
+  int64_t scale_stride;  // bytes
+};
+
+constexpr bool is_fp4(WeightFormat format) { return format == WeightFormat::kFp4ScaleE8m0; }
+constexpr bool is_fp8(WeightFormat format) {
+  return format == WeightFormat::kFp8ScaleE8m0 || format == WeightFormat::kFp8ScaleF32;
+}
+
+// Columns that share a scale; for formats without one, any number that keeps the loops alike.
+constexpr int64_t chunk_cols(WeightFormat format) { return is_fp4(format) ? 32 : kFp8TileSize; }
+
+constexpr int64_t bits_of_code(WeightFormat format) {
+  return format == WeightFormat::kF32 ? 32 : is_fp8(format) ? 8 : is_fp4(format) ? 4 : 16;
+}
+
+constexpr int64_t scale_bytes(WeightFormat format) {
+  return format == WeightFormat::kFp8ScaleF32 ? 4 : 1;
+}
+
+template <WeightFormat kFormat>
+KVASIR_INLINE RowCodes codes_of_row(const WeightMatrix& weight, int64_t row) {
+  const int64_t scale_row = weight.scale_row_offset + row;
+  RowCodes result = {};
+  result.stride = kFormat == WeightFormat::kF32 ? 4 * weight.cols
+                  : is_fp4(kFormat)             ? (weight.cols + 1) / 2
+                  : is_fp8(kFormat)             ? weight.cols
+                                                : 2 * weight.cols;
+  result.codes = reinterpret_cast<const uint8_t*>(weight.data) + row * result.stride;
+  result.scale_stride = weight.scale_cols * scale_bytes(kFormat);
+  result.scales = reinterpret_cast<const uint8_t*>(weight.scales) +
+                  (is_fp8(kFormat) ? scale_row / kFp8TileSize : scale_row) * result.scale_stride;
+  return result;
+}
+
+KVASIR_INLINE float load_float(const uint8_t* p) {
+  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_loadu_si32(p)));
+}
+
+template <WeightFormat kFormat>
+KVASIR_INLINE float fp8_scale(const uint8_t* scales, int64_t tile) {
+  if constexpr (kFormat == WeightFormat::kFp8ScaleF32) return load_float(scales + 4 * tile);
+  return kScaleTables.ue8m0[scales[tile]];
+}
+
+// Decodes kLanes elements at column k; `count` of them exist if they are partial. An element of
+// FP8 still lacks its scale and kFp8Factor; FP4 comes in the order of arrange_for_fp4.
+template <WeightFormat kFormat>
+struct Decoder {
+  static KVASIR_INLINE Vec whole(const uint8_t* codes, int64_t k, const float* fp4_values) {
+    if constexpr (kFormat == WeightFormat::kF32) {
+      return load(reinterpret_cast<const float*>(codes + 4 * k));
+    } else if constexpr (kFormat == WeightFormat::kF16) {
+      return load_f16(codes + 2 * k);
+    } else if constexpr (kFormat == WeightFormat::kBf16) {
+      return load_bf16(codes + 2 * k);
+    } else if constexpr (is_fp8(kFormat)) {
+      return load_fp8(codes + k);
+    } else {
+      return load_fp4(codes + k / 2, fp4_values);
+    }
+  }
+
+  static KVASIR_INLINE Vec partial(const uint8_t* codes, int64_t k, const float* fp4_values,
+                                   int64_t count) {
+    if constexpr (kFormat == WeightFormat::kF32) {
+      return load(reinterpret_cast<const float*>(codes + 4 * k), first_lanes(count));
+    } else if constexpr (kFormat == WeightFormat::kF16) {
+      return load_f16(codes + 2 * k, count);
+    } else if constexpr (kFormat == WeightFormat::kBf16) {
+      return load_bf16(codes + 2 * k, count);
+    } else if constexpr (is_fp8(kFormat)) {
+      return load_fp8(codes + k, count);
+    } else {
+      return load_fp4(codes + k / 2, fp4_values, count);
+    }
+  }
+};
+
+// ---- few tokens
+
+// A block of rows times a block of tokens, summed in registers. If the rows share their FP8 tiles,
+// the power-of-two scales may go to the tokens instead (kScalesTokens): the same products, bit for
+// bit, where can_scale_tokens holds.
+template <WeightFormat kFormat, int kRows, int kTokens, bool kScalesTokens>
+struct DirectBlock {
+  using Format = Decoder<kFormat>;
+
+  const MatmulArgs& args;
+  RowCodes rows;
+  const uint8_t* tile_scales[kRows];  // FP8 only: each row's first scale
+  Vec sums[kRows][kTokens];
+
+  KVASIR_INLINE DirectBlock(const MatmulArgs& matmul_args, int64_t row) : args(matmul_args) {
+    rows = codes_of_row<kFormat>(args.weight, row);
+    KVASIR_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      if constexpr (is_fp8(kFormat))
+        tile_scales[r] = codes_of_row<kFormat>(args.weight, row + r).scales;
+      KVASIR_UNROLL
+      for (int t = 0; t < kTokens; ++t) sums[r][t] = zero();
+    }
+  }
+
+  // What elements of this chunk are multiplied by, and their FP4 values.
+  struct Scales {
+    float factors[kRows];
+    const float* fp4_values[kRows];
+  };
+  KVASIR_INLINE Scales load_scales(int64_t chunk) const {
+    Scales scales;
+    KVASIR_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      scales.fp4_values[r] = nullptr;
+      if constexpr (is_fp4(kFormat))
+        scales.fp4_values[r] = kScaleTables.fp4[rows.scales[r * rows.scale_stride + chunk]];
+      if constexpr (is_fp8(kFormat))
+        scales.factors[r] = kFp8Factor * fp8_scale<kFormat>(tile_scales[r], chunk);
+    }
+    return scales;
+  }
+
+  // One vector of columns: x [kTokens] in natural order, weights(r) as the decoder gives them.
+  template <class Weights>
+  KVASIR_INLINE void add(Vec (&x)[kTokens], const Scales& scales, const Weights& weights) {
+    KVASIR_UNROLL
+    for (int t = 0; t < kTokens; ++t) {
+      if constexpr (is_fp4(kFormat)) x[t] = arrange_for_fp4(x[t]);
+      if constexpr (kScalesTokens) x[t] = x[t] * broadcast(scales.factors[0]);
+    }
+    KVASIR_UNROLL
+    for (int r = 0; r < kRows; ++r) {
+      Vec w = weights(r);
+      if constexpr (is_fp8(kFormat) && !kScalesTokens) w = w * broadcast(scales.factors[r]);
+      KVASIR_UNROLL
+      for (int t = 0; t < kTokens; ++t) sums[r][t] = fma(w, x[t], sums[r][t]);
+    }
+  }
+
+  KVASIR_INLINE void add_whole(int64_t k, const Scales& scales) {
+    Vec x[kTokens];
+    KVASIR_UNROLL
+    for (int t = 0; t < kTokens; ++t) x[t] = load(args.x + t * args.x_stride + k);
+    add(x, scales, [&](int r) KVASIR_LAMBDA_INLINE {
+      return Format::whole(rows.codes + r * rows.stride, k, scales.fp4_values[r]);
+    });
+  }
+
+  KVASIR_INLINE void add_partial(int64_t k, const Scales& scales, int64_t count) {
+    Vec x[kTokens];
+    KVASIR_UNROLL
+    for (int t = 0; t < kTokens; ++t)
+      x[t] = load(args.x + t * args.x_stride + k, first_lanes(count));
+    add(x, scales, [&](int r) KVASIR_LAMBDA_INLINE {
+      return Format::partial(rows.codes + r * rows.stride, k, scales.fp4_values[r], count);
+    });
+  }
+
+  // Asks for the same columns of the next block of rows: its lines arrive while this one is summed.
+  // (Beyond the matrix a prefetch does nothing.)
+  KVASIR_INLINE void prefetch_next_rows(int64_t chunk) const {
+    constexpr int64_t kChunkBytes = chunk_cols(kFormat) * bits_of_code(kFormat) / 8;
+    KVASIR_UNROLL
+    for (int64_t r = 0; r < kRows; ++r) {
+      KVASIR_UNROLL
+      for (int64_t byte = 0; byte < kChunkBytes; byte += 64) {
+        _mm_prefetch(reinterpret_cast<const char*>(rows.codes + (r + kRows) * rows.stride +
+                                                   chunk * kChunkBytes + byte),
+                     _MM_HINT_T1);
+      }
+    }
+  }
+
+  // Columns [begin, end), begin a multiple of kDotCols.
+  KVASIR_INLINE void add_cols(int64_t begin, int64_t end) {
+    constexpr int64_t kChunk = chunk_cols(kFormat);
+    for (; begin + kChunk <= end; begin += kChunk) {
+      const Scales scales = load_scales(begin / kChunk);
+      prefetch_next_rows(begin / kChunk);
+      if constexpr (kChunk <= 4 * kLanes) {
+        KVASIR_UNROLL
+        for (int64_t k = 0; k < kChunk; k += kLanes) add_whole(begin + k, scales);
+      } else {
+        for (int64_t k = begin; k < begin + kChunk; k += kLanes) add_whole(k, scales);
+      }
+    }
+    if (begin == end) return;
+    const Scales scales = load_scales(begin / kChunk);
+    for (; begin + kLanes <= end; begin += kLanes) add_whole(begin, scales);
+    if (begin < end) add_partial(begin, scales, end - begin);
+  }
+
+  // Stores the sums, or adds them to those of earlier columns, and begins anew.
+  KVASIR_INLINE void flush(int64_t row, bool is_first) {
+    KVASIR_UNROLL
+    for (int r = 0; r < kRows; r += 4) {
+      KVASIR_UNROLL
+      for (int t = 0; t < kTokens; ++t) {
+        Vec four[4];
+        KVASIR_UNROLL
+        for (int i = 0; i < 4; ++i) {
+          four[i] = r + i < kRows ? sums[r + i < kRows ? r + i : 0][t] : zero();
+          if constexpr (is_fp4(kFormat)) four[i] = restore_from_fp4(four[i]);
+          if (r + i < kRows) sums[r + i < kRows ? r + i : 0][t] = zero();
+        }
+        put_four(reduce_add_4(four[0], four[1], four[2], four[3]), smaller(4, kRows - r), is_first,
+                 args.y + t * args.y_stride + row + r);
+      }
+    }
+  }
+};
+
+template <WeightFormat kFormat, int kRows, int kTokens, bool kScalesTokens>
+void direct_block(const MatmulArgs& args, int64_t row) {
+  DirectBlock<kFormat, kRows, kTokens, kScalesTokens> block(args, row);
+  for (int64_t k = 0; k < args.weight.cols; k += kDotCols) {
+    block.add_cols(k, smaller(k + kDotCols, args.weight.cols));
+    block.flush(row, k == 0);
+  }
+}
+
+// The largest scale of the rows' tiles, or infinity if one is not a number or negative. 0 for other
+// formats than FP8.
+template <WeightFormat kFormat>
+float largest_tile_scale(const WeightMatrix& weight, int64_t row_begin, int64_t row_end) {
+  float largest = 0;
+  if constexpr (is_fp8(kFormat)) {
+    const int64_t tile_cols = (weight.cols + kFp8TileSize - 1) / kFp8TileSize;
+    const int64_t tile_begin = (weight.scale_row_offset + row_begin) / kFp8TileSize;
+    const int64_t tile_end = (weight.scale_row_offset + row_end - 1) / kFp8TileSize + 1;
+    for (int64_t tile_row = tile_begin; tile_row < tile_end; ++tile_row) {
+      const auto* scales = reinterpret_cast<const uint8_t*>(weight.scales) +
+                           tile_row * weight.scale_cols * scale_bytes(kFormat);
+      for (int64_t tile = 0; tile < tile_cols; ++tile) {
+        const float scale = fp8_scale<kFormat>(scales, tile);
+        if (!(scale >= 0)) return __builtin_inff();
+        largest = scale > largest ? scale : largest;
+      }
+    }
+  }
+  return largest;
+}
+
+// Up to here kFp8Factor times a scale, or times a scale and a token's value, is a float32.
+constexpr float kFactorLimit = 0x1p7f;
+
+// Whether multiplying the tokens by kFp8Factor and a scale up to `largest_scale` is exact.
+KVASIR_INLINE bool can_scale_tokens(const MatmulArgs& args, float largest_scale) {
+  constexpr float kSmallest = 0x1p-100f;
+  Vec largest = zero();
+  Vec smallest = broadcast(1.0f);
+  for (int64_t t = 0; t < args.token_count; ++t) {
+    const float* x = args.x + t * args.x_stride;
+    for_each_vec(args.weight.cols, [&](int64_t k, auto mask) KVASIR_LAMBDA_INLINE {
+      const Vec magnitude = abs(load(x + k, mask));
+      largest = max(largest, magnitude);
+      smallest = min(smallest, select_less(zero(), magnitude, magnitude, smallest));
+    });
+  }
+  return reduce_max(largest) * largest_scale < kFactorLimit &&
+         -reduce_max(zero() - smallest) >= kSmallest;
+}
+
+// One token needs more rows under way to hide the latency of memory.
+constexpr int direct_rows(int tokens) { return tokens == 1 && kLanes == 16 ? 8 : 4; }
+
+template <WeightFormat kFormat, int kTokens>
+void direct_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end,
+                   float largest_scale) {
+  constexpr int kRows = direct_rows(kTokens);
+  constexpr bool kMayScaleTokens = kFormat == WeightFormat::kFp8ScaleE8m0;
+  const bool scales_tokens = kMayScaleTokens && can_scale_tokens(args, largest_scale);
+  int64_t row = row_begin;
+  for (; row + kRows <= row_end; row += kRows) {
+    const int64_t scale_row = args.weight.scale_row_offset + row;
+    const bool share_tiles = scale_row / kFp8TileSize == (scale_row + kRows - 1) / kFp8TileSize;
+    if (scales_tokens && share_tiles) {
+      direct_block<kFormat, kRows, kTokens, kMayScaleTokens>(args, row);
+    } else {
+      direct_block<kFormat, kRows, kTokens, false>(args, row);
+    }
+  }
+  for (; row < row_end; ++row) direct_block<kFormat, 1, kTokens, false>(args, row);
+}
+
+// ---- many tokens
+
+// Columns [col_begin, col_end) of a row, padded to a multiple of kLanes.
+template <WeightFormat kFormat>
+void decode_cols(const WeightMatrix& weight, int64_t row_index, int64_t col_begin, int64_t col_end,
+                 float* target) {
+  constexpr int64_t kChunk = chunk_cols(kFormat);
+  const RowCodes row = codes_of_row<kFormat>(weight, row_index);
+  for (int64_t begin = col_begin; begin < col_end; begin += kChunk) {
+    const float* fp4_values =
+        is_fp4(kFormat) ? kScaleTables.fp4[row.scales[begin / kChunk]] : nullptr;
+    const float scale = is_fp8(kFormat) ? fp8_scale<kFormat>(row.scales, begin / kChunk) : 1.0f;
+    const int64_t end = smaller(begin + kChunk, col_end);
+    for (int64_t k = begin; k < end; k += kLanes) {
+      Vec w = k + kLanes <= end ? Decoder<kFormat>::whole(row.codes, k, fp4_values)
+                                : Decoder<kFormat>::partial(row.codes, k, fp4_values, end - k);
+      // Two steps: the product of the factors may be beyond float32.
+      if constexpr (is_fp8(kFormat)) w = w * broadcast(kFp8Factor) * broadcast(scale);
+      if constexpr (is_fp4(kFormat)) w = restore_from_fp4(w);
+      store(target + k - col_begin, w);
+    }
+  }
+}
+
+template <WeightFormat kFormat>
+void panel_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch) {
+  const int64_t cols = args.weight.cols;
+  const int64_t stride = round_up(smaller(cols, kDotCols), kLanesMax);
+  for (int64_t row = row_begin; row < row_end; row += kMatmulPanelRows) {
+    const int64_t row_count = smaller(kMatmulPanelRows, row_end - row);
+    for (int64_t k = 0; k < cols; k += kDotCols) {
+      const int64_t k_end = smaller(k + kDotCols, cols);
+      for (int64_t r = 0; r < row_count; ++r)
+        decode_cols<kFormat>(args.weight, row + r, k, k_end, scratch + r * stride);
+      dot_panel(scratch, stride, row_count, args.x + k, args.x_stride, args.token_count, k_end - k,
+                k == 0, args.y + row, args.y_stride);
+    }
+  }
+}
+
+constexpr int64_t kDirectTokensMax = kLanes == 16 ? 4 : 2;
+
+template <WeightFormat kFormat>
+void matmul_format(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch) {
+  if (row_begin >= row_end) return;
+  if (args.token_count > kDirectTokensMax)
+    return panel_matmul<kFormat>(args, row_begin, row_end, scratch);
+  const float largest_scale = largest_tile_scale<kFormat>(args.weight, row_begin, row_end);
+  // Such scales need the two steps in which panels are decoded.
+  if (!(largest_scale < kFactorLimit))
+    return panel_matmul<kFormat>(args, row_begin, row_end, scratch);
+  switch (args.token_count) {
+    case 1:
+      return direct_matmul<kFormat, 1>(args, row_begin, row_end, largest_scale);
+    case 2:
+      return direct_matmul<kFormat, 2>(args, row_begin, row_end, largest_scale);
+    case 3:
+      if constexpr (kDirectTokensMax >= 3)
+        return direct_matmul<kFormat, 3>(args, row_begin, row_end, largest_scale);
+      break;
+    case 4:
+      if constexpr (kDirectTokensMax >= 4)
+        return direct_matmul<kFormat, 4>(args, row_begin, row_end, largest_scale);
+      break;
+    default:
+      break;
+  }
+}
+
+void matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch) {
+  switch (args.weight.format) {
+    case WeightFormat::kF32:
+      return matmul_format<WeightFormat::kF32>(args, row_begin, row_end, scratch);
+    case WeightFormat::kF16:
+      return matmul_format<WeightFormat::kF16>(args, row_begin, row_end, scratch);
+    case WeightFormat::kBf16:
+      return matmul_format<WeightFormat::kBf16>(args, row_begin, row_end, scratch);
+    case WeightFormat::kFp8ScaleE8m0:
+      return matmul_format<WeightFormat::kFp8ScaleE8m0>(args, row_begin, row_end, scratch);
+    case WeightFormat::kFp8ScaleF32:
+      return matmul_format<WeightFormat::kFp8ScaleF32>(args, row_begin, row_end, scratch);
+    case WeightFormat::kFp4ScaleE8m0:
+      return matmul_format<WeightFormat::kFp4ScaleE8m0>(args, row_begin, row_end, scratch);
+  }
+}
+
+}  // namespace
+}  // namespace kvasir::kernels::KVASIR_ISA

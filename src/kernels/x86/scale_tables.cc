@@ -1,0 +1,42 @@
+#include "kernels/x86/scale_tables.h"
+
+#include <limits>
+
+namespace kvasir::kernels {
+namespace {
+
+using Limits = std::numeric_limits<float>;
+
+constexpr float power_of_two(int code) {
+  if (code == 255) return Limits::quiet_NaN();
+  float value = 1;
+  for (int i = 127; i < code; ++i) value *= 2;
+  for (int i = code; i < 127; ++i) value /= 2;
+  return value;
+}
+
+// A constant expression must neither overflow nor compute with NaN, so both are passed on by hand.
+constexpr float scaled(float magnitude, float scale) {
+  if (scale != scale) return scale;
+  return scale > 1 && magnitude > Limits::max() / scale ? Limits::infinity() : magnitude * scale;
+}
+
+constexpr ScaleTables make_scale_tables() {
+  constexpr float kMagnitudes[8] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
+  ScaleTables tables{};
+  for (int byte = 0; byte < 256; ++byte) {
+    const float scale = power_of_two(byte);
+    tables.ue8m0[byte] = scale;
+    for (int code = 0; code < 8; ++code) {
+      tables.fp4[byte][code] = scaled(kMagnitudes[code], scale);
+      tables.fp4[byte][code + 8] = -tables.fp4[byte][code];
+    }
+  }
+  return tables;
+}
+
+}  // namespace
+
+constinit const ScaleTables kScaleTables = make_scale_tables();
+
+}  // namespace kvasir::kernels

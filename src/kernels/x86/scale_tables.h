@@ -1,0 +1,13 @@
+// Decoding tables, so that a scale byte costs one load.
+#pragma once
+
+namespace kvasir::kernels {
+
+struct ScaleTables {
+  float ue8m0[256];                // [scale byte]: its power of two
+  alignas(64) float fp4[256][16];  // [scale byte][FP4 code]: the code's value times the scale
+};
+
+extern const ScaleTables kScaleTables;
+
+}  // namespace kvasir::kernels

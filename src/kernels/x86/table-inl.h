@@ -1,0 +1,34 @@
+// The table's entries. Included once per instruction set.
+
+namespace kvasir::kernels::KVASIR_ISA {
+namespace {
+
+constexpr KernelTable make_table(const char* name) {
+  return {
+      .name = name,
+      .matmul = matmul,
+      .dot = dot,
+      .rms_norm = rms_norm,
+      .inverse_rms = inverse_rms,
+      .rope = rope,
+      .hadamard = hadamard,
+      .swiglu = swiglu,
+      .pool = pool,
+      .attend = attend,
+      .encode_index_query = encode_index_query,
+      .index_score = index_score,
+      .encode_row = encode_row,
+      .hyper_mix = hyper_mix,
+      .hyper_collapse = hyper_collapse,
+      .hyper_expand = hyper_expand,
+  };
+}
+
+constexpr PeakLoops make_peak_loops() {
+  return {.multiply_add_floats = multiply_add_floats,
+          .multiply_add_bytes = multiply_add_bytes,
+          .sum = sum};
+}
+
+}  // namespace
+}  // namespace kvasir::kernels::KVASIR_ISA
