@@ -133,8 +133,10 @@ Findings check_file(const SourceFile& file) {
   if (file.is_header() && !is_inline_body(file) && !has_guard) {
     found.push_back(finding(file, 1, "no #pragma once"));
   }
+  const bool defines_macros = file.text.find("\n#define ") != std::string::npos;
   const std::string code = code_of(file.text);
-  if (std::ranges::all_of(code, [](unsigned char c) { return std::isspace(c); })) {
+  const auto is_space = [](unsigned char c) { return std::isspace(c) != 0; };
+  if (std::ranges::all_of(code, is_space) && !defines_macros) {
     found.push_back(finding(file, 1, "contains no code"));
   }
   return found;

@@ -1,0 +1,228 @@
+#!/usr/bin/env bash
+# Sets up, builds, runs and tests Kvasir on Debian 12.
+#
+#   ./kvasir.sh run [options]     install what is missing, build, run the bundled model
+#   ./kvasir.sh COMMAND ...       the same for every other command of kvasir: chat, logits, plan
+#   ./kvasir.sh setup             only install what is missing, tests included
+#   ./kvasir.sh build             only build build/release/kvasir
+#   ./kvasir.sh test              every check; the last line is "N passed, N failed"
+#   ./kvasir.sh test PART...      some: quick format scripts release lint asan tsan fuzz
+#
+# KVASIR_FUZZ_SECONDS (15) is how long each fuzz target searches after its seeds have passed.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+jobs=$(nproc)
+run_packages=(cmake ninja-build g++ nlohmann-json3-dev libcli11-dev libfmt-dev)
+test_packages=(libgtest-dev git ccache python3
+               clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev)
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "kvasir: $*"; exit 1; }
+
+# ---- packages -----------------------------------------------------------------------------------
+
+missing_packages() {
+  local package
+  for package in "$@"; do
+    case $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) in
+      installed) ;;
+      *) printf '%s\n' "$package" ;;
+    esac
+  done
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+apt_install() {
+  if ! compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null; then
+    as_root apt-get -q update >&2 || return 1
+  fi
+  local install=(env DEBIAN_FRONTEND=noninteractive apt-get -q install -y
+                 --no-install-recommends)
+  # Old lists name packages that are gone: fetch them anew before giving up.
+  as_root "${install[@]}" "$@" >&2 || { as_root apt-get -q update >&2 &&
+                                        as_root "${install[@]}" "$@" >&2; }
+}
+
+need_packages() {
+  command -v dpkg-query >/dev/null || { say "kvasir: no Debian, so these are up to you: $*"; return; }
+  local missing
+  mapfile -t missing < <(missing_packages "$@")
+  [ ${#missing[@]} -eq 0 ] && return
+  say "installing: ${missing[*]}"
+  if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+    fail "packages are missing and there is no sudo; as root: apt-get install ${missing[*]}"
+  fi
+  apt_install "${missing[@]}" ||
+    fail "packages could not be installed; try: apt-get install ${missing[*]}"
+}
+
+# ---- build --------------------------------------------------------------------------------------
+
+needs_configuring() {  # FOLDER
+  [ -n "${configure_again:-}" ] || [ ! -e "$1/build.ninja" ] ||
+    [ "$root/CMakePresets.json" -nt "$1/build.ninja" ]
+}
+
+# build PRESET [TARGET...]: quiet where it can be, with the compiler's words where it failed.
+build() {
+  local preset=$1 log=$root/build/$1/build.log
+  shift
+  mkdir -p "$root/build/$preset"
+  if needs_configuring "$root/build/$preset"; then
+    (cd "$root" && cmake --preset "$preset") >"$log" 2>&1 || { tail -n 30 "$log" >&2; return 1; }
+  fi
+  if [ -t 2 ] && [ ! -e "$root/build/$preset/kvasir" ]; then
+    say "building $preset, once"
+    ninja -C "$root/build/$preset" "$@" >&2
+  else
+    ninja -C "$root/build/$preset" --quiet "$@" >"$log" 2>&1 || { tail -n 60 "$log" >&2; return 1; }
+  fi
+}
+
+# ---- test ---------------------------------------------------------------------------------------
+
+passed=0
+failed=0
+reports=0
+
+# Adds one part's counts; `part`, `part_start` are set by run_part.
+count() {
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+  reports=$((reports + 1))
+  printf '%-8s %5d passed %5d failed %5d s\n' "$part" "$1" "$2" $((SECONDS - part_start))
+}
+
+# One check made of one command; its output is shown only when it fails.
+check() {
+  local log=$root/build/$part.log
+  if "$@" >"$log" 2>&1; then count 1 0; else tail -n 60 "$log" >&2; count 0 1; fi
+}
+
+# Counts single tests from ctest's verbose log. A program that died before its own summary, or that
+# has none, counts once.
+count_ctest_log() {
+  awk '
+    match($0, /^[0-9]+: /) { id = $0; sub(/:.*/, "", id) }
+    /^[0-9]+: \[  PASSED  \] [0-9]+ test/ { passed += $5; own[id] = 1 }
+    /^[0-9]+: \[  FAILED  \] [0-9]+ test.*listed below/ { failed += $5; own_failures[id] = 1 }
+    /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / {
+      id = $0; sub(/^[^#]*#/, "", id); sub(/:.*/, "", id)
+      if (/ Passed +[0-9.]+ sec/) { if (!own[id]) ++passed }
+      else if (!own_failures[id]) ++failed
+    }
+    END { print passed + 0, failed + 0 }' "$1"
+}
+
+# run_ctest PRESET [ctest option...]
+run_ctest() {
+  local preset=$1 log=$root/build/$1/ctest.log counts status=0
+  shift
+  ctest --test-dir "$root/build/$preset" -j "$jobs" --no-tests=error --verbose "$@" \
+    >"$log" 2>&1 || status=$?
+  counts=$(count_ctest_log "$log")
+  # Nothing counted as failed, yet ctest did not succeed: never a pass.
+  if [ "$status" -ne 0 ] && [ "${counts#* }" = 0 ]; then counts="${counts% *} 1"; fi
+  if [ "$status" -ne 0 ]; then
+    grep -E 'Failure$|\[  FAILED  \]|ERROR: |WARNING: Thread|runtime error|\*\*\*' -A 12 "$log" |
+      head -n 200 >&2
+    say "all of it: $log"
+  fi
+  # shellcheck disable=SC2086
+  count $counts
+}
+
+build_or_count() { build "$@" || { count 0 1; return 1; }; }
+
+cpp_files() {
+  local folder
+  for folder in src include bench fuzz tests; do
+    if [ -d "$folder" ]; then find "$folder" -name '*.cc' -o -name '*.h'; fi
+  done
+}
+
+format_of_sources() { cpp_files | xargs clang-format-14 --dry-run -Werror; }
+part_format() { check format_of_sources; }
+
+syntax_of_scripts() {
+  local script
+  for script in kvasir.sh .ci/run fuzz/run.sh; do bash -n "$script" || return 1; done
+  find training tools -path training/work -prune -o -name '*.py' -print0 |
+    PYTHONPYCACHEPREFIX=$root/build/pycache xargs -0 -r python3 -m compileall -q
+}
+part_scripts() { check syntax_of_scripts; }
+
+part_release() { build_or_count release && run_ctest release; }
+part_asan() { build_or_count asan && run_ctest asan --label-exclude not_asan; }
+part_tsan() { build_or_count tsan thread_tests && run_ctest tsan --label-regex threads; }
+
+lint_sources() {
+  cpp_files | grep '^src/.*\.cc$' | grep -v '_test\.cc$' |
+    xargs -P "$jobs" -n 1 clang-tidy-14 --quiet -p build/release
+}
+part_lint() { build_or_count release && check lint_sources; }
+
+part_fuzz() {
+  build_or_count fuzz || return
+  local source logs=build/fuzz target ok=0 bad=0
+  ls fuzz/*_fuzz.cc | sed 's|.*/||; s|\.cc$||' | xargs -P "$jobs" -I '{}' sh -c \
+    'fuzz/run.sh "$1" "$2" >"build/fuzz/$1.log" 2>&1; echo $? >"build/fuzz/$1.status"' \
+    sh '{}' "${KVASIR_FUZZ_SECONDS:-15}"
+  for source in fuzz/*_fuzz.cc; do
+    target=$(basename "$source" .cc)
+    if [ "$(cat "$logs/$target.status")" = 0 ]; then
+      ok=$((ok + 1))
+    else
+      bad=$((bad + 1))
+      tail -n 60 "$logs/$target.log" >&2
+    fi
+  done
+  count "$ok" "$bad"
+}
+
+# A part reports by count, not by its status; one that did not report has failed.
+run_part() {
+  local reports_before=$reports
+  part=$1
+  part_start=$SECONDS
+  "part_$part" || true
+  if [ "$reports" -eq "$reports_before" ]; then count 0 1; fi
+}
+
+test_command() {
+  local parts=("$@") one
+  if [ ${#parts[@]} -eq 0 ]; then parts=(format scripts release lint asan tsan fuzz); fi
+  if [ "${parts[*]}" = quick ]; then parts=(release); fi
+  for one in "${parts[@]}"; do
+    declare -F "part_$one" >/dev/null || { say "kvasir: unknown part, $one"; exit 2; }
+  done
+  need_packages "${run_packages[@]}" "${test_packages[@]}"
+  cd "$root"
+  mkdir -p build
+  configure_again=1
+  for one in "${parts[@]}"; do run_part "$one"; done
+  printf '%d passed, %d failed\n' "$passed" "$failed"
+  [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+# ---- commands -----------------------------------------------------------------------------------
+
+case ${1:-help} in
+  help | -h | --help)
+    sed -n '2,/^set /{/^set /d; s/^# \{0,1\}//p}' "$root/kvasir.sh"
+    ;;
+  setup) need_packages "${run_packages[@]}" "${test_packages[@]}" ;;
+  test)
+    shift
+    test_command "$@"
+    ;;
+  *)
+    need_packages "${run_packages[@]}"
+    build release kvasir || fail "the build failed, see build/release/build.log"
+    if [ "$1" != build ]; then exec "$root/build/release/kvasir" "$@"; fi
+    ;;
+esac
