@@ -33,13 +33,21 @@ class Bench {
 
   std::vector<Measurement> run() {
     measure_limits();
-    for (const auto& [name, format] : kFormats) measure_decode(name, format);
-    for (const auto& [name, format] : kFormats) measure_prefill(name, format);
-    measure_attend("flash", 512, 64, 64, 640);
-    measure_attend("small", 128, 64, 8, 192);
-    measure_index_score("native", CachePrecision::kNative);
-    measure_index_score("bf16", CachePrecision::kBf16);
-    measure_top_k();
+    switch (options_.group) {
+      case KernelGroup::kPrefill:
+        for (const auto& [name, format] : kFormats) measure_prefill(name, format);
+        measure_attention();
+        break;
+      case KernelGroup::kDecode:
+        for (const auto& [name, format] : kFormats) measure_decode(name, format);
+        measure_attention();
+        break;
+      case KernelGroup::kIndex:
+        measure_index_score("native", CachePrecision::kNative);
+        measure_index_score("bf16", CachePrecision::kBf16);
+        measure_top_k();
+        break;
+    }
     return std::move(results_);
   }
 
@@ -199,6 +207,11 @@ class Bench {
     return values;
   }
 
+  void measure_attention() {
+    measure_attend("flash", 512, 64, 64, 640);
+    measure_attend("small", 128, 64, 8, 192);
+  }
+
   void measure_attend(const std::string& name, int64_t dim, int64_t rope_dim, int64_t heads,
                       int64_t row_count) {
     const kernels::RowFormat format{.dim = dim, .rope_dim = rope_dim};
@@ -234,7 +247,7 @@ class Bench {
   }
 
   void measure_index_score(const std::string& name, CachePrecision precision) {
-    constexpr int64_t kKeys = 16384;
+    constexpr int64_t kKeys = 4096;
     constexpr int64_t kHeads = 64;
     constexpr int64_t kDim = 128;
     const kernels::KeyFormat format{.precision = precision, .dim = kDim};
@@ -246,7 +259,7 @@ class Bench {
     table_.encode_index_query(format, source.data(), kHeads, query.data());
     const std::vector<float> head_weights(kHeads, 0.1f);
     std::vector<float> scores(kKeys);
-    constexpr int64_t kPiece = 1024;
+    constexpr int64_t kPiece = 256;
     const double seconds = best_seconds([&] {
       pool_.parallel_for(kKeys / kPiece, [&](int64_t piece, int) {
         table_.index_score({.format = format,
@@ -289,6 +302,7 @@ class Bench {
 }  // namespace
 
 std::vector<Measurement> measure_kernel_limits(const LimitOptions& options) {
+  if (options.isa == Isa::kRef) return {};
   return Bench(options).run();
 }
 

@@ -18,14 +18,19 @@ struct Measurement {
   double ratio = 0;  // value / limit_value
 };
 
+// The kernels that bound reading a prompt, generating token after token, picking index keys.
+enum class KernelGroup { kPrefill, kDecode, kIndex };
+
 struct LimitOptions {
+  KernelGroup group = KernelGroup::kPrefill;
   kernels::Isa isa = kernels::best_supported_isa();
   int thread_count = 1;
   // For each measurement, which is the best of the repetitions that fit.
   double seconds_min = 0.3;
 };
 
-// REQUIRES: isa is supported and not kRef. Takes about 1 GiB of memory.
+// The limits first, then the group's kernels; nothing where only the plain loops run.
+// REQUIRES: isa is supported. Takes about 1 GiB of memory.
 std::vector<Measurement> measure_kernel_limits(const LimitOptions& options);
 
 }  // namespace kvasir::bench

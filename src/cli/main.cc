@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
   kvasir::cli::add_run_command(app, chosen);
   kvasir::cli::add_chat_command(app, chosen);
   kvasir::cli::add_logits_command(app, chosen);
-  // kvasir::cli::add_bench_command(app, chosen);
+  kvasir::cli::add_bench_command(app, chosen);
 
   try {
     app.parse(argc, argv);

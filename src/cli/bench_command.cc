@@ -1,0 +1,177 @@
+// kvasir bench: tokens per second of the engine, and each kernel's share of what this machine can
+// do, measured in the same run.
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "bench/engine_speed.h"
+#include "bench/kernel_limits.h"
+#include "cli/commands.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "kvasir/engine.h"
+
+namespace kvasir::cli {
+namespace {
+
+enum class What { kPrefill, kDecode, kIndex };
+
+struct BenchOptions {
+  What what = What::kPrefill;
+  ModelOptions model;
+  bench::SpeedOptions speed;
+  bool json = false;
+  bool no_kernels = false;
+};
+
+bench::KernelGroup group_of(What what) {
+  switch (what) {
+    case What::kPrefill:
+      return bench::KernelGroup::kPrefill;
+    case What::kDecode:
+      return bench::KernelGroup::kDecode;
+    case What::kIndex:
+      break;
+  }
+  return bench::KernelGroup::kIndex;
+}
+
+const char* name_of(What what) {
+  switch (what) {
+    case What::kPrefill:
+      return "prefill";
+    case What::kDecode:
+      return "decode";
+    case What::kIndex:
+      break;
+  }
+  return "index";
+}
+
+// "12.3 G" for 1.23e10.
+std::string with_prefix(double value) {
+  const char* prefixes[] = {"", "k", "M", "G", "T"};
+  size_t prefix = 0;
+  for (; value >= 1000 && prefix + 1 < std::size(prefixes); ++prefix) value /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %s", value, prefixes[prefix]);
+  return text;
+}
+
+void print_kernels(const std::vector<bench::Measurement>& measurements) {
+  std::printf("\n%-24s %28s %8s  %s\n", "kernel", "measured", "of limit", "limit");
+  for (const bench::Measurement& m : measurements) {
+    const std::string value = with_prefix(m.value) + m.unit;
+    if (m.limit_name.empty()) {
+      std::printf("%-24s %28s %8s  this machine, measured now\n", m.name.c_str(), value.c_str(),
+                  "-");
+    } else {
+      std::printf("%-24s %28s %6.0f %%  %s\n", m.name.c_str(), value.c_str(), 100 * m.ratio,
+                  m.limit_name.c_str());
+    }
+  }
+}
+
+Json kernels_json(const std::vector<bench::Measurement>& measurements) {
+  Json::Array array;
+  for (const bench::Measurement& m : measurements) {
+    Json::Object object{{"name", m.name}, {"value", m.value}, {"unit", m.unit}};
+    if (!m.limit_name.empty()) {
+      object.emplace_back("limit", m.limit_name);
+      object.emplace_back("limit_value", m.limit_value);
+      object.emplace_back("ratio", m.ratio);
+    }
+    array.emplace_back(std::move(object));
+  }
+  return array;
+}
+
+void print_speed(const BenchOptions& options, const Engine& engine, const bench::Speed& speed) {
+  std::printf(
+      "%s: %.0f tokens/s (%lld after a context of %lld, %lld session%s; %s kv, %s, %d thread%s)\n",
+      name_of(options.what), speed.tokens_per_second,
+      static_cast<long long>(options.speed.measured_tokens),
+      static_cast<long long>(options.speed.context_tokens),
+      static_cast<long long>(options.speed.session_count),
+      options.speed.session_count == 1 ? "" : "s", options.model.kv.c_str(),
+      engine.info().instruction_set, engine.info().thread_count,
+      engine.info().thread_count == 1 ? "" : "s");
+  std::printf("%.3f ms per pass, cache %lld bytes\n", speed.milliseconds_per_pass,
+              static_cast<long long>(speed.kv_bytes));
+}
+
+Status run(const BenchOptions& options) {
+  Json::Object object{{"bench", name_of(options.what)}};
+  KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(options.model, false));
+  object.emplace_back("instruction_set", engine.info().instruction_set);
+  object.emplace_back("threads", engine.info().thread_count);
+  if (options.what != What::kIndex) {
+    KVASIR_ASSIGN_OR_RETURN(const bench::Speed speed,
+                            options.what == What::kPrefill
+                                ? bench::measure_prefill(engine, options.speed)
+                                : bench::measure_decode(engine, options.speed));
+    object.emplace_back("context_tokens", options.speed.context_tokens);
+    object.emplace_back("measured_tokens", options.speed.measured_tokens);
+    object.emplace_back("sessions", options.speed.session_count);
+    object.emplace_back("tokens_per_second", speed.tokens_per_second);
+    object.emplace_back("ms_per_pass", speed.milliseconds_per_pass);
+    object.emplace_back("kv_bytes", speed.kv_bytes);
+    if (!options.json) print_speed(options, engine, speed);
+  }
+  if (!options.no_kernels) {
+    const auto measurements = bench::measure_kernel_limits(
+        {.group = group_of(options.what), .thread_count = engine.info().thread_count});
+    object.emplace_back("kernels", kernels_json(measurements));
+    if (!options.json) print_kernels(measurements);
+  }
+  if (options.json) std::printf("%s\n", Json(std::move(object)).dump().c_str());
+  return ok_status();
+}
+
+void add_bench(CLI::App& bench, const char* name, const char* description, What what,
+               Command& chosen) {
+  auto options = std::make_shared<BenchOptions>();
+  options->what = what;
+  options->speed.measured_tokens = what == What::kDecode ? 64 : 512;
+  options->speed.context_tokens = what == What::kDecode ? 512 : 0;
+  CLI::App* command = bench.add_subcommand(name, description);
+  add_model_options(*command, options->model);
+  if (what != What::kIndex) {
+    command->add_option("--tokens", options->speed.measured_tokens, "tokens to measure per session")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
+        ->capture_default_str();
+    command->add_option("--context", options->speed.context_tokens, "tokens held before")
+        ->check(CLI::Range(int64_t{0}, int64_t{1} << 24))
+        ->capture_default_str();
+    command->add_option("--repetitions", options->speed.repetition_count, "the best one counts")
+        ->check(CLI::Range(1, 100))
+        ->capture_default_str();
+    command->add_flag("--no-kernels", options->no_kernels, "leave the kernels out");
+  }
+  if (what == What::kDecode) {
+    command->add_option("--sessions", options->speed.session_count, "decoded together")
+        ->check(CLI::Range(1, 1024))
+        ->capture_default_str();
+  }
+  command->add_flag("--json", options->json, "print one JSON object and nothing else");
+  command->callback([options, &chosen] {
+    chosen = [options] {
+      const Status status = run(*options);
+      return status.ok() ? 0 : fail(status.error());
+    };
+  });
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app, Command& chosen) {
+  CLI::App* bench = app.add_subcommand("bench", "measure the engine and its kernels");
+  bench->require_subcommand(1);
+  add_bench(*bench, "prefill", "reading a prompt", What::kPrefill, chosen);
+  add_bench(*bench, "decode", "generating token after token", What::kDecode, chosen);
+  add_bench(*bench, "index", "scoring and picking index keys", What::kIndex, chosen);
+}
+
+}  // namespace kvasir::cli
