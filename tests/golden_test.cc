@@ -99,9 +99,9 @@ TEST_P(GoldenTest, LogitsStayWithinTheBars) {
   const double worst = *std::max_element(difference.rel.begin(), difference.rel.end());
   RecordProperty("median_rel", std::to_string(median(difference.rel)));
   RecordProperty("worst_rel", std::to_string(worst));
-  std::printf("%s %s: median %.2e, worst %.2e, same top %.2f %%\n", model,
-              is_native ? "native" : "f32", median(difference.rel), worst,
-              100 * difference.same_top_share);
+  std::printf("%s %s %s: median %.2e, worst %.2e, same top %.2f %%\n", model,
+              engine->info().instruction_set, is_native ? "native" : "f32", median(difference.rel),
+              worst, 100 * difference.same_top_share);
   if (is_native) {
     EXPECT_LE(median(difference.rel), 5e-3);
     EXPECT_GE(difference.same_top_share, 0.97);
