@@ -5,8 +5,8 @@
 namespace kvasir::model {
 namespace {
 
-// Kernels take rows in panels of this many or fewer; whole panels keep their fast paths.
-constexpr int64_t kRowPanel = 16;
+// Products decode weights in panels of this many rows; ranges of whole panels keep them fast.
+constexpr int64_t kRowPanel = 64;
 // Below this many multiply-adds a piece of work is not worth another thread.
 constexpr int64_t kTaskWorkMin = 32768;
 constexpr int64_t kTasksPerThread = 4;
