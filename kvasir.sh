@@ -14,8 +14,7 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 jobs=$(nproc)
 run_packages=(cmake ninja-build g++ nlohmann-json3-dev libcli11-dev libfmt-dev)
-test_packages=(libgtest-dev git ccache python3
-               clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev)
+test_packages=(libgtest-dev python3 clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "kvasir: $*"; exit 1; }
@@ -75,8 +74,8 @@ build() {
   if needs_configuring "$root/build/$preset"; then
     (cd "$root" && cmake --preset "$preset") >"$log" 2>&1 || { tail -n 30 "$log" >&2; return 1; }
   fi
-  if [ -t 2 ] && [ ! -e "$root/build/$preset/kvasir" ]; then
-    say "building $preset, once"
+  if [ ! -e "$root/build/$preset/.ninja_log" ]; then say "building $preset, once"; fi
+  if [ -t 2 ] && [ ! -e "$root/build/$preset/.ninja_log" ]; then
     ninja -C "$root/build/$preset" "$@" >&2
   else
     ninja -C "$root/build/$preset" --quiet "$@" >"$log" 2>&1 || { tail -n 60 "$log" >&2; return 1; }

@@ -31,7 +31,7 @@ Result<Speed> prefill_once(Engine& engine, const SpeedOptions& options,
       session.append(tokens.subspan(static_cast<size_t>(options.context_tokens))));
   const double ms = watch.elapsed_ms();
   return Speed{.tokens_per_second = static_cast<double>(options.measured_tokens) * 1000 / ms,
-               .milliseconds_per_pass = ms,
+               .milliseconds = ms,
                .kv_bytes = engine.kv_bytes()};
 }
 
@@ -54,7 +54,7 @@ Result<Speed> decode_once(Engine& engine, const SpeedOptions& options,
   const double ms = watch.elapsed_ms();
   const auto steps = static_cast<double>(options.measured_tokens);
   return Speed{.tokens_per_second = steps * static_cast<double>(options.session_count) * 1000 / ms,
-               .milliseconds_per_pass = ms / steps,
+               .milliseconds = ms,
                .kv_bytes = engine.kv_bytes()};
 }
 

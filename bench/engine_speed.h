@@ -17,8 +17,8 @@ struct SpeedOptions {
 
 struct Speed {
   double tokens_per_second = 0;  // over all sessions
-  double milliseconds_per_pass = 0;
-  int64_t kv_bytes = 0;  // of the cache at the end
+  double milliseconds = 0;       // of the measured part
+  int64_t kv_bytes = 0;          // of the cache at the end
 };
 
 // A prompt of context_tokens + measured_tokens; the last measured_tokens are timed.

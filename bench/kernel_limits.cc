@@ -7,6 +7,7 @@
 #include <functional>
 #include <numeric>
 #include <random>
+#include <string_view>
 
 #include "base/thread_pool.h"
 #include "kernels/peak.h"
@@ -125,7 +126,7 @@ class Bench {
 
   static constexpr int64_t kMatrixSize = 4096;
 
-  // Random codes of finite and mostly normal value, scales near one; `copies` matrices back to
+  // Random codes of finite and mostly normal value, small scales; `copies` matrices back to
   // back.
   kernels::WeightMatrix make_weight(WeightFormat format, int64_t copies) {
     const int64_t bytes = copies * kMatrixSize * kernels::weight_row_bytes(format, kMatrixSize);
@@ -183,7 +184,7 @@ class Bench {
     constexpr int64_t kTokens = 512;
     kernels::WeightMatrix weight = make_weight(format, 1);
     // A slice of the rows: enough work for every thread, little enough for many repetitions.
-    weight.rows = 64 * options_.thread_count;
+    weight.rows = std::min<int64_t>(kMatrixSize, 64 * options_.thread_count);
     std::vector<float> x(kTokens * kMatrixSize, 1.0f);
     std::vector<float> y(kTokens * kMatrixSize);
     const double seconds = best_seconds([&] {
@@ -300,6 +301,14 @@ class Bench {
 };
 
 }  // namespace
+
+kernels::Isa isa_in_use(const Engine& engine) {
+  const std::string_view name = engine.info().instruction_set;
+  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
+    if (kernels::isa_is_supported(isa) && name == kernels::kernel_table(isa).name) return isa;
+  }
+  return Isa::kRef;
+}
 
 std::vector<Measurement> measure_kernel_limits(const LimitOptions& options) {
   if (options.isa == Isa::kRef) return {};

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "kvasir/engine.h"
 
 namespace kvasir::bench {
 
@@ -28,6 +29,9 @@ struct LimitOptions {
   // For each measurement, which is the best of the repetitions that fit.
   double seconds_min = 0.3;
 };
+
+// The instruction set an engine computes with.
+kernels::Isa isa_in_use(const Engine& engine);
 
 // The limits first, then the group's kernels; nothing where only the plain loops run.
 // REQUIRES: isa is supported. Takes about 1 GiB of memory.

@@ -112,6 +112,26 @@ TEST_F(ChatSessionTest, AConversationAnswersAsIfItWereReadAnew) {
   }
 }
 
+// Some configs do not say which token ends a text; the end marker still ends a reply.
+TEST_F(ChatSessionTest, AReplyEndsAtItsMarkerEvenIfNothingElseStopsThere) {
+  Chat chat = Chat::create(engine_, {}).value();
+  for (const char* text : {"Hello.", "Who are you?", "Goodbye."}) {
+    const auto turn = chat.turn(text, {.tokens_max = 200, .stops_at_end_of_text = false});
+    ASSERT_TRUE(turn.ok());
+    if (turn->stop_reason == StopReason::kTokenLimit) continue;
+    EXPECT_EQ(turn->stop_reason, StopReason::kEndOfText);
+  }
+}
+
+TEST_F(ChatSessionTest, ABatchThatIsNoPassIsRefused) {
+  Session a = prompt("It is");
+  const std::vector<int32_t> tokens(300, 5);
+  const BatchInput too_many{&a, tokens};
+  EXPECT_FALSE(engine_.append_batch({&too_many, 1}).ok());
+  const BatchInput none{&a, {}};
+  EXPECT_FALSE(engine_.append_batch({&none, 1}).ok());
+}
+
 TEST_F(ChatSessionTest, TokensOutsideTheVocabularyAreRefusedWhole) {
   Session session = prompt("It is");
   const int64_t length = session.length();

@@ -102,7 +102,8 @@ TEST_F(CliTest, WrongUsageIsExitStatusTwoAndOneLine) {
   for (const char* arguments :
        {"", "fly", "run", "run --prompt a --prompt-file b", "run --prompt a --kv int8",
         "run --prompt a --threads -1", "run --prompt a --no-such-option", "logits --tokens x",
-        "run --prompt a --max-tokens many", "bench"}) {
+        "run --prompt a --max-tokens many", "bench", "run --prompt a --temperature -1",
+        "run --prompt a --seed -1", "run --prompt-file ''", "run --prompt a --model ''"}) {
     const Outcome outcome = run(arguments);
     EXPECT_EQ(outcome.exit_status, 2) << arguments;
     EXPECT_TRUE(outcome.err.starts_with("kvasir: ")) << arguments << ": " << outcome.err;
@@ -121,7 +122,6 @@ TEST_F(CliTest, WhatFailsIsExitStatusOneAndOneLineThatNamesIt) {
       {"logits --model " + golden_ + " --tokens " + directory_.file("far") + out, "token 2"},
       {"logits --model " + golden_ + " --tokens " + golden_ + "/tokens.txt --out /nowhere/x.npy",
        "/nowhere/x.npy"},
-      {"run --prompt a --temperature -1", "--temperature"},
       {"run --prompt a --model " + golden_, "tokenizer.json"},
   };
   for (const auto& [arguments, named] : cases) {
@@ -132,6 +132,24 @@ TEST_F(CliTest, WhatFailsIsExitStatusOneAndOneLineThatNamesIt) {
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
   }
   EXPECT_FALSE(std::ifstream(directory_.file("x.npy")).good()) << "a failed run leaves no file";
+}
+
+TEST_F(CliTest, OutputThatIsNotTakenIsAFailure) {
+  const std::string command = std::string(KVASIR_BINARY) +
+                              " run --prompt a --max-tokens 1 --json > /dev/full 2> " +
+                              directory_.file("err");
+  EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
+  EXPECT_NE(read_file(directory_.file("err")).find("standard output"), std::string::npos);
+}
+
+// A device is written to, never replaced by a file.
+TEST_F(CliTest, LogitsGoIntoADevice) {
+  const std::string link = directory_.file("null");
+  ASSERT_EQ(std::system(("ln -s /dev/null " + link).c_str()), 0);
+  EXPECT_EQ(run("logits --model " + golden_ + " --tokens " + golden_ + "/tokens.txt --out " + link)
+                .exit_status,
+            0);
+  EXPECT_EQ(std::system(("test -L " + link + " -a -c /dev/null").c_str()), 0);
 }
 
 // The cache that is reported is the cache the layout says, for any length.

@@ -35,14 +35,15 @@ using ChatSink = std::function<void(std::string_view piece, bool is_reasoning)>;
 
 class Chat {
  public:
-  // Error: the model's tokenizer lacks the chat markers. The engine must outlive the chat.
+  // Error: the model's tokenizer lacks the chat markers. The engine must outlive the chat
+  // and stay where it is.
   static Result<Chat> create(Engine& engine, const ChatOptions& options);
   Chat(Chat&&) noexcept;
   Chat& operator=(Chat&&) noexcept;
   ~Chat();
 
-  // One user message and the model's answer. After an error or an interruption the conversation
-  // goes on from what was said so far.
+  // One user message and the model's answer. After an interruption the conversation goes on from
+  // what was said so far; after an error the answer that failed counts as empty.
   Result<ChatTurn> turn(std::string_view user_text, const GenerateOptions& options,
                         const ChatSink& on_text = {}, const Progress& progress = {});
 

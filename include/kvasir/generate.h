@@ -45,7 +45,7 @@ struct Generated {
   double decode_ms = 0;
 };
 
-// Whole characters only, in order; together they are Generated::text.
+// Whole characters only, but for an incomplete last one; together they are Generated::text.
 using TextSink = std::function<void(std::string_view piece)>;
 
 // REQUIRES: the session has logits. Every sampled token but the last is appended to the session.

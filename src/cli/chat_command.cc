@@ -68,8 +68,9 @@ void print_json(const ChatTurn& turn, const Engine& engine) {
   std::fflush(stdout);
 }
 
-Status answer(Engine& engine, Chat& chat, const ChatCommandOptions& options,
-              const std::string& text) {
+// Returns whether the conversation goes on.
+Result<bool> answer(Engine& engine, Chat& chat, const ChatCommandOptions& options,
+                    const std::string& text) {
   const InterruptGuard interrupt;
   GenerateOptions generate_options = options.generate;
   generate_options.interrupted = interrupt.flag();
@@ -84,9 +85,12 @@ Status answer(Engine& engine, Chat& chat, const ChatCommandOptions& options,
   };
   KVASIR_ASSIGN_OR_RETURN(const ChatTurn turn,
                           chat.turn(text, generate_options, on_text, progress));
+  // Without a person at the keyboard an interruption means the whole conversation.
+  const bool goes_on = !interrupt.terminated() && (stdin_is_terminal() || !interrupt.interrupted());
   if (options.json) {
     print_json(turn, engine);
-    return ok_status();
+    KVASIR_RETURN_IF_ERROR(flush_output());
+    return goes_on;
   }
   printer.finish();
   if (stderr_is_terminal()) {
@@ -96,11 +100,11 @@ Status answer(Engine& engine, Chat& chat, const ChatCommandOptions& options,
                  static_cast<long long>(turn.generated_tokens),
                  static_cast<double>(engine.kv_bytes()) / 1024);
   }
-  return ok_status();
+  KVASIR_RETURN_IF_ERROR(flush_output());
+  return goes_on;
 }
 
 Status converse(const ChatCommandOptions& options) {
-  KVASIR_RETURN_IF_ERROR(check(options.generate.sampling));
   KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(options.model, true));
   KVASIR_ASSIGN_OR_RETURN(Chat chat, Chat::create(engine, options.chat));
   const bool prompts = stdin_is_terminal() && stdout_is_terminal();
@@ -113,7 +117,8 @@ Status converse(const ChatCommandOptions& options) {
     }
     if (!std::getline(std::cin, text)) break;
     if (text.empty()) continue;
-    KVASIR_RETURN_IF_ERROR(answer(engine, chat, options, text));
+    KVASIR_ASSIGN_OR_RETURN(const bool goes_on, answer(engine, chat, options, text));
+    if (!goes_on) break;
   }
   if (prompts) std::puts("");
   return ok_status();
@@ -132,6 +137,9 @@ void add_chat_command(CLI::App& app, Command& chosen) {
   command->add_flag("--json", options->json, "print one JSON object per turn and nothing else");
   command->callback([options, &chosen] {
     chosen = [options] {
+      if (const Status usage = check(options->generate.sampling); !usage.ok()) {
+        return fail_usage(usage.error());
+      }
       const Status status = converse(*options);
       return status.ok() ? 0 : fail(status.error());
     };

@@ -5,13 +5,18 @@ namespace {
 
 // A signal handler reaches nothing but globals.
 std::atomic<bool> interrupt_flag{false};
+std::atomic<bool> terminate_flag{false};
 
-void on_signal(int) { interrupt_flag.store(true, std::memory_order_relaxed); }
+void on_signal(int signal_number) {
+  if (signal_number == SIGTERM) terminate_flag.store(true, std::memory_order_relaxed);
+  interrupt_flag.store(true, std::memory_order_relaxed);
+}
 
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
   interrupt_flag.store(false, std::memory_order_relaxed);
+  terminate_flag.store(false, std::memory_order_relaxed);
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
@@ -25,5 +30,7 @@ InterruptGuard::~InterruptGuard() {
 }
 
 const std::atomic<bool>* InterruptGuard::flag() const { return &interrupt_flag; }
+
+bool InterruptGuard::terminated() const { return terminate_flag.load(std::memory_order_relaxed); }
 
 }  // namespace kvasir::cli

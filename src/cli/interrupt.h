@@ -18,6 +18,8 @@ class InterruptGuard {
 
   const std::atomic<bool>* flag() const;
   bool interrupted() const { return flag()->load(std::memory_order_relaxed); }
+  // The signal asked the process to end, not only to stop what it is doing.
+  bool terminated() const;
 
  private:
   struct sigaction previous_int_ {};

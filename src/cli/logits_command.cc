@@ -27,18 +27,22 @@ Status write_logits(const LogitsOptions& options) {
                                                               engine.info().vocab_size));
   const InterruptGuard interrupt;
   ProgressLine progress("logits");
-  KVASIR_RETURN_IF_ERROR(
-      session.append_with_logits(tokens, [&](std::span<const float> logits) -> Status {
-        KVASIR_RETURN_IF_ERROR(writer.append(logits));
-        if (interrupt.interrupted()) {
-          return Error{.what = "interrupted, nothing was written",
-                       .where = options.out_path,
-                       .expected = std::to_string(tokens.size()) + " tokens",
-                       .found = std::to_string(session.length())};
-        }
-        progress.show(session.length(), std::ssize(tokens));
-        return ok_status();
-      }));
+  const auto write = [&](std::span<const float> logits) -> Status {
+    KVASIR_RETURN_IF_ERROR(writer.append(logits));
+    if (interrupt.interrupted()) {
+      return Error{.what = "interrupted, nothing was written",
+                   .where = options.out_path,
+                   .expected = std::to_string(tokens.size()) + " tokens",
+                   .found = std::to_string(session.length())};
+    }
+    progress.show(session.length(), std::ssize(tokens));
+    return ok_status();
+  };
+  if (Status status = session.append_with_logits(tokens, write); !status.ok()) {
+    Error error = std::move(status).error();
+    if (error.where.starts_with("token ")) error.where = options.tokens_path + ": " + error.where;
+    return error;
+  }
   return writer.finish();
 }
 

@@ -1,14 +1,9 @@
 // kvasir: the command line. Exit status: 0 done, 1 it failed, 2 wrong usage.
 #include <CLI/CLI.hpp>
+#include <exception>
 
 #include "cli/commands.h"
 #include "cli/output.h"
-
-namespace {
-
-constexpr int kWrongUsage = 2;
-
-}  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{
@@ -27,9 +22,13 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    kvasir::cli::print_error(
+    return kvasir::cli::fail_usage(
         {.what = error.what(), .remedy = "see 'kvasir --help' and 'kvasir COMMAND --help'"});
-    return kWrongUsage;
   }
-  return chosen();
+  // Libraries below ours may throw when memory runs out; the user gets a line all the same.
+  try {
+    return chosen();
+  } catch (const std::exception& error) {
+    return kvasir::cli::fail({.what = "it failed", .found = error.what()});
+  }
 }

@@ -33,9 +33,14 @@ Result<std::string> bundled_model_path() {
 
 }  // namespace
 
+std::string not_empty(const std::string& text) {
+  return text.empty() ? std::string("must not be empty") : std::string();
+}
+
 void add_model_options(CLI::App& command, ModelOptions& options) {
-  command.add_option("--model", options.model,
-                     "checkpoint directory; the bundled model if left out");
+  command
+      .add_option("--model", options.model, "checkpoint directory; the bundled model if left out")
+      ->check(not_empty);
   command.add_option("--kv", options.kv, "precision of the KV cache")
       ->check(CLI::IsMember({"native", "bf16", "f32"}))
       ->capture_default_str();
@@ -66,7 +71,7 @@ Result<Engine> open_engine(const ModelOptions& options, bool needs_text) {
 
 void add_generate_options(CLI::App& command, GenerateOptions& options) {
   command.add_option("--max-tokens", options.tokens_max, "tokens to generate at most")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
       ->capture_default_str();
   command
       .add_option("--temperature", options.sampling.temperature, "0: always the most likely token")
@@ -79,7 +84,11 @@ void add_generate_options(CLI::App& command, GenerateOptions& options) {
       .add_option("--min-p", options.sampling.min_p,
                   "drop what is less than P times the most likely")
       ->capture_default_str();
-  command.add_option("--seed", options.sampling.seed, "seed of the sampler")->capture_default_str();
+  command.add_option("--seed", options.sampling.seed, "seed of the sampler")
+      ->check([](const std::string& text) {
+        return text.starts_with('-') ? std::string("must not be negative") : std::string();
+      })
+      ->capture_default_str();
   command
       .add_option("--stop", options.stop_strings, "end the text before this string (repeatable)")
       ->allow_extra_args(false);

@@ -19,6 +19,9 @@ struct ModelOptions {
   bool no_store = false;
 };
 
+// A check for options: an unset shell variable must not silently mean something else.
+std::string not_empty(const std::string& text);
+
 void add_model_options(CLI::App& command, ModelOptions& options);
 
 // Error: no bundled model beside the program.

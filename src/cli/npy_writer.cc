@@ -5,6 +5,8 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "base/check.h"
 
@@ -35,8 +37,12 @@ Error cannot_write(const std::string& path) {
 
 Result<NpyWriter> NpyWriter::create(const std::string& path, int64_t rows, int64_t cols) {
   NpyWriter writer;
-  writer.path_ = path;
-  writer.temporary_path_ = path + ".partial";
+  std::error_code ignored;
+  const bool exists = std::filesystem::exists(path, ignored);
+  writer.path_ = exists ? std::filesystem::canonical(path, ignored).string() : path;
+  // A pipe or a device is written to, not replaced.
+  writer.is_replaced_ = !exists || std::filesystem::is_regular_file(path, ignored);
+  writer.temporary_path_ = writer.is_replaced_ ? writer.path_ + ".partial" : writer.path_;
   writer.file_.reset(std::fopen(writer.temporary_path_.c_str(), "wb"));
   if (writer.file_ == nullptr) return cannot_write(writer.temporary_path_);
   writer.values_left_ = rows * cols;
@@ -46,7 +52,7 @@ Result<NpyWriter> NpyWriter::create(const std::string& path, int64_t rows, int64
 }
 
 NpyWriter::~NpyWriter() {
-  if (file_ != nullptr) unlink(temporary_path_.c_str());
+  if (file_ != nullptr && is_replaced_) unlink(temporary_path_.c_str());
 }
 
 Status NpyWriter::append(std::span<const float> values) {
@@ -56,8 +62,9 @@ Status NpyWriter::append(std::span<const float> values) {
 
 Status NpyWriter::finish() {
   KVASIR_CHECK(values_left_ == 0, "the array has the shape its header says");
-  if (std::fclose(file_.release()) != 0 ||
-      std::rename(temporary_path_.c_str(), path_.c_str()) != 0) {
+  const bool is_closed = std::fclose(file_.release()) == 0;
+  if (!is_replaced_) return is_closed ? ok_status() : Status(cannot_write(path_));
+  if (!is_closed || std::rename(temporary_path_.c_str(), path_.c_str()) != 0) {
     const Error error = cannot_write(path_);
     unlink(temporary_path_.c_str());
     return error;

@@ -34,6 +34,7 @@ class NpyWriter {
   };
   std::string path_;
   std::string temporary_path_;
+  bool is_replaced_ = true;
   std::unique_ptr<FILE, Close> file_;
   int64_t values_left_ = 0;
 };

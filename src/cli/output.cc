@@ -3,7 +3,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <utility>
 
 namespace kvasir::cli {
@@ -15,6 +17,11 @@ void print_error(const Error& error) {
 int fail(const Error& error) {
   print_error(error);
   return 1;
+}
+
+int fail_usage(const Error& error) {
+  print_error(error);
+  return 2;
 }
 
 bool stdin_is_terminal() { return isatty(STDIN_FILENO) == 1; }
@@ -36,6 +43,11 @@ void ProgressLine::show(int64_t done, int64_t total) {
   std::fprintf(stderr, "\r\x1b[K%s %lld of %lld tokens (%lld %%)", label_.c_str(),
                static_cast<long long>(done), static_cast<long long>(total),
                static_cast<long long>(done * 100 / total));
+}
+
+Status flush_output() {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return ok_status();
+  return Error{.what = "cannot write", .where = "standard output", .found = std::strerror(errno)};
 }
 
 int64_t rss_peak_bytes() {

@@ -13,6 +13,8 @@ namespace kvasir::cli {
 void print_error(const Error& error);
 // The same, and the exit status of a command that failed.
 int fail(const Error& error);
+// The same for wrong usage.
+int fail_usage(const Error& error);
 
 bool stdin_is_terminal();
 bool stdout_is_terminal();
@@ -34,6 +36,9 @@ class ProgressLine {
   std::string label_;
   bool shown_ = false;
 };
+
+// After the last output: error when standard output did not take it all.
+Status flush_output();
 
 // The largest resident memory of this process so far.
 int64_t rss_peak_bytes();

@@ -135,12 +135,12 @@ void print_summary(const RunReport& report) {
                name_of(report.stop_reason), static_cast<long long>(report.prompt_tokens),
                per_second(report.computed_tokens, report.prefill_ms),
                static_cast<long long>(report.generated_tokens),
-               per_second(report.generated_tokens, report.decode_ms),
+               // The first token comes with the prompt.
+               per_second(report.generated_tokens - 1, report.decode_ms),
                static_cast<double>(report.kv_bytes) / 1024);
 }
 
 Status run(const RunOptions& options) {
-  KVASIR_RETURN_IF_ERROR(check(options.generate.sampling));
   std::string prompt = options.prompt;
   if (!options.prompt_path.empty()) {
     KVASIR_ASSIGN_OR_RETURN(prompt, read_text_file(options.prompt_path));
@@ -164,7 +164,7 @@ Status run(const RunOptions& options) {
   } else {
     print_summary(report);
   }
-  return ok_status();
+  return flush_output();
 }
 
 }  // namespace
@@ -177,8 +177,10 @@ void add_run_command(CLI::App& app, Command& chosen) {
   add_generate_options(*command, options->generate);
   CLI::Option_group* prompt = command->add_option_group("prompt", "what the model reads");
   prompt->add_option("--prompt", options->prompt, "text");
-  prompt->add_option("--prompt-file", options->prompt_path,
-                     "file with the text; - for standard input");
+  prompt
+      ->add_option("--prompt-file", options->prompt_path,
+                   "file with the text; - for standard input")
+      ->check(not_empty);
   prompt->require_option(1);
   CLI::Option* markers = command->add_flag(
       "--markers", options->markers, "markers such as <think> in the text are tokens; add no BOS");
@@ -190,6 +192,9 @@ void add_run_command(CLI::App& app, Command& chosen) {
   command->add_flag("--json", options->json, "print one JSON object and nothing else");
   command->callback([options, &chosen] {
     chosen = [options] {
+      if (const Status usage = check(options->generate.sampling); !usage.ok()) {
+        return fail_usage(usage.error());
+      }
       const Status status = run(*options);
       return status.ok() ? 0 : fail(status.error());
     };

@@ -96,13 +96,15 @@ Result<TokenLoopResult> Chat::State::answer(const GenerateOptions& options, cons
     turn.answer += certain;
     if (on_text && !certain.empty()) on_text(certain, false);
   };
-  KVASIR_ASSIGN_OR_RETURN(TokenLoopResult loop, run_token_loop(engine, *session, options,
-                                                               [&](int32_t id, StopReason& reason) {
-                                                                 emit(parser.push(id), false);
-                                                                 if (matcher.matched())
-                                                                   reason = StopReason::kStopString;
-                                                                 return matcher.matched();
-                                                               }));
+  const auto on_token = [&](int32_t id, StopReason& reason) {
+    emit(parser.push(id), false);
+    if (parser.ended()) reason = StopReason::kEndOfText;
+    if (matcher.matched()) reason = StopReason::kStopString;
+    // The end marker ends a reply, whatever the config calls the end of a text.
+    return parser.ended() || matcher.matched();
+  };
+  KVASIR_ASSIGN_OR_RETURN(TokenLoopResult loop,
+                          run_token_loop(engine, *session, options, on_token));
   emit(parser.flush(), true);
   return loop;
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <new>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -69,6 +71,21 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                              .pass_tokens_max = options.chunk_tokens};
 }
 
+// Starting threads and growing vectors are where opening an engine may meet an exception.
+Result<std::unique_ptr<model::DeepSeekV4>> create_model(Checkpoint checkpoint,
+                                                        const model::ModelOptions& options) {
+  try {
+    return model::DeepSeekV4::create(std::move(checkpoint), options);
+  } catch (const std::system_error& error) {
+    return Error{.what = "cannot start the threads",
+                 .expected = std::to_string(options.thread_count),
+                 .found = error.what(),
+                 .remedy = "ask for fewer threads"};
+  } catch (const std::bad_alloc&) {
+    return Error{.what = "not enough memory for the working buffers of a pass"};
+  }
+}
+
 ModelInfo model_info(const model::DeepSeekV4& model) {
   return {.vocab_size = model.config().vocab_size,
           .hidden_size = model.config().hidden_size,
@@ -92,7 +109,7 @@ Result<Engine> Engine::open(const EngineOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const model::ModelOptions chosen, model_options(options));
   KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::open(options.model_path));
   auto state = std::make_unique<State>();
-  KVASIR_ASSIGN_OR_RETURN(state->model, model::DeepSeekV4::create(std::move(checkpoint), chosen));
+  KVASIR_ASSIGN_OR_RETURN(state->model, create_model(std::move(checkpoint), chosen));
   state->model_path = options.model_path;
   state->info = model_info(*state->model);
   if (options.needs_text) {
@@ -125,6 +142,7 @@ Status Engine::append_batch(std::span<const BatchInput> inputs) {
   int64_t token_count = 0;
   for (const BatchInput& input : inputs) {
     Session::State& session = *input.session->state_;
+    if (input.tokens.empty()) return Error{.what = "a session of a batch has no new tokens"};
     KVASIR_RETURN_IF_ERROR(session.check_tokens(input.tokens));
     session.logits.resize(static_cast<size_t>(state_->info.vocab_size));
     segments.push_back({.sequence = &session.sequence,
@@ -133,7 +151,12 @@ Status Engine::append_batch(std::span<const BatchInput> inputs) {
                         .logits = session.logits.data()});
     token_count += std::ssize(input.tokens);
   }
-  KVASIR_CHECK(token_count <= state_->model->options().pass_tokens_max, "a batch is one pass");
+  const int64_t token_count_max = state_->model->options().pass_tokens_max;
+  if (token_count > token_count_max) {
+    return Error{.what = "a batch is more than one pass takes",
+                 .expected = "at most " + std::to_string(token_count_max) + " tokens in all",
+                 .found = std::to_string(token_count)};
+  }
   return state_->model->forward(segments);
 }
 

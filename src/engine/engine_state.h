@@ -15,7 +15,7 @@
 namespace kvasir {
 
 struct Engine::State {
-  // Error: this engine was opened without text, or the model has no tokenizer.json.
+  // Error: this engine was opened without text.
   Result<const text::Tokenizer*> require_tokenizer() const;
 
   std::string model_path;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/aligned_buffer.h"
 #include "base/check.h"
 #include "engine/engine_state.h"
 #include "kvasir/engine.h"
@@ -46,7 +47,10 @@ Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress&
                                  .tokens = chunk,
                                  .logits_of = model::LogitsOf::kLastToken,
                                  .logits = state_->logits.data()};
-    KVASIR_RETURN_IF_ERROR(state_->engine->model->forward({&segment, 1}));
+    if (Status status = state_->engine->model->forward({&segment, 1}); !status.ok()) {
+      if (length() == 0) state_->logits.clear();
+      return std::move(status).error();
+    }
     done += chunk.size();
     if (progress && !progress(static_cast<int64_t>(done), std::ssize(tokens))) break;
   }
@@ -57,7 +61,12 @@ Status Session::append_with_logits(std::span<const int32_t> tokens, const Logits
   KVASIR_RETURN_IF_ERROR(state_->check_tokens(tokens));
   const auto vocab = static_cast<size_t>(state_->engine->info.vocab_size);
   const auto chunk_max = static_cast<size_t>(state_->engine->model->options().pass_tokens_max);
-  std::vector<float> logits(std::min(chunk_max, tokens.size()) * vocab);
+  AlignedBuffer<float> logits(static_cast<int64_t>(std::min(chunk_max, tokens.size()) * vocab));
+  if (logits.failed()) {
+    return Error{.what = "not enough memory for the logits of a pass",
+                 .expected = std::to_string(logits.size() * 4) + " bytes",
+                 .remedy = "a smaller chunk needs less"};
+  }
   for (size_t done = 0; done < tokens.size();) {
     const auto chunk = tokens.subspan(done, std::min(chunk_max, tokens.size() - done));
     const model::Segment segment{.sequence = &state_->sequence,
@@ -67,8 +76,9 @@ Status Session::append_with_logits(std::span<const int32_t> tokens, const Logits
     KVASIR_RETURN_IF_ERROR(state_->engine->model->forward({&segment, 1}));
     done += chunk.size();
     const std::span<const float> written(logits.data(), chunk.size() * vocab);
+    const auto newest = written.last(vocab);
+    state_->logits.assign(newest.begin(), newest.end());
     KVASIR_RETURN_IF_ERROR(sink(written));
-    state_->logits.assign(written.end() - static_cast<int64_t>(vocab), written.end());
   }
   return ok_status();
 }

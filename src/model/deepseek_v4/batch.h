@@ -46,7 +46,6 @@ class Batch {
   void fill(std::span<const Segment> segments);
 
   int64_t token_count() const { return static_cast<int64_t>(tokens_.size()); }
-  int64_t token_capacity() const { return token_capacity_; }
   const BatchToken& token(int64_t index) const { return tokens_[static_cast<size_t>(index)]; }
 
   std::span<const Segment> segments() const { return segments_; }

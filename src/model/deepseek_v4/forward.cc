@@ -49,6 +49,10 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options)
 
 Status DeepSeekV4::forward(std::span<const Segment> segments) {
   int64_t length_max = 0;
+  for (const Segment& segment : segments) {
+    length_max = std::max(length_max, segment.sequence->length() + std::ssize(segment.tokens));
+  }
+  KVASIR_RETURN_IF_ERROR(work_.reserve_length(config(), length_max));
   batch_.fill(segments);
   for (size_t s = 0; s < segments.size(); ++s) {
     const Segment& segment = segments[s];
@@ -56,9 +60,7 @@ Status DeepSeekV4::forward(std::span<const Segment> segments) {
       for (size_t undo = 0; undo < s; ++undo) segments[undo].sequence->cancel_append();
       return begun;
     }
-    length_max = std::max(length_max, segment.sequence->length() + std::ssize(segment.tokens));
   }
-  work_.reserve_length(config(), length_max);
 
   Context context{config(), *layout_, compute_, batch_, work_};
   embed();

@@ -15,7 +15,7 @@ void hyper_enter(Context& context, const HyperWeights& weights, const float* nor
 void hyper_leave(Context& context);
 
 // The streams of one token -> hidden [D], normalised with `norm` [D]: what the output matrix is
-// applied to. mix: scratch [h]
+// applied to.
 void hyper_collapse_head(Context& context, const HyperWeights& weights, const float* norm,
                          int64_t token, float* hidden);
 

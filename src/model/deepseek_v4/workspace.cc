@@ -38,7 +38,8 @@ Workspace::Workspace(const ModelConfig& config, const kv::CacheLayout& layout,
   allocate(picked, n * config.index_top_k);
   allocate(picked_count, n);
   for (int worker = 0; worker < thread_count; ++worker) {
-    encoded_query.emplace_back(kernels::index_query_bytes(layout.key, config.index_head_count));
+    allocate(encoded_query.emplace_back(),
+             kernels::index_query_bytes(layout.key, config.index_head_count));
   }
   scores.resize(static_cast<size_t>(thread_count));
   visible.resize(static_cast<size_t>(thread_count));
@@ -58,17 +59,25 @@ Workspace::Workspace(const ModelConfig& config, const kv::CacheLayout& layout,
   allocate(shared_up, n * config.shared_expert_count * config.expert_width);
 }
 
-void Workspace::reserve_length(const ModelConfig& config, int64_t length_max) {
+Status Workspace::reserve_length(const ModelConfig& config, int64_t length_max) {
   const int64_t csa_rows = length_max / kCsaRatio;
   const int64_t hca_rows = length_max / kHcaRatio;
-  const auto visible_rows = static_cast<size_t>(
-      config.window + std::max(std::min(csa_rows, config.index_top_k), hca_rows));
-  if (visible[0].size() < visible_rows) {
-    for (auto& pointers : visible) pointers.resize(2 * visible_rows);
-  }
-  if (scores[0].size() < csa_rows) {
-    for (auto& buffer : scores) buffer = AlignedBuffer<float>(2 * csa_rows);
-  }
+  const int64_t visible_rows =
+      config.window + std::max(std::min(csa_rows, config.index_top_k), hca_rows);
+  const auto grow = []<class T>(std::vector<AlignedBuffer<T>>& buffers, int64_t size) {
+    for (AlignedBuffer<T>& buffer : buffers) {
+      if (buffer.size() >= size) continue;
+      buffer = AlignedBuffer<T>(2 * size);
+      if (buffer.failed()) {
+        buffer = {};
+        return false;
+      }
+    }
+    return true;
+  };
+  if (grow(visible, visible_rows) && grow(scores, csa_rows)) return ok_status();
+  return Error{.what = "not enough memory for a context of this length",
+               .found = std::to_string(length_max) + " tokens"};
 }
 
 }  // namespace kvasir::model

@@ -10,6 +10,7 @@
 #include "base/aligned_buffer.h"
 #include "checkpoint/config.h"
 #include "kv/layout.h"
+#include "kvasir/result.h"
 
 namespace kvasir::model {
 
@@ -19,7 +20,8 @@ struct Workspace {
 
   // Grows what depends on how long the sequences are; called before a pass, not inside. Doubles, so
   // that decoding allocates ever more rarely.
-  void reserve_length(const ModelConfig& config, int64_t length_max);
+  // Error: not enough memory.
+  Status reserve_length(const ModelConfig& config, int64_t length_max);
 
   int64_t bytes = 0;    // of what is sized once
   bool failed = false;  // there was not memory for all of it
@@ -42,13 +44,13 @@ struct Workspace {
   AlignedBuffer<float> values;        // [n, 2 * max(d, di)] of a compressor
   AlignedBuffer<float> gates;         // [n, 2 * max(d, di)]
 
-  AlignedBuffer<float> index_query;                     // [n, Hi * di]
-  AlignedBuffer<float> index_head_weights;              // [n, Hi]
-  AlignedBuffer<int32_t> picked;                        // [n, K] compressed rows, ascending
-  AlignedBuffer<int32_t> picked_count;                  // [n]
-  std::vector<AlignedBuffer<std::byte>> encoded_query;  // [threads] one token's index query
-  std::vector<AlignedBuffer<float>> scores;             // [threads][CSA rows]
-  std::vector<std::vector<const std::byte*>> visible;   // [threads][window + rows]
+  AlignedBuffer<float> index_query;                      // [n, Hi * di]
+  AlignedBuffer<float> index_head_weights;               // [n, Hi]
+  AlignedBuffer<int32_t> picked;                         // [n, K] compressed rows, ascending
+  AlignedBuffer<int32_t> picked_count;                   // [n]
+  std::vector<AlignedBuffer<std::byte>> encoded_query;   // [threads] one token's index query
+  std::vector<AlignedBuffer<float>> scores;              // [threads][CSA rows]
+  std::vector<AlignedBuffer<const std::byte*>> visible;  // [threads][window + rows]
 
   AlignedBuffer<float> router;           // [n, E]
   AlignedBuffer<int32_t> expert_ids;     // [n, e]
