@@ -161,8 +161,20 @@ def hyper_weights(x, fn, base, scale, config: Config, iters: int):
 
 def hyper_merge(x, out, post, comb):
     """X'_j = post_j * out + sum_i C[i,j] X_i; x [N, h, D], out [N, D]."""
-    mixed = torch.bmm(comb.permute(2, 1, 0), x)
-    return torch.baddbmm(mixed, post.unsqueeze(2), out.unsqueeze(1).to(x.dtype))
+    merged = post.unsqueeze(2) * out.unsqueeze(1).to(x.dtype)
+    for i in range(x.shape[1]):
+        merged = merged + comb[i].t().unsqueeze(2) * x[:, i : i + 1]
+    return merged
+
+
+def hyper_collapse(x, weights):
+    """x [N, h, D], weights [N, h] -> [N, D]. Written out: a batched product of such small matrices is slower."""
+    return sum(weights[:, i : i + 1] * x[:, i] for i in range(x.shape[1]))
+
+
+def hyper_before(x, fn, base, scale, norm_weight, config: Config, iters: int):
+    pre, post, comb = hyper_weights(x, fn, base, scale, config, iters)
+    return rms_norm(hyper_collapse(x, pre), norm_weight, config.rms_norm_eps), post, comb
 
 
 def pool(values, gates):
@@ -214,18 +226,19 @@ class Indexer(nn.Module):
         self.wq_b = Matrix(config.index_n_heads * config.index_head_dim, config.q_lora_rank)
         self.weights_proj = Matrix(config.index_n_heads, config.hidden_size)
         self.compressor = Compressor(config, 4, config.index_head_dim)
+        self.register_buffer("hadamard", hadamard_matrix(config.index_head_dim, torch.float64), persistent=False)
 
     def forward(self, u, qr, table, native):
         """Scores [B, T, J] of every compressed row, causal or not; also the keys [B, J, di]."""
         c = self.config
-        hadamard = hadamard_matrix(c.index_head_dim, qr.dtype)
-        k = rotate(self.compressor(u), table[:, ::4]) @ hadamard.to(table.dtype)
+        dt = self.wq_b.weight.dtype
+        hadamard = self.hadamard.to(dt)
+        k = (rotate(self.compressor(u), table[:, ::4]).to(dt) @ hadamard).to(table.dtype)
         q = rotate(self.wq_b(qr).unflatten(2, (c.index_n_heads, -1)).transpose(1, 2).to(table.dtype), table)
-        q = q @ hadamard.to(table.dtype)
+        q = (q.to(dt) @ hadamard).to(table.dtype)
         if native:
             k, q = straight_through(fp4_grid, k), straight_through(fp4_grid, q)
         a = self.weights_proj(u).to(table.dtype) * (c.index_head_dim * c.index_n_heads) ** -0.5
-        dt = self.wq_b.weight.dtype
         s = torch.relu(q.to(dt) @ k.to(dt).transpose(1, 2).unsqueeze(1))  # [B, Hi, T, J]
         return (s.to(table.dtype) * a.transpose(1, 2).unsqueeze(3)).sum(1), k
 
@@ -351,9 +364,9 @@ class Experts(nn.Module):
         self.w2 = nn.Parameter(torch.empty(c.n_routed_experts, c.hidden_size, c.moe_intermediate_size))
 
 
-def swiglu(gate_up, limit, wide):
+def swiglu(gate_up, weight, limit, wide, narrow):
     gate, up = gate_up.to(wide).chunk(2, -1)
-    return F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit)
+    return (F.silu(gate.clamp(max=limit)) * up.clamp(-limit, limit) * weight).to(narrow)
 
 
 class FeedForward(nn.Module):
@@ -391,11 +404,11 @@ class FeedForward(nn.Module):
         x = u.to(dt)
         parts = x[source].split(counts.tolist())
         hidden = torch.cat([F.linear(part, w) for part, w in zip(parts, self.experts.w13)])
-        hidden = (swiglu(hidden, c.swiglu_limit, wide) * weight.flatten()[order].unsqueeze(1)).to(dt)
+        hidden = swiglu(hidden, weight.flatten()[order].unsqueeze(1), c.swiglu_limit, wide, dt)
         parts = hidden.split(counts.tolist())
         routed = torch.cat([F.linear(part, w) for part, w in zip(parts, self.experts.w2)])
-        shared = swiglu(F.linear(x, self.shared_experts.w13), c.swiglu_limit, wide).to(dt)
-        shared = F.linear(shared, self.shared_experts.w2).to(wide)
+        hidden = swiglu(F.linear(x, self.shared_experts.w13), 1.0, c.swiglu_limit, wide, dt)
+        shared = F.linear(hidden, self.shared_experts.w2).to(wide)
         return shared.index_add(0, source, routed.to(wide))
 
 
@@ -415,9 +428,7 @@ class Block(nn.Module):
 
     def before(self, x, name, norm, iters):
         fn, base, scale = (getattr(self, f"{name}_{k}") for k in ("fn", "base", "scale"))
-        pre, post, comb = hyper_weights(x, fn, base, scale, self.config, iters)
-        u = torch.bmm(pre.unsqueeze(1), x).squeeze(1)
-        return rms_norm(u, norm.weight, self.config.rms_norm_eps), post, comb
+        return hyper_before(x, fn, base, scale, norm.weight, self.config, iters)
 
     def forward(self, x, tokens, table, native, exact_top_k, iters, record=None):
         """x [N, h, D], tokens [B, T]."""
@@ -464,8 +475,7 @@ class DeepseekV4(nn.Module):
         flat = x.flatten(1)
         m = linear(flat, self.hc_head_fn).to(x.dtype) * rms_scale(flat, c.rms_norm_eps)
         a = torch.sigmoid(m * self.hc_head_scale + self.hc_head_base) + c.hc_eps
-        y = torch.bmm(a.unsqueeze(1), x).squeeze(1)
-        return rms_norm(y, self.norm.weight, c.rms_norm_eps).unflatten(0, tokens.shape), index_loss
+        return rms_norm(hyper_collapse(x, a), self.norm.weight, c.rms_norm_eps).unflatten(0, tokens.shape), index_loss
 
     def logits(self, tokens, **options):
         """tokens [B, any T]: padded to the window; causality keeps the padding out of what is returned."""
