@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares Kvasir's tokenizer with Hugging Face `tokenizers`, id by id.
 
-  tools/check_tokenizer.py --probe build/release/tokenizer_probe \\
+  tools/check_tokenizer.py --probe build/release/tests/tokenizer_probe \\
       --tokenizer tests/data/tokenizer/tokenizer.json [--count 100000] [--seed 1] [--code-points]
 
 Each random string is encoded twice: with added tokens matched, and as plain text. --code-points adds
