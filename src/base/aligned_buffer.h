@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -19,10 +20,12 @@ class AlignedBuffer {
   explicit AlignedBuffer(int64_t size) : size_(size) {
     if (size == 0) return;
     // Zeroed by the system where it can: what is never touched takes no memory.
-    memory_ = std::calloc(static_cast<size_t>(size) * sizeof(T) + kAlignment, 1);
+    const size_t bytes = static_cast<size_t>(size) * sizeof(T);
+    size_t space = bytes + kAlignment;
+    memory_ = std::calloc(space, 1);
     if (memory_ == nullptr) return;
-    const auto address = reinterpret_cast<uintptr_t>(memory_);
-    data_ = reinterpret_cast<T*>((address + kAlignment - 1) / kAlignment * kAlignment);
+    void* start = memory_;
+    data_ = static_cast<T*>(std::align(kAlignment, bytes, start, space));
   }
   ~AlignedBuffer() { std::free(memory_); }
   AlignedBuffer(AlignedBuffer&& other) noexcept
