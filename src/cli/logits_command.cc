@@ -7,7 +7,7 @@
 #include "cli/model_options.h"
 #include "cli/npy_writer.h"
 #include "cli/output.h"
-#include "cli/text_input.h"
+#include "cli/token_file.h"
 #include "kvasir/engine.h"
 
 namespace kvasir::cli {

@@ -5,11 +5,11 @@
 
 #include "base/json.h"
 #include "base/stopwatch.h"
+#include "base/text_file.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
-#include "cli/text_input.h"
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"

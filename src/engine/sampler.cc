@@ -3,19 +3,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/random.h"
+
 namespace kvasir {
 namespace {
 
 // SplitMix64's finaliser over seed and position: a counter-based generator needs no state that a
 // resume would have to carry.
 double uniform_draw(uint64_t seed, int64_t position) {
-  const auto mix = [](uint64_t x) {
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
-    return x ^ (x >> 31);
-  };
-  return static_cast<double>(mix(mix(seed) ^ static_cast<uint64_t>(position)) >> 11) * 0x1p-53;
+  return unit_interval(mix_bits(mix_bits(seed) ^ static_cast<uint64_t>(position)));
 }
 
 Error out_of_range(const char* option, const char* expected, double found) {

@@ -1,4 +1,4 @@
-// Reading the files a command is given.
+// Reading token ids from a file.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,6 @@
 #include "kvasir/result.h"
 
 namespace kvasir::cli {
-
-// The whole file; "-" is standard input. Errors: unreadable, larger than 1 GiB.
-Result<std::string> read_text_file(const std::string& path);
 
 // Token ids separated by white space. Error: anything that is no integer of int32, with its offset;
 // no ids at all.

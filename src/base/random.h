@@ -1,0 +1,34 @@
+// Random numbers that are the same on every machine: what is drawn from a seed is part of what a
+// measurement means.
+#pragma once
+
+#include <cstdint>
+
+namespace kvasir {
+
+// splitmix64's step: distinct inputs give distinct, unrelated outputs.
+inline uint64_t mix_bits(uint64_t x) {
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+// In [0, 1), from the upper 53 bits.
+inline double unit_interval(uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
+
+// A sequence of draws. One thread at a time.
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(mix_bits(seed)) {}
+
+  uint64_t bits() { return mix_bits(state_ += 0x9e3779b97f4a7c15u); }
+  double unit() { return unit_interval(bits()); }
+  // In [0, count). REQUIRES: count > 0, below 2^53.
+  int64_t below(int64_t count) { return static_cast<int64_t>(unit() * static_cast<double>(count)); }
+
+ private:
+  uint64_t state_;
+};
+
+}  // namespace kvasir
