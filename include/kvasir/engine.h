@@ -27,6 +27,14 @@ namespace kvasir {
 enum class KvPrecision : uint8_t { kNative, kBf16, kF32 };
 enum class InstructionSet : uint8_t { kAuto, kRef, kAvx2, kAvx512 };
 
+// Compressed rows that attention may see. The whole cache is kept all the same; hiding a part shows
+// what it is worth.
+struct VisibleRows {
+  bool csa = true;          // one row per 4 tokens, picked by the indexer
+  bool hca = true;          // one row per 128 tokens
+  int64_t index_top_k = 0;  // rows the indexer picks at most; 0: as the model's config says
+};
+
 struct EngineOptions {
   std::string model_path;  // a checkpoint directory
   KvPrecision kv = KvPrecision::kNative;
@@ -34,6 +42,7 @@ struct EngineOptions {
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
   InstructionSet instruction_set = InstructionSet::kAuto;
   bool needs_text = true;  // false: tokenizer.json is not read
+  VisibleRows visible_rows;
 };
 
 struct ModelInfo {

@@ -36,6 +36,12 @@ kernels::CachePrecision cache_precision(KvPrecision kv) {
   KVASIR_CHECK(false, "a known precision");
 }
 
+model::VisibleRows visible_rows(const VisibleRows& wanted) {
+  model::VisibleRows rows{.csa = wanted.csa, .hca = wanted.hca};
+  if (wanted.index_top_k > 0) rows.index_top_k_max = wanted.index_top_k;
+  return rows;
+}
+
 Result<kernels::Isa> choose_isa(InstructionSet wanted) {
   kernels::Isa isa = kernels::best_supported_isa();
   if (wanted == InstructionSet::kRef) isa = kernels::Isa::kRef;
@@ -65,10 +71,16 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                  .expected = "1 to " + std::to_string(kChunkTokensMax) + " tokens",
                  .found = std::to_string(options.chunk_tokens)};
   }
+  if (options.visible_rows.index_top_k < 0) {
+    return Error{.what = "index top-k out of range",
+                 .expected = "0 or more",
+                 .found = std::to_string(options.visible_rows.index_top_k)};
+  }
   return model::ModelOptions{.precision = cache_precision(options.kv),
                              .isa = isa,
                              .thread_count = thread_count,
-                             .pass_tokens_max = options.chunk_tokens};
+                             .pass_tokens_max = options.chunk_tokens,
+                             .visible_rows = visible_rows(options.visible_rows)};
 }
 
 // Starting threads and growing vectors are where opening an engine may meet an exception.

@@ -60,12 +60,12 @@ int64_t list_visible(const Context& context, int64_t layer, LayerKind kind, int6
             ? sequence.raw_row(layer, p)
             : &context.work.raw_rows[(token - (position - p)) * context.layout.row.bytes()];
   }
-  if (kind == LayerKind::kCsa) {
+  if (kind == LayerKind::kCsa && context.visible_rows.csa) {
     const int32_t* picked = &context.work.picked[token * context.config.index_top_k];
     for (int32_t i = 0; i < context.work.picked_count[token]; ++i) {
       rows[count++] = sequence.row(layer, picked[i]);
     }
-  } else if (kind == LayerKind::kHca) {
+  } else if (kind == LayerKind::kHca && context.visible_rows.hca) {
     for (int64_t row = 0; row < (position + 1) / kHcaRatio; ++row) {
       rows[count++] = sequence.row(layer, row);
     }

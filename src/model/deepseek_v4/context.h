@@ -5,6 +5,7 @@
 #include "kv/layout.h"
 #include "model/compute.h"
 #include "model/deepseek_v4/batch.h"
+#include "model/deepseek_v4/visible_rows.h"
 #include "model/deepseek_v4/workspace.h"
 
 namespace kvasir::model {
@@ -12,6 +13,7 @@ namespace kvasir::model {
 struct Context {
   const ModelConfig& config;
   const kv::CacheLayout& layout;
+  const VisibleRows& visible_rows;
   Compute& compute;
   const Batch& batch;
   Workspace& work;

@@ -24,6 +24,11 @@ int64_t scratch_floats(const ModelConfig& config, const kv::CacheLayout& layout)
                    config.index_head_dim});
 }
 
+ModelConfig with_top_k_cut(ModelConfig config, const VisibleRows& visible_rows) {
+  config.index_top_k = std::min(config.index_top_k, visible_rows.index_top_k_max);
+  return config;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<DeepSeekV4>> DeepSeekV4::create(Checkpoint checkpoint,
@@ -40,6 +45,7 @@ Result<std::unique_ptr<DeepSeekV4>> DeepSeekV4::create(Checkpoint checkpoint,
 DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options)
     : options_(options),
       checkpoint_(std::move(checkpoint)),
+      config_(with_top_k_cut(checkpoint_.config(), options.visible_rows)),
       layout_(std::make_shared<const kv::CacheLayout>(
           kv::make_layout(cache_spec(config(), options.precision)))),
       compute_(kernels::kernel_table(options.isa), options.thread_count, matmul_cols_max(config()),
@@ -62,7 +68,7 @@ Status DeepSeekV4::forward(std::span<const Segment> segments) {
     }
   }
 
-  Context context{config(), *layout_, compute_, batch_, work_};
+  Context context{config(), *layout_, options_.visible_rows, compute_, batch_, work_};
   embed();
   for (int64_t layer = 0; layer < config().layer_count; ++layer) run_layer(context, layer);
   write_logits(context);

@@ -17,6 +17,7 @@
 #include "model/compute.h"
 #include "model/deepseek_v4/batch.h"
 #include "model/deepseek_v4/context.h"
+#include "model/deepseek_v4/visible_rows.h"
 #include "model/deepseek_v4/workspace.h"
 
 namespace kvasir::model {
@@ -26,6 +27,7 @@ struct ModelOptions {
   kernels::Isa isa = kernels::Isa::kRef;
   int thread_count = 1;
   int64_t pass_tokens_max = 256;  // memory of a pass grows with it
+  VisibleRows visible_rows;
 };
 
 class DeepSeekV4 {
@@ -34,7 +36,8 @@ class DeepSeekV4 {
   static Result<std::unique_ptr<DeepSeekV4>> create(Checkpoint checkpoint,
                                                     const ModelOptions& options);
 
-  const ModelConfig& config() const { return checkpoint_.config(); }
+  // The checkpoint's, with the index top-k that the options leave.
+  const ModelConfig& config() const { return config_; }
   const Checkpoint& checkpoint() const { return checkpoint_; }
   const ModelOptions& options() const { return options_; }
   std::shared_ptr<const kv::CacheLayout> layout() const { return layout_; }
@@ -53,6 +56,7 @@ class DeepSeekV4 {
 
   ModelOptions options_;
   Checkpoint checkpoint_;
+  ModelConfig config_;
   std::shared_ptr<const kv::CacheLayout> layout_;
   Compute compute_;
   Batch batch_;
