@@ -1,0 +1,37 @@
+"""Writes the texts that the engine evaluates with, from the prepared prose: python3 eval_texts.py WORK_FOLDER DATA_FOLDER
+
+held_out.txt: all held-out stretches. book.txt: one novel, whole (it is in the training text; what is planted in it is not)."""
+
+import re
+import sys
+import zlib
+
+from data import locate, one_line, plain, r_strings
+
+BOOK = "PERSUASION"
+HELD_OUT = ("austen", "kjv", "web", "devil")
+
+
+def book(work: str) -> str:
+    data = open(locate(work, "usr/lib/R/site-library/janeaustenr/data/Rdata.rdb"), "rb").read()
+    while len(data) > 4:
+        stream = zlib.decompressobj()
+        text = plain("\n".join(r_strings(stream.decompress(data[4:]) + stream.flush())))
+        data = stream.unused_data
+        if text.lstrip().upper().startswith(BOOK):
+            return "\n\n".join(p for p in (one_line(x) for x in re.split(r"\n\s*\n", text)) if p)
+    raise SystemExit(f"{BOOK} not found")
+
+
+def main(work: str, data: str) -> None:
+    held = []
+    for name in HELD_OUT:
+        held += [s.strip() for s in open(f"{work}/prose/{name}.held.txt", encoding="utf-8").read().split("\n\n\n") if s.strip()]
+    for name, text in (("held_out.txt", "\n\n".join(held)), ("book.txt", book(work))):
+        with open(f"{data}/{name}", "w", encoding="utf-8") as f:
+            f.write(text + "\n")
+        print(name, len(text.encode()), "bytes")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
