@@ -33,7 +33,8 @@ constexpr Rule kRules[] = {
     {"model", "kernels kv checkpoint numeric"},
     {"engine", "public model persist text kv kernels/kernels.h checkpoint/weights.h"},
     {"bench", "public kernels numeric"},
-    {"cli", "public plan bench"},
+    {"eval", "public"},
+    {"cli", "public plan bench eval"},
 };
 
 // THIRD PARTIES. A header of the library on the left may be included only under the paths on the

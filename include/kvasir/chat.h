@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
@@ -32,6 +33,11 @@ struct ChatTurn {
 };
 
 using ChatSink = std::function<void(std::string_view piece, bool is_reasoning)>;
+
+// The ids of a conversation that is one user message, up to where the answer begins: what a first
+// Chat::turn would prefill. Error: as Chat::create.
+Result<std::vector<int32_t>> encode_chat_prompt(Engine& engine, const ChatOptions& options,
+                                                std::string_view user_text);
 
 class Chat {
  public:

@@ -46,6 +46,16 @@ bool is_prefix(const std::optional<Session>& session, std::span<const int32_t> i
 
 }  // namespace
 
+Result<std::vector<int32_t>> encode_chat_prompt(Engine& engine, const ChatOptions& options,
+                                                std::string_view user_text) {
+  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, engine.state().require_tokenizer());
+  KVASIR_ASSIGN_OR_RETURN(const text::ChatFormat format, text::ChatFormat::create(*tokenizer));
+  text::ChatTranscript transcript(format, options.system);
+  transcript.add_user(user_text,
+                      options.thinking ? text::ChatMode::kThinking : text::ChatMode::kDirect);
+  return std::vector<int32_t>(transcript.ids().begin(), transcript.ids().end());
+}
+
 Chat::Chat(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Chat::Chat(Chat&&) noexcept = default;
 Chat& Chat::operator=(Chat&&) noexcept = default;

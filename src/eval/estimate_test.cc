@@ -1,0 +1,41 @@
+#include "eval/estimate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+namespace kvasir::eval {
+namespace {
+
+// Values from the closed formula, computed with 50 digits elsewhere.
+TEST(EstimateTest, WilsonIntervals) {
+  const Estimate most = share(95, 100);
+  EXPECT_DOUBLE_EQ(most.value, 0.95);
+  EXPECT_NEAR(most.low, 0.8882490, 1e-6);
+  EXPECT_NEAR(most.high, 0.9784586, 1e-6);
+  const Estimate none = share(0, 20);
+  EXPECT_EQ(none.low, 0);
+  EXPECT_NEAR(none.high, 0.1611252, 1e-6);
+  const Estimate all = share(20, 20);
+  EXPECT_NEAR(all.low, 0.8388748, 1e-6);
+  EXPECT_EQ(all.high, 1);
+  EXPECT_EQ(share(0, 0).count, 0);
+}
+
+TEST(EstimateTest, MeansAndPairedDifferences) {
+  const std::vector<double> values{1, 2, 3, 4};
+  const Estimate average = mean(values);
+  EXPECT_DOUBLE_EQ(average.value, 2.5);
+  EXPECT_NEAR(average.high - average.value, 1.959963984540054 * std::sqrt(5.0 / 3 / 4), 1e-12);
+  EXPECT_TRUE(std::isinf(mean(std::vector<double>{7}).high));
+  EXPECT_EQ(mean({}).count, 0);
+
+  // What is common to both drops out of the difference.
+  const Estimate difference = mean_difference(values, std::vector<double>{0, 1, 2, 3});
+  EXPECT_DOUBLE_EQ(difference.value, 1);
+  EXPECT_DOUBLE_EQ(difference.low, 1);
+}
+
+}  // namespace
+}  // namespace kvasir::eval

@@ -1,0 +1,26 @@
+// EvalRun: one way to run the model that an evaluation compares with others: a cache precision, or
+// a part of the cache hidden.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "kvasir/engine.h"
+#include "kvasir/result.h"
+
+namespace kvasir::eval {
+
+struct EvalRun {
+  std::string name;  // native, bf16, f32, window-only, no-csa, no-hca, top-k-N
+  KvPrecision kv = KvPrecision::kNative;
+  VisibleRows visible_rows;
+};
+
+// All but the first three are in native precision. Error: an unknown name, the same name twice.
+Result<std::vector<EvalRun>> parse_eval_runs(const std::vector<std::string>& names);
+
+// Opens an engine for a run, with everything else as the user asked.
+using OpenEngine = std::function<Result<Engine>(const EvalRun& run)>;
+
+}  // namespace kvasir::eval

@@ -1,0 +1,27 @@
+#include "eval/eval_run.h"
+
+#include <gtest/gtest.h>
+
+namespace kvasir::eval {
+namespace {
+
+TEST(EvalRunTest, NamesSayWhatIsSeen) {
+  const auto runs =
+      parse_eval_runs({"native", "f32", "window-only", "no-csa", "no-hca", "top-k-8"});
+  ASSERT_TRUE(runs.ok());
+  EXPECT_EQ((*runs)[1].kv, KvPrecision::kF32);
+  EXPECT_FALSE((*runs)[2].visible_rows.csa || (*runs)[2].visible_rows.hca);
+  EXPECT_TRUE(!(*runs)[3].visible_rows.csa && (*runs)[3].visible_rows.hca);
+  EXPECT_TRUE((*runs)[4].visible_rows.csa && !(*runs)[4].visible_rows.hca);
+  EXPECT_EQ((*runs)[5].visible_rows.index_top_k, 8);
+}
+
+TEST(EvalRunTest, UnknownNamesAreRefused) {
+  for (const char* name : {"", "int8", "top-k-", "top-k-0", "top-k-8x", "top-k--1"}) {
+    EXPECT_FALSE(parse_eval_runs({name}).ok()) << name;
+  }
+  EXPECT_FALSE(parse_eval_runs({"native", "native"}).ok());
+}
+
+}  // namespace
+}  // namespace kvasir::eval

@@ -1,0 +1,254 @@
+#include "eval/recall_document.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <utility>
+
+#include "base/random.h"
+
+namespace kvasir::eval {
+namespace {
+
+constexpr double kUpdateShare = 0.2;
+constexpr int64_t kAbsentPerFact = 4;  // one question in so many
+constexpr int64_t kSentenceBytesMax = 4000;
+
+struct Key {
+  std::string person;
+  const FactKind* kind = nullptr;
+  std::string object;
+  auto order() const { return std::tie(person, object); }
+  bool operator<(const Key& other) const { return order() < other.order(); }
+};
+
+struct Fact {
+  Key key;
+  std::string value;
+  QuestionKind kind = QuestionKind::kStated;
+};
+
+// A sentence that states a fact, and where it goes.
+struct Statement {
+  std::string text;
+  int64_t fact = 0;
+  double place = 0;  // in [0, 1) of the part that may hold facts
+  bool counts = true;
+};
+
+template <class T>
+const T& draw(const std::vector<T>& list, Random& random) {
+  return list[static_cast<size_t>(random.below(std::ssize(list)))];
+}
+
+// So few names that many facts differ in only one of first name, last name and object.
+std::vector<std::string> draw_names(const std::vector<std::string>& all, int64_t fact_count,
+                                    Random& random) {
+  std::vector<std::string> names = all;
+  for (size_t i = names.size(); i > 1; --i) {
+    std::swap(names[i - 1], names[static_cast<size_t>(random.below(static_cast<int64_t>(i)))]);
+  }
+  const auto wanted = static_cast<size_t>(3 + std::sqrt(static_cast<double>(fact_count)) / 2);
+  names.resize(std::min(names.size(), wanted));
+  return names;
+}
+
+class Facts {
+ public:
+  Facts(const RecallTask& task, const RecallDocumentOptions& options, Random& random)
+      : task_(task),
+        random_(random),
+        first_names_(draw_names(task.first_names, options.fact_count, random)),
+        last_names_(draw_names(task.last_names, options.fact_count, random)) {}
+
+  // How many different facts there can be.
+  int64_t key_count() const {
+    int64_t objects = 0;
+    for (const FactKind& kind : task_.kinds) objects += std::ssize(kind.objects);
+    return objects * std::ssize(first_names_) * std::ssize(last_names_);
+  }
+
+  // One that was not drawn before. REQUIRES: fewer than key_count() were drawn.
+  Key draw_key() {
+    while (true) {
+      Key key;
+      key.person = draw(first_names_, random_) + " " + draw(last_names_, random_);
+      key.kind = &draw(task_.kinds, random_);
+      key.object = draw(key.kind->objects, random_);
+      if (used_.insert(key).second) return key;
+    }
+  }
+
+  std::string say(const std::vector<std::string>& phrases, const Key& key, std::string_view value) {
+    return fill_slots(draw(phrases, random_), {key.person, key.object, value});
+  }
+
+  std::string other_value(const FactKind& kind, const std::string& value) {
+    while (true) {
+      std::string other = draw_value(kind, random_);
+      if (other != value) return other;
+    }
+  }
+
+ private:
+  const RecallTask& task_;
+  Random& random_;
+  std::vector<std::string> first_names_;
+  std::vector<std::string> last_names_;
+  std::set<Key> used_;
+};
+
+struct Draft {
+  std::vector<Fact> facts;
+  std::vector<Statement> statements;  // by place
+};
+
+Draft draft_facts(Facts& facts, int64_t count, Random& random) {
+  Draft draft;
+  for (int64_t i = 0; i < count; ++i) {
+    Fact fact{.key = facts.draw_key()};
+    const FactKind& kind = *fact.key.kind;
+    fact.value = draw_value(kind, random);
+    // Spread evenly, so that every depth is asked about.
+    double place = (static_cast<double>(i) + random.unit()) / static_cast<double>(count);
+    if (random.unit() < kUpdateShare) {
+      fact.kind = QuestionKind::kUpdated;
+      draft.statements.push_back({.text = facts.say(kind.facts, fact.key, fact.value),
+                                  .fact = i,
+                                  .place = place * random.unit(),
+                                  .counts = false});
+      fact.value = facts.other_value(kind, fact.value);
+      draft.statements.push_back(
+          {.text = facts.say(kind.updates, fact.key, fact.value), .fact = i, .place = place});
+    } else {
+      draft.statements.push_back(
+          {.text = facts.say(kind.facts, fact.key, fact.value), .fact = i, .place = place});
+    }
+    draft.facts.push_back(std::move(fact));
+  }
+  std::stable_sort(draft.statements.begin(), draft.statements.end(),
+                   [](const Statement& a, const Statement& b) { return a.place < b.place; });
+  return draft;
+}
+
+// Where each fact's newest statement ends, in tokens.
+struct Written {
+  std::string text;
+  int64_t token_count = 0;
+  std::vector<int64_t> fact_ends;
+};
+
+Written write_text(const Draft& draft, const Prose& prose, const RecallDocumentOptions& options,
+                   const std::vector<int64_t>& statement_tokens, const CountTokens& count_tokens,
+                   Random& random) {
+  Written written;
+  written.fact_ends.resize(draft.facts.size());
+  int64_t sentence = random.below(prose.sentence_count());
+  const auto add = [&](const std::string& text, int64_t token_count) {
+    if (!written.text.empty()) written.text += ' ';
+    written.text += text;
+    written.token_count += token_count;
+  };
+  const auto facts_end = static_cast<double>(options.length_tokens - options.tail_tokens);
+  const auto write_prose_until = [&](int64_t token_count) {
+    while (written.token_count < token_count) {
+      const std::string& text = prose.sentence(sentence++);
+      add(text, count_tokens(" " + text));
+    }
+  };
+  for (size_t i = 0; i < draft.statements.size(); ++i) {
+    const Statement& statement = draft.statements[i];
+    write_prose_until(static_cast<int64_t>(statement.place * facts_end));
+    add(statement.text, statement_tokens[i]);
+    if (statement.counts) {
+      written.fact_ends[static_cast<size_t>(statement.fact)] = written.token_count;
+    }
+  }
+  write_prose_until(options.length_tokens);
+  return written;
+}
+
+}  // namespace
+
+const char* name_of(QuestionKind kind) {
+  switch (kind) {
+    case QuestionKind::kStated:
+      return "stated";
+    case QuestionKind::kUpdated:
+      return "updated";
+    case QuestionKind::kAbsent:
+      break;
+  }
+  return "absent";
+}
+
+Result<Prose> Prose::create(std::string_view text, std::string_view where) {
+  Prose prose;
+  while (!text.empty()) {
+    // A full stop and a space end a sentence; a paragraph's end inside it stays.
+    size_t end = text.find(". ");
+    end = end == std::string_view::npos ? text.size() : end + 1;
+    if (static_cast<int64_t>(end) <= kSentenceBytesMax) {
+      std::string sentence(text.substr(0, end));
+      while (!sentence.empty() && (sentence.back() == '\n' || sentence.back() == ' ')) {
+        sentence.pop_back();
+      }
+      if (sentence.ends_with('.')) prose.sentences_.push_back(std::move(sentence));
+    }
+    text.remove_prefix(std::min(text.size(), end + 1));
+  }
+  if (prose.sentences_.size() < 2) {
+    return Error{.what = "too little prose",
+                 .where = std::string(where),
+                 .expected = "two sentences or more"};
+  }
+  return prose;
+}
+
+Result<RecallDocument> make_recall_document(const RecallTask& task, const Prose& prose,
+                                            const RecallDocumentOptions& options,
+                                            const CountTokens& count_tokens) {
+  Random random(options.seed);
+  Facts facts(task, options, random);
+  const int64_t absent_count = options.fact_count / kAbsentPerFact;
+  if (options.fact_count < 1 || 2 * (options.fact_count + absent_count) > facts.key_count()) {
+    return Error{.what = "fact count out of range",
+                 .expected = "1 or more, and at most " + std::to_string(facts.key_count() / 3),
+                 .found = std::to_string(options.fact_count)};
+  }
+  const Draft draft = draft_facts(facts, options.fact_count, random);
+  std::vector<int64_t> statement_tokens;
+  int64_t token_count = options.tail_tokens;
+  for (const Statement& statement : draft.statements) {
+    statement_tokens.push_back(count_tokens(" " + statement.text));
+    token_count += statement_tokens.back();
+  }
+  if (token_count > options.length_tokens) {
+    return Error{.what = "the document is too short for its facts",
+                 .expected = "at least " + std::to_string(token_count) + " tokens",
+                 .found = std::to_string(options.length_tokens),
+                 .remedy = "fewer facts, or longer documents"};
+  }
+  Written written = write_text(draft, prose, options, statement_tokens, count_tokens, random);
+
+  RecallDocument document{.text = std::move(written.text), .token_count = written.token_count};
+  for (size_t i = 0; i < draft.facts.size(); ++i) {
+    const Fact& fact = draft.facts[i];
+    const int64_t end = written.fact_ends[i];
+    document.questions.push_back(
+        {.text = facts.say(fact.key.kind->questions, fact.key, ""),
+         .answer = fill_slots(task.answer, {.value = fact.value}),
+         .kind = fact.kind,
+         .depth = static_cast<double>(end) / static_cast<double>(written.token_count),
+         .distance_tokens = written.token_count - end});
+  }
+  for (int64_t i = 0; i < absent_count; ++i) {
+    const Key key = facts.draw_key();
+    document.questions.push_back({.text = facts.say(key.kind->questions, key, ""),
+                                  .answer = task.absent_answer,
+                                  .kind = QuestionKind::kAbsent});
+  }
+  return document;
+}
+
+}  // namespace kvasir::eval

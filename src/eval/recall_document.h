@@ -1,0 +1,70 @@
+// RecallDocument: prose with facts strewn in, and the questions about them. Everything follows from
+// the seed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "eval/recall_task.h"
+#include "kvasir/result.h"
+
+namespace kvasir::eval {
+
+enum class QuestionKind : uint8_t {
+  kStated,   // the document says it once
+  kUpdated,  // it says something else first; the newest counts
+  kAbsent,   // it says nothing of the kind
+};
+const char* name_of(QuestionKind kind);
+
+struct RecallQuestion {
+  std::string text;
+  std::string answer;
+  QuestionKind kind = QuestionKind::kStated;
+  double depth = 0;             // of the fact that counts, 0: first token, 1: last; 0 when absent
+  int64_t distance_tokens = 0;  // from the end of that fact to the end of the document
+};
+
+struct RecallDocument {
+  std::string text;
+  int64_t token_count = 0;
+  std::vector<RecallQuestion> questions;
+};
+
+struct RecallDocumentOptions {
+  uint64_t seed = 0;
+  int64_t length_tokens = 4096;
+  int64_t fact_count =
+      32;  // every one is asked for; a quarter as many questions more have no answer
+  // No fact lies closer to the end than this: stacked windows hand things on beyond one window.
+  int64_t tail_tokens = 1024;
+};
+
+// Tokens of a text that follows other text.
+using CountTokens = std::function<int64_t(std::string_view text)>;
+
+// Whole sentences, taken in turn from a place that the seed chooses; the text starts over when it
+// ends.
+class Prose {
+ public:
+  // Error: fewer than two sentences.
+  static Result<Prose> create(std::string_view text, std::string_view where);
+
+  const std::string& sentence(int64_t index) const {
+    return sentences_[static_cast<size_t>(index % std::ssize(sentences_))];
+  }
+  int64_t sentence_count() const { return std::ssize(sentences_); }
+
+ private:
+  std::vector<std::string> sentences_;
+};
+
+// Error: the length is too short for the facts and the tail.
+Result<RecallDocument> make_recall_document(const RecallTask& task, const Prose& prose,
+                                            const RecallDocumentOptions& options,
+                                            const CountTokens& count_tokens);
+
+}  // namespace kvasir::eval

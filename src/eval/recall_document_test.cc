@@ -1,0 +1,156 @@
+#include "eval/recall_document.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+namespace kvasir::eval {
+namespace {
+
+RecallTask bundled_task() {
+  auto task = load_recall_task(std::string(KVASIR_SOURCE_DIR) + "/data/recall_task.json");
+  EXPECT_TRUE(task.ok());
+  return std::move(*task);
+}
+
+Prose some_prose() {
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += "Sentence number " + std::to_string(i) + " says little. ";
+  auto prose = Prose::create(text, "test");
+  EXPECT_TRUE(prose.ok());
+  return std::move(*prose);
+}
+
+// Words stand for tokens.
+int64_t count_words(std::string_view text) { return std::count(text.begin(), text.end(), ' '); }
+
+Result<RecallDocument> make(const RecallDocumentOptions& options) {
+  return make_recall_document(bundled_task(), some_prose(), options, count_words);
+}
+
+std::string value_of(const RecallQuestion& question) {
+  const std::string head = "It is ";
+  return question.answer.substr(head.size(), question.answer.size() - head.size() - 1);
+}
+
+TEST(RecallDocumentTest, TheSeedDecidesEverything) {
+  const auto a = make({.seed = 5, .length_tokens = 3000});
+  const auto b = make({.seed = 5, .length_tokens = 3000});
+  const auto c = make({.seed = 6, .length_tokens = 3000});
+  ASSERT_TRUE(a.ok() && b.ok() && c.ok());
+  EXPECT_EQ(a->text, b->text);
+  EXPECT_EQ(a->questions.size(), b->questions.size());
+  EXPECT_NE(a->text, c->text);
+}
+
+TEST(RecallDocumentTest, LengthAndTailAreKept) {
+  const auto document = make({.seed = 1, .length_tokens = 3000, .tail_tokens = 700});
+  ASSERT_TRUE(document.ok());
+  EXPECT_GE(document->token_count, 3000);
+  EXPECT_LT(document->token_count, 3000 + 10);
+  EXPECT_NEAR(count_words(document->text), document->token_count, 1);
+  for (const RecallQuestion& question : document->questions) {
+    if (question.kind == QuestionKind::kAbsent) continue;
+    // A statement may begin just before the tail.
+    EXPECT_GE(question.distance_tokens, 700 - 30);
+    EXPECT_NEAR(question.depth,
+                1 - static_cast<double>(question.distance_tokens) /
+                        static_cast<double>(document->token_count),
+                1e-9);
+  }
+}
+
+TEST(RecallDocumentTest, EveryDepthIsAskedAbout) {
+  const auto document =
+      make({.seed = 2, .length_tokens = 4000, .fact_count = 40, .tail_tokens = 0});
+  ASSERT_TRUE(document.ok());
+  int fifths[5] = {};
+  for (const RecallQuestion& question : document->questions) {
+    if (question.kind == QuestionKind::kAbsent) continue;
+    ++fifths[std::min(4, static_cast<int>(question.depth * 5))];
+  }
+  for (const int count : fifths) EXPECT_GE(count, 5);
+}
+
+// What a person would check by reading: the statement with the question's object, person and answer
+// is there, as far back as the question says, and no later statement says otherwise.
+TEST(RecallDocumentTest, AnswersAreInTheTextAndTheNewestCounts) {
+  const RecallTask task = bundled_task();
+  int updated_count = 0;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const auto document = make({.seed = seed, .length_tokens = 4000, .fact_count = 24});
+    ASSERT_TRUE(document.ok());
+    int absent_count = 0;
+    for (const RecallQuestion& question : document->questions) {
+      std::vector<std::pair<size_t, std::string>> statements;  // where, value
+      for (const FactKind& kind : task.kinds) {
+        for (const std::string& object : kind.objects) {
+          for (const std::string& first : task.first_names) {
+            for (const std::string& last : task.last_names) {
+              const std::string person = first + " " + last;
+              if (question.text.find(person) == std::string::npos ||
+                  question.text.find(" " + object) == std::string::npos) {
+                continue;
+              }
+              bool asks = false;
+              for (const std::string& phrase : kind.questions) {
+                asks |= fill_slots(phrase, {.person = person, .object = object}) == question.text;
+              }
+              if (!asks) continue;
+              std::vector<std::string> values = kind.values;
+              for (int64_t n = kind.number_min; kind.values.empty() && n <= kind.number_max; ++n) {
+                if (kind.letters.empty()) values.push_back(std::to_string(n));
+                for (const char letter : kind.letters) values.push_back(letter + std::to_string(n));
+              }
+              for (const auto* phrases : {&kind.facts, &kind.updates}) {
+                for (const std::string& phrase : *phrases) {
+                  for (const std::string& value : values) {
+                    const size_t at =
+                        document->text.find(fill_slots(phrase, {person, object, value}));
+                    if (at != std::string::npos) statements.emplace_back(at, value);
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+      std::sort(statements.begin(), statements.end());
+      if (question.kind == QuestionKind::kAbsent) {
+        EXPECT_TRUE(statements.empty()) << question.text;
+        EXPECT_EQ(question.answer, task.absent_answer);
+        ++absent_count;
+        continue;
+      }
+      ASSERT_EQ(statements.size(), question.kind == QuestionKind::kUpdated ? 2u : 1u)
+          << question.text;
+      EXPECT_EQ(statements.back().second, value_of(question)) << question.text;
+      updated_count += question.kind == QuestionKind::kUpdated ? 1 : 0;
+    }
+    EXPECT_EQ(absent_count, 6);
+  }
+  EXPECT_GT(updated_count, 40);
+  EXPECT_LT(updated_count, 200);
+}
+
+TEST(RecallDocumentTest, WhatDoesNotFitIsRefused) {
+  const auto short_one = make({.length_tokens = 1100, .fact_count = 32, .tail_tokens = 1024});
+  ASSERT_FALSE(short_one.ok());
+  EXPECT_NE(short_one.error().message().find("too short"), std::string::npos);
+  EXPECT_FALSE(make({.length_tokens = 4096, .fact_count = 0}).ok());
+  EXPECT_FALSE(make({.length_tokens = 1 << 20, .fact_count = 1'000'000}).ok());
+}
+
+TEST(ProseTest, SentencesAreWholeAndStartOver) {
+  const auto prose = Prose::create("One is here. Two\n\nis here. Three. no end", "test");
+  ASSERT_TRUE(prose.ok());
+  ASSERT_EQ(prose->sentence_count(), 3);
+  EXPECT_EQ(prose->sentence(1), "Two\n\nis here.");
+  EXPECT_EQ(prose->sentence(5), "Three.");
+  EXPECT_FALSE(Prose::create("one sentence without an end", "test").ok());
+  EXPECT_FALSE(Prose::create("", "test").ok());
+}
+
+}  // namespace
+}  // namespace kvasir::eval

@@ -1,0 +1,50 @@
+// RecallTask: the words and phrasings from which recall documents are made, read from
+// data/recall_task.json. The training of the bundled model reads the same file. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/random.h"
+#include "kvasir/result.h"
+
+namespace kvasir::eval {
+
+// Facts of one kind say one thing (its value) about one object of one person. Phrases have the
+// slots {person}, {object} and {value}; questions have no {value}.
+struct FactKind {
+  std::string name;
+  std::vector<std::string> objects;
+  std::vector<std::string> values;  // empty: a letter of `letters`, if any, and a number
+  std::string letters;
+  int64_t number_min = 0;
+  int64_t number_max = 0;
+  std::vector<std::string> facts;
+  std::vector<std::string> updates;
+  std::vector<std::string> questions;
+};
+
+struct RecallTask {
+  std::vector<std::string> first_names;
+  std::vector<std::string> last_names;
+  std::string answer;         // with the slot {value}
+  std::string absent_answer;  // to a question about what the document does not say
+  std::vector<FactKind> kinds;
+};
+
+struct Slots {
+  std::string_view person;
+  std::string_view object;
+  std::string_view value;
+};
+
+// Errors: unreadable, malformed, a list that is missing or empty.
+Result<RecallTask> load_recall_task(const std::string& path);
+
+std::string fill_slots(std::string_view phrase, const Slots& slots);
+
+std::string draw_value(const FactKind& kind, Random& random);
+
+}  // namespace kvasir::eval

@@ -1,0 +1,94 @@
+#include "eval/result_log.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "base/text_file.h"
+
+namespace kvasir::eval {
+namespace {
+
+Error cannot_write(const std::string& path) {
+  return Error{.what = "cannot write the log", .where = path, .found = std::strerror(errno)};
+}
+
+// Whole lines only: the last one may have been cut off.
+std::string_view whole_lines(std::string_view text) {
+  const size_t end = text.rfind('\n');
+  return end == std::string_view::npos ? std::string_view() : text.substr(0, end + 1);
+}
+
+}  // namespace
+
+Result<ResultLog> ResultLog::open(const std::string& path, const Json& settings) {
+  ResultLog log;
+  log.path_ = path;
+  std::error_code ignored;
+  std::string text;
+  if (std::filesystem::exists(path, ignored)) {
+    KVASIR_ASSIGN_OR_RETURN(text, read_text_file(path));
+  }
+  std::string_view rest = whole_lines(text);
+  const size_t kept_bytes = rest.size();
+  const std::string head = Json(Json::Object{{"settings", settings}}).dump() + "\n";
+  // Also what a crash left of a first line must be ours: a user's file is never overwritten.
+  if (!(rest.empty() ? head.starts_with(text) : rest.starts_with(head))) {
+    return Error{.what = "not a log of this evaluation",
+                 .where = path,
+                 .expected = head.substr(0, head.size() - 1),
+                 .remedy = "name another file, or remove this one"};
+  }
+  if (!rest.empty()) rest.remove_prefix(head.size());
+  for (uint64_t offset = head.size(); !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    Result<Json> entry = Json::parse(line, path);
+    const Json* name = entry.ok() ? entry->find("name") : nullptr;
+    const Json* result = entry.ok() ? entry->find("result") : nullptr;
+    if (name == nullptr || name->as_string() == nullptr || result == nullptr) {
+      return Error{.what = "the log is damaged", .where = path, .offset = offset};
+    }
+    log.results_.insert_or_assign(*name->as_string(), *result);
+    offset += line.size() + 1;
+    rest.remove_prefix(line.size() + 1);
+  }
+  log.file_.reset(std::fopen(path.c_str(), text.empty() ? "wb" : "r+b"));
+  if (log.file_ == nullptr ||
+      ftruncate(fileno(log.file_.get()), static_cast<off_t>(kept_bytes)) != 0 ||
+      std::fseek(log.file_.get(), 0, SEEK_END) != 0) {
+    return cannot_write(path);
+  }
+  if (kept_bytes == 0) {
+    KVASIR_RETURN_IF_ERROR(log.write_line(Json(Json::Object{{"settings", settings}})));
+  }
+  return log;
+}
+
+const Json* ResultLog::find(const std::string& name) const {
+  const auto found = results_.find(name);
+  return found == results_.end() ? nullptr : &found->second;
+}
+
+Status ResultLog::add(const std::string& name, Json result) {
+  if (file_ != nullptr) {
+    KVASIR_RETURN_IF_ERROR(write_line(Json(Json::Object{{"name", name}, {"result", result}})));
+  }
+  results_.insert_or_assign(name, std::move(result));
+  return ok_status();
+}
+
+Status ResultLog::write_line(const Json& line) {
+  const std::string text = line.dump() + "\n";
+  if (std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size() ||
+      std::fflush(file_.get()) != 0) {
+    return cannot_write(path_);
+  }
+  return ok_status();
+}
+
+}  // namespace kvasir::eval

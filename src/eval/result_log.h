@@ -1,0 +1,42 @@
+// ResultLog: what an evaluation has measured so far, one JSON line each, so that a run that was
+// stopped goes on where it was.
+//
+// The first line says what is being measured; a log of something else is refused. A line that was
+// cut off by a crash is dropped. One thread, one process at a time.
+#pragma once
+
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "kvasir/result.h"
+
+namespace kvasir::eval {
+
+class ResultLog {
+ public:
+  // Keeps nothing.
+  ResultLog() = default;
+  // Errors: not writable, a log of other `settings`, a line that is no entry.
+  static Result<ResultLog> open(const std::string& path, const Json& settings);
+
+  // The result that is kept under this name, or null.
+  const Json* find(const std::string& name) const;
+  // Written and flushed when this returns. Error: not written.
+  Status add(const std::string& name, Json result);
+
+ private:
+  struct Close {
+    void operator()(FILE* file) const { std::fclose(file); }
+  };
+
+  Status write_line(const Json& line);
+
+  std::string path_;
+  std::unique_ptr<FILE, Close> file_;
+  std::map<std::string, Json> results_;
+};
+
+}  // namespace kvasir::eval
