@@ -14,5 +14,7 @@ void add_run_command(CLI::App& app, Command& chosen);
 void add_chat_command(CLI::App& app, Command& chosen);
 void add_logits_command(CLI::App& app, Command& chosen);
 void add_bench_command(CLI::App& app, Command& chosen);
+void add_eval_command(CLI::App& app, Command& chosen);
+void add_demo_command(CLI::App& app, Command& chosen);
 
 }  // namespace kvasir::cli

@@ -17,6 +17,8 @@ int main(int argc, char** argv) {
   kvasir::cli::add_chat_command(app, chosen);
   kvasir::cli::add_logits_command(app, chosen);
   kvasir::cli::add_bench_command(app, chosen);
+  kvasir::cli::add_eval_command(app, chosen);
+  kvasir::cli::add_demo_command(app, chosen);
 
   try {
     app.parse(argc, argv);

@@ -1,8 +1,8 @@
 #include "cli/model_options.h"
 
-#include <filesystem>
 #include <map>
-#include <system_error>
+
+#include "cli/bundled.h"
 
 namespace kvasir::cli {
 namespace {
@@ -14,22 +14,6 @@ const std::map<std::string, InstructionSet> kInstructionSets = {
     {"ref", InstructionSet::kRef},
     {"avx2", InstructionSet::kAvx2},
     {"avx512", InstructionSet::kAvx512}};
-constexpr const char* kBundledModel = "models/kvasir-tiny";
-
-// The bundled model lies in the source tree, above build/PRESET/kvasir, or beside an installed
-// program.
-Result<std::string> bundled_model_path() {
-  std::error_code ignored;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  for (auto folder = program.parent_path(); folder != folder.root_path();
-       folder = folder.parent_path()) {
-    const auto candidate = folder / kBundledModel;
-    if (std::filesystem::exists(candidate / "config.json", ignored)) return candidate.string();
-  }
-  return Error{.what = "no bundled model found",
-               .where = std::string(kBundledModel) + " above " + program.string(),
-               .remedy = "name one with --model DIR"};
-}
 
 }  // namespace
 
@@ -37,13 +21,10 @@ std::string not_empty(const std::string& text) {
   return text.empty() ? std::string("must not be empty") : std::string();
 }
 
-void add_model_options(CLI::App& command, ModelOptions& options) {
+void add_checkpoint_options(CLI::App& command, ModelOptions& options) {
   command
       .add_option("--model", options.model, "checkpoint directory; the bundled model if left out")
       ->check(not_empty);
-  command.add_option("--kv", options.kv, "precision of the KV cache")
-      ->check(CLI::IsMember({"native", "bf16", "f32"}))
-      ->capture_default_str();
   command.add_option("--threads", options.threads, "threads; 0: one per processor")
       ->check(CLI::Range(0, 1024))
       ->capture_default_str();
@@ -53,20 +34,29 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("--isa", options.isa, "instruction set of the kernels")
       ->check(CLI::IsMember({"auto", "ref", "avx2", "avx512"}))
       ->capture_default_str();
+}
+
+void add_model_options(CLI::App& command, ModelOptions& options) {
+  add_checkpoint_options(command, options);
+  command.add_option("--kv", options.kv, "precision of the KV cache")
+      ->check(CLI::IsMember({"native", "bf16", "f32"}))
+      ->capture_default_str();
   command.add_flag("--no-store", options.no_store, "keep nothing on disk (nothing is kept yet)");
 }
 
+Result<std::string> model_path(const ModelOptions& options) {
+  return given_or_bundled(options.model, kBundledModel, "name one with --model DIR");
+}
+
 Result<Engine> open_engine(const ModelOptions& options, bool needs_text) {
-  std::string path = options.model;
-  if (path.empty()) {
-    KVASIR_ASSIGN_OR_RETURN(path, bundled_model_path());
-  }
+  KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options));
   return Engine::open({.model_path = path,
                        .kv = kPrecisions.at(options.kv),
                        .thread_count = options.threads,
                        .chunk_tokens = options.chunk,
                        .instruction_set = kInstructionSets.at(options.isa),
-                       .needs_text = needs_text});
+                       .needs_text = needs_text,
+                       .visible_rows = options.visible_rows});
 }
 
 void add_generate_options(CLI::App& command, GenerateOptions& options) {

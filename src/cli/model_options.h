@@ -17,14 +17,20 @@ struct ModelOptions {
   int threads = 0;
   int64_t chunk = 256;
   bool no_store = false;
+  VisibleRows visible_rows;  // set by evaluations, by no option
 };
 
 // A check for options: an unset shell variable must not silently mean something else.
 std::string not_empty(const std::string& text);
 
+// --model, --threads, --chunk, --isa.
+void add_checkpoint_options(CLI::App& command, ModelOptions& options);
+// The same, and what concerns the cache: --kv, --no-store.
 void add_model_options(CLI::App& command, ModelOptions& options);
 
-// Error: no bundled model beside the program.
+// The checkpoint directory. Error: no bundled model beside the program.
+Result<std::string> model_path(const ModelOptions& options);
+
 Result<Engine> open_engine(const ModelOptions& options, bool needs_text);
 
 // --max-tokens, sampling and --stop.

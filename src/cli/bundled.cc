@@ -1,0 +1,27 @@
+#include "cli/bundled.h"
+
+#include <filesystem>
+#include <system_error>
+
+namespace kvasir::cli {
+
+Result<std::string> bundled_path(const char* name, const char* remedy) {
+  std::error_code ignored;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  for (auto folder = program.parent_path(); folder != folder.root_path();
+       folder = folder.parent_path()) {
+    const auto candidate = folder / name;
+    if (std::filesystem::exists(candidate, ignored)) return candidate.string();
+  }
+  return Error{.what = "a file that comes with the program was not found",
+               .where = std::string(name) + " above " + program.string(),
+               .remedy = remedy};
+}
+
+Result<std::string> given_or_bundled(const std::string& given, const char* name,
+                                     const char* remedy) {
+  if (!given.empty()) return given;
+  return bundled_path(name, remedy);
+}
+
+}  // namespace kvasir::cli

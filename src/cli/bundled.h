@@ -1,0 +1,23 @@
+// Files that come with the program: the bundled model and the texts of the evaluations.
+#pragma once
+
+#include <string>
+
+#include "kvasir/result.h"
+
+namespace kvasir::cli {
+
+inline constexpr const char* kBundledModel = "models/kvasir-tiny";
+inline constexpr const char* kRecallTask = "data/recall_task.json";
+inline constexpr const char* kHeldOutText = "data/held_out.txt";
+inline constexpr const char* kBook = "data/book.txt";
+
+// The path of one of them. They lie in the source tree, above build/PRESET/kvasir, or beside an
+// installed program. Error: not there; `remedy` says what to do instead.
+Result<std::string> bundled_path(const char* name, const char* remedy);
+
+// `given`, or the bundled one where nothing was given.
+Result<std::string> given_or_bundled(const std::string& given, const char* name,
+                                     const char* remedy);
+
+}  // namespace kvasir::cli

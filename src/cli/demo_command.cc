@@ -1,0 +1,177 @@
+// kvasir demo: reads a book with one sentence planted in it, and answers a question about that
+// sentence.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "base/random.h"
+#include "base/text_file.h"
+#include "cli/bundled.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "eval/recall_task.h"
+#include "kvasir/chat.h"
+#include "kvasir/engine.h"
+
+namespace kvasir::cli {
+namespace {
+
+struct DemoOptions {
+  ModelOptions model;
+  std::string book_path;
+  std::string fact;
+  std::string question;
+  double place_percent = 2;
+  uint64_t seed = 1;
+  int64_t answer_tokens_max = 32;
+  bool json = false;
+};
+
+struct PlantedBook {
+  std::string text;
+  size_t fact_end = 0;  // in bytes
+};
+
+// After the sentence that ends nearest behind the place asked for.
+PlantedBook plant(const std::string& book, const std::string& fact, double place_percent) {
+  const auto place = static_cast<size_t>(static_cast<double>(book.size()) * place_percent / 100);
+  size_t at = book.find(". ", std::min(place, book.size()));
+  at = at == std::string::npos ? book.size() : at + 1;
+  const std::string planted = (at == 0 ? "" : " ") + fact;
+  return {.text = book.substr(0, at) + planted + book.substr(at), .fact_end = at + planted.size()};
+}
+
+// A sentence and a question of the recall task, unless the user gave both.
+Status choose_fact(DemoOptions& options) {
+  if (!options.fact.empty()) return ok_status();
+  KVASIR_ASSIGN_OR_RETURN(const std::string path,
+                          bundled_path(kRecallTask, "give --fact and --question"));
+  KVASIR_ASSIGN_OR_RETURN(const eval::RecallTask task, eval::load_recall_task(path));
+  Random random(options.seed);
+  const auto draw = [&](const auto& list) -> const auto& {
+    return list[static_cast<size_t>(random.below(std::ssize(list)))];
+  };
+  const eval::FactKind& kind = draw(task.kinds);
+  const std::string person = draw(task.first_names) + " " + draw(task.last_names);
+  const std::string& object = draw(kind.objects);
+  options.fact = eval::fill_slots(
+      draw(kind.facts),
+      {.person = person, .object = object, .value = eval::draw_value(kind, random)});
+  options.question = eval::fill_slots(draw(kind.questions), {.person = person, .object = object});
+  return ok_status();
+}
+
+struct DemoReport {
+  int64_t fact_distance_tokens = 0;  // from its last token to the first of the answer
+  int64_t kv_bytes = 0;
+  ChatTurn turn;
+};
+
+Result<DemoReport> read_and_ask(Engine& engine, const DemoOptions& options,
+                                const PlantedBook& book) {
+  DemoReport report;
+  const std::string before = book.text.substr(0, book.fact_end);
+  KVASIR_ASSIGN_OR_RETURN(const auto until_fact, engine.encode(before));
+  KVASIR_ASSIGN_OR_RETURN(Chat chat, Chat::create(engine, {}));
+  const InterruptGuard interrupt;
+  ProgressLine progress("reading");
+  GenerateOptions generate;
+  generate.tokens_max = options.answer_tokens_max;
+  generate.interrupted = interrupt.flag();
+  KVASIR_ASSIGN_OR_RETURN(report.turn, chat.turn(book.text + "\n\n" + options.question, generate,
+                                                 {}, [&](int64_t done, int64_t total) {
+                                                   progress.show(done, total);
+                                                   return !interrupt.interrupted();
+                                                 }));
+  if (report.turn.stop_reason == StopReason::kInterrupted) return Error{.what = "interrupted"};
+  // One marker more stands before the book in a conversation.
+  report.fact_distance_tokens = report.turn.prompt_tokens - (std::ssize(until_fact) + 1);
+  report.kv_bytes = engine.kv_bytes();
+  return report;
+}
+
+void print_json(const DemoOptions& options, const DemoReport& report) {
+  const ChatTurn& turn = report.turn;
+  const Json::Object object{{"fact", options.fact},
+                            {"question", options.question},
+                            {"answer", turn.answer},
+                            {"fact_distance_tokens", report.fact_distance_tokens},
+                            {"prompt_tokens", turn.prompt_tokens},
+                            {"kv_bytes", report.kv_bytes},
+                            {"kv", options.model.kv},
+                            {"prefill_ms", turn.prefill_ms},
+                            {"ttft_ms", turn.ttft_ms},
+                            {"decode_ms", turn.decode_ms},
+                            {"rss_peak_bytes", rss_peak_bytes()}};
+  std::printf("%s\n", Json(object).dump().c_str());
+}
+
+void print_text(const DemoOptions& options, const DemoReport& report, const std::string& book) {
+  const ChatTurn& turn = report.turn;
+  const auto tokens = static_cast<double>(turn.prompt_tokens);
+  std::printf("read      %s, %lld tokens in %.1f s\n", book.c_str(),
+              static_cast<long long>(turn.prompt_tokens), turn.prefill_ms / 1000);
+  std::printf("planted   %s\n", options.fact.c_str());
+  std::printf("question  %s\n", options.question.c_str());
+  std::printf("answer    %s\n", turn.answer.c_str());
+  std::printf("distance  the planted sentence lay %lld tokens back\n",
+              static_cast<long long>(report.fact_distance_tokens));
+  std::printf("cache     %lld bytes, %.1f per token (%s)\n",
+              static_cast<long long>(report.kv_bytes),
+              static_cast<double>(report.kv_bytes) / tokens, options.model.kv.c_str());
+}
+
+Status run(DemoOptions options) {
+  if (options.fact.empty() != options.question.empty()) {
+    return Error{.what = "--fact and --question go together"};
+  }
+  KVASIR_RETURN_IF_ERROR(choose_fact(options));
+  KVASIR_ASSIGN_OR_RETURN(const std::string path,
+                          given_or_bundled(options.book_path, kBook, "name one with --book"));
+  KVASIR_ASSIGN_OR_RETURN(const std::string book, read_text_file(path));
+  KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(options.model, true));
+  KVASIR_ASSIGN_OR_RETURN(
+      const DemoReport report,
+      read_and_ask(engine, options, plant(book, options.fact, options.place_percent)));
+  if (options.json) {
+    print_json(options, report);
+  } else {
+    print_text(options, report, options.book_path.empty() ? kBook : options.book_path);
+  }
+  return flush_output();
+}
+
+}  // namespace
+
+void add_demo_command(CLI::App& app, Command& chosen) {
+  auto options = std::make_shared<DemoOptions>();
+  CLI::App* command = app.add_subcommand(
+      "demo", "plant a sentence in a book, read the book, answer a question about the sentence");
+  add_model_options(*command, options->model);
+  command->add_option("--book", options->book_path, "text file; a bundled novel if left out")
+      ->check(not_empty);
+  command
+      ->add_option("--fact", options->fact, "the sentence to plant; drawn by the seed if left out")
+      ->check(not_empty);
+  command->add_option("--question", options->question, "what to ask, with --fact")
+      ->check(not_empty);
+  command->add_option("--at", options->place_percent, "where in the book, in percent of its length")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  command->add_option("--seed", options->seed, "other seeds plant other sentences")
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "print one JSON object and nothing else");
+  command->callback([options, &chosen] {
+    chosen = [options] {
+      const Status status = run(*options);
+      return status.ok() ? 0 : fail(status.error());
+    };
+  });
+}
+
+}  // namespace kvasir::cli

@@ -1,0 +1,248 @@
+// kvasir eval: what the model remembers, and what that costs in accuracy, per cache precision and
+// with parts of the cache hidden.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "base/json.h"
+#include "base/text_file.h"
+#include "cli/bundled.h"
+#include "cli/commands.h"
+#include "cli/eval_report.h"
+#include "cli/interrupt.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "eval/perplexity.h"
+#include "eval/recall.h"
+
+namespace kvasir::cli {
+namespace {
+
+constexpr int64_t kLengthMax = int64_t{1} << 24;
+constexpr int64_t kCountMax = 1'000'000;
+
+struct EvalOptions {
+  ModelOptions model;
+  std::vector<std::string> runs;
+  std::vector<int64_t> lengths;
+  std::string text_path;
+  std::string task_path;
+  std::string log_path;
+  std::string svg_path;
+  bool json = false;
+  eval::RecallOptions recall;
+  eval::PerplexityOptions perplexity;
+};
+
+// Which files the model is made of: sizes and times of change tell a retrained model from the old
+// one.
+Result<Json> model_stamp(const std::string& path) {
+  Json::Object files;
+  std::error_code error;
+  std::vector<std::filesystem::directory_entry> entries;
+  for (std::filesystem::directory_iterator it(path, error), end; !error && it != end;
+       it.increment(error)) {
+    entries.push_back(*it);
+  }
+  if (error) return Error{.what = "cannot list the model", .where = path, .found = error.message()};
+  std::sort(entries.begin(), entries.end());
+  for (const auto& entry : entries) {
+    const std::string kind = entry.path().extension().string();
+    if (kind != ".json" && kind != ".safetensors") continue;
+    const auto changed = entry.last_write_time(error).time_since_epoch().count();
+    files.emplace_back(entry.path().filename().string(), std::to_string(entry.file_size(error)) +
+                                                             " bytes, " + std::to_string(changed));
+  }
+  return Json(std::move(files));
+}
+
+// What a log must agree on, whatever is evaluated.
+Result<Json> log_settings(const EvalOptions& options, const char* what, Json details) {
+  KVASIR_ASSIGN_OR_RETURN(const std::string model, model_path(options.model));
+  KVASIR_ASSIGN_OR_RETURN(Json stamp, model_stamp(model));
+  return Json(Json::Object{{"eval", what},
+                           {"model", std::move(stamp)},
+                           {"isa", options.model.isa},
+                           {"text", options.text_path},
+                           {"task", options.task_path},
+                           {"details", std::move(details)}});
+}
+
+Result<eval::ResultLog> open_log(const EvalOptions& options, const char* what, Json details) {
+  if (options.log_path.empty()) return eval::ResultLog();
+  KVASIR_ASSIGN_OR_RETURN(const Json settings, log_settings(options, what, std::move(details)));
+  return eval::ResultLog::open(options.log_path, settings);
+}
+
+eval::OpenEngine engine_opener(const EvalOptions& options) {
+  return [&options](const eval::EvalRun& run) {
+    ModelOptions model = options.model;
+    model.kv = run.kv == KvPrecision::kNative ? "native"
+               : run.kv == KvPrecision::kBf16 ? "bf16"
+                                              : "f32";
+    model.visible_rows = run.visible_rows;
+    return open_engine(model, true);
+  };
+}
+
+template <class Rows, class PrintRows>
+Status report(const EvalOptions& options, Json json, const Rows& rows, const PrintRows& print,
+              const eval::LineChart& chart) {
+  if (options.json) {
+    std::printf("%s\n", json.dump().c_str());
+  } else {
+    print(rows);
+  }
+  if (!options.svg_path.empty()) {
+    KVASIR_RETURN_IF_ERROR(eval::write_svg(chart, options.svg_path));
+  }
+  return flush_output();
+}
+
+Json::Object report_head(const EvalOptions& options) {
+  Json::Object object;
+  object.emplace_back("model", options.model.model.empty() ? kBundledModel : options.model.model);
+  return object;
+}
+
+Status run_recall(const EvalOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(const auto runs, eval::parse_eval_runs(options.runs));
+  KVASIR_ASSIGN_OR_RETURN(const std::string task_path,
+                          given_or_bundled(options.task_path, kRecallTask, "name one with --task"));
+  KVASIR_ASSIGN_OR_RETURN(const eval::RecallTask task, eval::load_recall_task(task_path));
+  KVASIR_ASSIGN_OR_RETURN(
+      const std::string text_path,
+      given_or_bundled(options.text_path, kHeldOutText, "name one with --text"));
+  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(text_path));
+  KVASIR_ASSIGN_OR_RETURN(const eval::Prose prose, eval::Prose::create(text, text_path));
+  eval::RecallOptions recall = options.recall;
+  recall.lengths = options.lengths;
+  KVASIR_ASSIGN_OR_RETURN(eval::ResultLog log,
+                          open_log(options, "recall", eval::recall_settings(recall)));
+  const InterruptGuard interrupt;
+  ProgressLine progress("eval recall");
+  KVASIR_ASSIGN_OR_RETURN(
+      const auto rows, eval::evaluate_recall(task, prose, recall, runs, engine_opener(options), log,
+                                             [&](int64_t done, int64_t total) {
+                                               progress.show(done, total);
+                                               return !interrupt.interrupted();
+                                             }));
+  progress.erase();
+  Json::Object json = report_head(options);
+  json.emplace_back("settings", eval::recall_settings(recall));
+  json.emplace_back("runs", recall_json(rows));
+  return report(options, std::move(json), rows, print_recall, recall_chart(rows));
+}
+
+Status run_perplexity(const EvalOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(const auto runs, eval::parse_eval_runs(options.runs));
+  KVASIR_ASSIGN_OR_RETURN(
+      const std::string text_path,
+      given_or_bundled(options.text_path, kHeldOutText, "name one with --text"));
+  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(text_path));
+  eval::PerplexityOptions perplexity = options.perplexity;
+  perplexity.lengths = options.lengths;
+  KVASIR_ASSIGN_OR_RETURN(
+      eval::ResultLog log,
+      open_log(options, "perplexity", eval::perplexity_settings(perplexity, text)));
+  const InterruptGuard interrupt;
+  ProgressLine progress("eval perplexity");
+  KVASIR_ASSIGN_OR_RETURN(const auto rows,
+                          eval::evaluate_perplexity(text, perplexity, runs, engine_opener(options),
+                                                    log, [&](int64_t done, int64_t total) {
+                                                      progress.show(done, total);
+                                                      return !interrupt.interrupted();
+                                                    }));
+  progress.erase();
+  Json::Object json = report_head(options);
+  json.emplace_back("settings", eval::perplexity_settings(perplexity, text));
+  json.emplace_back("runs", perplexity_json(rows));
+  return report(options, std::move(json), rows, print_perplexity, perplexity_chart(rows));
+}
+
+void add_common_options(CLI::App& command, EvalOptions& options) {
+  add_checkpoint_options(command, options.model);
+  command.add_option("--lengths", options.lengths, "context lengths in tokens")
+      ->delimiter(',')
+      ->check(CLI::Range(int64_t{2}, kLengthMax))
+      ->capture_default_str();
+  command
+      .add_option("--runs", options.runs,
+                  "what to compare: native, bf16, f32 (precisions), window-only, no-csa, no-hca "
+                  "(rows hidden), top-k-N (fewer rows picked)")
+      ->delimiter(',')
+      ->capture_default_str();
+  command
+      .add_option("--text", options.text_path, "file of prose; bundled held-out text if left out")
+      ->check(not_empty);
+  command
+      .add_option("--resume", options.log_path,
+                  "file that keeps what is measured; a stopped run goes on from it")
+      ->check(not_empty);
+  command.add_option("--svg", options.svg_path, "write a chart to this file")->check(not_empty);
+  command.add_flag("--json", options.json, "print one JSON object and nothing else");
+}
+
+void on_chosen(CLI::App& command, std::shared_ptr<EvalOptions> options,
+               Status (*run)(const EvalOptions&), Command& chosen) {
+  command.callback([options, run, &chosen] {
+    chosen = [options, run] {
+      const Status status = run(*options);
+      return status.ok() ? 0 : fail(status.error());
+    };
+  });
+}
+
+void add_recall(CLI::App& eval_command, Command& chosen) {
+  auto options = std::make_shared<EvalOptions>();
+  options->lengths = options->recall.lengths;
+  options->runs = {"native",  "f32",      "window-only", "top-k-4",
+                   "top-k-8", "top-k-16", "no-hca",      "no-csa"};
+  CLI::App* command = eval_command.add_subcommand(
+      "recall", "questions about facts far back in seeded documents, answers compared exactly");
+  add_common_options(*command, *options);
+  const auto count = [&](const char* name, int64_t& value, int64_t min, const char* description) {
+    command->add_option(name, value, description)
+        ->check(CLI::Range(min, kCountMax))
+        ->capture_default_str();
+  };
+  count("--documents", options->recall.documents_per_length, 1, "documents per length");
+  count("--facts", options->recall.fact_count, 1, "facts per document, each asked for");
+  count("--tail", options->recall.tail_tokens, 0, "tokens at a document's end without facts");
+  count("--answer-tokens", options->recall.answer_tokens_max, 1, "tokens of an answer at most");
+  command->add_option("--seed", options->recall.seed, "other seeds, other documents")
+      ->capture_default_str();
+  command->add_option("--task", options->task_path, "words and phrasings; bundled if left out")
+      ->check(not_empty);
+  on_chosen(*command, options, run_recall, chosen);
+}
+
+void add_perplexity(CLI::App& eval_command, Command& chosen) {
+  auto options = std::make_shared<EvalOptions>();
+  options->lengths = options->perplexity.lengths;
+  options->runs = {"native", "bf16", "f32", "window-only", "no-hca", "no-csa"};
+  CLI::App* command = eval_command.add_subcommand("perplexity", "loss on held-out text");
+  add_common_options(*command, *options);
+  command
+      ->add_option("--tokens", options->perplexity.tokens_per_length_max,
+                   "tokens of the text per length at most")
+      ->check(CLI::Range(int64_t{2}, kLengthMax))
+      ->capture_default_str();
+  on_chosen(*command, options, run_perplexity, chosen);
+}
+
+}  // namespace
+
+void add_eval_command(CLI::App& app, Command& chosen) {
+  CLI::App* command = app.add_subcommand("eval", "measure what the model remembers");
+  command->require_subcommand(1);
+  add_recall(*command, chosen);
+  add_perplexity(*command, chosen);
+}
+
+}  // namespace kvasir::cli
