@@ -12,13 +12,13 @@ namespace {
 TEST(EstimateTest, WilsonIntervals) {
   const Estimate most = share(95, 100);
   EXPECT_DOUBLE_EQ(most.value, 0.95);
-  EXPECT_NEAR(most.low, 0.8882490, 1e-6);
-  EXPECT_NEAR(most.high, 0.9784586, 1e-6);
+  EXPECT_NEAR(most.low, 0.8882495, 1e-7);
+  EXPECT_NEAR(most.high, 0.9784563, 1e-7);
   const Estimate none = share(0, 20);
   EXPECT_EQ(none.low, 0);
-  EXPECT_NEAR(none.high, 0.1611252, 1e-6);
+  EXPECT_NEAR(none.high, 0.1611252, 1e-7);
   const Estimate all = share(20, 20);
-  EXPECT_NEAR(all.low, 0.8388748, 1e-6);
+  EXPECT_NEAR(all.low, 0.8388748, 1e-7);
   EXPECT_EQ(all.high, 1);
   EXPECT_EQ(share(0, 0).count, 0);
 }
