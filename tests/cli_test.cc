@@ -1,6 +1,5 @@
 // The program as a user runs it: the command-line contract.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <array>
 #include <cstdio>
@@ -8,44 +7,15 @@
 
 #include "base/json.h"
 #include "checkpoint_maker.h"
+#include "cli_driver.h"
 #include "npy.h"
 
 namespace kvasir {
 namespace {
 
-struct Outcome {
-  int exit_status = -1;
-  std::string out;
-  std::string err;
-};
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
-class CliTest : public ::testing::Test {
- protected:
-  // Arguments are shell words.
-  Outcome run(const std::string& arguments, const std::string& input = "") {
-    testing::write_file(directory_.file("in"), input);
-    const std::string command = std::string(KVASIR_BINARY) + " " + arguments + " < " +
-                                directory_.file("in") + " > " + directory_.file("out") + " 2> " +
-                                directory_.file("err");
-    const int status = std::system(command.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(directory_.file("out")),
-            read_file(directory_.file("err"))};
-  }
-
-  static int64_t integer(const Json& object, const char* name) {
-    const Json* member = object.find(name);
-    EXPECT_TRUE(member != nullptr && member->as_integer() != nullptr) << name;
-    return member != nullptr && member->as_integer() != nullptr ? *member->as_integer() : -1;
-  }
-
-  const std::string golden_ = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/tiny-mixed";
-  testing::TempDirectory directory_;
-};
+using testing::CliTest;
+using testing::Outcome;
+using testing::read_file;
 
 TEST_F(CliTest, RunPrintsTextOnStandardOutputAndASummaryOnStandardError) {
   const Outcome outcome = run("run --prompt 'It is a truth' --max-tokens 8");

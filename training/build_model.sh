@@ -27,7 +27,9 @@ cd "$here"
 python3 data.py "$work"
 python3 chat_data.py "$work" 60000
 python3 tokenizer.py "$work"
-python3 train.py "$work" --steps "$steps" --minutes "$minutes" --rows 6 --tokens 512 --threads 1 --compile --name run
-python3 export.py "$work" "$model" --name run
+python3 train.py "$work" --config config_language.json --steps "$steps" --minutes "$minutes" --rows 6 --tokens 512 --threads 1 --compile --name run
+python3 train_recall.py "$work" --stage dense --compile
+python3 train_recall.py "$work" --stage sparse --compile
+python3 export.py "$work" "$model" --name sparse
 python3 sample.py "$model" --held-out "$work"
 python3 sample.py "$model"

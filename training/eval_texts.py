@@ -1,6 +1,7 @@
 """Writes the texts that the engine evaluates with, from the prepared prose: python3 eval_texts.py WORK_FOLDER DATA_FOLDER
 
-held_out.txt: all held-out stretches. book.txt: one novel, whole (it is in the training text; what is planted in it is not)."""
+held_out.txt: all held-out stretches. book.txt: the first half of a novel (it is in the training text; what is planted in it is
+not)."""
 
 import re
 import sys
@@ -8,7 +9,7 @@ import zlib
 
 from data import locate, one_line, plain, r_strings
 
-BOOK = "PERSUASION"
+BOOK, BOOK_END = "PERSUASION", "\n\nChapter 13\n"
 HELD_OUT = ("austen", "kjv", "web", "devil")
 
 
@@ -19,7 +20,8 @@ def book(work: str) -> str:
         text = plain("\n".join(r_strings(stream.decompress(data[4:]) + stream.flush())))
         data = stream.unused_data
         if text.lstrip().upper().startswith(BOOK):
-            return "\n\n".join(p for p in (one_line(x) for x in re.split(r"\n\s*\n", text)) if p)
+            whole = "\n\n".join(p for p in (one_line(x) for x in re.split(r"\n\s*\n", text)) if p)
+            return whole[: whole.index(BOOK_END)]
     raise SystemExit(f"{BOOK} not found")
 
 

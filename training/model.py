@@ -228,19 +228,22 @@ class Indexer(nn.Module):
         self.compressor = Compressor(config, 4, config.index_head_dim)
         self.register_buffer("hadamard", hadamard_matrix(config.index_head_dim, torch.float64), persistent=False)
 
-    def forward(self, u, qr, table, native):
-        """Scores [B, T, J] of every compressed row, causal or not; also the keys [B, J, di]."""
-        c = self.config
-        dt = self.wq_b.weight.dtype
-        hadamard = self.hadamard.to(dt)
-        k = (rotate(self.compressor(u), table[:, ::4]).to(dt) @ hadamard).to(table.dtype)
-        q = rotate(self.wq_b(qr).unflatten(2, (c.index_n_heads, -1)).transpose(1, 2).to(table.dtype), table)
-        q = (q.to(dt) @ hadamard).to(table.dtype)
+    def keys(self, u, table, native):
+        """[B, T, D] -> [B, T/4, di]."""
+        k = rotate(self.compressor(u), table[:, ::4])
+        k = (k.to(self.wq_b.weight.dtype) @ self.hadamard.to(self.wq_b.weight.dtype)).to(table.dtype)
+        return straight_through(fp4_grid, k) if native else k
+
+    def scores(self, u, qr, keys, table, native):
+        """Queries at u [B, M, D], qr [B, M, Rq], table [2, B or nothing, M, r/2]; scores [B, M, J] of every row, causal or not."""
+        c, dt = self.config, self.wq_b.weight.dtype
+        q = rotate(self.wq_b(qr).unflatten(2, (c.index_n_heads, -1)).to(table.dtype), table.unsqueeze(-2))
+        q = (q.to(dt) @ self.hadamard.to(dt)).to(table.dtype)
         if native:
-            k, q = straight_through(fp4_grid, k), straight_through(fp4_grid, q)
+            q = straight_through(fp4_grid, q)
         a = self.weights_proj(u).to(table.dtype) * (c.index_head_dim * c.index_n_heads) ** -0.5
-        s = torch.relu(q.to(dt) @ k.to(dt).transpose(1, 2).unsqueeze(1))  # [B, Hi, T, J]
-        return (s.to(table.dtype) * a.transpose(1, 2).unsqueeze(3)).sum(1), k
+        s = torch.relu(q.to(dt).flatten(1, 2) @ keys.to(dt).transpose(1, 2)).unflatten(1, q.shape[1:3])  # [B, M, Hi, J]
+        return (s.to(table.dtype) * a.unsqueeze(3)).sum(2)
 
 
 class Attention(nn.Module):
@@ -262,8 +265,9 @@ class Attention(nn.Module):
         if self.ratio == 4:
             self.indexer = Indexer(c)
 
-    def forward(self, u, table, native, exact_top_k, record=None):
-        """u [B, T, D] normed -> ([B, T, D], indexer loss or None)."""
+    def forward(self, u, table, native, exact_top_k, record=None, lesson=None, past=0):
+        """u [B, T, D] normed -> ([B, T, D], what the lesson measured or None). past: which of the lesson's past rows are this
+        layer's."""
         c, w = self.config, self.config.sliding_window
         wide, dt = table.dtype, self.wq_b.weight.dtype
         batch, tokens, _ = u.shape
@@ -284,9 +288,17 @@ class Attention(nn.Module):
         q_blocks = q.unflatten(2, (blocks, w)).permute(0, 2, 1, 3, 4).flatten(2, 3)  # [B, n, H*w, d]
         raw = (q_blocks @ pair.transpose(2, 3)).to(wide).unflatten(2, (heads, w))  # [B, n, H, w, 2w]
         raw = raw + window_mask(blocks, w, wide)
-        scores, index_loss = [raw], None
+        scores, measured = [raw], None
         if self.ratio:
-            rows = rotate(self.compressor(u), table[:, :: self.ratio])
+            rows = self.compressor(u)
+            own_table = table[:, :: self.ratio]
+            past_count = 0
+            if self.ratio == 128 and lesson is not None:
+                measured = rows.detach()
+                past_count = lesson.past_rows.shape[1]
+                rows = torch.cat([lesson.past_rows[past].expand(batch, -1, -1).to(wide), rows], 1)
+                own_table = torch.cat([lesson.past_table, own_table], 1)
+            rows = rotate(rows, own_table)
             if native:
                 rows = straight_through(lambda x: row_grid(x, r), rows)
             if record is not None:
@@ -294,13 +306,19 @@ class Attention(nn.Module):
             rows = rows.to(dt)
             far = (q.flatten(1, 2) @ rows.transpose(1, 2)).to(wide).unflatten(1, (heads, tokens))  # [B, H, T, J]
             hidden = hidden_rows(tokens, self.ratio)
+            if past_count:
+                unseen = torch.arange(past_count) >= lesson.past_visible
+                hidden = torch.cat([unseen.expand(tokens, -1), hidden], 1)
             if self.ratio == 4:
-                index_scores, keys = self.indexer(u.detach(), qr.detach(), table, native)
+                keys = self.indexer.keys(u.detach(), table, native)
                 if record is not None:
                     record["keys"] = keys
-                if self.training:
-                    index_loss = indexer_loss(index_scores, far.detach(), hidden)
-                hidden = unpicked_rows(index_scores.detach(), hidden, c.index_topk, exact_top_k).unsqueeze(1)
+                if lesson is not None:
+                    measured = self.learn(u.detach(), qr.detach(), keys, far, table, native, hidden, lesson)
+                if lesson is None or lesson.sparse:
+                    with torch.no_grad():
+                        index_scores = self.indexer.scores(u, qr, keys, table, native)
+                    hidden = unpicked_rows(index_scores, hidden, c.index_topk, exact_top_k).unsqueeze(1)
             far = far.masked_fill(hidden, -1e30)
             scores.append(far.unflatten(2, (blocks, w)).transpose(1, 2))
         sink = self.attn_sink.view(1, 1, heads, 1, 1).expand(batch, blocks, heads, w, 1)
@@ -314,7 +332,47 @@ class Attention(nn.Module):
         # Group g takes heads g*H/G .. : [B, T, G, H*d/G]
         out = out.transpose(1, 2).flatten(2).unflatten(2, (c.o_groups, -1))
         out = torch.einsum("btgi,goi->btgo", out, self.wo_a.weight.unflatten(0, (c.o_groups, -1)))
-        return self.wo_b(out.flatten(2)), index_loss
+        return self.wo_b(out.flatten(2)), measured
+
+    def learn(self, u, qr, keys, far, table, native, hidden, lesson):
+        """At the lesson's queries: KL of the indexer's choice from the head-averaged attention over compressed rows, and the share
+        of that attention on the rows that hold the answer. far [B, H, T, J] -> ([B, M], [B, M])."""
+        batch = torch.arange(u.shape[0]).unsqueeze(1)
+        at = lesson.queries
+        hidden = hidden[at]  # [B, M, J]
+        attention = far.transpose(1, 2)[batch, at].masked_fill(hidden.unsqueeze(2), -1e30).softmax(-1).mean(2)  # [B, M, J]
+        scores = self.indexer.scores(u[batch, at], qr[batch, at], keys, table[:, at], native)
+        log_q = torch.log_softmax(scores.masked_fill(hidden, -1e30), -1)
+        target = attention.detach()
+        loss = (target * (torch.log(target + 1e-9) - log_q.masked_fill(hidden, 0.0))).sum(-1)
+        rows = torch.arange(far.shape[-1])
+        answers = (rows >= lesson.row_begin.unsqueeze(2)) & (rows < lesson.row_end.unsqueeze(2))
+        return loss, (attention * answers).sum(-1)
+
+
+@dataclass
+class Lesson:
+    """Where the indexer is taught: queries [B, M]; the rows that hold the answer, [row_begin, row_end) each [B, M], may be none.
+    `sparse`: attention runs on the indexer's choice, else on all rows.
+    past_rows [HCA layers, P, d]: rows that HCA layers pooled from other text, unrotated; the first past_visible of them are seen as
+    if that text came before, at the positions of past_table. Long contexts cost no long documents so."""
+
+    queries: torch.Tensor
+    row_begin: torch.Tensor
+    row_end: torch.Tensor
+    sparse: bool
+    past_rows: torch.Tensor
+    past_table: torch.Tensor
+    past_visible: torch.Tensor
+
+    @staticmethod
+    def anywhere(config: Config, batch: int, tokens: int, queries: int) -> "Lesson":
+        """Random queries of no question, and no past."""
+        layers = sum(r == 128 for r in config.compress_ratios[: config.num_hidden_layers])
+        none = torch.zeros(batch, queries, dtype=torch.int64)
+        at = torch.randint(8, tokens, (batch, queries))  # the first rows leave no choice
+        table = torch.zeros(2, 0, config.qk_rope_head_dim // 2)
+        return Lesson(at, none, none, True, torch.zeros(layers, 0, config.head_dim), table, torch.tensor(0))
 
 
 def window_mask(blocks, w, dtype):
@@ -343,15 +401,6 @@ def unpicked_rows(scores, hidden, top_k, exact):
         order = torch.topk(scores, top_k, dim=-1, sorted=False).indices
     unpicked = torch.ones_like(scores, dtype=torch.bool).scatter_(-1, order, False)
     return unpicked | hidden
-
-
-def indexer_loss(index_scores, far, hidden):
-    """KL of the indexer's distribution from the head-averaged attention over the compressed rows; far [B, H, T, J]."""
-    first = int(hidden.shape[0] // hidden.shape[1])  # tokens before the first two rows have nothing to choose
-    s, f, m = index_scores[:, 2 * first :], far[:, :, 2 * first :], hidden[2 * first :]
-    target = torch.softmax(f.masked_fill(m, -1e30), -1).mean(1)
-    log_q = torch.log_softmax(s.masked_fill(m, -1e30), -1)
-    return (target * (torch.log(target + 1e-9) - log_q.masked_fill(m, 0.0))).sum(-1).mean()
 
 
 class Experts(nn.Module):
@@ -430,13 +479,13 @@ class Block(nn.Module):
         fn, base, scale = (getattr(self, f"{name}_{k}") for k in ("fn", "base", "scale"))
         return hyper_before(x, fn, base, scale, norm.weight, self.config, iters)
 
-    def forward(self, x, tokens, table, native, exact_top_k, iters, record=None):
+    def forward(self, x, tokens, table, native, exact_top_k, iters, record=None, lesson=None, past=0):
         """x [N, h, D], tokens [B, T]."""
         u, post, comb = self.before(x, "hc_attn", self.attn_norm, iters)
-        out, index_loss = self.attn(u.unflatten(0, tokens.shape), table, native, exact_top_k, record)
+        out, measured = self.attn(u.unflatten(0, tokens.shape), table, native, exact_top_k, record, lesson, past)
         x = hyper_merge(x, out.flatten(0, 1), post, comb)
         u, post, comb = self.before(x, "hc_ffn", self.ffn_norm, iters)
-        return hyper_merge(x, self.ffn(u, tokens.flatten()), post, comb), index_loss
+        return hyper_merge(x, self.ffn(u, tokens.flatten()), post, comb), measured
 
 
 class DeepseekV4(nn.Module):
@@ -454,28 +503,33 @@ class DeepseekV4(nn.Module):
         self.tables = {}
 
     def table(self, ratio, tokens):
-        key = (ratio, tokens)
+        key = (bool(ratio), tokens)
         if key not in self.tables:
-            kind = 1 if ratio else 0
-            self.tables[key] = rope_table(self.config, kind, torch.arange(tokens), self.norm.weight.dtype)
+            self.tables[key] = rope_table(self.config, ratio, torch.arange(tokens), self.norm.weight.dtype)
         return self.tables[key]
 
-    def forward(self, tokens, native=True, exact_top_k=True, iters=None, records=None):
-        """tokens [B, T], T a multiple of the window -> (normed state [B, T, D], indexer loss)."""
+    def forward(self, tokens, native=True, exact_top_k=True, iters=None, records=None, lesson=None, positions=None):
+        """tokens [B, T], T a multiple of the window -> (normed state [B, T, D], by layer what the lesson measured: in CSA layers the
+        indexer's losses and the attention on the answers, in HCA layers the pooled rows).
+        positions [T]: where the compressed layers are told the tokens are; 0, 1, 2... if not given."""
         c = self.config
         iters = iters or c.hc_sinkhorn_iters
         x = self.embed.weight[tokens].to(self.norm.weight.dtype).flatten(0, 1)
         x = x.unsqueeze(1).expand(-1, c.hc_mult, -1)
-        index_loss = 0.0
+        measured, past = {}, 0
+        moved = None if positions is None else rope_table(c, 1, positions, self.norm.weight.dtype)
         for layer, block in enumerate(self.layers):
-            table = self.table(c.compress_ratios[layer], tokens.shape[1])
+            ratio = c.compress_ratios[layer]
+            table = moved if ratio and moved is not None else self.table(ratio, tokens.shape[1])
             record = None if records is None else records.setdefault(layer, {})
-            x, loss = block(x, tokens, table, native, exact_top_k, iters, record)
-            index_loss = index_loss if loss is None else index_loss + loss
+            x, more = block(x, tokens, table, native, exact_top_k, iters, record, lesson, past)
+            past += ratio == 128
+            if more is not None:
+                measured[layer] = more
         flat = x.flatten(1)
         m = linear(flat, self.hc_head_fn).to(x.dtype) * rms_scale(flat, c.rms_norm_eps)
         a = torch.sigmoid(m * self.hc_head_scale + self.hc_head_base) + c.hc_eps
-        return rms_norm(hyper_collapse(x, a), self.norm.weight, c.rms_norm_eps).unflatten(0, tokens.shape), index_loss
+        return rms_norm(hyper_collapse(x, a), self.norm.weight, c.rms_norm_eps).unflatten(0, tokens.shape), measured
 
     def logits(self, tokens, **options):
         """tokens [B, any T]: padded to the window; causality keeps the padding out of what is returned."""

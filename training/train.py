@@ -14,13 +14,14 @@ from tokenizers import Tokenizer
 import checkpoint as checkpoint_code
 import model as model_code
 from batches import Batches
-from model import Config, DeepseekV4, linear
+from model import Config, DeepseekV4, Lesson, linear
 from optimizer import Optimizer
 
 SEED = 1234
 WARMUP_STEPS = 60
 BIAS_RATE = 0.002
 INDEX_LOSS_SHARE = 0.1
+INDEX_QUERIES = 96  # of each row, where the indexer is taught
 TRAIN_SINKHORN_ITERS = 8
 HELD_OUT = ("kjv", "web", "austen", "devil", "chat")
 
@@ -74,22 +75,25 @@ def build(config, work):
     return model
 
 
-def token_losses(model, inputs, targets, **options):
-    state, index_loss = model(inputs, exact_top_k=False, **options)
-    return cross_entropy(state.flatten(0, 1), model.head.weight, targets.flatten()), index_loss
+def token_losses(model, inputs, targets, lesson=None, **options):
+    """Losses [rows * tokens] and the indexer's."""
+    state, measured = model(inputs, exact_top_k=False, lesson=lesson, **options)
+    losses, _ = cross_entropy_right(state.flatten(0, 1), model.head.weight, targets.flatten())
+    return losses, sum(m[0].mean() for m in measured.values() if isinstance(m, tuple))
 
 
-def cross_entropy(state, head, targets):
-    """state [N, D] -> [N]"""
+def cross_entropy_right(state, head, targets):
+    """state [N, D] -> losses [N], whether the target is the likeliest [N]"""
     logits = linear(state, head).float()
-    return torch.logsumexp(logits, -1) - logits.gather(1, targets.unsqueeze(1)).squeeze(1)
+    own = logits.gather(1, targets.unsqueeze(1)).squeeze(1)
+    return torch.logsumexp(logits, -1) - own, own >= logits.detach().amax(-1)
 
 
 def compile_parts():
     """The routed experts stay as they are: their shapes change with every batch."""
-    global cross_entropy
+    global cross_entropy_right
     torch._dynamo.config.cache_size_limit = 64
-    cross_entropy = torch.compile(cross_entropy, dynamic=False)
+    cross_entropy_right = torch.compile(cross_entropy_right, dynamic=False)
     model_code.hyper_before = torch.compile(model_code.hyper_before, dynamic=False)
     model_code.hyper_merge = torch.compile(model_code.hyper_merge, dynamic=False)
     model_code.swiglu = torch.compile(model_code.swiglu, dynamic=False)
@@ -190,7 +194,8 @@ def main():
         long = progress >= 1 - options.long_share
         rows, tokens = (options.rows // 2, options.tokens * 2) if long else (options.rows, options.tokens)
         inputs, targets = batches.next(rows, tokens)
-        losses, index_loss = token_losses(model, inputs, targets, iters=TRAIN_SINKHORN_ITERS)
+        lesson = Lesson.anywhere(model.config, rows, tokens, INDEX_QUERIES)
+        losses, index_loss = token_losses(model, inputs, targets, lesson, iters=TRAIN_SINKHORN_ITERS)
         loss = losses.mean()
         (loss + INDEX_LOSS_SHARE * index_loss).backward()
         worst = balance(model)

@@ -1,0 +1,39 @@
+#include "cli_driver.h"
+
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+namespace kvasir::testing {
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+Outcome CliTest::run(const std::string& arguments, const std::string& input,
+                     const std::string& wrapper) {
+  write_file(directory_.file("in"), input);
+  const std::string command = wrapper + " " + std::string(KVASIR_BINARY) + " " + arguments + " < " +
+                              directory_.file("in") + " > " + directory_.file("out") + " 2> " +
+                              directory_.file("err");
+  const int status = std::system(command.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(directory_.file("out")),
+          read_file(directory_.file("err"))};
+}
+
+int64_t CliTest::integer(const Json& object, const char* name) {
+  const Json* member = object.find(name);
+  EXPECT_TRUE(member != nullptr && member->as_integer() != nullptr) << name;
+  return member != nullptr && member->as_integer() != nullptr ? *member->as_integer() : -1;
+}
+
+double CliTest::number(const Json& object, const char* name) {
+  const Json* member = object.find(name);
+  EXPECT_TRUE(member != nullptr && member->as_double() != nullptr) << name;
+  return member != nullptr && member->as_double() != nullptr ? *member->as_double() : -1;
+}
+
+}  // namespace kvasir::testing

@@ -1,0 +1,36 @@
+// Running the program in tests as a user does.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/json.h"
+#include "checkpoint_maker.h"
+
+namespace kvasir::testing {
+
+struct Outcome {
+  int exit_status = -1;
+  std::string out;
+  std::string err;
+};
+
+std::string read_file(const std::string& path);
+
+class CliTest : public ::testing::Test {
+ protected:
+  // Arguments are shell words. `wrapper` stands before the program, "timeout 1" for example.
+  Outcome run(const std::string& arguments, const std::string& input = "",
+              const std::string& wrapper = "");
+
+  // A member of an object that must be there.
+  static int64_t integer(const Json& object, const char* name);
+  static double number(const Json& object, const char* name);
+
+  const std::string golden_ = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/tiny-mixed";
+  TempDirectory directory_;
+};
+
+}  // namespace kvasir::testing

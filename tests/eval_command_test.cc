@@ -1,0 +1,124 @@
+// Evaluations with the bundled model, as a user runs them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "base/json.h"
+#include "cli_driver.h"
+
+namespace kvasir {
+namespace {
+
+using testing::Outcome;
+using testing::read_file;
+
+class EvalCommandTest : public testing::CliTest {
+ protected:
+  Json run_json(const std::string& arguments) {
+    const Outcome outcome = run(arguments + " --json");
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    auto json = Json::parse(outcome.out, arguments);
+    EXPECT_TRUE(json.ok()) << outcome.out;
+    return json.ok() ? *json : Json();
+  }
+
+  // Of the first length of a run.
+  static const Json& cell(const Json& report, size_t run) {
+    return (*(*report.find("runs")->as_array())[run].find("lengths")->as_array())[0];
+  }
+  static double value(const Json& cell, const char* name) {
+    return number(*cell.find(name), "value");
+  }
+};
+
+constexpr const char* kRecall =
+    "eval recall --lengths 2048 --documents 2 --facts 20 --seed 77 --tail 800 ";
+
+TEST_F(EvalCommandTest, TheBundledModelRecallsThroughCompressedRowsAlone) {
+  const Json report = run_json(std::string(kRecall) + "--runs native,f32,window-only,no-csa");
+  EXPECT_GE(value(cell(report, 0), "exact"), 0.85);
+  EXPECT_GE(value(cell(report, 1), "exact"), 0.85);
+  EXPECT_LE(value(cell(report, 2), "exact"), 0.15);
+  EXPECT_LE(value(cell(report, 3), "exact"), 0.15);
+  EXPECT_EQ(integer(*cell(report, 0).find("exact"), "count"), 40);
+  EXPECT_EQ(integer(*cell(report, 0).find("absent"), "count"), 10);
+  EXPECT_LT(integer(cell(report, 0), "kv_bytes"), integer(cell(report, 1), "kv_bytes"));
+}
+
+TEST_F(EvalCommandTest, AStoppedRunGoesOnAndEndsWithTheSameReport) {
+  const std::string runs = std::string(kRecall) + "--runs native,top-k-4";
+  const std::string log = directory_.file("log");
+  const std::string kept = runs + " --resume " + log;
+  const Json whole = run_json(runs);
+
+  const Outcome stopped = run(kept, "", "timeout --signal=INT 0.6");
+  const std::string first = read_file(log);
+  EXPECT_EQ(run_json(kept).dump(), whole.dump()) << stopped.err;
+  EXPECT_TRUE(read_file(log).starts_with(first));
+  // Nothing is left to do, and nothing is done again.
+  const std::string complete = read_file(log);
+  EXPECT_EQ(run_json(kept).dump(), whole.dump());
+  EXPECT_EQ(read_file(log), complete);
+
+  const Outcome other = run(std::string(kRecall) + "--facts 8 --resume " + log);
+  EXPECT_EQ(other.exit_status, 1);
+  EXPECT_NE(other.err.find("not a log of this evaluation"), std::string::npos) << other.err;
+  EXPECT_EQ(read_file(log), complete);
+}
+
+TEST_F(EvalCommandTest, PerplexityComparesPrecisionsAndWritesAChart) {
+  const std::string chart = directory_.file("chart.svg");
+  const Json report = run_json("eval perplexity --lengths 512 --tokens 2048 --svg " + chart +
+                               " --runs native,f32,window-only");
+  const double native = value(cell(report, 0), "nats_per_token");
+  EXPECT_GT(native, 1);
+  EXPECT_LT(native, 5);
+  EXPECT_NEAR(value(cell(report, 1), "nats_per_token"), native, 0.05);
+  EXPECT_NEAR(value(cell(report, 2), "difference"),
+              value(cell(report, 2), "nats_per_token") - native, 1e-9);
+  EXPECT_EQ(integer(cell(report, 0), "window_count"), 4);
+  EXPECT_TRUE(read_file(chart).starts_with("<svg"));
+}
+
+TEST_F(EvalCommandTest, TablesNameEveryRunAndLength) {
+  const Outcome outcome =
+      run(std::string(kRecall) + "--facts 4 --documents 1 --runs native,no-hca");
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  for (const char* part : {"native", "no-hca", "2048 tokens", "95 % interval", "updated later"}) {
+    EXPECT_NE(outcome.out.find(part), std::string::npos) << part;
+  }
+  EXPECT_TRUE(outcome.err.empty()) << outcome.err;
+}
+
+TEST_F(EvalCommandTest, WhatCannotBeIsOneLine) {
+  for (const char* arguments :
+       {"eval recall --runs int8", "eval recall --lengths 1100 --facts 64",
+        "eval recall --task /nowhere.json", "eval perplexity --text /nowhere.txt",
+        "eval perplexity --lengths 100000 --tokens 5000",
+        "eval recall --svg /nowhere/x.svg --facts 1 "
+        "--lengths 1500 --documents 1 --runs native",
+        "demo --fact 'Only a fact.'"}) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_status, 1) << arguments;
+    EXPECT_TRUE(outcome.err.starts_with("kvasir: ")) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+  EXPECT_EQ(run("eval").exit_status, 2);
+  EXPECT_EQ(run("eval recall --lengths x").exit_status, 2);
+}
+
+TEST_F(EvalCommandTest, TheDemoFindsWhatWasPlanted) {
+  std::string book;
+  for (int i = 0; i < 300; ++i) book += "They walked on, and nobody said a word about it. ";
+  testing::write_file(directory_.file("book"), book);
+  const Json report = run_json("demo --book " + directory_.file("book") + " --at 10" +
+                               " --fact 'The code for the gate of Mary Price is K47.'"
+                               " --question 'What is the code for the gate of Mary Price?'");
+  EXPECT_EQ(*report.find("answer")->as_string(), "It is K47.");
+  EXPECT_GT(integer(report, "fact_distance_tokens"), integer(report, "prompt_tokens") * 8 / 10);
+  EXPECT_GT(integer(report, "kv_bytes"), 0);
+}
+
+}  // namespace
+}  // namespace kvasir
