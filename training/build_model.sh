@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Rebuilds models/kvasir-tiny from nothing: texts, tokenizer, training, export. Debian 12 with python3-venv and g++.
-# STEPS and MINUTES may be set; the schedule ends with whichever comes first.
+# STEPS and MINUTES bound the first stage, by what comes first; the recall stages take 89 minutes.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 work="${WORK:-$here/work}"
@@ -27,9 +27,11 @@ cd "$here"
 python3 data.py "$work"
 python3 chat_data.py "$work" 60000
 python3 tokenizer.py "$work"
+python3 eval_texts.py "$work" "$here/../data"
 python3 train.py "$work" --config config_language.json --steps "$steps" --minutes "$minutes" --rows 6 --tokens 512 --threads 1 --compile --name run
 python3 train_recall.py "$work" --stage dense --compile
 python3 train_recall.py "$work" --stage sparse --compile
-python3 export.py "$work" "$model" --name sparse
+python3 train_recall.py "$work" --stage settle --compile
+python3 export.py "$work" "$model" --name settle
 python3 sample.py "$model" --held-out "$work"
 python3 sample.py "$model"

@@ -1,6 +1,6 @@
 """Writes the texts that the engine evaluates with, from the prepared prose: python3 eval_texts.py WORK_FOLDER DATA_FOLDER
 
-held_out.txt: all held-out stretches. book.txt: the first half of a novel (it is in the training text; what is planted in it is
+held_out.txt: all held-out stretches, of about 2,000 tokens each. book.txt: the first half of a novel (it is in the training text; what is planted in it is
 not)."""
 
 import re
@@ -26,9 +26,12 @@ def book(work: str) -> str:
 
 
 def main(work: str, data: str) -> None:
-    held = []
+    held = []  # (place within its source, stretch): the sources are mixed evenly, so that a part stands for the whole
     for name in HELD_OUT:
-        held += [s.strip() for s in open(f"{work}/prose/{name}.held.txt", encoding="utf-8").read().split("\n\n\n") if s.strip()]
+        with open(f"{work}/prose/{name}.held.txt", encoding="utf-8") as f:
+            stretches = [s.strip() for s in f.read().split("\n\n\n") if s.strip()]
+        held += [((i + 0.5) / len(stretches), s) for i, s in enumerate(stretches)]
+    held = [s for _, s in sorted(held, key=lambda pair: pair[0])]
     for name, text in (("held_out.txt", "\n\n".join(held)), ("book.txt", book(work))):
         with open(f"{data}/{name}", "w", encoding="utf-8") as f:
             f.write(text + "\n")

@@ -37,7 +37,7 @@ class RowBank:
             visible = int(np.exp(rng.uniform(0, np.log(self.visible_max + 1))))
             if rng.random() < 0.5:
                 visible = int(rng.integers(0, self.visible_max + 1))
-        picked = torch.from_numpy(rng.permutation(self.rows.shape[1])[: self.visible_max])
+        picked = torch.from_numpy(rng.permutation(max(self.filled, self.visible_max))[: self.visible_max])
         return self.rows[:, picked], self.table, torch.tensor(visible)
 
 
@@ -58,7 +58,7 @@ class RecallBatches:
         self.made += 1
         s = self.stage
         rng = np.random.default_rng((self.seed, self.made))
-        return Document(self.task, self.prose, rng, s.tokens + 1, s.facts_max, s.prose_tokens, s.absent_share, s.update_share)
+        return Document(self.task, self.prose, rng, s.tokens + 1, s.facts_max, s.prose_tokens, s.absent_share, s.update_share, s.long_run_share)
 
     def next(self) -> Batch:
         s, rng = self.stage, self.rng

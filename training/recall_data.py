@@ -9,7 +9,8 @@ import numpy as np
 BOS, EOS = 0, 1
 USER, ASSISTANT, ANSWER = "<\uff5cUser\uff5c>", "<\uff5cAssistant\uff5c>", "</think>"
 TASK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "recall_task.json")
-WEIGHT_VALUE, WEIGHT_FRAME, WEIGHT_FACT = 4.0, 0.5, 0.2
+WEIGHT_VALUE, WEIGHT_FRAME, WEIGHT_FACT = 4.0, 1.5, 0.2
+LONG_RUN_TOKENS = (200, 900)
 
 
 class Task:
@@ -24,6 +25,9 @@ class Task:
         self.kinds = raw["kinds"]
         self.answer = self.phrase(raw["answer"], "")
         self.absent = self.ids(raw["absent_answer"])
+        # Where an answer's value would be, up to the full stop.
+        lead = len(self.ids(raw["answer"].partition("{")[0].rstrip()))
+        self.absent_span = (lead, len(self.absent) - 1)
         for kind in self.kinds:
             for field in ("facts", "updates"):
                 kind[field] = [self.phrase(p, " ") for p in kind[field]]
@@ -105,11 +109,12 @@ class Fact:
 class Document:
     """One conversation of exactly `count` tokens and its targets."""
 
-    def __init__(self, task, prose, rng, count, fact_count_max, prose_tokens, absent_share, update_share):
+    def __init__(self, task, prose, rng, count, fact_count_max, prose_tokens, absent_share, update_share, long_run_share):
         self.task, self.prose, self.rng = task, prose, rng
         self.ids, self.weights, self.probes = [BOS], [0.0], []
         self.facts, self.in_user, self.has_text = [], False, False
         self.count, self.absent_share, self.update_share = count, absent_share, update_share
+        self.long_run_share = long_run_share
         # Few names, so that many facts differ in one word only.
         first, last = (self.some_names(names, fact_count_max) for names in (task.first_names, task.last_names))
         self.persons = [f"{a} {b}" for a in first for b in last]
@@ -132,9 +137,16 @@ class Document:
             self.add(self.task.ids(USER), WEIGHT_FRAME)
             self.in_user, self.has_text = True, False
 
-    def add_prose(self, token_count):
+    def add_prose(self, mean_tokens):
+        """Mostly a short run; now and then so long a one that the window forgets what the conversation was about."""
         self.open_user()
-        self.add(self.prose.run(self.rng, token_count), 1.0)
+        left = max(8, int(self.rng.exponential(mean_tokens)))
+        if self.rng.random() < self.long_run_share:
+            left = int(self.rng.integers(*LONG_RUN_TOKENS))
+        while left > 0:
+            run = self.prose.run(self.rng, left)
+            self.add(run, 1.0)
+            left -= len(run)
         self.has_text = True
 
     def state_fact(self, fact, phrases):
@@ -190,7 +202,7 @@ class Document:
             person = self.persons[self.rng.integers(len(self.persons))]
             if (person, thing) not in self.stated:
                 self.question(kind, thing, person)
-                return self.answer(self.task.absent, (2, 4), None)
+                return self.answer(self.task.absent, self.task.absent_span, None)
 
     def question(self, kind, thing, person):
         """In a turn of its own, or after the passage of this turn and a blank line."""
@@ -230,7 +242,7 @@ class Document:
             # An early share of the document only states; later, questions keep the number of open facts in bounds.
             open_count = sum(not f.asked for f in self.facts)
             if prose_tokens and rng.random() < 0.5:
-                self.add_prose(max(8, int(rng.exponential(prose_tokens))))
+                self.add_prose(prose_tokens)
             if open_count < fact_count_max and rng.random() < 0.5:
                 for _ in range(int(rng.integers(1, 4))):
                     if rng.random() < self.update_share:

@@ -186,7 +186,8 @@ def main():
         compile_parts()
     model.train()
     begin, mean, last_save, mark = time.time(), None, time.time(), time.time()
-    for step in range(options.steps):
+    step = 0
+    while step < options.steps:
         elapsed = time.time() - begin
         progress = max(step / options.steps, elapsed / 60 / options.minutes)
         if progress >= 1 or (options.stop_after and step >= options.stop_after):
@@ -210,12 +211,13 @@ def main():
         if step % 500 == 499:
             held = evaluate(model, windows)
             print("held-out", " ".join(f"{k} {v:.3f}" for k, v in held.items()), flush=True)
+        step += 1
         if time.time() - last_save > 180:
             save(f"{work}/{options.name}.pt", model, optimizer, step=step, seen=seen)
             last_save = time.time()
     minutes = (time.time() - begin) / 60
     save(f"{work}/{options.name}.pt", model, optimizer, step=step, seen=seen, minutes=minutes, done=not options.stop_after)
-    print(f"done: {step + 1} steps, {seen} tokens, {minutes:.1f} minutes", "held-out", evaluate(model, windows), flush=True)
+    print(f"done: {step} steps, {seen} tokens, {minutes:.1f} minutes", "held-out", evaluate(model, windows), flush=True)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,8 @@ class Stage:
     plateau: float  # share of the time before the rate falls to its end; 1: never
     warmup_steps: int
     widen_from: int = 0  # head dim of the start
+    long_run_share: float = 0.0  # of the runs of prose: some hundred tokens long
+    rate_begin: float = 1.0
     queries: int = 96
     index_share: float = 0.3
     rate_end: float = 0.02
@@ -47,7 +49,9 @@ STAGES = {
     # Attention over all rows, while the indexer learns to follow it.
     "dense": Stage("run", 40, 4, 1024, 10, 8, 0.25, 0.12, 0.12, 0.3, 0, False, 0.3, 1.0, 60, widen_from=128),
     # Attention on the indexer's choice, twice the length, a past of up to 131,072 tokens in the HCA layers.
-    "sparse": Stage("dense", 50, 3, 2048, 30, 12, 0.25, 0.18, 0.18, 0.5, 1024, True, 0.15, 0.15, 20),
+    "sparse": Stage("dense", 15, 3, 2048, 30, 12, 0.25, 0.18, 0.18, 0.5, 1024, True, 0.15, 1.0, 20),
+    # Long runs of prose, after which a question is still a question; the rate falls.
+    "settle": Stage("sparse", 34, 3, 2048, 24, 14, 0.2, 0.2, 0.18, 0.5, 1024, True, 0.15, 0.1, 20, long_run_share=0.06, rate_begin=0.8),
 }
 
 
@@ -68,6 +72,8 @@ class Running:
 
 def load(work, stage, config):
     saved = torch.load(f"{work}/{stage.start}.pt", weights_only=True)
+    if "minutes" not in saved:
+        raise SystemExit(f"{stage.start} was stopped before its end; train it first")
     state = saved["model"]
     if stage.widen_from:
         state = widen_heads(state, config.num_attention_heads, stage.widen_from, config.head_dim, config.o_groups, SEED)
@@ -84,7 +90,8 @@ def load(work, stage, config):
 
 def rate_at(stage, progress, step):
     warm = min(1.0, (step + 1) / stage.warmup_steps)
-    return warm * (1.0 if progress < stage.plateau else max(stage.rate_end, (1 - progress) / (1 - stage.plateau)))
+    cooled = 1.0 if progress < stage.plateau else max(stage.rate_end, (1 - progress) / (1 - stage.plateau))
+    return warm * stage.rate_begin * cooled
 
 
 def losses_of(model, batch, stage, bank):

@@ -6,10 +6,10 @@
 //   session->logits();                  // of the newest token
 //   auto branch = session->fork();      // shares the past
 //
-// The logits of a token depend on the model, the tokens before it and the cache precision: not on
-// how the tokens were cut into calls, on the thread count, on other sessions in a batch, nor on
-// forks. An Engine and its sessions are used from one thread at a time; the engine must outlive its
-// sessions.
+// The logits of a token depend on the model, the tokens before it, the cache precision, the
+// instruction set and the rows made visible: not on how the tokens were cut into calls, on the
+// thread count, on other sessions in a batch, nor on forks. An Engine and its sessions are used
+// from one thread at a time; the engine must outlive its sessions.
 #pragma once
 
 #include <cstdint>

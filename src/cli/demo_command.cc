@@ -14,6 +14,7 @@
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "eval/recall_document.h"
 #include "eval/recall_task.h"
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
@@ -40,8 +41,7 @@ struct PlantedBook {
 // After the sentence that ends nearest behind the place asked for.
 PlantedBook plant(const std::string& book, const std::string& fact, double place_percent) {
   const auto place = static_cast<size_t>(static_cast<double>(book.size()) * place_percent / 100);
-  size_t at = book.find(". ", std::min(place, book.size()));
-  at = at == std::string::npos ? book.size() : at + 1;
+  const size_t at = eval::sentence_end(book, std::min(place, book.size()));
   const std::string planted = (at == 0 ? "" : " ") + fact;
   return {.text = book.substr(0, at) + planted + book.substr(at), .fact_end = at + planted.size()};
 }
@@ -89,8 +89,9 @@ Result<DemoReport> read_and_ask(Engine& engine, const DemoOptions& options,
                                                    return !interrupt.interrupted();
                                                  }));
   if (report.turn.stop_reason == StopReason::kInterrupted) return Error{.what = "interrupted"};
-  // One marker more stands before the book in a conversation.
-  report.fact_distance_tokens = report.turn.prompt_tokens - (std::ssize(until_fact) + 1);
+  // `until_fact` has a BOS and no marker of the user, so its size is the place of the fact's last
+  // token.
+  report.fact_distance_tokens = report.turn.prompt_tokens - std::ssize(until_fact);
   report.kv_bytes = engine.kv_bytes();
   return report;
 }
@@ -163,8 +164,7 @@ void add_demo_command(CLI::App& app, Command& chosen) {
   command->add_option("--at", options->place_percent, "where in the book, in percent of its length")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
-  command->add_option("--seed", options->seed, "other seeds plant other sentences")
-      ->capture_default_str();
+  add_seed_option(*command, options->seed, "other seeds plant other sentences");
   command->add_flag("--json", options->json, "print one JSON object and nothing else");
   command->callback([options, &chosen] {
     chosen = [options] {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/random.h"
 #include "base/text_file.h"
 #include "cli/bundled.h"
 #include "cli/commands.h"
@@ -25,6 +26,7 @@ namespace {
 
 constexpr int64_t kLengthMax = int64_t{1} << 24;
 constexpr int64_t kCountMax = 1'000'000;
+constexpr int64_t kAnswerTokensMax = 4096;
 
 struct EvalOptions {
   ModelOptions model;
@@ -61,24 +63,6 @@ Result<Json> model_stamp(const std::string& path) {
   return Json(std::move(files));
 }
 
-// What a log must agree on, whatever is evaluated.
-Result<Json> log_settings(const EvalOptions& options, const char* what, Json details) {
-  KVASIR_ASSIGN_OR_RETURN(const std::string model, model_path(options.model));
-  KVASIR_ASSIGN_OR_RETURN(Json stamp, model_stamp(model));
-  return Json(Json::Object{{"eval", what},
-                           {"model", std::move(stamp)},
-                           {"isa", options.model.isa},
-                           {"text", options.text_path},
-                           {"task", options.task_path},
-                           {"details", std::move(details)}});
-}
-
-Result<eval::ResultLog> open_log(const EvalOptions& options, const char* what, Json details) {
-  if (options.log_path.empty()) return eval::ResultLog();
-  KVASIR_ASSIGN_OR_RETURN(const Json settings, log_settings(options, what, std::move(details)));
-  return eval::ResultLog::open(options.log_path, settings);
-}
-
 eval::OpenEngine engine_opener(const EvalOptions& options) {
   return [&options](const eval::EvalRun& run) {
     ModelOptions model = options.model;
@@ -88,6 +72,22 @@ eval::OpenEngine engine_opener(const EvalOptions& options) {
     model.visible_rows = run.visible_rows;
     return open_engine(model, true);
   };
+}
+
+// A log binds everything that the numbers depend on; texts by what they say, not by their names.
+Result<eval::ResultLog> open_log(const EvalOptions& options, const char* what, Json details,
+                                 std::string_view texts) {
+  if (options.log_path.empty()) return eval::ResultLog();
+  KVASIR_ASSIGN_OR_RETURN(const std::string model, model_path(options.model));
+  KVASIR_ASSIGN_OR_RETURN(Json stamp, model_stamp(model));
+  KVASIR_ASSIGN_OR_RETURN(const Engine engine, engine_opener(options)({.name = "native"}));
+  const Json::Object settings{{"eval", what},
+                              {"version", KVASIR_VERSION},
+                              {"model", std::move(stamp)},
+                              {"instruction_set", engine.info().instruction_set},
+                              {"texts", std::to_string(text_hash(texts))},
+                              {"details", std::move(details)}};
+  return eval::ResultLog::open(options.log_path, settings);
 }
 
 template <class Rows, class PrintRows>
@@ -114,7 +114,9 @@ Status run_recall(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const auto runs, eval::parse_eval_runs(options.runs));
   KVASIR_ASSIGN_OR_RETURN(const std::string task_path,
                           given_or_bundled(options.task_path, kRecallTask, "name one with --task"));
-  KVASIR_ASSIGN_OR_RETURN(const eval::RecallTask task, eval::load_recall_task(task_path));
+  KVASIR_ASSIGN_OR_RETURN(const std::string task_text, read_text_file(task_path));
+  KVASIR_ASSIGN_OR_RETURN(const eval::RecallTask task,
+                          eval::parse_recall_task(task_text, task_path));
   KVASIR_ASSIGN_OR_RETURN(
       const std::string text_path,
       given_or_bundled(options.text_path, kHeldOutText, "name one with --text"));
@@ -122,9 +124,11 @@ Status run_recall(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const eval::Prose prose, eval::Prose::create(text, text_path));
   eval::RecallOptions recall = options.recall;
   recall.lengths = options.lengths;
-  KVASIR_ASSIGN_OR_RETURN(eval::ResultLog log,
-                          open_log(options, "recall", eval::recall_settings(recall)));
+  KVASIR_ASSIGN_OR_RETURN(
+      eval::ResultLog log,
+      open_log(options, "recall", eval::recall_settings(recall), task_text + text));
   const InterruptGuard interrupt;
+  recall.interrupted = interrupt.flag();
   ProgressLine progress("eval recall");
   KVASIR_ASSIGN_OR_RETURN(
       const auto rows, eval::evaluate_recall(task, prose, recall, runs, engine_opener(options), log,
@@ -139,6 +143,12 @@ Status run_recall(const EvalOptions& options) {
   return report(options, std::move(json), rows, print_recall, recall_chart(rows));
 }
 
+// BOS and the text.
+Result<std::vector<int32_t>> encode_text(const EvalOptions& options, std::string_view text) {
+  KVASIR_ASSIGN_OR_RETURN(const Engine engine, engine_opener(options)({.name = "native"}));
+  return engine.encode(text);
+}
+
 Status run_perplexity(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const auto runs, eval::parse_eval_runs(options.runs));
   KVASIR_ASSIGN_OR_RETURN(
@@ -149,18 +159,19 @@ Status run_perplexity(const EvalOptions& options) {
   perplexity.lengths = options.lengths;
   KVASIR_ASSIGN_OR_RETURN(
       eval::ResultLog log,
-      open_log(options, "perplexity", eval::perplexity_settings(perplexity, text)));
+      open_log(options, "perplexity", eval::perplexity_settings(perplexity), text));
+  KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, encode_text(options, text));
   const InterruptGuard interrupt;
   ProgressLine progress("eval perplexity");
-  KVASIR_ASSIGN_OR_RETURN(const auto rows,
-                          eval::evaluate_perplexity(text, perplexity, runs, engine_opener(options),
-                                                    log, [&](int64_t done, int64_t total) {
-                                                      progress.show(done, total);
-                                                      return !interrupt.interrupted();
-                                                    }));
+  KVASIR_ASSIGN_OR_RETURN(
+      const auto rows, eval::evaluate_perplexity(ids, perplexity, runs, engine_opener(options), log,
+                                                 [&](int64_t done, int64_t total) {
+                                                   progress.show(done, total);
+                                                   return !interrupt.interrupted();
+                                                 }));
   progress.erase();
   Json::Object json = report_head(options);
-  json.emplace_back("settings", eval::perplexity_settings(perplexity, text));
+  json.emplace_back("settings", eval::perplexity_settings(perplexity));
   json.emplace_back("runs", perplexity_json(rows));
   return report(options, std::move(json), rows, print_perplexity, perplexity_chart(rows));
 }
@@ -214,9 +225,12 @@ void add_recall(CLI::App& eval_command, Command& chosen) {
   count("--documents", options->recall.documents_per_length, 1, "documents per length");
   count("--facts", options->recall.fact_count, 1, "facts per document, each asked for");
   count("--tail", options->recall.tail_tokens, 0, "tokens at a document's end without facts");
-  count("--answer-tokens", options->recall.answer_tokens_max, 1, "tokens of an answer at most");
-  command->add_option("--seed", options->recall.seed, "other seeds, other documents")
+  command
+      ->add_option("--answer-tokens", options->recall.answer_tokens_max,
+                   "tokens of an answer at most")
+      ->check(CLI::Range(int64_t{1}, kAnswerTokensMax))
       ->capture_default_str();
+  add_seed_option(*command, options->recall.seed, "other seeds, other documents");
   command->add_option("--task", options->task_path, "words and phrasings; bundled if left out")
       ->check(not_empty);
   on_chosen(*command, options, run_recall, chosen);

@@ -1,5 +1,6 @@
 #include "cli/eval_report.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <string>
@@ -14,9 +15,6 @@ using eval::PerplexityRow;
 using eval::RecallCell;
 using eval::RecallRow;
 using eval::Tally;
-
-constexpr int kNameWidth = 14;
-constexpr int kCellWidth = 22;
 
 std::string print_to_string(const char* format, auto... values) {
   char text[160];
@@ -37,26 +35,52 @@ std::string signed_interval(const Estimate& estimate, double scale, int digits) 
                          estimate.low * scale, digits, estimate.high * scale);
 }
 
-void print_line(const std::string& name, const std::vector<std::string>& cells) {
-  std::printf("%-*s", kNameWidth, name.c_str());
-  for (const std::string& cell : cells) std::printf("%*s", kCellWidth, cell.c_str());
-  std::printf("\n");
-}
+// A block of lines with a name and a cell for each length, the columns as wide as they must be.
+class Table {
+ public:
+  template <class Cells>
+  explicit Table(const Cells& lengths) {
+    std::vector<std::string> heads;
+    for (const auto& cell : lengths)
+      heads.push_back(std::to_string(cell.length_tokens) + " tokens");
+    add("", std::move(heads));
+  }
 
-// One line per row, one cell per length.
+  void add(std::string name, std::vector<std::string> cells) {
+    name_width_ = std::max(name_width_, name.size());
+    for (const std::string& cell : cells) cell_width_ = std::max(cell_width_, cell.size());
+    lines_.emplace_back(std::move(name), std::move(cells));
+  }
+
+  void print(const char* title) const {
+    std::printf("\n%s\n", title);
+    for (const auto& [name, cells] : lines_) {
+      std::printf("%-*s", static_cast<int>(name_width_), name.c_str());
+      for (const std::string& cell : cells) {
+        std::printf("  %*s", static_cast<int>(cell_width_), cell.c_str());
+      }
+      std::printf("\n");
+    }
+  }
+
+ private:
+  size_t name_width_ = 0;
+  size_t cell_width_ = 0;
+  std::vector<std::pair<std::string, std::vector<std::string>>> lines_;
+};
+
+// One line per row. Rows for which `write` has nothing to say for any length are left out.
 template <class Row, class Write>
 void print_block(const char* title, const std::vector<Row>& rows, const Write& write) {
-  std::printf("\n%s\n", title);
-  std::vector<std::string> heads;
-  for (const auto& cell : rows[0].cells) {
-    heads.push_back(std::to_string(cell.length_tokens) + " tokens");
-  }
-  print_line("", heads);
+  Table table(rows[0].cells);
   for (const Row& row : rows) {
     std::vector<std::string> cells;
     for (const auto& cell : row.cells) cells.push_back(write(cell));
-    print_line(row.run.name, cells);
+    const bool says_something = std::any_of(cells.begin(), cells.end(),
+                                            [](const std::string& text) { return text != "-"; });
+    if (says_something) table.add(row.run.name, std::move(cells));
   }
+  table.print(title);
 }
 
 Json estimate_json(const Estimate& estimate) {
@@ -115,22 +139,31 @@ std::vector<eval::ChartLine> chart_lines(const std::vector<Row>& rows, const Val
 }
 
 void print_depths(const RecallRow& row) {
-  std::printf("\n%s, by where the fact lay\n", row.run.name.c_str());
-  std::vector<std::string> heads;
-  for (const RecallCell& cell : row.cells) {
-    heads.push_back(std::to_string(cell.length_tokens) + " tokens");
-  }
-  print_line("", heads);
+  Table table(row.cells);
   for (int64_t depth = 0; depth < eval::kDepthCount; ++depth) {
     std::vector<std::string> cells;
-    for (const RecallCell& cell : row.cells) {
+    for (const RecallCell& cell : row.cells)
       cells.push_back(percent(cell.depths[depth].estimate()));
-    }
-    print_line(
-        print_to_string("%lld-%lld %%", static_cast<long long>(100 * depth / eval::kDepthCount),
-                        static_cast<long long>(100 * (depth + 1) / eval::kDepthCount)),
-        cells);
+    const auto percent_of_depth = [](int64_t i) {
+      return std::to_string(100 * i / eval::kDepthCount);
+    };
+    table.add(percent_of_depth(depth) + "-" + percent_of_depth(depth + 1) + " %", std::move(cells));
   }
+  const std::string title = row.run.name + ", by where in the part with facts the fact lay";
+  table.print(title.c_str());
+}
+
+// Hiding rows from attention saves no memory, so only precisions are told.
+void print_cache_bytes(const std::vector<RecallRow>& rows) {
+  Table table(rows[0].cells);
+  for (const RecallRow& row : rows) {
+    const VisibleRows& visible = row.run.visible_rows;
+    if (!visible.csa || !visible.hca || visible.index_top_k != 0) continue;
+    std::vector<std::string> cells;
+    for (const RecallCell& cell : row.cells) cells.push_back(std::to_string(cell.kv_bytes));
+    table.add(row.run.name, std::move(cells));
+  }
+  table.print("Cache bytes of the last document");
 }
 
 }  // namespace
@@ -152,9 +185,7 @@ void print_recall(const std::vector<RecallRow>& rows) {
                 [](const RecallCell& cell) { return signed_interval(cell.difference, 100, 1); });
   }
   print_depths(rows[0]);
-  print_block("Cache bytes of one document", rows, [](const RecallCell& cell) {
-    return cell.kv_bytes > 0 ? std::to_string(cell.kv_bytes) : std::string("-");
-  });
+  print_cache_bytes(rows);
 }
 
 Json recall_json(const std::vector<RecallRow>& rows) { return rows_json(rows); }
@@ -172,7 +203,7 @@ eval::LineChart recall_chart(const std::vector<RecallRow>& rows) {
 void print_perplexity(const std::vector<PerplexityRow>& rows) {
   print_block("Nats per token [95 % interval over windows]", rows, [](const PerplexityCell& cell) {
     const Estimate& nats = cell.nats_per_token;
-    return print_to_string("%.4f [%.3f, %.3f]", nats.value, nats.low, nats.high);
+    return print_to_string("%.4f [%.4f, %.4f]", nats.value, nats.low, nats.high);
   });
   print_block("Perplexity", rows, [](const PerplexityCell& cell) {
     return print_to_string("%.3f", std::exp(cell.nats_per_token.value));

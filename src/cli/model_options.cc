@@ -1,5 +1,6 @@
 #include "cli/model_options.h"
 
+#include <charconv>
 #include <map>
 
 #include "cli/bundled.h"
@@ -59,6 +60,18 @@ Result<Engine> open_engine(const ModelOptions& options, bool needs_text) {
                        .visible_rows = options.visible_rows});
 }
 
+void add_seed_option(CLI::App& command, uint64_t& seed, const char* description) {
+  command.add_option("--seed", seed, description)
+      ->check([](const std::string& text) {
+        uint64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        return error == std::errc() && end == text.data() + text.size()
+                   ? std::string()
+                   : std::string("must be a whole number from 0 to 2^64 - 1");
+      })
+      ->capture_default_str();
+}
+
 void add_generate_options(CLI::App& command, GenerateOptions& options) {
   command.add_option("--max-tokens", options.tokens_max, "tokens to generate at most")
       ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
@@ -74,11 +87,7 @@ void add_generate_options(CLI::App& command, GenerateOptions& options) {
       .add_option("--min-p", options.sampling.min_p,
                   "drop what is less than P times the most likely")
       ->capture_default_str();
-  command.add_option("--seed", options.sampling.seed, "seed of the sampler")
-      ->check([](const std::string& text) {
-        return text.starts_with('-') ? std::string("must not be negative") : std::string();
-      })
-      ->capture_default_str();
+  add_seed_option(command, options.sampling.seed, "seed of the sampler");
   command
       .add_option("--stop", options.stop_strings, "end the text before this string (repeatable)")
       ->allow_extra_args(false);

@@ -33,6 +33,8 @@ Result<std::string> model_path(const ModelOptions& options);
 
 Result<Engine> open_engine(const ModelOptions& options, bool needs_text);
 
+void add_seed_option(CLI::App& command, uint64_t& seed, const char* description);
+
 // --max-tokens, sampling and --stop.
 void add_generate_options(CLI::App& command, GenerateOptions& options);
 

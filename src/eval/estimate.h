@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 namespace kvasir::eval {
 
@@ -16,12 +17,14 @@ struct Estimate {
 // The share right_count / count, with Wilson's score interval.
 Estimate share(int64_t right_count, int64_t count);
 
-// The mean of independent values, with the normal interval; of one value, the interval is
-// unbounded.
+// The mean of independent values, with Student's interval; of one value it is unbounded.
 Estimate mean(std::span<const double> values);
 
-// The mean of values[i] - baseline[i]: what was measured on the same things differs more surely.
-// REQUIRES: as many of each.
+// What was measured on the same things differs more surely. REQUIRES: as many of each.
+// The mean of values[i] - baseline[i].
 Estimate mean_difference(std::span<const double> values, std::span<const double> baseline);
+// The same for shares, each answer right or not: the interval of Agresti and Min, which has a width
+// also where all answers agree.
+Estimate share_difference(const std::vector<bool>& right, const std::vector<bool>& baseline);
 
 }  // namespace kvasir::eval

@@ -27,14 +27,35 @@ TEST(EstimateTest, MeansAndPairedDifferences) {
   const std::vector<double> values{1, 2, 3, 4};
   const Estimate average = mean(values);
   EXPECT_DOUBLE_EQ(average.value, 2.5);
-  EXPECT_NEAR(average.high - average.value, 1.959963984540054 * std::sqrt(5.0 / 3 / 4), 1e-12);
+  EXPECT_NEAR(average.high - average.value, 3.182 * std::sqrt(5.0 / 3 / 4), 1e-12);
   EXPECT_TRUE(std::isinf(mean(std::vector<double>{7}).high));
   EXPECT_EQ(mean({}).count, 0);
+  // The table and what follows it meet: t with 30 degrees is 2.042, with 31 2.040.
+  std::vector<double> many(32, 0.0);
+  many[0] = 1;
+  const Estimate beyond = mean(many);
+  EXPECT_NEAR((beyond.high - beyond.value) / (1.0 / 32), 2.040, 0.005);
 
   // What is common to both drops out of the difference.
   const Estimate difference = mean_difference(values, std::vector<double>{0, 1, 2, 3});
   EXPECT_DOUBLE_EQ(difference.value, 1);
   EXPECT_DOUBLE_EQ(difference.low, 1);
+}
+
+TEST(EstimateTest, PairedSharesKeepAWidthWhenAllAgree) {
+  const std::vector<bool> right(98, true);
+  const Estimate same = share_difference(right, right);
+  EXPECT_EQ(same.value, 0);
+  EXPECT_NEAR(same.high, 0.0196, 1e-4);  // 1.96 / (98 + 2)
+  EXPECT_NEAR(same.low, -same.high, 1e-12);
+
+  std::vector<bool> worse = right;
+  for (size_t i = 0; i < 10; ++i) worse[i] = false;
+  const Estimate lost = share_difference(worse, right);
+  EXPECT_DOUBLE_EQ(lost.value, -10.0 / 98);
+  EXPECT_LT(lost.high, 0);
+  EXPECT_LT(lost.low, lost.value);
+  EXPECT_EQ(share_difference({}, {}).count, 0);
 }
 
 }  // namespace

@@ -53,8 +53,11 @@ class Axes {
       for (const ChartPoint& point : line.points) {
         lengths_.insert(point.length_tokens);
         if (!fits_data || point.estimate.count == 0) continue;
-        low = std::min(low, point.estimate.value * scale_);
-        high = std::max(high, point.estimate.value * scale_);
+        for (const double value : {point.estimate.value, point.estimate.low, point.estimate.high}) {
+          if (!std::isfinite(value)) continue;
+          low = std::min(low, value * scale_);
+          high = std::max(high, value * scale_);
+        }
       }
     }
     if (!(low < high)) {
@@ -96,7 +99,6 @@ class Axes {
 
 std::string length_label(int64_t length) {
   if (length % 1024 == 0) return fmt::format("{}k", length / 1024);
-  if (length % 1000 == 0) return fmt::format("{},000", length / 1000);
   return fmt::format("{}", length);
 }
 

@@ -47,6 +47,18 @@ TEST(LineChartTest, OnePointAndUnboundedIntervalsStayOnThePage) {
   EXPECT_EQ(occurrences(svg, "inf"), 0u);
 }
 
+// An interval that was cut at the edge would look narrower than it is.
+TEST(LineChartTest, AFittedAxisHoldsTheIntervals) {
+  LineChart chart{.title = "t", .value_axis = "v", .lines = {}};
+  const Estimate low{.value = 3.00, .low = 2.70, .high = 3.30, .count = 8};
+  const Estimate high{.value = 3.05, .low = 2.75, .high = 3.35, .count = 8};
+  chart.lines.push_back({.name = "x", .points = {{1000, low}, {2000, high}}});
+  const std::string svg = to_svg(chart);
+  // 2.70 to 3.35 and a margin: ticks begin below and end above.
+  EXPECT_NE(svg.find(">2.648<"), std::string::npos) << svg;
+  EXPECT_NE(svg.find(">3.402<"), std::string::npos) << svg;
+}
+
 TEST(LineChartTest, AFolderThatIsNotThereIsAnError) {
   EXPECT_FALSE(write_svg(two_lines(), "/nowhere/chart.svg").ok());
 }

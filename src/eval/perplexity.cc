@@ -10,13 +10,6 @@
 namespace kvasir::eval {
 namespace {
 
-// FNV-1a: tells one text from another in a log, no more.
-uint64_t text_hash(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
-
 double nats(std::span<const float> logits, int32_t target) {
   const float highest = *std::max_element(logits.begin(), logits.end());
   double sum = 0;
@@ -52,13 +45,13 @@ Result<Json> measure_window(std::span<const int32_t> ids, const Piece& piece, En
   std::vector<int32_t> inputs{ids[0]};
   inputs.insert(inputs.end(), targets.begin(), targets.end() - 1);
   KVASIR_ASSIGN_OR_RETURN(const double total, window_nats(engine, inputs, targets, step));
+  if (!std::isfinite(total)) {
+    return Error{.what = "a logit that is not finite",
+                 .where = "window " + std::to_string(piece.index) + " of " +
+                          std::to_string(piece.length_tokens) + " tokens"};
+  }
   KVASIR_ASSIGN_OR_RETURN(const std::string decoded, engine.decode(targets));
   return Json(Json::Object{{"nats", total}, {"bytes", static_cast<int64_t>(decoded.size())}});
-}
-
-Result<std::vector<int32_t>> encode_text(std::string_view text, const OpenEngine& open_engine) {
-  KVASIR_ASSIGN_OR_RETURN(const Engine engine, open_engine(EvalRun{.name = "native"}));
-  return engine.encode(text);
 }
 
 // One entry per window, in order.
@@ -77,7 +70,8 @@ Result<Windows> collect(const PerplexityCell& cell, const EvalRun& run, const Re
     const Json* bytes = entry->find("bytes");
     if (nats == nullptr || nats->as_double() == nullptr || bytes == nullptr ||
         bytes->as_integer() == nullptr) {
-      return Error{.what = "the log has an entry that is not of this program's making"};
+      return Error{.what = "the log has an entry that is not of this program's making",
+                   .where = Piece{cell.length_tokens, i}.name(run)};
     }
     windows.nats += *nats->as_double();
     windows.bytes += static_cast<double>(*bytes->as_integer());
@@ -110,10 +104,11 @@ Result<std::vector<PerplexityCell>> plan_windows(const PerplexityOptions& option
   for (const int64_t length : options.lengths) {
     const int64_t count = std::min(text_tokens, options.tokens_per_length_max) / length;
     if (count < 1) {
-      return Error{.what = "the text is shorter than a window",
+      const bool is_cut = text_tokens >= length;
+      return Error{.what = "less text than one window",
                    .expected = "at least " + std::to_string(length) + " tokens",
                    .found = std::to_string(std::min(text_tokens, options.tokens_per_length_max)),
-                   .remedy = "a longer text, or a shorter window"};
+                   .remedy = is_cut ? "a larger --tokens" : "a longer text, or a shorter window"};
     }
     plan.push_back({.length_tokens = length, .window_count = count, .token_count = count * length});
   }
@@ -122,15 +117,16 @@ Result<std::vector<PerplexityCell>> plan_windows(const PerplexityOptions& option
 
 }  // namespace
 
-Json perplexity_settings(const PerplexityOptions& options, std::string_view text) {
-  return Json::Object{{"tokens_per_length_max", options.tokens_per_length_max},
-                      {"text_hash", std::to_string(text_hash(text))}};
+Json perplexity_settings(const PerplexityOptions& options) {
+  return Json::Object{{"tokens_per_length_max", options.tokens_per_length_max}};
 }
 
-Result<std::vector<PerplexityRow>> evaluate_perplexity(
-    std::string_view text, const PerplexityOptions& options, const std::vector<EvalRun>& runs,
-    const OpenEngine& open_engine, ResultLog& log, const EvalProgress& progress) {
-  KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, encode_text(text, open_engine));
+Result<std::vector<PerplexityRow>> evaluate_perplexity(std::span<const int32_t> ids,
+                                                       const PerplexityOptions& options,
+                                                       const std::vector<EvalRun>& runs,
+                                                       const OpenEngine& open_engine,
+                                                       ResultLog& log,
+                                                       const EvalProgress& progress) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<PerplexityCell> plan,
                           plan_windows(options, std::ssize(ids) - 1));
   std::vector<Piece> pieces;

@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -36,12 +35,16 @@ struct PerplexityRow {
   std::vector<PerplexityCell> cells;
 };
 
-Json perplexity_settings(const PerplexityOptions& options, std::string_view text);
+Json perplexity_settings(const PerplexityOptions& options);
 
-// Windows of each length, one after the other from the start of the text, each behind a BOS.
-// Errors: those of the engine and of the log, a text shorter than a window, interrupted.
-Result<std::vector<PerplexityRow>> evaluate_perplexity(
-    std::string_view text, const PerplexityOptions& options, const std::vector<EvalRun>& runs,
-    const OpenEngine& open_engine, ResultLog& log, const EvalProgress& progress);
+// ids: BOS and the tokens of the text. Windows of each length, one after the other from its start,
+// each behind a BOS. Errors: those of the engine and of the log, a text shorter than a window,
+// interrupted.
+Result<std::vector<PerplexityRow>> evaluate_perplexity(std::span<const int32_t> ids,
+                                                       const PerplexityOptions& options,
+                                                       const std::vector<EvalRun>& runs,
+                                                       const OpenEngine& open_engine,
+                                                       ResultLog& log,
+                                                       const EvalProgress& progress);
 
 }  // namespace kvasir::eval

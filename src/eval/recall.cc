@@ -1,11 +1,12 @@
 #include "eval/recall.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 #include <utility>
 
 #include "base/check.h"
+#include "base/random.h"
+#include "eval/recall_entry.h"
 #include "kvasir/chat.h"
 #include "kvasir/generate.h"
 
@@ -13,13 +14,6 @@ namespace kvasir::eval {
 namespace {
 
 constexpr uint64_t kSeedStride = 1'000'003;
-
-// What one document gave: for each question, whether the answer was right.
-struct DocumentResult {
-  std::vector<RecallQuestion> questions;
-  std::vector<bool> right;
-  int64_t kv_bytes = 0;
-};
 
 std::vector<int64_t> common_prefix_lengths(const std::vector<std::vector<int32_t>>& prompts) {
   std::vector<int64_t> lengths;
@@ -42,10 +36,10 @@ class Questionnaire {
 
  private:
   Result<RecallDocument> document(const Piece& piece, Engine& engine) const;
-  Result<DocumentResult> ask_all(const RecallDocument& document, Engine& engine,
-                                 const std::function<bool(int64_t)>& step) const;
-  Result<bool> ask(const RecallQuestion& question, const Session& base,
-                   std::span<const int32_t> prompt, Engine& engine) const;
+  Result<RecallEntry> ask_all(const RecallDocument& document, Engine& engine,
+                              const std::function<bool(int64_t)>& step) const;
+  Result<std::string> ask(const Session& base, std::span<const int32_t> prompt,
+                          Engine& engine) const;
 
   const RecallTask& task_;
   const Prose& prose_;
@@ -68,18 +62,19 @@ Result<RecallDocument> Questionnaire::document(const Piece& piece, Engine& engin
       count_tokens);
 }
 
-Result<bool> Questionnaire::ask(const RecallQuestion& question, const Session& base,
-                                std::span<const int32_t> prompt, Engine& engine) const {
+Result<std::string> Questionnaire::ask(const Session& base, std::span<const int32_t> prompt,
+                                       Engine& engine) const {
   KVASIR_ASSIGN_OR_RETURN(Session session, base.fork());
   KVASIR_RETURN_IF_ERROR(session.append(prompt.subspan(static_cast<size_t>(base.length()))));
-  KVASIR_ASSIGN_OR_RETURN(const Generated generated,
-                          generate(engine, session, {.tokens_max = options_.answer_tokens_max}));
-  return generated.text == question.answer;
+  KVASIR_ASSIGN_OR_RETURN(Generated generated, generate(engine, session,
+                                                        {.tokens_max = options_.answer_tokens_max,
+                                                         .interrupted = options_.interrupted}));
+  return std::move(generated.text);
 }
 
-Result<DocumentResult> Questionnaire::ask_all(const RecallDocument& document, Engine& engine,
-                                              const std::function<bool(int64_t)>& step) const {
-  DocumentResult result{.questions = document.questions};
+Result<RecallEntry> Questionnaire::ask_all(const RecallDocument& document, Engine& engine,
+                                           const std::function<bool(int64_t)>& step) const {
+  RecallEntry entry;
   std::vector<std::vector<int32_t>> prompts;
   for (const RecallQuestion& question : document.questions) {
     KVASIR_ASSIGN_OR_RETURN(prompts.emplace_back(),
@@ -93,83 +88,69 @@ Result<DocumentResult> Questionnaire::ask_all(const RecallDocument& document, En
                                                                 return step(done_tokens);
                                                               }));
   if (appended < static_cast<int64_t>(shared)) return interrupted();
-  result.kv_bytes = engine.kv_bytes();
+  entry.kv_bytes = engine.kv_bytes();
   for (size_t i = 0; i < prompts.size(); ++i) {
-    KVASIR_ASSIGN_OR_RETURN(const bool right, ask(document.questions[i], base, prompts[i], engine));
-    result.right.push_back(right);
+    KVASIR_ASSIGN_OR_RETURN(std::string answer, ask(base, prompts[i], engine));
+    // An answer that was cut short is no answer.
     if (!step(appended)) return interrupted();
+    entry.questions.push_back({document.questions[i], std::move(answer)});
   }
-  return result;
-}
-
-Json to_json(const DocumentResult& result) {
-  Json::Array questions;
-  for (size_t i = 0; i < result.questions.size(); ++i) {
-    const RecallQuestion& question = result.questions[i];
-    questions.push_back(Json::Object{
-        {"kind", name_of(question.kind)}, {"depth", question.depth}, {"right", result.right[i]}});
-  }
-  return Json::Object{{"questions", std::move(questions)}, {"kv_bytes", result.kv_bytes}};
+  return entry;
 }
 
 Result<Json> Questionnaire::measure(const Piece& piece, Engine& engine,
                                     const std::function<bool(int64_t)>& step) const {
   KVASIR_ASSIGN_OR_RETURN(const RecallDocument made, document(piece, engine));
-  KVASIR_ASSIGN_OR_RETURN(const DocumentResult result, ask_all(made, engine, step));
-  return to_json(result);
+  KVASIR_ASSIGN_OR_RETURN(const RecallEntry entry, ask_all(made, engine, step));
+  return to_json(entry);
 }
 
-// Adds a document's entry of the log to its cell; 1 or 0 for each answerable question.
-Result<std::vector<double>> add_entry(const Json& entry, RecallCell& cell) {
-  const Error damaged{.what = "the log has an entry that is not of this program's making"};
-  const Json* questions = entry.find("questions");
-  const Json* kv_bytes = entry.find("kv_bytes");
-  if (questions == nullptr || questions->as_array() == nullptr || kv_bytes == nullptr ||
-      kv_bytes->as_integer() == nullptr) {
-    return damaged;
-  }
-  cell.kv_bytes = *kv_bytes->as_integer();
-  std::vector<double> answers;
-  for (const Json& question : *questions->as_array()) {
-    const Json* kind = question.find("kind");
-    const Json* depth = question.find("depth");
-    const Json* right = question.find("right");
-    if (kind == nullptr || kind->as_string() == nullptr || depth == nullptr || right == nullptr ||
-        right->as_bool() == nullptr) {
-      return damaged;
-    }
-    const auto add = [&](Tally& tally) {
-      ++tally.count;
-      tally.right += *right->as_bool() ? 1 : 0;
-    };
-    if (*kind->as_string() == name_of(QuestionKind::kAbsent)) {
-      add(cell.absent);
+void add(bool is_right, Tally& tally) {
+  ++tally.count;
+  tally.right += is_right ? 1 : 0;
+}
+
+// Adds a document's answers to its cell, and whether they were right to `right`, but for questions
+// without an answer.
+void add_entry(const RecallEntry& entry, RecallCell& cell, std::vector<bool>& right) {
+  cell.kv_bytes = entry.kv_bytes;
+  for (const AnsweredQuestion& answered : entry.questions) {
+    const RecallQuestion& question = answered.question;
+    if (question.kind == QuestionKind::kAbsent) {
+      add(answered.is_right(), cell.absent);
       continue;
     }
-    add(*kind->as_string() == name_of(QuestionKind::kUpdated) ? cell.updated : cell.stated);
-    const double place = depth->as_double() != nullptr ? *depth->as_double() : 0;
-    add(cell.depths[std::clamp<int64_t>(static_cast<int64_t>(place * kDepthCount), 0,
-                                        kDepthCount - 1)]);
-    answers.push_back(*right->as_bool() ? 1 : 0);
+    add(answered.is_right(), question.kind == QuestionKind::kUpdated ? cell.updated : cell.stated);
+    const auto depth = static_cast<int64_t>(question.depth * kDepthCount);
+    add(answered.is_right(), cell.depths[std::min(depth, kDepthCount - 1)]);
+    right.push_back(answered.is_right());
   }
-  return answers;
 }
 
 // Fills the rows from the log, where every document now is.
 Status tally(const RecallOptions& options, const ResultLog& log, std::vector<RecallRow>& rows) {
   for (const int64_t length : options.lengths) {
-    std::vector<double> baseline;
+    std::vector<bool> baseline;
     for (RecallRow& row : rows) {
       RecallCell cell{.length_tokens = length};
-      std::vector<double> answers;
+      std::vector<bool> right;
       for (int64_t document = 0; document < options.documents_per_length; ++document) {
-        const Json* entry = log.find(Piece{length, document}.name(row.run));
-        KVASIR_CHECK(entry != nullptr, "every document has been measured");
-        KVASIR_ASSIGN_OR_RETURN(const std::vector<double> more, add_entry(*entry, cell));
-        answers.insert(answers.end(), more.begin(), more.end());
+        const std::string name = Piece{length, document}.name(row.run);
+        const Json* logged = log.find(name);
+        KVASIR_CHECK(logged != nullptr, "every document has been measured");
+        KVASIR_ASSIGN_OR_RETURN(const RecallEntry entry, parse_recall_entry(*logged, name));
+        add_entry(entry, cell, right);
       }
-      if (&row == rows.data()) baseline = answers;
-      cell.difference = mean_difference(answers, baseline);
+      if (&row == rows.data()) {
+        baseline = right;
+      } else if (right.size() != baseline.size()) {
+        return Error{.what = "runs of the log have different numbers of questions",
+                     .where = row.run.name,
+                     .expected = std::to_string(baseline.size()),
+                     .found = std::to_string(right.size())};
+      } else {
+        cell.difference = share_difference(right, baseline);
+      }
       row.cells.push_back(std::move(cell));
     }
   }
@@ -185,7 +166,7 @@ Tally RecallCell::answerable() const {
 Json recall_settings(const RecallOptions& options) {
   return Json::Object{{"fact_count", options.fact_count},
                       {"tail_tokens", options.tail_tokens},
-                      {"seed", static_cast<int64_t>(options.seed)},
+                      {"seed", std::to_string(options.seed)},
                       {"answer_tokens_max", options.answer_tokens_max}};
 }
 

@@ -3,6 +3,7 @@
 // exact.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <vector>
 
@@ -16,7 +17,7 @@
 
 namespace kvasir::eval {
 
-inline constexpr int64_t kDepthCount = 5;  // fifths of a document
+inline constexpr int64_t kDepthCount = 5;  // fifths of the part of a document that holds facts
 
 struct RecallOptions {
   std::vector<int64_t> lengths = {4096, 16384, 32768};
@@ -25,6 +26,7 @@ struct RecallOptions {
   int64_t tail_tokens = 1024;
   uint64_t seed = 1;
   int64_t answer_tokens_max = 24;
+  const std::atomic<bool>* interrupted = nullptr;  // seen inside an answer; `progress` between them
 };
 
 // Right answers of some questions.
@@ -42,6 +44,7 @@ struct RecallCell {
   Tally absent;
   Tally depths[kDepthCount];  // stated and updated
   // Against the first run, question by question: the difference of the shares of right answers.
+  // None in the first run.
   Estimate difference;
   int64_t kv_bytes = 0;  // of the last document
 

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <numeric>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/random.h"
@@ -13,6 +16,10 @@ namespace {
 constexpr double kUpdateShare = 0.2;
 constexpr int64_t kAbsentPerFact = 4;  // one question in so many
 constexpr int64_t kSentenceBytesMax = 4000;
+constexpr size_t kAbbreviationBytesMax = 3;
+
+bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_letter(char c) { return is_capital(c) || (c >= 'a' && c <= 'z'); }
 
 struct Key {
   std::string person;
@@ -32,7 +39,7 @@ struct Fact {
 struct Statement {
   std::string text;
   int64_t fact = 0;
-  double place = 0;  // in [0, 1) of the part that may hold facts
+  double place = 0;  // in [0, 1) of the part that holds facts
   bool counts = true;
 };
 
@@ -138,33 +145,61 @@ struct Written {
   std::vector<int64_t> fact_ends;
 };
 
+class Writer {
+ public:
+  Writer(const Prose& prose, const CountTokens& count_tokens, int64_t first_sentence)
+      : prose_(prose), count_tokens_(count_tokens), sentence_(first_sentence) {}
+
+  void add(const std::string& text, int64_t token_count) {
+    if (!text_.empty()) text_ += ' ';
+    text_ += text;
+    token_count_ += token_count;
+  }
+
+  // Sentences until token_count is reached, but none that would pass token_count_max.
+  void add_prose(int64_t token_count, int64_t token_count_max) {
+    while (token_count_ < token_count) {
+      const std::string& text = prose_.sentence(sentence_);
+      const int64_t more = count_tokens_(" " + text);
+      if (token_count_ + more > token_count_max) return;
+      ++sentence_;
+      add(text, more);
+    }
+  }
+
+  int64_t token_count() const { return token_count_; }
+  std::string take_text() { return std::move(text_); }
+
+ private:
+  const Prose& prose_;
+  const CountTokens& count_tokens_;
+  int64_t sentence_;
+  std::string text_;
+  int64_t token_count_ = 0;
+};
+
 Written write_text(const Draft& draft, const Prose& prose, const RecallDocumentOptions& options,
                    const std::vector<int64_t>& statement_tokens, const CountTokens& count_tokens,
                    Random& random) {
   Written written;
   written.fact_ends.resize(draft.facts.size());
-  int64_t sentence = random.below(prose.sentence_count());
-  const auto add = [&](const std::string& text, int64_t token_count) {
-    if (!written.text.empty()) written.text += ' ';
-    written.text += text;
-    written.token_count += token_count;
-  };
-  const auto facts_end = static_cast<double>(options.length_tokens - options.tail_tokens);
-  const auto write_prose_until = [&](int64_t token_count) {
-    while (written.token_count < token_count) {
-      const std::string& text = prose.sentence(sentence++);
-      add(text, count_tokens(" " + text));
-    }
-  };
+  Writer writer(prose, count_tokens, random.below(prose.sentence_count()));
+  const int64_t facts_end = options.length_tokens - options.tail_tokens;
+  int64_t left = std::accumulate(statement_tokens.begin(), statement_tokens.end(), int64_t{0});
   for (size_t i = 0; i < draft.statements.size(); ++i) {
     const Statement& statement = draft.statements[i];
-    write_prose_until(static_cast<int64_t>(statement.place * facts_end));
-    add(statement.text, statement_tokens[i]);
+    // What is still to be stated must fit before the tail.
+    writer.add_prose(static_cast<int64_t>(statement.place * static_cast<double>(facts_end)),
+                     facts_end - left);
+    writer.add(statement.text, statement_tokens[i]);
+    left -= statement_tokens[i];
     if (statement.counts) {
-      written.fact_ends[static_cast<size_t>(statement.fact)] = written.token_count;
+      written.fact_ends[static_cast<size_t>(statement.fact)] = writer.token_count();
     }
   }
-  write_prose_until(options.length_tokens);
+  writer.add_prose(options.length_tokens, std::numeric_limits<int64_t>::max());
+  written.token_count = writer.token_count();
+  written.text = writer.take_text();
   return written;
 }
 
@@ -182,12 +217,23 @@ const char* name_of(QuestionKind kind) {
   return "absent";
 }
 
+size_t sentence_end(std::string_view text, size_t from) {
+  for (size_t stop = text.find(". ", from); stop != std::string_view::npos;
+       stop = text.find(". ", stop + 1)) {
+    size_t word = stop;
+    while (word > 0 && is_letter(text[word - 1])) --word;
+    const bool is_abbreviation =
+        word < stop && stop - word <= kAbbreviationBytesMax && is_capital(text[word]);
+    if (!is_abbreviation) return stop + 1;
+  }
+  return text.size();
+}
+
 Result<Prose> Prose::create(std::string_view text, std::string_view where) {
   Prose prose;
   while (!text.empty()) {
-    // A full stop and a space end a sentence; a paragraph's end inside it stays.
-    size_t end = text.find(". ");
-    end = end == std::string_view::npos ? text.size() : end + 1;
+    // A paragraph's end inside a sentence stays.
+    const size_t end = sentence_end(text, 0);
     if (static_cast<int64_t>(end) <= kSentenceBytesMax) {
       std::string sentence(text.substr(0, end));
       while (!sentence.empty() && (sentence.back() == '\n' || sentence.back() == ' ')) {
@@ -211,10 +257,13 @@ Result<RecallDocument> make_recall_document(const RecallTask& task, const Prose&
   Random random(options.seed);
   Facts facts(task, options, random);
   const int64_t absent_count = options.fact_count / kAbsentPerFact;
-  if (options.fact_count < 1 || 2 * (options.fact_count + absent_count) > facts.key_count()) {
-    return Error{.what = "fact count out of range",
-                 .expected = "1 or more, and at most " + std::to_string(facts.key_count() / 3),
-                 .found = std::to_string(options.fact_count)};
+  // Half of all keys are left, so that drawing another one is quick.
+  const int64_t needed = 2 * (options.fact_count + absent_count);
+  if (options.fact_count < 1 || needed > facts.key_count()) {
+    return Error{.what = "the task cannot tell so many facts apart",
+                 .where = std::to_string(options.fact_count) + " facts",
+                 .expected = "at least " + std::to_string(needed) + " persons times objects",
+                 .found = std::to_string(facts.key_count())};
   }
   const Draft draft = draft_facts(facts, options.fact_count, random);
   std::vector<int64_t> statement_tokens;
@@ -227,20 +276,20 @@ Result<RecallDocument> make_recall_document(const RecallTask& task, const Prose&
     return Error{.what = "the document is too short for its facts",
                  .expected = "at least " + std::to_string(token_count) + " tokens",
                  .found = std::to_string(options.length_tokens),
-                 .remedy = "fewer facts, or longer documents"};
+                 .remedy = "fewer facts, longer documents or a shorter tail"};
   }
   Written written = write_text(draft, prose, options, statement_tokens, count_tokens, random);
 
+  const auto facts_end = static_cast<double>(options.length_tokens - options.tail_tokens);
   RecallDocument document{.text = std::move(written.text), .token_count = written.token_count};
   for (size_t i = 0; i < draft.facts.size(); ++i) {
     const Fact& fact = draft.facts[i];
     const int64_t end = written.fact_ends[i];
-    document.questions.push_back(
-        {.text = facts.say(fact.key.kind->questions, fact.key, ""),
-         .answer = fill_slots(task.answer, {.value = fact.value}),
-         .kind = fact.kind,
-         .depth = static_cast<double>(end) / static_cast<double>(written.token_count),
-         .distance_tokens = written.token_count - end});
+    document.questions.push_back({.text = facts.say(fact.key.kind->questions, fact.key, ""),
+                                  .answer = fill_slots(task.answer, {.value = fact.value}),
+                                  .kind = fact.kind,
+                                  .depth = static_cast<double>(end) / facts_end,
+                                  .distance_tokens = written.token_count - end});
   }
   for (int64_t i = 0; i < absent_count; ++i) {
     const Key key = facts.draw_key();

@@ -24,7 +24,7 @@ struct RecallQuestion {
   std::string text;
   std::string answer;
   QuestionKind kind = QuestionKind::kStated;
-  double depth = 0;             // of the fact that counts, 0: first token, 1: last; 0 when absent
+  double depth = 0;  // of the fact that counts, in the part that holds facts: 0 first, 1 last
   int64_t distance_tokens = 0;  // from the end of that fact to the end of the document
 };
 
@@ -46,8 +46,12 @@ struct RecallDocumentOptions {
 // Tokens of a text that follows other text.
 using CountTokens = std::function<int64_t(std::string_view text)>;
 
-// Whole sentences, taken in turn from a place that the seed chooses; the text starts over when it
-// ends.
+// Sentences of a text, taken in turn; after the last comes the first. Only full stops end one.
+// The end of the sentence that holds `from` or begins there: behind a full stop that a space
+// follows, unless that stop ends a short capitalised word such as Mr. The text's end where there is
+// no more.
+size_t sentence_end(std::string_view text, size_t from);
+
 class Prose {
  public:
   // Error: fewer than two sentences.
@@ -62,7 +66,7 @@ class Prose {
   std::vector<std::string> sentences_;
 };
 
-// Error: the length is too short for the facts and the tail.
+// Errors: more facts than the task can tell apart, a length too short for the facts and the tail.
 Result<RecallDocument> make_recall_document(const RecallTask& task, const Prose& prose,
                                             const RecallDocumentOptions& options,
                                             const CountTokens& count_tokens);

@@ -1,5 +1,8 @@
 #include "eval/recall_task.h"
 
+#include <initializer_list>
+#include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/json.h"
@@ -25,8 +28,36 @@ class Reader {
     }
     std::vector<std::string> list;
     for (const Json& item : *member->as_array()) {
-      if (item.as_string() == nullptr) return wrong(name, "a list of strings");
+      if (item.as_string() == nullptr || item.as_string()->empty()) {
+        return wrong(name, "a list of strings, none of them empty");
+      }
       list.push_back(*item.as_string());
+    }
+    if (std::set<std::string>(list.begin(), list.end()).size() != list.size()) {
+      return wrong(name, "no string twice");
+    }
+    return list;
+  }
+
+  // Strings that have every slot.
+  Result<std::vector<std::string>> phrases(std::string_view name,
+                                           std::initializer_list<const char*> slots) const {
+    KVASIR_ASSIGN_OR_RETURN(std::vector<std::string> list, texts(name));
+    for (const std::string& phrase : list) {
+      for (const char* slot : slots) {
+        if (phrase.find(slot) == std::string::npos) {
+          return wrong(name, std::string(slot) + " in every phrase");
+        }
+      }
+    }
+    return list;
+  }
+
+  // Single words, so that different pairs are different persons.
+  Result<std::vector<std::string>> names(std::string_view name) const {
+    KVASIR_ASSIGN_OR_RETURN(std::vector<std::string> list, texts(name));
+    for (const std::string& item : list) {
+      if (item.find(' ') != std::string::npos) return wrong(name, "names without spaces");
     }
     return list;
   }
@@ -73,34 +104,50 @@ Result<FactKind> read_kind(const Json& json, const std::string& where) {
     }
     if (reader.has("letters")) {
       KVASIR_ASSIGN_OR_RETURN(kind.letters, reader.text("letters"));
+      for (const char letter : kind.letters) {
+        if (letter < 'A' || letter > 'Z') return reader.wrong("letters", "letters from A to Z");
+      }
     }
   }
-  KVASIR_ASSIGN_OR_RETURN(kind.facts, reader.texts("facts"));
-  KVASIR_ASSIGN_OR_RETURN(kind.updates, reader.texts("updates"));
-  KVASIR_ASSIGN_OR_RETURN(kind.questions, reader.texts("questions"));
+  const auto statement = {"{person}", "{object}", "{value}"};
+  KVASIR_ASSIGN_OR_RETURN(kind.facts, reader.phrases("facts", statement));
+  KVASIR_ASSIGN_OR_RETURN(kind.updates, reader.phrases("updates", statement));
+  KVASIR_ASSIGN_OR_RETURN(kind.questions, reader.phrases("questions", {"{person}", "{object}"}));
   return kind;
 }
 
 }  // namespace
 
-Result<RecallTask> load_recall_task(const std::string& path) {
-  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(path));
-  KVASIR_ASSIGN_OR_RETURN(const Json json, Json::parse(text, path));
-  const Reader reader(json, path);
+Result<RecallTask> parse_recall_task(std::string_view text, const std::string& where) {
+  KVASIR_ASSIGN_OR_RETURN(const Json json, Json::parse(text, where));
+  const Reader reader(json, where);
   RecallTask task;
-  KVASIR_ASSIGN_OR_RETURN(task.first_names, reader.texts("first_names"));
-  KVASIR_ASSIGN_OR_RETURN(task.last_names, reader.texts("last_names"));
+  KVASIR_ASSIGN_OR_RETURN(task.first_names, reader.names("first_names"));
+  KVASIR_ASSIGN_OR_RETURN(task.last_names, reader.names("last_names"));
   KVASIR_ASSIGN_OR_RETURN(task.answer, reader.text("answer"));
+  if (task.answer.find("{value}") == std::string::npos) {
+    return reader.wrong("answer", "the slot {value}");
+  }
   KVASIR_ASSIGN_OR_RETURN(task.absent_answer, reader.text("absent_answer"));
   const Json* kinds = json.find("kinds");
   if (kinds == nullptr || kinds->as_array() == nullptr || kinds->as_array()->empty()) {
     return reader.wrong("kinds", "a list of kinds of facts");
   }
+  std::set<std::string> objects;
   for (const Json& kind : *kinds->as_array()) {
-    KVASIR_ASSIGN_OR_RETURN(FactKind read, read_kind(kind, path));
+    KVASIR_ASSIGN_OR_RETURN(FactKind read, read_kind(kind, where));
+    for (const std::string& object : read.objects) {
+      // A question must tell which fact it asks about.
+      if (!objects.insert(object).second) return reader.wrong("objects", "none of two kinds");
+    }
     task.kinds.push_back(std::move(read));
   }
   return task;
+}
+
+Result<RecallTask> load_recall_task(const std::string& path) {
+  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(path));
+  return parse_recall_task(text, path);
 }
 
 std::string fill_slots(std::string_view phrase, const Slots& slots) {

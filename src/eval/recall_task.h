@@ -40,7 +40,10 @@ struct Slots {
   std::string_view value;
 };
 
-// Errors: unreadable, malformed, a list that is missing or empty.
+// Errors: malformed, a list that is missing, empty or repeats itself, an object of two kinds.
+// `where` names the text in messages.
+Result<RecallTask> parse_recall_task(std::string_view text, const std::string& where);
+// The same from a file.
 Result<RecallTask> load_recall_task(const std::string& path);
 
 std::string fill_slots(std::string_view phrase, const Slots& slots);

@@ -2,13 +2,14 @@
 // stopped goes on where it was.
 //
 // The first line says what is being measured; a log of something else is refused. A line that was
-// cut off by a crash is dropped. One thread, one process at a time.
+// cut off by a crash is dropped. One thread at a time; the file is locked while it is open.
 #pragma once
 
 #include <cstdio>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/json.h"
 #include "kvasir/result.h"
@@ -19,7 +20,7 @@ class ResultLog {
  public:
   // Keeps nothing.
   ResultLog() = default;
-  // Errors: not writable, a log of other `settings`, a line that is no entry.
+  // Errors: not writable, in use, a log with results of other `settings`, a line that is no entry.
   static Result<ResultLog> open(const std::string& path, const Json& settings);
 
   // The result that is kept under this name, or null.
@@ -32,6 +33,8 @@ class ResultLog {
     void operator()(FILE* file) const { std::fclose(file); }
   };
 
+  // Fills results_ from a log's text; returns how much of it stays.
+  Result<size_t> take_results(std::string_view text, const Json& settings);
   Status write_line(const Json& line);
 
   std::string path_;

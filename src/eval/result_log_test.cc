@@ -38,6 +38,7 @@ TEST_F(ResultLogTest, KeepsResultsOverRestarts) {
   EXPECT_EQ(*log->find("a")->as_integer(), 7);
   EXPECT_EQ(*log->find("b")->as_string(), "x\ny");
   ASSERT_TRUE(log->add("c", Json(true)).ok());
+  log = ResultLog();
   EXPECT_TRUE(ResultLog::open(path_, settings_)->find("c") != nullptr);
 }
 
@@ -54,6 +55,7 @@ TEST_F(ResultLogTest, EveryTruncationLosesAtMostTheLastResult) {
     auto log = ResultLog::open(path_, settings_);
     ASSERT_TRUE(log.ok()) << size << ": " << log.error().message();
     ASSERT_TRUE(log->add("c", Json(3)).ok());
+    log = ResultLog();  // lets go of the file
     auto again = ResultLog::open(path_, settings_);
     ASSERT_TRUE(again.ok()) << size << ": " << again.error().message();
     EXPECT_NE(again->find("c"), nullptr) << size;
@@ -67,11 +69,25 @@ TEST_F(ResultLogTest, OtherFilesAreRefusedAndLeftAlone) {
     EXPECT_FALSE(ResultLog::open(path_, settings_).ok());
     EXPECT_EQ(content(), text);
   }
-  std::filesystem::remove(path_);
+}
+
+TEST_F(ResultLogTest, OtherSettingsAreRefusedOnceThereAreResults) {
+  const Json other = Json::Object{{"seed", 2}};
   ASSERT_TRUE(ResultLog::open(path_, settings_).ok());
+  {
+    auto log = ResultLog::open(path_, other);  // nothing was measured yet
+    ASSERT_TRUE(log.ok() && log->add("a", Json(1)).ok());
+  }
   const std::string before = content();
-  EXPECT_FALSE(ResultLog::open(path_, Json::Object{{"seed", 2}}).ok());
+  EXPECT_FALSE(ResultLog::open(path_, settings_).ok());
   EXPECT_EQ(content(), before);
+}
+
+TEST_F(ResultLogTest, OneProcessAtATime) {
+  auto log = ResultLog::open(path_, settings_);
+  ASSERT_TRUE(log.ok());
+  EXPECT_FALSE(ResultLog::open(path_, settings_).ok());
+  EXPECT_FALSE(ResultLog::open("-", settings_).ok());
 }
 
 TEST_F(ResultLogTest, DamageIsNamedWithItsPlace) {

@@ -12,12 +12,12 @@ namespace {
 // Blocks of keys that one task scores when a single token is shared among the threads.
 constexpr int64_t kBlocksPerTask = 32;
 
-int64_t visible_rows(const Context& context, int64_t token) {
+int64_t complete_rows(const Context& context, int64_t token) {
   return (context.batch.token(token).position + 1) / kCsaRatio;
 }
 
 void pick_all(Context& context, int64_t token) {
-  const int64_t count = visible_rows(context, token);
+  const int64_t count = complete_rows(context, token);
   int32_t* picked = &context.work.picked[token * context.config.index_top_k];
   std::iota(picked, picked + count, 0);
   context.work.picked_count[token] = static_cast<int32_t>(count);
@@ -52,7 +52,7 @@ void project_queries(Context& context, const IndexerWeights& weights) {
 void score_blocks(Context& context, int64_t layer, int64_t token, const std::byte* query,
                   int64_t block_begin, int64_t block_end, float* scores) {
   const int64_t rows_per_block = context.layout.layers[static_cast<size_t>(layer)].rows_per_block;
-  const int64_t visible = visible_rows(context, token);
+  const int64_t visible = complete_rows(context, token);
   const int64_t heads = context.config.index_head_count;
   for (int64_t block = block_begin; block < block_end; ++block) {
     const int64_t first_row = block * rows_per_block;
@@ -77,12 +77,12 @@ void encode_query(Context& context, int64_t token, std::byte* query) {
 void pick_best(Context& context, int64_t token, const float* scores) {
   const int64_t k = context.config.index_top_k;
   context.work.picked_count[token] = static_cast<int32_t>(
-      kernels::top_k(scores, visible_rows(context, token), k, &context.work.picked[token * k]));
+      kernels::top_k(scores, complete_rows(context, token), k, &context.work.picked[token * k]));
 }
 
 int64_t visible_blocks(const Context& context, int64_t layer, int64_t token) {
   const int64_t per_block = context.layout.layers[static_cast<size_t>(layer)].rows_per_block;
-  return (visible_rows(context, token) + per_block - 1) / per_block;
+  return (complete_rows(context, token) + per_block - 1) / per_block;
 }
 
 // One token after the other, each with all threads on its keys: decoding a long context.
@@ -102,7 +102,7 @@ void pick_by_blocks(Context& context, int64_t layer, int64_t token) {
 // Each token on one thread: prefill and large batches.
 void pick_by_tokens(Context& context, int64_t layer) {
   context.compute.for_each_token(context.batch.token_count(), [&](int64_t token, int worker) {
-    if (visible_rows(context, token) <= context.config.index_top_k) {
+    if (complete_rows(context, token) <= context.config.index_top_k) {
       pick_all(context, token);
       return;
     }
@@ -121,12 +121,12 @@ void pick_rows(Context& context, int64_t layer, const IndexerWeights& weights) {
   const int64_t n = context.batch.token_count();
   bool any_scored = false;
   for (int64_t t = 0; t < n && !any_scored; ++t) {
-    any_scored = visible_rows(context, t) > context.config.index_top_k;
+    any_scored = complete_rows(context, t) > context.config.index_top_k;
   }
   if (any_scored) project_queries(context, weights);
   if (any_scored && n < context.compute.thread_count()) {
     for (int64_t t = 0; t < n; ++t) {
-      if (visible_rows(context, t) <= context.config.index_top_k) {
+      if (complete_rows(context, t) <= context.config.index_top_k) {
         pick_all(context, t);
       } else {
         pick_by_blocks(context, layer, t);

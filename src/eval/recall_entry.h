@@ -1,0 +1,29 @@
+// What one document of a recall evaluation gave, and its form in the log.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "eval/recall_document.h"
+#include "kvasir/result.h"
+
+namespace kvasir::eval {
+
+struct AnsweredQuestion {
+  RecallQuestion question;
+  std::string answer;  // the model's
+  bool is_right() const { return answer == question.answer; }
+};
+
+struct RecallEntry {
+  std::vector<AnsweredQuestion> questions;
+  int64_t kv_bytes = 0;  // of the session that held the document
+};
+
+Json to_json(const RecallEntry& entry);
+// Error: a log that was changed by somebody else; `where` names the entry.
+Result<RecallEntry> parse_recall_entry(const Json& json, const std::string& where);
+
+}  // namespace kvasir::eval
