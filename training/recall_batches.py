@@ -9,7 +9,7 @@ from recall_data import Document, Prose, Task, span_rows
 
 PROSE = ("kjv", "web", "austen")
 PLAIN_CHAT_SHARE = 0.4
-GAP_TOKENS_MAX = 33_000
+GAP_TOKENS_MAX = 40_000
 FIRST_QUERY = 64  # earlier tokens have too few rows to choose from
 
 
@@ -58,7 +58,8 @@ class RecallBatches:
         self.made += 1
         s = self.stage
         rng = np.random.default_rng((self.seed, self.made))
-        return Document(self.task, self.prose, rng, s.tokens + 1, s.facts_max, s.prose_tokens, s.absent_share, s.update_share, s.long_run_share)
+        prose_tokens = s.prose_tokens[rng.integers(len(s.prose_tokens))]
+        return Document(self.task, self.prose, rng, s.tokens + 1, s.facts_max, prose_tokens, s.absent_share, s.update_share, s.long_run_share)
 
     def next(self) -> Batch:
         s, rng = self.stage, self.rng
@@ -91,10 +92,13 @@ class RecallBatches:
         return batch
 
     def positions(self):
-        """Token positions with up to three gaps, so that distances are learnt which no training document has."""
+        """Token positions with up to three gaps, so that distances are learnt which no training document has. Half of the gaps
+        are log-uniform in size, half uniform."""
         at = np.arange(self.stage.tokens)
         if self.rng.random() < self.stage.gap_share:
             for _ in range(int(self.rng.integers(1, 4))):
                 size = int(np.exp(self.rng.uniform(np.log(128), np.log(GAP_TOKENS_MAX))))
+                if self.rng.random() < 0.5:
+                    size = int(self.rng.integers(128, GAP_TOKENS_MAX))
                 at[int(self.rng.integers(0, self.stage.tokens // 128)) * 128 :] += size // 128 * 128
         return torch.from_numpy(at)

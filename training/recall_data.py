@@ -11,6 +11,7 @@ USER, ASSISTANT, ANSWER = "<\uff5cUser\uff5c>", "<\uff5cAssistant\uff5c>", "</th
 TASK = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "data", "recall_task.json")
 WEIGHT_VALUE, WEIGHT_FRAME, WEIGHT_FACT = 4.0, 1.5, 0.2
 LONG_RUN_TOKENS = (200, 900)
+LONELY_PROSE_TOKENS, ASK_FROM_SHARE = 30, 0.75
 
 
 class Task:
@@ -182,11 +183,11 @@ class Document:
         self.state_fact(fact, fact.kind["updates"])
 
     def ask(self):
-        if self.rng.random() < self.absent_share:
-            return self.ask_absent()
         open_facts = [f for f in self.facts if not f.asked]
         if not open_facts:
-            return None
+            return
+        if self.rng.random() < self.absent_share:
+            return self.ask_absent()
         # Mostly about what has left the raw window.
         far = [f for f in open_facts if len(self.ids) - f.end > 128]
         pool = far if far and self.rng.random() < 0.9 else open_facts
@@ -236,23 +237,28 @@ class Document:
         self.in_user = False
 
     def build(self, fact_count_max, prose_tokens):
-        """prose_tokens: mean tokens of prose per fact."""
-        rng = self.rng
+        """prose_tokens: mean tokens of a run of prose. Where runs are long, facts stand alone and most questions come last."""
+        rng, lonely = self.rng, prose_tokens > LONELY_PROSE_TOKENS
+        group_max, ask_share = (1, 0.05) if lonely else (3, 0.25)
         while len(self.ids) < self.count:
-            # An early share of the document only states; later, questions keep the number of open facts in bounds.
             open_count = sum(not f.asked for f in self.facts)
-            if prose_tokens and rng.random() < 0.5:
-                self.add_prose(prose_tokens)
-            if open_count < fact_count_max and rng.random() < 0.5:
-                for _ in range(int(rng.integers(1, 4))):
-                    if rng.random() < self.update_share:
-                        self.update_fact()
-                    else:
-                        self.add_fact()
-            if open_count >= fact_count_max // 2 or (self.facts and rng.random() < 0.25):
+            asking = lonely and len(self.ids) > ASK_FROM_SHARE * self.count
+            if not asking or open_count == 0 or rng.random() < 0.1:
+                if rng.random() < 0.5 or asking:
+                    self.add_prose(prose_tokens)
+                if open_count < fact_count_max and rng.random() < 0.5:
+                    self.add_facts(int(rng.integers(1, group_max + 1)))
+            if asking or open_count >= fact_count_max // 2 or (self.facts and rng.random() < ask_share):
                 for _ in range(int(rng.integers(1, 4))):
                     self.ask()
         del self.ids[self.count :], self.weights[self.count :]
+
+    def add_facts(self, count):
+        for _ in range(count):
+            if self.rng.random() < self.update_share:
+                self.update_fact()
+            else:
+                self.add_fact()
 
 
 def span_rows(low, high):

@@ -27,7 +27,7 @@ class Stage:
     rows: int
     tokens: int
     facts_max: int  # open at a time in one document
-    prose_tokens: float  # mean run between facts
+    prose_tokens: tuple  # mean run between facts, one of these in each document
     plain_share: float  # of the rows: ordinary prose and conversations
     absent_share: float  # of the questions
     update_share: float  # of the facts
@@ -35,23 +35,26 @@ class Stage:
     past_rows: int  # HCA rows of other text before a document, at most
     sparse: bool  # attention runs on the indexer's choice
     attention_share: float  # weight of the loss that draws attention to the rows with the answer
-    plateau: float  # share of the time before the rate falls to its end; 1: never
     warmup_steps: int
+    rate_begin: float  # the rate moves evenly from one to the other
+    rate_end: float
     widen_from: int = 0  # head dim of the start
     long_run_share: float = 0.0  # of the runs of prose: some hundred tokens long
-    rate_begin: float = 1.0
     queries: int = 96
     index_share: float = 0.3
-    rate_end: float = 0.02
 
 
 STAGES = {
     # Attention over all rows, while the indexer learns to follow it.
-    "dense": Stage("run", 40, 4, 1024, 10, 8, 0.25, 0.12, 0.12, 0.3, 0, False, 0.3, 1.0, 60, widen_from=128),
+    "dense": Stage("run", 40, 4, 1024, 10, (8,), 0.25, 0.12, 0.12, 0.3, 0, False, 0.3, 60, 1.0, 1.0, widen_from=128),
     # Attention on the indexer's choice, twice the length, a past of up to 131,072 tokens in the HCA layers.
-    "sparse": Stage("dense", 15, 3, 2048, 30, 12, 0.25, 0.18, 0.18, 0.5, 1024, True, 0.15, 1.0, 20),
-    # Long runs of prose, after which a question is still a question; the rate falls.
-    "settle": Stage("sparse", 34, 3, 2048, 24, 14, 0.2, 0.2, 0.18, 0.5, 1024, True, 0.15, 0.1, 20, long_run_share=0.06, rate_begin=0.8),
+    "sparse": Stage("dense", 15, 3, 2048, 30, (12,), 0.25, 0.18, 0.18, 0.5, 1024, True, 0.15, 20, 1.0, 0.8),
+    # Long runs of prose, after which a question is still a question.
+    "settle": Stage("sparse", 17, 3, 2048, 24, (14,), 0.2, 0.2, 0.18, 0.5, 1024, True, 0.15, 20, 0.8, 0.45, long_run_share=0.06),
+    # Most documents have gaps, so that a fact is as well found from far as from near.
+    "far": Stage("settle", 6, 3, 2048, 24, (14,), 0.2, 0.2, 0.18, 0.85, 1024, True, 0.15, 20, 0.45, 0.4, long_run_share=0.06),
+    # In two documents of three the facts stand alone in prose.
+    "lonely": Stage("far", 26, 3, 2048, 24, (14, 60, 120), 0.15, 0.2, 0.2, 0.8, 1024, True, 0.15, 20, 0.4, 0.01, long_run_share=0.04),
 }
 
 
@@ -90,8 +93,7 @@ def load(work, stage, config):
 
 def rate_at(stage, progress, step):
     warm = min(1.0, (step + 1) / stage.warmup_steps)
-    cooled = 1.0 if progress < stage.plateau else max(stage.rate_end, (1 - progress) / (1 - stage.plateau))
-    return warm * stage.rate_begin * cooled
+    return warm * (stage.rate_begin + (stage.rate_end - stage.rate_begin) * progress)
 
 
 def losses_of(model, batch, stage, bank):
@@ -122,8 +124,10 @@ def record(running, batch, losses, right, shares, index_loss):
     asked = batch.kinds >= 0
     if int(batch.lesson.past_visible) > LONG_PAST_ROWS:
         running.add("long-past", ok[asked].sum(), int(asked.sum()))
-    far = (batch.kinds > 0) & batch.first & (batch.lesson.queries - batch.lesson.row_end * 4 > 128)
-    running.add("far-first", ok[far].sum(), int(far.sum()))
+    distance = batch.positions[batch.lesson.queries] - batch.positions[(batch.lesson.row_end * 4 - 1).clamp(0)]
+    for name, low, high in (("near", 128, 4096), ("far", 4096, 24_000), ("farthest", 24_000, 1 << 40)):
+        mask = (batch.kinds > 0) & (distance > low) & (distance <= high)
+        running.add(name, ok[mask].sum(), int(mask.sum()))
     for i, share in enumerate(shares):
         running.add(f"attention{i}", share[batch.kinds > 0].sum(), int((batch.kinds > 0).sum()))
     plain = losses[: batch.plain_rows]

@@ -41,6 +41,7 @@ class Table {
   template <class Cells>
   explicit Table(const Cells& lengths) {
     std::vector<std::string> heads;
+    heads.reserve(lengths.size());
     for (const auto& cell : lengths)
       heads.push_back(std::to_string(cell.length_tokens) + " tokens");
     add("", std::move(heads));

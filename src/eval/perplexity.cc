@@ -139,6 +139,7 @@ Result<std::vector<PerplexityRow>> evaluate_perplexity(std::span<const int32_t> 
         return measure_window(ids, piece, engine, step);
       }));
   std::vector<PerplexityRow> rows;
+  rows.reserve(runs.size());
   for (const EvalRun& run : runs) rows.push_back({.run = run, .cells = {}});
   KVASIR_RETURN_IF_ERROR(fill_rows(plan, log, rows));
   return rows;

@@ -151,7 +151,7 @@ Status tally(const RecallOptions& options, const ResultLog& log, std::vector<Rec
       } else {
         cell.difference = share_difference(right, baseline);
       }
-      row.cells.push_back(std::move(cell));
+      row.cells.push_back(cell);
     }
   }
   return ok_status();
@@ -188,6 +188,7 @@ Result<std::vector<RecallRow>> evaluate_recall(const RecallTask& task, const Pro
         return questionnaire.measure(piece, engine, step);
       }));
   std::vector<RecallRow> rows;
+  rows.reserve(runs.size());
   for (const EvalRun& run : runs) rows.push_back({.run = run, .cells = {}});
   KVASIR_RETURN_IF_ERROR(tally(options, log, rows));
   return rows;
