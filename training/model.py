@@ -45,6 +45,9 @@ class Config:
     hc_sinkhorn_iters: int
     hc_eps: float
 
+    def hca_layer_count(self) -> int:
+        return sum(ratio == 128 for ratio in self.compress_ratios[: self.num_hidden_layers])
+
     @staticmethod
     def load(path: str) -> "Config":
         with open(path) as f:
@@ -368,11 +371,10 @@ class Lesson:
     @staticmethod
     def anywhere(config: Config, batch: int, tokens: int, queries: int) -> "Lesson":
         """Random queries of no question, and no past."""
-        layers = sum(r == 128 for r in config.compress_ratios[: config.num_hidden_layers])
         none = torch.zeros(batch, queries, dtype=torch.int64)
         at = torch.randint(8, tokens, (batch, queries))  # the first rows leave no choice
         table = torch.zeros(2, 0, config.qk_rope_head_dim // 2)
-        return Lesson(at, none, none, True, torch.zeros(layers, 0, config.head_dim), table, torch.tensor(0))
+        return Lesson(at, none, none, True, torch.zeros(config.hca_layer_count(), 0, config.head_dim), table, torch.tensor(0))
 
 
 def window_mask(blocks, w, dtype):

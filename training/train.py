@@ -69,10 +69,15 @@ def hash_table(counts, config, seed):
 def build(config, work):
     model = DeepseekV4(config)
     initialise(model, work)
+    narrow_matrices(model)
+    return model
+
+
+def narrow_matrices(model):
+    """Products run in BF16; vectors and biases stay float32."""
     for name, p in model.named_parameters():
         if p.dim() >= 2 and not name.endswith(".ape"):
             p.data = p.data.to(torch.bfloat16)
-    return model
 
 
 def token_losses(model, inputs, targets, lesson=None, **options):

@@ -2,8 +2,9 @@
 // measurement means.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <iterator>
 
 namespace kvasir {
 
@@ -13,13 +14,6 @@ inline uint64_t mix_bits(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
   return x ^ (x >> 31);
-}
-
-// FNV-1a: tells one text from another where nobody means harm.
-inline uint64_t text_hash(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
 }
 
 // In [0, 1), from the upper 53 bits.
@@ -34,6 +28,11 @@ class Random {
   double unit() { return unit_interval(bits()); }
   // In [0, count). REQUIRES: count > 0, below 2^53.
   int64_t below(int64_t count) { return static_cast<int64_t>(unit() * static_cast<double>(count)); }
+  // An element of a vector or string. REQUIRES: not empty.
+  template <class List>
+  const auto& pick(const List& list) {
+    return list[static_cast<size_t>(below(std::ssize(list)))];
+  }
 
  private:
   uint64_t state_;

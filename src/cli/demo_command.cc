@@ -53,16 +53,16 @@ Status choose_fact(DemoOptions& options) {
                           bundled_path(kRecallTask, "give --fact and --question"));
   KVASIR_ASSIGN_OR_RETURN(const eval::RecallTask task, eval::load_recall_task(path));
   Random random(options.seed);
-  const auto draw = [&](const auto& list) -> const auto& {
-    return list[static_cast<size_t>(random.below(std::ssize(list)))];
-  };
-  const eval::FactKind& kind = draw(task.kinds);
-  const std::string person = draw(task.first_names) + " " + draw(task.last_names);
-  const std::string& object = draw(kind.objects);
-  options.fact = eval::fill_slots(
-      draw(kind.facts),
-      {.person = person, .object = object, .value = eval::draw_value(kind, random)});
-  options.question = eval::fill_slots(draw(kind.questions), {.person = person, .object = object});
+  const eval::FactKind& kind = random.pick(task.kinds);
+  // One draw a statement: within one, their order would be the compiler's choice.
+  const std::string& last = random.pick(task.last_names);
+  const std::string person = random.pick(task.first_names) + " " + last;
+  const std::string& object = random.pick(kind.objects);
+  const std::string value = eval::draw_value(kind, random);
+  const std::string& phrase = random.pick(kind.facts);
+  options.fact = eval::fill_slots(phrase, {.person = person, .object = object, .value = value});
+  options.question =
+      eval::fill_slots(random.pick(kind.questions), {.person = person, .object = object});
   return ok_status();
 }
 

@@ -2,15 +2,16 @@
 // with parts of the cache hidden.
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
 #include "base/json.h"
-#include "base/random.h"
 #include "base/text_file.h"
 #include "cli/bundled.h"
 #include "cli/commands.h"
@@ -64,14 +65,19 @@ Result<Json> model_stamp(const std::string& path) {
 }
 
 eval::OpenEngine engine_opener(const EvalOptions& options) {
-  return [&options](const eval::EvalRun& run) {
-    ModelOptions model = options.model;
-    model.kv = run.kv == KvPrecision::kNative ? "native"
-               : run.kv == KvPrecision::kBf16 ? "bf16"
-                                              : "f32";
-    model.visible_rows = run.visible_rows;
-    return open_engine(model, true);
+  return [&options](const eval::EvalRun& run) -> Result<Engine> {
+    KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, true));
+    chosen.kv = run.kv;
+    chosen.visible_rows = run.visible_rows;
+    return Engine::open(chosen);
   };
+}
+
+// FNV-1a: tells one text from another where nobody means harm.
+uint64_t text_hash(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return hash;
 }
 
 // A log binds everything that the numbers depend on; texts by what they say, not by their names.
@@ -90,11 +96,46 @@ Result<eval::ResultLog> open_log(const EvalOptions& options, const char* what, J
   return eval::ResultLog::open(options.log_path, settings);
 }
 
-template <class Rows, class PrintRows>
-Status report(const EvalOptions& options, Json json, const Rows& rows, const PrintRows& print,
-              const eval::LineChart& chart) {
+struct SourceText {
+  std::string path;
+  std::string text;
+};
+
+Result<SourceText> read_prose(const EvalOptions& options) {
+  SourceText prose;
+  KVASIR_ASSIGN_OR_RETURN(
+      prose.path, given_or_bundled(options.text_path, kHeldOutText, "name one with --text"));
+  KVASIR_ASSIGN_OR_RETURN(prose.text, read_text_file(prose.path));
+  return prose;
+}
+
+// A progress line that Ctrl-C stops, while it lives.
+class Watch {
+ public:
+  explicit Watch(const char* label) : line_(label) {}
+
+  eval::EvalProgress progress() {
+    return [this](int64_t done, int64_t total) {
+      line_.show(done, total);
+      return !interrupt_.interrupted();
+    };
+  }
+  const std::atomic<bool>* interrupted() const { return interrupt_.flag(); }
+  void erase_line() { line_.erase(); }
+
+ private:
+  InterruptGuard interrupt_;
+  ProgressLine line_;
+};
+
+template <class Rows>
+Status report(const EvalOptions& options, Json settings, Json runs, const Rows& rows,
+              void (*print)(const Rows&), const eval::LineChart& chart) {
   if (options.json) {
-    std::printf("%s\n", json.dump().c_str());
+    const std::string model = options.model.model.empty() ? kBundledModel : options.model.model;
+    const Json::Object object{
+        {"model", model}, {"settings", std::move(settings)}, {"runs", std::move(runs)}};
+    std::printf("%s\n", Json(object).dump().c_str());
   } else {
     print(rows);
   }
@@ -104,12 +145,6 @@ Status report(const EvalOptions& options, Json json, const Rows& rows, const Pri
   return flush_output();
 }
 
-Json::Object report_head(const EvalOptions& options) {
-  Json::Object object;
-  object.emplace_back("model", options.model.model.empty() ? kBundledModel : options.model.model);
-  return object;
-}
-
 Status run_recall(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const auto runs, eval::parse_eval_runs(options.runs));
   KVASIR_ASSIGN_OR_RETURN(const std::string task_path,
@@ -117,30 +152,21 @@ Status run_recall(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const std::string task_text, read_text_file(task_path));
   KVASIR_ASSIGN_OR_RETURN(const eval::RecallTask task,
                           eval::parse_recall_task(task_text, task_path));
-  KVASIR_ASSIGN_OR_RETURN(
-      const std::string text_path,
-      given_or_bundled(options.text_path, kHeldOutText, "name one with --text"));
-  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(text_path));
-  KVASIR_ASSIGN_OR_RETURN(const eval::Prose prose, eval::Prose::create(text, text_path));
+  KVASIR_ASSIGN_OR_RETURN(const SourceText source, read_prose(options));
+  KVASIR_ASSIGN_OR_RETURN(const eval::Prose prose, eval::Prose::create(source.text, source.path));
   eval::RecallOptions recall = options.recall;
   recall.lengths = options.lengths;
   KVASIR_ASSIGN_OR_RETURN(
       eval::ResultLog log,
-      open_log(options, "recall", eval::recall_settings(recall), task_text + text));
-  const InterruptGuard interrupt;
-  recall.interrupted = interrupt.flag();
-  ProgressLine progress("eval recall");
+      open_log(options, "recall", eval::recall_settings(recall), task_text + source.text));
+  Watch watch("eval recall");
+  recall.interrupted = watch.interrupted();
   KVASIR_ASSIGN_OR_RETURN(
       const auto rows, eval::evaluate_recall(task, prose, recall, runs, engine_opener(options), log,
-                                             [&](int64_t done, int64_t total) {
-                                               progress.show(done, total);
-                                               return !interrupt.interrupted();
-                                             }));
-  progress.erase();
-  Json::Object json = report_head(options);
-  json.emplace_back("settings", eval::recall_settings(recall));
-  json.emplace_back("runs", recall_json(rows));
-  return report(options, std::move(json), rows, print_recall, recall_chart(rows));
+                                             watch.progress()));
+  watch.erase_line();
+  return report(options, eval::recall_settings(recall), recall_json(rows), rows, print_recall,
+                recall_chart(rows));
 }
 
 // BOS and the text.
@@ -151,29 +177,20 @@ Result<std::vector<int32_t>> encode_text(const EvalOptions& options, std::string
 
 Status run_perplexity(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const auto runs, eval::parse_eval_runs(options.runs));
-  KVASIR_ASSIGN_OR_RETURN(
-      const std::string text_path,
-      given_or_bundled(options.text_path, kHeldOutText, "name one with --text"));
-  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(text_path));
+  KVASIR_ASSIGN_OR_RETURN(const SourceText source, read_prose(options));
   eval::PerplexityOptions perplexity = options.perplexity;
   perplexity.lengths = options.lengths;
   KVASIR_ASSIGN_OR_RETURN(
       eval::ResultLog log,
-      open_log(options, "perplexity", eval::perplexity_settings(perplexity), text));
-  KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, encode_text(options, text));
-  const InterruptGuard interrupt;
-  ProgressLine progress("eval perplexity");
+      open_log(options, "perplexity", eval::perplexity_settings(perplexity), source.text));
+  KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, encode_text(options, source.text));
+  Watch watch("eval perplexity");
   KVASIR_ASSIGN_OR_RETURN(
       const auto rows, eval::evaluate_perplexity(ids, perplexity, runs, engine_opener(options), log,
-                                                 [&](int64_t done, int64_t total) {
-                                                   progress.show(done, total);
-                                                   return !interrupt.interrupted();
-                                                 }));
-  progress.erase();
-  Json::Object json = report_head(options);
-  json.emplace_back("settings", eval::perplexity_settings(perplexity));
-  json.emplace_back("runs", perplexity_json(rows));
-  return report(options, std::move(json), rows, print_perplexity, perplexity_chart(rows));
+                                                 watch.progress()));
+  watch.erase_line();
+  return report(options, eval::perplexity_settings(perplexity), perplexity_json(rows), rows,
+                print_perplexity, perplexity_chart(rows));
 }
 
 void add_common_options(CLI::App& command, EvalOptions& options) {

@@ -49,15 +49,19 @@ Result<std::string> model_path(const ModelOptions& options) {
   return given_or_bundled(options.model, kBundledModel, "name one with --model DIR");
 }
 
-Result<Engine> open_engine(const ModelOptions& options, bool needs_text) {
+Result<EngineOptions> engine_options(const ModelOptions& options, bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options));
-  return Engine::open({.model_path = path,
+  return EngineOptions{.model_path = path,
                        .kv = kPrecisions.at(options.kv),
                        .thread_count = options.threads,
                        .chunk_tokens = options.chunk,
                        .instruction_set = kInstructionSets.at(options.isa),
-                       .needs_text = needs_text,
-                       .visible_rows = options.visible_rows});
+                       .needs_text = needs_text};
+}
+
+Result<Engine> open_engine(const ModelOptions& options, bool needs_text) {
+  KVASIR_ASSIGN_OR_RETURN(const EngineOptions chosen, engine_options(options, needs_text));
+  return Engine::open(chosen);
 }
 
 void add_seed_option(CLI::App& command, uint64_t& seed, const char* description) {

@@ -17,7 +17,6 @@ struct ModelOptions {
   int threads = 0;
   int64_t chunk = 256;
   bool no_store = false;
-  VisibleRows visible_rows;  // set by evaluations, by no option
 };
 
 // A check for options: an unset shell variable must not silently mean something else.
@@ -31,6 +30,8 @@ void add_model_options(CLI::App& command, ModelOptions& options);
 // The checkpoint directory. Error: no bundled model beside the program.
 Result<std::string> model_path(const ModelOptions& options);
 
+// The same. What Engine::open takes.
+Result<EngineOptions> engine_options(const ModelOptions& options, bool needs_text);
 Result<Engine> open_engine(const ModelOptions& options, bool needs_text);
 
 void add_seed_option(CLI::App& command, uint64_t& seed, const char* description);

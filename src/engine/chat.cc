@@ -12,12 +12,22 @@
 
 namespace kvasir {
 
+namespace {
+
+Result<text::ChatFormat> chat_format(Engine& engine) {
+  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, engine.state().require_tokenizer());
+  return text::ChatFormat::create(*tokenizer);
+}
+
+text::ChatMode chat_mode(const ChatOptions& options) {
+  return options.thinking ? text::ChatMode::kThinking : text::ChatMode::kDirect;
+}
+
+}  // namespace
+
 struct Chat::State {
   State(Engine& used, text::ChatFormat made, const ChatOptions& options)
-      : engine(used),
-        format(made),
-        mode(options.thinking ? text::ChatMode::kThinking : text::ChatMode::kDirect),
-        transcript(format, options.system) {}
+      : engine(used), format(made), mode(chat_mode(options)), transcript(format, options.system) {}
 
   // Makes `session` hold a prefix of the transcript, as long as can be had; returns its length.
   Result<int64_t> reuse();
@@ -48,11 +58,9 @@ bool is_prefix(const std::optional<Session>& session, std::span<const int32_t> i
 
 Result<std::vector<int32_t>> encode_chat_prompt(Engine& engine, const ChatOptions& options,
                                                 std::string_view user_text) {
-  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, engine.state().require_tokenizer());
-  KVASIR_ASSIGN_OR_RETURN(const text::ChatFormat format, text::ChatFormat::create(*tokenizer));
+  KVASIR_ASSIGN_OR_RETURN(const text::ChatFormat format, chat_format(engine));
   text::ChatTranscript transcript(format, options.system);
-  transcript.add_user(user_text,
-                      options.thinking ? text::ChatMode::kThinking : text::ChatMode::kDirect);
+  transcript.add_user(user_text, chat_mode(options));
   return std::vector<int32_t>(transcript.ids().begin(), transcript.ids().end());
 }
 
@@ -62,8 +70,7 @@ Chat& Chat::operator=(Chat&&) noexcept = default;
 Chat::~Chat() = default;
 
 Result<Chat> Chat::create(Engine& engine, const ChatOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, engine.state().require_tokenizer());
-  KVASIR_ASSIGN_OR_RETURN(text::ChatFormat format, text::ChatFormat::create(*tokenizer));
+  KVASIR_ASSIGN_OR_RETURN(text::ChatFormat format, chat_format(engine));
   return Chat(std::make_unique<State>(engine, format, options));
 }
 

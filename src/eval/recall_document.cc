@@ -43,11 +43,6 @@ struct Statement {
   bool counts = true;
 };
 
-template <class T>
-const T& draw(const std::vector<T>& list, Random& random) {
-  return list[static_cast<size_t>(random.below(std::ssize(list)))];
-}
-
 // So few names that many facts differ in only one of first name, last name and object.
 std::vector<std::string> draw_names(const std::vector<std::string>& all, int64_t fact_count,
                                     Random& random) {
@@ -79,15 +74,17 @@ class Facts {
   Key draw_key() {
     while (true) {
       Key key;
-      key.person = draw(first_names_, random_) + " " + draw(last_names_, random_);
-      key.kind = &draw(task_.kinds, random_);
-      key.object = draw(key.kind->objects, random_);
+      // One draw a statement: within one, their order would be the compiler's choice.
+      const std::string& last = random_.pick(last_names_);
+      key.person = random_.pick(first_names_) + " " + last;
+      key.kind = &random_.pick(task_.kinds);
+      key.object = random_.pick(key.kind->objects);
       if (used_.insert(key).second) return key;
     }
   }
 
   std::string say(const std::vector<std::string>& phrases, const Key& key, std::string_view value) {
-    return fill_slots(draw(phrases, random_), {key.person, key.object, value});
+    return fill_slots(random_.pick(phrases), {key.person, key.object, value});
   }
 
   std::string other_value(const FactKind& kind, const std::string& value) {

@@ -174,11 +174,11 @@ std::string fill_slots(std::string_view phrase, const Slots& slots) {
 
 std::string draw_value(const FactKind& kind, Random& random) {
   if (!kind.values.empty()) {
-    return kind.values[static_cast<size_t>(random.below(std::ssize(kind.values)))];
+    return random.pick(kind.values);
   }
   std::string value;
   if (!kind.letters.empty()) {
-    value += kind.letters[static_cast<size_t>(random.below(std::ssize(kind.letters)))];
+    value += random.pick(kind.letters);
   }
   return value +
          std::to_string(kind.number_min + random.below(kind.number_max - kind.number_min + 1));
