@@ -29,7 +29,7 @@ constexpr Rule kRules[] = {
     {"checkpoint", "kernels numeric"},
     {"kv", "kernels numeric"},
     {"plan", "kv checkpoint"},
-    {"persist", "kv store"},
+    {"persist", "kv store kvasir/store.h"},
     {"model", "kernels kv checkpoint numeric"},
     {"engine", "public model persist text kv kernels/kernels.h checkpoint/weights.h"},
     {"bench", "public kernels numeric"},
@@ -46,6 +46,9 @@ struct Confined {
 constexpr Confined kConfined[] = {
     {"nlohmann/", "src/base/json.cc"},
     {"CLI/", "src/cli/"},
+    {"xxhash.h", "src/base/digest.cc"},
+    {"openssl/", "src/base/digest.cc"},
+    {"sqlite3.h", "src/store/catalog.cc"},
     {"gtest/", "tests"},
     {"gmock/", "tests"},
     {"fmt/", "src/ bench/ tests"},
@@ -109,7 +112,8 @@ std::string check_project_include(const std::string& module, const std::string& 
     const Rule* rule = rule_of(module);
     const bool is_allowed = module == "public" || target == "kvasir/result.h" ||
                             target == "kvasir/" + module + ".h" ||
-                            (rule != nullptr && list_has(rule->may_use, "public"));
+                            (rule != nullptr && (list_has(rule->may_use, "public") ||
+                                                 list_has(rule->may_use, target)));
     return is_allowed ? "" : module + " may not use the public header " + target;
   }
   if (module == "public") return "a public header shows nothing of src/";
@@ -134,13 +138,13 @@ std::string check_library_include(const SourceFile& file, const std::string& mod
       std::ranges::count(kAllowedInInstructionSets, target) == 0) {
     return target + " may define functions that other files share; see kAllowedInInstructionSets";
   }
-  if (target.find('/') == std::string::npos) return "";
-  if (module == "public") return "public headers include only the standard library";
   for (const Confined& one : kConfined) {
     if (!target.starts_with(one.library)) continue;
     if (is_under(file, one.paths)) return "";
     return target + " may be included only in: " + std::string(one.paths);
   }
+  if (target.find('/') == std::string::npos) return "";
+  if (module == "public") return "public headers include only the standard library";
   return "unknown library header " + target + ": give it a line in kConfined";
 }
 
@@ -193,6 +197,7 @@ TEST(IncludeRules, TheTableHasNoCycle) {
     std::istringstream words{std::string(rule.may_use)};
     for (std::string used; words >> used;) {
       used = used.substr(0, used.find('/'));
+      if (used == "kvasir") continue;  // one public header, whose own module comes later or is itself
       if (used == "public") used = rule.module == "engine" ? "base" : "engine";
       EXPECT_TRUE(earlier.contains(used)) << rule.module << " uses " << used;
     }
@@ -267,6 +272,9 @@ TEST(IncludeRules, LibrariesAreConfined) {
       {"src/kv/block.cc", "#include <fstream>", 1},
       {"src/kv/block_test.cc", "#include <fstream>", 0},
       {"src/text/bpe.cc", "#include <boost/regex.hpp>", 1},
+      {"src/base/digest.cc", "#include <xxhash.h>", 0},
+      {"src/store/record.cc", "#include <xxhash.h>", 1},
+      {"src/store/catalog.h", "#include <sqlite3.h>", 1},
   };
   for (const auto& [path, include, count] : kCases) {
     EXPECT_EQ(count_violations(path, include), count) << path << ": " << include;

@@ -8,7 +8,6 @@ from model import Lesson, rope_table
 from recall_data import Document, Prose, Task, span_rows
 
 PROSE = ("kjv", "web", "austen")
-PLAIN_CHAT_SHARE = 0.4
 GAP_TOKENS_MAX = 40_000
 FIRST_QUERY = 64  # earlier tokens have too few rows to choose from
 
@@ -17,8 +16,7 @@ class RowBank:
     """The newest rows that the HCA layers pooled: drawn from, they stand for text before a document."""
 
     def __init__(self, config, row_count: int, visible_max: int):
-        layers = sum(r == 128 for r in config.compress_ratios[: config.num_hidden_layers])
-        self.rows = torch.zeros(layers, row_count, config.head_dim)
+        self.rows = torch.zeros(config.hca_layer_count(), row_count, config.head_dim)
         self.filled, self.visible_max = 0, visible_max
         self.table = rope_table(config, 128, torch.arange(visible_max) * 128, torch.float32)
 
@@ -43,7 +41,7 @@ class RowBank:
 
 class Batch:
     """inputs, targets, weights [rows, count]; kinds [rows, queries]: 0 absent, 1.. the form of the fact, -1 no question;
-    first [rows, queries]: the first token of an answer; lesson; positions [count]; plain_rows: how many rows are plain windows."""
+    lesson; positions [count]; plain_rows: how many rows are plain windows."""
 
 
 class RecallBatches:
@@ -52,7 +50,7 @@ class RecallBatches:
         self.stage, self.bank, self.seed, self.made = stage, bank, seed, 0
         self.task = Task(tokenizer)
         self.prose = Prose(tokenizer, [np.load(f"{work}/{n}.train.npz")["tokens"].astype(np.int64) for n in PROSE])
-        self.plain = Batches(work, seed, tokenizer.encode("\n\n").ids[0], PLAIN_CHAT_SHARE)
+        self.plain = Batches(work, seed, tokenizer.encode("\n\n").ids[0], stage.plain_chat_share)
 
     def document(self):
         self.made += 1
@@ -69,7 +67,7 @@ class RecallBatches:
         weights = np.ones((s.rows, s.tokens), dtype=np.float32)
         at = rng.integers(FIRST_QUERY, s.tokens, size=(s.rows, s.queries))
         begin, end = np.zeros((2, s.rows, s.queries), dtype=np.int64)
-        kinds, first = np.full((s.rows, s.queries), -1), np.zeros((s.rows, s.queries), dtype=bool)
+        kinds = np.full((s.rows, s.queries), -1)
         for r in range(batch.plain_rows):
             inputs, targets = self.plain.next(1, s.tokens)
             tokens[r, :-1], tokens[r, -1] = inputs[0], targets[0, -1]
@@ -78,14 +76,14 @@ class RecallBatches:
             tokens[r], weights[r] = document.ids, document.weights[1:]
             probes = [p for p in document.probes if p[0] < s.tokens]
             skipped = int(rng.integers(0, max(0, len(probes) - s.queries) + 1))
-            for k, (query, low, high, kind, is_first) in enumerate(probes[skipped : skipped + s.queries]):
-                at[r, k], kinds[r, k], first[r, k] = query, kind, is_first
+            for k, (query, low, high, kind) in enumerate(probes[skipped : skipped + s.queries]):
+                at[r, k], kinds[r, k] = query, kind
                 if kind > 0:
                     row, last = span_rows(low, high)
                     begin[r, k], end[r, k] = row, min(last + 1, (query + 1) // 4)
         past_rows, past_table, past_visible = self.bank.draw(rng)
-        tensors = [torch.from_numpy(x) for x in (tokens, weights, kinds, first, at, begin, end)]
-        tokens, batch.weights, batch.kinds, batch.first, at, begin, end = tensors
+        tensors = [torch.from_numpy(x) for x in (tokens, weights, kinds, at, begin, end)]
+        tokens, batch.weights, batch.kinds, at, begin, end = tensors
         batch.inputs, batch.targets = tokens[:, :-1], tokens[:, 1:]
         batch.lesson = Lesson(at, begin, end, s.sparse, past_rows, past_table, past_visible)
         batch.positions = self.positions() + past_visible * 128

@@ -227,13 +227,13 @@ class Document:
         for k in range(*span):
             query = begin + k - 1
             if fact is None:
-                self.probes.append((query, -1, -1, 0, k == span[0]))
+                self.probes.append((query, -1, -1, 0))
                 continue
             key_end = fact.at + max(fact.spans["person"][1], fact.spans["object"][1]) - 1
             value_at = fact.at + fact.spans["value"][0] + (k - span[0])
             low = max(key_end, value_at)
             kind = 1 + fact.form + (3 if fact.updated else 0)
-            self.probes.append((query, low, max(low, fact.end - 1), kind, k == span[0]))
+            self.probes.append((query, low, max(low, fact.end - 1), kind))
         self.in_user = False
 
     def build(self, fact_count_max, prose_tokens):

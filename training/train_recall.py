@@ -40,6 +40,7 @@ class Stage:
     rate_end: float
     widen_from: int = 0  # head dim of the start
     long_run_share: float = 0.0  # of the runs of prose: some hundred tokens long
+    plain_chat_share: float = 0.4  # of the plain rows: conversations
     queries: int = 96
     index_share: float = 0.3
 
@@ -55,6 +56,10 @@ STAGES = {
     "far": Stage("settle", 6, 3, 2048, 24, (14,), 0.2, 0.2, 0.18, 0.85, 1024, True, 0.15, 20, 0.45, 0.4, long_run_share=0.06),
     # In two documents of three the facts stand alone in prose.
     "lonely": Stage("far", 26, 3, 2048, 24, (14, 60, 120), 0.15, 0.2, 0.2, 0.8, 1024, True, 0.15, 20, 0.4, 0.01, long_run_share=0.04),
+    # Half of the rows are plain, most of them conversations: small talk comes back.
+    "polish": Stage(
+        "lonely", 45, 3, 2048, 24, (14, 60, 120), 0.5, 0.2, 0.2, 0.6, 1024, True, 0.15, 20, 0.3, 0.01, long_run_share=0.04, plain_chat_share=0.65
+    ),
 }
 
 
@@ -82,9 +87,7 @@ def load(work, stage, config):
         state = widen_heads(state, config.num_attention_heads, stage.widen_from, config.head_dim, config.o_groups, SEED)
     model = DeepseekV4(config)
     model.load_state_dict(state)
-    for name, p in model.named_parameters():
-        if p.dim() >= 2 and not name.endswith(".ape"):
-            p.data = p.data.to(torch.bfloat16)
+    language.narrow_matrices(model)
     optimizer = Optimizer(model)
     if not stage.widen_from:
         optimizer.load(saved["optimizer"])

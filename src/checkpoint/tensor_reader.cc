@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "checkpoint/little_endian.h"
+#include "base/little_endian.h"
 #include "numeric/bf16.h"
 #include "numeric/f16.h"
 #include "numeric/fp4.h"

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "checkpoint/little_endian.h"
+#include "base/little_endian.h"
 #include "checkpoint/mapped_file.h"
 #include "checkpoint/shard_index.h"
 #include "checkpoint/tensor_directory.h"

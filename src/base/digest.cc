@@ -1,0 +1,65 @@
+#include "base/digest.h"
+
+#include <openssl/evp.h>
+#include <xxhash.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace kvasir {
+
+Digest128 xxh3_128(std::span<const std::byte> bytes) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes.data(), bytes.size()));
+  Digest128 digest;
+  static_assert(sizeof canonical.digest == sizeof digest);
+  std::memcpy(digest.data(), canonical.digest, sizeof digest);
+  return digest;
+}
+
+struct Sha256::State {
+  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  ~State() { EVP_MD_CTX_free(context); }
+};
+
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  KVASIR_CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1,
+               "libcrypto has SHA-256");
+}
+Sha256::~Sha256() = default;
+
+Sha256& Sha256::add(std::span<const std::byte> bytes) {
+  KVASIR_CHECK(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1,
+               "SHA-256 takes bytes");
+  return *this;
+}
+
+Sha256& Sha256::add_text(std::string_view text) {
+  add_value(static_cast<uint64_t>(text.size()));
+  return add(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+Digest256 Sha256::finish() {
+  Digest256 digest;
+  unsigned written = 0;
+  KVASIR_CHECK(EVP_DigestFinal_ex(state_->context, reinterpret_cast<unsigned char*>(digest.data()),
+                                  &written) == 1 &&
+                   written == digest.size(),
+               "SHA-256 ends once");
+  return digest;
+}
+
+std::string to_hex(std::span<const std::byte> bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(bytes.size() * 2);
+  for (const std::byte value : bytes) {
+    text += kDigits[std::to_integer<unsigned>(value) >> 4];
+    text += kDigits[std::to_integer<unsigned>(value) & 15];
+  }
+  return text;
+}
+
+}  // namespace kvasir

@@ -1,0 +1,263 @@
+#include "store/block_store.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "base/check.h"
+#include "base/stopwatch.h"
+#include "store/eviction.h"
+#include "store/file_io.h"
+#include "store/segment_check.h"
+
+namespace kvasir::store {
+namespace {
+
+constexpr const char* kLockName = "LOCK";
+
+int64_t microseconds(const Stopwatch& watch) {
+  return static_cast<int64_t>(watch.elapsed_ms() * 1000);
+}
+
+// Every folder of the path that is not there yet.
+Status make_directories(FileSystem& files, const std::string& path) {
+  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    const std::string part = path.substr(0, slash);
+    const IoResult made = files.make_directory(part);
+    if (!made.ok() && made.error != EEXIST) {
+      return io_error("cannot make the store's directory", part, made.error);
+    }
+    if (slash == std::string::npos) return ok_status();
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<BlockStore>> BlockStore::open(std::shared_ptr<FileSystem> files,
+                                                     BlockStoreOptions options) {
+  std::unique_ptr<BlockStore> store(new BlockStore(std::move(files), std::move(options)));
+  KVASIR_RETURN_IF_ERROR(store->open_directory());
+  return store;
+}
+
+Status BlockStore::open_directory() {
+  if (options_.is_writer) {
+    KVASIR_RETURN_IF_ERROR(make_directories(*files_, options_.directory));
+    const std::string path = options_.directory + "/" + kLockName;
+    Opened<FileLock> locked = files_->lock(path);
+    if (!locked.object) {
+      Error error = io_error("cannot lock the store", path, locked.error);
+      if (locked.error == EWOULDBLOCK) error.found = "another process writes it";
+      return error;
+    }
+    lock_ = std::move(locked.object);
+  }
+  options_.segment_bytes_max = segment_bytes_for(options_);
+  SegmentLog::Found found;
+  KVASIR_ASSIGN_OR_RETURN(
+      log_, SegmentLog::open(files_,
+                             {.directory = options_.directory,
+                              .segment_bytes_max = options_.segment_bytes_max,
+                              .durability = options_.durability},
+                             found));
+  for (const auto& [number, contents] : found) {
+    for (const PlacedRecord& record : contents.records) {
+      index_.insert(record, number, {});
+      next_sequence_number_ = std::max(next_sequence_number_, record.info.sequence_number + 1);
+    }
+  }
+  if (!options_.is_writer) return ok_status();
+  log_->recover(found);
+  // The budget may have been larger when the store was last written.
+  const std::lock_guard lock(write_mutex_);
+  make_room_locked(0);
+  return ok_status();
+}
+
+BlockStore::~BlockStore() {
+  if (log_ && options_.is_writer) log_->close();
+}
+
+int64_t BlockStore::now_s() const {
+  if (options_.now_s) return options_.now_s();
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+// ---- reading -------------------------------------------------------------------------------------
+
+std::optional<IndexEntry> BlockStore::entry_of(const RecordId& id) const {
+  const std::lock_guard lock(index_mutex_);
+  const IndexEntry* entry = index_.find(id);
+  return entry == nullptr ? std::nullopt : std::optional(*entry);
+}
+
+std::optional<RecordInfo> BlockStore::find(const RecordId& id) const {
+  const std::optional<IndexEntry> entry = entry_of(id);
+  return entry ? std::optional(entry->info) : std::nullopt;
+}
+
+bool BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
+  const Stopwatch watch;
+  std::optional<IndexEntry> entry = entry_of(id);
+  // Cleaning may move a record and delete its old segment in between: then it is looked up anew.
+  while (entry) {
+    if (entry->info.payload_bytes != std::ssize(payload)) return false;
+    const Status status = log_->read({entry->segment_number, entry->offset_bytes}, payload);
+    if (status.ok() && xxh3_128(payload) == entry->info.payload_digest) {
+      metrics_.disk_read_records.add(1);
+      metrics_.disk_read_bytes.add(entry->info.payload_bytes);
+      metrics_.disk_read_us.add(microseconds(watch));
+      return true;
+    }
+    const std::optional<IndexEntry> now = entry_of(id);
+    if (now && now->info.sequence_number == entry->info.sequence_number) {
+      (status.ok() ? metrics_.verify_failures : metrics_.io_failures).add(1);
+      quarantine(*entry);
+      return false;
+    }
+    entry = now;
+  }
+  return false;
+}
+
+std::optional<std::vector<int32_t>> BlockStore::read_tokens(const RecordId& id) {
+  const std::optional<IndexEntry> entry = entry_of(id);
+  if (!entry) return std::nullopt;
+  const auto header = log_->read_header({entry->segment_number, entry->offset_bytes});
+  if (!header || !*header || (*header)->info != entry->info) return std::nullopt;
+  return (*header)->tokens;
+}
+
+void BlockStore::quarantine(const IndexEntry& entry) {
+  const std::lock_guard lock(index_mutex_);
+  const IndexEntry* now = index_.find(entry.info.id);
+  if (now != nullptr && now->info.sequence_number == entry.info.sequence_number) {
+    index_.erase(entry.info.id);
+  }
+}
+
+// ---- writing -------------------------------------------------------------------------------------
+
+Result<PutOutcome> BlockStore::put(const NewRecord& record, std::span<const std::byte> payload) {
+  KVASIR_CHECK(options_.is_writer, "a reader puts nothing");
+  const std::lock_guard lock(write_mutex_);
+  return put_locked(record, payload);
+}
+
+Result<PutOutcome> BlockStore::put_locked(const NewRecord& record,
+                                          std::span<const std::byte> payload) {
+  if (find(record.id)) {
+    metrics_.duplicate_puts.add(1);
+    return PutOutcome::kPresent;
+  }
+  const Stopwatch watch;
+  const RecordInfo info{.id = record.id,
+                        .parent = record.parent,
+                        .model = record.model,
+                        .token_begin = record.token_begin,
+                        .token_count = std::ssize(record.tokens),
+                        .payload_bytes = std::ssize(payload),
+                        .payload_digest = xxh3_128(payload),
+                        .sequence_number = next_sequence_number_++};
+  if (!make_room_locked(info.record_bytes())) {
+    metrics_.no_room.add(1);
+    return PutOutcome::kNoRoom;
+  }
+  KVASIR_RETURN_IF_ERROR(append_locked(info, record.tokens, payload, {.last_used_s = now_s()}));
+  metrics_.written_records.add(1);
+  metrics_.written_bytes.add(info.record_bytes());
+  metrics_.write_us.add(microseconds(watch));
+  return PutOutcome::kWritten;
+}
+
+Status BlockStore::append_locked(const RecordInfo& info, std::span<const int32_t> tokens,
+                                 std::span<const std::byte> payload, const Usage& usage) {
+  Place place;
+  KVASIR_RETURN_IF_ERROR(settle(log_->append(info, tokens, payload, place)));
+  const std::lock_guard lock(index_mutex_);
+  index_.insert({info, place.offset_bytes}, place.segment_number, usage);
+  return ok_status();
+}
+
+// A segment that a failed sync took away is forgotten.
+Status BlockStore::settle(WriteOutcome outcome) {
+  if (outcome.dropped_segment != 0) {
+    metrics_.dropped_segments.add(1);
+    forget_segment(outcome.dropped_segment);
+  }
+  if (!outcome.status.ok()) metrics_.io_failures.add(1);
+  return std::move(outcome.status);
+}
+
+void BlockStore::forget_segment(uint64_t number) {
+  const std::lock_guard lock(index_mutex_);
+  for (const RecordId& id : ids_in_segment(number)) index_.erase(id);
+}
+
+std::vector<RecordId> BlockStore::ids_in_segment(uint64_t number) const {
+  std::vector<RecordId> ids;
+  for (const auto& [id, entry] : index_.entries()) {
+    if (entry.segment_number == number) ids.push_back(id);
+  }
+  return ids;
+}
+
+Status BlockStore::sync() {
+  const std::lock_guard lock(write_mutex_);
+  return settle(log_->sync());
+}
+
+Status BlockStore::sync_if_due() {
+  const std::lock_guard lock(write_mutex_);
+  return settle(log_->sync_if_due());
+}
+
+// ---- use -----------------------------------------------------------------------------------------
+
+void BlockStore::touch(std::span<const RecordId> ids) {
+  const int64_t now = now_s();
+  const std::lock_guard lock(index_mutex_);
+  for (const RecordId& id : ids) {
+    if (IndexEntry* entry = index_.find(id)) add_hit(entry->usage, now);
+  }
+}
+
+void BlockStore::set_usage(const RecordId& id, const Usage& usage) {
+  const std::lock_guard lock(index_mutex_);
+  if (IndexEntry* entry = index_.find(id)) entry->usage = usage;
+}
+
+void BlockStore::hold(const Key& key) {
+  const std::lock_guard lock(index_mutex_);
+  ++holds_[key];
+}
+
+void BlockStore::release(const Key& key) {
+  const std::lock_guard lock(index_mutex_);
+  const auto found = holds_.find(key);
+  KVASIR_CHECK(found != holds_.end(), "what is released was held");
+  if (--found->second == 0) holds_.erase(found);
+}
+
+std::vector<IndexEntry> BlockStore::entries() const {
+  const std::lock_guard lock(index_mutex_);
+  std::vector<IndexEntry> list;
+  list.reserve(index_.entries().size());
+  for (const auto& [id, entry] : index_.entries()) list.push_back(entry);
+  return list;
+}
+
+StoreUsage BlockStore::usage() const {
+  const std::lock_guard lock(index_mutex_);
+  return {.file_bytes = log_->file_bytes(),
+          .live_bytes = index_.live_bytes(),
+          .segment_count = std::ssize(log_->segments()),
+          .unreadable_segment_count = log_->unreadable_count(),
+          .budget_bytes = options_.budget_bytes};
+}
+
+}  // namespace kvasir::store

@@ -1,0 +1,152 @@
+// BlockStore: payloads by key, kept in a directory of segment files within a byte budget. It knows
+// bytes and keys, never what the bytes mean.
+//
+// NEVER WRONG DATA: read() gives back exactly the bytes that were put under that id, or nothing. What
+// fails its digest is forgotten (the segment keeps the bytes until it is cleaned), counted, and
+// written anew by the next put. A record is found only after all of it was written.
+//
+// One writer per directory (a lock), any number of readers, each with the records it found when it
+// opened. All functions may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "kvasir/result.h"
+#include "store/file_system.h"
+#include "store/index.h"
+#include "store/metrics.h"
+#include "store/segment_log.h"
+
+namespace kvasir::store {
+
+struct BlockStoreOptions {
+  std::string directory;
+  bool is_writer = true;
+  int64_t budget_bytes = int64_t{16} << 30;        // of all segment files together, never passed
+  int64_t min_free_bytes = int64_t{1} << 30;       // of the device, left to others
+  int64_t segment_bytes_max = int64_t{256} << 20;  // less where the budget is small
+  Durability durability = Durability::kBatch;
+  std::function<int64_t()> now_s;  // seconds since 1970; the system's clock when empty
+};
+
+enum class PutOutcome : uint8_t {
+  kWritten,
+  kPresent,
+  kNoRoom,  // all that could be given up is in use or pinned
+};
+
+// A payload's description; the store adds digest, length and sequence number.
+struct NewRecord {
+  RecordId id;
+  Key parent{};
+  Key model{};
+  int64_t token_begin = 0;
+  std::span<const int32_t> tokens;  // of a block
+};
+
+struct DamagedRecord {
+  std::string path;
+  Damage damage;
+};
+
+struct StoreUsage {
+  int64_t file_bytes = 0;  // of all segments
+  int64_t live_bytes = 0;  // of the records that can be read
+  int64_t segment_count = 0;
+  int64_t unreadable_segment_count = 0;
+  int64_t budget_bytes = 0;
+};
+
+// done and total bytes; false stops.
+using VerifyProgress = std::function<bool(int64_t done_bytes, int64_t total_bytes)>;
+
+class BlockStore {
+ public:
+  // A writer creates the directory. Error: it cannot be made or listed; another writer has it.
+  static Result<std::unique_ptr<BlockStore>> open(std::shared_ptr<FileSystem> files,
+                                                  BlockStoreOptions options);
+  // Ends the active segment with a footer and syncs it.
+  ~BlockStore();
+
+  bool is_writer() const { return options_.is_writer; }
+
+  std::optional<RecordInfo> find(const RecordId& id) const;
+  // Exactly the bytes that were put, or false: not here, damaged, or of another length.
+  bool read(const RecordId& id, std::span<std::byte> payload);
+  // The ids of a block's tokens, from its header. Null: not here or damaged.
+  std::optional<std::vector<int32_t>> read_tokens(const RecordId& id);
+
+  // Error: I/O. The store goes on without the record.
+  Result<PutOutcome> put(const NewRecord& record, std::span<const std::byte> payload);
+  // What was put is on the device when it returns without error (never synced: durability kNone).
+  Status sync();
+  // The same for what has waited long enough; to be called now and then.
+  Status sync_if_due();
+
+  // Counts a use of each record.
+  void touch(std::span<const RecordId> ids);
+  // While held, a key's block and state, and all they hang on, are not evicted. Holds add up.
+  void hold(const Key& key);
+  void release(const Key& key);
+
+  // Forgets records and cleans the segments they lay in, so that their bytes are gone.
+  Status remove(std::span<const RecordId> ids);
+  // Evicts by value until the files hold at most that many bytes.
+  Status shrink_to(int64_t bytes);
+  // Reads and checks every record; damaged ones are forgotten and listed.
+  Result<std::vector<DamagedRecord>> verify(const VerifyProgress& progress);
+
+  std::vector<IndexEntry> entries() const;
+  StoreUsage usage() const;
+  const Metrics& metrics() const { return metrics_; }
+  Metrics& metrics() { return metrics_; }
+  void set_usage(const RecordId& id, const Usage& usage);
+
+ private:
+  BlockStore(std::shared_ptr<FileSystem> files, BlockStoreOptions options)
+      : files_(std::move(files)), options_(std::move(options)) {}
+
+  static int64_t segment_bytes_for(const BlockStoreOptions& options);
+  Status open_directory();
+  int64_t now_s() const;
+  std::optional<IndexEntry> entry_of(const RecordId& id) const;
+  void quarantine(const IndexEntry& entry);
+  void forget_record_at(uint64_t segment_number, int64_t offset_bytes);
+  void forget_segment(uint64_t number);
+  int64_t evict(int64_t bytes);
+  // REQUIRES: index_mutex_ is held.
+  std::vector<RecordId> ids_in_segment(uint64_t number) const;
+
+  // REQUIRES: write_mutex_ is held.
+  Result<PutOutcome> put_locked(const NewRecord& record, std::span<const std::byte> payload);
+  Status append_locked(const RecordInfo& info, std::span<const int32_t> tokens,
+                       std::span<const std::byte> payload, const Usage& usage);
+  Status settle(WriteOutcome outcome);
+  int64_t capacity_bytes() const;
+  bool make_room_locked(int64_t bytes);
+  bool clean_one_segment_locked(double live_share_max);
+  Status clean_segment_locked(uint64_t number);
+
+  std::shared_ptr<FileSystem> files_;
+  BlockStoreOptions options_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<SegmentLog> log_;
+  Metrics metrics_;
+
+  std::mutex write_mutex_;  // taken before index_mutex_; whoever changes files holds it
+  uint64_t next_sequence_number_ = 1;
+
+  mutable std::mutex index_mutex_;  // guards the two below
+  Index index_;
+  std::unordered_map<Key, int64_t, KeyHash> holds_;
+};
+
+}  // namespace kvasir::store

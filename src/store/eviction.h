@@ -1,0 +1,63 @@
+// Eviction: what to give up first when the store is full.
+//
+// A prefix can be resumed only at a state, so the states decide. Each is worth (1 + hits) x the tokens
+// that would be replayed without it, per byte that goes with it: its own and those of the blocks that
+// serve nothing else. The cheapest state goes first and takes those blocks along, leaf by leaf; blocks
+// that no state needs go before any state. What is held stays, and with it everything it hangs on.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <queue>
+#include <vector>
+
+#include "store/index.h"
+
+namespace kvasir::store {
+
+inline constexpr int64_t kUsageHalfLifeS = 24 * 3600;
+
+double decayed_hits(const Usage& usage, int64_t now_s);
+void add_hit(Usage& usage, int64_t now_s);
+
+using IsHeld = std::function<bool(const Key&)>;
+
+struct Evicted {
+  int64_t states = 0;
+  int64_t blocks = 0;
+  int64_t bytes = 0;
+};
+
+// Works on one index, which changes only through it while it lives.
+class Evictor {
+ public:
+  Evictor(Index& index, IsHeld is_held, int64_t now_s);
+
+  // Removes the least valuable records from the index until at least that many bytes are gone or all
+  // that is left is held.
+  Evicted evict(int64_t bytes);
+
+ private:
+  struct Candidate {
+    double value = 0;
+    int64_t last_used_s = 0;
+    RecordId id;
+    // std::priority_queue keeps the greatest on top: the least valuable, of equals the oldest.
+    bool operator<(const Candidate& other) const;
+  };
+
+  // Removes a block that nothing hangs on, and its ancestors as far as that makes them such.
+  void evict_chain(Key key);
+  void evict_idle_blocks();
+  void erase(const RecordInfo& info);
+  Candidate candidate_of(const IndexEntry& state) const;
+  bool serves_nothing(const Key& block) const;
+
+  Index& index_;
+  IsHeld is_held_;
+  int64_t now_s_;
+  std::priority_queue<Candidate> candidates_;
+  Evicted evicted_;
+};
+
+}  // namespace kvasir::store

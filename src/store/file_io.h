@@ -1,0 +1,26 @@
+// Whole reads and writes over the single calls of File: short counts go on, interruptions are
+// repeated, everything else is an Error that names path, offset and cause.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "kvasir/result.h"
+#include "store/file_system.h"
+
+namespace kvasir::store {
+
+// An Error for a call on `path` that failed.
+Error io_error(const std::string& what, const std::string& path, int error_number);
+
+// Error: the call failed, or the file ends before `out` is full.
+Status read_all(File& file, const std::string& path, int64_t offset_bytes,
+                std::span<std::byte> out);
+Status write_all(File& file, const std::string& path, int64_t offset_bytes,
+                 std::span<const std::byte> bytes);
+Result<int64_t> size_of(File& file, const std::string& path);
+
+}  // namespace kvasir::store

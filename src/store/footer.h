@@ -1,0 +1,49 @@
+// Footer: the list of a segment's records at its end, so that opening a store reads one place per
+// segment instead of every header. A segment without a valid footer is scanned. Plain values.
+//
+// At the file's end: entries, padding, and one trailer page that says where they are and what their
+// digest is. docs/segment_format.md shows every byte.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "store/record.h"
+
+namespace kvasir::store {
+
+struct PlacedRecord {
+  RecordInfo info;
+  int64_t offset_bytes = 0;  // of the header
+  bool operator==(const PlacedRecord&) const = default;
+};
+
+inline constexpr int64_t kFooterEntryBytes = 160;
+
+struct Trailer {
+  uint64_t segment_number = 0;
+  int64_t entries_offset_bytes = 0;  // where the records end
+  int64_t entry_count = 0;
+  Digest128 entries_digest{};
+};
+
+// Entries, padding and trailer, to be written at `offset_bytes`.
+std::vector<std::byte> encode_footer(uint64_t segment_number, int64_t offset_bytes,
+                                     std::span<const PlacedRecord> records);
+
+// Null: no trailer, a damaged one, or one that does not fit a file of that size.
+std::optional<Trailer> decode_trailer(std::span<const std::byte> page, int64_t file_bytes);
+
+// Null: not the entries the trailer means, or entries that cannot be true: every record must lie
+// before the footer, on a page, in ascending order, without touching another.
+std::optional<std::vector<PlacedRecord>> decode_entries(const Trailer& trailer,
+                                                        std::span<const std::byte> bytes);
+
+inline int64_t footer_bytes(int64_t record_count) {
+  return padded_to_pages(record_count * kFooterEntryBytes) + kPageBytes;
+}
+
+}  // namespace kvasir::store

@@ -1,0 +1,59 @@
+// Index: which records a store has, where they lie, and what hangs on what. In memory only, rebuilt
+// from the segments. Not thread-safe: its store guards it.
+//
+// Records form trees: a block hangs on the block before it, a state on the block it stands behind. A
+// record whose parent is not here is an orphan: of no use until the parent is written again.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "store/footer.h"
+#include "store/record.h"
+
+namespace kvasir::store {
+
+// How often a record was used, halved over time, and when it last was.
+struct Usage {
+  double hits = 0;  // as of last_used_s, seconds since 1970
+  int64_t last_used_s = 0;
+};
+
+struct IndexEntry {
+  RecordInfo info;
+  uint64_t segment_number = 0;
+  int64_t offset_bytes = 0;
+  Usage usage;
+};
+
+class Index {
+ public:
+  using Map = std::unordered_map<RecordId, IndexEntry, RecordIdHash>;
+
+  // Null: not here. The pointer is good until the next insert or erase.
+  const IndexEntry* find(const RecordId& id) const;
+  IndexEntry* find(const RecordId& id);
+
+  // Replaces an entry with a lower sequence number, and then keeps its usage.
+  void insert(const PlacedRecord& record, uint64_t segment_number, const Usage& usage);
+  void erase(const RecordId& id);
+
+  const Map& entries() const { return entries_; }
+  // Records here whose parent is that block, states included.
+  int64_t child_count(const Key& block) const;
+  bool is_orphan(const RecordInfo& info) const;
+  // Of the records here, headers and padding included.
+  int64_t live_bytes() const { return live_bytes_; }
+  int64_t live_bytes_of(uint64_t segment_number) const;
+
+ private:
+  void count(const RecordInfo& info, uint64_t segment_number, int sign);
+
+  Map entries_;
+  std::unordered_map<RecordId, int64_t, RecordIdHash> child_counts_;  // by the parent's id
+  std::unordered_map<uint64_t, int64_t> segment_live_bytes_;
+  int64_t live_bytes_ = 0;
+};
+
+}  // namespace kvasir::store

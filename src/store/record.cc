@@ -1,0 +1,79 @@
+#include "store/record.h"
+
+#include <limits>
+
+#include "store/page_cursor.h"
+
+namespace kvasir::store {
+namespace {
+
+constexpr uint64_t kHeaderMagic = 0x31'44'52'52'53'41'56'4b;  // "KVASRRD1"
+constexpr size_t kChecksumOffset = kPageBytes - sizeof(Digest128);
+constexpr int64_t kTokenPositionMax = int64_t{1} << 40;
+
+Digest128 checksum_of(std::span<const std::byte> page) {
+  return xxh3_128(page.first(kChecksumOffset));
+}
+
+}  // namespace
+
+bool is_plausible(const RecordInfo& info) {
+  const bool is_block = info.id.kind == Kind::kBlock;
+  return (is_block || info.id.kind == Kind::kState) && info.token_begin >= 0 &&
+         info.token_begin <= kTokenPositionMax && info.token_count >= 0 &&
+         info.token_count <= kRecordTokensMax && is_block == (info.token_count > 0) &&
+         info.payload_bytes >= 0 && info.payload_bytes <= kPayloadBytesMax;
+}
+
+Page encode_header(const RecordHeader& header) {
+  const RecordInfo& info = header.info;
+  KVASIR_CHECK(is_plausible(info), "a record within the format's limits");
+  KVASIR_CHECK(std::ssize(header.tokens) == info.token_count, "the ids of the span");
+  Page page{};
+  PageWriter out(page);
+  out.value<uint64_t>(kHeaderMagic);
+  out.value<uint32_t>(kFormatVersion);
+  out.value<uint32_t>(static_cast<uint32_t>(info.id.kind));
+  out.value<uint64_t>(header.segment_number);
+  out.value<int64_t>(header.offset_bytes);
+  out.value<uint64_t>(info.sequence_number);
+  out.bytes(info.id.key);
+  out.bytes(info.parent);
+  out.bytes(info.model);
+  out.value<int64_t>(info.token_begin);
+  out.value<int64_t>(info.token_count);
+  out.value<int64_t>(info.payload_bytes);
+  out.bytes(info.payload_digest);
+  for (const int32_t token : header.tokens) out.value<int32_t>(token);
+  PageWriter(std::span(page).subspan(kChecksumOffset)).bytes(checksum_of(page));
+  return page;
+}
+
+std::optional<RecordHeader> decode_header(std::span<const std::byte> page) {
+  KVASIR_CHECK(std::ssize(page) == kPageBytes, "a whole page");
+  PageReader in(page);
+  if (in.value<uint64_t>() != kHeaderMagic) return std::nullopt;
+  const Digest128 checksum = PageReader(page.subspan(kChecksumOffset)).bytes<16>();
+  if (checksum != checksum_of(page)) return std::nullopt;
+  if (in.value<uint32_t>() != kFormatVersion) return std::nullopt;
+  RecordHeader header;
+  RecordInfo& info = header.info;
+  info.id.kind = static_cast<Kind>(in.value<uint32_t>());
+  header.segment_number = in.value<uint64_t>();
+  header.offset_bytes = in.value<int64_t>();
+  info.sequence_number = in.value<uint64_t>();
+  info.id.key = in.bytes<32>();
+  info.parent = in.bytes<32>();
+  info.model = in.bytes<32>();
+  info.token_begin = in.value<int64_t>();
+  info.token_count = in.value<int64_t>();
+  info.payload_bytes = in.value<int64_t>();
+  info.payload_digest = in.bytes<16>();
+  // The checksum holds, but whoever wrote the page may have been anyone.
+  if (!is_plausible(info)) return std::nullopt;
+  header.tokens.reserve(static_cast<size_t>(info.token_count));
+  for (int64_t i = 0; i < info.token_count; ++i) header.tokens.push_back(in.value<int32_t>());
+  return header;
+}
+
+}  // namespace kvasir::store

@@ -1,0 +1,204 @@
+#include "store/segment_log.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "store/file_io.h"
+
+namespace kvasir::store {
+namespace {
+
+constexpr size_t kOpenReadersMax = 64;
+
+}  // namespace
+
+Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem> files,
+                                                     const SegmentLogOptions& options,
+                                                     Found& found) {
+  std::vector<std::string> names;
+  const IoResult listed = files->list(options.directory, names);
+  if (!listed.ok()) return io_error("cannot list the store", options.directory, listed.error);
+  std::vector<uint64_t> numbers;
+  for (const std::string& name : names) {
+    if (const auto number = parse_segment_file_name(name)) numbers.push_back(*number);
+  }
+  std::sort(numbers.begin(), numbers.end());
+
+  std::unique_ptr<SegmentLog> log(new SegmentLog(std::move(files), options));
+  for (const uint64_t number : numbers) {
+    log->next_number_ = number + 1;
+    Result<SegmentContents> contents = load_segment(*log->files_, log->path_of(number), number);
+    if (!contents) {
+      ++log->unreadable_count_;
+      continue;
+    }
+    log->note_size(number, contents->file_bytes);
+    found.emplace_back(number, std::move(*contents));
+  }
+  if (!found.empty() && found.back().first + 1 == log->next_number_) log->newest_ = found.back();
+  return log;
+}
+
+std::string SegmentLog::path_of(uint64_t number) const {
+  return options_.directory + "/" + segment_file_name(number);
+}
+
+void SegmentLog::recover(const Found& found) {
+  for (const auto& [number, contents] : found) {
+    if (contents.has_footer || (newest_ && number == newest_->first)) continue;
+    // Whatever fails here fails without harm: the segment is scanned again next time.
+    Result<SegmentWriter> writer =
+        SegmentWriter::resume(*files_, path_of(number), number, contents);
+    if (!writer) continue;
+    note_size(number, writer->end_bytes());
+    if (!writer->write_footer().ok()) continue;
+    note_size(number, writer->end_bytes());
+    if (options_.durability != Durability::kNone) (void)writer->sync();
+  }
+}
+
+Status SegmentLog::begin_segment() {
+  const uint64_t number = next_number_++;
+  KVASIR_ASSIGN_OR_RETURN(SegmentWriter writer,
+                          SegmentWriter::create(*files_, path_of(number), number));
+  if (options_.durability != Durability::kNone) {
+    const IoResult synced = files_->sync_directory(options_.directory);
+    if (!synced.ok()) {
+      // A file that may vanish holds nothing worth having.
+      files_->remove(path_of(number));
+      return io_error("cannot sync the store's directory", options_.directory, synced.error);
+    }
+  }
+  active_ = std::move(writer);
+  note_size(number, 0);
+  return ok_status();
+}
+
+Status SegmentLog::continue_segment() {
+  auto [number, contents] = *std::exchange(newest_, std::nullopt);
+  KVASIR_ASSIGN_OR_RETURN(
+      active_, SegmentWriter::resume(*files_, path_of(number), number, std::move(contents)));
+  note_size(number, active_->end_bytes());
+  return ok_status();
+}
+
+WriteOutcome SegmentLog::make_active_ready(int64_t record_bytes) {
+  // A newest segment that cannot be gone on in stays as it is; another is begun.
+  if (!active_ && newest_) (void)continue_segment();
+  WriteOutcome outcome;
+  if (active_ && active_->end_bytes() != 0 &&
+      active_->end_bytes() + record_bytes > options_.segment_bytes_max) {
+    outcome = seal();
+  }
+  if (!active_) outcome.status = begin_segment();
+  return outcome;
+}
+
+WriteOutcome SegmentLog::append(const RecordInfo& info, std::span<const int32_t> tokens,
+                                std::span<const std::byte> payload, Place& place) {
+  WriteOutcome outcome = make_active_ready(info.record_bytes());
+  if (!outcome.status.ok()) return outcome;
+  Result<int64_t> offset_bytes = active_->append(info, tokens, payload);
+  note_size(active_->number(), active_->end_bytes());
+  if (!offset_bytes) {
+    outcome.status = std::move(offset_bytes).error();
+    // What could not be cut off is cut off by the next opening.
+    if (active_->is_broken()) active_.reset();
+    return outcome;
+  }
+  place = {active_->number(), *offset_bytes};
+  WriteOutcome synced =
+      options_.durability == Durability::kStrict ? sync() : sync_if_due();
+  if (synced.dropped_segment == 0) synced.dropped_segment = outcome.dropped_segment;
+  return synced;
+}
+
+WriteOutcome SegmentLog::sync_if_due() {
+  if (!active_ || options_.durability == Durability::kNone) return {};
+  const bool is_due = active_->unsynced_bytes() >= options_.unsynced_bytes_max ||
+                      active_->unsynced_ms() >= options_.unsynced_ms_max;
+  return is_due ? sync() : WriteOutcome{};
+}
+
+WriteOutcome SegmentLog::sync() {
+  if (!active_ || options_.durability == Durability::kNone) return {};
+  Status status = active_->sync();
+  if (status.ok()) return {};
+  return drop_active(std::move(status).error());
+}
+
+WriteOutcome SegmentLog::seal() {
+  if (!active_) return {};
+  // Without a footer the segment is scanned when the store is opened, no more.
+  (void)active_->write_footer();
+  note_size(active_->number(), active_->end_bytes());
+  WriteOutcome outcome = sync();
+  active_.reset();
+  // The caller meant to write on, in another segment: that one failed to sync is not its failure.
+  outcome.status = ok_status();
+  return outcome;
+}
+
+WriteOutcome SegmentLog::drop_active(Error error) {
+  const uint64_t number = active_->number();
+  active_.reset();
+  files_->remove(path_of(number));
+  forget(number);
+  return {.status = std::move(error), .dropped_segment = number};
+}
+
+Status SegmentLog::remove(uint64_t number) {
+  KVASIR_CHECK(number != active_number(), "the active segment stays");
+  if (newest_ && newest_->first == number) newest_.reset();
+  const IoResult removed = files_->remove(path_of(number));
+  if (!removed.ok()) return io_error("cannot delete a segment", path_of(number), removed.error);
+  forget(number);
+  return ok_status();
+}
+
+void SegmentLog::note_size(uint64_t number, int64_t file_bytes) {
+  const std::lock_guard lock(mutex_);
+  file_bytes_[number] = file_bytes;
+}
+
+void SegmentLog::forget(uint64_t number) {
+  const std::lock_guard lock(mutex_);
+  file_bytes_.erase(number);
+  readers_.erase(number);
+}
+
+std::map<uint64_t, int64_t> SegmentLog::segments() const {
+  const std::lock_guard lock(mutex_);
+  return file_bytes_;
+}
+
+int64_t SegmentLog::file_bytes() const {
+  const std::lock_guard lock(mutex_);
+  int64_t sum = 0;
+  for (const auto& [number, bytes] : file_bytes_) sum += bytes;
+  return sum;
+}
+
+Result<std::shared_ptr<File>> SegmentLog::reader_of(uint64_t number) {
+  const std::lock_guard lock(mutex_);
+  const auto found = readers_.find(number);
+  if (found != readers_.end()) return found->second;
+  Opened<File> opened = files_->open(path_of(number), OpenMode::kRead);
+  if (!opened.object) return io_error("cannot open a segment", path_of(number), opened.error);
+  // Whoever reads from the one that goes keeps it open until done.
+  if (readers_.size() >= kOpenReadersMax) readers_.erase(readers_.begin());
+  return readers_.emplace(number, std::move(opened.object)).first->second;
+}
+
+Status SegmentLog::read(const Place& place, std::span<std::byte> payload) {
+  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, reader_of(place.segment_number));
+  return read_all(*file, path_of(place.segment_number), place.offset_bytes + kPageBytes, payload);
+}
+
+Result<std::optional<RecordHeader>> SegmentLog::read_header(const Place& place) {
+  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, reader_of(place.segment_number));
+  return store::read_header(*file, path_of(place.segment_number), place.segment_number,
+                            place.offset_bytes);
+}
+
+}  // namespace kvasir::store

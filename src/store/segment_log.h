@@ -1,0 +1,114 @@
+// SegmentLog: the segment files of a store directory. Appends go to the newest one until it is full;
+// all others are immutable and end in a footer.
+//
+// After a failed write the bytes behind the last whole record are cut off. After a failed sync
+// nothing in that segment is believed any longer: it is dropped, never synced again. Writing,
+// syncing and removing are for one thread at a time; read() and read_header() may run beside them on
+// any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kvasir/result.h"
+#include "store/file_system.h"
+#include "store/segment.h"
+#include "store/segment_writer.h"
+
+namespace kvasir::store {
+
+enum class Durability : uint8_t {
+  kNone,    // never synced: a power failure may cost everything since the last close
+  kBatch,   // synced every so many bytes or seconds
+  kStrict,  // synced before a record counts as stored
+};
+
+struct SegmentLogOptions {
+  std::string directory;
+  int64_t segment_bytes_max = int64_t{256} << 20;
+  Durability durability = Durability::kBatch;
+  int64_t unsynced_bytes_max = int64_t{32} << 20;
+  double unsynced_ms_max = 1000;
+};
+
+struct Place {
+  uint64_t segment_number = 0;
+  int64_t offset_bytes = 0;  // of the header
+};
+
+// What writing came to. `dropped_segment` lost all its records to a failed sync; 0: none did.
+struct WriteOutcome {
+  Status status = ok_status();
+  uint64_t dropped_segment = 0;
+};
+
+class SegmentLog {
+ public:
+  // What was found, by segment, ascending.
+  using Found = std::vector<std::pair<uint64_t, SegmentContents>>;
+
+  // Reads the contents of every segment. One that cannot be read is left out and counted.
+  static Result<std::unique_ptr<SegmentLog>> open(std::shared_ptr<FileSystem> files,
+                                                  const SegmentLogOptions& options, Found& found);
+
+  // Gives footers to older segments that a crash left without one. For the writer, before it appends.
+  void recover(const Found& found);
+
+  WriteOutcome append(const RecordInfo& info, std::span<const int32_t> tokens,
+                      std::span<const std::byte> payload, Place& place);
+  // Syncs what is not on the device yet, if it is due by size or age.
+  WriteOutcome sync_if_due();
+  // Syncs it in any case, unless durability is kNone.
+  WriteOutcome sync();
+  // Ends the active segment with a footer; the next append begins another.
+  WriteOutcome seal();
+  // The same for the end of the store: the next opening may go on in it.
+  WriteOutcome close() { return seal(); }
+
+  // Deletes a segment that is not the active one.
+  Status remove(uint64_t number);
+
+  // The payload of a record. Error: I/O; what the bytes are worth is for the caller to find out.
+  Status read(const Place& place, std::span<std::byte> payload);
+  // Null: there is no such record at that place.
+  Result<std::optional<RecordHeader>> read_header(const Place& place);
+
+  // Numbers and file sizes.
+  std::map<uint64_t, int64_t> segments() const;
+  int64_t file_bytes() const;
+  uint64_t active_number() const { return active_ ? active_->number() : 0; }
+  int64_t unreadable_count() const { return unreadable_count_; }
+  std::string path_of(uint64_t number) const;
+
+ private:
+  SegmentLog(std::shared_ptr<FileSystem> files, const SegmentLogOptions& options)
+      : files_(std::move(files)), options_(options) {}
+
+  WriteOutcome make_active_ready(int64_t record_bytes);
+  Status begin_segment();
+  Status continue_segment();
+  WriteOutcome drop_active(Error error);
+  void note_size(uint64_t number, int64_t file_bytes);
+  void forget(uint64_t number);
+  Result<std::shared_ptr<File>> reader_of(uint64_t number);
+
+  std::shared_ptr<FileSystem> files_;
+  SegmentLogOptions options_;
+  std::optional<SegmentWriter> active_;
+  // The newest segment as it was found: the first append goes on in it.
+  std::optional<std::pair<uint64_t, SegmentContents>> newest_;
+  uint64_t next_number_ = 1;
+  int64_t unreadable_count_ = 0;
+
+  mutable std::mutex mutex_;  // guards the two below
+  std::map<uint64_t, int64_t> file_bytes_;
+  std::map<uint64_t, std::shared_ptr<File>> readers_;  // a bounded number of open files
+};
+
+}  // namespace kvasir::store
