@@ -6,21 +6,29 @@
 //   session->logits();                  // of the newest token
 //   auto branch = session->fork();      // shares the past
 //
+// With a store (EngineOptions::store) sessions outlive the process:
+//
+//   auto session = engine->resume(tokens);   // holds the longest prefix the store can continue
+//   from session->append(rest_of_tokens);         // saved in the background as it goes
+//   session->keep();                         // a later resume can start here, or just before
+//
 // The logits of a token depend on the model, the tokens before it, the cache precision, the
 // instruction set and the rows made visible: not on how the tokens were cut into calls, on the
-// thread count, on other sessions in a batch, nor on forks. An Engine and its sessions are used
-// from one thread at a time; the engine must outlive its sessions.
+// thread count, on other sessions in a batch, nor on forks or resumes. An Engine and its sessions
+// are used from one thread at a time; the engine must outlive its sessions.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "kvasir/result.h"
+#include "kvasir/store.h"
 
 namespace kvasir {
 
@@ -43,6 +51,7 @@ struct EngineOptions {
   InstructionSet instruction_set = InstructionSet::kAuto;
   bool needs_text = true;  // false: tokenizer.json is not read
   VisibleRows visible_rows;
+  std::optional<StoreOptions> store;  // none: nothing is read or saved
 };
 
 struct ModelInfo {
@@ -86,6 +95,10 @@ class Session {
 
   Result<Session> fork() const;
 
+  // Marks the end of a prompt or an answer: a resume may start from the newest boundary (a multiple
+  // of kv_block_tokens) before it. generate() and Chat do it themselves. Without a store: nothing.
+  void keep();
+
  private:
   friend class Engine;
   struct State;
@@ -108,8 +121,17 @@ class Engine {
 
   const ModelInfo& info() const;
   Result<Session> new_session();
+  // A session that holds the longest prefix of `tokens`, short of the last one, that the store can
+  // continue from; length() says how long. Empty without a store.
+  Result<Session> resume(std::span<const int32_t> tokens);
 
-  // One forward pass over several sessions of this engine, each at most once, chunk_tokens tokens
+  // Waits until all that was to be saved is written. Error: the first failure to save since the
+  // last call; what failed is computed again another time.
+  Status flush_store();
+  // Zeros without a store.
+  StoreMetrics store_metrics() const;
+
+  // One step over several sessions of this engine, each at most once, chunk_tokens tokens
   // in all at most.
   Status append_batch(std::span<const BatchInput> inputs);
 
@@ -128,6 +150,8 @@ class Engine {
 
  private:
   explicit Engine(std::unique_ptr<State> state);
+  // One pass over as much of each input as it takes; inputs that are done leave the list.
+  Status run_pass(std::vector<BatchInput>& left);
   std::unique_ptr<State> state_;
 };
 

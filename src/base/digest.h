@@ -1,5 +1,5 @@
-// Digests: XXH3-128 proves which bytes (fast, for damage), SHA-256 names content (for keys, which an
-// adversary may try to collide). The one place where the hash libraries are known. Plain values.
+// Digests: XXH3-128 proves which bytes (fast, for damage), SHA-256 names content (for keys, which
+// an adversary may try to collide). The one place where the hash libraries are known. Plain values.
 #pragma once
 
 #include <array>

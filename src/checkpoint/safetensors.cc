@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
-#include "checkpoint/little_endian.h"
+#include "base/little_endian.h"
 
 namespace kvasir {
 namespace {

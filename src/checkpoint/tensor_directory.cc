@@ -1,5 +1,6 @@
 #include "checkpoint/tensor_directory.h"
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -118,6 +119,16 @@ Status TensorDirectory::check_all_taken() const {
     }
   }
   return ok_status();
+}
+
+std::vector<std::pair<std::string, const StoredTensor*>> TensorDirectory::taken_by_name() const {
+  std::vector<std::pair<std::string, const StoredTensor*>> list;
+  list.reserve(index_of_.size());
+  for (const auto& [name, index] : index_of_) {
+    if (tensors_[index].is_taken) list.emplace_back(name, &tensors_[index]);
+  }
+  std::sort(list.begin(), list.end());
+  return list;
 }
 
 }  // namespace kvasir

@@ -1,11 +1,12 @@
 // TensorDirectory: every tensor of a checkpoint directory by its official name, each to be taken
-// exactly once. Owns the mapped files until they are released; used by one thread while opening.
+// exactly once. Owns the mapped files. Filled by one thread while opening, immutable afterwards.
 #pragma once
 
 #include <memory>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/mapped_file.h"
@@ -40,7 +41,8 @@ class TensorDirectory {
   Status check_all_taken() const;
 
   uint64_t taken_bytes() const { return taken_bytes_; }
-  std::vector<std::unique_ptr<MappedFile>> release_files() && { return std::move(files_); }
+  // Official names, ascending.
+  std::vector<std::pair<std::string, const StoredTensor*>> taken_by_name() const;
 
  private:
   explicit TensorDirectory(std::string path) : path_(std::move(path)) {}

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/little_endian.h"
+#include "checkpoint/fingerprint.h"
 #include "checkpoint/mapped_file.h"
 #include "checkpoint/shard_index.h"
 #include "checkpoint/tensor_directory.h"
@@ -39,8 +40,10 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory) {
   TensorReader reader(tensors);
   KVASIR_RETURN_IF_ERROR(load_weights(checkpoint.config_, reader, checkpoint.weights_));
   checkpoint.weight_bytes_ = tensors.taken_bytes();
-  checkpoint.files_ = std::move(tensors).release_files();
+  checkpoint.tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
   return checkpoint;
 }
+
+Digest256 Checkpoint::fingerprint() const { return fingerprint_of(config_, *tensors_); }
 
 }  // namespace kvasir

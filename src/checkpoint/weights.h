@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/digest.h"
 #include "checkpoint/config.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
@@ -92,7 +93,7 @@ struct ModelWeights {
   kernels::WeightMatrix output;  // [V, D]; the embedding when tied
 };
 
-class MappedFile;
+class TensorDirectory;
 
 class Checkpoint {
  public:
@@ -108,6 +109,8 @@ class Checkpoint {
   const ModelConfig& config() const { return config_; }
   const ModelWeights& weights() const { return weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
+  // What the model's cache depends on: see fingerprint.h. Takes as long as reading what it hashes.
+  Digest256 fingerprint() const;
 
  private:
   Checkpoint();
@@ -115,7 +118,7 @@ class Checkpoint {
   ModelConfig config_;
   ModelWeights weights_;
   uint64_t weight_bytes_ = 0;
-  std::vector<std::unique_ptr<MappedFile>> files_;
+  std::unique_ptr<TensorDirectory> tensors_;
 };
 
 }  // namespace kvasir

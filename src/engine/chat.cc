@@ -80,7 +80,7 @@ Result<int64_t> Chat::State::reuse() {
     if (is_prefix(before_reply, ids)) {
       session = std::move(before_reply);
     } else {
-      KVASIR_ASSIGN_OR_RETURN(session, engine.new_session());
+      KVASIR_ASSIGN_OR_RETURN(session, engine.resume(ids));
     }
     before_reply.reset();
   }

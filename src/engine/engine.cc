@@ -110,6 +110,23 @@ ModelInfo model_info(const model::DeepSeekV4& model) {
           .instruction_set = kernels::kernel_table(model.options().isa).name};
 }
 
+// Rows that another choice of visible rows made are other rows.
+std::string arithmetic_of(const VisibleRows& rows) {
+  if (rows.csa && rows.hca && rows.index_top_k == 0) return "";
+  return "csa " + std::to_string(rows.csa) + " hca " + std::to_string(rows.hca) + " top_k " +
+         std::to_string(rows.index_top_k);
+}
+
+Result<std::unique_ptr<persist::Persistence>> open_persistence(const EngineOptions& options,
+                                                               const Engine::State& state) {
+  const std::string arithmetic = arithmetic_of(options.visible_rows);
+  return persist::Persistence::open(*options.store,
+                                    {.model = state.model->checkpoint().fingerprint(),
+                                     .arithmetic = arithmetic,
+                                     .salt = options.store->salt},
+                                    state.model->layout(), state.account);
+}
+
 }  // namespace
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -135,6 +152,9 @@ Result<Engine> Engine::open(const EngineOptions& options) {
     }
     state->tokenizer = std::move(tokenizer);
   }
+  if (options.store) {
+    KVASIR_ASSIGN_OR_RETURN(state->persistence, open_persistence(options, *state));
+  }
   return Engine(std::move(state));
 }
 
@@ -142,25 +162,27 @@ const ModelInfo& Engine::info() const { return state_->info; }
 
 int64_t Engine::kv_bytes() const { return state_->account->allocated_bytes(); }
 
-Result<Session> Engine::new_session() {
-  KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence,
-                          kv::Sequence::create(state_->model->layout(), state_->account));
-  return Session(
-      std::make_unique<Session::State>(Session::State{state_.get(), std::move(sequence), {}}));
+Result<Session> Engine::new_session() { return resume({}); }
+
+Result<Session> Engine::resume(std::span<const int32_t> tokens) {
+  if (!state_->persistence) {
+    KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence,
+                            kv::Sequence::create(state_->model->layout(), state_->account));
+    return Session(std::make_unique<Session::State>(
+        Session::State{state_.get(), std::move(sequence), std::nullopt, {}}));
+  }
+  // One token at least has to be computed for there to be logits.
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed,
+                          state_->persistence->resume(tokens, std::ssize(tokens) - 1));
+  return Session(std::make_unique<Session::State>(
+      Session::State{state_.get(), std::move(resumed.sequence), std::move(resumed.recorder), {}}));
 }
 
 Status Engine::append_batch(std::span<const BatchInput> inputs) {
-  std::vector<model::Segment> segments;
   int64_t token_count = 0;
   for (const BatchInput& input : inputs) {
-    Session::State& session = *input.session->state_;
     if (input.tokens.empty()) return Error{.what = "a session of a batch has no new tokens"};
-    KVASIR_RETURN_IF_ERROR(session.check_tokens(input.tokens));
-    session.logits.resize(static_cast<size_t>(state_->info.vocab_size));
-    segments.push_back({.sequence = &session.sequence,
-                        .tokens = input.tokens,
-                        .logits_of = model::LogitsOf::kLastToken,
-                        .logits = session.logits.data()});
+    KVASIR_RETURN_IF_ERROR(input.session->state_->check_tokens(input.tokens));
     token_count += std::ssize(input.tokens);
   }
   const int64_t token_count_max = state_->model->options().pass_tokens_max;
@@ -169,7 +191,41 @@ Status Engine::append_batch(std::span<const BatchInput> inputs) {
                  .expected = "at most " + std::to_string(token_count_max) + " tokens in all",
                  .found = std::to_string(token_count)};
   }
-  return state_->model->forward(segments);
+  // One pass, or two where a session has a boundary state to be taken on the way.
+  std::vector<BatchInput> left(inputs.begin(), inputs.end());
+  while (!left.empty()) KVASIR_RETURN_IF_ERROR(run_pass(left));
+  return ok_status();
+}
+
+Status Engine::run_pass(std::vector<BatchInput>& left) {
+  std::vector<model::Segment> segments;
+  segments.reserve(left.size());
+  for (BatchInput& input : left) {
+    Session::State& session = *input.session->state_;
+    session.logits.resize(static_cast<size_t>(state_->info.vocab_size));
+    const auto tokens = input.tokens.first(session.pass_tokens(input.tokens.size()));
+    segments.push_back({.sequence = &session.sequence,
+                        .tokens = tokens,
+                        .logits_of = model::LogitsOf::kLastToken,
+                        .logits = session.logits.data()});
+    input.tokens = input.tokens.subspan(tokens.size());
+  }
+  KVASIR_RETURN_IF_ERROR(state_->model->forward(segments));
+  for (const BatchInput& input : left) KVASIR_RETURN_IF_ERROR(input.session->state_->record());
+  std::erase_if(left, [](const BatchInput& input) { return input.tokens.empty(); });
+  return ok_status();
+}
+
+Status Engine::flush_store() {
+  if (!state_->persistence) return ok_status();
+  state_->persistence->drain();
+  std::optional<Error> error = state_->persistence->take_error();
+  if (error) return std::move(*error);
+  return ok_status();
+}
+
+StoreMetrics Engine::store_metrics() const {
+  return state_->persistence ? state_->persistence->metrics() : StoreMetrics{};
 }
 
 Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {

@@ -10,6 +10,7 @@
 #include "kv/sequence.h"
 #include "kvasir/engine.h"
 #include "model/deepseek_v4/forward.h"
+#include "persist/persistence.h"
 #include "text/tokenizer.h"
 
 namespace kvasir {
@@ -23,15 +24,22 @@ struct Engine::State {
   ModelInfo info;
   std::shared_ptr<kv::MemoryAccount> account = std::make_shared<kv::MemoryAccount>();
   std::optional<text::Tokenizer> tokenizer;
+  std::unique_ptr<persist::Persistence> persistence;  // null: no store
 };
 
 struct Session::State {
   // Error: an id outside the vocabulary.
   Status check_tokens(std::span<const int32_t> tokens) const;
 
+  // How many of the tokens that an append has still to do go into one pass.
+  size_t pass_tokens(size_t token_count) const;
+  // After every pass.
+  Status record();
+
   Engine::State* engine;
   kv::Sequence sequence;
-  std::vector<float> logits;  // [vocab] of the newest token; empty before the first
+  std::optional<persist::Recorder> recorder;  // with a store
+  std::vector<float> logits;                  // [vocab] of the newest token; empty before the first
 };
 
 }  // namespace kvasir

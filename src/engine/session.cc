@@ -33,14 +33,26 @@ Status Session::State::check_tokens(std::span<const int32_t> tokens) const {
   return ok_status();
 }
 
+size_t Session::State::pass_tokens(size_t token_count) const {
+  const int64_t begin = sequence.length();
+  int64_t end = begin + static_cast<int64_t>(token_count);
+  if (recorder) end = recorder->pass_end(begin, end);
+  return static_cast<size_t>(std::min(end - begin, engine->model->options().pass_tokens_max));
+}
+
+Status Session::State::record() { return recorder ? recorder->after_pass(sequence) : ok_status(); }
+
+void Session::keep() {
+  if (state_->recorder) state_->recorder->keep();
+}
+
 Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress& progress) {
   KVASIR_RETURN_IF_ERROR(state_->check_tokens(tokens));
-  const auto chunk_max = static_cast<size_t>(state_->engine->model->options().pass_tokens_max);
   if (tokens.empty()) return int64_t{0};
   state_->logits.resize(static_cast<size_t>(state_->engine->info.vocab_size));
   size_t done = 0;
   while (done < tokens.size()) {
-    const auto chunk = tokens.subspan(done, std::min(chunk_max, tokens.size() - done));
+    const auto chunk = tokens.subspan(done, state_->pass_tokens(tokens.size() - done));
     // Every chunk's last logits are computed, so that a stop between chunks leaves a usable
     // session.
     const model::Segment segment{.sequence = &state_->sequence,
@@ -51,8 +63,12 @@ Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress&
       if (length() == 0) state_->logits.clear();
       return std::move(status).error();
     }
+    KVASIR_RETURN_IF_ERROR(state_->record());
     done += chunk.size();
-    if (progress && !progress(static_cast<int64_t>(done), std::ssize(tokens))) break;
+    if (progress && !progress(static_cast<int64_t>(done), std::ssize(tokens))) {
+      keep();
+      break;
+    }
   }
   return static_cast<int64_t>(done);
 }
@@ -68,12 +84,13 @@ Status Session::append_with_logits(std::span<const int32_t> tokens, const Logits
                  .remedy = "a smaller chunk needs less"};
   }
   for (size_t done = 0; done < tokens.size();) {
-    const auto chunk = tokens.subspan(done, std::min(chunk_max, tokens.size() - done));
+    const auto chunk = tokens.subspan(done, state_->pass_tokens(tokens.size() - done));
     const model::Segment segment{.sequence = &state_->sequence,
                                  .tokens = chunk,
                                  .logits_of = model::LogitsOf::kAllTokens,
                                  .logits = logits.data()};
     KVASIR_RETURN_IF_ERROR(state_->engine->model->forward({&segment, 1}));
+    KVASIR_RETURN_IF_ERROR(state_->record());
     done += chunk.size();
     const std::span<const float> written(logits.data(), chunk.size() * vocab);
     const auto newest = written.last(vocab);
@@ -85,8 +102,8 @@ Status Session::append_with_logits(std::span<const int32_t> tokens, const Logits
 
 Result<Session> Session::fork() const {
   KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, state_->sequence.fork());
-  return Session(
-      std::make_unique<State>(State{state_->engine, std::move(sequence), state_->logits}));
+  return Session(std::make_unique<State>(
+      State{state_->engine, std::move(sequence), state_->recorder, state_->logits}));
 }
 
 }  // namespace kvasir

@@ -15,6 +15,12 @@ void size_rings(const CacheSpec& spec, LayerLayout& layer) {
 
 }  // namespace
 
+int64_t CacheLayout::boundary_state_bytes() const {
+  int64_t floats = 0;
+  for (const LayerLayout& layer : layers) floats += layer.overlap_floats();
+  return raw_window_bytes + floats * static_cast<int64_t>(sizeof(float));
+}
+
 CacheLayout make_layout(const CacheSpec& spec) {
   CacheLayout layout;
   layout.row = {spec.precision, spec.head_dim, spec.rope_dim};

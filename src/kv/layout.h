@@ -46,6 +46,12 @@ struct LayerLayout {
   int64_t ring_tokens = 0;  // ratio, twice that where rows overlap
   int64_t row_columns = 0;  // floats per token of values, and as many of gates
   int64_t key_columns = 0;  // the same for the index keys
+
+  // Floats that outlive a boundary: values and gates of the last group's first columns, which the
+  // next row pools too; row and key compressor together.
+  int64_t overlap_floats() const {
+    return spec.overlaps ? spec.ratio * (row_columns + key_columns) : 0;
+  }
 };
 
 struct CacheLayout {
@@ -64,6 +70,9 @@ struct CacheLayout {
   int64_t fixed_bytes() const {
     return raw_window_bytes + compressor_ring_floats * static_cast<int64_t>(sizeof(float));
   }
+
+  // What a sequence at a boundary needs besides its blocks to go on: raw windows and overlaps.
+  int64_t boundary_state_bytes() const;
 
   // Compressed rows of a layer that a sequence of that many tokens has.
   static int64_t row_count(const LayerSpec& spec, int64_t token_count) {

@@ -70,6 +70,77 @@ Result<Sequence> Sequence::fork() const {
   return copy;
 }
 
+Result<Sequence> Sequence::resume(std::shared_ptr<const CacheLayout> layout,
+                                  std::shared_ptr<MemoryAccount> account,
+                                  std::span<const int32_t> tokens, std::vector<SealedBlock> blocks,
+                                  std::span<const std::byte> boundary_state) {
+  KVASIR_CHECK(std::ssize(tokens) % kBlockTokens == 0, "a boundary");
+  KVASIR_CHECK(std::ssize(blocks) == layout->block_count(std::ssize(tokens)), "all blocks");
+  KVASIR_ASSIGN_OR_RETURN(Sequence sequence, create(std::move(layout), std::move(account)));
+  sequence.length_ = std::ssize(tokens);
+  sequence.tokens_.assign(tokens.begin(), tokens.end());
+  sequence.block_data_.reserve(blocks.size());
+  for (const SealedBlock& block : blocks) {
+    KVASIR_CHECK(block->size() == sequence.layout_->block_bytes(), "blocks of this layout");
+    // Sealed: only read from now on.
+    sequence.block_data_.push_back(const_cast<std::byte*>(block->data()));
+  }
+  sequence.sealed_ = std::move(blocks);
+  sequence.read_boundary_state(boundary_state);
+  return sequence;
+}
+
+namespace {
+
+// Calls visit(float*, count) for every run of floats that outlives the boundary at `position`, in
+// the order in which a state holds them: layer, row compressor then key compressor, token, values,
+// gates.
+template <class Visit>
+void for_each_overlap(const CacheLayout& layout, std::span<const CompressorRing> row_rings,
+                      std::span<const CompressorRing> key_rings, int64_t position,
+                      const Visit& visit) {
+  for (size_t i = 0; i < layout.layers.size(); ++i) {
+    const LayerSpec& spec = layout.layers[i].spec;
+    if (!spec.overlaps || position == 0) continue;
+    for (const CompressorRing& ring : {row_rings[i], key_rings[i]}) {
+      for (int64_t t = position - spec.ratio; t < position && ring.columns != 0; ++t) {
+        visit(ring.values_of(t), ring.columns / 2);
+        visit(ring.gates_of(t), ring.columns / 2);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void Sequence::write_boundary_state(std::span<std::byte> out) const {
+  KVASIR_CHECK(length_ > 0 && length_ % kBlockTokens == 0, "a boundary");
+  KVASIR_CHECK(std::ssize(out) == layout_->boundary_state_bytes(), "room for a boundary state");
+  std::byte* next = out.data();
+  const auto put = [&next](const void* data, int64_t bytes) {
+    if (bytes != 0) std::memcpy(next, data, static_cast<size_t>(bytes));
+    next += bytes;
+  };
+  put(raw_windows_.data(), raw_windows_.bytes());
+  for_each_overlap(*layout_, row_rings_, key_rings_, length_, [&](const float* run, int64_t count) {
+    put(run, count * static_cast<int64_t>(sizeof(float)));
+  });
+  KVASIR_CHECK(next == out.data() + out.size(), "a state fills its bytes");
+}
+
+void Sequence::read_boundary_state(std::span<const std::byte> in) {
+  KVASIR_CHECK(std::ssize(in) == layout_->boundary_state_bytes(), "a whole boundary state");
+  const std::byte* next = in.data();
+  const auto take = [&next](void* data, int64_t bytes) {
+    if (bytes != 0) std::memcpy(data, next, static_cast<size_t>(bytes));
+    next += bytes;
+  };
+  take(raw_windows_.data(), raw_windows_.bytes());
+  for_each_overlap(*layout_, row_rings_, key_rings_, length_, [&](float* run, int64_t count) {
+    take(run, count * static_cast<int64_t>(sizeof(float)));
+  });
+}
+
 Status Sequence::begin_append(std::span<const int32_t> tokens) {
   KVASIR_CHECK(static_cast<size_t>(length_) == tokens_.size(), "one append at a time");
   const int64_t length_after = length_ + static_cast<int64_t>(tokens.size());

@@ -38,6 +38,13 @@ class Sequence {
   // Error: not enough memory for the fixed part.
   static Result<Sequence> create(std::shared_ptr<const CacheLayout> layout,
                                  std::shared_ptr<MemoryAccount> account);
+  // A sequence that goes on behind a boundary as if it had read all the tokens itself.
+  // REQUIRES: whole blocks of tokens, one sealed block for each (none where blocks are empty), and
+  // boundary_state_bytes() of state. Error: as create.
+  static Result<Sequence> resume(std::shared_ptr<const CacheLayout> layout,
+                                 std::shared_ptr<MemoryAccount> account,
+                                 std::span<const int32_t> tokens, std::vector<SealedBlock> blocks,
+                                 std::span<const std::byte> boundary_state);
   Sequence(Sequence&&) noexcept = default;
   Sequence& operator=(Sequence&&) noexcept = default;
 
@@ -49,6 +56,12 @@ class Sequence {
   // Tokens whose rows are complete.
   int64_t length() const { return length_; }
   std::span<const int32_t> tokens() const { return {tokens_.data(), static_cast<size_t>(length_)}; }
+
+  // Sealed blocks in order; empty where the layout's blocks are.
+  std::span<const SealedBlock> sealed_blocks() const { return sealed_; }
+  // The same bytes for the same tokens, however they came in.
+  // REQUIRES: length() is a boundary, no append is under way; out: [boundary_state_bytes()].
+  void write_boundary_state(std::span<std::byte> out) const;
 
   // Makes room for the rows of `tokens`, which follow the present ones. On error the sequence is as
   // before.
@@ -107,6 +120,7 @@ class Sequence {
            layout_->row.bytes();
   }
   void place_rings();
+  void read_boundary_state(std::span<const std::byte> in);
 
   std::shared_ptr<const CacheLayout> layout_;
   std::shared_ptr<MemoryAccount> account_;

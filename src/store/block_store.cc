@@ -56,12 +56,11 @@ Status BlockStore::open_directory() {
   }
   options_.segment_bytes_max = segment_bytes_for(options_);
   SegmentLog::Found found;
-  KVASIR_ASSIGN_OR_RETURN(
-      log_, SegmentLog::open(files_,
-                             {.directory = options_.directory,
-                              .segment_bytes_max = options_.segment_bytes_max,
-                              .durability = options_.durability},
-                             found));
+  KVASIR_ASSIGN_OR_RETURN(log_, SegmentLog::open(files_,
+                                                 {.directory = options_.directory,
+                                                  .segment_bytes_max = options_.segment_bytes_max,
+                                                  .durability = options_.durability},
+                                                 found));
   for (const auto& [number, contents] : found) {
     for (const PlacedRecord& record : contents.records) {
       index_.insert(record, number, {});
@@ -87,7 +86,8 @@ int64_t BlockStore::now_s() const {
       .count();
 }
 
-// ---- reading -------------------------------------------------------------------------------------
+// ---- reading
+// -------------------------------------------------------------------------------------
 
 std::optional<IndexEntry> BlockStore::entry_of(const RecordId& id) const {
   const std::lock_guard lock(index_mutex_);
@@ -140,7 +140,8 @@ void BlockStore::quarantine(const IndexEntry& entry) {
   }
 }
 
-// ---- writing -------------------------------------------------------------------------------------
+// ---- writing
+// -------------------------------------------------------------------------------------
 
 Result<PutOutcome> BlockStore::put(const NewRecord& record, std::span<const std::byte> payload) {
   KVASIR_CHECK(options_.is_writer, "a reader puts nothing");
@@ -216,7 +217,8 @@ Status BlockStore::sync_if_due() {
   return settle(log_->sync_if_due());
 }
 
-// ---- use -----------------------------------------------------------------------------------------
+// ---- use
+// -----------------------------------------------------------------------------------------
 
 void BlockStore::touch(std::span<const RecordId> ids) {
   const int64_t now = now_s();

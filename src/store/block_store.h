@@ -1,9 +1,9 @@
 // BlockStore: payloads by key, kept in a directory of segment files within a byte budget. It knows
 // bytes and keys, never what the bytes mean.
 //
-// NEVER WRONG DATA: read() gives back exactly the bytes that were put under that id, or nothing. What
-// fails its digest is forgotten (the segment keeps the bytes until it is cleaned), counted, and
-// written anew by the next put. A record is found only after all of it was written.
+// NEVER WRONG DATA: read() gives back exactly the bytes that were put under that id, or nothing.
+// What fails its digest is forgotten (the segment keeps the bytes until it is cleaned), counted,
+// and written anew by the next put. A record is found only after all of it was written.
 //
 // One writer per directory (a lock), any number of readers, each with the records it found when it
 // opened. All functions may be called from any thread.

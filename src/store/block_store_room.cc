@@ -36,9 +36,7 @@ int64_t BlockStore::capacity_bytes() const {
 bool BlockStore::make_room_locked(int64_t bytes) {
   // A segment's worth is kept back for what cleaning writes before it can delete.
   const int64_t reserve = options_.segment_bytes_max + options_.segment_bytes_max / 4;
-  const auto has_room = [&] {
-    return log_->file_bytes() + bytes <= capacity_bytes() - reserve;
-  };
+  const auto has_room = [&] { return log_->file_bytes() + bytes <= capacity_bytes() - reserve; };
   while (!has_room()) {
     if (clean_one_segment_locked(kLiveShareMax)) continue;
     if (evict(std::max(bytes, capacity_bytes() / kPortionsPerBudget)) > 0) continue;
@@ -75,7 +73,7 @@ bool BlockStore::clean_one_segment_locked(double live_share_max) {
 }
 
 Status BlockStore::clean_segment_locked(uint64_t number) {
-  if (number == log_->active_number()) KVASIR_RETURN_IF_ERROR(settle(log_->seal()));
+  KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
   std::vector<IndexEntry> survivors;
   {
     const std::lock_guard lock(index_mutex_);
@@ -134,12 +132,11 @@ Result<std::vector<DamagedRecord>> BlockStore::verify(const VerifyProgress& prog
   bool goes_on = true;
   for (const auto& [number, file_bytes] : log_->segments()) {
     const std::string path = log_->path_of(number);
-    Result<std::vector<Damage>> found =
-        check_segment(*files_, path, number, [&](int64_t bytes) {
-          done_bytes += bytes;
-          goes_on = !progress || progress(done_bytes, total_bytes);
-          return goes_on;
-        });
+    Result<std::vector<Damage>> found = check_segment(*files_, path, number, [&](int64_t bytes) {
+      done_bytes += bytes;
+      goes_on = !progress || progress(done_bytes, total_bytes);
+      return goes_on;
+    });
     if (!found) {
       damaged.push_back({path, {0, "a readable file", found.error().message()}});
       continue;

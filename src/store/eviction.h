@@ -1,9 +1,10 @@
 // Eviction: what to give up first when the store is full.
 //
-// A prefix can be resumed only at a state, so the states decide. Each is worth (1 + hits) x the tokens
-// that would be replayed without it, per byte that goes with it: its own and those of the blocks that
-// serve nothing else. The cheapest state goes first and takes those blocks along, leaf by leaf; blocks
-// that no state needs go before any state. What is held stays, and with it everything it hangs on.
+// A prefix can be resumed only at a state, so the states decide. Each is worth (1 + hits) x the
+// tokens that would be replayed without it, per byte that goes with it: its own and those of the
+// blocks that serve nothing else. The cheapest state goes first and takes those blocks along, leaf
+// by leaf; blocks that no state needs go before any state. What is held stays, and with it
+// everything it hangs on.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,8 @@ class Evictor {
  public:
   Evictor(Index& index, IsHeld is_held, int64_t now_s);
 
-  // Removes the least valuable records from the index until at least that many bytes are gone or all
-  // that is left is held.
+  // Removes the least valuable records from the index until at least that many bytes are gone or
+  // all that is left is held.
   Evicted evict(int64_t bytes);
 
  private:

@@ -1,8 +1,9 @@
-// FileSystem and File: the system calls the store makes, as an interface, so that tests can make any
-// of them fail or forget. A call does what the system call does and no more: it may read or write
-// less than asked, or be interrupted. The loops that want everything are in file_io.h.
+// FileSystem and File: the system calls the store makes, as an interface, so that tests can make
+// any of them fail or forget. A call does what the system call does and no more: it may read or
+// write less than asked, or be interrupted. The loops that want everything are in file_io.h.
 //
-// A File may be read by any number of threads at a time; writing, truncating and syncing are for one.
+// A File may be read by any number of threads at a time; writing, truncating and syncing are for
+// one.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
 // Index: which records a store has, where they lie, and what hangs on what. In memory only, rebuilt
 // from the segments. Not thread-safe: its store guards it.
 //
-// Records form trees: a block hangs on the block before it, a state on the block it stands behind. A
-// record whose parent is not here is an orphan: of no use until the parent is written again.
+// Records form trees: a block hangs on the block before it, a state on the block it stands behind.
+// A record whose parent is not here is an orphan: of no use until the parent is written again.
 #pragma once
 
 #include <cstdint>

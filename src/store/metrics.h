@@ -1,4 +1,5 @@
-// Metrics: what a store did since it was opened. Counters that only grow; any thread may add and read.
+// Metrics: what a store did since it was opened. Counters that only grow; any thread may add and
+// read.
 #pragma once
 
 #include <atomic>
@@ -32,7 +33,7 @@ struct Metrics {
   Counter evicted_blocks;
   Counter evicted_bytes;
   Counter cleaned_segments;
-  Counter rewritten_bytes;  // survivors of cleaned segments
+  Counter rewritten_bytes;   // survivors of cleaned segments
   Counter dropped_segments;  // after a failed sync
 };
 

@@ -120,7 +120,8 @@ class PosixFileSystem : public FileSystem {
     constexpr auto kMax = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
     const uint64_t blocks = status.f_bavail;
     const uint64_t block_bytes = status.f_frsize;
-    if (block_bytes != 0 && blocks > kMax / block_bytes) return {.count = static_cast<int64_t>(kMax)};
+    if (block_bytes != 0 && blocks > kMax / block_bytes)
+      return {.count = static_cast<int64_t>(kMax)};
     return {.count = static_cast<int64_t>(blocks * block_bytes)};
   }
 };

@@ -1,5 +1,6 @@
-// Record: a payload in a segment file, behind a header page that describes it. docs/segment_format.md
-// shows every byte. Headers come from outside: decoding trusts nothing. Plain values.
+// Record: a payload in a segment file, behind a header page that describes it.
+// docs/segment_format.md shows every byte. Headers come from outside: decoding trusts nothing.
+// Plain values.
 #pragma once
 
 #include <array>
@@ -27,7 +28,8 @@ inline constexpr int64_t padded_to_pages(int64_t bytes) {
 // What is known of a record without its token ids.
 struct RecordInfo {
   RecordId id;
-  Key parent{};  // the block without which this record is of no use; a first block's is the root key
+  Key parent{};  // the block without which this record is of no use; a first block's is the root
+                 // key
   Key model{};   // fingerprint
   int64_t token_begin = 0;  // position of a block's first token; where a state stands
   int64_t token_count = 0;  // 0 for a state

@@ -49,8 +49,8 @@ class DamageList {
   }
   void add_payload(const RecordHeader& header, const Digest128& found) {
     if (out_ == nullptr) return;
-    out_->push_back({header.offset_bytes + kPageBytes, to_hex(header.info.payload_digest),
-                     to_hex(found)});
+    out_->push_back(
+        {header.offset_bytes + kPageBytes, to_hex(header.info.payload_digest), to_hex(found)});
     in_run_ = false;
   }
 

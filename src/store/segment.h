@@ -34,8 +34,8 @@ struct Damage {
 // Error: the file cannot be opened or read at all. Damage inside costs the damaged records only.
 Result<SegmentContents> load_segment(FileSystem& files, const std::string& path, uint64_t number);
 
-// The same without trusting a footer: every header and every payload is read. Pages that belong to no
-// whole record are reported to `damages` where it is given.
+// The same without trusting a footer: every header and every payload is read. Pages that belong to
+// no whole record are reported to `damages` where it is given.
 Result<SegmentContents> scan_segment(File& file, const std::string& path, uint64_t number,
                                      std::vector<Damage>* damages);
 

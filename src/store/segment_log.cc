@@ -107,8 +107,7 @@ WriteOutcome SegmentLog::append(const RecordInfo& info, std::span<const int32_t>
     return outcome;
   }
   place = {active_->number(), *offset_bytes};
-  WriteOutcome synced =
-      options_.durability == Durability::kStrict ? sync() : sync_if_due();
+  WriteOutcome synced = options_.durability == Durability::kStrict ? sync() : sync_if_due();
   if (synced.dropped_segment == 0) synced.dropped_segment = outcome.dropped_segment;
   return synced;
 }
@@ -139,6 +138,11 @@ WriteOutcome SegmentLog::seal() {
   return outcome;
 }
 
+WriteOutcome SegmentLog::freeze(uint64_t number) {
+  if (newest_ && newest_->first == number) newest_.reset();
+  return number == active_number() ? seal() : WriteOutcome{};
+}
+
 WriteOutcome SegmentLog::drop_active(Error error) {
   const uint64_t number = active_->number();
   active_.reset();
@@ -149,7 +153,6 @@ WriteOutcome SegmentLog::drop_active(Error error) {
 
 Status SegmentLog::remove(uint64_t number) {
   KVASIR_CHECK(number != active_number(), "the active segment stays");
-  if (newest_ && newest_->first == number) newest_.reset();
   const IoResult removed = files_->remove(path_of(number));
   if (!removed.ok()) return io_error("cannot delete a segment", path_of(number), removed.error);
   forget(number);

@@ -1,10 +1,10 @@
-// SegmentLog: the segment files of a store directory. Appends go to the newest one until it is full;
-// all others are immutable and end in a footer.
+// SegmentLog: the segment files of a store directory. Appends go to the newest one until it is
+// full; all others are immutable and end in a footer.
 //
 // After a failed write the bytes behind the last whole record are cut off. After a failed sync
 // nothing in that segment is believed any longer: it is dropped, never synced again. Writing,
-// syncing and removing are for one thread at a time; read() and read_header() may run beside them on
-// any number of threads.
+// syncing and removing are for one thread at a time; read() and read_header() may run beside them
+// on any number of threads.
 #pragma once
 
 #include <cstdint>
@@ -57,7 +57,8 @@ class SegmentLog {
   static Result<std::unique_ptr<SegmentLog>> open(std::shared_ptr<FileSystem> files,
                                                   const SegmentLogOptions& options, Found& found);
 
-  // Gives footers to older segments that a crash left without one. For the writer, before it appends.
+  // Gives footers to older segments that a crash left without one. For the writer, before it
+  // appends.
   void recover(const Found& found);
 
   WriteOutcome append(const RecordInfo& info, std::span<const int32_t> tokens,
@@ -71,7 +72,10 @@ class SegmentLog {
   // The same for the end of the store: the next opening may go on in it.
   WriteOutcome close() { return seal(); }
 
-  // Deletes a segment that is not the active one.
+  // Nothing more is appended to that segment.
+  WriteOutcome freeze(uint64_t number);
+
+  // Deletes a frozen segment.
   Status remove(uint64_t number);
 
   // The payload of a record. Error: I/O; what the bytes are worth is for the caller to find out.

@@ -49,8 +49,7 @@ Status SegmentWriter::write_record(const RecordInfo& info, std::span<const int32
   KVASIR_RETURN_IF_ERROR(write_all(*file_, path_, payload_begin, payload));
   const std::vector<std::byte> padding(
       static_cast<size_t>(padded_to_pages(info.payload_bytes) - info.payload_bytes));
-  KVASIR_RETURN_IF_ERROR(
-      write_all(*file_, path_, payload_begin + info.payload_bytes, padding));
+  KVASIR_RETURN_IF_ERROR(write_all(*file_, path_, payload_begin + info.payload_bytes, padding));
   return write_all(*file_, path_, end_bytes_, header);
 }
 

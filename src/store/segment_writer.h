@@ -17,7 +17,8 @@ namespace kvasir::store {
 class SegmentWriter {
  public:
   static Result<SegmentWriter> create(FileSystem& files, const std::string& path, uint64_t number);
-  // Goes on behind the last record of an existing segment; a footer or a torn record there is cut off.
+  // Goes on behind the last record of an existing segment; a footer or a torn record there is cut
+  // off.
   static Result<SegmentWriter> resume(FileSystem& files, const std::string& path, uint64_t number,
                                       SegmentContents contents);
 

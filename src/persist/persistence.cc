@@ -1,0 +1,188 @@
+#include "persist/persistence.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/thread_pool.h"
+#include "persist/open_store.h"
+
+namespace kvasir::persist {
+namespace {
+
+// Reads in flight while a prefix is restored: queue depth is what makes a device fast.
+constexpr int64_t kReadThreads = 8;
+
+Error out_of_memory(int64_t bytes) {
+  return Error{.what = "not enough memory for the cache",
+               .expected = std::to_string(bytes) + " bytes more"};
+}
+
+std::span<std::byte> bytes_of(kv::Block& block) {
+  return {block.data(), static_cast<size_t>(block.size())};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Persistence>> Persistence::open(
+    const StoreOptions& options, const CacheIdentity& identity,
+    std::shared_ptr<const kv::CacheLayout> layout, std::shared_ptr<kv::MemoryAccount> account) {
+  std::unique_ptr<Persistence> persistence(new Persistence(std::move(layout), std::move(account)));
+  KVASIR_ASSIGN_OR_RETURN(persistence->store_, open_store(options, IfLocked::kReadOnly));
+  persistence->root_ = root_key(identity, *persistence->layout_);
+  if (persistence->store_->is_writer()) {
+    persistence->saver_ = std::make_unique<Saver>(*persistence->store_, identity.model);
+  }
+  return persistence;
+}
+
+// ---- resume
+// --------------------------------------------------------------------------------------
+
+Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t length_max) {
+  if (tokens.empty()) return resume_nothing(0);
+  drain();
+  store_->metrics().lookups.add(1);
+  store_->metrics().requested_tokens.add(std::ssize(tokens));
+
+  const std::vector<store::Key> keys = block_keys(root_, tokens);
+  int64_t known = 0;
+  while (known < std::ssize(keys) && has_block(keys[static_cast<size_t>(known)])) ++known;
+
+  std::vector<kv::SealedBlock> blocks;
+  for (int64_t count = std::min(known, length_max / kv::kBlockTokens); count > 0; --count) {
+    const std::span<const store::Key> prefix(keys.data(), static_cast<size_t>(count));
+    if (!store_->find({store::Kind::kState, prefix.back()})) continue;
+    KVASIR_ASSIGN_OR_RETURN(const int64_t loaded, load_blocks(prefix, blocks));
+    if (loaded < count) {
+      // A damaged block: nothing behind it counts.
+      known = loaded;
+      count = loaded + 1;
+      continue;
+    }
+    KVASIR_ASSIGN_OR_RETURN(const kv::SealedBlock state, load_state(prefix.back()));
+    if (!state) continue;
+    blocks.resize(static_cast<size_t>(layout_->block_count(count * kv::kBlockTokens)));
+    KVASIR_ASSIGN_OR_RETURN(
+        kv::Sequence sequence,
+        kv::Sequence::resume(
+            layout_, account_, tokens.first(static_cast<size_t>(count * kv::kBlockTokens)),
+            std::move(blocks), {state->data(), static_cast<size_t>(state->size())}));
+    count_hit(prefix);
+    return Resumed{std::move(sequence),
+                   Recorder(*this, root_, {prefix.begin(), prefix.end()}, branch_of(known, count))};
+  }
+  return resume_nothing(branch_of(known, 0));
+}
+
+Result<Resumed> Persistence::resume_nothing(int64_t branch_tokens) {
+  KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, kv::Sequence::create(layout_, account_));
+  return Resumed{std::move(sequence), Recorder(*this, root_, {}, branch_tokens)};
+}
+
+int64_t Persistence::branch_of(int64_t known_blocks, int64_t resumed_blocks) {
+  return known_blocks > resumed_blocks ? known_blocks * kv::kBlockTokens : 0;
+}
+
+void Persistence::count_hit(std::span<const store::Key> keys) {
+  std::vector<store::RecordId> used;
+  used.reserve(keys.size() + 1);
+  for (const store::Key& key : keys) used.push_back({store::Kind::kBlock, key});
+  used.push_back({store::Kind::kState, keys.back()});
+  store_->touch(used);
+  store_->metrics().hit_tokens.add(std::ssize(keys) * kv::kBlockTokens);
+}
+
+bool Persistence::has_block(const store::Key& key) {
+  return block_in_memory(key) || store_->find({store::Kind::kBlock, key});
+}
+
+kv::SealedBlock Persistence::block_in_memory(const store::Key& key) {
+  const auto found = in_memory_.find(key);
+  return found == in_memory_.end() ? nullptr : found->second.lock();
+}
+
+void Persistence::remember(const store::Key& key, const kv::SealedBlock& block) {
+  // Now and then what is gone is swept out, at a cost in step with what is added.
+  if (in_memory_.size() >= sweep_size_) {
+    std::erase_if(in_memory_, [](const auto& one) { return one.second.expired(); });
+    sweep_size_ = std::max<size_t>(1024, 2 * in_memory_.size());
+  }
+  in_memory_[key] = block;
+}
+
+// Brings `blocks`, which hold a beginning of the prefix, up to the whole prefix. Returns how many
+// blocks are there.
+Result<int64_t> Persistence::load_blocks(std::span<const store::Key> keys,
+                                         std::vector<kv::SealedBlock>& blocks) {
+  // Empty blocks were found, and that is all there is to them.
+  if (layout_->block_bytes() == 0) return std::ssize(keys);
+  const int64_t begin = std::ssize(blocks);
+  std::vector<kv::Block> read(keys.size() - blocks.size());
+  std::vector<char> is_missing(read.size(), 0);
+  std::vector<int64_t> wanted;
+  blocks.reserve(keys.size());
+  wanted.reserve(read.size());
+  for (size_t i = 0; i < read.size(); ++i) {
+    blocks.push_back(block_in_memory(keys[static_cast<size_t>(begin) + i]));
+    if (blocks.back()) {
+      store_->metrics().ram_read_blocks.add(1);
+      store_->metrics().ram_read_bytes.add(layout_->block_bytes());
+      continue;
+    }
+    read[i] = kv::Block(layout_->block_bytes(), account_);
+    if (read[i].failed()) return out_of_memory(layout_->block_bytes());
+    wanted.push_back(static_cast<int64_t>(i));
+  }
+  ThreadPool pool(static_cast<int>(std::clamp<int64_t>(std::ssize(wanted), 1, kReadThreads)));
+  pool.parallel_for(std::ssize(wanted), [&](int64_t n, int) {
+    const auto i = static_cast<size_t>(wanted[static_cast<size_t>(n)]);
+    const store::RecordId id{store::Kind::kBlock, keys[static_cast<size_t>(begin) + i]};
+    is_missing[i] = !store_->read(id, bytes_of(read[i]));
+  });
+  for (const int64_t n : wanted) {
+    const auto i = static_cast<size_t>(n);
+    if (is_missing[i]) {
+      blocks.resize(static_cast<size_t>(begin) + i);
+      break;
+    }
+    kv::SealedBlock block = std::make_shared<const kv::Block>(std::move(read[i]));
+    remember(keys[static_cast<size_t>(begin) + i], block);
+    blocks[static_cast<size_t>(begin) + i] = std::move(block);
+  }
+  return std::ssize(blocks);
+}
+
+Result<kv::SealedBlock> Persistence::load_state(const store::Key& key) {
+  KVASIR_ASSIGN_OR_RETURN(kv::Block state, new_state());
+  if (!store_->read({store::Kind::kState, key}, bytes_of(state))) return kv::SealedBlock();
+  return kv::SealedBlock(std::make_shared<const kv::Block>(std::move(state)));
+}
+
+// ---- saving
+// --------------------------------------------------------------------------------------
+
+StoreMetrics Persistence::metrics() const {
+  StoreMetrics metrics = metrics_of(store_->metrics());
+  metrics.is_writer = store_->is_writer();
+  return metrics;
+}
+
+Result<kv::Block> Persistence::new_state() {
+  kv::Block state(layout_->boundary_state_bytes(), account_);
+  if (state.failed()) return out_of_memory(state.size());
+  return state;
+}
+
+void Persistence::save(SaveJob job) {
+  if (job.id.kind == store::Kind::kBlock && layout_->block_bytes() != 0) {
+    remember(job.id.key, job.payload);
+  }
+  if (saver_) saver_->save(std::move(job));
+}
+
+void Persistence::drain() {
+  if (saver_) saver_->drain();
+}
+
+}  // namespace kvasir::persist

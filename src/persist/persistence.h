@@ -1,0 +1,86 @@
+// Persistence: the one place where kv/ meets store/. It finds the deepest prefix of some tokens
+// that a sequence can continue from, and takes what sequences make to the store.
+//
+// Used by one thread, as the engine is; the writing behind it has a thread of its own. Outlives the
+// recorders it hands out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "kv/layout.h"
+#include "kv/memory_account.h"
+#include "kv/sequence.h"
+#include "kvasir/result.h"
+#include "kvasir/store.h"
+#include "persist/prefix_chain.h"
+#include "persist/recorder.h"
+#include "persist/saver.h"
+#include "store/block_store.h"
+
+namespace kvasir::persist {
+
+struct Resumed {
+  kv::Sequence sequence;  // empty when nothing was found
+  Recorder recorder;
+};
+
+class Persistence {
+ public:
+  // When another process writes the store, it is read only. Error: it cannot be opened at all.
+  static Result<std::unique_ptr<Persistence>> open(const StoreOptions& options,
+                                                   const CacheIdentity& identity,
+                                                   std::shared_ptr<const kv::CacheLayout> layout,
+                                                   std::shared_ptr<kv::MemoryAccount> account);
+
+  // A sequence that holds the longest prefix of `tokens`, of at most length_max tokens, for which
+  // all blocks and the state at its end are there. Damage makes it shorter, never wrong. Error: no
+  // memory.
+  Result<Resumed> resume(std::span<const int32_t> tokens, int64_t length_max);
+
+  // Returns when all that was handed over is written.
+  void drain();
+  // The first failure to save since the last call.
+  std::optional<Error> take_error() { return saver_ ? saver_->take_error() : std::nullopt; }
+
+  StoreMetrics metrics() const;
+  store::BlockStore& store() { return *store_; }
+
+ private:
+  friend class Recorder;
+
+  Persistence(std::shared_ptr<const kv::CacheLayout> layout,
+              std::shared_ptr<kv::MemoryAccount> account)
+      : layout_(std::move(layout)), account_(std::move(account)) {}
+
+  bool is_saving() const { return saver_ != nullptr; }
+  void save(SaveJob job);
+  Result<kv::Block> new_state();
+
+  Result<Resumed> resume_nothing(int64_t branch_tokens);
+  Result<int64_t> load_blocks(std::span<const store::Key> keys,
+                              std::vector<kv::SealedBlock>& blocks);
+  // Null: not there.
+  Result<kv::SealedBlock> load_state(const store::Key& key);
+  kv::SealedBlock block_in_memory(const store::Key& key);
+  bool has_block(const store::Key& key);
+  void remember(const store::Key& key, const kv::SealedBlock& block);
+  void count_hit(std::span<const store::Key> keys);
+  static int64_t branch_of(int64_t known_blocks, int64_t resumed_blocks);
+
+  std::shared_ptr<const kv::CacheLayout> layout_;
+  std::shared_ptr<kv::MemoryAccount> account_;
+  store::Key root_{};
+  std::unique_ptr<store::BlockStore> store_;
+  std::unique_ptr<Saver> saver_;  // null: the store is only read
+  // Blocks that some sequence holds. What only this table knows is gone.
+  std::unordered_map<store::Key, std::weak_ptr<const kv::Block>, store::KeyHash> in_memory_;
+  size_t sweep_size_ = 1024;
+};
+
+}  // namespace kvasir::persist

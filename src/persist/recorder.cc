@@ -1,0 +1,134 @@
+#include "persist/recorder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "persist/persistence.h"
+#include "persist/prefix_chain.h"
+
+namespace kvasir::persist {
+namespace {
+
+int64_t boundary_before(int64_t tokens) { return tokens / kv::kBlockTokens * kv::kBlockTokens; }
+
+}  // namespace
+
+Recorder::Recorder(Persistence& persistence, store::Key root, std::vector<store::Key> keys,
+                   int64_t branch_tokens)
+    : persistence_(&persistence),
+      root_(root),
+      keys_(std::move(keys)),
+      branch_tokens_(branch_tokens) {
+  hold_tip();
+}
+
+Recorder::Recorder(const Recorder& other)
+    : persistence_(other.persistence_),
+      root_(other.root_),
+      keys_(other.keys_),
+      branch_tokens_(other.branch_tokens_),
+      newest_(other.newest_),
+      before_(other.before_) {
+  hold_tip();
+}
+
+Recorder::Recorder(Recorder&& other) noexcept
+    : persistence_(other.persistence_),
+      root_(other.root_),
+      keys_(std::move(other.keys_)),
+      branch_tokens_(other.branch_tokens_),
+      newest_(std::move(other.newest_)),
+      before_(std::move(other.before_)),
+      holds_tip_(std::exchange(other.holds_tip_, false)) {}
+
+Recorder& Recorder::operator=(Recorder&& other) noexcept {
+  if (this == &other) return *this;
+  release_tip();
+  persistence_ = other.persistence_;
+  root_ = other.root_;
+  keys_ = std::move(other.keys_);
+  branch_tokens_ = other.branch_tokens_;
+  newest_ = std::move(other.newest_);
+  before_ = std::move(other.before_);
+  holds_tip_ = std::exchange(other.holds_tip_, false);
+  return *this;
+}
+
+Recorder::~Recorder() { release_tip(); }
+
+// What a live sequence stands on is not evicted under it.
+void Recorder::hold_tip() {
+  if (keys_.empty()) return;
+  persistence_->store().hold(keys_.back());
+  holds_tip_ = true;
+}
+
+void Recorder::release_tip() {
+  if (std::exchange(holds_tip_, false)) persistence_->store().release(keys_.back());
+}
+
+int64_t Recorder::pass_end(int64_t begin, int64_t end) const {
+  int64_t wanted = boundary_before(end - 1);
+  const int64_t interval_end = (begin / kStateIntervalTokens + 1) * kStateIntervalTokens;
+  wanted = std::min(wanted, interval_end);
+  if (branch_tokens_ > begin) wanted = std::min(wanted, branch_tokens_);
+  return wanted > begin ? wanted : end;
+}
+
+Status Recorder::after_pass(const kv::Sequence& sequence) {
+  const int64_t length = sequence.length();
+  for (int64_t block = std::ssize(keys_); block < length / kv::kBlockTokens; ++block) {
+    save_block(sequence, block);
+  }
+  before_ = {};
+  if (length % kv::kBlockTokens != 0 || !persistence_->is_saving()) return ok_status();
+  KVASIR_RETURN_IF_ERROR(take_state(sequence));
+  if (length % kStateIntervalTokens == 0 || length == branch_tokens_) save_state(newest_);
+  return ok_status();
+}
+
+void Recorder::save_block(const kv::Sequence& sequence, int64_t block) {
+  const auto tokens =
+      sequence.tokens().subspan(static_cast<size_t>(block * kv::kBlockTokens), kv::kBlockTokens);
+  const store::Key parent = keys_.empty() ? root_ : keys_.back();
+  const store::Key key = block_key(parent, tokens);
+  persistence_->store().hold(key);
+  release_tip();
+  keys_.push_back(key);
+  holds_tip_ = true;
+  // Where blocks are empty, records still say which tokens a prefix has.
+  const kv::SealedBlock payload = sequence.sealed_blocks().empty()
+                                      ? std::make_shared<const kv::Block>()
+                                      : sequence.sealed_blocks()[static_cast<size_t>(block)];
+  persistence_->save({.id = {store::Kind::kBlock, key},
+                      .parent = parent,
+                      .token_begin = block * kv::kBlockTokens,
+                      .tokens = {tokens.begin(), tokens.end()},
+                      .payload = payload});
+}
+
+Status Recorder::take_state(const kv::Sequence& sequence) {
+  KVASIR_ASSIGN_OR_RETURN(kv::Block bytes, persistence_->new_state());
+  sequence.write_boundary_state({bytes.data(), static_cast<size_t>(bytes.size())});
+  before_ = std::exchange(newest_,
+                          {std::make_shared<const kv::Block>(std::move(bytes)), sequence.length()});
+  return ok_status();
+}
+
+void Recorder::keep() {
+  save_state(before_);
+  save_state(newest_);
+}
+
+void Recorder::save_state(State& state) {
+  if (!state.bytes || state.is_saved) return;
+  const store::Key& key = keys_[static_cast<size_t>(state.tokens / kv::kBlockTokens - 1)];
+  persistence_->save({.id = {store::Kind::kState, key},
+                      .parent = key,
+                      .token_begin = state.tokens,
+                      .payload = state.bytes});
+  state.is_saved = true;
+}
+
+}  // namespace kvasir::persist

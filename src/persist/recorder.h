@@ -1,0 +1,67 @@
+// Recorder: what one sequence hands to the store as it grows: each block once it is sealed, states
+// where it may be continued later. Belongs to one sequence; a copy belongs to its fork. Used by the
+// thread that uses the sequence.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kv/block.h"
+#include "kv/sequence.h"
+#include "store/key.h"
+
+namespace kvasir::persist {
+
+class Persistence;
+
+// Long prefills are worth continuing in their middle.
+inline constexpr int64_t kStateIntervalTokens = 4096;
+
+class Recorder {
+ public:
+  // For a sequence whose whole blocks have these keys and are all in the store. branch_tokens:
+  // where other tokens followed earlier, a boundary worth a state; 0: nowhere ahead.
+  Recorder(Persistence& persistence, store::Key root, std::vector<store::Key> keys,
+           int64_t branch_tokens);
+  Recorder(const Recorder& other);
+  Recorder& operator=(const Recorder&) = delete;
+  Recorder(Recorder&& other) noexcept;
+  Recorder& operator=(Recorder&& other) noexcept;
+  ~Recorder();
+
+  // Where a pass over tokens [begin, end) must end at the latest, so that no state that will be
+  // wanted is run over: the last boundary short of `end`, or an earlier one that is kept anyway.
+  int64_t pass_end(int64_t begin, int64_t end) const;
+
+  // After every pass. Error: no memory for the state of a boundary.
+  Status after_pass(const kv::Sequence& sequence);
+
+  // The end of a prompt or of an answer: the newest boundary's state goes to the store.
+  void keep();
+
+ private:
+  struct State {
+    kv::SealedBlock bytes;  // null: none
+    int64_t tokens = 0;
+    bool is_saved = false;
+  };
+
+  void save_block(const kv::Sequence& sequence, int64_t block);
+  Status take_state(const kv::Sequence& sequence);
+  void save_state(State& state);
+  void hold_tip();
+  void release_tip();
+
+  Persistence* persistence_;
+  store::Key root_;
+  std::vector<store::Key> keys_;  // of the sequence's whole blocks
+  int64_t branch_tokens_;
+  State newest_;
+  // The one before, while the sequence ends right at the newest: asked for the same tokens again, a
+  // resume has to compute the last of them.
+  State before_;
+  bool holds_tip_ = false;
+};
+
+}  // namespace kvasir::persist

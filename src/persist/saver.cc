@@ -1,0 +1,79 @@
+#include "persist/saver.h"
+
+#include <chrono>
+#include <utility>
+
+namespace kvasir::persist {
+namespace {
+
+// How often what is written but not synced is looked at; the store knows when it is due.
+constexpr std::chrono::milliseconds kSyncCheckInterval(250);
+
+}  // namespace
+
+Saver::Saver(store::BlockStore& store, const Digest256& model)
+    : store_(store), model_(model), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+Saver::~Saver() {
+  drain();
+  thread_.request_stop();
+  changed_.notify_all();
+}
+
+void Saver::save(SaveJob job) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return queued_bytes_ < kQueuedBytesMax; });
+  queued_bytes_ += job.payload->size();
+  queue_.push_back(std::move(job));
+  changed_.notify_all();
+}
+
+void Saver::drain() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return queue_.empty() && !is_writing_; });
+}
+
+std::optional<Error> Saver::take_error() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(error_, std::nullopt);
+}
+
+void Saver::run(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait_for(lock, stop, kSyncCheckInterval, [this] { return !queue_.empty(); });
+    if (queue_.empty()) {
+      if (stop.stop_requested()) return;
+      lock.unlock();
+      (void)store_.sync_if_due();
+      lock.lock();
+      continue;
+    }
+    const SaveJob job = std::move(queue_.front());
+    queue_.pop_front();
+    is_writing_ = true;
+    lock.unlock();
+    write(job);
+    lock.lock();
+    is_writing_ = false;
+    queued_bytes_ -= job.payload->size();
+    changed_.notify_all();
+  }
+}
+
+void Saver::write(const SaveJob& job) {
+  // Without its parent a record cannot be reached: the parent failed, and so does this.
+  const bool is_first = job.id.kind == store::Kind::kBlock && job.token_begin == 0;
+  if (!is_first && !store_.find({store::Kind::kBlock, job.parent})) return;
+  const auto outcome = store_.put({.id = job.id,
+                                   .parent = job.parent,
+                                   .model = model_,
+                                   .token_begin = job.token_begin,
+                                   .tokens = job.tokens},
+                                  {job.payload->data(), static_cast<size_t>(job.payload->size())});
+  if (outcome.ok()) return;
+  const std::lock_guard lock(mutex_);
+  if (!error_) error_ = outcome.error();
+}
+
+}  // namespace kvasir::persist

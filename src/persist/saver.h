@@ -1,0 +1,62 @@
+// Saver: writes blocks and states to the store on a thread of its own, off the path of a token.
+//
+// Payloads are shared with the sequences that made them, so waiting costs little memory; when more
+// than kQueuedBytesMax wait, save() waits too. Any thread may call.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/digest.h"
+#include "kv/block.h"
+#include "store/block_store.h"
+
+namespace kvasir::persist {
+
+struct SaveJob {
+  store::RecordId id;
+  store::Key parent{};
+  int64_t token_begin = 0;
+  std::vector<int32_t> tokens;  // of a block
+  kv::SealedBlock payload;      // a state's bytes are held alike
+};
+
+class Saver {
+ public:
+  static constexpr int64_t kQueuedBytesMax = int64_t{256} << 20;
+
+  Saver(store::BlockStore& store, const Digest256& model);
+  // Writes what waits.
+  ~Saver();
+  Saver(const Saver&) = delete;
+  Saver& operator=(const Saver&) = delete;
+
+  void save(SaveJob job);
+  // Returns when everything handed over before is written (or has failed).
+  void drain();
+  // The first failure since the last call, if there was one.
+  std::optional<Error> take_error();
+
+ private:
+  void run(const std::stop_token& stop);
+  void write(const SaveJob& job);
+
+  store::BlockStore& store_;
+  Digest256 model_;
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable_any changed_;
+  std::deque<SaveJob> queue_;
+  int64_t queued_bytes_ = 0;  // of the queue and of the job being written
+  bool is_writing_ = false;
+  std::optional<Error> error_;
+
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace kvasir::persist

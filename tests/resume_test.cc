@@ -1,0 +1,320 @@
+// What is resumed from a store goes on with the bits of a run that was never interrupted.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "checkpoint_maker.h"
+#include "engine_driver.h"
+#include "kvasir/engine.h"
+
+namespace kvasir {
+namespace {
+
+using testing::new_session;
+using testing::open_engine;
+using testing::random_tokens;
+using testing::TempDirectory;
+
+using Tokens = std::vector<int32_t>;
+
+testing::TinyModelSpec small_model() {
+  testing::TinyModelSpec spec;
+  spec.vocab_size = 48;
+  spec.hidden_size = 32;
+  spec.compress_ratios = {0, 4, 128};
+  spec.head_count = 2;
+  spec.head_dim = 32;
+  spec.query_rank = 32;
+  spec.output_group_count = 1;
+  spec.output_rank = 16;
+  spec.expert_count = 2;
+  spec.expert_width = 32;
+  return spec;
+}
+
+class Resume : public ::testing::Test {
+ protected:
+  Resume() {
+    std::filesystem::create_directory(model_);
+    testing::write_checkpoint(model_, small_model());
+  }
+
+  EngineOptions options(bool with_store) const {
+    EngineOptions options{.model_path = model_, .thread_count = 1, .needs_text = false};
+    if (with_store) options.store = StoreOptions{.directory = store_, .min_free_bytes = 0};
+    return options;
+  }
+
+  // Logits of the newest token, computed in one go without a store.
+  std::vector<float> expected(const Tokens& tokens) {
+    if (!reference_) reference_.emplace(open_engine(options(false)));
+    Session session = new_session(*reference_);
+    EXPECT_TRUE(session.append(tokens).ok());
+    return {session.logits().begin(), session.logits().end()};
+  }
+
+  // Continues from the store, and checks the bits. Returns how many tokens were resumed.
+  int64_t run(Engine& engine, const Tokens& tokens) {
+    auto session = engine.resume(tokens);
+    EXPECT_TRUE(session.ok());
+    const int64_t resumed = session->length();
+    EXPECT_TRUE(std::equal(session->tokens().begin(), session->tokens().end(), tokens.begin()));
+    EXPECT_TRUE(session->append(std::span(tokens).subspan(static_cast<size_t>(resumed))).ok());
+    session->keep();
+    const std::vector<float> wanted = expected(tokens);
+    EXPECT_EQ(std::memcmp(wanted.data(), session->logits().data(), wanted.size() * sizeof(float)),
+              0)
+        << "resumed " << resumed << " of " << tokens.size();
+    return resumed;
+  }
+
+  TempDirectory directory_;
+  std::string model_ = directory_.file("model");
+  std::string store_ = directory_.file("store");
+  std::optional<Engine> reference_;
+};
+
+Tokens first(const Tokens& tokens, int64_t count) {
+  return {tokens.begin(), tokens.begin() + count};
+}
+
+TEST_F(Resume, StartsAtTheLastBoundaryNowAndAfterARestart) {
+  const Tokens tokens = random_tokens(700, 48, 1);
+  {
+    Engine engine = open_engine(options(true));
+    EXPECT_EQ(run(engine, first(tokens, 500)), 0);
+    EXPECT_EQ(run(engine, tokens), 384);
+  }
+  Engine engine = open_engine(options(true));
+  EXPECT_EQ(run(engine, tokens), 640);
+}
+
+// At every distance of an end from a boundary, and for prompts that just reach one.
+TEST_F(Resume, EveryLengthAroundABoundary) {
+  Engine engine = open_engine(options(true));
+  for (const int64_t length :
+       {1, 3, 4, 5, 126, 127, 128, 129, 130, 255, 256, 257, 383, 384, 385, 511, 512, 513}) {
+    const Tokens tokens = random_tokens(length, 48, static_cast<uint64_t>(length));
+    EXPECT_EQ(run(engine, tokens), 0);
+    EXPECT_EQ(run(engine, tokens), (length - 1) / 128 * 128) << length;
+  }
+}
+
+TEST_F(Resume, EditedTextReusesWhatLiesBeforeTheEditAndTheNextEditAll) {
+  Tokens tokens = random_tokens(900, 48, 2);
+  Engine engine = open_engine(options(true));
+  run(engine, first(tokens, 400));
+  run(engine, tokens);
+  // No state stands right before the edit: the one at the end of the first prompt does.
+  tokens[650] = (tokens[650] + 1) % 48;
+  EXPECT_EQ(run(engine, tokens), 384);
+  // The branch point has one now.
+  tokens[651] = (tokens[651] + 1) % 48;
+  EXPECT_EQ(run(engine, tokens), 640);
+}
+
+TEST_F(Resume, LongPromptsAreKeptOnTheWay) {
+  const Tokens tokens = random_tokens(9000, 48, 3);
+  Engine engine = open_engine(options(true));
+  run(engine, tokens);
+  Tokens other = first(tokens, 8500);
+  other.back() = (other.back() + 1) % 48;
+  EXPECT_EQ(run(engine, other), 8192);
+}
+
+TEST_F(Resume, AnswersAreKeptTokenByToken) {
+  const Tokens tokens = random_tokens(600, 48, 4);
+  Engine engine = open_engine(options(true));
+  {
+    auto session = engine.resume(first(tokens, 100));
+    ASSERT_TRUE(session->append(first(tokens, 100)).ok());
+    session->keep();
+    for (size_t i = 100; i < 500; ++i) ASSERT_TRUE(session->append({&tokens[i], 1}).ok());
+    session->keep();
+  }
+  EXPECT_EQ(run(engine, tokens), 384);
+}
+
+TEST_F(Resume, BatchesAreKeptToo) {
+  const Tokens a = random_tokens(600, 48, 5);
+  const Tokens b = random_tokens(600, 48, 6);
+  Engine engine = open_engine(options(true));
+  {
+    Session one = new_session(engine);
+    Session two = new_session(engine);
+    for (size_t at = 0; at < 500; at += 100) {
+      const BatchInput inputs[] = {{&one, std::span(a).subspan(at, 100)},
+                                   {&two, std::span(b).subspan(at, at == 0 ? 37 : 100)}};
+      ASSERT_TRUE(engine.append_batch(inputs).ok());
+    }
+    one.keep();
+  }
+  EXPECT_EQ(run(engine, a), 384);
+}
+
+TEST_F(Resume, AForkGoesItsOwnWay) {
+  const Tokens a = random_tokens(700, 48, 7);
+  Tokens b = a;
+  for (size_t i = 300; i < b.size(); ++i) b[i] = (b[i] + 1) % 48;
+  Engine engine = open_engine(options(true));
+  {
+    Session one = new_session(engine);
+    ASSERT_TRUE(one.append(first(a, 300)).ok());
+    auto two = one.fork();
+    ASSERT_TRUE(one.append(std::span(a).subspan(300)).ok());
+    ASSERT_TRUE(two->append(std::span(b).subspan(300)).ok());
+    one.keep();
+    two->keep();
+  }
+  EXPECT_EQ(run(engine, a), 640);
+  EXPECT_EQ(run(engine, b), 640);
+}
+
+TEST_F(Resume, BlocksOfLiveSessionsAreShared) {
+  const Tokens tokens = random_tokens(2000, 48, 8);
+  Engine engine = open_engine(options(true));
+  Session one = new_session(engine);
+  ASSERT_TRUE(one.append(tokens).ok());
+  one.keep();
+  const int64_t bytes = engine.kv_bytes();
+  auto two = engine.resume(tokens);
+  EXPECT_EQ(two->length(), 1920);
+  EXPECT_LT(engine.kv_bytes() - bytes, 2 * engine.info().kv_fixed_bytes);
+  EXPECT_EQ(engine.store_metrics().ram_read_blocks, 15);
+}
+
+TEST_F(Resume, AnotherSaltPrecisionOrWeightIsAnotherCache) {
+  const Tokens tokens = random_tokens(300, 48, 9);
+  {
+    Engine engine = open_engine(options(true));
+    run(engine, tokens);
+  }
+  EngineOptions salted = options(true);
+  salted.store->salt = "tenant";
+  {
+    Engine engine = open_engine(salted);
+    EXPECT_EQ(engine.resume(tokens)->length(), 0);
+  }
+  EngineOptions wide = options(true);
+  wide.kv = KvPrecision::kF32;
+  {
+    Engine engine = open_engine(wide);
+    EXPECT_EQ(engine.resume(tokens)->length(), 0);
+  }
+  EngineOptions narrow_view = options(true);
+  narrow_view.visible_rows.csa = false;
+  {
+    Engine engine = open_engine(narrow_view);
+    EXPECT_EQ(engine.resume(tokens)->length(), 0);
+  }
+  // Context, threads, chunks: the same cache.
+  EngineOptions other = options(true);
+  other.thread_count = 2;
+  other.chunk_tokens = 37;
+  {
+    Engine engine = open_engine(other);
+    EXPECT_EQ(run(engine, tokens), 256);
+  }
+  // One weight of one matrix.
+  const std::string path = model_ + "/model.safetensors";
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(-2, std::ios::end);
+  file.put('\x11');
+  file.close();
+  Engine engine = open_engine(options(true));
+  EXPECT_EQ(engine.resume(tokens)->length(), 0);
+}
+
+// Conversations that grow, are edited, cut, branched and restarted in any order, over stores that
+// are too small for all of them.
+class Script {
+ public:
+  Script(uint64_t seed, std::vector<Tokens>& conversations)
+      : random_(seed), conversations_(conversations) {}
+
+  Tokens& next() {
+    const size_t which = random_() % 4;
+    if (conversations_.size() < 4) conversations_.resize(4);
+    Tokens& tokens = conversations_[which];
+    switch (random_() % 6) {
+      case 0:  // another text
+        tokens = more(1 + random_() % 300);
+        break;
+      case 1:  // an edit
+        if (!tokens.empty())
+          tokens[random_() % tokens.size()] = static_cast<int32_t>(random_() % 48);
+        break;
+      case 2:  // cut
+        tokens.resize(tokens.size() - random_() % (tokens.size() + 1));
+        break;
+      case 3:  // a branch of another conversation
+        tokens = conversations_[random_() % 4];
+        break;
+      default:
+        break;
+    }
+    const Tokens added = more(1 + random_() % 260);
+    tokens.insert(tokens.end(), added.begin(), added.end());
+    if (tokens.size() > 900) tokens.resize(900);
+    return tokens;
+  }
+  bool chance(uint64_t one_in) { return random_() % one_in == 0; }
+  int64_t chunk() {
+    constexpr int64_t kChunks[] = {1, 3, 64, 100, 127, 128, 129, 256};
+    return kChunks[random_() % std::size(kChunks)];
+  }
+
+ private:
+  Tokens more(size_t count) {
+    Tokens tokens(count);
+    for (int32_t& one : tokens) one = static_cast<int32_t>(random_() % 48);
+    return tokens;
+  }
+  std::mt19937_64 random_;
+  std::vector<Tokens>& conversations_;
+};
+
+int64_t script_count() {
+  if (const char* text = std::getenv("KVASIR_RESUME_SCRIPTS")) return std::atoll(text);
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return 20;
+#else
+  return 1000;
+#endif
+}
+
+TEST_F(Resume, RandomScriptsDifferInNoBit) {
+  std::vector<Tokens> conversations;
+  int64_t runs = 0;
+  int64_t resumed_tokens = 0;
+  int64_t prompt_tokens = 0;
+  std::optional<Engine> engine;
+  for (int64_t seed = 0; seed < script_count() && !HasFailure(); ++seed) {
+    Script script(static_cast<uint64_t>(seed), conversations);
+    for (int step = 0; step < 4; ++step) {
+      if (!engine || script.chance(3)) {
+        engine.reset();
+        if (script.chance(20)) std::filesystem::remove_all(store_);
+        EngineOptions wanted = options(true);
+        wanted.chunk_tokens = script.chunk();
+        wanted.store->budget_bytes = int64_t{4} << 20;
+        engine.emplace(open_engine(wanted));
+      }
+      const Tokens& tokens = script.next();
+      resumed_tokens += run(*engine, tokens);
+      prompt_tokens += std::ssize(tokens);
+      ++runs;
+    }
+  }
+  std::printf("%lld scripts, %lld prompts of %lld tokens, %lld of them resumed\n",
+              static_cast<long long>(script_count()), static_cast<long long>(runs),
+              static_cast<long long>(prompt_tokens), static_cast<long long>(resumed_tokens));
+  EXPECT_GT(resumed_tokens * 10, prompt_tokens);
+}
+
+}  // namespace
+}  // namespace kvasir
