@@ -16,7 +16,9 @@ std::string read_file(const std::string& path) {
 Outcome CliTest::run(const std::string& arguments, const std::string& input,
                      const std::string& wrapper) {
   write_file(directory_.file("in"), input);
-  const std::string command = wrapper + " " + std::string(KVASIR_BINARY) + " " + arguments + " < " +
+  // The default store is the test's own.
+  const std::string command = "XDG_CACHE_HOME=" + directory_.file("cache") + " " + wrapper + " " +
+                              std::string(KVASIR_BINARY) + " " + arguments + " < " +
                               directory_.file("in") + " > " + directory_.file("out") + " 2> " +
                               directory_.file("err");
   const int status = std::system(command.c_str());

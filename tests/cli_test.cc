@@ -106,7 +106,7 @@ TEST_F(CliTest, WhatFailsIsExitStatusOneAndOneLineThatNamesIt) {
 
 TEST_F(CliTest, OutputThatIsNotTakenIsAFailure) {
   const std::string command = std::string(KVASIR_BINARY) +
-                              " run --prompt a --max-tokens 1 --json > /dev/full 2> " +
+                              " run --no-store --prompt a --max-tokens 1 --json > /dev/full 2> " +
                               directory_.file("err");
   EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
   EXPECT_NE(read_file(directory_.file("err")).find("standard output"), std::string::npos);
@@ -126,7 +126,7 @@ TEST_F(CliTest, LogitsGoIntoADevice) {
 TEST_F(CliTest, CacheBytesGrowByWholeBlocksOf128Tokens) {
   const auto kv_bytes = [&](int tokens) {
     const std::string prompt(static_cast<size_t>(tokens), '0');
-    const Outcome outcome = run("run --max-tokens 0 --json --prompt-file -", prompt);
+    const Outcome outcome = run("run --no-store --max-tokens 0 --json --prompt-file -", prompt);
     const auto json = Json::parse(outcome.out, "run --json");
     EXPECT_TRUE(json.ok()) << outcome.out << outcome.err;
     return std::pair{integer(*json, "prompt_tokens"), integer(*json, "kv_bytes")};

@@ -184,7 +184,7 @@ TEST_F(Resume, BlocksOfLiveSessionsAreShared) {
   auto two = engine.resume(tokens);
   EXPECT_EQ(two->length(), 1920);
   EXPECT_LT(engine.kv_bytes() - bytes, 2 * engine.info().kv_fixed_bytes);
-  EXPECT_EQ(engine.store_metrics().ram_read_blocks, 15);
+  EXPECT_EQ(engine.store_metrics()[StoreMetric::kRamReadBlocks], 15);
 }
 
 TEST_F(Resume, AnotherSaltPrecisionOrWeightIsAnotherCache) {

@@ -56,9 +56,12 @@ STAGES = {
     "far": Stage("settle", 6, 3, 2048, 24, (14,), 0.2, 0.2, 0.18, 0.85, 1024, True, 0.15, 20, 0.45, 0.4, long_run_share=0.06),
     # In two documents of three the facts stand alone in prose.
     "lonely": Stage("far", 26, 3, 2048, 24, (14, 60, 120), 0.15, 0.2, 0.2, 0.8, 1024, True, 0.15, 20, 0.4, 0.01, long_run_share=0.04),
-    # Half of the rows are plain, most of them conversations: small talk comes back.
+    # Half of the rows are plain, then two of three, most of them conversations: small talk comes back.
     "polish": Stage(
         "lonely", 45, 3, 2048, 24, (14, 60, 120), 0.5, 0.2, 0.2, 0.6, 1024, True, 0.15, 20, 0.3, 0.01, long_run_share=0.04, plain_chat_share=0.65
+    ),
+    "talk": Stage(
+        "polish", 25, 3, 2048, 24, (14, 60, 120), 0.67, 0.2, 0.2, 0.5, 1024, True, 0.15, 20, 0.25, 0.01, long_run_share=0.04, plain_chat_share=0.75
     ),
 }
 

@@ -130,6 +130,8 @@ class Engine {
   Status flush_store();
   // Zeros without a store.
   StoreMetrics store_metrics() const;
+  // False: there is no store, or another process writes it and this one only reads.
+  bool saves() const;
 
   // One step over several sessions of this engine, each at most once, chunk_tokens tokens
   // in all at most.

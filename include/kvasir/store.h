@@ -3,6 +3,8 @@
 // delete.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -29,30 +31,132 @@ struct StoreOptions {
   bool read_only = false;
 };
 
-// What a store did since it was opened.
+// A run of stored tokens up to where another text branches off, or to an end. Runs form trees.
+struct StoredRun {
+  std::string key;         // hex; names all tokens up to token_end
+  std::string parent;      // the run that this one continues; empty: it begins at token 0
+  std::string model;       // fingerprint, hex
+  std::string model_path;  // where that model was last seen; may be empty
+  int64_t token_begin = 0;
+  int64_t token_end = 0;
+  int64_t bytes = 0;            // on disk, headers and padding included
+  std::vector<int64_t> states;  // positions a session can continue from
+  double hits = 0;              // of its states, halved every day
+  int64_t last_used_s = 0;      // seconds since 1970; when it was written if never used
+  bool is_pinned = false;
+  std::string pin_name;
+  std::vector<int32_t> first_tokens;  // some, for people to recognise it by
+};
+
+struct StoreSummary {
+  std::string directory;
+  int64_t file_bytes = 0;  // of all segment files
+  int64_t live_bytes = 0;  // of these, records that can be found
+  int64_t budget_bytes = 0;
+  int64_t segment_count = 0;
+  int64_t unreadable_segment_count = 0;
+  int64_t block_count = 0;
+  int64_t state_count = 0;
+  int64_t run_count = 0;
+  int64_t model_count = 0;
+  int64_t pin_count = 0;
+};
+
+struct StoreDamage {
+  std::string path;
+  int64_t offset_bytes = 0;
+  std::string expected;
+  std::string found;
+};
+
+struct ImportReport {
+  int64_t records = 0;
+  int64_t new_records = 0;  // the others were there already
+  int64_t bytes = 0;
+  int64_t token_end = 0;
+  std::string key;  // of the conversation's last block
+};
+
+// done and total bytes; false stops.
+using StoreProgress = std::function<bool(int64_t done_bytes, int64_t total_bytes)>;
+
+// What a store did, counted since it was opened.
+enum class StoreMetric : uint8_t {
+  kLookups,          // prefixes looked for
+  kRequestedTokens,  // of these lookups
+  kHitTokens,        // of these, continued from
+  kRamReadBlocks,    // shared with another session of this process
+  kRamReadBytes,
+  kDiskReadRecords,
+  kDiskReadBytes,
+  kDiskReadUs,  // summed over reads that ran at the same time
+  kWrittenRecords,
+  kWrittenBytes,  // headers and padding included
+  kWriteUs,
+  kDuplicatePuts,   // the record was there already
+  kVerifyFailures,  // reads whose bytes were not those put; recomputed
+  kIoFailures,
+  kNoRoom,  // saves refused because all is in use or pinned
+  kEvictedStates,
+  kEvictedBlocks,
+  kEvictedBytes,
+  kCleanedSegments,
+  kRewrittenBytes,   // survivors of cleaned segments
+  kDroppedSegments,  // lost to a failed sync
+};
+inline constexpr size_t kStoreMetricCount = 21;
+
+// "lookups", "requested_tokens", ...
+const char* name_of(StoreMetric metric);
+
 struct StoreMetrics {
-  bool is_writer = true;         // false: another process writes the store, nothing is saved
-  int64_t lookups = 0;           // prefixes looked for
-  int64_t requested_tokens = 0;  // of these lookups
-  int64_t hit_tokens = 0;        // of these, continued from
-  int64_t ram_read_blocks = 0;   // shared with another session of this process
-  int64_t ram_read_bytes = 0;
-  int64_t disk_read_records = 0;
-  int64_t disk_read_bytes = 0;
-  double disk_read_seconds = 0;  // summed over reads that ran at the same time
-  int64_t written_records = 0;
-  int64_t written_bytes = 0;  // headers and padding included
-  double write_seconds = 0;
-  int64_t duplicate_puts = 0;   // records that were there already
-  int64_t verify_failures = 0;  // reads whose bytes were not those put: recomputed
-  int64_t io_failures = 0;
-  int64_t no_room = 0;  // saves refused because all is in use or pinned
-  int64_t evicted_states = 0;
-  int64_t evicted_blocks = 0;
-  int64_t evicted_bytes = 0;
-  int64_t cleaned_segments = 0;
-  int64_t rewritten_bytes = 0;   // survivors of cleaned segments
-  int64_t dropped_segments = 0;  // lost to a failed sync
+  std::array<int64_t, kStoreMetricCount> values{};
+  int64_t operator[](StoreMetric metric) const { return values[static_cast<size_t>(metric)]; }
+};
+
+// A store directory as a person manages it. One thread. Keys are hex and may be shortened as long
+// as one run fits. With StoreOptions::read_only nothing is locked or changed.
+class Store {
+ public:
+  // Error: there is no such store (reading), another process writes it (writing).
+  static Result<Store> open(const StoreOptions& options);
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  // Parents before what continues them, the longest unused first among equals.
+  std::vector<StoredRun> list();
+  StoreSummary summary();
+  // Of all processes that wrote here so far.
+  StoreMetrics totals();
+
+  // Reads every byte of every segment. With `repair` (writing) damaged records are removed.
+  Result<std::vector<StoreDamage>> verify(bool repair, const StoreProgress& progress = {});
+
+  // Pinned runs and what they continue are never evicted.
+  Status pin(const std::string& key, const std::string& name);
+  Status unpin(const std::string& key);
+
+  // Each returns the bytes that the files became smaller by.
+  // A run and all that continues it. Error: something of it is pinned.
+  Result<int64_t> remove(const std::string& key);
+  // Runs that were not used since, with all that continues them; pinned ones stay.
+  Result<int64_t> remove_unused_since(int64_t time_s);
+  // By value, until the files hold at most that much; pinned ones stay.
+  Result<int64_t> shrink_to(int64_t bytes);
+  // Everything, pinned or not.
+  Result<int64_t> clear();
+
+  // One conversation, from its first token to the end of that run, as a file for another machine.
+  // Error: the file exists, or part of the conversation is missing.
+  Result<ImportReport> export_to(const std::string& key, const std::string& path);
+  // Takes such a file in, after every byte and every key of it was checked.
+  Result<ImportReport> import_from(const std::string& path);
+
+ private:
+  struct State;
+  explicit Store(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace kvasir

@@ -1,5 +1,5 @@
-// Fingerprint of a model: what its rows depend on. Two checkpoints with one fingerprint write the same
-// cache; where they lie, how they are sharded and who runs them does not matter.
+// Fingerprint of a model: what its rows depend on. Two checkpoints with one fingerprint write the
+// same cache; where they lie, how they are sharded and who runs them does not matter.
 #pragma once
 
 #include "base/digest.h"
@@ -8,8 +8,8 @@
 
 namespace kvasir {
 
-// Hashes the architecture's constants and each tensor in use: name, type, shape and content. Content
-// is hashed whole up to kWholeContentBytes in all; of a larger model as many pages as are read in
+// Hashes the architecture's constants and each tensor in use: name, type, shape, content. Content is
+// hashed whole up to kWholeContentBytes in all; of a larger model as many pages as are read in
 // under a second, spread over all tensors, so there a change of few weights may go unnoticed.
 Digest256 fingerprint_of(const ModelConfig& config, const TensorDirectory& tensors);
 

@@ -9,6 +9,8 @@
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "cli/store_options.h"
+#include "cli/store_report.h"
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
@@ -18,6 +20,7 @@ namespace {
 
 struct ChatCommandOptions {
   ModelOptions model;
+  StoreFlags store;
   GenerateOptions generate;
   ChatOptions chat;
   bool json = false;
@@ -49,22 +52,24 @@ class ReplyPrinter {
   bool in_reasoning_ = false;
 };
 
-void print_json(const ChatTurn& turn, const Engine& engine) {
-  const Json::Object object{{"prompt_tokens", turn.prompt_tokens},
-                            {"reused_tokens", turn.reused_tokens},
-                            {"computed_tokens", turn.computed_tokens},
-                            {"generated_tokens", turn.generated_tokens},
-                            {"text", turn.answer},
-                            {"reasoning", turn.reasoning},
-                            {"stop_reason", name_of(turn.stop_reason)},
-                            {"ttft_ms", turn.ttft_ms},
-                            {"prefill_ms", turn.prefill_ms},
-                            {"decode_ms", turn.decode_ms},
-                            {"store_read_bytes", 0},
-                            {"store_written_bytes", 0},
-                            {"kv_bytes", engine.kv_bytes()},
-                            {"rss_peak_bytes", rss_peak_bytes()}};
-  std::printf("%s\n", Json(object).dump().c_str());
+void print_json(const ChatTurn& turn, const Engine& engine, bool has_store) {
+  const StoreMetrics metrics = engine.store_metrics();
+  Json::Object object{{"prompt_tokens", turn.prompt_tokens},
+                      {"reused_tokens", turn.reused_tokens},
+                      {"computed_tokens", turn.computed_tokens},
+                      {"generated_tokens", turn.generated_tokens},
+                      {"text", turn.answer},
+                      {"reasoning", turn.reasoning},
+                      {"stop_reason", name_of(turn.stop_reason)},
+                      {"ttft_ms", turn.ttft_ms},
+                      {"prefill_ms", turn.prefill_ms},
+                      {"decode_ms", turn.decode_ms},
+                      {"store_read_bytes", metrics[StoreMetric::kDiskReadBytes]},
+                      {"store_written_bytes", metrics[StoreMetric::kWrittenBytes]},
+                      {"kv_bytes", engine.kv_bytes()},
+                      {"rss_peak_bytes", rss_peak_bytes()}};
+  if (has_store) object.emplace_back("store", to_json(metrics));
+  std::printf("%s\n", Json(std::move(object)).dump().c_str());
   std::fflush(stdout);
 }
 
@@ -88,7 +93,8 @@ Result<bool> answer(Engine& engine, Chat& chat, const ChatCommandOptions& option
   // Without a person at the keyboard an interruption means the whole conversation.
   const bool goes_on = !interrupt.terminated() && (stdin_is_terminal() || !interrupt.interrupted());
   if (options.json) {
-    print_json(turn, engine);
+    finish_saving(engine);
+    print_json(turn, engine, !options.store.no_store);
     KVASIR_RETURN_IF_ERROR(flush_output());
     return goes_on;
   }
@@ -105,7 +111,8 @@ Result<bool> answer(Engine& engine, Chat& chat, const ChatCommandOptions& option
 }
 
 Status converse(const ChatCommandOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(options.model, true));
+  KVASIR_ASSIGN_OR_RETURN(Engine engine,
+                          open_engine_with_store(options.model, options.store, true));
   KVASIR_ASSIGN_OR_RETURN(Chat chat, Chat::create(engine, options.chat));
   const bool prompts = stdin_is_terminal() && stdout_is_terminal();
   if (prompts) std::puts("One message per line; Ctrl-D ends, Ctrl-C stops an answer.");
@@ -121,6 +128,7 @@ Status converse(const ChatCommandOptions& options) {
     if (!goes_on) break;
   }
   if (prompts) std::puts("");
+  finish_saving(engine);
   return ok_status();
 }
 
@@ -131,6 +139,7 @@ void add_chat_command(CLI::App& app, Command& chosen) {
   CLI::App* command =
       app.add_subcommand("chat", "converse, one message per line of standard input");
   add_model_options(*command, options->model);
+  add_store_options(*command, options->store, true);
   add_generate_options(*command, options->generate);
   command->add_option("--system", options->chat.system, "system text");
   command->add_flag("--thinking", options->chat.thinking, "the model reasons before it answers");

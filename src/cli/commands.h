@@ -16,5 +16,6 @@ void add_logits_command(CLI::App& app, Command& chosen);
 void add_bench_command(CLI::App& app, Command& chosen);
 void add_eval_command(CLI::App& app, Command& chosen);
 void add_demo_command(CLI::App& app, Command& chosen);
+void add_cache_command(CLI::App& app, Command& chosen);
 
 }  // namespace kvasir::cli

@@ -1,4 +1,6 @@
-// kvasir logits: the logits of every token of a file of token ids, as a .npy array.
+// kvasir logits: the logits of every token of a file of token ids (or of the last ones), as a .npy
+// array.
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -7,6 +9,7 @@
 #include "cli/model_options.h"
 #include "cli/npy_writer.h"
 #include "cli/output.h"
+#include "cli/store_options.h"
 #include "cli/token_file.h"
 #include "kvasir/engine.h"
 
@@ -15,34 +18,53 @@ namespace {
 
 struct LogitsOptions {
   ModelOptions model;
+  StoreFlags store;
   std::string tokens_path;
   std::string out_path;
+  int64_t last = 0;  // rows to write; 0: all
 };
 
 Status write_logits(const LogitsOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> tokens, read_token_file(options.tokens_path));
-  KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(options.model, false));
-  KVASIR_ASSIGN_OR_RETURN(Session session, engine.new_session());
-  KVASIR_ASSIGN_OR_RETURN(NpyWriter writer, NpyWriter::create(options.out_path, std::ssize(tokens),
-                                                              engine.info().vocab_size));
+  KVASIR_ASSIGN_OR_RETURN(Engine engine,
+                          open_engine_with_store(options.model, options.store, false));
+  const int64_t row_count =
+      options.last == 0 ? std::ssize(tokens) : std::min(options.last, std::ssize(tokens));
+  // Up to the first row that is wanted the store may know it all.
+  const auto unseen = std::span(tokens).first(static_cast<size_t>(std::ssize(tokens) - row_count));
+  KVASIR_ASSIGN_OR_RETURN(Session session, engine.resume(unseen));
+  KVASIR_ASSIGN_OR_RETURN(NpyWriter writer,
+                          NpyWriter::create(options.out_path, row_count, engine.info().vocab_size));
   const InterruptGuard interrupt;
-  ProgressLine progress("logits");
-  const auto write = [&](std::span<const float> logits) -> Status {
+  ProgressLine line("logits");
+  const auto interrupted = [&] {
+    return Error{.what = "interrupted, nothing was written",
+                 .where = options.out_path,
+                 .expected = std::to_string(tokens.size()) + " tokens",
+                 .found = std::to_string(session.length())};
+  };
+  const Progress progress = [&](int64_t, int64_t) {
+    line.show(session.length(), std::ssize(tokens));
+    return !interrupt.interrupted();
+  };
+  const LogitsSink write = [&](std::span<const float> logits) -> Status {
     KVASIR_RETURN_IF_ERROR(writer.append(logits));
-    if (interrupt.interrupted()) {
-      return Error{.what = "interrupted, nothing was written",
-                   .where = options.out_path,
-                   .expected = std::to_string(tokens.size()) + " tokens",
-                   .found = std::to_string(session.length())};
-    }
-    progress.show(session.length(), std::ssize(tokens));
+    if (!progress(0, 0)) return interrupted();
     return ok_status();
   };
-  if (Status status = session.append_with_logits(tokens, write); !status.ok()) {
+  const auto compute = [&]() -> Status {
+    const auto rest = unseen.subspan(static_cast<size_t>(session.length()));
+    KVASIR_ASSIGN_OR_RETURN(const int64_t done, session.append(rest, progress));
+    if (done < std::ssize(rest)) return interrupted();
+    return session.append_with_logits(std::span(tokens).subspan(unseen.size()), write);
+  };
+  if (Status status = compute(); !status.ok()) {
     Error error = std::move(status).error();
     if (error.where.starts_with("token ")) error.where = options.tokens_path + ": " + error.where;
     return error;
   }
+  session.keep();
+  finish_saving(engine);
   return writer.finish();
 }
 
@@ -53,11 +75,16 @@ void add_logits_command(CLI::App& app, Command& chosen) {
   CLI::App* command =
       app.add_subcommand("logits", "write the logits of every token to a .npy file");
   add_model_options(*command, options->model);
+  add_store_options(*command, options->store, true);
   command
       ->add_option("--tokens", options->tokens_path, "file of token ids separated by white space")
       ->required();
   command->add_option("--out", options->out_path, "file to write: [tokens, vocab] float32")
       ->required();
+  command
+      ->add_option("--last", options->last,
+                   "only the last N tokens' logits: what lies before may come from the store")
+      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
   command->callback([options, &chosen] {
     chosen = [options] {
       const Status status = write_logits(*options);

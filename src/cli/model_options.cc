@@ -42,7 +42,6 @@ void add_model_options(CLI::App& command, ModelOptions& options) {
   command.add_option("--kv", options.kv, "precision of the KV cache")
       ->check(CLI::IsMember({"native", "bf16", "f32"}))
       ->capture_default_str();
-  command.add_flag("--no-store", options.no_store, "keep nothing on disk (nothing is kept yet)");
 }
 
 Result<std::string> model_path(const ModelOptions& options) {

@@ -16,7 +16,6 @@ struct ModelOptions {
   std::string isa = "auto";
   int threads = 0;
   int64_t chunk = 256;
-  bool no_store = false;
 };
 
 // A check for options: an unset shell variable must not silently mean something else.
@@ -24,7 +23,7 @@ std::string not_empty(const std::string& text);
 
 // --model, --threads, --chunk, --isa.
 void add_checkpoint_options(CLI::App& command, ModelOptions& options);
-// The same, and what concerns the cache: --kv, --no-store.
+// The same, and --kv.
 void add_model_options(CLI::App& command, ModelOptions& options);
 
 // The checkpoint directory. Error: no bundled model beside the program.

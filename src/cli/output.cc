@@ -28,7 +28,8 @@ bool stdin_is_terminal() { return isatty(STDIN_FILENO) == 1; }
 bool stdout_is_terminal() { return isatty(STDOUT_FILENO) == 1; }
 bool stderr_is_terminal() { return isatty(STDERR_FILENO) == 1; }
 
-ProgressLine::ProgressLine(std::string label) : label_(std::move(label)) {}
+ProgressLine::ProgressLine(std::string label, std::string unit)
+    : label_(std::move(label)), unit_(std::move(unit)) {}
 
 ProgressLine::~ProgressLine() { erase(); }
 
@@ -40,8 +41,8 @@ void ProgressLine::erase() {
 void ProgressLine::show(int64_t done, int64_t total) {
   if (!stderr_is_terminal() || total == 0) return;
   shown_ = true;
-  std::fprintf(stderr, "\r\x1b[K%s %lld of %lld tokens (%lld %%)", label_.c_str(),
-               static_cast<long long>(done), static_cast<long long>(total),
+  std::fprintf(stderr, "\r\x1b[K%s %lld of %lld %s (%lld %%)", label_.c_str(),
+               static_cast<long long>(done), static_cast<long long>(total), unit_.c_str(),
                static_cast<long long>(done * 100 / total));
 }
 

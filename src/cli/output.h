@@ -24,7 +24,7 @@ bool stderr_is_terminal();
 // when destroyed.
 class ProgressLine {
  public:
-  explicit ProgressLine(std::string label);
+  explicit ProgressLine(std::string label, std::string unit = "tokens");
   ~ProgressLine();
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
@@ -34,6 +34,7 @@ class ProgressLine {
 
  private:
   std::string label_;
+  std::string unit_;
   bool shown_ = false;
 };
 

@@ -10,6 +10,8 @@
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "cli/store_options.h"
+#include "cli/store_report.h"
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
@@ -19,6 +21,7 @@ namespace {
 
 struct RunOptions {
   ModelOptions model;
+  StoreFlags store;
   GenerateOptions generate;
   std::string prompt;
   std::string prompt_path;
@@ -58,10 +61,12 @@ Result<RunReport> run_plain(Engine& engine, const RunOptions& options, const std
                                                               : engine.encode(prompt));
   if (ids.empty()) return Error{.what = "the prompt is empty", .where = "--prompt"};
   report.prompt_tokens = std::ssize(ids);
-  KVASIR_ASSIGN_OR_RETURN(Session session, engine.new_session());
-  KVASIR_ASSIGN_OR_RETURN(report.computed_tokens, session.append(ids, progress));
+  KVASIR_ASSIGN_OR_RETURN(Session session, engine.resume(ids));
+  report.reused_tokens = session.length();
+  const auto rest = std::span(ids).subspan(static_cast<size_t>(report.reused_tokens));
+  KVASIR_ASSIGN_OR_RETURN(report.computed_tokens, session.append(rest, progress));
   report.prefill_ms = watch.elapsed_ms();
-  if (report.computed_tokens < report.prompt_tokens) {
+  if (report.computed_tokens < std::ssize(rest)) {
     report.stop_reason = StopReason::kInterrupted;
     report.kv_bytes = engine.kv_bytes();
     return report;
@@ -102,6 +107,7 @@ Result<RunReport> run_chat(Engine& engine, const RunOptions& options, const std:
 }
 
 void print_json(const RunReport& report, const Engine& engine, const RunOptions& options) {
+  const StoreMetrics metrics = engine.store_metrics();
   Json::Object object{{"prompt_tokens", report.prompt_tokens},
                       {"reused_tokens", report.reused_tokens},
                       {"computed_tokens", report.computed_tokens},
@@ -111,13 +117,14 @@ void print_json(const RunReport& report, const Engine& engine, const RunOptions&
                       {"ttft_ms", report.ttft_ms},
                       {"prefill_ms", report.prefill_ms},
                       {"decode_ms", report.decode_ms},
-                      {"store_read_bytes", 0},
-                      {"store_written_bytes", 0},
+                      {"store_read_bytes", metrics[StoreMetric::kDiskReadBytes]},
+                      {"store_written_bytes", metrics[StoreMetric::kWrittenBytes]},
                       {"kv_bytes", report.kv_bytes},
                       {"kv", options.model.kv},
                       {"threads", engine.info().thread_count},
                       {"instruction_set", engine.info().instruction_set},
                       {"rss_peak_bytes", rss_peak_bytes()}};
+  if (!options.store.no_store) object.emplace_back("store", to_json(metrics));
   if (options.thinking) object.emplace_back("reasoning", report.reasoning);
   std::printf("%s\n", Json(std::move(object)).dump().c_str());
 }
@@ -130,9 +137,10 @@ void print_summary(const RunReport& report) {
   std::printf("\n");
   std::fflush(stdout);
   std::fprintf(stderr,
-               "[%s: %lld prompt tokens, %.0f per second; %lld generated, %.0f per second; "
-               "cache %.1f KiB]\n",
+               "[%s: %lld prompt tokens, %lld of them reused, %.0f per second; %lld generated, "
+               "%.0f per second; cache %.1f KiB]\n",
                name_of(report.stop_reason), static_cast<long long>(report.prompt_tokens),
+               static_cast<long long>(report.reused_tokens),
                per_second(report.computed_tokens, report.prefill_ms),
                static_cast<long long>(report.generated_tokens),
                // The first token comes with the prompt.
@@ -145,7 +153,8 @@ Status run(const RunOptions& options) {
   if (!options.prompt_path.empty()) {
     KVASIR_ASSIGN_OR_RETURN(prompt, read_text_file(options.prompt_path));
   }
-  KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(options.model, true));
+  KVASIR_ASSIGN_OR_RETURN(Engine engine,
+                          open_engine_with_store(options.model, options.store, true));
   const InterruptGuard interrupt;
   GenerateOptions generate_options = options.generate;
   generate_options.interrupted = interrupt.flag();
@@ -159,6 +168,7 @@ Status run(const RunOptions& options) {
                           options.chat
                               ? run_chat(engine, options, prompt, generate_options, progress)
                               : run_plain(engine, options, prompt, generate_options, progress));
+  finish_saving(engine);
   if (options.json) {
     print_json(report, engine, options);
   } else {
@@ -174,6 +184,7 @@ void add_run_command(CLI::App& app, Command& chosen) {
   CLI::App* command =
       app.add_subcommand("run", "continue a text, or answer one message with --chat");
   add_model_options(*command, options->model);
+  add_store_options(*command, options->store, true);
   add_generate_options(*command, options->generate);
   CLI::Option_group* prompt = command->add_option_group("prompt", "what the model reads");
   prompt->add_option("--prompt", options->prompt, "text");

@@ -117,13 +117,20 @@ std::string arithmetic_of(const VisibleRows& rows) {
          std::to_string(rows.index_top_k);
 }
 
+std::string absolute_path(const std::string& path) {
+  std::error_code error;
+  const auto absolute = std::filesystem::absolute(path, error);
+  return error ? path : absolute.lexically_normal().string();
+}
+
 Result<std::unique_ptr<persist::Persistence>> open_persistence(const EngineOptions& options,
                                                                const Engine::State& state) {
   const std::string arithmetic = arithmetic_of(options.visible_rows);
   return persist::Persistence::open(*options.store,
                                     {.model = state.model->checkpoint().fingerprint(),
                                      .arithmetic = arithmetic,
-                                     .salt = options.store->salt},
+                                     .salt = options.store->salt,
+                                     .model_path = absolute_path(options.model_path)},
                                     state.model->layout(), state.account);
 }
 
@@ -227,6 +234,8 @@ Status Engine::flush_store() {
 StoreMetrics Engine::store_metrics() const {
   return state_->persistence ? state_->persistence->metrics() : StoreMetrics{};
 }
+
+bool Engine::saves() const { return state_->persistence && state_->persistence->saves(); }
 
 Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {
   if (tokenizer) return &*tokenizer;

@@ -23,8 +23,8 @@ store::Durability durability_of(StoreDurability durability) {
 
 }  // namespace
 
-Result<std::unique_ptr<store::BlockStore>> open_store(const StoreOptions& options,
-                                                      IfLocked if_locked) {
+Result<std::unique_ptr<store::StoreDirectory>> open_store(const StoreOptions& options,
+                                                          IfLocked if_locked) {
   if (options.budget_bytes < kBudgetBytesMin) {
     return Error{.what = "the store's budget is too small",
                  .where = options.directory,
@@ -36,37 +36,12 @@ Result<std::unique_ptr<store::BlockStore>> open_store(const StoreOptions& option
                                   .budget_bytes = options.budget_bytes,
                                   .min_free_bytes = options.min_free_bytes,
                                   .durability = durability_of(options.durability)};
-  auto store = store::BlockStore::open(store::posix_file_system(), wanted);
+  auto store = store::StoreDirectory::open(wanted);
   if (store.ok() || options.read_only || if_locked == IfLocked::kFail) return store;
   // The other writer's records are as good as our own.
   wanted.is_writer = false;
-  auto reader = store::BlockStore::open(store::posix_file_system(), wanted);
+  auto reader = store::StoreDirectory::open(wanted);
   return reader.ok() ? std::move(reader) : std::move(store);
-}
-
-StoreMetrics metrics_of(const store::Metrics& c) {
-  constexpr double kSecondsPerUs = 1e-6;
-  return {.lookups = c.lookups.get(),
-          .requested_tokens = c.requested_tokens.get(),
-          .hit_tokens = c.hit_tokens.get(),
-          .ram_read_blocks = c.ram_read_blocks.get(),
-          .ram_read_bytes = c.ram_read_bytes.get(),
-          .disk_read_records = c.disk_read_records.get(),
-          .disk_read_bytes = c.disk_read_bytes.get(),
-          .disk_read_seconds = static_cast<double>(c.disk_read_us.get()) * kSecondsPerUs,
-          .written_records = c.written_records.get(),
-          .written_bytes = c.written_bytes.get(),
-          .write_seconds = static_cast<double>(c.write_us.get()) * kSecondsPerUs,
-          .duplicate_puts = c.duplicate_puts.get(),
-          .verify_failures = c.verify_failures.get(),
-          .io_failures = c.io_failures.get(),
-          .no_room = c.no_room.get(),
-          .evicted_states = c.evicted_states.get(),
-          .evicted_blocks = c.evicted_blocks.get(),
-          .evicted_bytes = c.evicted_bytes.get(),
-          .cleaned_segments = c.cleaned_segments.get(),
-          .rewritten_bytes = c.rewritten_bytes.get(),
-          .dropped_segments = c.dropped_segments.get()};
 }
 
 }  // namespace kvasir::persist

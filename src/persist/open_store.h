@@ -5,16 +5,14 @@
 
 #include "kvasir/result.h"
 #include "kvasir/store.h"
-#include "store/block_store.h"
+#include "store/directory.h"
 
 namespace kvasir::persist {
 
 enum class IfLocked : uint8_t { kFail, kReadOnly };
 
 // Error: the directory cannot be made, read or (IfLocked::kFail) locked; an option out of range.
-Result<std::unique_ptr<store::BlockStore>> open_store(const StoreOptions& options,
-                                                      IfLocked if_locked);
-
-StoreMetrics metrics_of(const store::Metrics& counters);
+Result<std::unique_ptr<store::StoreDirectory>> open_store(const StoreOptions& options,
+                                                          IfLocked if_locked);
 
 }  // namespace kvasir::persist

@@ -28,7 +28,9 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
     const StoreOptions& options, const CacheIdentity& identity,
     std::shared_ptr<const kv::CacheLayout> layout, std::shared_ptr<kv::MemoryAccount> account) {
   std::unique_ptr<Persistence> persistence(new Persistence(std::move(layout), std::move(account)));
-  KVASIR_ASSIGN_OR_RETURN(persistence->store_, open_store(options, IfLocked::kReadOnly));
+  KVASIR_ASSIGN_OR_RETURN(persistence->directory_, open_store(options, IfLocked::kReadOnly));
+  persistence->store_ = &persistence->directory_->blocks();
+  persistence->directory_->set_model_path(identity.model, identity.model_path);
   persistence->root_ = root_key(identity, *persistence->layout_);
   if (persistence->store_->is_writer()) {
     persistence->saver_ = std::make_unique<Saver>(*persistence->store_, identity.model);
@@ -42,8 +44,8 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
 Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t length_max) {
   if (tokens.empty()) return resume_nothing(0);
   drain();
-  store_->metrics().lookups.add(1);
-  store_->metrics().requested_tokens.add(std::ssize(tokens));
+  store_->metrics().add(StoreMetric::kLookups, 1);
+  store_->metrics().add(StoreMetric::kRequestedTokens, std::ssize(tokens));
 
   const std::vector<store::Key> keys = block_keys(root_, tokens);
   int64_t known = 0;
@@ -68,7 +70,9 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
         kv::Sequence::resume(
             layout_, account_, tokens.first(static_cast<size_t>(count * kv::kBlockTokens)),
             std::move(blocks), {state->data(), static_cast<size_t>(state->size())}));
-    count_hit(prefix);
+    // A state's uses decide what is evicted; its blocks stay as long as it does.
+    store_->touch({store::Kind::kState, prefix.back()});
+    store_->metrics().add(StoreMetric::kHitTokens, count * kv::kBlockTokens);
     return Resumed{std::move(sequence),
                    Recorder(*this, root_, {prefix.begin(), prefix.end()}, branch_of(known, count))};
   }
@@ -82,15 +86,6 @@ Result<Resumed> Persistence::resume_nothing(int64_t branch_tokens) {
 
 int64_t Persistence::branch_of(int64_t known_blocks, int64_t resumed_blocks) {
   return known_blocks > resumed_blocks ? known_blocks * kv::kBlockTokens : 0;
-}
-
-void Persistence::count_hit(std::span<const store::Key> keys) {
-  std::vector<store::RecordId> used;
-  used.reserve(keys.size() + 1);
-  for (const store::Key& key : keys) used.push_back({store::Kind::kBlock, key});
-  used.push_back({store::Kind::kState, keys.back()});
-  store_->touch(used);
-  store_->metrics().hit_tokens.add(std::ssize(keys) * kv::kBlockTokens);
 }
 
 bool Persistence::has_block(const store::Key& key) {
@@ -126,8 +121,8 @@ Result<int64_t> Persistence::load_blocks(std::span<const store::Key> keys,
   for (size_t i = 0; i < read.size(); ++i) {
     blocks.push_back(block_in_memory(keys[static_cast<size_t>(begin) + i]));
     if (blocks.back()) {
-      store_->metrics().ram_read_blocks.add(1);
-      store_->metrics().ram_read_bytes.add(layout_->block_bytes());
+      store_->metrics().add(StoreMetric::kRamReadBlocks, 1);
+      store_->metrics().add(StoreMetric::kRamReadBytes, layout_->block_bytes());
       continue;
     }
     read[i] = kv::Block(layout_->block_bytes(), account_);
@@ -161,12 +156,6 @@ Result<kv::SealedBlock> Persistence::load_state(const store::Key& key) {
 
 // ---- saving
 // --------------------------------------------------------------------------------------
-
-StoreMetrics Persistence::metrics() const {
-  StoreMetrics metrics = metrics_of(store_->metrics());
-  metrics.is_writer = store_->is_writer();
-  return metrics;
-}
 
 Result<kv::Block> Persistence::new_state() {
   kv::Block state(layout_->boundary_state_bytes(), account_);

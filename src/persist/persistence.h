@@ -21,7 +21,7 @@
 #include "persist/prefix_chain.h"
 #include "persist/recorder.h"
 #include "persist/saver.h"
-#include "store/block_store.h"
+#include "store/directory.h"
 
 namespace kvasir::persist {
 
@@ -48,7 +48,8 @@ class Persistence {
   // The first failure to save since the last call.
   std::optional<Error> take_error() { return saver_ ? saver_->take_error() : std::nullopt; }
 
-  StoreMetrics metrics() const;
+  bool saves() const { return saver_ != nullptr; }
+  StoreMetrics metrics() const { return store_->metrics().snapshot(); }
   store::BlockStore& store() { return *store_; }
 
  private:
@@ -58,7 +59,6 @@ class Persistence {
               std::shared_ptr<kv::MemoryAccount> account)
       : layout_(std::move(layout)), account_(std::move(account)) {}
 
-  bool is_saving() const { return saver_ != nullptr; }
   void save(SaveJob job);
   Result<kv::Block> new_state();
 
@@ -70,14 +70,14 @@ class Persistence {
   kv::SealedBlock block_in_memory(const store::Key& key);
   bool has_block(const store::Key& key);
   void remember(const store::Key& key, const kv::SealedBlock& block);
-  void count_hit(std::span<const store::Key> keys);
   static int64_t branch_of(int64_t known_blocks, int64_t resumed_blocks);
 
   std::shared_ptr<const kv::CacheLayout> layout_;
   std::shared_ptr<kv::MemoryAccount> account_;
   store::Key root_{};
-  std::unique_ptr<store::BlockStore> store_;
-  std::unique_ptr<Saver> saver_;  // null: the store is only read
+  std::unique_ptr<store::StoreDirectory> directory_;
+  store::BlockStore* store_ = nullptr;  // the directory's
+  std::unique_ptr<Saver> saver_;        // null: the store is only read
   // Blocks that some sequence holds. What only this table knows is gone.
   std::unordered_map<store::Key, std::weak_ptr<const kv::Block>, store::KeyHash> in_memory_;
   size_t sweep_size_ = 1024;

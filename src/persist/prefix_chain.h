@@ -19,6 +19,7 @@ struct CacheIdentity {
   Digest256 model{};
   std::string_view arithmetic;  // what else changes the rows; empty for a model run as it is meant
   std::string_view salt;        // keeps tenants apart
+  std::string model_path;       // for people only, no part of a key
 };
 
 // The key that first blocks hang on. It hashes the layout and the row formats too: neither context

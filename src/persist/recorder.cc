@@ -82,7 +82,7 @@ Status Recorder::after_pass(const kv::Sequence& sequence) {
     save_block(sequence, block);
   }
   before_ = {};
-  if (length % kv::kBlockTokens != 0 || !persistence_->is_saving()) return ok_status();
+  if (length % kv::kBlockTokens != 0 || !persistence_->saves()) return ok_status();
   KVASIR_RETURN_IF_ERROR(take_state(sequence));
   if (length % kStateIntervalTokens == 0 || length == branch_tokens_) save_state(newest_);
   return ok_status();

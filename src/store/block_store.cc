@@ -67,11 +67,7 @@ Status BlockStore::open_directory() {
       next_sequence_number_ = std::max(next_sequence_number_, record.info.sequence_number + 1);
     }
   }
-  if (!options_.is_writer) return ok_status();
-  log_->recover(found);
-  // The budget may have been larger when the store was last written.
-  const std::lock_guard lock(write_mutex_);
-  make_room_locked(0);
+  if (options_.is_writer) log_->recover(found);
   return ok_status();
 }
 
@@ -108,14 +104,14 @@ bool BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
     if (entry->info.payload_bytes != std::ssize(payload)) return false;
     const Status status = log_->read({entry->segment_number, entry->offset_bytes}, payload);
     if (status.ok() && xxh3_128(payload) == entry->info.payload_digest) {
-      metrics_.disk_read_records.add(1);
-      metrics_.disk_read_bytes.add(entry->info.payload_bytes);
-      metrics_.disk_read_us.add(microseconds(watch));
+      metrics_.add(StoreMetric::kDiskReadRecords, 1);
+      metrics_.add(StoreMetric::kDiskReadBytes, entry->info.payload_bytes);
+      metrics_.add(StoreMetric::kDiskReadUs, microseconds(watch));
       return true;
     }
     const std::optional<IndexEntry> now = entry_of(id);
     if (now && now->info.sequence_number == entry->info.sequence_number) {
-      (status.ok() ? metrics_.verify_failures : metrics_.io_failures).add(1);
+      metrics_.add(status.ok() ? StoreMetric::kVerifyFailures : StoreMetric::kIoFailures, 1);
       quarantine(*entry);
       return false;
     }
@@ -152,7 +148,7 @@ Result<PutOutcome> BlockStore::put(const NewRecord& record, std::span<const std:
 Result<PutOutcome> BlockStore::put_locked(const NewRecord& record,
                                           std::span<const std::byte> payload) {
   if (find(record.id)) {
-    metrics_.duplicate_puts.add(1);
+    metrics_.add(StoreMetric::kDuplicatePuts, 1);
     return PutOutcome::kPresent;
   }
   const Stopwatch watch;
@@ -163,15 +159,16 @@ Result<PutOutcome> BlockStore::put_locked(const NewRecord& record,
                         .token_count = std::ssize(record.tokens),
                         .payload_bytes = std::ssize(payload),
                         .payload_digest = xxh3_128(payload),
+                        .created_s = now_s(),
                         .sequence_number = next_sequence_number_++};
   if (!make_room_locked(info.record_bytes())) {
-    metrics_.no_room.add(1);
+    metrics_.add(StoreMetric::kNoRoom, 1);
     return PutOutcome::kNoRoom;
   }
-  KVASIR_RETURN_IF_ERROR(append_locked(info, record.tokens, payload, {.last_used_s = now_s()}));
-  metrics_.written_records.add(1);
-  metrics_.written_bytes.add(info.record_bytes());
-  metrics_.write_us.add(microseconds(watch));
+  KVASIR_RETURN_IF_ERROR(append_locked(info, record.tokens, payload, {}));
+  metrics_.add(StoreMetric::kWrittenRecords, 1);
+  metrics_.add(StoreMetric::kWrittenBytes, info.record_bytes());
+  metrics_.add(StoreMetric::kWriteUs, microseconds(watch));
   return PutOutcome::kWritten;
 }
 
@@ -187,10 +184,10 @@ Status BlockStore::append_locked(const RecordInfo& info, std::span<const int32_t
 // A segment that a failed sync took away is forgotten.
 Status BlockStore::settle(WriteOutcome outcome) {
   if (outcome.dropped_segment != 0) {
-    metrics_.dropped_segments.add(1);
+    metrics_.add(StoreMetric::kDroppedSegments, 1);
     forget_segment(outcome.dropped_segment);
   }
-  if (!outcome.status.ok()) metrics_.io_failures.add(1);
+  if (!outcome.status.ok()) metrics_.add(StoreMetric::kIoFailures, 1);
   return std::move(outcome.status);
 }
 
@@ -220,12 +217,10 @@ Status BlockStore::sync_if_due() {
 // ---- use
 // -----------------------------------------------------------------------------------------
 
-void BlockStore::touch(std::span<const RecordId> ids) {
+void BlockStore::touch(const RecordId& id) {
   const int64_t now = now_s();
   const std::lock_guard lock(index_mutex_);
-  for (const RecordId& id : ids) {
-    if (IndexEntry* entry = index_.find(id)) add_hit(entry->usage, now);
-  }
+  if (IndexEntry* entry = index_.find(id)) add_hit(entry->usage, now);
 }
 
 void BlockStore::set_usage(const RecordId& id, const Usage& usage) {

@@ -91,18 +91,24 @@ class BlockStore {
   // The same for what has waited long enough; to be called now and then.
   Status sync_if_due();
 
-  // Counts a use of each record.
-  void touch(std::span<const RecordId> ids);
+  // Counts a use.
+  void touch(const RecordId& id);
   // While held, a key's block and state, and all they hang on, are not evicted. Holds add up.
   void hold(const Key& key);
   void release(const Key& key);
 
   // Forgets records and cleans the segments they lay in, so that their bytes are gone.
   Status remove(std::span<const RecordId> ids);
+  // Deletes every segment, also those that cannot be read.
+  Status clear();
+  // Brings a store whose budget was larger when it was last written within the present one; to be
+  // called once holds and usage are known.
+  void keep_budget();
   // Evicts by value until the files hold at most that many bytes.
   Status shrink_to(int64_t bytes);
-  // Reads and checks every record; damaged ones are forgotten and listed.
-  Result<std::vector<DamagedRecord>> verify(const VerifyProgress& progress);
+  // Reads every byte of every segment; damaged records are listed and found no more. With `repair`
+  // their segments are cleaned.
+  Result<std::vector<DamagedRecord>> verify(bool repair, const VerifyProgress& progress);
 
   std::vector<IndexEntry> entries() const;
   StoreUsage usage() const;

@@ -45,13 +45,19 @@ bool BlockStore::make_room_locked(int64_t bytes) {
   return true;
 }
 
+void BlockStore::keep_budget() {
+  if (!options_.is_writer) return;
+  const std::lock_guard lock(write_mutex_);
+  make_room_locked(0);
+}
+
 int64_t BlockStore::evict(int64_t bytes) {
   const std::lock_guard lock(index_mutex_);
   const auto is_held = [this](const Key& key) { return holds_.contains(key); };
   const Evicted evicted = Evictor(index_, is_held, now_s()).evict(bytes);
-  metrics_.evicted_states.add(evicted.states);
-  metrics_.evicted_blocks.add(evicted.blocks);
-  metrics_.evicted_bytes.add(evicted.bytes);
+  metrics_.add(StoreMetric::kEvictedStates, evicted.states);
+  metrics_.add(StoreMetric::kEvictedBlocks, evicted.blocks);
+  metrics_.add(StoreMetric::kEvictedBytes, evicted.bytes);
   return evicted.bytes;
 }
 
@@ -90,11 +96,11 @@ Status BlockStore::clean_segment_locked(uint64_t number) {
     RecordInfo info = entry.info;
     info.sequence_number = next_sequence_number_++;
     KVASIR_RETURN_IF_ERROR(append_locked(info, *tokens, payload, entry.usage));
-    metrics_.rewritten_bytes.add(info.record_bytes());
+    metrics_.add(StoreMetric::kRewrittenBytes, info.record_bytes());
   }
   // The old copy goes only when the new one is as safe.
   KVASIR_RETURN_IF_ERROR(settle(log_->sync()));
-  metrics_.cleaned_segments.add(1);
+  metrics_.add(StoreMetric::kCleanedSegments, 1);
   return log_->remove(number);
 }
 
@@ -112,6 +118,16 @@ Status BlockStore::remove(std::span<const RecordId> ids) {
   return ok_status();
 }
 
+Status BlockStore::clear() {
+  const std::lock_guard lock(write_mutex_);
+  for (const uint64_t number : log_->all_numbers()) {
+    forget_segment(number);
+    KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
+    KVASIR_RETURN_IF_ERROR(log_->remove(number));
+  }
+  return ok_status();
+}
+
 Status BlockStore::shrink_to(int64_t bytes) {
   const std::lock_guard lock(write_mutex_);
   while (log_->file_bytes() > bytes) {
@@ -122,7 +138,7 @@ Status BlockStore::shrink_to(int64_t bytes) {
   return ok_status();
 }
 
-Result<std::vector<DamagedRecord>> BlockStore::verify(const VerifyProgress& progress) {
+Result<std::vector<DamagedRecord>> BlockStore::verify(bool repair, const VerifyProgress& progress) {
   const std::lock_guard lock(write_mutex_);
   // What is being written gets its footer first, so that all files are checked alike.
   KVASIR_RETURN_IF_ERROR(settle(log_->seal()));
@@ -130,7 +146,7 @@ Result<std::vector<DamagedRecord>> BlockStore::verify(const VerifyProgress& prog
   const int64_t total_bytes = log_->file_bytes();
   int64_t done_bytes = 0;
   bool goes_on = true;
-  for (const auto& [number, file_bytes] : log_->segments()) {
+  for (const uint64_t number : log_->all_numbers()) {
     const std::string path = log_->path_of(number);
     Result<std::vector<Damage>> found = check_segment(*files_, path, number, [&](int64_t bytes) {
       done_bytes += bytes;
@@ -145,9 +161,10 @@ Result<std::vector<DamagedRecord>> BlockStore::verify(const VerifyProgress& prog
       damaged.push_back({path, damage});
       forget_record_at(number, damage.offset_bytes);
     }
+    if (repair && !found->empty()) KVASIR_RETURN_IF_ERROR(clean_segment_locked(number));
     if (!goes_on) break;
   }
-  metrics_.verify_failures.add(std::ssize(damaged));
+  metrics_.add(StoreMetric::kVerifyFailures, std::ssize(damaged));
   return damaged;
 }
 

@@ -57,7 +57,7 @@ Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
   if (!is_whole) replayed_tokens = 0;
   const double value = (1 + decayed_hits(state.usage, now_s_)) *
                        static_cast<double>(replayed_tokens) / static_cast<double>(bytes);
-  return {value, state.usage.last_used_s, info.id};
+  return {value, std::max(state.usage.last_used_s, info.created_s), info.id};
 }
 
 void Evictor::erase(const RecordInfo& info) {

@@ -20,7 +20,7 @@ void encode_entry(const PlacedRecord& record, PageWriter& out) {
   out.bytes(info.id.key);
   out.bytes(info.parent);
   out.bytes(info.model);
-  out.value<uint64_t>(0);
+  out.value<int64_t>(info.created_s);
 }
 
 PlacedRecord decode_entry(PageReader& in) {
@@ -36,7 +36,7 @@ PlacedRecord decode_entry(PageReader& in) {
   info.id.key = in.bytes<32>();
   info.parent = in.bytes<32>();
   info.model = in.bytes<32>();
-  in.value<uint64_t>();
+  info.created_s = in.value<int64_t>();
   return record;
 }
 

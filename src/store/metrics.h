@@ -1,40 +1,26 @@
-// Metrics: what a store did since it was opened. Counters that only grow; any thread may add and
-// read.
+// Metrics: the counters of an open store. Any thread may add and read.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 
+#include "kvasir/store.h"
+
 namespace kvasir::store {
 
-struct Counter {
-  std::atomic<int64_t> value{0};
-  void add(int64_t n) { value.fetch_add(n, std::memory_order_relaxed); }
-  int64_t get() const { return value.load(std::memory_order_relaxed); }
-};
+class Metrics {
+ public:
+  void add(StoreMetric metric, int64_t count) {
+    values_[static_cast<size_t>(metric)].fetch_add(count, std::memory_order_relaxed);
+  }
+  int64_t operator[](StoreMetric metric) const {
+    return values_[static_cast<size_t>(metric)].load(std::memory_order_relaxed);
+  }
+  StoreMetrics snapshot() const;
 
-struct Metrics {
-  Counter lookups;           // prefixes looked for
-  Counter requested_tokens;  // of these lookups
-  Counter hit_tokens;        // of these, found and resumed from
-  Counter ram_read_blocks;   // found in memory, in another session
-  Counter ram_read_bytes;
-  Counter disk_read_records;
-  Counter disk_read_bytes;
-  Counter disk_read_us;
-  Counter written_records;
-  Counter written_bytes;  // headers and padding included
-  Counter write_us;
-  Counter duplicate_puts;   // already there: nothing was written
-  Counter verify_failures;  // reads whose bytes were not those put
-  Counter io_failures;
-  Counter no_room;  // puts refused because all is in use or pinned
-  Counter evicted_states;
-  Counter evicted_blocks;
-  Counter evicted_bytes;
-  Counter cleaned_segments;
-  Counter rewritten_bytes;   // survivors of cleaned segments
-  Counter dropped_segments;  // after a failed sync
+ private:
+  std::array<std::atomic<int64_t>, kStoreMetricCount> values_{};
 };
 
 }  // namespace kvasir::store

@@ -37,6 +37,7 @@ Page encode_header(const RecordHeader& header) {
   out.value<uint64_t>(header.segment_number);
   out.value<int64_t>(header.offset_bytes);
   out.value<uint64_t>(info.sequence_number);
+  out.value<int64_t>(info.created_s);
   out.bytes(info.id.key);
   out.bytes(info.parent);
   out.bytes(info.model);
@@ -62,6 +63,7 @@ std::optional<RecordHeader> decode_header(std::span<const std::byte> page) {
   header.segment_number = in.value<uint64_t>();
   header.offset_bytes = in.value<int64_t>();
   info.sequence_number = in.value<uint64_t>();
+  info.created_s = in.value<int64_t>();
   info.id.key = in.bytes<32>();
   info.parent = in.bytes<32>();
   info.model = in.bytes<32>();

@@ -35,6 +35,7 @@ struct RecordInfo {
   int64_t token_count = 0;  // 0 for a state
   int64_t payload_bytes = 0;
   Digest128 payload_digest{};
+  int64_t created_s = 0;         // seconds since 1970
   uint64_t sequence_number = 0;  // of two records with one id the higher one counts
 
   int64_t token_end() const { return token_begin + token_count; }

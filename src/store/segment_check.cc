@@ -74,6 +74,10 @@ Result<std::vector<Damage>> check_segment(FileSystem& files, const std::string& 
   if (!contents.has_footer) {
     std::vector<Damage> damages;
     KVASIR_RETURN_IF_ERROR(scan_segment(file, path, number, &damages));
+    // What a writer did not finish is no damage.
+    std::erase_if(damages, [&](const Damage& damage) {
+      return damage.offset_bytes >= contents.records_end_bytes;
+    });
     if (progress) progress(contents.file_bytes);
     return damages;
   }

@@ -29,7 +29,7 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem>
     log->next_number_ = number + 1;
     Result<SegmentContents> contents = load_segment(*log->files_, log->path_of(number), number);
     if (!contents) {
-      ++log->unreadable_count_;
+      log->unreadable_.push_back(number);
       continue;
     }
     log->note_size(number, contents->file_bytes);
@@ -173,6 +173,13 @@ void SegmentLog::forget(uint64_t number) {
 std::map<uint64_t, int64_t> SegmentLog::segments() const {
   const std::lock_guard lock(mutex_);
   return file_bytes_;
+}
+
+std::vector<uint64_t> SegmentLog::all_numbers() const {
+  std::vector<uint64_t> numbers = unreadable_;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [number, bytes] : file_bytes_) numbers.push_back(number);
+  return numbers;
 }
 
 int64_t SegmentLog::file_bytes() const {

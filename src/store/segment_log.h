@@ -87,7 +87,9 @@ class SegmentLog {
   std::map<uint64_t, int64_t> segments() const;
   int64_t file_bytes() const;
   uint64_t active_number() const { return active_ ? active_->number() : 0; }
-  int64_t unreadable_count() const { return unreadable_count_; }
+  int64_t unreadable_count() const { return std::ssize(unreadable_); }
+  // Unreadable segments included.
+  std::vector<uint64_t> all_numbers() const;
   std::string path_of(uint64_t number) const;
 
  private:
@@ -108,7 +110,7 @@ class SegmentLog {
   // The newest segment as it was found: the first append goes on in it.
   std::optional<std::pair<uint64_t, SegmentContents>> newest_;
   uint64_t next_number_ = 1;
-  int64_t unreadable_count_ = 0;
+  std::vector<uint64_t> unreadable_;
 
   mutable std::mutex mutex_;  // guards the two below
   std::map<uint64_t, int64_t> file_bytes_;

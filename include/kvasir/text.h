@@ -1,0 +1,30 @@
+// TextDecoder: token ids to text with a model's tokenizer alone, no weights.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+class TextDecoder {
+ public:
+  // `model_path`: a checkpoint directory. Error: its tokenizer.json cannot be read.
+  static Result<TextDecoder> open(const std::string& model_path);
+  TextDecoder(TextDecoder&&) noexcept;
+  TextDecoder& operator=(TextDecoder&&) noexcept;
+  ~TextDecoder();
+
+  // Ids that the tokenizer lacks are left out.
+  std::string decode(std::span<const int32_t> ids) const;
+
+ private:
+  struct State;
+  explicit TextDecoder(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace kvasir

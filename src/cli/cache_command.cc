@@ -1,0 +1,253 @@
+// kvasir cache: what a person does with a store.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/duration.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/size.h"
+#include "cli/store_options.h"
+#include "cli/store_report.h"
+#include "kvasir/store.h"
+
+namespace kvasir::cli {
+namespace {
+
+struct CacheOptions {
+  StoreFlags store;
+  bool json = false;
+  bool repair = false;
+  std::string key;
+  std::string name;
+  std::string file;
+  std::string to_size;
+  std::string older_than;
+};
+
+int64_t now_s() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+enum class Access : uint8_t {
+  kRead,
+  kWrite,
+  kFill,  // within the budget
+};
+
+Result<Store> open_store(const CacheOptions& options, Access access) {
+  KVASIR_ASSIGN_OR_RETURN(StoreOptions wanted, store_options(options.store));
+  wanted.read_only = access == Access::kRead;
+  // A budget is the concern of those who save; else nothing is evicted unasked.
+  if (access != Access::kFill) {
+    wanted.budget_bytes = int64_t{1} << 62;
+    wanted.min_free_bytes = 0;
+  }
+  return Store::open(wanted);
+}
+
+void print_json(Json object) { std::printf("%s\n", object.dump().c_str()); }
+
+Status list_runs(const CacheOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kRead));
+  const std::vector<StoredRun> runs = store.list();
+  if (options.json) {
+    print_json(Json::Object{{"runs", to_json(runs, now_s())}});
+  } else {
+    std::fputs(run_table(runs, now_s()).c_str(), stdout);
+  }
+  return ok_status();
+}
+
+Status show_stat(const CacheOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kRead));
+  const StoreSummary summary = store.summary();
+  const StoreMetrics totals = store.totals();
+  if (options.json) {
+    print_json(to_json(summary, totals));
+  } else {
+    std::fputs(summary_table(summary, totals).c_str(), stdout);
+  }
+  return ok_status();
+}
+
+Status verify(const CacheOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Store store,
+                          open_store(options, options.repair ? Access::kWrite : Access::kRead));
+  const InterruptGuard interrupt;
+  ProgressLine line("checking:", "bytes");
+  int64_t checked_bytes = 0;
+  KVASIR_ASSIGN_OR_RETURN(const std::vector<StoreDamage> damages,
+                          store.verify(options.repair, [&](int64_t done, int64_t total) {
+                            checked_bytes = done;
+                            line.show(done, total);
+                            return !interrupt.interrupted();
+                          }));
+  line.erase();
+  if (options.json) {
+    print_json(Json::Object{{"checked_bytes", checked_bytes},
+                            {"damages", to_json(damages)},
+                            {"repaired", options.repair}});
+  } else {
+    std::fputs(damage_lines(damages).c_str(), stdout);
+    std::printf("%s checked, %lld damaged places%s\n", size_text(checked_bytes).c_str(),
+                static_cast<long long>(damages.size()),
+                options.repair && !damages.empty() ? ", removed" : "");
+  }
+  if (interrupt.interrupted()) return Error{.what = "interrupted, not all was checked"};
+  if (damages.empty() || options.repair) return ok_status();
+  return Error{.what = "the store is damaged",
+               .where = store.summary().directory,
+               .expected = "no damaged places",
+               .found = std::to_string(damages.size()),
+               .remedy = "what is damaged is never used; kvasir cache verify --repair removes it"};
+}
+
+Status report_freed(const CacheOptions& options, int64_t bytes) {
+  if (options.json) {
+    print_json(Json::Object{{"freed_bytes", bytes}});
+  } else {
+    std::printf("%s freed\n", size_text(bytes).c_str());
+  }
+  return ok_status();
+}
+
+Status prune(const CacheOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kWrite));
+  int64_t freed_bytes = 0;
+  if (!options.key.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(freed_bytes, store.remove(options.key));
+  }
+  if (!options.older_than.empty()) {
+    const int64_t since_s = now_s() - *parse_duration_s(options.older_than);
+    KVASIR_ASSIGN_OR_RETURN(const int64_t bytes, store.remove_unused_since(since_s));
+    freed_bytes += bytes;
+  }
+  if (!options.to_size.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(const int64_t bytes,
+                            store.shrink_to(*parse_size_bytes(options.to_size)));
+    freed_bytes += bytes;
+  }
+  return report_freed(options, freed_bytes);
+}
+
+Status clear(const CacheOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kWrite));
+  KVASIR_ASSIGN_OR_RETURN(const int64_t freed_bytes, store.clear());
+  return report_freed(options, freed_bytes);
+}
+
+Status report_key(const CacheOptions& options, const char* done) {
+  if (options.json) {
+    print_json(Json::Object{{done, options.key}});
+  } else {
+    std::printf("%s %s\n", done, options.key.c_str());
+  }
+  return ok_status();
+}
+
+Status pin(const CacheOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kWrite));
+  KVASIR_RETURN_IF_ERROR(store.pin(options.key, options.name));
+  return report_key(options, "pinned");
+}
+
+Status unpin(const CacheOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kWrite));
+  KVASIR_RETURN_IF_ERROR(store.unpin(options.key));
+  return report_key(options, "unpinned");
+}
+
+Status report_transfer(const CacheOptions& options, const ImportReport& report, const char* done) {
+  if (options.json) {
+    print_json(Json::Object{{"records", report.records},
+                            {"new_records", report.new_records},
+                            {"bytes", report.bytes},
+                            {"tokens", report.token_end},
+                            {"key", report.key}});
+  } else {
+    std::printf("%s %lld tokens in %lld records, %s; %lld were new\n", done,
+                static_cast<long long>(report.token_end), static_cast<long long>(report.records),
+                size_text(report.bytes).c_str(), static_cast<long long>(report.new_records));
+  }
+  return ok_status();
+}
+
+Status export_run(const CacheOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kRead));
+  KVASIR_ASSIGN_OR_RETURN(const ImportReport report, store.export_to(options.key, options.file));
+  return report_transfer(options, report, "exported");
+}
+
+Status import_file(const CacheOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kFill));
+  KVASIR_ASSIGN_OR_RETURN(const ImportReport report, store.import_from(options.file));
+  return report_transfer(options, report, "imported");
+}
+
+using Action = Status (*)(const CacheOptions&);
+
+CLI::App* add_action(CLI::App& cache, const std::shared_ptr<CacheOptions>& options, Command& chosen,
+                     const char* name, const char* description, Action action) {
+  CLI::App* command = cache.add_subcommand(name, description);
+  add_store_options(*command, options->store, false);
+  command->add_flag("--json", options->json, "print one JSON object and nothing else");
+  command->callback([options, action, &chosen] {
+    chosen = [options, action] {
+      Status status = action(*options);
+      if (status.ok()) status = flush_output();
+      return status.ok() ? 0 : fail(status.error());
+    };
+  });
+  return command;
+}
+
+}  // namespace
+
+void add_cache_command(CLI::App& app, Command& chosen) {
+  auto options = std::make_shared<CacheOptions>();
+  CLI::App* cache = app.add_subcommand("cache", "look at, check, keep, hand on and delete caches");
+  cache->require_subcommand(1);
+  const auto add = [&](const char* name, const char* description, Action action) {
+    return add_action(*cache, options, chosen, name, description, action);
+  };
+  const auto add_key = [&](CLI::App* command) {
+    return command->add_option("key", options->key, "a run's key, or enough of it")
+        ->check(not_empty);
+  };
+  add("ls", "trees of stored prefixes with sizes, ages, hits and first words", list_runs);
+  add("stat", "sizes and what was found, read, written and evicted so far", show_stat);
+  add("verify", "read and check every byte; fails when something is damaged", verify)
+      ->add_flag("--repair", options->repair, "remove what is damaged");
+  CLI::Option_group* what =
+      add("prune", "delete a run, what was not used for long, or down to a size", prune)
+          ->add_option_group("what", "one or more of");
+  add_key(what);
+  what->add_option("--older-than", options->older_than, "what was not used for so long, as 7d")
+      ->check(is_duration);
+  what->add_option("--to", options->to_size, "the least valuable, down to that size")
+      ->check(is_size);
+  what->require_option(1, 3);
+  CLI::App* pin_command = add("pin", "never evict a run and what it continues", pin);
+  add_key(pin_command)->required();
+  pin_command->add_option("--name", options->name, "a name to know it by");
+  add_key(add("unpin", "let a run be evicted again; its key or name", unpin))->required();
+  CLI::App* export_command = add("export", "write one conversation to a file", export_run);
+  add_key(export_command)->required();
+  export_command->add_option("--out", options->file, "file to write; must not exist")->required();
+  CLI::App* import_command =
+      add("import", "take such a file in, once all of it was checked", import_file);
+  import_command->add_option("file", options->file, "file to read")->required();
+  add_size_option(*import_command, options->store);
+  add("clear", "delete everything, pinned or not", clear);
+}
+
+}  // namespace kvasir::cli

@@ -1,0 +1,97 @@
+#include "cli/store_options.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+#include "cli/size.h"
+
+namespace kvasir::cli {
+namespace {
+
+const std::map<std::string, StoreDurability> kDurabilities = {{"none", StoreDurability::kNone},
+                                                              {"batch", StoreDurability::kBatch},
+                                                              {"strict", StoreDurability::kStrict}};
+
+void print_note(const std::string& text) {
+  std::fprintf(stderr, "kvasir: note: %s\n", text.c_str());
+}
+
+}  // namespace
+
+void add_store_options(CLI::App& command, StoreFlags& flags, bool for_saving) {
+  CLI::Option* directory =
+      command.add_option("--store", flags.directory, "directory of the store; ~/.cache/kvasir")
+          ->check(not_empty);
+  if (!for_saving) return;
+  command.add_flag("--no-store", flags.no_store, "continue from nothing, save nothing")
+      ->excludes(directory);
+  add_size_option(command, flags);
+  command
+      .add_option("--durability", flags.durability,
+                  "when saved data is synced: none, batch (each second or 32 MiB), strict")
+      ->check(CLI::IsMember({"none", "batch", "strict"}))
+      ->capture_default_str();
+  command.add_option("--salt", flags.salt, "caches of one salt are not found under another");
+}
+
+void add_size_option(CLI::App& command, StoreFlags& flags) {
+  command.add_option("--store-size", flags.size, "what the store may hold at most")
+      ->check(is_size)
+      ->capture_default_str();
+}
+
+Result<std::string> default_store_directory() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return std::string(cache) + "/kvasir";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return std::string(home) + "/.cache/kvasir";
+  return Error{.what = "no place for the store: HOME is not set",
+               .where = "--store",
+               .remedy = "name a directory with --store DIR, or use --no-store"};
+}
+
+Result<StoreOptions> store_options(const StoreFlags& flags) {
+  std::string directory = flags.directory;
+  if (directory.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(directory, default_store_directory());
+  }
+  return StoreOptions{.directory = directory,
+                      .budget_bytes = *parse_size_bytes(flags.size),
+                      .durability = kDurabilities.at(flags.durability),
+                      .salt = flags.salt};
+}
+
+Result<Engine> open_engine_with_store(const ModelOptions& model, const StoreFlags& flags,
+                                      bool needs_text) {
+  KVASIR_ASSIGN_OR_RETURN(EngineOptions options, engine_options(model, needs_text));
+  if (flags.no_store) return Engine::open(options);
+  const bool was_asked_for = !flags.directory.empty();
+  Result<StoreOptions> store = store_options(flags);
+  if (!store) {
+    if (was_asked_for) return std::move(store).error();
+    print_note(store.error().message());
+    return Engine::open(options);
+  }
+  options.store = *store;
+  Result<Engine> engine = Engine::open(options);
+  if (!engine) {
+    if (was_asked_for || !engine.error().where.starts_with(store->directory)) return engine;
+    print_note(engine.error().message() + "; going on without a store");
+    options.store.reset();
+    return Engine::open(options);
+  }
+  if (!engine->saves()) {
+    print_note("another process writes the store " + store->directory +
+               "; this one reads it and saves nothing");
+  }
+  return engine;
+}
+
+void finish_saving(Engine& engine) {
+  if (const Status status = engine.flush_store(); !status.ok()) {
+    print_note("the cache was not saved in full: " + status.error().message());
+  }
+}
+
+}  // namespace kvasir::cli

@@ -1,0 +1,187 @@
+#include "cli/store_report.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <optional>
+
+#include "cli/duration.h"
+#include "cli/size.h"
+#include "kvasir/text.h"
+
+namespace kvasir::cli {
+namespace {
+
+constexpr size_t kKeyDigits = 10;
+constexpr size_t kWordsBytes = 36;
+
+// Decodes first words, each model's tokenizer read once.
+class Words {
+ public:
+  std::string of(const StoredRun& run) {
+    if (run.model_path.empty() || run.first_tokens.empty()) return {};
+    auto found = decoders_.find(run.model_path);
+    if (found == decoders_.end()) {
+      Result<TextDecoder> decoder = TextDecoder::open(run.model_path);
+      found =
+          decoders_
+              .emplace(run.model_path, decoder ? std::optional(std::move(*decoder)) : std::nullopt)
+              .first;
+    }
+    return found->second ? one_line(found->second->decode(run.first_tokens)) : std::string();
+  }
+
+ private:
+  // Stored text comes from anywhere: nothing of it reaches the terminal but printable characters.
+  static std::string one_line(const std::string& text) {
+    std::string line;
+    for (const char c : text) {
+      const bool is_space = c == ' ' || c == '\n' || c == '\t';
+      if (is_space && (line.empty() || line.back() == ' ')) continue;
+      if (static_cast<unsigned char>(c) < 32 && !is_space) continue;
+      if (c == 127) continue;
+      line += is_space ? ' ' : c;
+    }
+    if (line.size() <= kWordsBytes) return line;
+    size_t end = kWordsBytes;
+    while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
+    return line.substr(0, end) + "...";
+  }
+
+  std::map<std::string, std::optional<TextDecoder>> decoders_;
+};
+
+std::map<std::string, int> depths_of(const std::vector<StoredRun>& runs) {
+  std::map<std::string, int> depths;
+  for (const StoredRun& run : runs) {
+    depths[run.key] = run.parent.empty() ? 0 : depths[run.parent] + 1;
+  }
+  return depths;
+}
+
+// Parents first, each followed by what continues it.
+std::vector<const StoredRun*> in_tree_order(const std::vector<StoredRun>& runs) {
+  std::map<std::string, std::vector<const StoredRun*>> children;
+  for (const StoredRun& run : runs) children[run.parent].push_back(&run);
+  std::vector<const StoredRun*> order;
+  std::vector<const StoredRun*> left(children[""].rbegin(), children[""].rend());
+  while (!left.empty()) {
+    const StoredRun* run = left.back();
+    left.pop_back();
+    order.push_back(run);
+    const auto& next = children[run->key];
+    left.insert(left.end(), next.rbegin(), next.rend());
+  }
+  return order;
+}
+
+Json metrics_object(const StoreMetrics& metrics) {
+  Json::Object object;
+  object.reserve(kStoreMetricCount);
+  for (size_t i = 0; i < kStoreMetricCount; ++i) {
+    object.emplace_back(name_of(static_cast<StoreMetric>(i)), metrics.values[i]);
+  }
+  return object;
+}
+
+}  // namespace
+
+Json to_json(const StoreMetrics& metrics) { return metrics_object(metrics); }
+
+Json to_json(const StoreSummary& summary, const StoreMetrics& totals) {
+  return Json::Object{{"directory", summary.directory},
+                      {"file_bytes", summary.file_bytes},
+                      {"live_bytes", summary.live_bytes},
+                      {"segments", summary.segment_count},
+                      {"unreadable_segments", summary.unreadable_segment_count},
+                      {"blocks", summary.block_count},
+                      {"states", summary.state_count},
+                      {"runs", summary.run_count},
+                      {"models", summary.model_count},
+                      {"pins", summary.pin_count},
+                      {"totals", metrics_object(totals)}};
+}
+
+Json to_json(const std::vector<StoredRun>& runs, int64_t now_s) {
+  Words words;
+  Json::Array array;
+  array.reserve(runs.size());
+  for (const StoredRun& run : runs) {
+    Json::Array states;
+    states.reserve(run.states.size());
+    for (const int64_t position : run.states) states.emplace_back(position);
+    array.emplace_back(Json::Object{{"key", run.key},
+                                    {"parent", run.parent},
+                                    {"model", run.model},
+                                    {"model_path", run.model_path},
+                                    {"token_begin", run.token_begin},
+                                    {"token_end", run.token_end},
+                                    {"bytes", run.bytes},
+                                    {"states", std::move(states)},
+                                    {"hits", run.hits},
+                                    {"age_s", now_s - run.last_used_s},
+                                    {"pinned", run.is_pinned},
+                                    {"name", run.pin_name},
+                                    {"first_words", words.of(run)}});
+  }
+  return array;
+}
+
+Json to_json(const std::vector<StoreDamage>& damages) {
+  Json::Array array;
+  array.reserve(damages.size());
+  for (const StoreDamage& damage : damages) {
+    array.emplace_back(Json::Object{{"path", damage.path},
+                                    {"offset_bytes", damage.offset_bytes},
+                                    {"expected", damage.expected},
+                                    {"found", damage.found}});
+  }
+  return array;
+}
+
+std::string run_table(const std::vector<StoredRun>& runs, int64_t now_s) {
+  if (runs.empty()) return "the store is empty\n";
+  const std::map<std::string, int> depths = depths_of(runs);
+  Words words;
+  std::string text = fmt::format("{:<16} {:>9} {:>9} {:>9} {:>6} {:>5} {:>7}  {}\n", "key", "from",
+                                 "to token", "size", "states", "hits", "age", "first words");
+  for (const StoredRun* run : in_tree_order(runs)) {
+    const std::string key =
+        std::string(static_cast<size_t>(depths.at(run->key)), ' ') + run->key.substr(0, kKeyDigits);
+    const std::string name = run->pin_name.empty() ? "" : run->pin_name + ": ";
+    text += fmt::format("{:<16} {:>9} {:>9} {:>9} {:>6} {:>5.1f} {:>7}  {}{}{}\n", key,
+                        run->token_begin, run->token_end, size_text(run->bytes), run->states.size(),
+                        run->hits, duration_text(now_s - run->last_used_s),
+                        run->is_pinned ? "[pinned] " : "", name, words.of(*run));
+  }
+  return text;
+}
+
+std::string summary_table(const StoreSummary& summary, const StoreMetrics& totals) {
+  std::string text = fmt::format(
+      "{}\n{} in {} segments, {} of it alive: {} blocks and {} states in {} runs of {} models, {} "
+      "pinned\n",
+      summary.directory, size_text(summary.file_bytes), summary.segment_count,
+      size_text(summary.live_bytes), summary.block_count, summary.state_count, summary.run_count,
+      summary.model_count, summary.pin_count);
+  if (summary.unreadable_segment_count != 0) {
+    text += fmt::format("{} segments cannot be read\n", summary.unreadable_segment_count);
+  }
+  text += "so far, over all processes:\n";
+  for (size_t i = 0; i < kStoreMetricCount; ++i) {
+    const auto metric = static_cast<StoreMetric>(i);
+    text += fmt::format("  {:<18} {:>16}\n", name_of(metric), totals[metric]);
+  }
+  return text;
+}
+
+std::string damage_lines(const std::vector<StoreDamage>& damages) {
+  std::string text;
+  for (const StoreDamage& damage : damages) {
+    text += fmt::format("damaged: {}, offset {}, expected {}, found {}\n", damage.path,
+                        damage.offset_bytes, damage.expected, damage.found);
+  }
+  return text;
+}
+
+}  // namespace kvasir::cli

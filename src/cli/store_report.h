@@ -1,0 +1,24 @@
+// What a store holds and did, as JSON and as text for a terminal.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "kvasir/store.h"
+
+namespace kvasir::cli {
+
+Json to_json(const StoreMetrics& metrics);
+Json to_json(const StoreSummary& summary, const StoreMetrics& totals);
+Json to_json(const std::vector<StoredRun>& runs, int64_t now_s);
+Json to_json(const std::vector<StoreDamage>& damages);
+
+// A tree of at most 100 columns, with the first words of each run where its model's tokenizer is
+// still where it was.
+std::string run_table(const std::vector<StoredRun>& runs, int64_t now_s);
+std::string summary_table(const StoreSummary& summary, const StoreMetrics& totals);
+std::string damage_lines(const std::vector<StoreDamage>& damages);
+
+}  // namespace kvasir::cli

@@ -1,0 +1,248 @@
+#include "kvasir/store.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+#include <utility>
+
+#include "persist/archive.h"
+#include "persist/open_store.h"
+#include "persist/run_tree.h"
+
+namespace kvasir {
+namespace {
+
+constexpr int64_t kFirstTokens = 48;
+constexpr size_t kKeyDigitsMin = 6;
+
+int64_t now_s() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+struct Store::State {
+  std::string directory;
+  std::unique_ptr<store::StoreDirectory> store;
+
+  persist::RunTree tree() const { return persist::RunTree(store->blocks().entries()); }
+  // Index of the one run whose key begins so.
+  Result<int64_t> find(const persist::RunTree& tree, const std::string& key) const;
+  Status check_writable() const;
+  // Deletes, and returns by how much the files shrank.
+  Result<int64_t> remove(const std::vector<store::RecordId>& ids);
+  StoredRun describe(const persist::RunTree& tree, const persist::Run& run, int64_t time_s,
+                     const std::vector<store::Pin>& pins) const;
+};
+
+Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Store::Store(Store&&) noexcept = default;
+Store& Store::operator=(Store&&) noexcept = default;
+Store::~Store() = default;
+
+Result<Store> Store::open(const StoreOptions& options) {
+  auto state = std::make_unique<State>();
+  state->directory = options.directory;
+  KVASIR_ASSIGN_OR_RETURN(state->store, persist::open_store(options, persist::IfLocked::kFail));
+  return Store(std::move(state));
+}
+
+// ---- looking
+// -------------------------------------------------------------------------------------
+
+Result<int64_t> Store::State::find(const persist::RunTree& tree, const std::string& key) const {
+  if (key.size() < kKeyDigitsMin) {
+    return Error{.what = "key too short",
+                 .expected = std::to_string(kKeyDigitsMin) + " hex digits or more",
+                 .found = key,
+                 .remedy = "kvasir cache ls shows the keys"};
+  }
+  int64_t found = -1;
+  for (int64_t i = 0; i < std::ssize(tree.runs()); ++i) {
+    if (!to_hex(tree.runs()[static_cast<size_t>(i)].key()).starts_with(key)) continue;
+    if (found >= 0) {
+      return Error{.what = "key fits several runs",
+                   .where = directory,
+                   .found = key,
+                   .remedy = "write more of it"};
+    }
+    found = i;
+  }
+  if (found < 0) {
+    return Error{.what = "no such key in the store",
+                 .where = directory,
+                 .found = key,
+                 .remedy = "kvasir cache ls shows the keys"};
+  }
+  return found;
+}
+
+StoredRun Store::State::describe(const persist::RunTree& tree, const persist::Run& run,
+                                 int64_t time_s, const std::vector<store::Pin>& pins) const {
+  StoredRun out;
+  const store::RecordInfo& first = run.blocks.front().info;
+  out.key = to_hex(run.key());
+  if (run.parent >= 0) out.parent = to_hex(tree.runs()[static_cast<size_t>(run.parent)].key());
+  out.model = to_hex(first.model);
+  out.model_path = store->model_path(first.model);
+  out.token_begin = first.token_begin;
+  out.token_end = run.blocks.back().info.token_end();
+  out.bytes = run.bytes();
+  for (const store::IndexEntry& state : run.states) out.states.push_back(state.info.token_begin);
+  out.hits = run.hits(time_s);
+  out.last_used_s = run.last_used_s();
+  for (const store::Pin& pin : pins) {
+    if (pin.key != run.key()) continue;
+    out.is_pinned = true;
+    out.pin_name = pin.name;
+  }
+  if (auto tokens = store->blocks().read_tokens(first.id)) {
+    tokens->resize(static_cast<size_t>(std::min(kFirstTokens, std::ssize(*tokens))));
+    out.first_tokens = std::move(*tokens);
+  }
+  return out;
+}
+
+std::vector<StoredRun> Store::list() {
+  const persist::RunTree tree = state_->tree();
+  const std::vector<store::Pin> pins = state_->store->pins();
+  const int64_t time_s = now_s();
+  std::vector<StoredRun> list;
+  list.reserve(tree.runs().size());
+  for (const persist::Run& run : tree.runs()) {
+    list.push_back(state_->describe(tree, run, time_s, pins));
+  }
+  return list;
+}
+
+StoreSummary Store::summary() {
+  const store::StoreUsage usage = state_->store->blocks().usage();
+  const persist::RunTree tree = state_->tree();
+  StoreSummary summary{.directory = state_->directory,
+                       .file_bytes = usage.file_bytes,
+                       .live_bytes = usage.live_bytes,
+                       .budget_bytes = usage.budget_bytes,
+                       .segment_count = usage.segment_count,
+                       .unreadable_segment_count = usage.unreadable_segment_count,
+                       .run_count = std::ssize(tree.runs()),
+                       .pin_count = std::ssize(state_->store->pins())};
+  std::set<store::Key> models;
+  for (const store::IndexEntry& entry : state_->store->blocks().entries()) {
+    ++(entry.info.id.kind == store::Kind::kState ? summary.state_count : summary.block_count);
+    models.insert(entry.info.model);
+  }
+  summary.model_count = std::ssize(models);
+  return summary;
+}
+
+StoreMetrics Store::totals() { return state_->store->totals(); }
+
+Result<std::vector<StoreDamage>> Store::verify(bool repair, const StoreProgress& progress) {
+  if (repair) KVASIR_RETURN_IF_ERROR(state_->check_writable());
+  KVASIR_ASSIGN_OR_RETURN(const auto damaged, state_->store->blocks().verify(repair, progress));
+  std::vector<StoreDamage> list;
+  list.reserve(damaged.size());
+  for (const store::DamagedRecord& one : damaged) {
+    list.push_back({one.path, one.damage.offset_bytes, one.damage.expected, one.damage.found});
+  }
+  return list;
+}
+
+// ---- changing
+// ------------------------------------------------------------------------------------
+
+Status Store::State::check_writable() const {
+  if (store->blocks().is_writer()) return ok_status();
+  return Error{.what = "the store was opened for reading only", .where = directory};
+}
+
+Status Store::pin(const std::string& key, const std::string& name) {
+  KVASIR_RETURN_IF_ERROR(state_->check_writable());
+  const persist::RunTree tree = state_->tree();
+  KVASIR_ASSIGN_OR_RETURN(const int64_t run, state_->find(tree, key));
+  return state_->store->pin({tree.runs()[static_cast<size_t>(run)].key(), name});
+}
+
+// By the pins themselves: the run may be gone, or have grown since and have another key.
+Status Store::unpin(const std::string& key) {
+  KVASIR_RETURN_IF_ERROR(state_->check_writable());
+  for (const store::Pin& pin : state_->store->pins()) {
+    if (key.empty() || (!to_hex(pin.key).starts_with(key) && pin.name != key)) continue;
+    return state_->store->unpin(pin.key);
+  }
+  return Error{
+      .what = "nothing is pinned under that key or name", .where = state_->directory, .found = key};
+}
+
+Result<int64_t> Store::State::remove(const std::vector<store::RecordId>& ids) {
+  KVASIR_RETURN_IF_ERROR(check_writable());
+  const int64_t before = store->blocks().usage().file_bytes;
+  KVASIR_RETURN_IF_ERROR(store->blocks().remove(ids));
+  return before - store->blocks().usage().file_bytes;
+}
+
+Result<int64_t> Store::remove(const std::string& key) {
+  const persist::RunTree tree = state_->tree();
+  KVASIR_ASSIGN_OR_RETURN(const int64_t run, state_->find(tree, key));
+  const std::vector<store::RecordId> ids = tree.subtree(run);
+  for (const store::Pin& pin : state_->store->pins()) {
+    for (const store::RecordId& id : ids) {
+      if (id.key != pin.key) continue;
+      return Error{.what = "pinned", .where = to_hex(pin.key), .remedy = "unpin it first"};
+    }
+  }
+  return state_->remove(ids);
+}
+
+Result<int64_t> Store::remove_unused_since(int64_t time_s) {
+  const persist::RunTree tree = state_->tree();
+  std::set<store::Key> pinned;
+  for (const store::Pin& pin : state_->store->pins()) pinned.insert(pin.key);
+  // Children come after their parents, so backwards every run knows what hangs on it.
+  const auto& runs = tree.runs();
+  std::vector<bool> is_needed(runs.size());
+  std::vector<store::RecordId> ids;
+  for (size_t i = runs.size(); i-- > 0;) {
+    bool is_pinned = false;
+    for (const auto& block : runs[i].blocks) is_pinned |= pinned.contains(block.info.id.key);
+    is_needed[i] = is_needed[i] || is_pinned || runs[i].last_used_s() >= time_s;
+    if (is_needed[i] && runs[i].parent >= 0) is_needed[static_cast<size_t>(runs[i].parent)] = true;
+    if (is_needed[i]) continue;
+    for (const auto& block : runs[i].blocks) ids.push_back(block.info.id);
+    for (const auto& one : runs[i].states) ids.push_back(one.info.id);
+  }
+  return state_->remove(ids);
+}
+
+Result<int64_t> Store::shrink_to(int64_t bytes) {
+  KVASIR_RETURN_IF_ERROR(state_->check_writable());
+  const int64_t before = state_->store->blocks().usage().file_bytes;
+  KVASIR_RETURN_IF_ERROR(state_->store->blocks().shrink_to(bytes));
+  return before - state_->store->blocks().usage().file_bytes;
+}
+
+Result<int64_t> Store::clear() {
+  KVASIR_RETURN_IF_ERROR(state_->check_writable());
+  for (const store::Pin& pin : state_->store->pins()) {
+    KVASIR_RETURN_IF_ERROR(state_->store->unpin(pin.key));
+  }
+  const int64_t before = state_->store->blocks().usage().file_bytes;
+  KVASIR_RETURN_IF_ERROR(state_->store->blocks().clear());
+  return before - state_->store->blocks().usage().file_bytes;
+}
+
+Result<ImportReport> Store::export_to(const std::string& key, const std::string& path) {
+  const persist::RunTree tree = state_->tree();
+  KVASIR_ASSIGN_OR_RETURN(const int64_t run, state_->find(tree, key));
+  return persist::export_chain(state_->store->blocks(), tree.runs()[static_cast<size_t>(run)].key(),
+                               path);
+}
+
+Result<ImportReport> Store::import_from(const std::string& path) {
+  KVASIR_RETURN_IF_ERROR(state_->check_writable());
+  return persist::import_archive(state_->store->blocks(), path);
+}
+
+}  // namespace kvasir

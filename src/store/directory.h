@@ -1,0 +1,43 @@
+// StoreDirectory: a store as it lies on the machine: the segments, and beside them the catalog of
+// what people and statistics add. Without the catalog the store works all the same.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kvasir/result.h"
+#include "store/block_store.h"
+#include "store/catalog.h"
+
+namespace kvasir::store {
+
+class StoreDirectory {
+ public:
+  static Result<std::unique_ptr<StoreDirectory>> open(const BlockStoreOptions& options);
+  // A writer leaves its statistics in the catalog.
+  ~StoreDirectory();
+
+  BlockStore& blocks() { return *blocks_; }
+  const BlockStore& blocks() const { return *blocks_; }
+
+  // Pinned records are not evicted, now and in later processes.
+  // Error: there is no catalog to write it to.
+  Status pin(const Pin& pin);
+  Status unpin(const Key& key);
+  std::vector<Pin> pins();
+
+  std::string model_path(const Key& model);
+  void set_model_path(const Key& model, const std::string& path);
+
+  // Of all processes so far, this one included.
+  StoreMetrics totals();
+
+ private:
+  StoreDirectory() = default;
+
+  std::unique_ptr<BlockStore> blocks_;
+  std::unique_ptr<Catalog> catalog_;  // null: there is none
+};
+
+}  // namespace kvasir::store
