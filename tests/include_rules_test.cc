@@ -110,10 +110,9 @@ std::string check_project_include(const std::string& module, const std::string& 
   const std::string used = target.substr(0, slash);
   if (used == "kvasir") {
     const Rule* rule = rule_of(module);
-    const bool is_allowed = module == "public" || target == "kvasir/result.h" ||
-                            target == "kvasir/" + module + ".h" ||
-                            (rule != nullptr && (list_has(rule->may_use, "public") ||
-                                                 list_has(rule->may_use, target)));
+    const bool is_allowed =
+        module == "public" || target == "kvasir/result.h" || target == "kvasir/" + module + ".h" ||
+        (rule != nullptr && (list_has(rule->may_use, "public") || list_has(rule->may_use, target)));
     return is_allowed ? "" : module + " may not use the public header " + target;
   }
   if (module == "public") return "a public header shows nothing of src/";

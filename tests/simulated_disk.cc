@@ -127,6 +127,7 @@ void SimulatedDisk::set_fault(Fault fault, int64_t operation, bool is_sticky) {
 
 Fault SimulatedDisk::next_operation() {
   const int64_t operation = operation_count_++;
+  if (observer_) observer_(operation);
   if (fault_ == Fault::kNone || operation < fault_operation_) return Fault::kNone;
   if (operation > fault_operation_ && !fault_is_sticky_) return Fault::kNone;
   ++fault_count_;

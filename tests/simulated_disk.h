@@ -34,6 +34,10 @@ class SimulatedDisk : public store::FileSystem, public std::enable_shared_from_t
       : capacity_bytes_(capacity_bytes) {}
 
   void set_fault(Fault fault, int64_t operation, bool is_sticky);
+  // Called before every operation with its number; what it does on this disk is no operation.
+  void set_observer(std::function<void(int64_t operation)> observer) {
+    observer_ = std::move(observer);
+  }
   int64_t operation_count() const { return operation_count_; }
   // Operations at which a fault struck so far.
   int64_t fault_count() const { return fault_count_; }
@@ -82,6 +86,7 @@ class SimulatedDisk : public store::FileSystem, public std::enable_shared_from_t
   Fault fault_ = Fault::kNone;
   int64_t fault_operation_ = 0;
   bool fault_is_sticky_ = false;
+  std::function<void(int64_t)> observer_;
 };
 
 }  // namespace kvasir::testing

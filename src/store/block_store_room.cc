@@ -120,7 +120,7 @@ Status BlockStore::remove(std::span<const RecordId> ids) {
 
 Status BlockStore::clear() {
   const std::lock_guard lock(write_mutex_);
-  for (const uint64_t number : log_->all_numbers()) {
+  for (const auto& [number, file_bytes] : log_->segments()) {
     forget_segment(number);
     KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
     KVASIR_RETURN_IF_ERROR(log_->remove(number));
@@ -146,7 +146,7 @@ Result<std::vector<DamagedRecord>> BlockStore::verify(bool repair, const VerifyP
   const int64_t total_bytes = log_->file_bytes();
   int64_t done_bytes = 0;
   bool goes_on = true;
-  for (const uint64_t number : log_->all_numbers()) {
+  for (const auto& [number, file_bytes] : log_->segments()) {
     const std::string path = log_->path_of(number);
     Result<std::vector<Damage>> found = check_segment(*files_, path, number, [&](int64_t bytes) {
       done_bytes += bytes;

@@ -29,7 +29,7 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem>
     log->next_number_ = number + 1;
     Result<SegmentContents> contents = load_segment(*log->files_, log->path_of(number), number);
     if (!contents) {
-      log->unreadable_.push_back(number);
+      log->add_unreadable(number);
       continue;
     }
     log->note_size(number, contents->file_bytes);
@@ -37,6 +37,15 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem>
   }
   if (!found.empty() && found.back().first + 1 == log->next_number_) log->newest_ = found.back();
   return log;
+}
+
+// Nothing of it can be used, but it takes space; the bytes count until it is cleaned away.
+void SegmentLog::add_unreadable(uint64_t number) {
+  unreadable_.insert(number);
+  const Opened<File> opened = files_->open(path_of(number), OpenMode::kRead);
+  int64_t bytes = 0;
+  if (opened.object) bytes = opened.object->size().count;
+  note_size(number, bytes);
 }
 
 std::string SegmentLog::path_of(uint64_t number) const {
@@ -146,8 +155,8 @@ WriteOutcome SegmentLog::freeze(uint64_t number) {
 WriteOutcome SegmentLog::drop_active(Error error) {
   const uint64_t number = active_->number();
   active_.reset();
-  files_->remove(path_of(number));
-  forget(number);
+  // A file that cannot be deleted goes on taking space.
+  if (files_->remove(path_of(number)).ok()) forget(number);
   return {.status = std::move(error), .dropped_segment = number};
 }
 
@@ -168,6 +177,7 @@ void SegmentLog::forget(uint64_t number) {
   const std::lock_guard lock(mutex_);
   file_bytes_.erase(number);
   readers_.erase(number);
+  unreadable_.erase(number);
 }
 
 std::map<uint64_t, int64_t> SegmentLog::segments() const {
@@ -175,11 +185,9 @@ std::map<uint64_t, int64_t> SegmentLog::segments() const {
   return file_bytes_;
 }
 
-std::vector<uint64_t> SegmentLog::all_numbers() const {
-  std::vector<uint64_t> numbers = unreadable_;
+int64_t SegmentLog::unreadable_count() const {
   const std::lock_guard lock(mutex_);
-  for (const auto& [number, bytes] : file_bytes_) numbers.push_back(number);
-  return numbers;
+  return std::ssize(unreadable_);
 }
 
 int64_t SegmentLog::file_bytes() const {

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -87,9 +88,8 @@ class SegmentLog {
   std::map<uint64_t, int64_t> segments() const;
   int64_t file_bytes() const;
   uint64_t active_number() const { return active_ ? active_->number() : 0; }
-  int64_t unreadable_count() const { return std::ssize(unreadable_); }
-  // Unreadable segments included.
-  std::vector<uint64_t> all_numbers() const;
+  // Segments whose contents could not be read when the log was opened.
+  int64_t unreadable_count() const;
   std::string path_of(uint64_t number) const;
 
  private:
@@ -100,6 +100,7 @@ class SegmentLog {
   Status begin_segment();
   Status continue_segment();
   WriteOutcome drop_active(Error error);
+  void add_unreadable(uint64_t number);
   void note_size(uint64_t number, int64_t file_bytes);
   void forget(uint64_t number);
   Result<std::shared_ptr<File>> reader_of(uint64_t number);
@@ -110,9 +111,9 @@ class SegmentLog {
   // The newest segment as it was found: the first append goes on in it.
   std::optional<std::pair<uint64_t, SegmentContents>> newest_;
   uint64_t next_number_ = 1;
-  std::vector<uint64_t> unreadable_;
 
-  mutable std::mutex mutex_;  // guards the two below
+  mutable std::mutex mutex_;  // guards what follows
+  std::set<uint64_t> unreadable_;
   std::map<uint64_t, int64_t> file_bytes_;
   std::map<uint64_t, std::shared_ptr<File>> readers_;  // a bounded number of open files
 };
