@@ -32,7 +32,7 @@ constexpr Rule kRules[] = {
     {"persist", "kv store kvasir/store.h"},
     {"model", "kernels kv checkpoint numeric"},
     {"engine", "public model persist text kv kernels/kernels.h checkpoint/weights.h"},
-    {"bench", "public kernels numeric"},
+    {"bench", "public kernels numeric kv store persist"},
     {"eval", "public"},
     {"cli", "public plan bench eval"},
 };

@@ -17,5 +17,7 @@ void add_bench_command(CLI::App& app, Command& chosen);
 void add_eval_command(CLI::App& app, Command& chosen);
 void add_demo_command(CLI::App& app, Command& chosen);
 void add_cache_command(CLI::App& app, Command& chosen);
+// A subcommand of bench.
+void add_bench_store_command(CLI::App& bench, Command& chosen);
 
 }  // namespace kvasir::cli

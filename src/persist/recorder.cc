@@ -19,7 +19,8 @@ Recorder::Recorder(Persistence& persistence, store::Key root, std::vector<store:
     : persistence_(&persistence),
       root_(root),
       keys_(std::move(keys)),
-      branch_tokens_(branch_tokens) {
+      branch_tokens_(branch_tokens),
+      kept_tokens_(std::ssize(keys_) * kv::kBlockTokens) {
   hold_tip();
 }
 
@@ -29,7 +30,8 @@ Recorder::Recorder(const Recorder& other)
       keys_(other.keys_),
       branch_tokens_(other.branch_tokens_),
       newest_(other.newest_),
-      before_(other.before_) {
+      before_(other.before_),
+      kept_tokens_(other.kept_tokens_) {
   hold_tip();
 }
 
@@ -40,6 +42,7 @@ Recorder::Recorder(Recorder&& other) noexcept
       branch_tokens_(other.branch_tokens_),
       newest_(std::move(other.newest_)),
       before_(std::move(other.before_)),
+      kept_tokens_(other.kept_tokens_),
       holds_tip_(std::exchange(other.holds_tip_, false)) {}
 
 Recorder& Recorder::operator=(Recorder&& other) noexcept {
@@ -51,6 +54,7 @@ Recorder& Recorder::operator=(Recorder&& other) noexcept {
   branch_tokens_ = other.branch_tokens_;
   newest_ = std::move(other.newest_);
   before_ = std::move(other.before_);
+  kept_tokens_ = other.kept_tokens_;
   holds_tip_ = std::exchange(other.holds_tip_, false);
   return *this;
 }
@@ -70,8 +74,7 @@ void Recorder::release_tip() {
 
 int64_t Recorder::pass_end(int64_t begin, int64_t end) const {
   int64_t wanted = boundary_before(end - 1);
-  const int64_t interval_end = (begin / kStateIntervalTokens + 1) * kStateIntervalTokens;
-  wanted = std::min(wanted, interval_end);
+  wanted = std::min(wanted, kept_tokens_ + kStateIntervalTokens);
   if (branch_tokens_ > begin) wanted = std::min(wanted, branch_tokens_);
   return wanted > begin ? wanted : end;
 }
@@ -84,7 +87,8 @@ Status Recorder::after_pass(const kv::Sequence& sequence) {
   before_ = {};
   if (length % kv::kBlockTokens != 0 || !persistence_->saves()) return ok_status();
   KVASIR_RETURN_IF_ERROR(take_state(sequence));
-  if (length % kStateIntervalTokens == 0 || length == branch_tokens_) save_state(newest_);
+  const bool is_far = length - kept_tokens_ >= kStateIntervalTokens;
+  if (is_far || length == branch_tokens_) save_state(newest_);
   return ok_status();
 }
 
@@ -129,6 +133,7 @@ void Recorder::save_state(State& state) {
                       .token_begin = state.tokens,
                       .payload = state.bytes});
   state.is_saved = true;
+  kept_tokens_ = std::max(kept_tokens_, state.tokens);
 }
 
 }  // namespace kvasir::persist

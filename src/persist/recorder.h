@@ -15,7 +15,7 @@ namespace kvasir::persist {
 
 class Persistence;
 
-// Long prefills are worth continuing in their middle.
+// Long prefills are worth continuing in their middle: so far from the newest state another is kept.
 inline constexpr int64_t kStateIntervalTokens = 4096;
 
 class Recorder {
@@ -61,6 +61,7 @@ class Recorder {
   // The one before, while the sequence ends right at the newest: asked for the same tokens again, a
   // resume has to compute the last of them.
   State before_;
+  int64_t kept_tokens_;  // where the newest state that is in the store stands
   bool holds_tip_ = false;
 };
 

@@ -18,8 +18,11 @@ using testing::TestRecord;
 
 constexpr int64_t kMiB = int64_t{1} << 20;
 
+// Half a minute passes between any two things a store does.
 BlockStoreOptions options() {
-  return {.directory = "/store", .min_free_bytes = 0, .now_s = [] { return int64_t{1000}; }};
+  return {.directory = "/store",
+          .min_free_bytes = 0,
+          .now_s = [time_s = int64_t{1'000'000}]() mutable { return time_s += 30; }};
 }
 
 std::unique_ptr<BlockStore> open(const std::shared_ptr<SimulatedDisk>& disk,

@@ -55,8 +55,10 @@ Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
   }
   // Behind a gap nothing can be resumed.
   if (!is_whole) replayed_tokens = 0;
-  const double value = (1 + decayed_hits(state.usage, now_s_)) *
-                       static_cast<double>(replayed_tokens) / static_cast<double>(bytes);
+  // Being written counts as a use.
+  const double uses = decayed_hits(state.usage, now_s_) +
+                      decayed_hits({.hits = 1, .last_used_s = info.created_s}, now_s_);
+  const double value = uses * static_cast<double>(replayed_tokens) / static_cast<double>(bytes);
   return {value, std::max(state.usage.last_used_s, info.created_s), info.id};
 }
 

@@ -1,6 +1,6 @@
 // Eviction: what to give up first when the store is full.
 //
-// A prefix can be resumed only at a state, so the states decide. Each is worth (1 + hits) x the
+// A prefix can be resumed only at a state, so the states decide. Each is worth its uses x the
 // tokens that would be replayed without it, per byte that goes with it: its own and those of the
 // blocks that serve nothing else. The cheapest state goes first and takes those blocks along, leaf
 // by leaf; blocks that no state needs go before any state. What is held stays, and with it
@@ -16,6 +16,7 @@
 
 namespace kvasir::store {
 
+// A use counts half after so long.
 inline constexpr int64_t kUsageHalfLifeS = 24 * 3600;
 
 double decayed_hits(const Usage& usage, int64_t now_s);

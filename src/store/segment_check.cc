@@ -74,10 +74,17 @@ Result<std::vector<Damage>> check_segment(FileSystem& files, const std::string& 
   if (!contents.has_footer) {
     std::vector<Damage> damages;
     KVASIR_RETURN_IF_ERROR(scan_segment(file, path, number, &damages));
-    // What a writer did not finish is no damage.
-    std::erase_if(damages, [&](const Damage& damage) {
-      return damage.offset_bytes >= contents.records_end_bytes;
-    });
+    // What a writer did not finish is no damage: a header goes last, so its page is empty. A footer
+    // that was there and cannot be read any more is.
+    Page tail{};
+    if (contents.file_bytes - contents.records_end_bytes >= kPageBytes) {
+      KVASIR_RETURN_IF_ERROR(read_all(file, path, contents.records_end_bytes, tail));
+    }
+    if (is_zero(tail)) {
+      std::erase_if(damages, [&](const Damage& damage) {
+        return damage.offset_bytes >= contents.records_end_bytes;
+      });
+    }
     if (progress) progress(contents.file_bytes);
     return damages;
   }

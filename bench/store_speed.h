@@ -1,0 +1,64 @@
+// What a store costs and gives: bytes written and read for a long conversation, how fast it is read
+// back, and how much sooner the first token comes. Everything in a folder of its own that is
+// deleted.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kvasir/engine.h"
+#include "kvasir/result.h"
+
+namespace kvasir::bench {
+
+// An agent's conversation, its cache in the geometry of DeepSeek-V4-Flash with made-up rows.
+struct ConversationOptions {
+  std::string directory;  // on the device to measure
+  int64_t total_tokens = 100'000;
+  int64_t first_prompt_tokens = 25'000;
+  int64_t turn_count = 50;
+  double answer_share = 0.2;  // of a later turn's tokens
+  int repetition_count = 5;   // of the reads; the median counts
+};
+
+struct ConversationCost {
+  int64_t cache_bytes = 0;    // blocks and one state: what has to be kept at least
+  int64_t written_bytes = 0;  // records of all turns, headers and padding included
+  int64_t file_bytes = 0;     // on the device at the end
+  int64_t read_bytes = 0;     // to continue after a restart
+  int64_t block_count = 0;
+  int64_t state_count = 0;
+  // The same conversation in a store that writes whole float32 snapshots: one of the first prompt,
+  // one every 10,240 tokens, one at the end.
+  int64_t snapshot_written_bytes = 0;
+  int64_t snapshot_read_bytes = 0;
+};
+
+// Reading it back with several reads in flight, in bytes per second. Raw: the same bytes by pread
+// alone, in the same order and depth, no checksum, nothing kept.
+struct RestoreSpeed {
+  double cold_restored = 0;  // dropped from the page cache before
+  double cold_raw = 0;
+  double warm_restored = 0;  // in the page cache
+  double warm_raw = 0;
+};
+
+struct ConversationResult {
+  ConversationCost cost;
+  RestoreSpeed speed;
+};
+
+Result<ConversationResult> measure_conversation(const ConversationOptions& options);
+
+// Milliseconds until the next token can be sampled, of a prompt of random tokens.
+struct FirstToken {
+  int64_t tokens = 0;
+  double prefilled_ms = 0;
+  double restored_ms = 0;  // in a new engine, from the store; opening it included
+};
+
+// `options` without a store.
+Result<FirstToken> measure_first_token(const EngineOptions& options, const std::string& directory,
+                                       int64_t token_count);
+
+}  // namespace kvasir::bench

@@ -1,0 +1,122 @@
+// kvasir bench store: what a long conversation costs on disk, how fast it comes back, and how much
+// sooner the first token does.
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/json.h"
+#include "bench/store_speed.h"
+#include "cli/commands.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/size.h"
+
+namespace kvasir::cli {
+namespace {
+
+struct BenchStoreOptions {
+  ModelOptions model;
+  bench::ConversationOptions conversation;
+  int64_t first_token_tokens = 100'000;
+  bool json = false;
+};
+
+double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+double ratio(int64_t a, int64_t b) { return ratio(static_cast<double>(a), static_cast<double>(b)); }
+
+void print_cost(const bench::ConversationOptions& options, const bench::ConversationCost& cost) {
+  std::printf("%lld tokens in %lld turns, DeepSeek-V4-Flash geometry, native rows:\n",
+              static_cast<long long>(options.total_tokens),
+              static_cast<long long>(options.turn_count));
+  std::printf("  cache            %12lld B in %lld blocks and a state\n",
+              static_cast<long long>(cost.cache_bytes), static_cast<long long>(cost.block_count));
+  std::printf("  written          %12lld B, %lld states among them; %lld B on the device\n",
+              static_cast<long long>(cost.written_bytes), static_cast<long long>(cost.state_count),
+              static_cast<long long>(cost.file_bytes));
+  std::printf("  read to continue %12lld B\n", static_cast<long long>(cost.read_bytes));
+  std::printf("  whole snapshots  %12lld B written, %lld B read (computed)\n",
+              static_cast<long long>(cost.snapshot_written_bytes),
+              static_cast<long long>(cost.snapshot_read_bytes));
+  std::printf("  of the snapshots' bytes: %.1f %% written, %.1f %% read\n",
+              100 * ratio(cost.written_bytes, cost.snapshot_written_bytes),
+              100 * ratio(cost.read_bytes, cost.snapshot_read_bytes));
+}
+
+void print_speed(const bench::RestoreSpeed& speed) {
+  constexpr double kGB = 1e9;
+  std::printf("reading it back, 8 reads in flight, every byte checked:\n");
+  std::printf("  from the device  %6.2f GB/s, plain reads %6.2f GB/s: %.2f\n",
+              speed.cold_restored / kGB, speed.cold_raw / kGB,
+              ratio(speed.cold_restored, speed.cold_raw));
+  std::printf("  from page cache  %6.2f GB/s, plain reads %6.2f GB/s: %.2f\n",
+              speed.warm_restored / kGB, speed.warm_raw / kGB,
+              ratio(speed.warm_restored, speed.warm_raw));
+}
+
+Json to_json(const bench::ConversationResult& result, const bench::FirstToken& first) {
+  return Json::Object{{"bench", "store"},
+                      {"cache_bytes", result.cost.cache_bytes},
+                      {"written_bytes", result.cost.written_bytes},
+                      {"file_bytes", result.cost.file_bytes},
+                      {"read_bytes", result.cost.read_bytes},
+                      {"blocks", result.cost.block_count},
+                      {"states", result.cost.state_count},
+                      {"snapshot_written_bytes", result.cost.snapshot_written_bytes},
+                      {"snapshot_read_bytes", result.cost.snapshot_read_bytes},
+                      {"cold_restored_bytes_per_second", result.speed.cold_restored},
+                      {"cold_raw_bytes_per_second", result.speed.cold_raw},
+                      {"warm_restored_bytes_per_second", result.speed.warm_restored},
+                      {"warm_raw_bytes_per_second", result.speed.warm_raw},
+                      {"first_token_tokens", first.tokens},
+                      {"prefilled_ms", first.prefilled_ms},
+                      {"restored_ms", first.restored_ms}};
+}
+
+Status run(const BenchStoreOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(const bench::ConversationResult result,
+                          bench::measure_conversation(options.conversation));
+  if (!options.json) {
+    print_cost(options.conversation, result.cost);
+    print_speed(result.speed);
+    std::fflush(stdout);
+  }
+  KVASIR_ASSIGN_OR_RETURN(const EngineOptions engine, engine_options(options.model, false));
+  KVASIR_ASSIGN_OR_RETURN(const bench::FirstToken first,
+                          bench::measure_first_token(engine, options.conversation.directory,
+                                                     options.first_token_tokens));
+  if (options.json) {
+    std::printf("%s\n", to_json(result, first).dump().c_str());
+  } else {
+    std::printf(
+        "from start to first token, prompt of %lld tokens: prefilled %.0f ms, restored "
+        "%.0f ms: %.0f times sooner\n",
+        static_cast<long long>(first.tokens), first.prefilled_ms, first.restored_ms,
+        ratio(first.prefilled_ms, first.restored_ms));
+  }
+  return flush_output();
+}
+
+}  // namespace
+
+void add_bench_store_command(CLI::App& bench, Command& chosen) {
+  auto options = std::make_shared<BenchStoreOptions>();
+  options->conversation.directory = std::filesystem::temp_directory_path().string();
+  CLI::App* command = bench.add_subcommand("store", "saving, restoring, first token");
+  add_model_options(*command, options->model);
+  command->add_option("--dir", options->conversation.directory, "folder on the device to measure")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  command->add_option("--tokens", options->first_token_tokens, "prompt of the first token")
+      ->check(CLI::Range(int64_t{256}, int64_t{1} << 24))
+      ->capture_default_str();
+  command->add_flag("--json", options->json, "print one JSON object and nothing else");
+  command->callback([options, &chosen] {
+    chosen = [options] {
+      const Status status = run(*options);
+      return status.ok() ? 0 : fail(status.error());
+    };
+  });
+}
+
+}  // namespace kvasir::cli
