@@ -140,7 +140,7 @@ class Store {
   // Each returns the bytes that the files became smaller by.
   // A run and all that continues it. Error: something of it is pinned.
   Result<int64_t> remove(const std::string& key);
-  // Runs that were not used since, with all that continues them; pinned ones stay.
+  // Runs that were not used after that time, with all that continues them; pinned ones stay.
   Result<int64_t> remove_unused_since(int64_t time_s);
   // By value, until the files hold at most that much; pinned ones stay.
   Result<int64_t> shrink_to(int64_t bytes);

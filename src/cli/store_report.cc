@@ -13,12 +13,13 @@ namespace kvasir::cli {
 namespace {
 
 constexpr size_t kKeyDigits = 10;
-constexpr size_t kWordsBytes = 36;
+constexpr size_t kWordsBytes = 48;
 
 // Decodes first words, each model's tokenizer read once.
 class Words {
  public:
-  std::string of(const StoredRun& run) {
+  // At most bytes_max of them; 0: all that are known.
+  std::string of(const StoredRun& run, size_t bytes_max) {
     if (run.model_path.empty() || run.first_tokens.empty()) return {};
     auto found = decoders_.find(run.model_path);
     if (found == decoders_.end()) {
@@ -28,12 +29,13 @@ class Words {
               .emplace(run.model_path, decoder ? std::optional(std::move(*decoder)) : std::nullopt)
               .first;
     }
-    return found->second ? one_line(found->second->decode(run.first_tokens)) : std::string();
+    return found->second ? one_line(found->second->decode(run.first_tokens), bytes_max)
+                         : std::string();
   }
 
  private:
   // Stored text comes from anywhere: nothing of it reaches the terminal but printable characters.
-  static std::string one_line(const std::string& text) {
+  static std::string one_line(const std::string& text, size_t bytes_max) {
     std::string line;
     for (const char c : text) {
       const bool is_space = c == ' ' || c == '\n' || c == '\t';
@@ -42,8 +44,8 @@ class Words {
       if (c == 127) continue;
       line += is_space ? ' ' : c;
     }
-    if (line.size() <= kWordsBytes) return line;
-    size_t end = kWordsBytes;
+    if (bytes_max == 0 || line.size() <= bytes_max) return line;
+    size_t end = bytes_max;
     while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
     return line.substr(0, end) + "...";
   }
@@ -122,7 +124,7 @@ Json to_json(const std::vector<StoredRun>& runs, int64_t now_s) {
                                     {"age_s", now_s - run.last_used_s},
                                     {"pinned", run.is_pinned},
                                     {"name", run.pin_name},
-                                    {"first_words", words.of(run)}});
+                                    {"first_words", words.of(run, 0)}});
   }
   return array;
 }
@@ -152,7 +154,7 @@ std::string run_table(const std::vector<StoredRun>& runs, int64_t now_s) {
     text += fmt::format("{:<16} {:>9} {:>9} {:>9} {:>6} {:>5.1f} {:>7}  {}{}{}\n", key,
                         run->token_begin, run->token_end, size_text(run->bytes), run->states.size(),
                         run->hits, duration_text(now_s - run->last_used_s),
-                        run->is_pinned ? "[pinned] " : "", name, words.of(*run));
+                        run->is_pinned ? "[pinned] " : "", name, words.of(*run, kWordsBytes));
   }
   return text;
 }

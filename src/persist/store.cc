@@ -207,7 +207,7 @@ Result<int64_t> Store::remove_unused_since(int64_t time_s) {
   for (size_t i = runs.size(); i-- > 0;) {
     bool is_pinned = false;
     for (const auto& block : runs[i].blocks) is_pinned |= pinned.contains(block.info.id.key);
-    is_needed[i] = is_needed[i] || is_pinned || runs[i].last_used_s() >= time_s;
+    is_needed[i] = is_needed[i] || is_pinned || runs[i].last_used_s() > time_s;
     if (is_needed[i] && runs[i].parent >= 0) is_needed[static_cast<size_t>(runs[i].parent)] = true;
     if (is_needed[i]) continue;
     for (const auto& block : runs[i].blocks) ids.push_back(block.info.id);

@@ -1,0 +1,243 @@
+// The store as users of the command line meet it.
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "cli_driver.h"
+
+namespace kvasir {
+namespace {
+
+using testing::Outcome;
+using testing::read_file;
+
+class StoreCommand : public testing::CliTest {
+ protected:
+  std::string store() const { return " --store " + directory_.file("store"); }
+
+  // A prompt of about `words` tokens; `last` makes it another one at its end.
+  std::string prompt(int words, const std::string& last = "") {
+    std::string text;
+    for (int i = 0; i < words; ++i) text += i % 7 == 3 ? "And the sea. " : "the day was long ";
+    return text + last;
+  }
+  Json run_json(const std::string& arguments, const std::string& input = "") {
+    const Outcome outcome = run(arguments, input);
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    auto json = Json::parse(outcome.out, "standard output");
+    EXPECT_TRUE(json.ok()) << outcome.out;
+    return json.ok() ? *json : Json();
+  }
+  Json answer(const std::string& text, const std::string& options = "") {
+    return run_json("run --json --max-tokens 8 --prompt-file -" + store() + options, text);
+  }
+  static std::string text_of(const Json& object) { return *object.find("text")->as_string(); }
+  // Of the newest run.
+  std::string last_key() {
+    const Json list = run_json("cache ls --json" + store());
+    return *list.find("runs")->as_array()->back().find("key")->as_string();
+  }
+  std::string segment() const { return directory_.file("store/segment-0000000000000001.kvs"); }
+};
+
+TEST_F(StoreCommand, TheSecondRunComputesTheTailOnly) {
+  const std::string text = prompt(300);
+  const Json first = answer(text);
+  EXPECT_EQ(integer(first, "reused_tokens"), 0);
+  EXPECT_GT(integer(first, "store_written_bytes"), 0);
+  const Json second = answer(text);
+  const int64_t prompt_tokens = integer(second, "prompt_tokens");
+  EXPECT_EQ(integer(second, "reused_tokens"), (prompt_tokens - 1) / 128 * 128);
+  EXPECT_EQ(integer(second, "reused_tokens") + integer(second, "computed_tokens"), prompt_tokens);
+  EXPECT_GT(integer(second, "store_read_bytes"), 0);
+  EXPECT_EQ(text_of(first), text_of(second));
+  const Json without = run_json("run --json --max-tokens 8 --no-store --prompt-file -", text);
+  EXPECT_EQ(text_of(first), text_of(without));
+  EXPECT_EQ(integer(without, "reused_tokens"), 0);
+}
+
+TEST_F(StoreCommand, TheDefaultStoreLiesInTheCacheFolder) {
+  run_json("run --json --max-tokens 1 --prompt-file -", prompt(100));
+  EXPECT_TRUE(std::filesystem::exists(directory_.file("cache/kvasir/LOCK")));
+  run_json("cache stat --json");
+}
+
+TEST_F(StoreCommand, AChatGoesOnAfterARestart) {
+  const std::string question = prompt(200, "What was long?");
+  const auto chat = [&](const std::string& lines) {
+    const Outcome outcome = run("chat --json --max-tokens 8" + store(), lines);
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    std::vector<Json> turns;
+    size_t begin = 0;
+    for (size_t end = outcome.out.find('\n'); end != std::string::npos;
+         begin = end + 1, end = outcome.out.find('\n', begin)) {
+      turns.push_back(*Json::parse(outcome.out.substr(begin, end - begin), "turn"));
+    }
+    return turns;
+  };
+  const auto whole = chat(question + "\nAnd then?\n");
+  ASSERT_EQ(whole.size(), 2u);
+  const auto again = chat(question + "\nAnd then?\n");
+  ASSERT_EQ(again.size(), 2u);
+  EXPECT_GT(integer(again[0], "reused_tokens"), 127);
+  for (size_t i = 0; i < 2; ++i) EXPECT_EQ(text_of(whole[i]), text_of(again[i]));
+}
+
+TEST_F(StoreCommand, LogitsOfTheLastTokensContinueWithTheSameBits) {
+  std::string ids;
+  for (int i = 0; i < 500; ++i) ids += std::to_string(i * 7 % 90) + " ";
+  testing::write_file(directory_.file("ids"), ids);
+  const std::string base = "logits --tokens " + directory_.file("ids") + " --out ";
+  ASSERT_EQ(run(base + directory_.file("all.npy") + " --no-store").exit_status, 0);
+  ASSERT_EQ(run(base + directory_.file("kept.npy") + store()).exit_status, 0);
+  ASSERT_EQ(run(base + directory_.file("last.npy") + " --last 20" + store()).exit_status, 0);
+  const std::string all = read_file(directory_.file("all.npy"));
+  const std::string last = read_file(directory_.file("last.npy"));
+  EXPECT_EQ(all, read_file(directory_.file("kept.npy")));
+  constexpr size_t kNpyHeader = 128;
+  ASSERT_GT(last.size(), kNpyHeader);
+  const size_t bytes = last.size() - kNpyHeader;
+  EXPECT_EQ(all.substr(all.size() - bytes), last.substr(kNpyHeader));
+  const Json stat = run_json("cache stat --json" + store());
+  EXPECT_EQ(integer(*stat.find("totals"), "hit_tokens"), 384);
+}
+
+TEST_F(StoreCommand, FilesAreForTheirOwnerOnly) {
+  const mode_t before = umask(0);
+  answer(prompt(200));
+  umask(before);
+  struct stat status {};
+  ASSERT_EQ(stat(directory_.file("store").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0700u);
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory_.file("store"))) {
+    ASSERT_EQ(stat(entry.path().c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0600u) << entry.path();
+    ++count;
+  }
+  EXPECT_GE(count, 3);
+}
+
+TEST_F(StoreCommand, SaltsKeepTenantsApart) {
+  const std::string text = prompt(200);
+  answer(text, " --salt a");
+  EXPECT_EQ(integer(answer(text, " --salt b"), "reused_tokens"), 0);
+  EXPECT_GT(integer(answer(text, " --salt a"), "reused_tokens"), 0);
+}
+
+TEST_F(StoreCommand, DamageIsNeverServedButFoundAndRepaired) {
+  const std::string text = prompt(300);
+  const Json first = answer(text);
+  {
+    std::fstream file(segment(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4096 + 100);
+    file.put('\x55');
+  }
+  const Outcome found = run("cache verify" + store());
+  EXPECT_EQ(found.exit_status, 1);
+  EXPECT_NE(found.out.find("damaged: " + segment() + ", offset 4096"), std::string::npos)
+      << found.out;
+  const Json second = answer(text);
+  EXPECT_EQ(integer(second, "reused_tokens"), 0);
+  EXPECT_EQ(text_of(first), text_of(second));
+  EXPECT_EQ(integer(*second.find("store"), "verify_failures"), 1);
+  // Healed by computing it again; the damaged copy is removed by a repair.
+  EXPECT_GT(integer(answer(text), "reused_tokens"), 0);
+  EXPECT_EQ(run("cache verify --repair" + store()).exit_status, 0);
+  EXPECT_EQ(run("cache verify" + store()).exit_status, 0);
+  EXPECT_GT(integer(answer(text), "reused_tokens"), 0);
+}
+
+TEST_F(StoreCommand, ConversationsTravel) {
+  const std::string text = prompt(300);
+  answer(text);
+  const std::string file = directory_.file("conversation");
+  ASSERT_EQ(run("cache export " + last_key() + " --out " + file + store()).exit_status, 0);
+  EXPECT_EQ(run("cache export " + last_key() + " --out " + file + store()).exit_status, 1)
+      << "a file that is there stays";
+  const std::string other = " --store " + directory_.file("other");
+  const Json imported = run_json("cache import --json " + file + other);
+  EXPECT_EQ(integer(imported, "records"), integer(imported, "new_records"));
+  const Json report = run_json("run --json --max-tokens 8 --prompt-file -" + other, text);
+  EXPECT_GT(integer(report, "reused_tokens"), 0);
+
+  // Any changed or missing byte: nothing is taken.
+  const std::string bytes = read_file(file);
+  for (const size_t at :
+       {size_t{0}, size_t{200}, size_t{5000}, bytes.size() - 1, bytes.size() - 4096}) {
+    std::string damaged = bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ 1);
+    testing::write_file(file, damaged);
+    const Outcome refused = run("cache import " + file + " --store " + directory_.file("third"));
+    EXPECT_EQ(refused.exit_status, 1) << at;
+    EXPECT_EQ(std::count(refused.err.begin(), refused.err.end(), '\n'), 1) << refused.err;
+  }
+  testing::write_file(file, bytes.substr(0, bytes.size() / 2));
+  EXPECT_EQ(run("cache import " + file + " --store " + directory_.file("third")).exit_status, 1);
+  EXPECT_EQ(integer(run_json("cache stat --json --store " + directory_.file("third")), "blocks"),
+            0);
+}
+
+TEST_F(StoreCommand, RunsAreListedPinnedPrunedAndCleared) {
+  const std::string shared = prompt(200);
+  answer(shared + prompt(100, "One end."));
+  answer(shared + "Quite another way. " + prompt(100, "Two ends."));
+  const Json list = run_json("cache ls --json" + store());
+  const Json::Array& runs = *list.find("runs")->as_array();
+  ASSERT_EQ(runs.size(), 3u) << "a shared beginning and two branches";
+  EXPECT_EQ(*runs[0].find("parent")->as_string(), "");
+  EXPECT_EQ(*runs[1].find("parent")->as_string(), *runs[0].find("key")->as_string());
+  EXPECT_NE(runs[0].find("first_words")->as_string()->find("the day was long"), std::string::npos);
+  const std::string key = runs[1].find("key")->as_string()->substr(0, 12);
+  EXPECT_EQ(run("cache pin " + key + " --name kept" + store()).exit_status, 0);
+  EXPECT_EQ(run("cache prune " + key + store()).exit_status, 1) << "pinned";
+  EXPECT_EQ(run("cache prune --to 0 " + store()).exit_status, 0);
+  EXPECT_EQ(integer(run_json("cache stat --json" + store()), "runs"), 1)
+      << "the pinned one is left";
+  EXPECT_NE(run("cache ls" + store()).out.find("[pinned] kept"), std::string::npos);
+  EXPECT_EQ(run("cache unpin kept" + store()).exit_status, 0);
+  EXPECT_GT(integer(run_json("cache prune --json --older-than 0s" + store()), "freed_bytes"), 0);
+  EXPECT_EQ(run("cache ls" + store()).out, "the store is empty\n");
+  answer(shared);
+  EXPECT_GT(integer(run_json("cache clear --json" + store()), "freed_bytes"), 0);
+  EXPECT_EQ(integer(run_json("cache stat --json" + store()), "file_bytes"), 0);
+}
+
+TEST_F(StoreCommand, ReadersWorkBesideAWriter) {
+  const std::string text = prompt(200);
+  answer(text);
+  // This shell holds the lock as a writer does.
+  const std::string wrapper = "flock " + directory_.file("store/LOCK");
+  const Outcome beside = run("run --json --max-tokens 4 --prompt-file -" + store(), text, wrapper);
+  EXPECT_EQ(beside.exit_status, 0) << beside.err;
+  EXPECT_NE(beside.err.find("another process writes the store"), std::string::npos) << beside.err;
+  EXPECT_GT(integer(*Json::parse(beside.out, "run"), "reused_tokens"), 0);
+  EXPECT_EQ(run("cache clear" + store(), "", wrapper).exit_status, 1);
+}
+
+TEST_F(StoreCommand, AStoreThatCannotBeUsedStopsNoAnswerUnlessAskedForByName) {
+  testing::write_file(directory_.file("cache"), std::string_view("a file where a folder would be"));
+  const Outcome outcome = run("run --prompt a --max-tokens 2");
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("going on without a store"), std::string::npos) << outcome.err;
+  const Outcome named =
+      run("run --prompt a --max-tokens 2 --store " + directory_.file("cache/store"));
+  EXPECT_EQ(named.exit_status, 1);
+  EXPECT_NE(named.err.find("cannot make the store's directory"), std::string::npos) << named.err;
+}
+
+TEST_F(StoreCommand, WrongUsageIsSaid) {
+  for (const char* arguments :
+       {"run --prompt a --store x --no-store", "run --prompt a --store-size many", "cache",
+        "cache prune", "cache pin", "cache prune --older-than soon"}) {
+    EXPECT_EQ(run(arguments).exit_status, 2) << arguments;
+  }
+  answer(prompt(100));
+  EXPECT_EQ(run("cache export abc --out x" + store()).exit_status, 1) << "too short a key";
+  EXPECT_EQ(run("cache export abcdefabcdef --out x" + store()).exit_status, 1) << "no such key";
+  EXPECT_EQ(run("cache ls --store " + directory_.file("none")).exit_status, 1);
+}
+
+}  // namespace
+}  // namespace kvasir
