@@ -29,7 +29,7 @@ include_directories(${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
 
 # What the thread sanitizer has to see: the tests labelled `threads`.
 add_custom_target(thread_tests)
-set(KVASIR_MODULES_WITH_THREADS base model engine)
+set(KVASIR_MODULES_WITH_THREADS base store model engine)
 
 # kvasir_test(name SOURCES files... USES libraries... LABELS labels...)
 # Labels: `threads` runs under the thread sanitizer too; `not_asan` is too slow for the address

@@ -55,7 +55,7 @@ class SimulatedFile : public store::File {
     if (offset >= inode_->data.size()) return {};
     size_t count = std::min(out.size(), inode_->data.size() - offset);
     if (fault == Fault::kShort) count = short_count(count);
-    std::memcpy(out.data(), inode_->data.data() + offset, count);
+    if (count != 0) std::memcpy(out.data(), inode_->data.data() + offset, count);
     return {.count = static_cast<int64_t>(count)};
   }
 
@@ -73,7 +73,7 @@ class SimulatedFile : public store::File {
     }
     if (grows_bytes > 0) inode_->data.resize(end);
     disk_->peak_bytes_ = std::max(disk_->peak_bytes_, disk_->total_bytes());
-    std::memcpy(inode_->data.data() + offset_bytes, bytes.data(), count);
+    if (count != 0) std::memcpy(inode_->data.data() + offset_bytes, bytes.data(), count);
     if (fault == Fault::kShortThenFail) return {.error = ENOSPC};
     return {.count = static_cast<int64_t>(count)};
   }

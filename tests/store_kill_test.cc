@@ -136,13 +136,20 @@ TEST_F(KilledWriter, AFullDeviceCostsRecordsOnly) {
   if (mount("tmpfs", mounted.c_str(), "tmpfs", 0, "size=6m") != 0) {
     GTEST_SKIP() << "mounting a small tmpfs needs root";
   }
-  const std::string directory = mounted + "/store";
+  // The guard of free space is out of the way, so that writes really fail.
+  BlockStoreOptions wanted = options(mounted + "/store");
+  wanted.min_free_bytes = -(int64_t{1} << 40);
+  const auto open_store = [&] {
+    auto store = BlockStore::open(posix_file_system(), wanted);
+    EXPECT_TRUE(store.ok()) << store.error().message();
+    return store.ok() ? std::move(*store) : nullptr;
+  };
   int64_t failed = 0;
   int64_t wrong = 0;
   int64_t right = 0;
   {
     // A budget beyond the device, and another file that takes the last of it at times.
-    auto store = open(directory);
+    auto store = open_store();
     ASSERT_TRUE(store);
     for (int64_t c = 0; c < 60; ++c) {
       const std::string other = mounted + "/other";
@@ -162,7 +169,7 @@ TEST_F(KilledWriter, AFullDeviceCostsRecordsOnly) {
       }
     }
   }
-  auto store = open(directory);
+  auto store = open_store();
   ASSERT_TRUE(store);
   for (int64_t c = 0; c < 60; ++c) {
     for (int64_t b = 0; b < 10; ++b) wrong += read(*store, {c, b}) == ReadOutcome::kWrong;
@@ -174,6 +181,7 @@ TEST_F(KilledWriter, AFullDeviceCostsRecordsOnly) {
               static_cast<long long>(wrong));
   EXPECT_EQ(wrong, 0);
   EXPECT_GT(right, 0);
+  EXPECT_GT(failed, 0);
 }
 
 }  // namespace

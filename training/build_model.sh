@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Rebuilds models/kvasir-tiny from nothing: texts, tokenizer, training, export. Debian 12 with python3-venv and g++.
-# STEPS and MINUTES bound the first stage, by what comes first; the recall stages take 104 minutes.
+# STEPS and MINUTES bound the first stage, by what comes first; the recall stages take 174 minutes.
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 work="${WORK:-$here/work}"
@@ -34,6 +34,8 @@ python3 train_recall.py "$work" --stage sparse --compile
 python3 train_recall.py "$work" --stage settle --compile
 python3 train_recall.py "$work" --stage far --compile
 python3 train_recall.py "$work" --stage lonely --compile
-python3 export.py "$work" "$model" --name lonely
+python3 train_recall.py "$work" --stage polish --compile
+python3 train_recall.py "$work" --stage talk --compile
+python3 export.py "$work" "$model" --name talk
 python3 sample.py "$model" --held-out "$work"
 python3 sample.py "$model"

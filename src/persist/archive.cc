@@ -71,13 +71,12 @@ Result<ImportReport> write_archive(store::BlockStore& store, const std::vector<R
 }  // namespace
 
 Result<ImportReport> export_chain(store::BlockStore& store, const store::Key& last_block,
-                                  const std::string& path) {
+                                  store::FileSystem& files, const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<RecordInfo> chain, chain_of(store, last_block));
-  const auto files = store::posix_file_system();
   KVASIR_ASSIGN_OR_RETURN(store::SegmentWriter writer,
-                          store::SegmentWriter::create(*files, path, kArchiveNumber));
+                          store::SegmentWriter::create(files, path, kArchiveNumber));
   Result<ImportReport> report = write_archive(store, chain, writer);
-  if (!report) files->remove(path);
+  if (!report) files.remove(path);
   return report;
 }
 
@@ -104,7 +103,7 @@ class Holds {
 
 class Archive {
  public:
-  static Result<Archive> open(const std::string& path);
+  static Result<Archive> open(store::FileSystem& files, const std::string& path);
   Result<ImportReport> put_into(store::BlockStore& store);
 
  private:
@@ -123,11 +122,10 @@ class Archive {
   std::vector<std::vector<int32_t>> tokens_;  // of each record
 };
 
-Result<Archive> Archive::open(const std::string& path) {
-  const auto files = store::posix_file_system();
+Result<Archive> Archive::open(store::FileSystem& files, const std::string& path) {
   Archive archive(path);
   KVASIR_ASSIGN_OR_RETURN(const std::vector<store::Damage> damages,
-                          store::check_segment(*files, path, kArchiveNumber, {}));
+                          store::check_segment(files, path, kArchiveNumber, {}));
   if (!damages.empty()) {
     return Error{.what = "damaged file",
                  .where = path,
@@ -137,7 +135,7 @@ Result<Archive> Archive::open(const std::string& path) {
                  .remedy = "fetch it again; nothing was taken from it"};
   }
   KVASIR_ASSIGN_OR_RETURN(store::SegmentContents contents,
-                          store::load_segment(*files, path, kArchiveNumber));
+                          store::load_segment(files, path, kArchiveNumber));
   if (!contents.has_footer || contents.records.empty()) {
     return Error{.what = "not a whole exported conversation",
                  .where = path,
@@ -145,7 +143,7 @@ Result<Archive> Archive::open(const std::string& path) {
                  .remedy = "it may have been cut short on the way"};
   }
   archive.records_ = std::move(contents.records);
-  store::Opened<store::File> opened = files->open(path, store::OpenMode::kRead);
+  store::Opened<store::File> opened = files.open(path, store::OpenMode::kRead);
   if (!opened.object) return store::io_error("cannot open", path, opened.error);
   archive.file_ = std::move(opened.object);
   KVASIR_RETURN_IF_ERROR(archive.check_chain());
@@ -211,8 +209,9 @@ Result<ImportReport> Archive::put_into(store::BlockStore& store) {
 
 }  // namespace
 
-Result<ImportReport> import_archive(store::BlockStore& store, const std::string& path) {
-  KVASIR_ASSIGN_OR_RETURN(Archive archive, Archive::open(path));
+Result<ImportReport> import_archive(store::BlockStore& store, store::FileSystem& files,
+                                    const std::string& path) {
+  KVASIR_ASSIGN_OR_RETURN(Archive archive, Archive::open(files, path));
   KVASIR_ASSIGN_OR_RETURN(const ImportReport report, archive.put_into(store));
   KVASIR_RETURN_IF_ERROR(store.sync());
   return report;

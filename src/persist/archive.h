@@ -12,10 +12,11 @@ namespace kvasir::persist {
 
 // Error: the file exists or cannot be written, a block of the chain is missing.
 Result<ImportReport> export_chain(store::BlockStore& store, const store::Key& last_block,
-                                  const std::string& path);
+                                  store::FileSystem& files, const std::string& path);
 
 // Nothing is taken in before all of the file was found to be sound: digests, footer, and every key,
 // which must follow from its parent and its tokens.
-Result<ImportReport> import_archive(store::BlockStore& store, const std::string& path);
+Result<ImportReport> import_archive(store::BlockStore& store, store::FileSystem& files,
+                                    const std::string& path);
 
 }  // namespace kvasir::persist

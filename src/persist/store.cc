@@ -237,12 +237,12 @@ Result<ImportReport> Store::export_to(const std::string& key, const std::string&
   const persist::RunTree tree = state_->tree();
   KVASIR_ASSIGN_OR_RETURN(const int64_t run, state_->find(tree, key));
   return persist::export_chain(state_->store->blocks(), tree.runs()[static_cast<size_t>(run)].key(),
-                               path);
+                               *store::posix_file_system(), path);
 }
 
 Result<ImportReport> Store::import_from(const std::string& path) {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
-  return persist::import_archive(state_->store->blocks(), path);
+  return persist::import_archive(state_->store->blocks(), *store::posix_file_system(), path);
 }
 
 }  // namespace kvasir

@@ -23,7 +23,7 @@ constexpr const char* kSchema = R"(
 // A prepared statement, bound in order.
 class Statement {
  public:
-  Statement(sqlite3* db, const char* sql) : db_(db) {
+  Statement(sqlite3* db, const char* sql) {
     if (sqlite3_prepare_v2(db, sql, -1, &statement_, nullptr) != SQLITE_OK) statement_ = nullptr;
   }
   ~Statement() { sqlite3_finalize(statement_); }
@@ -68,7 +68,6 @@ class Statement {
   double real(int column) { return sqlite3_column_double(statement_, column); }
 
  private:
-  sqlite3* db_;
   sqlite3_stmt* statement_ = nullptr;
   int bound_ = 0;
 };
