@@ -126,6 +126,31 @@ TEST_F(Resume, LongPromptsAreKeptOnTheWay) {
   EXPECT_EQ(run(engine, other), 8192);
 }
 
+// A damaged state or block makes the resumed prefix shorter, in this process and in later ones.
+TEST_F(Resume, DamageShortensWhatIsResumed) {
+  const Tokens tokens = random_tokens(700, 48, 10);
+  for (int64_t damaged_page = 0; damaged_page < 24; ++damaged_page) {
+    std::filesystem::remove_all(store_);
+    {
+      Engine engine = open_engine(options(true));
+      run(engine, first(tokens, 300));
+      run(engine, tokens);
+    }
+    const std::string path = store_ + "/segment-0000000000000001.kvs";
+    if (damaged_page * 4096 + 100 >= static_cast<int64_t>(std::filesystem::file_size(path))) break;
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(damaged_page * 4096 + 100);
+    file.put('\x5a');
+    file.close();
+    for (int start = 0; start < 2; ++start) {
+      Engine engine = open_engine(options(true));
+      const int64_t resumed = run(engine, tokens);
+      EXPECT_TRUE(resumed == 640 || resumed == 256 || resumed == 0) << resumed;
+      EXPECT_TRUE(start == 0 || resumed == 640) << "healed by the run before";
+    }
+  }
+}
+
 TEST_F(Resume, AnswersAreKeptTokenByToken) {
   const Tokens tokens = random_tokens(600, 48, 4);
   Engine engine = open_engine(options(true));

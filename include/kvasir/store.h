@@ -124,7 +124,7 @@ class Store {
   Store& operator=(Store&&) noexcept;
   ~Store();
 
-  // Parents before what continues them, the longest unused first among equals.
+  // Parents before what continues them.
   std::vector<StoredRun> list();
   StoreSummary summary();
   // Of all processes that wrote here so far.

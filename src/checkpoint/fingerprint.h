@@ -8,9 +8,9 @@
 
 namespace kvasir {
 
-// Hashes the architecture's constants and each tensor in use: name, type, shape, content. Content is
-// hashed whole up to kWholeContentBytes in all; of a larger model as many pages as are read in under
-// a second, spread over all tensors, so there a change of few weights may go unnoticed.
+// Hashes the architecture's constants and each tensor in use: name, type, shape, content. All the
+// content up to kWholeContentBytes; of a larger model as many pages as are read in under a second,
+// spread over all tensors, so there a change of few weights may go unnoticed.
 Digest256 fingerprint_of(const ModelConfig& config, const TensorDirectory& tensors);
 
 inline constexpr uint64_t kWholeContentBytes = uint64_t{256} << 20;

@@ -14,7 +14,6 @@ namespace kvasir::persist {
 namespace {
 
 using store::Kind;
-using store::RecordId;
 using store::RecordInfo;
 
 constexpr uint64_t kArchiveNumber = 0;

@@ -37,7 +37,9 @@ Result<std::unique_ptr<store::StoreDirectory>> open_store(const StoreOptions& op
                                   .min_free_bytes = options.min_free_bytes,
                                   .durability = durability_of(options.durability)};
   auto store = store::StoreDirectory::open(wanted);
-  if (store.ok() || options.read_only || if_locked == IfLocked::kFail) return store;
+  if (store.ok() || if_locked == IfLocked::kFail || store.error().what != store::kStoreIsLocked) {
+    return store;
+  }
   // The other writer's records are as good as our own.
   wanted.is_writer = false;
   auto reader = store::StoreDirectory::open(wanted);

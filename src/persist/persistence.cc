@@ -1,6 +1,7 @@
 #include "persist/persistence.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 #include "base/check.h"
@@ -18,6 +19,19 @@ Error out_of_memory(int64_t bytes) {
                .expected = std::to_string(bytes) + " bytes more"};
 }
 
+// Where no threads can be started, one after the other.
+template <class Read>
+void read_in_parallel(int64_t count, const Read& read) {
+  std::unique_ptr<ThreadPool> pool;
+  try {
+    pool =
+        std::make_unique<ThreadPool>(static_cast<int>(std::clamp(count, int64_t{1}, kReadThreads)));
+  } catch (const std::system_error&) {
+    pool = std::make_unique<ThreadPool>(1);
+  }
+  pool->parallel_for(count, [&](int64_t n, int) { read(n); });
+}
+
 std::span<std::byte> bytes_of(kv::Block& block) {
   return {block.data(), static_cast<size_t>(block.size())};
 }
@@ -33,7 +47,13 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
   persistence->directory_->set_model_path(identity.model, identity.model_path);
   persistence->root_ = root_key(identity, *persistence->layout_);
   if (persistence->store_->is_writer()) {
-    persistence->saver_ = std::make_unique<Saver>(*persistence->store_, identity.model);
+    try {
+      persistence->saver_ = std::make_unique<Saver>(*persistence->store_, identity.model);
+    } catch (const std::system_error& error) {
+      return Error{.what = "cannot start the thread that saves",
+                   .where = options.directory,
+                   .found = error.what()};
+    }
   }
   return persistence;
 }
@@ -55,6 +75,8 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
   for (int64_t count = std::min(known, length_max / kv::kBlockTokens); count > 0; --count) {
     const std::span<const store::Key> prefix(keys.data(), static_cast<size_t>(count));
     if (!store_->find({store::Kind::kState, prefix.back()})) continue;
+    // A deeper state may have failed after its blocks were loaded.
+    blocks.resize(std::min(blocks.size(), prefix.size()));
     KVASIR_ASSIGN_OR_RETURN(const int64_t loaded, load_blocks(prefix, blocks));
     if (loaded < count) {
       // A damaged block: nothing behind it counts.
@@ -129,12 +151,12 @@ Result<int64_t> Persistence::load_blocks(std::span<const store::Key> keys,
     if (read[i].failed()) return out_of_memory(layout_->block_bytes());
     wanted.push_back(static_cast<int64_t>(i));
   }
-  ThreadPool pool(static_cast<int>(std::clamp<int64_t>(std::ssize(wanted), 1, kReadThreads)));
-  pool.parallel_for(std::ssize(wanted), [&](int64_t n, int) {
+  const auto read_one = [&](int64_t n) {
     const auto i = static_cast<size_t>(wanted[static_cast<size_t>(n)]);
     const store::RecordId id{store::Kind::kBlock, keys[static_cast<size_t>(begin) + i]};
     is_missing[i] = !store_->read(id, bytes_of(read[i]));
-  });
+  };
+  read_in_parallel(std::ssize(wanted), read_one);
   for (const int64_t n : wanted) {
     const auto i = static_cast<size_t>(n);
     if (is_missing[i]) {

@@ -45,8 +45,9 @@ void Saver::run(const std::stop_token& stop) {
     if (queue_.empty()) {
       if (stop.stop_requested()) return;
       lock.unlock();
-      (void)store_.sync_if_due();
+      Status synced = store_.sync_if_due();
       lock.lock();
+      if (!synced.ok() && !error_) error_ = std::move(synced).error();
       continue;
     }
     const SaveJob job = std::move(queue_.front());
@@ -62,6 +63,8 @@ void Saver::run(const std::stop_token& stop) {
 }
 
 void Saver::write(const SaveJob& job) {
+  // Making room for this record must not evict what it hangs on.
+  const store::Hold hold(store_, job.parent);
   // Without its parent a record cannot be reached: the parent failed, and so does this.
   const bool is_first = job.id.kind == store::Kind::kBlock && job.token_begin == 0;
   if (!is_first && !store_.find({store::Kind::kBlock, job.parent})) return;

@@ -93,8 +93,10 @@ StoredRun Store::State::describe(const persist::RunTree& tree, const persist::Ru
   for (const store::IndexEntry& state : run.states) out.states.push_back(state.info.token_begin);
   out.hits = run.hits(time_s);
   out.last_used_s = run.last_used_s();
+  // A run may have grown since it was pinned.
   for (const store::Pin& pin : pins) {
-    if (pin.key != run.key()) continue;
+    const auto is_it = [&](const store::IndexEntry& block) { return block.info.id.key == pin.key; };
+    if (std::none_of(run.blocks.begin(), run.blocks.end(), is_it)) continue;
     out.is_pinned = true;
     out.pin_name = pin.name;
   }
@@ -168,10 +170,13 @@ Status Store::pin(const std::string& key, const std::string& name) {
 // By the pins themselves: the run may be gone, or have grown since and have another key.
 Status Store::unpin(const std::string& key) {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
-  for (const store::Pin& pin : state_->store->pins()) {
-    if (key.empty() || (!to_hex(pin.key).starts_with(key) && pin.name != key)) continue;
-    return state_->store->unpin(pin.key);
+  const std::vector<store::Pin> pins = state_->store->pins();
+  const auto find = [&](const auto& fits) { return std::find_if(pins.begin(), pins.end(), fits); };
+  auto found = find([&](const store::Pin& pin) { return !key.empty() && pin.name == key; });
+  if (found == pins.end() && key.size() >= kKeyDigitsMin) {
+    found = find([&](const store::Pin& pin) { return to_hex(pin.key).starts_with(key); });
   }
+  if (found != pins.end()) return state_->store->unpin(found->key);
   return Error{
       .what = "nothing is pinned under that key or name", .where = state_->directory, .found = key};
 }

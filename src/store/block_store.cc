@@ -27,8 +27,12 @@ Status make_directories(FileSystem& files, const std::string& path) {
     const std::string part = path.substr(0, slash);
     const IoResult made = files.make_directory(part);
     if (!made.ok() && made.error != EEXIST) {
-      return io_error("cannot make the store's directory", part, made.error);
+      Error error = io_error("cannot make the store's directory", path, made.error);
+      error.found = part + ": " + error.found;
+      return error;
     }
+    // A new directory is there after a power failure only if its parent says so.
+    if (made.ok()) files.sync_directory(part.substr(0, std::max<size_t>(1, part.rfind('/'))));
     if (slash == std::string::npos) return ok_status();
   }
 }
@@ -48,9 +52,10 @@ Status BlockStore::open_directory() {
     const std::string path = options_.directory + "/" + kLockName;
     Opened<FileLock> locked = files_->lock(path);
     if (!locked.object) {
-      Error error = io_error("cannot lock the store", path, locked.error);
-      if (locked.error == EWOULDBLOCK) error.found = "another process writes it";
-      return error;
+      if (locked.error == EWOULDBLOCK) {
+        return Error{.what = kStoreIsLocked, .where = options_.directory};
+      }
+      return io_error("cannot lock the store", path, locked.error);
     }
     lock_ = std::move(locked.object);
   }
@@ -96,14 +101,23 @@ std::optional<RecordInfo> BlockStore::find(const RecordId& id) const {
   return entry ? std::optional(entry->info) : std::nullopt;
 }
 
+BlockStore::ReadResult BlockStore::read_entry(const IndexEntry& entry,
+                                              std::span<std::byte> payload) {
+  // A key hashes the layout, so it has one right length.
+  if (entry.info.payload_bytes != std::ssize(payload)) return ReadResult::kDamaged;
+  if (!log_->read({entry.segment_number, entry.offset_bytes}, payload).ok()) {
+    return ReadResult::kFailed;
+  }
+  return xxh3_128(payload) == entry.info.payload_digest ? ReadResult::kRight : ReadResult::kDamaged;
+}
+
 bool BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
   const Stopwatch watch;
   std::optional<IndexEntry> entry = entry_of(id);
   // Cleaning may move a record and delete its old segment in between: then it is looked up anew.
   while (entry) {
-    if (entry->info.payload_bytes != std::ssize(payload)) return false;
-    const Status status = log_->read({entry->segment_number, entry->offset_bytes}, payload);
-    if (status.ok() && xxh3_128(payload) == entry->info.payload_digest) {
+    const ReadResult result = read_entry(*entry, payload);
+    if (result == ReadResult::kRight) {
       metrics_.add(StoreMetric::kDiskReadRecords, 1);
       metrics_.add(StoreMetric::kDiskReadBytes, entry->info.payload_bytes);
       metrics_.add(StoreMetric::kDiskReadUs, microseconds(watch));
@@ -111,7 +125,9 @@ bool BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
     }
     const std::optional<IndexEntry> now = entry_of(id);
     if (now && now->info.sequence_number == entry->info.sequence_number) {
-      metrics_.add(status.ok() ? StoreMetric::kVerifyFailures : StoreMetric::kIoFailures, 1);
+      metrics_.add(
+          result == ReadResult::kDamaged ? StoreMetric::kVerifyFailures : StoreMetric::kIoFailures,
+          1);
       quarantine(*entry);
       return false;
     }
@@ -132,7 +148,7 @@ void BlockStore::quarantine(const IndexEntry& entry) {
   const std::lock_guard lock(index_mutex_);
   const IndexEntry* now = index_.find(entry.info.id);
   if (now != nullptr && now->info.sequence_number == entry.info.sequence_number) {
-    index_.erase(entry.info.id);
+    index_.erase_leaving_copy(entry.info.id);
   }
 }
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -26,6 +27,9 @@
 #include "store/segment_log.h"
 
 namespace kvasir::store {
+
+// Error::what of opening a store for writing that has a writer.
+inline constexpr const char* kStoreIsLocked = "another process writes the store";
 
 struct BlockStoreOptions {
   std::string directory;
@@ -122,12 +126,15 @@ class BlockStore {
 
   static int64_t segment_bytes_for(const BlockStoreOptions& options);
   Status open_directory();
+  enum class ReadResult : uint8_t { kRight, kDamaged, kFailed };
+  ReadResult read_entry(const IndexEntry& entry, std::span<std::byte> payload);
   int64_t now_s() const;
   std::optional<IndexEntry> entry_of(const RecordId& id) const;
   void quarantine(const IndexEntry& entry);
   void forget_record_at(uint64_t segment_number, int64_t offset_bytes);
   void forget_segment(uint64_t number);
   int64_t evict(int64_t bytes);
+  int64_t kept_bytes_of(uint64_t segment_number) const;
   // REQUIRES: index_mutex_ is held.
   std::vector<RecordId> ids_in_segment(uint64_t number) const;
 
@@ -136,10 +143,14 @@ class BlockStore {
   Status append_locked(const RecordInfo& info, std::span<const int32_t> tokens,
                        std::span<const std::byte> payload, const Usage& usage);
   Status settle(WriteOutcome outcome);
-  int64_t capacity_bytes() const;
+  int64_t limit_bytes() const;
   bool make_room_locked(int64_t bytes);
   bool clean_one_segment_locked(double live_share_max);
   Status clean_segment_locked(uint64_t number);
+  Status move_survivors_locked(const std::vector<IndexEntry>& survivors);
+  void restore_locked(const std::vector<IndexEntry>& survivors);
+  Status clean_all_locked(std::set<uint64_t> numbers);
+  Status delete_segment_locked(uint64_t number);
 
   std::shared_ptr<FileSystem> files_;
   BlockStoreOptions options_;
@@ -153,6 +164,19 @@ class BlockStore {
   mutable std::mutex index_mutex_;  // guards the two below
   Index index_;
   std::unordered_map<Key, int64_t, KeyHash> holds_;
+};
+
+// Holds a key for as long as it lives.
+class Hold {
+ public:
+  Hold(BlockStore& store, const Key& key) : store_(store), key_(key) { store_.hold(key_); }
+  ~Hold() { store_.release(key_); }
+  Hold(const Hold&) = delete;
+  Hold& operator=(const Hold&) = delete;
+
+ private:
+  BlockStore& store_;
+  Key key_;
 };
 
 }  // namespace kvasir::store

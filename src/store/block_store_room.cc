@@ -17,6 +17,10 @@ constexpr int64_t kPortionsPerBudget = 16;
 constexpr double kLiveShareMax = 0.75;
 // What cleaning must free to be worth anything: more than the footers it may write.
 constexpr int64_t kFreedBytesMin = 4 * kPageBytes;
+// The records that cleaning moves share footers with others: pages are rounded up once more.
+constexpr int64_t kFooterRoundingBytes = 2 * kPageBytes;
+// Beyond any device, and far enough from the end of the numbers to add to.
+constexpr int64_t kFreeBytesMax = int64_t{1} << 60;
 
 }  // namespace
 
@@ -25,22 +29,29 @@ int64_t BlockStore::segment_bytes_for(const BlockStoreOptions& options) {
                   std::max(kSegmentBytesMin, options.budget_bytes / kPortionsPerBudget));
 }
 
-// What the files may hold together: the budget, less where the device is fuller than it may be.
-int64_t BlockStore::capacity_bytes() const {
+// What the files may hold together before a record is added: the budget, less a segment's worth for
+// what cleaning writes before it can delete, and less where the device is fuller than it may be.
+int64_t BlockStore::limit_bytes() const {
+  const int64_t reserve = options_.segment_bytes_max + options_.segment_bytes_max / 4;
+  const int64_t limit = options_.budget_bytes - reserve;
   const IoResult free = files_->free_bytes(options_.directory);
-  if (!free.ok()) return options_.budget_bytes;
-  return std::min(options_.budget_bytes,
-                  std::max<int64_t>(0, log_->file_bytes() + free.count - options_.min_free_bytes));
+  if (!free.ok()) return limit;
+  const int64_t free_bytes = std::min(free.count, kFreeBytesMax);
+  return std::min(limit, log_->file_bytes() + free_bytes - options_.min_free_bytes);
 }
 
 bool BlockStore::make_room_locked(int64_t bytes) {
-  // A segment's worth is kept back for what cleaning writes before it can delete.
-  const int64_t reserve = options_.segment_bytes_max + options_.segment_bytes_max / 4;
-  const auto has_room = [&] { return log_->file_bytes() + bytes <= capacity_bytes() - reserve; };
-  while (!has_room()) {
+  // The limit stays where it is while files come and go. What an empty store could not take is no
+  // reason to evict anything.
+  const int64_t limit = limit_bytes();
+  if (bytes > limit) return false;
+  int64_t lowest_bytes = log_->file_bytes();
+  while (log_->file_bytes() + bytes > limit) {
     if (clean_one_segment_locked(kLiveShareMax)) continue;
-    if (evict(std::max(bytes, capacity_bytes() / kPortionsPerBudget)) > 0) continue;
-    if (!clean_one_segment_locked(1)) return false;
+    if (evict(std::max(bytes, limit / kPortionsPerBudget)) > 0) continue;
+    // Nothing is left to evict: scrape together what holes there are, as long as it helps.
+    if (!clean_one_segment_locked(1) || log_->file_bytes() >= lowest_bytes) return false;
+    lowest_bytes = log_->file_bytes();
   }
   return true;
 }
@@ -61,21 +72,32 @@ int64_t BlockStore::evict(int64_t bytes) {
   return evicted.bytes;
 }
 
+// Bytes that the survivors of a segment take elsewhere, footers included.
+int64_t BlockStore::kept_bytes_of(uint64_t number) const {
+  const std::lock_guard lock(index_mutex_);
+  const Index::SegmentLoad live = index_.live_in(number);
+  return live.bytes == 0 ? 0 : live.bytes + 2 * footer_bytes(live.records) + kFooterRoundingBytes;
+}
+
+// Cleans the emptiest segment that is worth it and whose survivors fit beside it.
 bool BlockStore::clean_one_segment_locked(double live_share_max) {
-  uint64_t emptiest = 0;
-  double lowest_share = live_share_max;
+  std::vector<std::pair<double, uint64_t>> candidates;  // live share, number
   for (const auto& [number, file_bytes] : log_->segments()) {
+    if (log_->is_unreadable(number) || file_bytes - kept_bytes_of(number) < kFreedBytesMin)
+      continue;
     const std::lock_guard lock(index_mutex_);
-    const int64_t live_bytes = index_.live_bytes_of(number);
     const double share =
-        file_bytes == 0 ? 0 : static_cast<double>(live_bytes) / static_cast<double>(file_bytes);
-    if (share > lowest_share) continue;
-    if (live_bytes != 0 && file_bytes - live_bytes < kFreedBytesMin + footer_bytes(0)) continue;
-    if (live_bytes == 0 && number == log_->active_number() && file_bytes == 0) continue;
-    lowest_share = share;
-    emptiest = number;
+        static_cast<double>(index_.live_in(number).bytes) / static_cast<double>(file_bytes);
+    if (share <= live_share_max) candidates.emplace_back(share, number);
   }
-  return emptiest != 0 && clean_segment_locked(emptiest).ok();
+  std::sort(candidates.begin(), candidates.end());
+  return std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) {
+    // Asked each time: one that failed may have left copies behind.
+    const int64_t kept_bytes = kept_bytes_of(candidate.second);
+    const int64_t used_bytes = log_->file_bytes() + log_->pending_footer_bytes();
+    const bool fits = kept_bytes == 0 || used_bytes + kept_bytes <= options_.budget_bytes;
+    return fits && clean_segment_locked(candidate.second).ok();
+  });
 }
 
 Status BlockStore::clean_segment_locked(uint64_t number) {
@@ -85,23 +107,78 @@ Status BlockStore::clean_segment_locked(uint64_t number) {
     const std::lock_guard lock(index_mutex_);
     for (const RecordId& id : ids_in_segment(number)) survivors.push_back(*index_.find(id));
   }
+  const int64_t dropped = metrics_[StoreMetric::kDroppedSegments];
+  Status moved = move_survivors_locked(survivors);
+  if (moved.ok() && metrics_[StoreMetric::kDroppedSegments] != dropped) {
+    moved = Error{.what = "a sync failed while a segment was cleaned"};
+  }
+  if (!moved.ok()) {
+    restore_locked(survivors);
+    return moved;
+  }
+  metrics_.add(StoreMetric::kCleanedSegments, 1);
+  KVASIR_RETURN_IF_ERROR(log_->remove(number));
+  const std::lock_guard lock(index_mutex_);
+  index_.forget_copies_in(number);
+  return ok_status();
+}
+
+Status BlockStore::move_survivors_locked(const std::vector<IndexEntry>& survivors) {
   std::vector<std::byte> payload;
   for (const IndexEntry& entry : survivors) {
-    const std::optional<std::vector<int32_t>> tokens = read_tokens(entry.info.id);
     payload.resize(static_cast<size_t>(entry.info.payload_bytes));
-    if (!tokens || !read(entry.info.id, payload)) {
+    const ReadResult result = read_entry(entry, payload);
+    // A device that fails now may work later: nothing is given up for that.
+    if (result == ReadResult::kFailed) {
+      return Error{.what = "cannot read a record", .where = log_->path_of(entry.segment_number)};
+    }
+    const auto header = log_->read_header({entry.segment_number, entry.offset_bytes});
+    if (!header) return header.error();
+    if (result == ReadResult::kDamaged || !*header || (*header)->info != entry.info) {
+      metrics_.add(StoreMetric::kVerifyFailures, 1);
       quarantine(entry);
       continue;
     }
     RecordInfo info = entry.info;
     info.sequence_number = next_sequence_number_++;
-    KVASIR_RETURN_IF_ERROR(append_locked(info, *tokens, payload, entry.usage));
+    KVASIR_RETURN_IF_ERROR(append_locked(info, (*header)->tokens, payload, entry.usage));
     metrics_.add(StoreMetric::kRewrittenBytes, info.record_bytes());
   }
-  // The old copy goes only when the new one is as safe.
-  KVASIR_RETURN_IF_ERROR(settle(log_->sync()));
-  metrics_.add(StoreMetric::kCleanedSegments, 1);
-  return log_->remove(number);
+  // The old copies go only when the new ones are as safe.
+  return settle(log_->sync());
+}
+
+// What lost its new copy is still where it was.
+void BlockStore::restore_locked(const std::vector<IndexEntry>& survivors) {
+  const std::lock_guard lock(index_mutex_);
+  for (const IndexEntry& entry : survivors) {
+    if (index_.find(entry.info.id) != nullptr) continue;
+    index_.insert({entry.info, entry.offset_bytes}, entry.segment_number, entry.usage);
+  }
+}
+
+// All of them, the emptiest first, even if one fails; so that a full device gets room on the way.
+Status BlockStore::clean_all_locked(std::set<uint64_t> numbers) {
+  Status first_failure = ok_status();
+  for (const bool only_empty : {true, false}) {
+    for (auto number = numbers.begin(); number != numbers.end();) {
+      bool is_empty = false;
+      {
+        const std::lock_guard lock(index_mutex_);
+        is_empty = index_.live_in(*number).records == 0;
+      }
+      if (only_empty && !is_empty) {
+        ++number;
+        continue;
+      }
+      Status cleaned = clean_segment_locked(*number);
+      if (!cleaned.ok() && first_failure.ok()) first_failure = std::move(cleaned);
+      number = numbers.erase(number);
+    }
+  }
+  // Deleted files stay deleted after a power failure only if their directory says so.
+  if (options_.durability != Durability::kNone) files_->sync_directory(options_.directory);
+  return first_failure;
 }
 
 Status BlockStore::remove(std::span<const RecordId> ids) {
@@ -111,29 +188,36 @@ Status BlockStore::remove(std::span<const RecordId> ids) {
     const std::lock_guard index_lock(index_mutex_);
     for (const RecordId& id : ids) {
       if (const IndexEntry* entry = index_.find(id)) touched.insert(entry->segment_number);
+      for (const uint64_t number : index_.segments_with_copies(id)) touched.insert(number);
       index_.erase(id);
     }
   }
-  for (const uint64_t number : touched) KVASIR_RETURN_IF_ERROR(clean_segment_locked(number));
-  return ok_status();
+  return clean_all_locked(std::move(touched));
+}
+
+Status BlockStore::delete_segment_locked(uint64_t number) {
+  forget_segment(number);
+  KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
+  return log_->remove(number);
 }
 
 Status BlockStore::clear() {
   const std::lock_guard lock(write_mutex_);
   for (const auto& [number, file_bytes] : log_->segments()) {
-    forget_segment(number);
-    KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
-    KVASIR_RETURN_IF_ERROR(log_->remove(number));
+    KVASIR_RETURN_IF_ERROR(delete_segment_locked(number));
   }
+  if (options_.durability != Durability::kNone) files_->sync_directory(options_.directory);
   return ok_status();
 }
 
 Status BlockStore::shrink_to(int64_t bytes) {
   const std::lock_guard lock(write_mutex_);
+  int64_t lowest_bytes = log_->file_bytes();
   while (log_->file_bytes() > bytes) {
     if (clean_one_segment_locked(kLiveShareMax)) continue;
     if (evict(log_->file_bytes() - bytes) > 0) continue;
-    if (!clean_one_segment_locked(1)) break;
+    if (!clean_one_segment_locked(1) || log_->file_bytes() >= lowest_bytes) break;
+    lowest_bytes = log_->file_bytes();
   }
   return ok_status();
 }
@@ -155,6 +239,7 @@ Result<std::vector<DamagedRecord>> BlockStore::verify(bool repair, const VerifyP
     });
     if (!found) {
       damaged.push_back({path, {0, "a readable file", found.error().message()}});
+      if (repair) KVASIR_RETURN_IF_ERROR(delete_segment_locked(number));
       continue;
     }
     for (const Damage& damage : *found) {

@@ -139,6 +139,70 @@ TEST(BlockStore, DamageIsAMissAndHealsByPutting) {
   EXPECT_EQ(blocks_there(*open(disk), 1, 4), 4);
 }
 
+TEST(BlockStore, WhatCanNeverFitEvictsNothing) {
+  BlockStoreOptions wanted = options();
+  wanted.budget_bytes = 4 * kMiB;
+  auto store = open(std::make_shared<SimulatedDisk>(), wanted);
+  put_conversation(*store, 1, 10);
+  const std::vector<std::byte> huge(static_cast<size_t>(5 * kMiB));
+  EXPECT_EQ(store
+                ->put({.id = {Kind::kState, testing::key_of(1, 8)},
+                       .parent = testing::key_of(1, 8),
+                       .token_begin = 9 * 128},
+                      huge)
+                .value(),
+            PutOutcome::kNoRoom);
+  EXPECT_EQ(blocks_there(*store, 1, 10), 10);
+}
+
+// Held records in segments with long footers: nothing to gain, so nothing is moved for ever.
+TEST(BlockStore, AFullStoreOfHeldRecordsRefusesAtOnce) {
+  BlockStoreOptions wanted = options();
+  wanted.budget_bytes = 32 * kMiB;
+  auto store = open(std::make_shared<SimulatedDisk>(), wanted);
+  PutOutcome last = PutOutcome::kWritten;
+  for (int64_t b = 0; b < 8000 && last == PutOutcome::kWritten; ++b) {
+    store->hold(testing::key_of(1, b));
+    last = put(*store, {1, b}).value();
+  }
+  EXPECT_EQ(last, PutOutcome::kNoRoom);
+  EXPECT_LE(store->metrics()[StoreMetric::kCleanedSegments], 64);
+}
+
+TEST(BlockStore, LargeSegmentsUnderASmallerBudget) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  BlockStoreOptions wanted = options();
+  {
+    auto store = open(disk, wanted);
+    for (int64_t i = 0; i < 100; ++i) put_conversation(*store, i, 20);
+    ASSERT_EQ(store->usage().segment_count, 1);
+  }
+  const int64_t before = disk->total_bytes();
+  wanted.budget_bytes = before + kMiB / 2;
+  auto store = open(disk, wanted);
+  store->keep_budget();
+  for (int64_t i = 100; i < 130; ++i) put_conversation(*store, i, 20);
+  EXPECT_LE(disk->peak_bytes(), wanted.budget_bytes);
+}
+
+TEST(BlockStore, RemovingRemovesOlderCopiesToo) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  BlockStoreOptions wanted = options();
+  wanted.segment_bytes_max = 64 << 10;
+  {
+    auto store = open(disk, wanted);
+    put_conversation(*store, 1, 20);
+  }
+  (*disk->contents("/store/" + segment_file_name(1)))[kPageBytes + 10] ^= std::byte{4};
+  auto store = open(disk, wanted);
+  EXPECT_EQ(read(*store, {1, 0}), ReadOutcome::kMiss);
+  ASSERT_TRUE(put(*store, {1, 0}).ok());
+  const RecordId id = testing::id_of({1, 0});
+  ASSERT_TRUE(store->remove(std::span(&id, 1)).ok());
+  store.reset();
+  EXPECT_FALSE(open(disk, wanted)->read_tokens(id));
+}
+
 BlockStoreOptions small(int64_t budget_bytes) {
   BlockStoreOptions wanted = options();
   wanted.budget_bytes = budget_bytes;

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 #include <functional>
 
@@ -13,7 +14,6 @@ namespace {
 constexpr const char* kSchema = R"(
   PRAGMA journal_mode = TRUNCATE;
   PRAGMA synchronous = NORMAL;
-  PRAGMA user_version = 1;
   CREATE TABLE IF NOT EXISTS state_usage (key BLOB PRIMARY KEY, hits REAL, last_used_s INTEGER);
   CREATE TABLE IF NOT EXISTS pins (key BLOB PRIMARY KEY, name TEXT);
   CREATE TABLE IF NOT EXISTS models (fingerprint BLOB PRIMARY KEY, path TEXT);
@@ -102,9 +102,20 @@ void create_private(const std::string& path) {
   if (descriptor >= 0) close(descriptor);
 }
 
-bool is_sound(sqlite3* db) {
+// Not a database, or one with holes in it. A lock or a full device is no damage.
+bool is_damaged(sqlite3* db) {
   Statement check(db, "PRAGMA quick_check(1)");
-  return check.next() && check.text(0) == "ok";
+  if (check.next()) return check.text(0) != "ok";
+  const int code = sqlite3_errcode(db);
+  return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+// Out of the way, with the journal that belongs to it.
+void set_aside(const std::string& path) {
+  for (const char* suffix : {"", "-journal"}) {
+    const std::string file = path + suffix;
+    std::rename(file.c_str(), (file + ".damaged").c_str());
+  }
 }
 
 }  // namespace
@@ -119,16 +130,22 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, bool is_
     auto state = std::make_unique<State>();
     state->path = path;
     const int flags = is_writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
-    const bool is_open = sqlite3_open_v2(path.c_str(), &state->db, flags, nullptr) == SQLITE_OK;
-    if (is_open) sqlite3_busy_timeout(state->db, kBusyMs);
-    if (is_open && (!is_writer || state->execute(kSchema)) && is_sound(state->db)) {
+    if (sqlite3_open_v2(path.c_str(), &state->db, flags, nullptr) != SQLITE_OK) {
+      return state->error("cannot open the store's catalog");
+    }
+    sqlite3_busy_timeout(state->db, kBusyMs);
+    if (!is_damaged(state->db)) {
+      if (is_writer && !state->execute(kSchema)) {
+        return state->error("cannot open the store's catalog");
+      }
       return std::unique_ptr<Catalog>(new Catalog(std::move(state)));
     }
-    if (!is_writer || is_second_try) return state->error("cannot open the store's catalog");
+    if (!is_writer || is_second_try) break;
     // Nothing in it is worth keeping a store from working.
-    unlink(path.c_str());
+    state.reset();
+    set_aside(path);
   }
-  return Error{.what = "cannot open the store's catalog", .where = path};
+  return Error{.what = "the store's catalog is damaged", .where = path};
 }
 
 std::vector<Catalog::StateUsage> Catalog::state_usage() {

@@ -11,14 +11,19 @@ Result<std::unique_ptr<StoreDirectory>> StoreDirectory::open(const BlockStoreOpt
   std::unique_ptr<StoreDirectory> directory(new StoreDirectory());
   KVASIR_ASSIGN_OR_RETURN(directory->blocks_, BlockStore::open(posix_file_system(), options));
   auto catalog = Catalog::open(options.directory + "/" + kCatalogName, options.is_writer);
-  if (!catalog) return directory;
-  directory->catalog_ = std::move(*catalog);
-  for (const auto& [key, usage] : directory->catalog_->state_usage()) {
-    directory->blocks_->set_usage({Kind::kState, key}, usage);
+  if (catalog) {
+    directory->catalog_ = std::move(*catalog);
+    for (const auto& [key, usage] : directory->catalog_->state_usage()) {
+      directory->blocks_->set_usage({Kind::kState, key}, usage);
+    }
+    for (const Pin& pin : directory->catalog_->pins()) directory->hold_pinned(pin.key);
   }
-  for (const Pin& pin : directory->catalog_->pins()) directory->blocks_->hold(pin.key);
   directory->blocks_->keep_budget();
   return directory;
+}
+
+void StoreDirectory::hold_pinned(const Key& key) {
+  if (held_pins_.insert(key).second) blocks_->hold(key);
 }
 
 StoreDirectory::~StoreDirectory() {
@@ -41,20 +46,14 @@ StoreDirectory::~StoreDirectory() {
 
 Status StoreDirectory::pin(const Pin& pin) {
   if (!catalog_) return Error{.what = "the store has no catalog to pin in"};
-  for (const Pin& one : catalog_->pins()) {
-    if (one.key == pin.key) return catalog_->pin(pin);  // another name
-  }
   KVASIR_RETURN_IF_ERROR(catalog_->pin(pin));
-  blocks_->hold(pin.key);
+  hold_pinned(pin.key);
   return ok_status();
 }
 
 Status StoreDirectory::unpin(const Key& key) {
-  for (const Pin& one : pins()) {
-    if (one.key != key) continue;
-    KVASIR_RETURN_IF_ERROR(catalog_->unpin(key));
-    blocks_->release(key);
-  }
+  if (catalog_) KVASIR_RETURN_IF_ERROR(catalog_->unpin(key));
+  if (held_pins_.erase(key) == 1) blocks_->release(key);
   return ok_status();
 }
 

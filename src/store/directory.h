@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,9 +36,11 @@ class StoreDirectory {
 
  private:
   StoreDirectory() = default;
+  void hold_pinned(const Key& key);
 
   std::unique_ptr<BlockStore> blocks_;
   std::unique_ptr<Catalog> catalog_;  // null: there is none
+  std::set<Key> held_pins_;
 };
 
 }  // namespace kvasir::store

@@ -22,9 +22,12 @@ void Index::insert(const PlacedRecord& record, uint64_t segment_number, const Us
                    .offset_bytes = record.offset_bytes,
                    .usage = usage};
   if (const IndexEntry* old = find(record.info.id)) {
-    if (old->info.sequence_number > record.info.sequence_number) return;
+    if (old->info.sequence_number > record.info.sequence_number) {
+      copies_.emplace(record.info.id, segment_number);
+      return;
+    }
     entry.usage = old->usage;
-    erase(record.info.id);
+    erase_leaving_copy(record.info.id);
   }
   entries_.emplace(record.info.id, entry);
   count(record.info, segment_number, 1);
@@ -40,9 +43,9 @@ void Index::erase(const RecordId& id) {
 void Index::count(const RecordInfo& info, uint64_t segment_number, int sign) {
   const int64_t bytes = sign * info.record_bytes();
   live_bytes_ += bytes;
-  if ((segment_live_bytes_[segment_number] += bytes) == 0) {
-    segment_live_bytes_.erase(segment_number);
-  }
+  SegmentLoad& load = segment_loads_[segment_number];
+  load.bytes += bytes;
+  if ((load.records += sign) == 0) segment_loads_.erase(segment_number);
   if (info.is_first_block()) return;
   if ((child_counts_[parent_of(info)] += sign) == 0) child_counts_.erase(parent_of(info));
 }
@@ -56,9 +59,25 @@ bool Index::is_orphan(const RecordInfo& info) const {
   return !info.is_first_block() && find(parent_of(info)) == nullptr;
 }
 
-int64_t Index::live_bytes_of(uint64_t segment_number) const {
-  const auto found = segment_live_bytes_.find(segment_number);
-  return found == segment_live_bytes_.end() ? 0 : found->second;
+Index::SegmentLoad Index::live_in(uint64_t segment_number) const {
+  const auto found = segment_loads_.find(segment_number);
+  return found == segment_loads_.end() ? SegmentLoad{} : found->second;
+}
+
+void Index::erase_leaving_copy(const RecordId& id) {
+  if (const IndexEntry* entry = find(id)) copies_.emplace(id, entry->segment_number);
+  erase(id);
+}
+
+std::vector<uint64_t> Index::segments_with_copies(const RecordId& id) const {
+  std::vector<uint64_t> numbers;
+  const auto [begin, end] = copies_.equal_range(id);
+  for (auto copy = begin; copy != end; ++copy) numbers.push_back(copy->second);
+  return numbers;
+}
+
+void Index::forget_copies_in(uint64_t segment_number) {
+  std::erase_if(copies_, [&](const auto& copy) { return copy.second == segment_number; });
 }
 
 }  // namespace kvasir::store

@@ -38,6 +38,12 @@ class Index {
   // Replaces an entry with a lower sequence number, and then keeps its usage.
   void insert(const PlacedRecord& record, uint64_t segment_number, const Usage& usage);
   void erase(const RecordId& id);
+  // The same for a record whose bytes stay where they are, to be found by segments_with_copies.
+  void erase_leaving_copy(const RecordId& id);
+  // Segments that hold older or damaged copies of a record, which opening the store again could
+  // find.
+  std::vector<uint64_t> segments_with_copies(const RecordId& id) const;
+  void forget_copies_in(uint64_t segment_number);
 
   const Map& entries() const { return entries_; }
   // Records here whose parent is that block, states included.
@@ -45,14 +51,19 @@ class Index {
   bool is_orphan(const RecordInfo& info) const;
   // Of the records here, headers and padding included.
   int64_t live_bytes() const { return live_bytes_; }
-  int64_t live_bytes_of(uint64_t segment_number) const;
+  struct SegmentLoad {
+    int64_t bytes = 0;
+    int64_t records = 0;
+  };
+  SegmentLoad live_in(uint64_t segment_number) const;
 
  private:
   void count(const RecordInfo& info, uint64_t segment_number, int sign);
 
   Map entries_;
   std::unordered_map<RecordId, int64_t, RecordIdHash> child_counts_;  // by the parent's id
-  std::unordered_map<uint64_t, int64_t> segment_live_bytes_;
+  std::unordered_map<uint64_t, SegmentLoad> segment_loads_;
+  std::unordered_multimap<RecordId, uint64_t, RecordIdHash> copies_;
   int64_t live_bytes_ = 0;
 };
 

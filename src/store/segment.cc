@@ -21,6 +21,11 @@ Result<std::optional<SegmentContents>> contents_by_footer(File& file, const std:
   Page page;
   KVASIR_RETURN_IF_ERROR(read_all(file, path, file_bytes - kPageBytes, page));
   const std::optional<Trailer> trailer = decode_trailer(page, file_bytes);
+  if (is_trailer_of_another_version(page)) {
+    return Error{.what = "a segment of another format version",
+                 .where = path,
+                 .expected = std::to_string(kFormatVersion)};
+  }
   if (!trailer || trailer->segment_number != number) return std::optional<SegmentContents>();
   std::vector<std::byte> bytes(static_cast<size_t>(trailer->entry_count * kFooterEntryBytes));
   KVASIR_RETURN_IF_ERROR(read_all(file, path, trailer->entries_offset_bytes, bytes));

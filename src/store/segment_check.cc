@@ -55,7 +55,7 @@ Status SegmentChecker::check_record(const PlacedRecord& record) {
   return ok_status();
 }
 
-// Between records, and between the footer's entries and its trailer, there is nothing or zeros.
+// Between the footer's entries and its trailer there are zeros.
 Status SegmentChecker::check_gap(int64_t begin_bytes, int64_t end_bytes) {
   if (begin_bytes >= end_bytes) return ok_status();
   KVASIR_RETURN_IF_ERROR(read(begin_bytes, end_bytes - begin_bytes));
@@ -70,10 +70,10 @@ Result<std::vector<Damage>> check_segment(FileSystem& files, const std::string& 
   const Opened<File> opened = files.open(path, OpenMode::kRead);
   if (!opened.object) return io_error("cannot open a segment", path, opened.error);
   File& file = *opened.object;
-  KVASIR_ASSIGN_OR_RETURN(const SegmentContents contents, load_segment(files, path, number));
+  KVASIR_ASSIGN_OR_RETURN(SegmentContents contents, load_segment(files, path, number));
   if (!contents.has_footer) {
     std::vector<Damage> damages;
-    KVASIR_RETURN_IF_ERROR(scan_segment(file, path, number, &damages));
+    KVASIR_ASSIGN_OR_RETURN(contents, scan_segment(file, path, number, &damages));
     // What a writer did not finish is no damage: a header goes last, so its page is empty. A footer
     // that was there and cannot be read any more is.
     Page tail{};

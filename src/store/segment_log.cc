@@ -20,7 +20,9 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem>
   if (!listed.ok()) return io_error("cannot list the store", options.directory, listed.error);
   std::vector<uint64_t> numbers;
   for (const std::string& name : names) {
-    if (const auto number = parse_segment_file_name(name)) numbers.push_back(*number);
+    const auto number = parse_segment_file_name(name);
+    // 0 is an exported conversation's; none follows the last.
+    if (number && *number != 0 && *number != UINT64_MAX) numbers.push_back(*number);
   }
   std::sort(numbers.begin(), numbers.end());
 
@@ -54,7 +56,11 @@ std::string SegmentLog::path_of(uint64_t number) const {
 
 void SegmentLog::recover(const Found& found) {
   for (const auto& [number, contents] : found) {
-    if (contents.has_footer || (newest_ && number == newest_->first)) continue;
+    if (newest_ && number == newest_->first) {
+      sync_newest();
+      continue;
+    }
+    if (contents.has_footer) continue;
     // Whatever fails here fails without harm: the segment is scanned again next time.
     Result<SegmentWriter> writer =
         SegmentWriter::resume(*files_, path_of(number), number, contents);
@@ -64,6 +70,13 @@ void SegmentLog::recover(const Found& found) {
     note_size(number, writer->end_bytes());
     if (options_.durability != Durability::kNone) (void)writer->sync();
   }
+}
+
+// A process that was killed may have left what counts as stored unsynced.
+void SegmentLog::sync_newest() {
+  if (options_.durability == Durability::kNone) return;
+  const Opened<File> opened = files_->open(path_of(newest_->first), OpenMode::kReadWrite);
+  if (opened.object) (void)opened.object->sync();
 }
 
 Status SegmentLog::begin_segment() {
@@ -111,14 +124,23 @@ WriteOutcome SegmentLog::append(const RecordInfo& info, std::span<const int32_t>
   note_size(active_->number(), active_->end_bytes());
   if (!offset_bytes) {
     outcome.status = std::move(offset_bytes).error();
-    // What could not be cut off is cut off by the next opening.
-    if (active_->is_broken()) active_.reset();
+    if (active_->is_broken()) leave_broken_segment(outcome);
     return outcome;
   }
   place = {active_->number(), *offset_bytes};
   WriteOutcome synced = options_.durability == Durability::kStrict ? sync() : sync_if_due();
   if (synced.dropped_segment == 0) synced.dropped_segment = outcome.dropped_segment;
   return synced;
+}
+
+// What could not be cut off is cut off by the next opening; what lies before it stays, once synced.
+void SegmentLog::leave_broken_segment(WriteOutcome& outcome) {
+  if (options_.durability != Durability::kNone && !active_->sync().ok()) {
+    outcome.dropped_segment = drop_active(Error{}).dropped_segment;
+    return;
+  }
+  note_size(active_->number(), active_->size_on_disk());
+  active_.reset();
 }
 
 WriteOutcome SegmentLog::sync_if_due() {
@@ -183,6 +205,11 @@ void SegmentLog::forget(uint64_t number) {
 std::map<uint64_t, int64_t> SegmentLog::segments() const {
   const std::lock_guard lock(mutex_);
   return file_bytes_;
+}
+
+bool SegmentLog::is_unreadable(uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  return unreadable_.contains(number);
 }
 
 int64_t SegmentLog::unreadable_count() const {

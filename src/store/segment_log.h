@@ -87,9 +87,14 @@ class SegmentLog {
   // Numbers and file sizes.
   std::map<uint64_t, int64_t> segments() const;
   int64_t file_bytes() const;
+  // What ending the active segment will add to it.
+  int64_t pending_footer_bytes() const {
+    return active_ ? footer_bytes(active_->record_count()) : 0;
+  }
   uint64_t active_number() const { return active_ ? active_->number() : 0; }
   // Segments whose contents could not be read when the log was opened.
   int64_t unreadable_count() const;
+  bool is_unreadable(uint64_t number) const;
   std::string path_of(uint64_t number) const;
 
  private:
@@ -100,6 +105,8 @@ class SegmentLog {
   Status begin_segment();
   Status continue_segment();
   WriteOutcome drop_active(Error error);
+  void leave_broken_segment(WriteOutcome& outcome);
+  void sync_newest();
   void add_unreadable(uint64_t number);
   void note_size(uint64_t number, int64_t file_bytes);
   void forget(uint64_t number);

@@ -1,5 +1,6 @@
 #include "store/segment_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "store/file_io.h"
@@ -51,6 +52,11 @@ Status SegmentWriter::write_record(const RecordInfo& info, std::span<const int32
       static_cast<size_t>(padded_to_pages(info.payload_bytes) - info.payload_bytes));
   KVASIR_RETURN_IF_ERROR(write_all(*file_, path_, payload_begin + info.payload_bytes, padding));
   return write_all(*file_, path_, end_bytes_, header);
+}
+
+int64_t SegmentWriter::size_on_disk() {
+  const IoResult size = file_->size();
+  return size.ok() ? std::max(size.count, end_bytes_) : end_bytes_;
 }
 
 void SegmentWriter::cut_off_tail() {

@@ -24,10 +24,13 @@ class SegmentWriter {
 
   uint64_t number() const { return number_; }
   int64_t end_bytes() const { return end_bytes_; }
+  int64_t record_count() const { return std::ssize(records_); }
   int64_t unsynced_bytes() const { return unsynced_bytes_; }
   double unsynced_ms() const { return unsynced_bytes_ == 0 ? 0 : since_sync_.elapsed_ms(); }
   // Something could not be taken back: nothing more may be written here.
   bool is_broken() const { return is_broken_; }
+  // Larger than end_bytes() when broken.
+  int64_t size_on_disk();
 
   // Returns where the record lies. Error: nothing of it counts.
   Result<int64_t> append(const RecordInfo& info, std::span<const int32_t> tokens,
