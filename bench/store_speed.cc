@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "base/stopwatch.h"
 #include "base/thread_pool.h"
+#include "kv/flash_spec.h"
 #include "kv/layout.h"
 #include "kv/sequence.h"
 #include "persist/persistence.h"
@@ -48,20 +49,8 @@ class Folder {
   std::string path_;
 };
 
-// DeepSeek-V4-Flash: 43 layers, 2 of windows alone, then CSA and HCA in turn.
 kv::CacheLayout flash_layout() {
-  kv::CacheSpec spec{.precision = kernels::CachePrecision::kNative,
-                     .head_dim = 512,
-                     .rope_dim = 64,
-                     .index_dim = 128,
-                     .window_tokens = 128,
-                     .layers = {{}, {}}};
-  for (int layer = 2; layer < 43; ++layer) {
-    const bool is_csa = layer % 2 == 0;
-    spec.layers.push_back(
-        {.ratio = is_csa ? 4 : 128, .overlaps = is_csa, .has_index_keys = is_csa});
-  }
-  return kv::make_layout(spec);
+  return kv::make_layout(kv::flash_spec(kernels::CachePrecision::kNative));
 }
 
 int64_t snapshot_bytes(int64_t tokens) {
@@ -181,8 +170,7 @@ void add_snapshot_scheme(const ConversationOptions& options, ConversationCost& c
   cost.snapshot_read_bytes = snapshot_bytes(options.total_tokens);
 }
 
-// ---- reading back
-// --------------------------------------------------------------------------------
+// ---- reading back ----
 
 void drop_from_page_cache(const std::string& directory) {
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {

@@ -8,9 +8,9 @@
 //
 // With a store (EngineOptions::store) sessions outlive the process:
 //
-//   auto session = engine->resume(tokens);   // holds the longest prefix the store can continue
-//   from session->append(rest_of_tokens);         // saved in the background as it goes
-//   session->keep();                         // a later resume can start here, or just before
+//   auto session = engine->resume(tokens);  // holds the longest prefix that can be continued
+//   session->append(rest_of_tokens);        // saved in the background as it goes
+//   session->keep();                        // a later resume can start here, or just before
 //
 // The logits of a token depend on the model, the tokens before it, the cache precision, the
 // instruction set and the rows made visible: not on how the tokens were cut into calls, on the
@@ -120,6 +120,8 @@ class Engine {
   ~Engine();
 
   const ModelInfo& info() const;
+  // Error: an id outside the vocabulary, naming its place. Appending checks the same.
+  Status check_tokens(std::span<const int32_t> tokens) const;
   Result<Session> new_session();
   // A session that holds the longest prefix of `tokens`, short of the last one, that the store can
   // continue from; length() says how long. Empty without a store.

@@ -52,7 +52,6 @@ struct StoreSummary {
   std::string directory;
   int64_t file_bytes = 0;  // of all segment files
   int64_t live_bytes = 0;  // of these, records that can be found
-  int64_t budget_bytes = 0;
   int64_t segment_count = 0;
   int64_t unreadable_segment_count = 0;
   int64_t block_count = 0;

@@ -1,12 +1,12 @@
 // kvasir cache: what a person does with a store.
 #include <fmt/format.h>
 
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/duration.h"
@@ -31,12 +31,6 @@ struct CacheOptions {
   std::string older_than;
 };
 
-int64_t now_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 enum class Access : uint8_t {
   kRead,
   kWrite,
@@ -60,9 +54,9 @@ Status list_runs(const CacheOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kRead));
   const std::vector<StoredRun> runs = store.list();
   if (options.json) {
-    print_json(Json::Object{{"runs", to_json(runs, now_s())}});
+    print_json(Json::Object{{"runs", to_json(runs, unix_seconds())}});
   } else {
-    std::fputs(run_table(runs, now_s()).c_str(), stdout);
+    std::fputs(run_table(runs, unix_seconds()).c_str(), stdout);
   }
   return ok_status();
 }
@@ -127,7 +121,7 @@ Status prune(const CacheOptions& options) {
     KVASIR_ASSIGN_OR_RETURN(freed_bytes, store.remove(options.key));
   }
   if (!options.older_than.empty()) {
-    const int64_t since_s = now_s() - *parse_duration_s(options.older_than);
+    const int64_t since_s = unix_seconds() - *parse_duration_s(options.older_than);
     KVASIR_ASSIGN_OR_RETURN(const int64_t bytes, store.remove_unused_since(since_s));
     freed_bytes += bytes;
   }

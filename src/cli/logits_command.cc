@@ -24,22 +24,15 @@ struct LogitsOptions {
   int64_t last = 0;  // rows to write; 0: all
 };
 
-Status check_ids(const std::vector<int32_t>& tokens, int64_t vocab_size, const std::string& path) {
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] >= 0 && tokens[i] < vocab_size) continue;
-    return Error{.what = "token id outside the vocabulary",
-                 .where = path + ": token " + std::to_string(i),
-                 .expected = "0 to " + std::to_string(vocab_size - 1),
-                 .found = std::to_string(tokens[i])};
-  }
-  return ok_status();
-}
-
 Status write_logits(const LogitsOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> tokens, read_token_file(options.tokens_path));
   KVASIR_ASSIGN_OR_RETURN(Engine engine,
                           open_engine_with_store(options.model, options.store, false));
-  KVASIR_RETURN_IF_ERROR(check_ids(tokens, engine.info().vocab_size, options.tokens_path));
+  if (Status checked = engine.check_tokens(tokens); !checked.ok()) {
+    Error error = std::move(checked).error();
+    error.where = options.tokens_path + ": " + error.where;
+    return error;
+  }
   const int64_t row_count =
       options.last == 0 ? std::ssize(tokens) : std::min(options.last, std::ssize(tokens));
   // Up to the first row that is wanted the store may know it all.

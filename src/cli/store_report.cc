@@ -77,7 +77,9 @@ std::vector<const StoredRun*> in_tree_order(const std::vector<StoredRun>& runs) 
   return order;
 }
 
-Json metrics_object(const StoreMetrics& metrics) {
+}  // namespace
+
+Json to_json(const StoreMetrics& metrics) {
   Json::Object object;
   object.reserve(kStoreMetricCount);
   for (size_t i = 0; i < kStoreMetricCount; ++i) {
@@ -85,10 +87,6 @@ Json metrics_object(const StoreMetrics& metrics) {
   }
   return object;
 }
-
-}  // namespace
-
-Json to_json(const StoreMetrics& metrics) { return metrics_object(metrics); }
 
 Json to_json(const StoreSummary& summary, const StoreMetrics& totals) {
   return Json::Object{{"directory", summary.directory},
@@ -101,7 +99,7 @@ Json to_json(const StoreSummary& summary, const StoreMetrics& totals) {
                       {"runs", summary.run_count},
                       {"models", summary.model_count},
                       {"pins", summary.pin_count},
-                      {"totals", metrics_object(totals)}};
+                      {"totals", to_json(totals)}};
 }
 
 Json to_json(const std::vector<StoredRun>& runs, int64_t now_s) {

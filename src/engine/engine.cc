@@ -189,7 +189,7 @@ Status Engine::append_batch(std::span<const BatchInput> inputs) {
   int64_t token_count = 0;
   for (const BatchInput& input : inputs) {
     if (input.tokens.empty()) return Error{.what = "a session of a batch has no new tokens"};
-    KVASIR_RETURN_IF_ERROR(input.session->state_->check_tokens(input.tokens));
+    KVASIR_RETURN_IF_ERROR(state_->check_tokens(input.tokens));
     token_count += std::ssize(input.tokens);
   }
   const int64_t token_count_max = state_->model->options().pass_tokens_max;
@@ -236,6 +236,21 @@ StoreMetrics Engine::store_metrics() const {
 }
 
 bool Engine::saves() const { return state_->persistence && state_->persistence->saves(); }
+
+Status Engine::check_tokens(std::span<const int32_t> tokens) const {
+  return state_->check_tokens(tokens);
+}
+
+Status Engine::State::check_tokens(std::span<const int32_t> tokens) const {
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (tokens[i] >= 0 && tokens[i] < info.vocab_size) continue;
+    return Error{.what = "token id outside the vocabulary",
+                 .where = "token " + std::to_string(i),
+                 .expected = "0 to " + std::to_string(info.vocab_size - 1),
+                 .found = std::to_string(tokens[i])};
+  }
+  return ok_status();
+}
 
 Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {
   if (tokenizer) return &*tokenizer;

@@ -18,6 +18,8 @@ namespace kvasir {
 struct Engine::State {
   // Error: this engine was opened without text.
   Result<const text::Tokenizer*> require_tokenizer() const;
+  // Error: an id outside the vocabulary.
+  Status check_tokens(std::span<const int32_t> tokens) const;
 
   std::string model_path;
   std::unique_ptr<model::DeepSeekV4> model;
@@ -28,9 +30,6 @@ struct Engine::State {
 };
 
 struct Session::State {
-  // Error: an id outside the vocabulary.
-  Status check_tokens(std::span<const int32_t> tokens) const;
-
   // How many of the tokens that an append has still to do go into one pass.
   size_t pass_tokens(size_t token_count) const;
   // After every pass.

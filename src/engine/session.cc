@@ -22,17 +22,6 @@ std::span<const float> Session::logits() const {
   return state_->logits;
 }
 
-Status Session::State::check_tokens(std::span<const int32_t> tokens) const {
-  for (size_t i = 0; i < tokens.size(); ++i) {
-    if (tokens[i] >= 0 && tokens[i] < engine->info.vocab_size) continue;
-    return Error{.what = "token id outside the vocabulary",
-                 .where = "token " + std::to_string(i),
-                 .expected = "0 to " + std::to_string(engine->info.vocab_size - 1),
-                 .found = std::to_string(tokens[i])};
-  }
-  return ok_status();
-}
-
 size_t Session::State::pass_tokens(size_t token_count) const {
   const int64_t begin = sequence.length();
   int64_t end = begin + static_cast<int64_t>(token_count);
@@ -47,7 +36,7 @@ void Session::keep() {
 }
 
 Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress& progress) {
-  KVASIR_RETURN_IF_ERROR(state_->check_tokens(tokens));
+  KVASIR_RETURN_IF_ERROR(state_->engine->check_tokens(tokens));
   if (tokens.empty()) return int64_t{0};
   state_->logits.resize(static_cast<size_t>(state_->engine->info.vocab_size));
   size_t done = 0;
@@ -74,7 +63,7 @@ Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress&
 }
 
 Status Session::append_with_logits(std::span<const int32_t> tokens, const LogitsSink& sink) {
-  KVASIR_RETURN_IF_ERROR(state_->check_tokens(tokens));
+  KVASIR_RETURN_IF_ERROR(state_->engine->check_tokens(tokens));
   const auto vocab = static_cast<size_t>(state_->engine->info.vocab_size);
   const auto chunk_max = static_cast<size_t>(state_->engine->model->options().pass_tokens_max);
   AlignedBuffer<float> logits(static_cast<int64_t>(std::min(chunk_max, tokens.size()) * vocab));

@@ -2,26 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include "kv/flash_spec.h"
+
 namespace kvasir::kv {
 namespace {
 
 using kernels::CachePrecision;
-
-// The published DeepSeek-V4-Flash: 2 window layers, then 21 CSA and 20 HCA in turn.
-CacheSpec flash_spec(CachePrecision precision) {
-  CacheSpec spec{.precision = precision,
-                 .head_dim = 512,
-                 .rope_dim = 64,
-                 .index_dim = 128,
-                 .window_tokens = 128,
-                 .layers = {{}, {}}};
-  for (int layer = 2; layer < 43; ++layer) {
-    const bool is_csa = layer % 2 == 0;
-    spec.layers.push_back(
-        {.ratio = is_csa ? 4 : 128, .overlaps = is_csa, .has_index_keys = is_csa});
-  }
-  return spec;
-}
 
 TEST(LayoutTest, FlashInNativePrecisionHasThePublishedSizes) {
   const CacheLayout layout = make_layout(flash_spec(CachePrecision::kNative));

@@ -5,9 +5,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "base/aligned_buffer.h"
+#include "kvasir/result.h"
 
 namespace kvasir::kv {
 
@@ -19,6 +21,11 @@ class MemoryAccount {
  private:
   std::atomic<int64_t> bytes_{0};
 };
+
+inline Error out_of_memory(int64_t bytes) {
+  return Error{.what = "not enough memory for the cache",
+               .expected = std::to_string(bytes) + " bytes more"};
+}
 
 // An AlignedBuffer charged to an account for as long as it lives.
 template <class T>

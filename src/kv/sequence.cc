@@ -5,14 +5,6 @@
 #include "base/check.h"
 
 namespace kvasir::kv {
-namespace {
-
-Error out_of_memory(int64_t bytes) {
-  return Error{.what = "not enough memory for the cache",
-               .expected = std::to_string(bytes) + " bytes more"};
-}
-
-}  // namespace
 
 Result<Sequence> Sequence::create(std::shared_ptr<const CacheLayout> layout,
                                   std::shared_ptr<MemoryAccount> account) {

@@ -81,25 +81,6 @@ Result<ImportReport> export_chain(store::BlockStore& store, const store::Key& la
 
 namespace {
 
-// Keeps what was just taken in from being evicted for what comes after it.
-class Holds {
- public:
-  explicit Holds(store::BlockStore& store) : store_(store) {}
-  ~Holds() {
-    for (const store::Key& key : keys_) store_.release(key);
-  }
-  Holds(const Holds&) = delete;
-  Holds& operator=(const Holds&) = delete;
-  void add(const store::Key& key) {
-    store_.hold(key);
-    keys_.push_back(key);
-  }
-
- private:
-  store::BlockStore& store_;
-  std::vector<store::Key> keys_;
-};
-
 class Archive {
  public:
   static Result<Archive> open(store::FileSystem& files, const std::string& path);
@@ -179,7 +160,9 @@ Status Archive::check_chain() {
 
 Result<ImportReport> Archive::put_into(store::BlockStore& store) {
   ImportReport report;
-  Holds holds(store);
+  // What was just taken in is not evicted for what comes after it.
+  std::vector<store::Hold> holds;
+  holds.reserve(records_.size());
   std::vector<std::byte> payload;
   for (size_t i = 0; i < records_.size(); ++i) {
     const RecordInfo& info = records_[i].info;
@@ -200,7 +183,7 @@ Result<ImportReport> Archive::put_into(store::BlockStore& store) {
                    .where = path_,
                    .remedy = "allow it more with --store-size, or unpin something"};
     }
-    holds.add(info.id.key);
+    holds.emplace_back(store, info.id.key);
     count(report, info, outcome == store::PutOutcome::kWritten);
   }
   return report;

@@ -2,24 +2,10 @@
 
 #include <utility>
 
-#include "base/check.h"
-
 namespace kvasir::persist {
 namespace {
 
 constexpr int64_t kBudgetBytesMin = int64_t{4} << 20;
-
-store::Durability durability_of(StoreDurability durability) {
-  switch (durability) {
-    case StoreDurability::kNone:
-      return store::Durability::kNone;
-    case StoreDurability::kBatch:
-      return store::Durability::kBatch;
-    case StoreDurability::kStrict:
-      return store::Durability::kStrict;
-  }
-  KVASIR_CHECK(false, "a known durability");
-}
 
 }  // namespace
 
@@ -35,7 +21,7 @@ Result<std::unique_ptr<store::StoreDirectory>> open_store(const StoreOptions& op
                                   .is_writer = !options.read_only,
                                   .budget_bytes = options.budget_bytes,
                                   .min_free_bytes = options.min_free_bytes,
-                                  .durability = durability_of(options.durability)};
+                                  .durability = options.durability};
   auto store = store::StoreDirectory::open(wanted);
   if (store.ok() || if_locked == IfLocked::kFail || store.error().what != store::kStoreIsLocked) {
     return store;

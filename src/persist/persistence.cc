@@ -14,11 +14,6 @@ namespace {
 // Reads in flight while a prefix is restored: queue depth is what makes a device fast.
 constexpr int64_t kReadThreads = 8;
 
-Error out_of_memory(int64_t bytes) {
-  return Error{.what = "not enough memory for the cache",
-               .expected = std::to_string(bytes) + " bytes more"};
-}
-
 // Where no threads can be started, one after the other.
 template <class Read>
 void read_in_parallel(int64_t count, const Read& read) {
@@ -58,8 +53,7 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
   return persistence;
 }
 
-// ---- resume
-// --------------------------------------------------------------------------------------
+// ---- resume ----
 
 Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t length_max) {
   if (tokens.empty()) return resume_nothing(0);
@@ -148,7 +142,7 @@ Result<int64_t> Persistence::load_blocks(std::span<const store::Key> keys,
       continue;
     }
     read[i] = kv::Block(layout_->block_bytes(), account_);
-    if (read[i].failed()) return out_of_memory(layout_->block_bytes());
+    if (read[i].failed()) return kv::out_of_memory(layout_->block_bytes());
     wanted.push_back(static_cast<int64_t>(i));
   }
   const auto read_one = [&](int64_t n) {
@@ -176,12 +170,11 @@ Result<kv::SealedBlock> Persistence::load_state(const store::Key& key) {
   return kv::SealedBlock(std::make_shared<const kv::Block>(std::move(state)));
 }
 
-// ---- saving
-// --------------------------------------------------------------------------------------
+// ---- saving ----
 
 Result<kv::Block> Persistence::new_state() {
   kv::Block state(layout_->boundary_state_bytes(), account_);
-  if (state.failed()) return out_of_memory(state.size());
+  if (state.failed()) return kv::out_of_memory(state.size());
   return state;
 }
 

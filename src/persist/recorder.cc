@@ -21,55 +21,7 @@ Recorder::Recorder(Persistence& persistence, store::Key root, std::vector<store:
       keys_(std::move(keys)),
       branch_tokens_(branch_tokens),
       kept_tokens_(std::ssize(keys_) * kv::kBlockTokens) {
-  hold_tip();
-}
-
-Recorder::Recorder(const Recorder& other)
-    : persistence_(other.persistence_),
-      root_(other.root_),
-      keys_(other.keys_),
-      branch_tokens_(other.branch_tokens_),
-      newest_(other.newest_),
-      before_(other.before_),
-      kept_tokens_(other.kept_tokens_) {
-  hold_tip();
-}
-
-Recorder::Recorder(Recorder&& other) noexcept
-    : persistence_(other.persistence_),
-      root_(other.root_),
-      keys_(std::move(other.keys_)),
-      branch_tokens_(other.branch_tokens_),
-      newest_(std::move(other.newest_)),
-      before_(std::move(other.before_)),
-      kept_tokens_(other.kept_tokens_),
-      holds_tip_(std::exchange(other.holds_tip_, false)) {}
-
-Recorder& Recorder::operator=(Recorder&& other) noexcept {
-  if (this == &other) return *this;
-  release_tip();
-  persistence_ = other.persistence_;
-  root_ = other.root_;
-  keys_ = std::move(other.keys_);
-  branch_tokens_ = other.branch_tokens_;
-  newest_ = std::move(other.newest_);
-  before_ = std::move(other.before_);
-  kept_tokens_ = other.kept_tokens_;
-  holds_tip_ = std::exchange(other.holds_tip_, false);
-  return *this;
-}
-
-Recorder::~Recorder() { release_tip(); }
-
-// What a live sequence stands on is not evicted under it.
-void Recorder::hold_tip() {
-  if (keys_.empty()) return;
-  persistence_->store().hold(keys_.back());
-  holds_tip_ = true;
-}
-
-void Recorder::release_tip() {
-  if (std::exchange(holds_tip_, false)) persistence_->store().release(keys_.back());
+  if (!keys_.empty()) tip_.emplace(persistence_->store(), keys_.back());
 }
 
 int64_t Recorder::pass_end(int64_t begin, int64_t end) const {
@@ -97,10 +49,8 @@ void Recorder::save_block(const kv::Sequence& sequence, int64_t block) {
       sequence.tokens().subspan(static_cast<size_t>(block * kv::kBlockTokens), kv::kBlockTokens);
   const store::Key parent = keys_.empty() ? root_ : keys_.back();
   const store::Key key = block_key(parent, tokens);
-  persistence_->store().hold(key);
-  release_tip();
+  tip_ = store::Hold(persistence_->store(), key);
   keys_.push_back(key);
-  holds_tip_ = true;
   // Where blocks are empty, records still say which tokens a prefix has.
   const kv::SealedBlock payload = sequence.sealed_blocks().empty()
                                       ? std::make_shared<const kv::Block>()

@@ -4,11 +4,12 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <vector>
 
 #include "kv/block.h"
 #include "kv/sequence.h"
+#include "store/block_store.h"
 #include "store/key.h"
 
 namespace kvasir::persist {
@@ -24,11 +25,6 @@ class Recorder {
   // where other tokens followed earlier, a boundary worth a state; 0: nowhere ahead.
   Recorder(Persistence& persistence, store::Key root, std::vector<store::Key> keys,
            int64_t branch_tokens);
-  Recorder(const Recorder& other);
-  Recorder& operator=(const Recorder&) = delete;
-  Recorder(Recorder&& other) noexcept;
-  Recorder& operator=(Recorder&& other) noexcept;
-  ~Recorder();
 
   // Where a pass over tokens [begin, end) must end at the latest, so that no state that will be
   // wanted is run over: the last boundary short of `end`, or an earlier one that is kept anyway.
@@ -50,8 +46,6 @@ class Recorder {
   void save_block(const kv::Sequence& sequence, int64_t block);
   Status take_state(const kv::Sequence& sequence);
   void save_state(State& state);
-  void hold_tip();
-  void release_tip();
 
   Persistence* persistence_;
   store::Key root_;
@@ -62,7 +56,8 @@ class Recorder {
   // resume has to compute the last of them.
   State before_;
   int64_t kept_tokens_;  // where the newest state that is in the store stands
-  bool holds_tip_ = false;
+  // What a live sequence stands on is not evicted under it.
+  std::optional<store::Hold> tip_;  // the newest of keys_
 };
 
 }  // namespace kvasir::persist

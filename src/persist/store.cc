@@ -1,10 +1,10 @@
 #include "kvasir/store.h"
 
 #include <algorithm>
-#include <chrono>
 #include <set>
 #include <utility>
 
+#include "base/clock.h"
 #include "persist/archive.h"
 #include "persist/open_store.h"
 #include "persist/run_tree.h"
@@ -15,10 +15,14 @@ namespace {
 constexpr int64_t kFirstTokens = 48;
 constexpr size_t kKeyDigitsMin = 6;
 
-int64_t now_s() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
+// The pin on one of a run's blocks (it may have grown since it was pinned); null: none.
+const store::Pin* pin_on(const persist::Run& run, const std::vector<store::Pin>& pins) {
+  for (const store::IndexEntry& block : run.blocks) {
+    for (const store::Pin& pin : pins) {
+      if (pin.key == block.info.id.key) return &pin;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -49,8 +53,7 @@ Result<Store> Store::open(const StoreOptions& options) {
   return Store(std::move(state));
 }
 
-// ---- looking
-// -------------------------------------------------------------------------------------
+// ---- looking ----
 
 Result<int64_t> Store::State::find(const persist::RunTree& tree, const std::string& key) const {
   if (key.size() < kKeyDigitsMin) {
@@ -93,12 +96,9 @@ StoredRun Store::State::describe(const persist::RunTree& tree, const persist::Ru
   for (const store::IndexEntry& state : run.states) out.states.push_back(state.info.token_begin);
   out.hits = run.hits(time_s);
   out.last_used_s = run.last_used_s();
-  // A run may have grown since it was pinned.
-  for (const store::Pin& pin : pins) {
-    const auto is_it = [&](const store::IndexEntry& block) { return block.info.id.key == pin.key; };
-    if (std::none_of(run.blocks.begin(), run.blocks.end(), is_it)) continue;
+  if (const store::Pin* pin = pin_on(run, pins)) {
     out.is_pinned = true;
-    out.pin_name = pin.name;
+    out.pin_name = pin->name;
   }
   if (auto tokens = store->blocks().read_tokens(first.id)) {
     tokens->resize(static_cast<size_t>(std::min(kFirstTokens, std::ssize(*tokens))));
@@ -110,7 +110,7 @@ StoredRun Store::State::describe(const persist::RunTree& tree, const persist::Ru
 std::vector<StoredRun> Store::list() {
   const persist::RunTree tree = state_->tree();
   const std::vector<store::Pin> pins = state_->store->pins();
-  const int64_t time_s = now_s();
+  const int64_t time_s = unix_seconds();
   std::vector<StoredRun> list;
   list.reserve(tree.runs().size());
   for (const persist::Run& run : tree.runs()) {
@@ -125,7 +125,6 @@ StoreSummary Store::summary() {
   StoreSummary summary{.directory = state_->directory,
                        .file_bytes = usage.file_bytes,
                        .live_bytes = usage.live_bytes,
-                       .budget_bytes = usage.budget_bytes,
                        .segment_count = usage.segment_count,
                        .unreadable_segment_count = usage.unreadable_segment_count,
                        .run_count = std::ssize(tree.runs()),
@@ -143,17 +142,10 @@ StoreMetrics Store::totals() { return state_->store->totals(); }
 
 Result<std::vector<StoreDamage>> Store::verify(bool repair, const StoreProgress& progress) {
   if (repair) KVASIR_RETURN_IF_ERROR(state_->check_writable());
-  KVASIR_ASSIGN_OR_RETURN(const auto damaged, state_->store->blocks().verify(repair, progress));
-  std::vector<StoreDamage> list;
-  list.reserve(damaged.size());
-  for (const store::DamagedRecord& one : damaged) {
-    list.push_back({one.path, one.damage.offset_bytes, one.damage.expected, one.damage.found});
-  }
-  return list;
+  return state_->store->blocks().verify(repair, progress);
 }
 
-// ---- changing
-// ------------------------------------------------------------------------------------
+// ---- changing ----
 
 Status Store::State::check_writable() const {
   if (store->blocks().is_writer()) return ok_status();
@@ -203,16 +195,14 @@ Result<int64_t> Store::remove(const std::string& key) {
 
 Result<int64_t> Store::remove_unused_since(int64_t time_s) {
   const persist::RunTree tree = state_->tree();
-  std::set<store::Key> pinned;
-  for (const store::Pin& pin : state_->store->pins()) pinned.insert(pin.key);
+  const std::vector<store::Pin> pins = state_->store->pins();
   // Children come after their parents, so backwards every run knows what hangs on it.
   const auto& runs = tree.runs();
   std::vector<bool> is_needed(runs.size());
   std::vector<store::RecordId> ids;
   for (size_t i = runs.size(); i-- > 0;) {
-    bool is_pinned = false;
-    for (const auto& block : runs[i].blocks) is_pinned |= pinned.contains(block.info.id.key);
-    is_needed[i] = is_needed[i] || is_pinned || runs[i].last_used_s() > time_s;
+    is_needed[i] =
+        is_needed[i] || pin_on(runs[i], pins) != nullptr || runs[i].last_used_s() > time_s;
     if (is_needed[i] && runs[i].parent >= 0) is_needed[static_cast<size_t>(runs[i].parent)] = true;
     if (is_needed[i]) continue;
     for (const auto& block : runs[i].blocks) ids.push_back(block.info.id);

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <set>
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/stopwatch.h"
 #include "store/eviction.h"
 #include "store/file_io.h"
@@ -77,18 +77,12 @@ Status BlockStore::open_directory() {
 }
 
 BlockStore::~BlockStore() {
-  if (log_ && options_.is_writer) log_->close();
+  if (log_ && options_.is_writer) log_->seal();
 }
 
-int64_t BlockStore::now_s() const {
-  if (options_.now_s) return options_.now_s();
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
+int64_t BlockStore::now_s() const { return options_.now_s ? options_.now_s() : unix_seconds(); }
 
-// ---- reading
-// -------------------------------------------------------------------------------------
+// ---- reading ----
 
 std::optional<IndexEntry> BlockStore::entry_of(const RecordId& id) const {
   const std::lock_guard lock(index_mutex_);
@@ -152,8 +146,7 @@ void BlockStore::quarantine(const IndexEntry& entry) {
   }
 }
 
-// ---- writing
-// -------------------------------------------------------------------------------------
+// ---- writing ----
 
 Result<PutOutcome> BlockStore::put(const NewRecord& record, std::span<const std::byte> payload) {
   KVASIR_CHECK(options_.is_writer, "a reader puts nothing");
@@ -230,8 +223,7 @@ Status BlockStore::sync_if_due() {
   return settle(log_->sync_if_due());
 }
 
-// ---- use
-// -----------------------------------------------------------------------------------------
+// ---- use ----
 
 void BlockStore::touch(const RecordId& id) {
   const int64_t now = now_s();
@@ -269,8 +261,7 @@ StoreUsage BlockStore::usage() const {
   return {.file_bytes = log_->file_bytes(),
           .live_bytes = index_.live_bytes(),
           .segment_count = std::ssize(log_->segments()),
-          .unreadable_segment_count = log_->unreadable_count(),
-          .budget_bytes = options_.budget_bytes};
+          .unreadable_segment_count = log_->unreadable_count()};
 }
 
 }  // namespace kvasir::store

@@ -18,9 +18,11 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "kvasir/result.h"
+#include "kvasir/store.h"
 #include "store/file_system.h"
 #include "store/index.h"
 #include "store/metrics.h"
@@ -56,21 +58,12 @@ struct NewRecord {
   std::span<const int32_t> tokens;  // of a block
 };
 
-struct DamagedRecord {
-  std::string path;
-  Damage damage;
-};
-
 struct StoreUsage {
   int64_t file_bytes = 0;  // of all segments
   int64_t live_bytes = 0;  // of the records that can be read
   int64_t segment_count = 0;
   int64_t unreadable_segment_count = 0;
-  int64_t budget_bytes = 0;
 };
-
-// done and total bytes; false stops.
-using VerifyProgress = std::function<bool(int64_t done_bytes, int64_t total_bytes)>;
 
 class BlockStore {
  public:
@@ -112,7 +105,7 @@ class BlockStore {
   Status shrink_to(int64_t bytes);
   // Reads every byte of every segment; damaged records are listed and found no more. With `repair`
   // their segments are cleaned.
-  Result<std::vector<DamagedRecord>> verify(bool repair, const VerifyProgress& progress);
+  Result<std::vector<StoreDamage>> verify(bool repair, const StoreProgress& progress);
 
   std::vector<IndexEntry> entries() const;
   StoreUsage usage() const;
@@ -144,6 +137,7 @@ class BlockStore {
                        std::span<const std::byte> payload, const Usage& usage);
   Status settle(WriteOutcome outcome);
   int64_t limit_bytes() const;
+  bool shrink_locked(int64_t goal_bytes, const std::function<int64_t()>& portion_bytes);
   bool make_room_locked(int64_t bytes);
   bool clean_one_segment_locked(double live_share_max);
   Status clean_segment_locked(uint64_t number);
@@ -166,16 +160,23 @@ class BlockStore {
   std::unordered_map<Key, int64_t, KeyHash> holds_;
 };
 
-// Holds a key for as long as it lives.
+// Holds a key for as long as it lives; a copy holds it once more. The store must outlive it.
 class Hold {
  public:
-  Hold(BlockStore& store, const Key& key) : store_(store), key_(key) { store_.hold(key_); }
-  ~Hold() { store_.release(key_); }
-  Hold(const Hold&) = delete;
-  Hold& operator=(const Hold&) = delete;
+  Hold(BlockStore& store, const Key& key) : store_(&store), key_(key) { store_->hold(key_); }
+  Hold(const Hold& other) : Hold(*other.store_, other.key_) {}
+  Hold(Hold&& other) noexcept : store_(std::exchange(other.store_, nullptr)), key_(other.key_) {}
+  Hold& operator=(Hold other) noexcept {
+    std::swap(store_, other.store_);
+    std::swap(key_, other.key_);
+    return *this;
+  }
+  ~Hold() {
+    if (store_ != nullptr) store_->release(key_);
+  }
 
  private:
-  BlockStore& store_;
+  BlockStore* store_;  // null: moved from
   Key key_;
 };
 

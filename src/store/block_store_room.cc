@@ -40,20 +40,25 @@ int64_t BlockStore::limit_bytes() const {
   return std::min(limit, log_->file_bytes() + free_bytes - options_.min_free_bytes);
 }
 
-bool BlockStore::make_room_locked(int64_t bytes) {
-  // The limit stays where it is while files come and go. What an empty store could not take is no
-  // reason to evict anything.
-  const int64_t limit = limit_bytes();
-  if (bytes > limit) return false;
+// Cleans and evicts, a portion at a time, until the files hold at most that many bytes.
+bool BlockStore::shrink_locked(int64_t goal_bytes, const std::function<int64_t()>& portion_bytes) {
   int64_t lowest_bytes = log_->file_bytes();
-  while (log_->file_bytes() + bytes > limit) {
+  while (log_->file_bytes() > goal_bytes) {
     if (clean_one_segment_locked(kLiveShareMax)) continue;
-    if (evict(std::max(bytes, limit / kPortionsPerBudget)) > 0) continue;
+    if (evict(portion_bytes()) > 0) continue;
     // Nothing is left to evict: scrape together what holes there are, as long as it helps.
     if (!clean_one_segment_locked(1) || log_->file_bytes() >= lowest_bytes) return false;
     lowest_bytes = log_->file_bytes();
   }
   return true;
+}
+
+bool BlockStore::make_room_locked(int64_t bytes) {
+  // The limit stays where it is while files come and go. What an empty store could not take is no
+  // reason to evict anything.
+  const int64_t limit = limit_bytes();
+  if (bytes > limit) return false;
+  return shrink_locked(limit - bytes, [&] { return std::max(bytes, limit / kPortionsPerBudget); });
 }
 
 void BlockStore::keep_budget() {
@@ -177,7 +182,7 @@ Status BlockStore::clean_all_locked(std::set<uint64_t> numbers) {
     }
   }
   // Deleted files stay deleted after a power failure only if their directory says so.
-  if (options_.durability != Durability::kNone) files_->sync_directory(options_.directory);
+  (void)log_->sync_directory();
   return first_failure;
 }
 
@@ -206,27 +211,21 @@ Status BlockStore::clear() {
   for (const auto& [number, file_bytes] : log_->segments()) {
     KVASIR_RETURN_IF_ERROR(delete_segment_locked(number));
   }
-  if (options_.durability != Durability::kNone) files_->sync_directory(options_.directory);
+  (void)log_->sync_directory();
   return ok_status();
 }
 
 Status BlockStore::shrink_to(int64_t bytes) {
   const std::lock_guard lock(write_mutex_);
-  int64_t lowest_bytes = log_->file_bytes();
-  while (log_->file_bytes() > bytes) {
-    if (clean_one_segment_locked(kLiveShareMax)) continue;
-    if (evict(log_->file_bytes() - bytes) > 0) continue;
-    if (!clean_one_segment_locked(1) || log_->file_bytes() >= lowest_bytes) break;
-    lowest_bytes = log_->file_bytes();
-  }
+  shrink_locked(bytes, [&] { return log_->file_bytes() - bytes; });
   return ok_status();
 }
 
-Result<std::vector<DamagedRecord>> BlockStore::verify(bool repair, const VerifyProgress& progress) {
+Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProgress& progress) {
   const std::lock_guard lock(write_mutex_);
   // What is being written gets its footer first, so that all files are checked alike.
   KVASIR_RETURN_IF_ERROR(settle(log_->seal()));
-  std::vector<DamagedRecord> damaged;
+  std::vector<StoreDamage> damaged;
   const int64_t total_bytes = log_->file_bytes();
   int64_t done_bytes = 0;
   bool goes_on = true;
@@ -238,12 +237,12 @@ Result<std::vector<DamagedRecord>> BlockStore::verify(bool repair, const VerifyP
       return goes_on;
     });
     if (!found) {
-      damaged.push_back({path, {0, "a readable file", found.error().message()}});
+      damaged.push_back({path, 0, "a readable file", found.error().message()});
       if (repair) KVASIR_RETURN_IF_ERROR(delete_segment_locked(number));
       continue;
     }
     for (const Damage& damage : *found) {
-      damaged.push_back({path, damage});
+      damaged.push_back({path, damage.offset_bytes, damage.expected, damage.found});
       forget_record_at(number, damage.offset_bytes);
     }
     if (repair && !found->empty()) KVASIR_RETURN_IF_ERROR(clean_segment_locked(number));

@@ -28,6 +28,12 @@ void StoreDirectory::hold_pinned(const Key& key) {
 
 StoreDirectory::~StoreDirectory() {
   if (!catalog_ || !blocks_->is_writer()) return;
+  std::map<std::string, int64_t> counts;
+  for (size_t i = 0; i < kStoreMetricCount; ++i) {
+    const auto metric = static_cast<StoreMetric>(i);
+    if (blocks_->metrics()[metric] != 0) counts[name_of(metric)] = blocks_->metrics()[metric];
+  }
+  if (counts.empty()) return;
   std::vector<Catalog::StateUsage> usage;
   for (const IndexEntry& entry : blocks_->entries()) {
     if (entry.info.id.kind == Kind::kState && entry.usage.hits > 0) {
@@ -36,12 +42,7 @@ StoreDirectory::~StoreDirectory() {
   }
   // Statistics that cannot be written are statistics lost.
   (void)catalog_->set_state_usage(usage);
-  std::map<std::string, int64_t> counts;
-  for (size_t i = 0; i < kStoreMetricCount; ++i) {
-    const auto metric = static_cast<StoreMetric>(i);
-    if (blocks_->metrics()[metric] != 0) counts[name_of(metric)] = blocks_->metrics()[metric];
-  }
-  if (!counts.empty()) (void)catalog_->add_to_totals(counts);
+  (void)catalog_->add_to_totals(counts);
 }
 
 Status StoreDirectory::pin(const Pin& pin) {
@@ -64,7 +65,9 @@ std::string StoreDirectory::model_path(const Key& model) {
 }
 
 void StoreDirectory::set_model_path(const Key& model, const std::string& path) {
-  if (catalog_ && blocks_->is_writer()) (void)catalog_->set_model_path(model, path);
+  // A write costs a sync; mostly nothing has changed.
+  if (!catalog_ || !blocks_->is_writer() || catalog_->model_path(model) == path) return;
+  (void)catalog_->set_model_path(model, path);
 }
 
 StoreMetrics StoreDirectory::totals() {

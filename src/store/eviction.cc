@@ -34,24 +34,21 @@ Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
   const RecordInfo& info = state.info;
   int64_t bytes = info.record_bytes();
   int64_t replayed_tokens = 0;
-  // Up to the next state, or to the beginning: what would be replayed. Blocks count as this state's
-  // own as long as nothing else hangs on them.
+  // From block to block towards the beginning, up to the next state: what would be replayed. Blocks
+  // count as this state's own as long as nothing else hangs on them.
   bool is_own = true;
   bool is_whole = false;
   Key key = info.id.key;
   int64_t end = info.token_begin;
-  while (const IndexEntry* block = index_.find({Kind::kBlock, key})) {
-    const bool is_first_step = key == info.id.key;
-    if (block->info.token_end() != end) break;
-    is_whole = block->info.is_first_block() ||
-               (!is_first_step && index_.find({Kind::kState, key}) != nullptr);
-    if (is_whole && !is_first_step && !block->info.is_first_block()) break;
-    is_own = is_own && index_.child_count(key) == 1 && (is_first_step || !is_held_(key));
+  while (!is_whole) {
+    const IndexEntry* block = index_.find({Kind::kBlock, key});
+    if (block == nullptr || block->info.token_end() != end) break;
+    is_own = is_own && index_.child_count(key) == 1 && !is_held_(key);
     if (is_own) bytes += block->info.record_bytes();
     replayed_tokens += block->info.token_count;
-    if (is_whole) break;
     key = block->info.parent;
     end = block->info.token_begin;
+    is_whole = block->info.is_first_block() || index_.find({Kind::kState, key}) != nullptr;
   }
   // Behind a gap nothing can be resumed.
   if (!is_whole) replayed_tokens = 0;

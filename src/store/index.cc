@@ -55,10 +55,6 @@ int64_t Index::child_count(const Key& block) const {
   return found == child_counts_.end() ? 0 : found->second;
 }
 
-bool Index::is_orphan(const RecordInfo& info) const {
-  return !info.is_first_block() && find(parent_of(info)) == nullptr;
-}
-
 Index::SegmentLoad Index::live_in(uint64_t segment_number) const {
   const auto found = segment_loads_.find(segment_number);
   return found == segment_loads_.end() ? SegmentLoad{} : found->second;

@@ -48,7 +48,6 @@ class Index {
   const Map& entries() const { return entries_; }
   // Records here whose parent is that block, states included.
   int64_t child_count(const Key& block) const;
-  bool is_orphan(const RecordInfo& info) const;
   // Of the records here, headers and padding included.
   int64_t live_bytes() const { return live_bytes_; }
   struct SegmentLoad {

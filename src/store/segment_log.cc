@@ -79,17 +79,21 @@ void SegmentLog::sync_newest() {
   if (opened.object) (void)opened.object->sync();
 }
 
+Status SegmentLog::sync_directory() {
+  if (options_.durability == Durability::kNone) return ok_status();
+  const IoResult synced = files_->sync_directory(options_.directory);
+  if (synced.ok()) return ok_status();
+  return io_error("cannot sync the store's directory", options_.directory, synced.error);
+}
+
 Status SegmentLog::begin_segment() {
   const uint64_t number = next_number_++;
   KVASIR_ASSIGN_OR_RETURN(SegmentWriter writer,
                           SegmentWriter::create(*files_, path_of(number), number));
-  if (options_.durability != Durability::kNone) {
-    const IoResult synced = files_->sync_directory(options_.directory);
-    if (!synced.ok()) {
-      // A file that may vanish holds nothing worth having.
-      files_->remove(path_of(number));
-      return io_error("cannot sync the store's directory", options_.directory, synced.error);
-    }
+  if (Status synced = sync_directory(); !synced.ok()) {
+    // A file that may vanish holds nothing worth having.
+    files_->remove(path_of(number));
+    return synced;
   }
   active_ = std::move(writer);
   note_size(number, 0);

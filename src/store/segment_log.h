@@ -18,17 +18,14 @@
 #include <vector>
 
 #include "kvasir/result.h"
+#include "kvasir/store.h"
 #include "store/file_system.h"
 #include "store/segment.h"
 #include "store/segment_writer.h"
 
 namespace kvasir::store {
 
-enum class Durability : uint8_t {
-  kNone,    // never synced: a power failure may cost everything since the last close
-  kBatch,   // synced every so many bytes or seconds
-  kStrict,  // synced before a record counts as stored
-};
+using Durability = StoreDurability;
 
 struct SegmentLogOptions {
   std::string directory;
@@ -70,8 +67,8 @@ class SegmentLog {
   WriteOutcome sync();
   // Ends the active segment with a footer; the next append begins another.
   WriteOutcome seal();
-  // The same for the end of the store: the next opening may go on in it.
-  WriteOutcome close() { return seal(); }
+  // Files made and deleted stay so after a power failure. Nothing to do with durability kNone.
+  Status sync_directory();
 
   // Nothing more is appended to that segment.
   WriteOutcome freeze(uint64_t number);
