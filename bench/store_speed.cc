@@ -189,7 +189,7 @@ struct Extent {
 };
 
 // Bytes per second of plain reads of the same places.
-Result<double> read_raw(const std::vector<Extent>& extents) {
+Result<double> read_plain(const std::vector<Extent>& extents) {
   std::vector<int> files;
   files.reserve(extents.size());
   for (const Extent& extent : extents) files.push_back(open(extent.path.c_str(), O_RDONLY));
@@ -257,30 +257,52 @@ Result<std::vector<Extent>> extents_of(const std::string& directory) {
   return extents;
 }
 
-double median(std::vector<double> values) {
+double quantile(std::vector<double> values, double share) {
   std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
+  return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1))];
+}
+
+struct ReadPairs {
+  std::vector<double> restored;
+  std::vector<double> plain;
+
+  ReadSpeed summary() const {
+    std::vector<double> ratios(restored.size());
+    for (size_t i = 0; i < ratios.size(); ++i) ratios[i] = restored[i] / plain[i];
+    return {.restored = quantile(restored, 0.5),
+            .plain = quantile(plain, 0.5),
+            .ratio_low = quantile(ratios, 0.25),
+            .ratio = quantile(ratios, 0.5),
+            .ratio_high = quantile(ratios, 0.75)};
+  }
+};
+
+Result<ReadSpeed> measure_reads(const ConversationOptions& options, const std::string& directory,
+                                std::span<const int32_t> tokens, const std::vector<Extent>& extents,
+                                bool is_warm, int64_t& read_bytes) {
+  ReadPairs pairs;
+  for (int pair = 0; pair < options.pair_count; ++pair) {
+    for (const bool is_restored : {pair % 2 == 0, pair % 2 != 0}) {
+      if (!is_warm) drop_from_page_cache(directory);
+      KVASIR_ASSIGN_OR_RETURN(const double speed, is_restored
+                                                      ? read_restored(directory, tokens, read_bytes)
+                                                      : read_plain(extents));
+      (is_restored ? pairs.restored : pairs.plain).push_back(speed);
+    }
+  }
+  return pairs.summary();
 }
 
 Result<RestoreSpeed> measure_restore(const ConversationOptions& options,
                                      const std::string& directory, std::span<const int32_t> tokens,
                                      int64_t& read_bytes) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<Extent> extents, extents_of(directory));
-  std::vector<double> speeds[2][2];  // [warm][restored]
-  for (int repetition = 0; repetition < options.repetition_count; ++repetition) {
-    for (const bool is_warm : {false, true}) {
-      if (!is_warm) drop_from_page_cache(directory);
-      KVASIR_ASSIGN_OR_RETURN(const double raw, read_raw(extents));
-      if (!is_warm) drop_from_page_cache(directory);
-      KVASIR_ASSIGN_OR_RETURN(const double restored, read_restored(directory, tokens, read_bytes));
-      speeds[is_warm][0].push_back(raw);
-      speeds[is_warm][1].push_back(restored);
-    }
-  }
-  return RestoreSpeed{.cold_restored = median(speeds[0][1]),
-                      .cold_raw = median(speeds[0][0]),
-                      .warm_restored = median(speeds[1][1]),
-                      .warm_raw = median(speeds[1][0])};
+  RestoreSpeed speed;
+  KVASIR_ASSIGN_OR_RETURN(speed.cold,
+                          measure_reads(options, directory, tokens, extents, false, read_bytes));
+  KVASIR_ASSIGN_OR_RETURN(speed.warm,
+                          measure_reads(options, directory, tokens, extents, true, read_bytes));
+  return speed;
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ struct ConversationOptions {
   int64_t first_prompt_tokens = 25'000;
   int64_t turn_count = 50;
   double answer_share = 0.2;  // of a later turn's tokens
-  int repetition_count = 5;   // of the reads; the median counts
+  int pair_count = 24;        // of reads, restored and plain
 };
 
 struct ConversationCost {
@@ -34,13 +34,21 @@ struct ConversationCost {
   int64_t snapshot_read_bytes = 0;
 };
 
-// Reading it back with several reads in flight, in bytes per second. Raw: the same bytes by pread
-// alone, in the same order and depth, no checksum, nothing kept.
+// Reading it back with several reads in flight. Plain reads: the same bytes by pread alone, in the
+// same order and depth, no checksum, nothing kept. Devices waver, so both are timed in pairs, one
+// right after the other and in turn first.
+struct ReadSpeed {
+  double restored = 0;  // bytes per second, median
+  double plain = 0;     // the same
+  // restored / plain within a pair: quartiles.
+  double ratio_low = 0;
+  double ratio = 0;
+  double ratio_high = 0;
+};
+
 struct RestoreSpeed {
-  double cold_restored = 0;  // dropped from the page cache before
-  double cold_raw = 0;
-  double warm_restored = 0;  // in the page cache
-  double warm_raw = 0;
+  ReadSpeed cold;  // dropped from the page cache before
+  ReadSpeed warm;  // in the page cache
 };
 
 struct ConversationResult {

@@ -1,4 +1,5 @@
-// AlignedBuffer<T>: a fixed-size array of plain values on a 64-byte boundary, zero-filled.
+// AlignedBuffer<T>: a fixed-size array of plain values on a 64-byte boundary, zero-filled unless
+// asked otherwise.
 // Owns its memory; movable, not copyable. Running out of memory shows in failed().
 #pragma once
 
@@ -11,18 +12,23 @@
 
 namespace kvasir {
 
+enum class Fill : uint8_t {
+  kZeros,
+  kNothing,  // for what is written whole before it is read
+};
+
 template <class T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
   AlignedBuffer() = default;
-  explicit AlignedBuffer(int64_t size) : size_(size) {
+  explicit AlignedBuffer(int64_t size, Fill fill = Fill::kZeros) : size_(size) {
     if (size == 0) return;
-    // Zeroed by the system where it can: what is never touched takes no memory.
     const size_t bytes = static_cast<size_t>(size) * sizeof(T);
     size_t space = bytes + kAlignment;
-    memory_ = std::calloc(space, 1);
+    // Zeroed by the system where it can: what is never touched takes no memory.
+    memory_ = fill == Fill::kZeros ? std::calloc(space, 1) : std::malloc(space);
     if (memory_ == nullptr) return;
     void* start = memory_;
     data_ = static_cast<T*>(std::align(kAlignment, bytes, start, space));

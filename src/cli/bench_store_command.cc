@@ -43,15 +43,26 @@ void print_cost(const bench::ConversationOptions& options, const bench::Conversa
               100 * ratio(cost.read_bytes, cost.snapshot_read_bytes));
 }
 
-void print_speed(const bench::RestoreSpeed& speed) {
+void print_reads(const char* from, const bench::ReadSpeed& speed) {
   constexpr double kGB = 1e9;
-  std::printf("reading it back, 8 reads in flight, every byte checked:\n");
-  std::printf("  from the device  %6.2f GB/s, plain reads %6.2f GB/s: %.2f\n",
-              speed.cold_restored / kGB, speed.cold_raw / kGB,
-              ratio(speed.cold_restored, speed.cold_raw));
-  std::printf("  from page cache  %6.2f GB/s, plain reads %6.2f GB/s: %.2f\n",
-              speed.warm_restored / kGB, speed.warm_raw / kGB,
-              ratio(speed.warm_restored, speed.warm_raw));
+  std::printf("  from %-10s  %6.2f GB/s, plain reads %6.2f GB/s: %.2f [%.2f, %.2f]\n", from,
+              speed.restored / kGB, speed.plain / kGB, speed.ratio, speed.ratio_low,
+              speed.ratio_high);
+}
+
+void print_speed(const bench::ConversationOptions& options, const bench::RestoreSpeed& speed) {
+  std::printf("reading it back, every byte checked; medians [quartiles] of %d pairs:\n",
+              options.pair_count);
+  print_reads("the device", speed.cold);
+  print_reads("page cache", speed.warm);
+}
+
+Json to_json(const bench::ReadSpeed& speed) {
+  return Json::Object{{"restored_bytes_per_second", speed.restored},
+                      {"plain_bytes_per_second", speed.plain},
+                      {"ratio", speed.ratio},
+                      {"ratio_low", speed.ratio_low},
+                      {"ratio_high", speed.ratio_high}};
 }
 
 Json to_json(const bench::ConversationResult& result, const bench::FirstToken& first) {
@@ -64,10 +75,8 @@ Json to_json(const bench::ConversationResult& result, const bench::FirstToken& f
                       {"states", result.cost.state_count},
                       {"snapshot_written_bytes", result.cost.snapshot_written_bytes},
                       {"snapshot_read_bytes", result.cost.snapshot_read_bytes},
-                      {"cold_restored_bytes_per_second", result.speed.cold_restored},
-                      {"cold_raw_bytes_per_second", result.speed.cold_raw},
-                      {"warm_restored_bytes_per_second", result.speed.warm_restored},
-                      {"warm_raw_bytes_per_second", result.speed.warm_raw},
+                      {"from_device", to_json(result.speed.cold)},
+                      {"from_page_cache", to_json(result.speed.warm)},
                       {"first_token_tokens", first.tokens},
                       {"prefilled_ms", first.prefilled_ms},
                       {"restored_ms", first.restored_ms}};
@@ -78,7 +87,7 @@ Status run(const BenchStoreOptions& options) {
                           bench::measure_conversation(options.conversation));
   if (!options.json) {
     print_cost(options.conversation, result.cost);
-    print_speed(result.speed);
+    print_speed(options.conversation, result.speed);
     std::fflush(stdout);
   }
   KVASIR_ASSIGN_OR_RETURN(const EngineOptions engine, engine_options(options.model, false));

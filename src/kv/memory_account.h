@@ -32,8 +32,8 @@ template <class T>
 class AccountedBuffer {
  public:
   AccountedBuffer() = default;
-  AccountedBuffer(int64_t size, std::shared_ptr<MemoryAccount> account)
-      : buffer_(size), account_(std::move(account)) {
+  AccountedBuffer(int64_t size, std::shared_ptr<MemoryAccount> account, Fill fill = Fill::kZeros)
+      : buffer_(size, fill), account_(std::move(account)) {
     if (buffer_.data() != nullptr) account_->add(bytes());
   }
   ~AccountedBuffer() {

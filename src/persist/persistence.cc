@@ -14,21 +14,14 @@ namespace {
 // Reads in flight while a prefix is restored: queue depth is what makes a device fast.
 constexpr int64_t kReadThreads = 8;
 
-// Where no threads can be started, one after the other.
-template <class Read>
-void read_in_parallel(int64_t count, const Read& read) {
-  std::unique_ptr<ThreadPool> pool;
+std::unique_ptr<ThreadPool> start_read_threads(int64_t count) {
   try {
-    pool =
-        std::make_unique<ThreadPool>(static_cast<int>(std::clamp(count, int64_t{1}, kReadThreads)));
+    return std::make_unique<ThreadPool>(
+        static_cast<int>(std::clamp(count, int64_t{1}, kReadThreads)));
   } catch (const std::system_error&) {
-    pool = std::make_unique<ThreadPool>(1);
+    // Where no threads can be started, one record after the other.
+    return std::make_unique<ThreadPool>(1);
   }
-  pool->parallel_for(count, [&](int64_t n, int) { read(n); });
-}
-
-std::span<std::byte> bytes_of(kv::Block& block) {
-  return {block.data(), static_cast<size_t>(block.size())};
 }
 
 }  // namespace
@@ -71,21 +64,20 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
     if (!store_->find({store::Kind::kState, prefix.back()})) continue;
     // A deeper state may have failed after its blocks were loaded.
     blocks.resize(std::min(blocks.size(), prefix.size()));
-    KVASIR_ASSIGN_OR_RETURN(const int64_t loaded, load_blocks(prefix, blocks));
-    if (loaded < count) {
+    KVASIR_ASSIGN_OR_RETURN(const kv::Block state, load(prefix, blocks));
+    if (std::ssize(blocks) < count) {
       // A damaged block: nothing behind it counts.
-      known = loaded;
-      count = loaded + 1;
+      known = std::ssize(blocks);
+      count = known + 1;
       continue;
     }
-    KVASIR_ASSIGN_OR_RETURN(const kv::SealedBlock state, load_state(prefix.back()));
-    if (!state) continue;
+    if (state.size() == 0) continue;
     blocks.resize(static_cast<size_t>(layout_->block_count(count * kv::kBlockTokens)));
     KVASIR_ASSIGN_OR_RETURN(
         kv::Sequence sequence,
-        kv::Sequence::resume(
-            layout_, account_, tokens.first(static_cast<size_t>(count * kv::kBlockTokens)),
-            std::move(blocks), {state->data(), static_cast<size_t>(state->size())}));
+        kv::Sequence::resume(layout_, account_,
+                             tokens.first(static_cast<size_t>(count * kv::kBlockTokens)),
+                             std::move(blocks), {state.data(), static_cast<size_t>(state.size())}));
     // A state's uses decide what is evicted; its blocks stay as long as it does.
     store_->touch({store::Kind::kState, prefix.back()});
     store_->metrics().add(StoreMetric::kHitTokens, count * kv::kBlockTokens);
@@ -122,52 +114,54 @@ void Persistence::remember(const store::Key& key, const kv::SealedBlock& block) 
   in_memory_[key] = block;
 }
 
-// Brings `blocks`, which hold a beginning of the prefix, up to the whole prefix. Returns how many
-// blocks are there.
-Result<int64_t> Persistence::load_blocks(std::span<const store::Key> keys,
-                                         std::vector<kv::SealedBlock>& blocks) {
-  // Empty blocks were found, and that is all there is to them.
-  if (layout_->block_bytes() == 0) return std::ssize(keys);
-  const int64_t begin = std::ssize(blocks);
-  std::vector<kv::Block> read(keys.size() - blocks.size());
-  std::vector<char> is_missing(read.size(), 0);
-  std::vector<int64_t> wanted;
-  blocks.reserve(keys.size());
-  wanted.reserve(read.size());
-  for (size_t i = 0; i < read.size(); ++i) {
-    blocks.push_back(block_in_memory(keys[static_cast<size_t>(begin) + i]));
+Status Persistence::fetch(std::span<Incoming> incoming) {
+  const auto pool = start_read_threads(std::ssize(incoming));
+  pool->parallel_for(std::ssize(incoming), [&](int64_t i, int) {
+    Incoming& one = incoming[static_cast<size_t>(i)];
+    // Taken here, so that the device does not wait for memory.
+    one.payload = kv::Block(one.payload_bytes, account_, Fill::kNothing);
+    one.is_right =
+        !one.payload.failed() &&
+        store_->read(one.id, {one.payload.data(), static_cast<size_t>(one.payload.size())});
+  });
+  for (const Incoming& one : incoming) {
+    if (one.payload.failed()) return kv::out_of_memory(one.payload_bytes);
+  }
+  return ok_status();
+}
+
+Result<kv::Block> Persistence::load(std::span<const store::Key> prefix,
+                                    std::vector<kv::SealedBlock>& blocks) {
+  std::vector<Incoming> incoming;
+  incoming.reserve(prefix.size() - blocks.size() + 1);
+  incoming.push_back({.id = {store::Kind::kState, prefix.back()},
+                      .payload_bytes = layout_->boundary_state_bytes()});
+  std::vector<size_t> places;  // in blocks, of incoming[1] and those that follow
+  places.reserve(prefix.size() - blocks.size());
+  for (size_t i = blocks.size(); i < prefix.size(); ++i) {
+    // Empty blocks were found, and that is all there is to them.
+    blocks.push_back(block_in_memory(prefix[i]));
     if (blocks.back()) {
       store_->metrics().add(StoreMetric::kRamReadBlocks, 1);
       store_->metrics().add(StoreMetric::kRamReadBytes, layout_->block_bytes());
-      continue;
+    } else if (layout_->block_bytes() != 0) {
+      incoming.push_back(
+          {.id = {store::Kind::kBlock, prefix[i]}, .payload_bytes = layout_->block_bytes()});
+      places.push_back(i);
     }
-    read[i] = kv::Block(layout_->block_bytes(), account_);
-    if (read[i].failed()) return kv::out_of_memory(layout_->block_bytes());
-    wanted.push_back(static_cast<int64_t>(i));
   }
-  const auto read_one = [&](int64_t n) {
-    const auto i = static_cast<size_t>(wanted[static_cast<size_t>(n)]);
-    const store::RecordId id{store::Kind::kBlock, keys[static_cast<size_t>(begin) + i]};
-    is_missing[i] = !store_->read(id, bytes_of(read[i]));
-  };
-  read_in_parallel(std::ssize(wanted), read_one);
-  for (const int64_t n : wanted) {
-    const auto i = static_cast<size_t>(n);
-    if (is_missing[i]) {
-      blocks.resize(static_cast<size_t>(begin) + i);
+  KVASIR_RETURN_IF_ERROR(fetch(incoming));
+  for (size_t n = 0; n < places.size(); ++n) {
+    const size_t place = places[n];
+    Incoming& one = incoming[n + 1];
+    if (!one.is_right) {
+      blocks.resize(place);
       break;
     }
-    kv::SealedBlock block = std::make_shared<const kv::Block>(std::move(read[i]));
-    remember(keys[static_cast<size_t>(begin) + i], block);
-    blocks[static_cast<size_t>(begin) + i] = std::move(block);
+    blocks[place] = std::make_shared<const kv::Block>(std::move(one.payload));
+    remember(prefix[place], blocks[place]);
   }
-  return std::ssize(blocks);
-}
-
-Result<kv::SealedBlock> Persistence::load_state(const store::Key& key) {
-  KVASIR_ASSIGN_OR_RETURN(kv::Block state, new_state());
-  if (!store_->read({store::Kind::kState, key}, bytes_of(state))) return kv::SealedBlock();
-  return kv::SealedBlock(std::make_shared<const kv::Block>(std::move(state)));
+  return incoming[0].is_right ? std::move(incoming[0].payload) : kv::Block();
 }
 
 // ---- saving ----

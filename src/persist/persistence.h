@@ -63,10 +63,17 @@ class Persistence {
   Result<kv::Block> new_state();
 
   Result<Resumed> resume_nothing(int64_t branch_tokens);
-  Result<int64_t> load_blocks(std::span<const store::Key> keys,
-                              std::vector<kv::SealedBlock>& blocks);
-  // Null: not there.
-  Result<kv::SealedBlock> load_state(const store::Key& key);
+  // Reads records with many reads in flight. Error: no memory.
+  struct Incoming {
+    store::RecordId id;
+    int64_t payload_bytes = 0;
+    kv::Block payload;
+    bool is_right = false;  // it was there, and what it should be
+  };
+  Status fetch(std::span<Incoming> incoming);
+  // Brings `blocks`, which hold a beginning of the prefix, up to the whole of it, or to where a
+  // block is missing. Returns the state at the prefix's end, empty where it is missing.
+  Result<kv::Block> load(std::span<const store::Key> prefix, std::vector<kv::SealedBlock>& blocks);
   kv::SealedBlock block_in_memory(const store::Key& key);
   bool has_block(const store::Key& key);
   void remember(const store::Key& key, const kv::SealedBlock& block);
