@@ -1,0 +1,188 @@
+// One failing call at a time while a store cleans, writes on or opens: what was there stays.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "simulated_disk.h"
+#include "store/block_store.h"
+#include "store/catalog.h"
+#include "store_driver.h"
+
+namespace kvasir::store {
+namespace {
+
+using testing::Fault;
+using testing::put;
+using testing::read;
+using testing::ReadOutcome;
+using testing::SimulatedDisk;
+
+constexpr int64_t kBlocks = 6;
+
+std::unique_ptr<BlockStore> open(const std::shared_ptr<SimulatedDisk>& disk) {
+  auto store = BlockStore::open(disk, {.directory = "/store", .min_free_bytes = 0});
+  EXPECT_TRUE(store.ok()) << store.error().message();
+  return std::move(store).value();
+}
+
+void put_conversation(BlockStore& store, int64_t conversation) {
+  for (int64_t b = 0; b < kBlocks; ++b) ASSERT_TRUE(put(store, {conversation, b}).ok());
+}
+
+std::vector<RecordId> ids_of(int64_t conversation) {
+  std::vector<RecordId> ids;
+  for (int64_t b = 0; b < kBlocks; ++b) ids.push_back(testing::id_of({conversation, b}));
+  return ids;
+}
+
+int64_t right_reads(BlockStore& store, int64_t conversation) {
+  int64_t count = 0;
+  for (int64_t b = 0; b < kBlocks; ++b) {
+    const ReadOutcome outcome = read(store, {conversation, b});
+    EXPECT_NE(outcome, ReadOutcome::kWrong);
+    count += outcome == ReadOutcome::kRight;
+  }
+  return count;
+}
+
+// Removing one conversation moves the other out of the segment that both lie in.
+TEST(BlockStoreFault, NoFailingCallWhileCleaningCostsASurvivor) {
+  for (const Fault fault : testing::kFaults) {
+    int64_t struck = 1;
+    for (int64_t operation = 0; struck != 0; ++operation) {
+      SCOPED_TRACE("fault " + std::to_string(static_cast<int>(fault)) + " at operation " +
+                   std::to_string(operation));
+      auto disk = std::make_shared<SimulatedDisk>();
+      {
+        auto store = open(disk);
+        put_conversation(*store, 1);
+        put_conversation(*store, 2);
+      }
+      auto store = open(disk);
+      const int64_t begin = disk->operation_count();
+      disk->set_fault(fault, begin + operation, false);
+      (void)store->remove(ids_of(1));
+      struck = disk->fault_count();
+      disk->set_fault(Fault::kNone, 0, false);
+      EXPECT_EQ(right_reads(*store, 2), kBlocks);
+      EXPECT_EQ(right_reads(*store, 1), 0);
+      put_conversation(*store, 3);
+      EXPECT_EQ(store->usage().file_bytes, disk->total_bytes());
+      store.reset();
+      store = open(disk);
+      EXPECT_EQ(right_reads(*store, 2), kBlocks);
+      EXPECT_EQ(right_reads(*store, 3), kBlocks);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+// A write that fails half way and cannot be cut off: the segment is left as it is.
+TEST(BlockStoreFault, WhatCannotBeCutOffCostsOnlyWhatFailed) {
+  int64_t failed_puts = 0;
+  for (int64_t operation = 0; operation < 6; ++operation) {
+    auto disk = std::make_shared<SimulatedDisk>();
+    auto store = open(disk);
+    put_conversation(*store, 1);
+    // Strikes twice: the write, and the cutting off after it.
+    const int64_t begin = disk->operation_count() + operation;
+    disk->set_observer([&](int64_t now) {
+      if (now > begin + 1) disk->set_fault(Fault::kNone, 0, false);
+    });
+    disk->set_fault(Fault::kIoError, begin, true);
+    if (!put(*store, {2, 0}).ok()) ++failed_puts;
+    disk->set_observer({});
+    disk->set_fault(Fault::kNone, 0, false);
+    put_conversation(*store, 2);
+    EXPECT_EQ(store->usage().file_bytes, disk->total_bytes());
+    EXPECT_EQ(right_reads(*store, 1), kBlocks);
+    store.reset();
+    store = open(disk);
+    EXPECT_EQ(right_reads(*store, 1), kBlocks);
+    EXPECT_EQ(right_reads(*store, 2), kBlocks);
+  }
+  EXPECT_GE(failed_puts, 3);  // payload, padding, header
+}
+
+// An exported conversation is segment 0, and no number follows the last.
+TEST(BlockStoreFault, SegmentsWithNumbersThatNoStoreGivesAreLeftAlone) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  put_conversation(*open(disk), 1);
+  const std::vector<std::byte> bytes = *disk->contents("/store/" + segment_file_name(1));
+  for (const uint64_t number : {uint64_t{0}, UINT64_MAX}) {
+    const auto file = disk->open("/store/" + segment_file_name(number), OpenMode::kCreate);
+    ASSERT_TRUE(file.object->write(0, bytes).ok());
+  }
+  auto store = open(disk);
+  put_conversation(*store, 2);
+  EXPECT_EQ(store->usage().segment_count, 1);
+  ASSERT_TRUE(store->clear().ok());
+  put_conversation(*store, 3);
+  EXPECT_EQ(right_reads(*store, 3), kBlocks);
+  EXPECT_EQ(*disk->contents("/store/" + segment_file_name(0)), bytes);
+  EXPECT_EQ(*disk->contents("/store/" + segment_file_name(UINT64_MAX)), bytes);
+}
+
+class CatalogFault : public ::testing::Test {
+ protected:
+  CatalogFault() {
+    std::string folder = (std::filesystem::temp_directory_path() / "kvasir-XXXXXX").string();
+    if (mkdtemp(folder.data()) != nullptr) folder_ = folder;
+  }
+  ~CatalogFault() override { std::filesystem::remove_all(folder_); }
+  std::string path() const { return folder_ + "/catalog.sqlite"; }
+
+  const Pin pin_{testing::key_of(1, 2), "a novel"};
+  std::string folder_;
+};
+
+TEST_F(CatalogFault, ADamagedOneIsSetAsideAndBegunAnew) {
+  ASSERT_TRUE((*Catalog::open(path(), true))->pin(pin_).ok());
+  {
+    std::ofstream file(path(), std::ios::binary);
+    file << std::string(8192, 'x');
+  }
+  auto catalog = Catalog::open(path(), true);
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message();
+  EXPECT_TRUE((*catalog)->pins().empty());
+  ASSERT_TRUE((*catalog)->pin(pin_).ok());
+  EXPECT_EQ((*catalog)->pins().size(), 1u);
+  EXPECT_TRUE(std::filesystem::exists(path() + ".damaged"));
+}
+
+// Another program has it open and writes: no damage, and nothing is begun anew.
+TEST_F(CatalogFault, ALockedOneKeepsItsPins) {
+  ASSERT_TRUE((*Catalog::open(path(), true))->pin(pin_).ok());
+  const pid_t other = fork();
+  ASSERT_GE(other, 0);
+  if (other == 0) {
+    // The byte range by which SQLite locks a database.
+    const int file = ::open(path().c_str(), O_RDWR);
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_start = 0x40000000;
+    lock.l_len = 512;
+    fcntl(file, F_SETLK, &lock);
+    std::ofstream(folder_ + "/is_locked");
+    pause();
+    _exit(0);
+  }
+  while (!std::filesystem::exists(folder_ + "/is_locked")) usleep(1000);
+  (void)Catalog::open(path(), true);
+  kill(other, SIGKILL);
+  waitpid(other, nullptr, 0);
+  EXPECT_FALSE(std::filesystem::exists(path() + ".damaged"));
+  auto catalog = Catalog::open(path(), true);
+  ASSERT_TRUE(catalog.ok()) << catalog.error().message();
+  ASSERT_EQ((*catalog)->pins().size(), 1u);
+  EXPECT_EQ((*catalog)->pins()[0].name, "a novel");
+}
+
+}  // namespace
+}  // namespace kvasir::store
