@@ -187,6 +187,10 @@ IoResult SimulatedDisk::sync_directory(const std::string& path) {
   return {};
 }
 
+std::unique_ptr<store::BatchReader> SimulatedDisk::make_batch_reader() {
+  return store::thread_reader(0);
+}
+
 IoResult SimulatedDisk::free_bytes(const std::string&) {
   if (next_operation() == Fault::kIoError) return {.error = EIO};
   return {.count = capacity_bytes_ - total_bytes()};

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "store/batch_reader.h"
 #include "store/file_system.h"
 
 namespace kvasir::testing {
@@ -62,6 +63,7 @@ class SimulatedDisk : public store::FileSystem, public std::enable_shared_from_t
   store::IoResult remove(const std::string& path) override;
   store::IoResult sync_directory(const std::string& path) override;
   store::IoResult free_bytes(const std::string& path) override;
+  std::unique_ptr<store::BatchReader> make_batch_reader() override;
 
  private:
   friend class SimulatedFile;

@@ -89,6 +89,9 @@ enum class StoreMetric : uint8_t {
   kDiskReadRecords,
   kDiskReadBytes,
   kDiskReadUs,  // summed over reads that ran at the same time
+  kPieceReads,  // parts of blocks, for rows that were not in memory
+  kPieceReadBytes,
+  kPieceReadUs,
   kWrittenRecords,
   kWrittenBytes,  // headers and padding included
   kWriteUs,
@@ -103,7 +106,7 @@ enum class StoreMetric : uint8_t {
   kRewrittenBytes,   // survivors of cleaned segments
   kDroppedSegments,  // lost to a failed sync
 };
-inline constexpr size_t kStoreMetricCount = 21;
+inline constexpr size_t kStoreMetricCount = 24;
 
 // "lookups", "requested_tokens", ...
 const char* name_of(StoreMetric metric);

@@ -1,5 +1,5 @@
-// AlignedBuffer<T>: a fixed-size array of plain values on a 64-byte boundary, zero-filled unless
-// asked otherwise.
+// AlignedBuffer<T>: a fixed-size array of plain values on a boundary of 64 bytes (or of what is
+// asked for), zero-filled unless asked otherwise.
 // Owns its memory; movable, not copyable. Running out of memory shows in failed().
 #pragma once
 
@@ -17,7 +17,7 @@ enum class Fill : uint8_t {
   kNothing,  // for what is written whole before it is read
 };
 
-template <class T>
+template <class T, size_t kAlignment = 64>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
 
@@ -53,8 +53,6 @@ class AlignedBuffer {
   const T& operator[](int64_t index) const { return data_[index]; }
 
  private:
-  static constexpr size_t kAlignment = 64;
-
   void* memory_ = nullptr;
   T* data_ = nullptr;
   int64_t size_ = 0;

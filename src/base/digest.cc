@@ -19,6 +19,10 @@ Digest128 xxh3_128(std::span<const std::byte> bytes) {
   return digest;
 }
 
+uint64_t xxh3_64(std::span<const std::byte> bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
+
 struct Sha256::State {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   ~State() { EVP_MD_CTX_free(context); }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -14,6 +15,8 @@ using Digest128 = std::array<std::byte, 16>;  // XXH3-128, most significant byte
 using Digest256 = std::array<std::byte, 32>;  // SHA-256
 
 Digest128 xxh3_128(std::span<const std::byte> bytes);
+// For pieces of what an XXH3-128 covers as a whole.
+uint64_t xxh3_64(std::span<const std::byte> bytes);
 
 class Sha256 {
  public:

@@ -17,10 +17,6 @@ namespace {
 
 constexpr const char* kLockName = "LOCK";
 
-int64_t microseconds(const Stopwatch& watch) {
-  return static_cast<int64_t>(watch.elapsed_ms() * 1000);
-}
-
 // Every folder of the path that is not there yet.
 Status make_directories(FileSystem& files, const std::string& path) {
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
@@ -105,18 +101,13 @@ BlockStore::ReadResult BlockStore::read_entry(const IndexEntry& entry,
   return xxh3_128(payload) == entry.info.payload_digest ? ReadResult::kRight : ReadResult::kDamaged;
 }
 
-bool BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
-  const Stopwatch watch;
+bool BlockStore::read_where_it_lies(const RecordId& id,
+                                    const std::function<ReadResult(const IndexEntry&)>& attempt) {
   std::optional<IndexEntry> entry = entry_of(id);
   // Cleaning may move a record and delete its old segment in between: then it is looked up anew.
   while (entry) {
-    const ReadResult result = read_entry(*entry, payload);
-    if (result == ReadResult::kRight) {
-      metrics_.add(StoreMetric::kDiskReadRecords, 1);
-      metrics_.add(StoreMetric::kDiskReadBytes, entry->info.payload_bytes);
-      metrics_.add(StoreMetric::kDiskReadUs, microseconds(watch));
-      return true;
-    }
+    const ReadResult result = attempt(*entry);
+    if (result == ReadResult::kRight) return true;
     const std::optional<IndexEntry> now = entry_of(id);
     if (now && now->info.sequence_number == entry->info.sequence_number) {
       metrics_.add(
@@ -128,6 +119,17 @@ bool BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
     entry = now;
   }
   return false;
+}
+
+bool BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
+  const Stopwatch watch;
+  const bool is_right =
+      read_where_it_lies(id, [&](const IndexEntry& entry) { return read_entry(entry, payload); });
+  if (!is_right) return false;
+  metrics_.add(StoreMetric::kDiskReadRecords, 1);
+  metrics_.add(StoreMetric::kDiskReadBytes, std::ssize(payload));
+  metrics_.add(StoreMetric::kDiskReadUs, watch.elapsed_us());
+  return true;
 }
 
 std::optional<std::vector<int32_t>> BlockStore::read_tokens(const RecordId& id) {
@@ -177,7 +179,7 @@ Result<PutOutcome> BlockStore::put_locked(const NewRecord& record,
   KVASIR_RETURN_IF_ERROR(append_locked(info, record.tokens, payload, {}));
   metrics_.add(StoreMetric::kWrittenRecords, 1);
   metrics_.add(StoreMetric::kWrittenBytes, info.record_bytes());
-  metrics_.add(StoreMetric::kWriteUs, microseconds(watch));
+  metrics_.add(StoreMetric::kWriteUs, watch.elapsed_us());
   return PutOutcome::kWritten;
 }
 

@@ -58,6 +58,21 @@ struct NewRecord {
   std::span<const int32_t> tokens;  // of a block
 };
 
+// Where the pieces of one payload are read, and what each must be. Ids stay right when cleaning
+// moves the record; places are looked up anew.
+struct PieceSource {
+  RecordId id;
+  Place place;
+  int64_t payload_bytes = 0;
+  PieceChecks checks;
+
+  int64_t piece_count() const { return std::ssize(checks.values); }
+  // On disk, padding included: whole pages.
+  int64_t stored_bytes(int64_t piece) const;
+  // Whether these are the bytes of that piece. bytes: [stored_bytes(piece)]
+  bool is_right(int64_t piece, std::span<const std::byte> bytes) const;
+};
+
 struct StoreUsage {
   int64_t file_bytes = 0;  // of all segments
   int64_t live_bytes = 0;  // of the records that can be read
@@ -80,6 +95,10 @@ class BlockStore {
   bool read(const RecordId& id, std::span<std::byte> payload);
   // The ids of a block's tokens, from its header. Null: not here or damaged.
   std::optional<std::vector<int32_t>> read_tokens(const RecordId& id);
+
+  // Takes a block apart: its first bytes into `head`, the rest to be read in pieces (PieceReader)
+  // later. Null: not here, damaged, or written without checks of its pieces.
+  std::optional<PieceSource> open_pieces(const RecordId& id, std::span<std::byte> head);
 
   // Error: I/O. The store goes on without the record.
   Result<PutOutcome> put(const NewRecord& record, std::span<const std::byte> payload);
@@ -114,6 +133,8 @@ class BlockStore {
   void set_usage(const RecordId& id, const Usage& usage);
 
  private:
+  friend class PieceReader;
+
   BlockStore(std::shared_ptr<FileSystem> files, BlockStoreOptions options)
       : files_(std::move(files)), options_(std::move(options)) {}
 
@@ -121,6 +142,11 @@ class BlockStore {
   Status open_directory();
   enum class ReadResult : uint8_t { kRight, kDamaged, kFailed };
   ReadResult read_entry(const IndexEntry& entry, std::span<std::byte> payload);
+  // Reads a record by `attempt`, once more wherever cleaning has moved it meanwhile. What is wrong
+  // is counted and found no more.
+  bool read_where_it_lies(const RecordId& id,
+                          const std::function<ReadResult(const IndexEntry&)>& attempt);
+  ReadResult read_head(const IndexEntry& entry, std::span<std::byte> head, PieceSource& source);
   int64_t now_s() const;
   std::optional<IndexEntry> entry_of(const RecordId& id) const;
   void quarantine(const IndexEntry& entry);

@@ -22,6 +22,8 @@ struct IoResult {
   bool ok() const { return error == 0; }
 };
 
+class BatchReader;
+
 class File {
  public:
   virtual ~File() = default;
@@ -31,6 +33,8 @@ class File {
   virtual IoResult truncate(int64_t size_bytes) = 0;
   // Data and size are on the device when it returns without error.
   virtual IoResult sync() = 0;
+  // For calls that only the system itself offers; -1: a file the system does not know.
+  virtual int descriptor() const { return -1; }
 };
 
 // An exclusive claim that lasts as long as the object.
@@ -41,6 +45,9 @@ class FileLock {
 
 enum class OpenMode : uint8_t {
   kRead,
+  // Past the page cache, where the file system can. REQUIRES: offsets, lengths and memory of reads
+  // are whole pages.
+  kReadDirect,
   kReadWrite,  // must exist
   kCreate,     // must not exist; readable and writable by the owner only
 };
@@ -65,6 +72,8 @@ class FileSystem {
   virtual IoResult sync_directory(const std::string& path) = 0;
   // Bytes that this user may still write on the device that holds `path`.
   virtual IoResult free_bytes(const std::string& path) = 0;
+  // For files of this file system.
+  virtual std::unique_ptr<BatchReader> make_batch_reader() = 0;
 };
 
 // The machine's own.

@@ -69,7 +69,7 @@ bool is_trailer_of_another_version(std::span<const std::byte> page) {
   if (in.value<uint64_t>() != kTrailerMagic) return false;
   const Digest128 checksum = PageReader(page.subspan(kChecksumOffset)).bytes<16>();
   return checksum == xxh3_128(page.first(kChecksumOffset)) &&
-         in.value<uint32_t>() != kFormatVersion;
+         !is_readable_version(in.value<uint32_t>());
 }
 
 std::optional<Trailer> decode_trailer(std::span<const std::byte> page, int64_t file_bytes) {
@@ -78,7 +78,7 @@ std::optional<Trailer> decode_trailer(std::span<const std::byte> page, int64_t f
   if (in.value<uint64_t>() != kTrailerMagic) return std::nullopt;
   const Digest128 checksum = PageReader(page.subspan(kChecksumOffset)).bytes<16>();
   if (checksum != xxh3_128(page.first(kChecksumOffset))) return std::nullopt;
-  if (in.value<uint32_t>() != kFormatVersion) return std::nullopt;
+  if (!is_readable_version(in.value<uint32_t>())) return std::nullopt;
   in.value<uint32_t>();
   Trailer trailer;
   trailer.segment_number = in.value<uint64_t>();

@@ -32,6 +32,7 @@ RecordHeader some_header() {
                  .payload_digest = xxh3_128({}),
                  .created_s = 1'700'000'000,
                  .sequence_number = 77};
+  header.checks = checks_of_pieces(std::vector<std::byte>(449'824, std::byte{3}));
   header.segment_number = 5;
   header.offset_bytes = 8192;
   for (int32_t i = 0; i < 128; ++i) header.tokens.push_back(1000 + i);
@@ -46,6 +47,15 @@ TEST(Record, HeadersComeBackAsTheyWere) {
   EXPECT_EQ(decoded->segment_number, 5u);
   EXPECT_EQ(decoded->offset_bytes, 8192);
   EXPECT_EQ(decoded->tokens, header.tokens);
+  EXPECT_EQ(decoded->checks.piece_bytes, 4096);
+  EXPECT_EQ(decoded->checks.values, header.checks.values);
+}
+
+TEST(Record, PiecesGrowUntilTheirChecksFit) {
+  EXPECT_EQ(checks_of_pieces(std::vector<std::byte>(422 * 4096)).piece_bytes, 4096);
+  const PieceChecks checks = checks_of_pieces(std::vector<std::byte>(422 * 4096 + 1));
+  EXPECT_EQ(checks.piece_bytes, 8192);
+  EXPECT_EQ(checks.values.size(), 212u);
 }
 
 TEST(Record, AHeaderWithAnyByteChangedIsNone) {
@@ -67,7 +77,9 @@ TEST(Record, ImpossibleNumbersAreRefusedWhoeverWroteThem) {
     return decode_header(page).has_value();
   };
   EXPECT_TRUE(with(24, int64_t{4096}));   // another offset
-  EXPECT_FALSE(with(8, uint32_t{2}));     // format version
+  EXPECT_TRUE(with(8, uint32_t{1}));      // without checks of pieces
+  EXPECT_FALSE(with(8, uint32_t{0}));     // format version
+  EXPECT_FALSE(with(8, uint32_t{3}));     // format version
   EXPECT_FALSE(with(12, uint32_t{3}));    // kind
   EXPECT_FALSE(with(12, uint32_t{2}));    // a state with tokens
   EXPECT_FALSE(with(144, int64_t{-1}));   // first token
@@ -75,6 +87,10 @@ TEST(Record, ImpossibleNumbersAreRefusedWhoeverWroteThem) {
   EXPECT_FALSE(with(152, int64_t{0}));    // a block without tokens
   EXPECT_FALSE(with(160, int64_t{-1}));   // payload bytes
   EXPECT_FALSE(with(160, kPayloadBytesMax + 1));
+  EXPECT_FALSE(with(160, kPayloadBytesMax));  // larger pieces
+  EXPECT_FALSE(with(696, int64_t{-4096}));    // piece bytes
+  EXPECT_FALSE(with(696, int64_t{4097}));
+  EXPECT_FALSE(with(696, int64_t{1} << 40));
 }
 
 std::vector<PlacedRecord> some_records() {
@@ -161,10 +177,11 @@ TEST(Segment, ARecordInAnotherPlaceIsNone) {
   EXPECT_TRUE(load_segment(*disk, "/s/" + segment_file_name(1), 2)->records.empty());
 }
 
-// ---- format version 1, kept --------------------------------------------------------------------
+// ---- kept files of every format version ----
 
-constexpr const char* kGoldenFile =
-    KVASIR_SOURCE_DIR "/tests/golden_store/v1/segment-0000000000000001.kvs";
+constexpr const char* kGoldenFolder = KVASIR_SOURCE_DIR "/tests/golden_store/";
+const std::string kGoldenFile = std::string(kGoldenFolder) + "v" + std::to_string(kFormatVersion) +
+                                "/segment-0000000000000001.kvs";
 constexpr TestRecord kGoldenRecords[] = {{1, 0}, {1, 1}, {1, 1, Kind::kState}, {2, 0}};
 
 std::vector<std::byte> written_now() {
@@ -192,18 +209,20 @@ TEST(GoldenStore, IsWrittenByteForByte) {
                                std::istreambuf_iterator<char>()};
   ASSERT_EQ(kept.size(), bytes.size());
   EXPECT_EQ(std::memcmp(kept.data(), bytes.data(), kept.size()), 0)
-      << "format version 1 must not change: write another version beside it";
+      << "a format version must not change: write another version beside it";
 }
 
 TEST(GoldenStore, IsReadWhole) {
-  auto store = BlockStore::open(
-      posix_file_system(),
-      {.directory = std::filesystem::path(kGoldenFile).parent_path(), .is_writer = false});
-  ASSERT_TRUE(store.ok());
-  for (const TestRecord& record : kGoldenRecords) {
-    EXPECT_EQ(testing::read(**store, record), testing::ReadOutcome::kRight);
+  for (uint32_t version = kFormatVersionMin; version <= kFormatVersion; ++version) {
+    auto store = BlockStore::open(
+        posix_file_system(),
+        {.directory = kGoldenFolder + ("v" + std::to_string(version)), .is_writer = false});
+    ASSERT_TRUE(store.ok());
+    for (const TestRecord& record : kGoldenRecords) {
+      EXPECT_EQ(testing::read(**store, record), testing::ReadOutcome::kRight);
+    }
+    EXPECT_TRUE((*store)->verify(false, {})->empty());
   }
-  EXPECT_TRUE((*store)->verify(false, {})->empty());
 }
 
 }  // namespace

@@ -6,12 +6,12 @@ namespace kvasir {
 namespace {
 
 constexpr std::array<const char*, kStoreMetricCount> kNames = {
-    "lookups",          "requested_tokens",  "hit_tokens",       "ram_read_blocks",
-    "ram_read_bytes",   "disk_read_records", "disk_read_bytes",  "disk_read_us",
-    "written_records",  "written_bytes",     "write_us",         "duplicate_puts",
-    "verify_failures",  "io_failures",       "no_room",          "evicted_states",
-    "evicted_blocks",   "evicted_bytes",     "cleaned_segments", "rewritten_bytes",
-    "dropped_segments",
+    "lookups",        "requested_tokens",  "hit_tokens",      "ram_read_blocks",
+    "ram_read_bytes", "disk_read_records", "disk_read_bytes", "disk_read_us",
+    "piece_reads",    "piece_read_bytes",  "piece_read_us",   "written_records",
+    "written_bytes",  "write_us",          "duplicate_puts",  "verify_failures",
+    "io_failures",    "no_room",           "evicted_states",  "evicted_blocks",
+    "evicted_bytes",  "cleaned_segments",  "rewritten_bytes", "dropped_segments",
 };
 static_assert(static_cast<size_t>(StoreMetric::kDroppedSegments) + 1 == kStoreMetricCount);
 

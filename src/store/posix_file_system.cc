@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <limits>
 
+#include "store/batch_reader.h"
 #include "store/file_system.h"
 
 namespace kvasir::store {
@@ -54,6 +55,7 @@ class PosixFile : public File {
     return result_of(ftruncate(descriptor_.get(), size_bytes));
   }
   IoResult sync() override { return result_of(fdatasync(descriptor_.get())); }
+  int descriptor() const override { return descriptor_.get(); }
 
  private:
   Descriptor descriptor_;
@@ -71,11 +73,18 @@ class PosixFileSystem : public FileSystem {
  public:
   Opened<File> open(const std::string& path, OpenMode mode) override {
     int flags = O_CLOEXEC;
-    flags |= mode == OpenMode::kRead ? O_RDONLY : O_RDWR;
+    const bool only_reads = mode == OpenMode::kRead || mode == OpenMode::kReadDirect;
+    flags |= only_reads ? O_RDONLY : O_RDWR;
+    if (mode == OpenMode::kReadDirect) {
+      const int direct = ::open(path.c_str(), flags | O_DIRECT);
+      if (direct >= 0) return {.object = std::make_unique<PosixFile>(direct)};
+    }
     // Never through a link that someone else has put there.
     if (mode == OpenMode::kCreate) flags |= O_CREAT | O_EXCL | O_NOFOLLOW;
     const int descriptor = ::open(path.c_str(), flags, kOwnerFile);
     if (descriptor < 0) return {.error = errno};
+    // Reads of single pages: what lies behind them is not wanted.
+    if (mode == OpenMode::kReadDirect) posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
     return {.object = std::make_unique<PosixFile>(descriptor)};
   }
 
@@ -124,6 +133,8 @@ class PosixFileSystem : public FileSystem {
       return {.count = static_cast<int64_t>(kMax)};
     return {.count = static_cast<int64_t>(blocks * block_bytes)};
   }
+
+  std::unique_ptr<BatchReader> make_batch_reader() override { return best_reader(); }
 };
 
 }  // namespace

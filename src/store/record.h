@@ -11,12 +11,17 @@
 #include <string>
 #include <vector>
 
+#include "base/aligned_buffer.h"
 #include "base/digest.h"
 #include "store/key.h"
 
 namespace kvasir::store {
 
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;     // what is written
+inline constexpr uint32_t kFormatVersionMin = 1;  // what is still read: no piece checks
+inline constexpr bool is_readable_version(uint32_t version) {
+  return version >= kFormatVersionMin && version <= kFormatVersion;
+}
 inline constexpr int64_t kPageBytes = 4096;  // headers fill one, payloads are padded to whole ones
 inline constexpr int64_t kRecordTokensMax = 128;
 inline constexpr int64_t kPayloadBytesMax = int64_t{1} << 30;
@@ -45,14 +50,27 @@ struct RecordInfo {
   bool operator==(const RecordInfo&) const = default;
 };
 
+// Checks of a payload's consecutive pieces, so that a part of it can be read and proven alone. They
+// lie in the header, apart from what they prove: bytes that belong elsewhere are told too.
+struct PieceChecks {
+  int64_t piece_bytes = 0;       // whole pages; 0: the payload has no checks of its pieces
+  std::vector<uint64_t> values;  // XXH3-64, of the last piece without the padding behind it
+};
+
 struct RecordHeader {
   RecordInfo info;
   uint64_t segment_number = 0;  // where it was written: a page read from elsewhere is told
   int64_t offset_bytes = 0;
   std::vector<int32_t> tokens;  // [info.token_count]
+  PieceChecks checks;           // of a block
 };
 
+// The smallest pieces for which the checks fit into a header.
+int64_t piece_bytes_for(int64_t payload_bytes);
+PieceChecks checks_of_pieces(std::span<const std::byte> payload);
+
 using Page = std::array<std::byte, kPageBytes>;
+using PageBuffer = AlignedBuffer<std::byte, kPageBytes>;
 
 // REQUIRES: sizes within the limits above.
 Page encode_header(const RecordHeader& header);

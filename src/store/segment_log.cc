@@ -8,7 +8,7 @@
 namespace kvasir::store {
 namespace {
 
-constexpr size_t kOpenReadersMax = 64;
+constexpr size_t kOpenFilesMax = 64;
 
 }  // namespace
 
@@ -203,6 +203,7 @@ void SegmentLog::forget(uint64_t number) {
   const std::lock_guard lock(mutex_);
   file_bytes_.erase(number);
   readers_.erase(number);
+  direct_files_.erase(number);
   unreadable_.erase(number);
 }
 
@@ -228,24 +229,30 @@ int64_t SegmentLog::file_bytes() const {
   return sum;
 }
 
-Result<std::shared_ptr<File>> SegmentLog::reader_of(uint64_t number) {
+Result<std::shared_ptr<File>> SegmentLog::file_of(uint64_t number, Files& files, OpenMode mode) {
   const std::lock_guard lock(mutex_);
-  const auto found = readers_.find(number);
-  if (found != readers_.end()) return found->second;
-  Opened<File> opened = files_->open(path_of(number), OpenMode::kRead);
+  const auto found = files.find(number);
+  if (found != files.end()) return found->second;
+  Opened<File> opened = files_->open(path_of(number), mode);
   if (!opened.object) return io_error("cannot open a segment", path_of(number), opened.error);
   // Whoever reads from the one that goes keeps it open until done.
-  if (readers_.size() >= kOpenReadersMax) readers_.erase(readers_.begin());
-  return readers_.emplace(number, std::move(opened.object)).first->second;
+  if (files.size() >= kOpenFilesMax) files.erase(files.begin());
+  return files.emplace(number, std::move(opened.object)).first->second;
+}
+
+Result<std::shared_ptr<File>> SegmentLog::direct_file(uint64_t number) {
+  return file_of(number, direct_files_, OpenMode::kReadDirect);
 }
 
 Status SegmentLog::read(const Place& place, std::span<std::byte> payload) {
-  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, reader_of(place.segment_number));
+  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
+                          file_of(place.segment_number, readers_, OpenMode::kRead));
   return read_all(*file, path_of(place.segment_number), place.offset_bytes + kPageBytes, payload);
 }
 
 Result<std::optional<RecordHeader>> SegmentLog::read_header(const Place& place) {
-  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, reader_of(place.segment_number));
+  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
+                          file_of(place.segment_number, readers_, OpenMode::kRead));
   return store::read_header(*file, path_of(place.segment_number), place.segment_number,
                             place.offset_bytes);
 }

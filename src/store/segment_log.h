@@ -78,6 +78,8 @@ class SegmentLog {
 
   // The payload of a record. Error: I/O; what the bytes are worth is for the caller to find out.
   Status read(const Place& place, std::span<std::byte> payload);
+  // For reading many pages at once. Error: the segment is gone, or cannot be opened.
+  Result<std::shared_ptr<File>> direct_file(uint64_t number);
   // Null: there is no such record at that place.
   Result<std::optional<RecordHeader>> read_header(const Place& place);
 
@@ -107,7 +109,8 @@ class SegmentLog {
   void add_unreadable(uint64_t number);
   void note_size(uint64_t number, int64_t file_bytes);
   void forget(uint64_t number);
-  Result<std::shared_ptr<File>> reader_of(uint64_t number);
+  using Files = std::map<uint64_t, std::shared_ptr<File>>;
+  Result<std::shared_ptr<File>> file_of(uint64_t number, Files& files, OpenMode mode);
 
   std::shared_ptr<FileSystem> files_;
   SegmentLogOptions options_;
@@ -119,7 +122,9 @@ class SegmentLog {
   mutable std::mutex mutex_;  // guards what follows
   std::set<uint64_t> unreadable_;
   std::map<uint64_t, int64_t> file_bytes_;
-  std::map<uint64_t, std::shared_ptr<File>> readers_;  // a bounded number of open files
+  // Bounded numbers of open files.
+  Files readers_;
+  Files direct_files_;
 };
 
 }  // namespace kvasir::store

@@ -41,10 +41,12 @@ Result<int64_t> SegmentWriter::append(const RecordInfo& info, std::span<const in
 
 Status SegmentWriter::write_record(const RecordInfo& info, std::span<const int32_t> tokens,
                                    std::span<const std::byte> payload) {
-  const Page header = encode_header({.info = info,
-                                     .segment_number = number_,
-                                     .offset_bytes = end_bytes_,
-                                     .tokens = {tokens.begin(), tokens.end()}});
+  const Page header = encode_header(
+      {.info = info,
+       .segment_number = number_,
+       .offset_bytes = end_bytes_,
+       .tokens = {tokens.begin(), tokens.end()},
+       .checks = info.id.kind == Kind::kBlock ? checks_of_pieces(payload) : PieceChecks{}});
   // The header goes last, so that a process that dies in between leaves no header without payload.
   const int64_t payload_begin = end_bytes_ + kPageBytes;
   KVASIR_RETURN_IF_ERROR(write_all(*file_, path_, payload_begin, payload));

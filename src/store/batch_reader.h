@@ -1,0 +1,41 @@
+// BatchReader: many reads in flight at once, for rows that decoding waits for. Started, then
+// finished; in between the caller computes.
+//
+// A read that comes back short is gone on with; what could not be read says so by its errno. One
+// batch at a time, from one thread. Where io_uring is forbidden a handful of threads does the same.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "store/file_system.h"
+
+namespace kvasir::store {
+
+struct PageRead {
+  File* file = nullptr;
+  int64_t offset_bytes = 0;  // of whole pages, as is the length
+  std::span<std::byte> out;  // page-aligned
+  int error = 0;             // an errno once finished; ENODATA: the file ends before
+};
+
+class BatchReader {
+ public:
+  virtual ~BatchReader() = default;
+  // REQUIRES: `reads` and what they point to stay where they are until finish() returns.
+  virtual void start(std::span<PageRead> reads) = 0;
+  virtual void finish() = 0;
+};
+
+// Null: this kernel, or a filter around this process, has no io_uring.
+std::unique_ptr<BatchReader> uring_reader();
+// thread_count 0: everything is read inside finish(), by its caller. Fewer threads where not all
+// can be started.
+std::unique_ptr<BatchReader> thread_reader(int thread_count);
+
+// The better one that there is.
+std::unique_ptr<BatchReader> best_reader();
+
+}  // namespace kvasir::store

@@ -1,0 +1,130 @@
+#include "store/piece_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "store/file_io.h"
+
+namespace kvasir::store {
+
+int64_t PieceSource::stored_bytes(int64_t piece) const {
+  return std::min(checks.piece_bytes, padded_to_pages(payload_bytes) - piece * checks.piece_bytes);
+}
+
+bool PieceSource::is_right(int64_t piece, std::span<const std::byte> bytes) const {
+  const int64_t own_bytes =
+      std::min(checks.piece_bytes, payload_bytes - piece * checks.piece_bytes);
+  return xxh3_64(bytes.first(static_cast<size_t>(own_bytes))) ==
+         checks.values[static_cast<size_t>(piece)];
+}
+
+// ---- taking a block apart ----
+
+std::optional<PieceSource> BlockStore::open_pieces(const RecordId& id, std::span<std::byte> head) {
+  const Stopwatch watch;
+  PieceSource source;
+  const bool is_right = read_where_it_lies(
+      id, [&](const IndexEntry& entry) { return read_head(entry, head, source); });
+  if (!is_right || source.checks.piece_bytes == 0) return std::nullopt;
+  metrics_.add(StoreMetric::kDiskReadRecords, 1);
+  metrics_.add(StoreMetric::kDiskReadBytes, std::ssize(head));
+  metrics_.add(StoreMetric::kDiskReadUs, watch.elapsed_us());
+  return source;
+}
+
+BlockStore::ReadResult BlockStore::read_head(const IndexEntry& entry, std::span<std::byte> head,
+                                             PieceSource& source) {
+  KVASIR_CHECK(std::ssize(head) <= entry.info.payload_bytes, "a part of the payload");
+  const auto file = log_->direct_file(entry.segment_number);
+  if (!file) return ReadResult::kFailed;
+  const int64_t piece_bytes = piece_bytes_for(entry.info.payload_bytes);
+  const int64_t piece_count = (std::ssize(head) + piece_bytes - 1) / piece_bytes;
+  const int64_t head_bytes =
+      std::min(piece_count * piece_bytes, padded_to_pages(entry.info.payload_bytes));
+  PageBuffer memory(kPageBytes + head_bytes, Fill::kNothing);
+  if (memory.failed()) return ReadResult::kFailed;
+  const std::span<std::byte> bytes(memory.data(), static_cast<size_t>(memory.size()));
+  const std::string path = log_->path_of(entry.segment_number);
+  if (!read_all(**file, path, entry.offset_bytes, bytes).ok()) return ReadResult::kFailed;
+
+  std::optional<RecordHeader> header = decode_header(bytes.first(kPageBytes));
+  if (!header || header->info != entry.info) return ReadResult::kDamaged;
+  source = {.id = entry.info.id,
+            .place = {entry.segment_number, entry.offset_bytes},
+            .payload_bytes = entry.info.payload_bytes,
+            .checks = std::move(header->checks)};
+  if (source.checks.piece_bytes == 0) return ReadResult::kRight;
+  const std::span<const std::byte> payload = bytes.subspan(kPageBytes);
+  for (int64_t piece = 0; piece < piece_count; ++piece) {
+    if (!source.is_right(piece, payload.subspan(static_cast<size_t>(piece * piece_bytes)))) {
+      return ReadResult::kDamaged;
+    }
+  }
+  if (!head.empty()) std::memcpy(head.data(), payload.data(), head.size());
+  return ReadResult::kRight;
+}
+
+// ---- reading pieces ----
+
+PieceReader::PieceReader(BlockStore& store)
+    : store_(store), batch_(store.files_->make_batch_reader()) {}
+
+void PieceReader::start(std::span<PieceRead> reads) {
+  watch_ = {};
+  reads_ = reads;
+  page_reads_.clear();
+  files_.clear();
+  uint64_t opened_number = 0;
+  std::shared_ptr<File> file;
+  for (const PieceRead& read : reads) {
+    const PieceSource& source = *read.source;
+    // Neighbours mostly lie in one segment.
+    if (!file || source.place.segment_number != opened_number) {
+      auto opened = store_.log_->direct_file(source.place.segment_number);
+      file = opened ? std::move(*opened) : nullptr;
+      opened_number = source.place.segment_number;
+    }
+    if (!file) continue;
+    files_.push_back(file);
+    page_reads_.push_back({.file = file.get(),
+                           .offset_bytes = source.place.offset_bytes + kPageBytes +
+                                           read.piece * source.checks.piece_bytes,
+                           .out = read.out});
+  }
+  batch_->start(page_reads_);
+}
+
+void PieceReader::finish() {
+  batch_->finish();
+  int64_t right_bytes = 0;
+  for (PieceRead& read : reads_) {
+    // A read that failed leaves other bytes than the piece's; so does a place that is no longer
+    // its.
+    read.is_right = read.source->is_right(read.piece, read.out) || read_again(read);
+    if (read.is_right) right_bytes += std::ssize(read.out);
+  }
+  Metrics& metrics = store_.metrics();
+  metrics.add(StoreMetric::kPieceReads, std::ssize(reads_));
+  metrics.add(StoreMetric::kPieceReadBytes, right_bytes);
+  metrics.add(StoreMetric::kPieceReadUs, watch_.elapsed_us());
+  reads_ = {};
+}
+
+bool PieceReader::read_again(PieceRead& read) {
+  PieceSource& source = *read.source;
+  return store_.read_where_it_lies(source.id, [&](const IndexEntry& entry) {
+    source.place = {entry.segment_number, entry.offset_bytes};
+    const auto file = store_.log_->direct_file(entry.segment_number);
+    if (!file) return BlockStore::ReadResult::kFailed;
+    const int64_t offset_bytes =
+        entry.offset_bytes + kPageBytes + read.piece * source.checks.piece_bytes;
+    const std::string path = store_.log_->path_of(entry.segment_number);
+    if (!read_all(**file, path, offset_bytes, read.out).ok())
+      return BlockStore::ReadResult::kFailed;
+    return source.is_right(read.piece, read.out) ? BlockStore::ReadResult::kRight
+                                                 : BlockStore::ReadResult::kDamaged;
+  });
+}
+
+}  // namespace kvasir::store

@@ -1,0 +1,44 @@
+// PieceReader: pieces of payloads, many at a time, each proven by its own check. Used by one
+// thread; the store outlives it.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/stopwatch.h"
+#include "store/batch_reader.h"
+#include "store/block_store.h"
+
+namespace kvasir::store {
+
+struct PieceRead {
+  PieceSource* source = nullptr;  // its place is brought up to date where the record was moved
+  int64_t piece = 0;
+  std::span<std::byte> out;  // [source->stored_bytes(piece)], page-aligned
+  bool is_right = false;     // once finished: these are the bytes that were put
+};
+
+class PieceReader {
+ public:
+  explicit PieceReader(BlockStore& store);
+
+  // REQUIRES: `reads` and what they point to stay where they are until finish() returns.
+  void start(std::span<PieceRead> reads);
+  // What is not right then was damaged or could not be read: it is counted, and its record is found
+  // no more.
+  void finish();
+
+ private:
+  bool read_again(PieceRead& read);
+
+  BlockStore& store_;
+  std::unique_ptr<BatchReader> batch_;
+  std::span<PieceRead> reads_;
+  std::vector<PageRead> page_reads_;          // [reads]
+  std::vector<std::shared_ptr<File>> files_;  // [reads]; null: its segment cannot be opened
+  Stopwatch watch_;
+};
+
+}  // namespace kvasir::store

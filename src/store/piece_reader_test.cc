@@ -1,0 +1,183 @@
+// Pieces of blocks, by io_uring and by threads, from the machine's own files and from a simulated
+// disk that damages and moves them.
+#include "store/piece_reader.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "simulated_disk.h"
+#include "store_driver.h"
+
+namespace kvasir::store {
+namespace {
+
+using testing::SimulatedDisk;
+using testing::TestRecord;
+
+class Folder {
+ public:
+  Folder() {
+    std::string folder = (std::filesystem::temp_directory_path() / "kvasir-XXXXXX").string();
+    if (mkdtemp(folder.data()) != nullptr) path_ = folder;
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+// Far more reads than fit into a ring, of one to three pages, one of them behind the end.
+void check_reader(BatchReader& reader, File& file, const std::vector<std::byte>& contents) {
+  std::mt19937 random(3);
+  const auto pages = static_cast<int64_t>(contents.size()) / kPageBytes;
+  constexpr int64_t kReads = 3000;
+  PageBuffer memory(kReads * 3 * kPageBytes);
+  std::vector<PageRead> reads(kReads);
+  for (int64_t i = 0; i < kReads; ++i) {
+    const int64_t count = 1 + static_cast<int64_t>(random() % 3);
+    const int64_t page = static_cast<int64_t>(random() % static_cast<uint64_t>(pages - 2));
+    reads[static_cast<size_t>(i)] = {
+        .file = &file,
+        .offset_bytes = page * kPageBytes,
+        .out = {memory.data() + i * 3 * kPageBytes, static_cast<size_t>(count * kPageBytes)}};
+  }
+  reads.back().offset_bytes = pages * kPageBytes;
+  for (int repetition = 0; repetition < 3; ++repetition) {
+    std::memset(memory.data(), 0, static_cast<size_t>(memory.size()));
+    reader.start(reads);
+    reader.finish();
+    for (size_t i = 0; i + 1 < reads.size(); ++i) {
+      ASSERT_EQ(reads[i].error, 0);
+      ASSERT_EQ(std::memcmp(reads[i].out.data(), contents.data() + reads[i].offset_bytes,
+                            reads[i].out.size()),
+                0);
+    }
+    EXPECT_EQ(reads.back().error, ENODATA);
+    reads.back().error = 0;
+  }
+  reader.start({});
+  reader.finish();
+}
+
+TEST(BatchReader, EveryKindReadsWhatIsThere) {
+  const Folder folder;
+  std::vector<std::byte> contents(200 * kPageBytes);
+  std::mt19937 random(1);
+  for (std::byte& byte : contents) byte = static_cast<std::byte>(random());
+  const auto files = posix_file_system();
+  const std::string path = folder.path() + "/file";
+  {
+    const auto file = files->open(path, OpenMode::kCreate);
+    ASSERT_TRUE(file.object->write(0, contents).ok());
+  }
+  for (const OpenMode mode : {OpenMode::kRead, OpenMode::kReadDirect}) {
+    const auto file = files->open(path, mode);
+    ASSERT_TRUE(file.object);
+    for (const int threads : {0, 1, 16})
+      check_reader(*thread_reader(threads), *file.object, contents);
+    const auto ring = uring_reader();
+    if (ring) check_reader(*ring, *file.object, contents);
+  }
+  if (!uring_reader()) GTEST_SKIP() << "no io_uring here; threads were tested";
+}
+
+constexpr int64_t kHeadBytes = 300;
+
+// Payload bytes behind the head, put together from all pieces.
+std::vector<std::byte> read_pieces(BlockStore& store, PieceSource& source, bool& all_right) {
+  PageBuffer memory(source.piece_count() * source.checks.piece_bytes);
+  std::vector<PieceRead> reads;
+  for (int64_t piece = 0; piece < source.piece_count(); ++piece) {
+    reads.push_back({.source = &source,
+                     .piece = piece,
+                     .out = {memory.data() + piece * source.checks.piece_bytes,
+                             static_cast<size_t>(source.stored_bytes(piece))}});
+  }
+  PieceReader reader(store);
+  reader.start(reads);
+  reader.finish();
+  all_right = true;
+  for (const PieceRead& read : reads) all_right = all_right && read.is_right;
+  return {memory.data(), memory.data() + source.payload_bytes};
+}
+
+std::unique_ptr<BlockStore> open(std::shared_ptr<FileSystem> files, const std::string& directory) {
+  auto store = BlockStore::open(std::move(files), {.directory = directory, .min_free_bytes = 0});
+  EXPECT_TRUE(store.ok()) << store.error().message();
+  return std::move(store).value();
+}
+
+TEST(PieceReader, HeadAndPiecesMakeTheBlock) {
+  const Folder folder;
+  auto store = open(posix_file_system(), folder.path());
+  std::vector<std::byte> head(kHeadBytes);
+  for (int64_t b = 0; b < 20; ++b) ASSERT_TRUE(testing::put(*store, {1, b}).ok());
+  for (int64_t b = 0; b < 20; ++b) {
+    const std::vector<std::byte> payload = testing::payload_of({1, b});
+    auto source = store->open_pieces(testing::id_of({1, b}), head);
+    ASSERT_TRUE(source);
+    EXPECT_EQ(std::memcmp(head.data(), payload.data(), head.size()), 0);
+    bool all_right = false;
+    EXPECT_EQ(read_pieces(*store, *source, all_right), payload);
+    EXPECT_TRUE(all_right);
+  }
+  EXPECT_FALSE(store->open_pieces(testing::id_of({2, 0}), head));
+}
+
+TEST(PieceReader, FollowsARecordThatCleaningMoved) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  auto store = open(disk, "/store");
+  for (int64_t b = 0; b < 4; ++b) ASSERT_TRUE(testing::put(*store, {1, b}).ok());
+  auto source = store->open_pieces(testing::id_of({1, 0}), {});
+  ASSERT_TRUE(source);
+  const RecordId other = testing::id_of({1, 3});
+  ASSERT_TRUE(store->remove(std::span(&other, 1)).ok());
+  const uint64_t old_segment = source->place.segment_number;
+  bool all_right = false;
+  EXPECT_EQ(read_pieces(*store, *source, all_right), testing::payload_of({1, 0}));
+  EXPECT_TRUE(all_right);
+  EXPECT_NE(source->place.segment_number, old_segment);
+}
+
+TEST(PieceReader, EveryFlippedByteIsNoticed) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  { ASSERT_TRUE(testing::put(*open(disk, "/store"), {1, 0}).ok()); }
+  std::vector<std::byte>& bytes = *disk->contents("/store/" + segment_file_name(1));
+  const auto payload_bytes = testing::payload_of({1, 0}).size();
+  for (size_t i = 0; i < payload_bytes; i += 7) {
+    bytes[kPageBytes + i] ^= std::byte{0x10};
+    auto damaged = disk->after_kill();
+    bytes[kPageBytes + i] ^= std::byte{0x10};
+    auto reading =
+        BlockStore::open(damaged, {.directory = "/store", .is_writer = false, .min_free_bytes = 0});
+    std::vector<std::byte> head(kHeadBytes);
+    auto source = (*reading)->open_pieces(testing::id_of({1, 0}), head);
+    // The first piece holds the head.
+    ASSERT_EQ(source.has_value(), i >= static_cast<size_t>(kPageBytes));
+    if (!source) continue;
+    bool all_right = true;
+    read_pieces(**reading, *source, all_right);
+    EXPECT_FALSE(all_right);
+    EXPECT_EQ((*reading)->metrics()[StoreMetric::kVerifyFailures], 1);
+    EXPECT_FALSE((*reading)->find(testing::id_of({1, 0})));
+  }
+}
+
+TEST(PieceReader, RecordsOfVersionOneHaveNoPieces) {
+  auto store = BlockStore::open(
+      posix_file_system(),
+      {.directory = KVASIR_SOURCE_DIR "/tests/golden_store/v1", .is_writer = false});
+  ASSERT_TRUE(store.ok());
+  EXPECT_FALSE((*store)->open_pieces(testing::id_of({1, 0}), {}));
+  EXPECT_EQ(testing::read(**store, {1, 0}), testing::ReadOutcome::kRight);
+}
+
+}  // namespace
+}  // namespace kvasir::store
