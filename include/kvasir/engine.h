@@ -52,6 +52,9 @@ struct EngineOptions {
   bool needs_text = true;  // false: tokenizer.json is not read
   VisibleRows visible_rows;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
+  // What the cache may take of RAM at most; 0: what it needs. Rows that do not fit are read from
+  // the store, which there has to be, whenever they are attended. Bits do not depend on it.
+  int64_t ram_bytes = 0;
 };
 
 struct ModelInfo {
@@ -122,6 +125,11 @@ class Engine {
   const ModelInfo& info() const;
   // Error: an id outside the vocabulary, naming its place. Appending checks the same.
   Status check_tokens(std::span<const int32_t> tokens) const;
+  // What the cache of one session of that many tokens takes of RAM at least (EngineOptions::
+  // ram_bytes). 0: this engine has no bound to keep.
+  int64_t ram_bytes_min(int64_t token_count) const;
+  // Error: it is more than the engine was given.
+  Status check_ram(int64_t token_count) const;
   Result<Session> new_session();
   // A session that holds the longest prefix of `tokens`, short of the last one, that the store can
   // continue from; length() says how long. Empty without a store.

@@ -39,9 +39,11 @@ class AlignedBuffer {
         data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
-    std::swap(memory_, other.memory_);
-    std::swap(data_, other.data_);
-    std::swap(size_, other.size_);
+    // What was here is freed now, not with `other`.
+    AlignedBuffer taken(std::move(other));
+    std::swap(memory_, taken.memory_);
+    std::swap(data_, taken.data_);
+    std::swap(size_, taken.size_);
     return *this;
   }
 

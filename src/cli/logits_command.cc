@@ -33,6 +33,7 @@ Status write_logits(const LogitsOptions& options) {
     error.where = options.tokens_path + ": " + error.where;
     return error;
   }
+  KVASIR_RETURN_IF_ERROR(engine.check_ram(std::ssize(tokens)));
   const int64_t row_count =
       options.last == 0 ? std::ssize(tokens) : std::min(options.last, std::ssize(tokens));
   // Up to the first row that is wanted the store may know it all.

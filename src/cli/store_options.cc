@@ -24,8 +24,14 @@ void add_store_options(CLI::App& command, StoreFlags& flags, bool for_saving) {
       command.add_option("--store", flags.directory, "directory of the store; ~/.cache/kvasir")
           ->check(not_empty);
   if (!for_saving) return;
-  command.add_flag("--no-store", flags.no_store, "continue from nothing, save nothing")
-      ->excludes(directory);
+  CLI::Option* no_store =
+      command.add_flag("--no-store", flags.no_store, "continue from nothing, save nothing")
+          ->excludes(directory);
+  command
+      .add_option("--ram", flags.ram,
+                  "what the cache may take of RAM; rows beyond it are read from the store")
+      ->check(is_size)
+      ->excludes(no_store);
   add_size_option(command, flags);
   command
       .add_option("--durability", flags.durability,
@@ -66,7 +72,8 @@ Result<Engine> open_engine_with_store(const ModelOptions& model, const StoreFlag
                                       bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(EngineOptions options, engine_options(model, needs_text));
   if (flags.no_store) return Engine::open(options);
-  const bool was_asked_for = !flags.directory.empty();
+  if (!flags.ram.empty()) options.ram_bytes = *parse_size_bytes(flags.ram);
+  const bool was_asked_for = !flags.directory.empty() || options.ram_bytes != 0;
   Result<StoreOptions> store = store_options(flags);
   if (!store) {
     if (was_asked_for) return std::move(store).error();

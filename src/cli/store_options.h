@@ -18,10 +18,11 @@ struct StoreFlags {
   std::string durability = "batch";
   std::string salt;
   bool no_store = false;
+  std::string ram;  // empty: as much as it takes
 };
 
 // --store, and with `for_saving` what concerns writing: --no-store, --store-size, --durability,
-// --salt.
+// --salt, --ram.
 void add_store_options(CLI::App& command, StoreFlags& flags, bool for_saving);
 
 // --store-size.

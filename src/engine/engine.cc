@@ -134,6 +134,21 @@ Result<std::unique_ptr<persist::Persistence>> open_persistence(const EngineOptio
                                     state.model->layout(), state.account);
 }
 
+Status set_ram_budget(const EngineOptions& options, Engine::State& state) {
+  if (options.ram_bytes < 0) {
+    return Error{.what = "a negative RAM budget", .found = std::to_string(options.ram_bytes)};
+  }
+  if (!state.persistence) {
+    return Error{.what = "a RAM budget needs a store for what does not fit",
+                 .remedy = "name a store, or drop the budget"};
+  }
+  const bool has_cold_rows = state.model->layout()->cold_bytes != 0;
+  return state.persistence->keep_within(
+      {.budget_bytes = options.ram_bytes,
+       .pass_tokens_max = options.chunk_tokens,
+       .picked_rows_max = has_cold_rows ? state.model->config().index_top_k : 0});
+}
+
 }  // namespace
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -162,6 +177,7 @@ Result<Engine> Engine::open(const EngineOptions& options) {
   if (options.store) {
     KVASIR_ASSIGN_OR_RETURN(state->persistence, open_persistence(options, *state));
   }
+  if (options.ram_bytes != 0) KVASIR_RETURN_IF_ERROR(set_ram_budget(options, *state));
   return Engine(std::move(state));
 }
 
@@ -205,20 +221,19 @@ Status Engine::append_batch(std::span<const BatchInput> inputs) {
 }
 
 Status Engine::run_pass(std::vector<BatchInput>& left) {
-  std::vector<model::Segment> segments;
-  segments.reserve(left.size());
+  std::vector<Engine::State::PassInput> pass;
+  pass.reserve(left.size());
   for (BatchInput& input : left) {
     Session::State& session = *input.session->state_;
     session.logits.resize(static_cast<size_t>(state_->info.vocab_size));
     const auto tokens = input.tokens.first(session.pass_tokens(input.tokens.size()));
-    segments.push_back({.sequence = &session.sequence,
-                        .tokens = tokens,
-                        .logits_of = model::LogitsOf::kLastToken,
-                        .logits = session.logits.data()});
+    pass.push_back({.session = &session,
+                    .tokens = tokens,
+                    .logits_of = model::LogitsOf::kLastToken,
+                    .logits = session.logits.data()});
     input.tokens = input.tokens.subspan(tokens.size());
   }
-  KVASIR_RETURN_IF_ERROR(state_->model->forward(segments));
-  for (const BatchInput& input : left) KVASIR_RETURN_IF_ERROR(input.session->state_->record());
+  KVASIR_RETURN_IF_ERROR(state_->run(pass));
   std::erase_if(left, [](const BatchInput& input) { return input.tokens.empty(); });
   return ok_status();
 }
@@ -236,6 +251,13 @@ StoreMetrics Engine::store_metrics() const {
 }
 
 bool Engine::saves() const { return state_->persistence && state_->persistence->saves(); }
+
+int64_t Engine::ram_bytes_min(int64_t token_count) const {
+  if (!state_->persistence || state_->persistence->residency() == nullptr) return 0;
+  return state_->persistence->residency()->bytes_min(token_count);
+}
+
+Status Engine::check_ram(int64_t token_count) const { return state_->check_ram(token_count); }
 
 Status Engine::check_tokens(std::span<const int32_t> tokens) const {
   return state_->check_tokens(tokens);

@@ -29,8 +29,6 @@ size_t Session::State::pass_tokens(size_t token_count) const {
   return static_cast<size_t>(std::min(end - begin, engine->model->options().pass_tokens_max));
 }
 
-Status Session::State::record() { return recorder ? recorder->after_pass(sequence) : ok_status(); }
-
 void Session::keep() {
   if (state_->recorder) state_->recorder->keep();
 }
@@ -38,21 +36,21 @@ void Session::keep() {
 Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress& progress) {
   KVASIR_RETURN_IF_ERROR(state_->engine->check_tokens(tokens));
   if (tokens.empty()) return int64_t{0};
+  KVASIR_RETURN_IF_ERROR(state_->engine->check_ram(length() + std::ssize(tokens)));
   state_->logits.resize(static_cast<size_t>(state_->engine->info.vocab_size));
   size_t done = 0;
   while (done < tokens.size()) {
     const auto chunk = tokens.subspan(done, state_->pass_tokens(tokens.size() - done));
     // Every chunk's last logits are computed, so that a stop between chunks leaves a usable
     // session.
-    const model::Segment segment{.sequence = &state_->sequence,
-                                 .tokens = chunk,
-                                 .logits_of = model::LogitsOf::kLastToken,
-                                 .logits = state_->logits.data()};
-    if (Status status = state_->engine->model->forward({&segment, 1}); !status.ok()) {
+    const Engine::State::PassInput input{.session = state_.get(),
+                                         .tokens = chunk,
+                                         .logits_of = model::LogitsOf::kLastToken,
+                                         .logits = state_->logits.data()};
+    if (Status status = state_->engine->run({&input, 1}); !status.ok()) {
       if (length() == 0) state_->logits.clear();
       return std::move(status).error();
     }
-    KVASIR_RETURN_IF_ERROR(state_->record());
     done += chunk.size();
     if (progress && !progress(static_cast<int64_t>(done), std::ssize(tokens))) {
       keep();
@@ -64,6 +62,7 @@ Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress&
 
 Status Session::append_with_logits(std::span<const int32_t> tokens, const LogitsSink& sink) {
   KVASIR_RETURN_IF_ERROR(state_->engine->check_tokens(tokens));
+  KVASIR_RETURN_IF_ERROR(state_->engine->check_ram(length() + std::ssize(tokens)));
   const auto vocab = static_cast<size_t>(state_->engine->info.vocab_size);
   const auto chunk_max = static_cast<size_t>(state_->engine->model->options().pass_tokens_max);
   AlignedBuffer<float> logits(static_cast<int64_t>(std::min(chunk_max, tokens.size()) * vocab));
@@ -74,12 +73,11 @@ Status Session::append_with_logits(std::span<const int32_t> tokens, const Logits
   }
   for (size_t done = 0; done < tokens.size();) {
     const auto chunk = tokens.subspan(done, state_->pass_tokens(tokens.size() - done));
-    const model::Segment segment{.sequence = &state_->sequence,
-                                 .tokens = chunk,
-                                 .logits_of = model::LogitsOf::kAllTokens,
-                                 .logits = logits.data()};
-    KVASIR_RETURN_IF_ERROR(state_->engine->model->forward({&segment, 1}));
-    KVASIR_RETURN_IF_ERROR(state_->record());
+    const Engine::State::PassInput input{.session = state_.get(),
+                                         .tokens = chunk,
+                                         .logits_of = model::LogitsOf::kAllTokens,
+                                         .logits = logits.data()};
+    KVASIR_RETURN_IF_ERROR(state_->engine->run({&input, 1}));
     done += chunk.size();
     const std::span<const float> written(logits.data(), chunk.size() * vocab);
     const auto newest = written.last(vocab);

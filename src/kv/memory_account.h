@@ -41,8 +41,10 @@ class AccountedBuffer {
   }
   AccountedBuffer(AccountedBuffer&&) noexcept = default;
   AccountedBuffer& operator=(AccountedBuffer&& other) noexcept {
-    std::swap(buffer_, other.buffer_);
-    std::swap(account_, other.account_);
+    // What was here is freed now, not with `other`.
+    AccountedBuffer taken(std::move(other));
+    std::swap(buffer_, taken.buffer_);
+    std::swap(account_, taken.account_);
     return *this;
   }
 

@@ -42,6 +42,7 @@ Result<Sequence> Sequence::fork() const {
   copy.length_ = length_;
   copy.tokens_ = tokens_;
   copy.sealed_ = sealed_;
+  copy.has_cold_parts_ = has_cold_parts_;
   copy.block_data_.assign(block_data_.begin(),
                           block_data_.begin() + static_cast<int64_t>(sealed_.size()));
   for (const Block& block : unsealed_) {
@@ -73,7 +74,11 @@ Result<Sequence> Sequence::resume(std::shared_ptr<const CacheLayout> layout,
   sequence.tokens_.assign(tokens.begin(), tokens.end());
   sequence.block_data_.reserve(blocks.size());
   for (const SealedBlock& block : blocks) {
-    KVASIR_CHECK(block->size() == sequence.layout_->block_bytes(), "blocks of this layout");
+    const bool is_hot_part = block->cold_part != nullptr;
+    KVASIR_CHECK(block->size() ==
+                     (is_hot_part ? sequence.layout_->hot_bytes : sequence.layout_->block_bytes()),
+                 "blocks of this layout");
+    sequence.has_cold_parts_ = sequence.has_cold_parts_ || is_hot_part;
     // Sealed: only read from now on.
     sequence.block_data_.push_back(const_cast<std::byte*>(block->data()));
   }
@@ -131,6 +136,15 @@ void Sequence::read_boundary_state(std::span<const std::byte> in) {
   for_each_overlap(*layout_, row_rings_, key_rings_, length_, [&](float* run, int64_t count) {
     take(run, count * static_cast<int64_t>(sizeof(float)));
   });
+}
+
+void Sequence::keep_hot_part(int64_t block, SealedBlock hot_part) {
+  KVASIR_CHECK(hot_part->cold_part && hot_part->size() == layout_->hot_bytes, "a hot part");
+  const auto index = static_cast<size_t>(block);
+  // Sealed: only read from now on.
+  block_data_[index] = const_cast<std::byte*>(hot_part->data());
+  sealed_[index] = std::move(hot_part);
+  has_cold_parts_ = true;
 }
 
 Status Sequence::begin_append(std::span<const int32_t> tokens) {

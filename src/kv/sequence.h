@@ -39,8 +39,8 @@ class Sequence {
   static Result<Sequence> create(std::shared_ptr<const CacheLayout> layout,
                                  std::shared_ptr<MemoryAccount> account);
   // A sequence that goes on behind a boundary as if it had read all the tokens itself.
-  // REQUIRES: whole blocks of tokens, one sealed block for each (none where blocks are empty), and
-  // boundary_state_bytes() of state. Error: as create.
+  // REQUIRES: whole blocks of tokens, one sealed block for each (none where blocks are empty),
+  // whole or hot parts, and boundary_state_bytes() of state. Error: as create.
   static Result<Sequence> resume(std::shared_ptr<const CacheLayout> layout,
                                  std::shared_ptr<MemoryAccount> account,
                                  std::span<const int32_t> tokens, std::vector<SealedBlock> blocks,
@@ -59,6 +59,8 @@ class Sequence {
 
   // Sealed blocks in order; empty where the layout's blocks are.
   std::span<const SealedBlock> sealed_blocks() const { return sealed_; }
+  // Puts a sealed block's hot part in its place. REQUIRES: the same rows.
+  void keep_hot_part(int64_t block, SealedBlock hot_part);
   // The same bytes for the same tokens, however they came in.
   // REQUIRES: length() is a boundary, no append is under way; out: [boundary_state_bytes()].
   void write_boundary_state(std::span<std::byte> out) const;
@@ -71,7 +73,20 @@ class Sequence {
   // Takes an append back before any of its rows was written.
   void cancel_append();
 
-  // Compressed row `row` (and its index key) of a layer. REQUIRES: its last token was appended.
+  // Where a layer's row is read when it is not in memory; null: row() has it.
+  ColdPart* cold_part_of(int64_t layer, int64_t row) const {
+    if (!has_cold_parts_ || !layer_layout(layer).spec.has_index_keys) return nullptr;
+    const size_t block = row_block(layer, row);
+    return block < sealed_.size() ? sealed_[block]->cold_part.get() : nullptr;
+  }
+  bool has_cold_parts() const { return has_cold_parts_; }
+  int64_t row_offset_bytes(int64_t layer, int64_t row) const {
+    const LayerLayout& entry = layer_layout(layer);
+    return entry.rows_offset_bytes + row % entry.rows_per_block * layout_->row.bytes();
+  }
+
+  // Compressed row `row` (and its index key) of a layer. REQUIRES: its last token was appended, and
+  // it is in memory.
   std::byte* row(int64_t layer, int64_t row) {
     return block_data_[row_block(layer, row)] + row_offset_bytes(layer, row);
   }
@@ -107,10 +122,6 @@ class Sequence {
   size_t row_block(int64_t layer, int64_t row) const {
     return static_cast<size_t>(row / layer_layout(layer).rows_per_block);
   }
-  int64_t row_offset_bytes(int64_t layer, int64_t row) const {
-    const LayerLayout& entry = layer_layout(layer);
-    return entry.rows_offset_bytes + row % entry.rows_per_block * layout_->row.bytes();
-  }
   int64_t key_offset_bytes(int64_t layer, int64_t row) const {
     const LayerLayout& entry = layer_layout(layer);
     return entry.keys_offset_bytes + row % entry.rows_per_block * layout_->key.bytes();
@@ -128,6 +139,7 @@ class Sequence {
   std::vector<int32_t> tokens_;
 
   std::vector<SealedBlock> sealed_;
+  bool has_cold_parts_ = false;
   std::vector<Block> unsealed_;         // follow the sealed ones
   std::vector<std::byte*> block_data_;  // of all blocks; sealed ones are only read
 

@@ -1,6 +1,7 @@
 #include "persist/persistence.h"
 
 #include <algorithm>
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -22,6 +23,10 @@ std::unique_ptr<ThreadPool> start_read_threads(int64_t count) {
     // Where no threads can be started, one record after the other.
     return std::make_unique<ThreadPool>(1);
   }
+}
+
+std::span<std::byte> bytes_of(kv::Block& block) {
+  return {block.data(), static_cast<size_t>(block.size())};
 }
 
 }  // namespace
@@ -50,6 +55,7 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
 
 Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t length_max) {
   if (tokens.empty()) return resume_nothing(0);
+  if (residency_) KVASIR_RETURN_IF_ERROR(residency_->check(std::ssize(tokens)));
   drain();
   store_->metrics().add(StoreMetric::kLookups, 1);
   store_->metrics().add(StoreMetric::kRequestedTokens, std::ssize(tokens));
@@ -102,7 +108,10 @@ bool Persistence::has_block(const store::Key& key) {
 
 kv::SealedBlock Persistence::block_in_memory(const store::Key& key) {
   const auto found = in_memory_.find(key);
-  return found == in_memory_.end() ? nullptr : found->second.lock();
+  kv::SealedBlock block = found == in_memory_.end() ? nullptr : found->second.lock();
+  // Half a block is worth as much as the other half in the store.
+  if (block && block->cold_part && !store_->find({store::Kind::kBlock, key})) return nullptr;
+  return block;
 }
 
 void Persistence::remember(const store::Key& key, const kv::SealedBlock& block) {
@@ -114,16 +123,26 @@ void Persistence::remember(const store::Key& key, const kv::SealedBlock& block) 
   in_memory_[key] = block;
 }
 
+// Memory is taken here, on the reading thread, so that the device does not wait for it.
+void Persistence::read(Incoming& one) {
+  if (one.wants_hot_part) {
+    one.payload = kv::Block(layout_->hot_bytes, account_, Fill::kNothing);
+    if (one.payload.failed()) return;
+    if (auto source = store_->open_pieces(one.id, bytes_of(one.payload))) {
+      one.payload.cold_part = std::make_shared<StoredPart>(std::move(*source));
+      one.is_right = true;
+      return;
+    }
+    // What is there without checks of its pieces is there as a whole only.
+  }
+  one.payload = kv::Block(one.payload_bytes, account_, Fill::kNothing);
+  one.is_right = !one.payload.failed() && store_->read(one.id, bytes_of(one.payload));
+}
+
 Status Persistence::fetch(std::span<Incoming> incoming) {
   const auto pool = start_read_threads(std::ssize(incoming));
-  pool->parallel_for(std::ssize(incoming), [&](int64_t i, int) {
-    Incoming& one = incoming[static_cast<size_t>(i)];
-    // Taken here, so that the device does not wait for memory.
-    one.payload = kv::Block(one.payload_bytes, account_, Fill::kNothing);
-    one.is_right =
-        !one.payload.failed() &&
-        store_->read(one.id, {one.payload.data(), static_cast<size_t>(one.payload.size())});
-  });
+  pool->parallel_for(std::ssize(incoming),
+                     [&](int64_t i, int) { read(incoming[static_cast<size_t>(i)]); });
   for (const Incoming& one : incoming) {
     if (one.payload.failed()) return kv::out_of_memory(one.payload_bytes);
   }
@@ -136,6 +155,8 @@ Result<kv::Block> Persistence::load(std::span<const store::Key> prefix,
   incoming.reserve(prefix.size() - blocks.size() + 1);
   incoming.push_back({.id = {store::Kind::kState, prefix.back()},
                       .payload_bytes = layout_->boundary_state_bytes()});
+  const int64_t token_count = std::ssize(prefix) * kv::kBlockTokens;
+  const bool wants_hot_parts = residency_ && !residency_->takes_whole(token_count);
   std::vector<size_t> places;  // in blocks, of incoming[1] and those that follow
   places.reserve(prefix.size() - blocks.size());
   for (size_t i = blocks.size(); i < prefix.size(); ++i) {
@@ -143,10 +164,11 @@ Result<kv::Block> Persistence::load(std::span<const store::Key> prefix,
     blocks.push_back(block_in_memory(prefix[i]));
     if (blocks.back()) {
       store_->metrics().add(StoreMetric::kRamReadBlocks, 1);
-      store_->metrics().add(StoreMetric::kRamReadBytes, layout_->block_bytes());
+      store_->metrics().add(StoreMetric::kRamReadBytes, blocks.back()->size());
     } else if (layout_->block_bytes() != 0) {
-      incoming.push_back(
-          {.id = {store::Kind::kBlock, prefix[i]}, .payload_bytes = layout_->block_bytes()});
+      incoming.push_back({.id = {store::Kind::kBlock, prefix[i]},
+                          .payload_bytes = layout_->block_bytes(),
+                          .wants_hot_part = wants_hot_parts});
       places.push_back(i);
     }
   }
@@ -181,6 +203,60 @@ void Persistence::save(SaveJob job) {
 
 void Persistence::drain() {
   if (saver_) saver_->drain();
+}
+
+Status Persistence::verify(std::span<const store::Key> keys) {
+  AlignedBuffer<std::byte> payload(layout_->block_bytes(), Fill::kNothing);
+  if (payload.failed()) return kv::out_of_memory(payload.size());
+  for (const store::Key& key : keys) {
+    (void)store_->read({store::Kind::kBlock, key},
+                       {payload.data(), static_cast<size_t>(payload.size())});
+  }
+  return ok_status();
+}
+
+// ---- memory ----
+
+Status Persistence::keep_within(const ResidencyOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(residency_, Residency::create(*store_, layout_, account_, options));
+  return ok_status();
+}
+
+Status Persistence::make_room(kv::Sequence& sequence, std::span<const store::Key> keys,
+                              int64_t token_count) {
+  if (!residency_ || layout_->cold_bytes == 0) return ok_status();
+  if (residency_->takes_whole(sequence, token_count)) return ok_status();
+  release_cold_parts(sequence, keys);
+  if (residency_->give_rest_to_rows(sequence, token_count).ok()) return ok_status();
+  // Blocks may still be on their way.
+  drain();
+  release_cold_parts(sequence, keys);
+  return residency_->give_rest_to_rows(sequence, token_count);
+}
+
+void Persistence::release_cold_parts(kv::Sequence& sequence, std::span<const store::Key> keys) {
+  const auto blocks = sequence.sealed_blocks();
+  for (int64_t i = 0; i < std::ssize(blocks); ++i) {
+    const kv::SealedBlock& block = blocks[static_cast<size_t>(i)];
+    if (block->cold_part) continue;
+    const kv::SealedBlock hot_part = hot_part_of(keys[static_cast<size_t>(i)], *block);
+    if (hot_part) sequence.keep_hot_part(i, hot_part);
+  }
+}
+
+kv::SealedBlock Persistence::hot_part_of(const store::Key& key, const kv::Block& whole) {
+  if (const kv::SealedBlock known = block_in_memory(key); known && known->cold_part) return known;
+  const store::RecordId id{store::Kind::kBlock, key};
+  if (!store_->find(id)) return nullptr;
+  kv::Block hot_part(layout_->hot_bytes, account_, Fill::kNothing);
+  if (hot_part.failed()) return nullptr;
+  auto source = store_->open_pieces(id, {});
+  if (!source) return nullptr;
+  std::memcpy(hot_part.data(), whole.data(), static_cast<size_t>(hot_part.size()));
+  hot_part.cold_part = std::make_shared<StoredPart>(std::move(*source));
+  kv::SealedBlock shared = std::make_shared<const kv::Block>(std::move(hot_part));
+  remember(key, shared);
+  return shared;
 }
 
 }  // namespace kvasir::persist

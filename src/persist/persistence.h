@@ -20,6 +20,7 @@
 #include "kvasir/store.h"
 #include "persist/prefix_chain.h"
 #include "persist/recorder.h"
+#include "persist/residency.h"
 #include "persist/saver.h"
 #include "store/directory.h"
 
@@ -48,6 +49,18 @@ class Persistence {
   // The first failure to save since the last call.
   std::optional<Error> take_error() { return saver_ ? saver_->take_error() : std::nullopt; }
 
+  // From now on the cache takes at most that much RAM. Error: no memory for what that needs.
+  Status keep_within(const ResidencyOptions& options);
+  // Null: there is no budget.
+  Residency* residency() { return residency_.get(); }
+  // Before an append to a sequence whose whole blocks have these keys. Error: the budget is too
+  // small for it.
+  Status make_room(kv::Sequence& sequence, std::span<const store::Key> keys, int64_t token_count);
+
+  // Reads the blocks of these keys whole; damaged ones are found no more. Error: no memory to read
+  // into.
+  Status verify(std::span<const store::Key> keys);
+
   bool saves() const { return saver_ != nullptr; }
   StoreMetrics metrics() const { return store_->metrics().snapshot(); }
   store::BlockStore& store() { return *store_; }
@@ -67,13 +80,18 @@ class Persistence {
   struct Incoming {
     store::RecordId id;
     int64_t payload_bytes = 0;
+    bool wants_hot_part = false;
     kv::Block payload;
     bool is_right = false;  // it was there, and what it should be
   };
+  void read(Incoming& one);
   Status fetch(std::span<Incoming> incoming);
   // Brings `blocks`, which hold a beginning of the prefix, up to the whole of it, or to where a
   // block is missing. Returns the state at the prefix's end, empty where it is missing.
   Result<kv::Block> load(std::span<const store::Key> prefix, std::vector<kv::SealedBlock>& blocks);
+  void release_cold_parts(kv::Sequence& sequence, std::span<const store::Key> keys);
+  // Null: the store does not have the block (yet).
+  kv::SealedBlock hot_part_of(const store::Key& key, const kv::Block& whole);
   kv::SealedBlock block_in_memory(const store::Key& key);
   bool has_block(const store::Key& key);
   void remember(const store::Key& key, const kv::SealedBlock& block);
@@ -85,6 +103,7 @@ class Persistence {
   std::unique_ptr<store::StoreDirectory> directory_;
   store::BlockStore* store_ = nullptr;  // the directory's
   std::unique_ptr<Saver> saver_;        // null: the store is only read
+  std::unique_ptr<Residency> residency_;
   // Blocks that some sequence holds. What only this table knows is gone.
   std::unordered_map<store::Key, std::weak_ptr<const kv::Block>, store::KeyHash> in_memory_;
   size_t sweep_size_ = 1024;

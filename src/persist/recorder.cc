@@ -31,10 +31,22 @@ int64_t Recorder::pass_end(int64_t begin, int64_t end) const {
   return wanted > begin ? wanted : end;
 }
 
+Status Recorder::make_room(kv::Sequence& sequence, int64_t token_count) {
+  if (persistence_->make_room(sequence, keys_, token_count).ok()) return ok_status();
+  // What the store had may have been damaged since: it gets those blocks again.
+  for (int64_t block = 0; block < std::ssize(sequence.sealed_blocks()); ++block) {
+    const kv::SealedBlock& payload = sequence.sealed_blocks()[static_cast<size_t>(block)];
+    if (!payload->cold_part) save_block(sequence, block);
+  }
+  return persistence_->make_room(sequence, keys_, token_count);
+}
+
+Status Recorder::verify() { return persistence_->verify(keys_); }
+
 Status Recorder::after_pass(const kv::Sequence& sequence) {
   const int64_t length = sequence.length();
   for (int64_t block = std::ssize(keys_); block < length / kv::kBlockTokens; ++block) {
-    save_block(sequence, block);
+    add_block(sequence, block);
   }
   before_ = {};
   if (length % kv::kBlockTokens != 0 || !persistence_->saves()) return ok_status();
@@ -44,19 +56,29 @@ Status Recorder::after_pass(const kv::Sequence& sequence) {
   return ok_status();
 }
 
-void Recorder::save_block(const kv::Sequence& sequence, int64_t block) {
-  const auto tokens =
-      sequence.tokens().subspan(static_cast<size_t>(block * kv::kBlockTokens), kv::kBlockTokens);
-  const store::Key parent = keys_.empty() ? root_ : keys_.back();
-  const store::Key key = block_key(parent, tokens);
+std::span<const int32_t> Recorder::tokens_of(const kv::Sequence& sequence, int64_t block) {
+  return sequence.tokens().subspan(static_cast<size_t>(block * kv::kBlockTokens), kv::kBlockTokens);
+}
+
+const store::Key& Recorder::parent_of(int64_t block) const {
+  return block == 0 ? root_ : keys_[static_cast<size_t>(block - 1)];
+}
+
+void Recorder::add_block(const kv::Sequence& sequence, int64_t block) {
+  const store::Key key = block_key(parent_of(block), tokens_of(sequence, block));
   tip_ = store::Hold(persistence_->store(), key);
   keys_.push_back(key);
+  save_block(sequence, block);
+}
+
+void Recorder::save_block(const kv::Sequence& sequence, int64_t block) {
+  const auto tokens = tokens_of(sequence, block);
   // Where blocks are empty, records still say which tokens a prefix has.
   const kv::SealedBlock payload = sequence.sealed_blocks().empty()
                                       ? std::make_shared<const kv::Block>()
                                       : sequence.sealed_blocks()[static_cast<size_t>(block)];
-  persistence_->save({.id = {store::Kind::kBlock, key},
-                      .parent = parent,
+  persistence_->save({.id = {store::Kind::kBlock, keys_[static_cast<size_t>(block)]},
+                      .parent = parent_of(block),
                       .token_begin = block * kv::kBlockTokens,
                       .tokens = {tokens.begin(), tokens.end()},
                       .payload = payload});

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "kv/block.h"
@@ -30,8 +31,14 @@ class Recorder {
   // wanted is run over: the last boundary short of `end`, or an earlier one that is kept anyway.
   int64_t pass_end(int64_t begin, int64_t end) const;
 
+  // Before every pass. Error: a RAM budget would be passed.
+  Status make_room(kv::Sequence& sequence, int64_t token_count);
   // After every pass. Error: no memory for the state of a boundary.
   Status after_pass(const kv::Sequence& sequence);
+
+  // Reads all that the store has of the sequence; damaged blocks are found no more. Error: no memory
+  // to read into.
+  Status verify();
 
   // The end of a prompt or of an answer: the newest boundary's state goes to the store.
   void keep();
@@ -43,6 +50,9 @@ class Recorder {
     bool is_saved = false;
   };
 
+  static std::span<const int32_t> tokens_of(const kv::Sequence& sequence, int64_t block);
+  const store::Key& parent_of(int64_t block) const;
+  void add_block(const kv::Sequence& sequence, int64_t block);
   void save_block(const kv::Sequence& sequence, int64_t block);
   Status take_state(const kv::Sequence& sequence);
   void save_state(State& state);

@@ -50,14 +50,17 @@ void Saver::run(const std::stop_token& stop) {
       if (!synced.ok() && !error_) error_ = std::move(synced).error();
       continue;
     }
-    const SaveJob job = std::move(queue_.front());
+    SaveJob job = std::move(queue_.front());
     queue_.pop_front();
     is_writing_ = true;
     lock.unlock();
     write(job);
+    const int64_t payload_bytes = job.payload->size();
+    // Whoever waits for it to be written counts on its memory too.
+    job = {};
     lock.lock();
     is_writing_ = false;
-    queued_bytes_ -= job.payload->size();
+    queued_bytes_ -= payload_bytes;
     changed_.notify_all();
   }
 }

@@ -146,6 +146,7 @@ class BlockStore {
   // is counted and found no more.
   bool read_where_it_lies(const RecordId& id,
                           const std::function<ReadResult(const IndexEntry&)>& attempt);
+  ReadResult read_checks(const IndexEntry& entry, PieceSource& source);
   ReadResult read_head(const IndexEntry& entry, std::span<std::byte> head, PieceSource& source);
   int64_t now_s() const;
   std::optional<IndexEntry> entry_of(const RecordId& id) const;

@@ -7,9 +7,23 @@
 #include "model/deepseek_v4/compressor.h"
 #include "model/deepseek_v4/geometry.h"
 #include "model/deepseek_v4/indexer.h"
+#include "model/deepseek_v4/picked_rows.h"
 
 namespace kvasir::model {
 namespace {
+
+// Point 1, its first half: what the indexer needs of the queries, into work.query_rank.
+void project_query_rank(Context& context, const AttentionWeights& weights) {
+  const ModelConfig& config = context.config;
+  Workspace& work = context.work;
+  const int64_t n = context.batch.token_count();
+  context.compute.matmul(weights.query_a, work.input.data(), n, work.query_rank.data());
+  context.compute.for_each_token(n, [&](int64_t t, int) {
+    float* query_rank = &work.query_rank[t * config.query_rank];
+    context.compute.table().rms_norm(query_rank, weights.query_norm.data(), config.norm_eps,
+                                     config.query_rank, query_rank);
+  });
+}
 
 // Points 1 and 2: queries into work.query, raw rows (still float32) into work.row, encoded into
 // work.raw_rows.
@@ -21,12 +35,6 @@ void project(Context& context, LayerKind kind, const AttentionWeights& weights) 
   const int64_t d = config.head_dim;
   const int64_t r = config.rope_dim;
 
-  context.compute.matmul(weights.query_a, work.input.data(), n, work.query_rank.data());
-  context.compute.for_each_token(n, [&](int64_t t, int) {
-    float* query_rank = &work.query_rank[t * config.query_rank];
-    table.rms_norm(query_rank, weights.query_norm.data(), config.norm_eps, config.query_rank,
-                   query_rank);
-  });
   context.compute.matmul(weights.query_b, work.query_rank.data(), n, work.query.data());
   context.compute.matmul(weights.row, work.input.data(), n, work.row.data());
 
@@ -62,9 +70,13 @@ int64_t list_visible(const Context& context, int64_t layer, LayerKind kind, int6
   }
   if (kind == LayerKind::kCsa && context.visible_rows.csa) {
     const int32_t* picked = &context.work.picked[token * context.config.index_top_k];
-    for (int32_t i = 0; i < context.work.picked_count[token]; ++i) {
-      rows[count++] = sequence.row(layer, picked[i]);
+    const int32_t picked_count = context.work.picked_count[token];
+    if (sequence.has_cold_parts()) {
+      std::copy_n(&context.work.picked_rows[token * context.config.index_top_k], picked_count,
+                  rows + count);
+      return count + picked_count;
     }
+    for (int32_t i = 0; i < picked_count; ++i) rows[count++] = sequence.row(layer, picked[i]);
   } else if (kind == LayerKind::kHca && context.visible_rows.hca) {
     for (int64_t row = 0; row < (position + 1) / kHcaRatio; ++row) {
       rows[count++] = sequence.row(layer, row);
@@ -100,15 +112,16 @@ void attend_heads(Context& context, int64_t layer, const AttentionWeights& weigh
   }
 }
 
-void attend(Context& context, int64_t layer, const AttentionWeights& weights) {
-  const int64_t n = context.batch.token_count();
+void attend(Context& context, int64_t layer, const AttentionWeights& weights,
+            const TokenRange& tokens) {
+  const int64_t n = tokens.end - tokens.begin;
   const int64_t heads = context.config.head_count;
   const int64_t threads = context.compute.thread_count();
   // With fewer tokens than threads the heads of a token are shared out.
   const int64_t parts = n >= threads ? 1 : std::min(heads, (threads + n - 1) / n);
   context.compute.parallel_for(n * parts, [&](int64_t task, int worker) {
     const int64_t part = task % parts;
-    attend_heads(context, layer, weights, task / parts, heads * part / parts,
+    attend_heads(context, layer, weights, tokens.begin + task / parts, heads * part / parts,
                  heads * (part + 1) / parts, worker);
   });
 }
@@ -147,16 +160,24 @@ void keep_raw_rows(Context& context, int64_t layer) {
 
 }  // namespace
 
-void run_attention(Context& context, int64_t layer, const AttentionWeights& weights) {
+Status run_attention(Context& context, int64_t layer, const AttentionWeights& weights) {
   const LayerKind kind = context.config.layers[static_cast<size_t>(layer)];
-  project(context, kind, weights);
+  project_query_rank(context, weights);
   if (is_compressed(kind)) {
     Compressor(context, layer, Compressor::Target::kRows, weights.compressor).run();
   }
   if (kind == LayerKind::kCsa) pick_rows(context, layer, weights.indexer);
-  attend(context, layer, weights);
+  // Reads what is not in memory while the queries are computed.
+  PickedRows rows(context, layer);
+  project(context, kind, weights);
+  while (true) {
+    KVASIR_ASSIGN_OR_RETURN(const TokenRange tokens, rows.next());
+    if (tokens.begin == tokens.end) break;
+    attend(context, layer, weights, tokens);
+  }
   project_output(context, weights);
   keep_raw_rows(context, layer);
+  return ok_status();
 }
 
 }  // namespace kvasir::model

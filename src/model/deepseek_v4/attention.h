@@ -5,11 +5,13 @@
 #include <cstdint>
 
 #include "checkpoint/weights.h"
+#include "kvasir/result.h"
 #include "model/deepseek_v4/context.h"
 
 namespace kvasir::model {
 
 // work.input [n, D] -> work.output [n, D]; writes the layer's rows of all sequences of the pass.
-void run_attention(Context& context, int64_t layer, const AttentionWeights& weights);
+// Error: rows that are not in memory could not be read.
+Status run_attention(Context& context, int64_t layer, const AttentionWeights& weights);
 
 }  // namespace kvasir::model

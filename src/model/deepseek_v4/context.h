@@ -3,6 +3,7 @@
 
 #include "checkpoint/weights.h"
 #include "kv/layout.h"
+#include "kv/row_cache.h"
 #include "model/compute.h"
 #include "model/deepseek_v4/batch.h"
 #include "model/deepseek_v4/visible_rows.h"
@@ -17,6 +18,7 @@ struct Context {
   Compute& compute;
   const Batch& batch;
   Workspace& work;
+  kv::RowCache* row_cache;  // null: every row is in memory
 };
 
 }  // namespace kvasir::model

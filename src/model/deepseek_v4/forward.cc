@@ -53,7 +53,7 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options)
       batch_(config(), options.pass_tokens_max),
       work_(config(), *layout_, options.pass_tokens_max, options.thread_count) {}
 
-Status DeepSeekV4::forward(std::span<const Segment> segments) {
+Status DeepSeekV4::forward(std::span<const Segment> segments, kv::RowCache* row_cache) {
   int64_t length_max = 0;
   for (const Segment& segment : segments) {
     length_max = std::max(length_max, segment.sequence->length() + std::ssize(segment.tokens));
@@ -68,9 +68,11 @@ Status DeepSeekV4::forward(std::span<const Segment> segments) {
     }
   }
 
-  Context context{config(), *layout_, options_.visible_rows, compute_, batch_, work_};
+  Context context{config(), *layout_, options_.visible_rows, compute_, batch_, work_, row_cache};
   embed();
-  for (int64_t layer = 0; layer < config().layer_count; ++layer) run_layer(context, layer);
+  for (int64_t layer = 0; layer < config().layer_count; ++layer) {
+    KVASIR_RETURN_IF_ERROR(run_layer(context, layer));
+  }
   write_logits(context);
   for (const Segment& segment : segments) segment.sequence->finish_append();
   return ok_status();
@@ -89,14 +91,15 @@ void DeepSeekV4::embed() {
   });
 }
 
-void DeepSeekV4::run_layer(Context& context, int64_t layer) {
+Status DeepSeekV4::run_layer(Context& context, int64_t layer) {
   const LayerWeights& weights = checkpoint_.weights().layers[static_cast<size_t>(layer)];
   hyper_enter(context, weights.attention_hyper, weights.attention_norm.data());
-  run_attention(context, layer, weights.attention);
+  KVASIR_RETURN_IF_ERROR(run_attention(context, layer, weights.attention));
   hyper_leave(context);
   hyper_enter(context, weights.moe_hyper, weights.moe_norm.data());
   run_experts(context, weights.moe);
   hyper_leave(context);
+  return ok_status();
 }
 
 void DeepSeekV4::write_logits(Context& context) {

@@ -43,15 +43,17 @@ class DeepSeekV4 {
   std::shared_ptr<const kv::CacheLayout> layout() const { return layout_; }
 
   // Appends every segment's tokens to its sequence and writes the logits asked for.
+  // Rows that are not in memory come by way of `row_cache`; null: all are.
   // REQUIRES: 1 <= tokens in all <= pass_tokens_max. Error: no memory for the cache, then no
-  // sequence has changed in what it holds.
-  Status forward(std::span<const Segment> segments);
+  // sequence has changed in what it holds; or rows that could not be read, then those with cold
+  // parts still know their tokens, but are of no further use.
+  Status forward(std::span<const Segment> segments, kv::RowCache* row_cache);
 
  private:
   DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options);
 
   void embed();
-  void run_layer(Context& context, int64_t layer);
+  Status run_layer(Context& context, int64_t layer);
   void write_logits(Context& context);
 
   ModelOptions options_;

@@ -37,6 +37,7 @@ Workspace::Workspace(const ModelConfig& config, const kv::CacheLayout& layout,
   allocate(index_head_weights, n * config.index_head_count);
   allocate(picked, n * config.index_top_k);
   allocate(picked_count, n);
+  allocate(picked_rows, n * config.index_top_k);
   for (int worker = 0; worker < thread_count; ++worker) {
     allocate(encoded_query.emplace_back(),
              kernels::index_query_bytes(layout.key, config.index_head_count));

@@ -1,0 +1,37 @@
+// PickedRows: brings the cold rows that a CSA layer's tokens picked into memory, as many tokens at
+// a time as the row cache has room for. The next tokens' rows are read while one group is attended.
+#pragma once
+
+#include <cstdint>
+
+#include "kvasir/result.h"
+#include "model/deepseek_v4/context.h"
+
+namespace kvasir::model {
+
+struct TokenRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+class PickedRows {
+ public:
+  // After pick_rows. Starts reading for the first tokens; until next() there is time to compute.
+  PickedRows(Context& context, int64_t layer);
+
+  // The next tokens: where their rows lie is in work.picked_rows, or (sequences that are in memory
+  // as a whole) the sequence knows. Empty: all are done. Error: rows could not be read; the
+  // sequences of the pass are of no further use.
+  Result<TokenRange> next();
+
+ private:
+  void begin_group();
+
+  Context& context_;
+  int64_t layer_;
+  int64_t tokens_per_group_;
+  TokenRange group_;         // the next
+  bool is_reading_ = false;  // rows of that group
+};
+
+}  // namespace kvasir::model
