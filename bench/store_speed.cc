@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <vector>
@@ -14,6 +12,7 @@
 #include "base/random.h"
 #include "base/stopwatch.h"
 #include "base/thread_pool.h"
+#include "bench/scratch_folder.h"
 #include "kv/flash_spec.h"
 #include "kv/layout.h"
 #include "kv/sequence.h"
@@ -23,31 +22,6 @@ namespace kvasir::bench {
 namespace {
 
 constexpr int kReadThreads = 8;
-
-// Removes what it measured with.
-class Folder {
- public:
-  static Result<Folder> create(const std::string& parent) {
-    std::string path = parent + "/kvasir-bench-XXXXXX";
-    if (mkdtemp(path.data()) == nullptr) {
-      return Error{.what = "cannot make a folder to measure in",
-                   .where = parent,
-                   .found = std::strerror(errno)};
-    }
-    return Folder(path);
-  }
-  Folder(Folder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
-  Folder& operator=(Folder&&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  explicit Folder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
 
 kv::CacheLayout flash_layout() {
   return kv::make_layout(kv::flash_spec(kernels::CachePrecision::kNative));
@@ -308,7 +282,7 @@ Result<RestoreSpeed> measure_restore(const ConversationOptions& options,
 }  // namespace
 
 Result<ConversationResult> measure_conversation(const ConversationOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(const Folder folder, Folder::create(options.directory));
+  KVASIR_ASSIGN_OR_RETURN(const ScratchFolder folder, ScratchFolder::create(options.directory));
   ConversationResult result;
   std::vector<int32_t> tokens;
   KVASIR_RETURN_IF_ERROR(converse(options, folder.path(), result.cost, tokens));
@@ -320,7 +294,7 @@ Result<ConversationResult> measure_conversation(const ConversationOptions& optio
 
 Result<FirstToken> measure_first_token(const EngineOptions& options, const std::string& directory,
                                        int64_t token_count) {
-  KVASIR_ASSIGN_OR_RETURN(const Folder folder, Folder::create(directory));
+  KVASIR_ASSIGN_OR_RETURN(const ScratchFolder folder, ScratchFolder::create(directory));
   EngineOptions with_store = options;
   with_store.store = StoreOptions{.directory = folder.path(), .min_free_bytes = 0};
   FirstToken result{.tokens = token_count};

@@ -9,9 +9,11 @@
 #include "base/json.h"
 #include "bench/engine_speed.h"
 #include "bench/kernel_limits.h"
+#include "cli/bench_long_decode.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "cli/size.h"
 #include "kvasir/engine.h"
 
 namespace kvasir::cli {
@@ -23,6 +25,7 @@ struct BenchOptions {
   What what = What::kPrefill;
   ModelOptions model;
   bench::SpeedOptions speed;
+  LongDecodeFlags long_decode;
   bool json = false;
   bool no_kernels = false;
 };
@@ -103,7 +106,15 @@ void print_speed(const BenchOptions& options, const Engine& engine, const bench:
               static_cast<long long>(speed.kv_bytes));
 }
 
-Status run(const BenchOptions& options) {
+Status run(BenchOptions& options) {
+  if (options.long_decode.is_chosen()) {
+    options.long_decode.json = options.json;
+    options.long_decode.measured_tokens = options.speed.measured_tokens;
+    return run_long_decode(options.long_decode, options.model);
+  }
+  if (!options.long_decode.contexts.empty()) {
+    options.speed.context_tokens = *parse_token_count(options.long_decode.contexts.front());
+  }
   ModelOptions model = options.model;
   model.chunk = std::max(model.chunk, options.speed.session_count);
   Json::Object object{{"bench", name_of(options.what)}};
@@ -147,15 +158,19 @@ void add_bench(CLI::App& bench, const char* name, const char* description, What 
     command->add_option("--tokens", options->speed.measured_tokens, "tokens to measure per session")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
         ->capture_default_str();
-    command->add_option("--context", options->speed.context_tokens, "tokens held before")
-        ->check(CLI::Range(int64_t{0}, int64_t{1} << 24))
-        ->capture_default_str();
+    CLI::Option* context =
+        command
+            ->add_option("--context", options->long_decode.contexts,
+                         "tokens held before, such as 4096, 64k, 1M; several with flash")
+            ->check(is_token_count);
+    if (what == What::kPrefill) context->expected(1);
     command->add_option("--repetitions", options->speed.repetition_count, "the best one counts")
         ->check(CLI::Range(1, 100))
         ->capture_default_str();
     command->add_flag("--no-kernels", options->no_kernels, "leave the kernels out");
   }
   if (what == What::kDecode) {
+    add_long_decode_options(*command, options->long_decode);
     command->add_option("--sessions", options->speed.session_count, "decoded together")
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();

@@ -43,6 +43,26 @@ std::optional<int64_t> parse_size_bytes(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<int64_t> parse_token_count(std::string_view text) {
+  int64_t count = 0;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, count);
+  if (error != std::errc() || count < 0) return std::nullopt;
+  const std::string_view unit(rest, static_cast<size_t>(end - rest));
+  int64_t factor = 1;
+  if (unit == "k" || unit == "K") factor = 1024;
+  if (unit == "M") factor = int64_t{1024} * 1024;
+  if (factor == 1 && !unit.empty()) return std::nullopt;
+  if (count > (int64_t{1} << 40) / factor) return std::nullopt;
+  return count * factor;
+}
+
+std::string is_token_count(const std::string& text) {
+  return parse_token_count(text)
+             ? std::string()
+             : std::string("must be a number of tokens such as 4096, 64k or 1M");
+}
+
 std::string size_text(int64_t bytes) {
   constexpr const char* kNames[] = {"B", "KiB", "MiB", "GiB", "TiB"};
   auto value = static_cast<double>(bytes);

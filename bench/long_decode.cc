@@ -1,0 +1,363 @@
+#include "bench/long_decode.h"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+
+#include "base/aligned_buffer.h"
+#include "base/random.h"
+#include "base/stopwatch.h"
+#include "base/thread_pool.h"
+#include "kv/flash_spec.h"
+#include "persist/persistence.h"
+
+namespace kvasir::bench {
+namespace {
+
+// DeepSeek-V4-Flash.
+constexpr int64_t kHeads = 64;
+constexpr int64_t kIndexHeads = 64;
+constexpr int64_t kTopK = 512;
+constexpr int64_t kPassTokens = 256;
+constexpr int64_t kBlocksPerTask = 32;  // of keys, as the indexer shares them out
+
+std::shared_ptr<const kv::CacheLayout> flash_layout() {
+  return std::make_shared<const kv::CacheLayout>(
+      kv::make_layout(kv::flash_spec(kernels::CachePrecision::kNative)));
+}
+
+float normal(Random& random) {
+  // The sum of twelve uniform draws, near enough to a normal one.
+  float sum = -6;
+  for (int i = 0; i < 12; ++i) sum += static_cast<float>(random.unit());
+  return sum;
+}
+
+Result<std::unique_ptr<persist::Persistence>> open_persistence(
+    const std::string& directory, const std::shared_ptr<const kv::CacheLayout>& layout,
+    const std::shared_ptr<kv::MemoryAccount>& account, int64_t ram_bytes) {
+  KVASIR_ASSIGN_OR_RETURN(
+      auto persistence,
+      persist::Persistence::open(
+          {.directory = directory, .budget_bytes = int64_t{1} << 40, .min_free_bytes = 0}, {},
+          layout, account));
+  if (ram_bytes != 0) {
+    KVASIR_RETURN_IF_ERROR(persistence->keep_within(
+        {.budget_bytes = ram_bytes, .pass_tokens_max = kPassTokens, .picked_rows_max = kTopK}));
+  }
+  return persistence;
+}
+
+// Rows are drawn from a pool of encoded ones; keys are all different.
+class RowMaker {
+ public:
+  RowMaker(const kv::CacheLayout& layout, kernels::Isa isa) : layout_(layout) {
+    const int64_t dim = layout.row.dim;
+    std::vector<float> source(static_cast<size_t>(dim));
+    rows_.resize(static_cast<size_t>(kPoolRows * layout.row.bytes()));
+    for (int64_t row = 0; row < kPoolRows; ++row) {
+      for (float& value : source) value = normal(random_);
+      kernels::kernel_table(isa).encode_row(layout.row, source.data(),
+                                            rows_.data() + row * layout.row.bytes());
+    }
+  }
+
+  // All rows and keys that the tokens [begin, end) complete.
+  void write(kv::Sequence& sequence, int64_t begin, int64_t end) {
+    for (int64_t layer = 0; layer < std::ssize(layout_.layers); ++layer) {
+      const kv::LayerSpec& spec = layout_.layers[static_cast<size_t>(layer)].spec;
+      for (int64_t row = kv::CacheLayout::row_count(spec, begin);
+           row < kv::CacheLayout::row_count(spec, end); ++row) {
+        std::memcpy(sequence.row(layer, row),
+                    rows_.data() + random_.below(kPoolRows) * layout_.row.bytes(),
+                    static_cast<size_t>(layout_.row.bytes()));
+        if (spec.has_index_keys) write_key(sequence.key(layer, row));
+      }
+    }
+  }
+
+ private:
+  static constexpr int64_t kPoolRows = 1024;
+
+  // Any codes are a key; the scales are those of values around 1.
+  void write_key(std::byte* key) {
+    const int64_t code_bytes = layout_.key.dim / 2;
+    for (int64_t i = 0; i < code_bytes; i += 8) {
+      const uint64_t word = random_.bits();
+      std::memcpy(key + i, &word, sizeof word);
+    }
+    std::memset(key + code_bytes, 126, static_cast<size_t>(layout_.key.bytes() - code_bytes));
+  }
+
+  const kv::CacheLayout& layout_;
+  Random random_{3};
+  std::vector<std::byte> rows_;
+};
+
+Status append(persist::Resumed& live, RowMaker& rows, std::span<const int32_t> tokens) {
+  const int64_t begin = live.sequence.length();
+  KVASIR_RETURN_IF_ERROR(live.recorder.make_room(live.sequence, std::ssize(tokens)));
+  KVASIR_RETURN_IF_ERROR(live.sequence.begin_append(tokens));
+  rows.write(live.sequence, begin, begin + std::ssize(tokens));
+  live.sequence.finish_append();
+  return live.recorder.after_pass(live.sequence);
+}
+
+// ---- memory of this process ----
+
+void forget_rss_peak() {
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << 5;
+}
+
+int64_t rss_peak_bytes() {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  while (status >> word) {
+    int64_t kibibytes = 0;
+    if (word == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
+  }
+  return 0;
+}
+
+// ---- decoding ----
+
+class Decoder {
+ public:
+  Decoder(const LongDecodeOptions& options, const kv::CacheLayout& layout, kv::Sequence& sequence,
+          kv::RowCache* row_cache)
+      : options_(options),
+        layout_(layout),
+        sequence_(sequence),
+        row_cache_(row_cache),
+        table_(kernels::kernel_table(options.isa)),
+        pool_(options.thread_count),
+        queries_(layout.layers.size()),
+        picked_(layout.layers.size()),
+        query_(static_cast<size_t>(kHeads * layout.row.dim)),
+        sinks_(kHeads),
+        attended_(static_cast<size_t>(kHeads * layout.row.dim)),
+        scratch_floats_(kernels::attend_scratch_floats(layout.row, kHeads)),
+        scratch_(static_cast<size_t>(scratch_floats_ * options.thread_count)),
+        encoded_(static_cast<size_t>(kernels::index_query_bytes(layout.key, kIndexHeads))) {
+    for (float& value : query_) value = normal(random_);
+    for (int64_t head = 0; head < kIndexHeads; ++head) head_weights_.push_back(normal(random_));
+  }
+
+  // One token through all layers' caches.
+  Status step() {
+    for (int64_t layer = 0; layer < std::ssize(layout_.layers); ++layer) {
+      visible_.clear();
+      const int64_t length = sequence_.length();
+      for (int64_t p = std::max<int64_t>(0, length - layout_.window_tokens); p < length; ++p) {
+        visible_.push_back(sequence_.raw_row(layer, p));
+      }
+      const kv::LayerSpec& spec = layout_.layers[static_cast<size_t>(layer)].spec;
+      const int64_t row_count = kv::CacheLayout::row_count(spec, length);
+      if (spec.has_index_keys) {
+        pick(layer, row_count);
+        KVASIR_RETURN_IF_ERROR(fetch(layer));
+      } else {
+        for (int64_t row = 0; row < row_count; ++row) visible_.push_back(sequence_.row(layer, row));
+      }
+      attend();
+    }
+    return ok_status();
+  }
+
+  void begin_measuring() {
+    times_ = {};
+    stats_before_ = stats();
+    kept_ = 0;
+    asked_ = 0;
+  }
+
+  // Of what was measured since.
+  LongDecode result(int64_t token_count) const {
+    const auto tokens = static_cast<double>(token_count);
+    LongDecode result = times_;
+    result.scan_ms /= tokens;
+    result.top_k_ms /= tokens;
+    result.fetch_ms /= tokens;
+    result.attend_ms /= tokens;
+    const auto read = static_cast<double>(stats().read_rows - stats_before_.read_rows);
+    const auto asked = static_cast<double>(asked_);
+    result.asked_rows = asked / tokens;
+    result.read_rows = read / tokens;
+    result.hit_share = asked > 0 ? 1 - read / asked : 0;
+    result.kept_share = asked > 0 ? static_cast<double>(kept_) / asked : 0;
+    return result;
+  }
+
+ private:
+  kv::RowCacheStats stats() const { return row_cache_ ? row_cache_->stats() : kv::RowCacheStats(); }
+
+  void next_query(std::vector<float>& query) {
+    const bool is_first = query.empty();
+    query.resize(static_cast<size_t>(kIndexHeads * layout_.key.dim));
+    const auto kept = static_cast<float>(is_first ? 0 : options_.query_correlation);
+    const float fresh = std::sqrt(1 - kept * kept);
+    for (float& value : query) value = kept * value + fresh * normal(random_);
+  }
+
+  void pick(int64_t layer, int64_t row_count) {
+    std::vector<float>& query = queries_[static_cast<size_t>(layer)];
+    next_query(query);
+    scores_.resize(static_cast<size_t>(row_count));
+    const Stopwatch scan;
+    table_.encode_index_query(layout_.key, query.data(), kIndexHeads, encoded_.data());
+    const int64_t per_block = layout_.layers[static_cast<size_t>(layer)].rows_per_block;
+    const int64_t blocks = (row_count + per_block - 1) / per_block;
+    pool_.parallel_for((blocks + kBlocksPerTask - 1) / kBlocksPerTask, [&](int64_t task, int) {
+      const int64_t end = std::min(blocks, (task + 1) * kBlocksPerTask);
+      for (int64_t block = task * kBlocksPerTask; block < end; ++block) {
+        table_.index_score({.format = layout_.key,
+                            .head_count = kIndexHeads,
+                            .query = encoded_.data(),
+                            .head_weights = head_weights_.data(),
+                            .keys = sequence_.block_keys(layer, block),
+                            .key_count = std::min(per_block, row_count - block * per_block),
+                            .scores = scores_.data() + block * per_block});
+      }
+    });
+    times_.scan_ms += scan.elapsed_ms();
+    const Stopwatch top_k;
+    std::vector<int32_t> picked(kTopK);
+    picked.resize(
+        static_cast<size_t>(kernels::top_k(scores_.data(), row_count, kTopK, picked.data())));
+    times_.top_k_ms += top_k.elapsed_ms();
+    std::vector<int32_t>& before = picked_[static_cast<size_t>(layer)];
+    std::vector<int32_t> kept;
+    std::set_intersection(picked.begin(), picked.end(), before.begin(), before.end(),
+                          std::back_inserter(kept));
+    kept_ += std::ssize(kept);
+    asked_ += std::ssize(picked);
+    before = std::move(picked);
+  }
+
+  Status fetch(int64_t layer) {
+    const Stopwatch watch;
+    if (row_cache_) row_cache_->begin_group();
+    for (const int32_t row : picked_[static_cast<size_t>(layer)]) {
+      kv::ColdPart* part = sequence_.cold_part_of(layer, row);
+      visible_.push_back(part == nullptr
+                             ? sequence_.row(layer, row)
+                             : row_cache_->ask(*part, sequence_.row_offset_bytes(layer, row)));
+    }
+    if (row_cache_) {
+      row_cache_->start();
+      KVASIR_RETURN_IF_ERROR(row_cache_->finish());
+    }
+    times_.fetch_ms += watch.elapsed_ms();
+    return ok_status();
+  }
+
+  void attend() {
+    const Stopwatch watch;
+    const int64_t parts = std::min<int64_t>(kHeads, options_.thread_count);
+    pool_.parallel_for(parts, [&](int64_t part, int worker) {
+      table_.attend({.format = layout_.row,
+                     .rows = visible_.data(),
+                     .row_count = std::ssize(visible_),
+                     .q = query_.data(),
+                     .sinks = sinks_.data(),
+                     .scale = 1.0f / std::sqrt(static_cast<float>(layout_.row.dim)),
+                     .out = attended_.data(),
+                     .scratch = scratch_.data() + worker * scratch_floats_},
+                    kHeads * part / parts, kHeads * (part + 1) / parts);
+    });
+    times_.attend_ms += watch.elapsed_ms();
+  }
+
+  const LongDecodeOptions& options_;
+  const kv::CacheLayout& layout_;
+  kv::Sequence& sequence_;
+  kv::RowCache* row_cache_;
+  const kernels::KernelTable& table_;
+  ThreadPool pool_;
+  Random random_{5};
+  std::vector<std::vector<float>> queries_;   // [layers]
+  std::vector<std::vector<int32_t>> picked_;  // [layers] by the newest token
+  std::vector<float> query_;
+  std::vector<float> sinks_;
+  std::vector<float> head_weights_;
+  std::vector<float> attended_;
+  int64_t scratch_floats_;
+  std::vector<float> scratch_;
+  std::vector<std::byte> encoded_;
+  std::vector<float> scores_;
+  std::vector<const std::byte*> visible_;
+  LongDecode times_;
+  kv::RowCacheStats stats_before_;
+  int64_t kept_ = 0;
+  int64_t asked_ = 0;
+};
+
+}  // namespace
+
+Result<LongContext> LongContext::create(const std::string& directory, int64_t context_tokens,
+                                        int64_t ram_bytes, kernels::Isa isa) {
+  KVASIR_ASSIGN_OR_RETURN(ScratchFolder folder, ScratchFolder::create(directory));
+  LongContext context(std::move(folder));
+  const auto layout = flash_layout();
+  const auto account = std::make_shared<kv::MemoryAccount>();
+  KVASIR_ASSIGN_OR_RETURN(auto persistence,
+                          open_persistence(context.folder_.path(), layout, account, ram_bytes));
+  RowMaker rows(*layout, isa);
+  Random random(7);
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence->resume({}, 0));
+  std::vector<int32_t> tokens(kv::kBlockTokens);
+  while (context.context_tokens() + kv::kBlockTokens <= context_tokens) {
+    for (int32_t& token : tokens) token = static_cast<int32_t>(random.below(129'280));
+    KVASIR_RETURN_IF_ERROR(append(live, rows, tokens));
+    context.tokens_.insert(context.tokens_.end(), tokens.begin(), tokens.end());
+  }
+  live.recorder.keep();
+  persistence->drain();
+  if (auto error = persistence->take_error()) return std::move(*error);
+  KVASIR_RETURN_IF_ERROR(persistence->store().sync());
+  if (persistence->residency() != nullptr) {
+    context.ram_bytes_min_ = persistence->residency()->bytes_min(context.context_tokens());
+  }
+  return context;
+}
+
+Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const {
+  forget_rss_peak();
+  const auto layout = flash_layout();
+  const auto account = std::make_shared<kv::MemoryAccount>();
+  KVASIR_ASSIGN_OR_RETURN(auto persistence,
+                          open_persistence(folder_.path(), layout, account, options.ram_bytes));
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence->resume(tokens_, context_tokens()));
+  if (live.sequence.length() != context_tokens()) {
+    return Error{.what = "the context was not found whole", .where = folder_.path()};
+  }
+  persist::Residency* residency = persistence->residency();
+  RowMaker rows(*layout, options.isa);
+  Decoder decoder(options, *layout, live.sequence,
+                  residency != nullptr ? &residency->rows() : nullptr);
+  Random random(11);
+  int64_t read_bytes_before = 0;
+  for (int64_t step = 0; step < options.warmup_tokens + options.measured_tokens; ++step) {
+    if (step == options.warmup_tokens) {
+      decoder.begin_measuring();
+      read_bytes_before = persistence->metrics()[StoreMetric::kPieceReadBytes];
+    }
+    const auto token = static_cast<int32_t>(random.below(129'280));
+    KVASIR_RETURN_IF_ERROR(append(live, rows, {&token, 1}));
+    KVASIR_RETURN_IF_ERROR(decoder.step());
+  }
+  LongDecode result = decoder.result(options.measured_tokens);
+  result.context_tokens = context_tokens();
+  result.read_bytes = static_cast<double>(persistence->metrics()[StoreMetric::kPieceReadBytes] -
+                                          read_bytes_before) /
+                      static_cast<double>(options.measured_tokens);
+  result.kv_bytes = account->allocated_bytes();
+  result.rss_peak_bytes = rss_peak_bytes();
+  return result;
+}
+
+}  // namespace kvasir::bench

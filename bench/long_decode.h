@@ -1,0 +1,66 @@
+// Decoding a token behind a very long context of DeepSeek-V4-Flash geometry: what of it is cache
+// work (index scan, top-k, fetching rows, attending them) with the real kernels, row cache and
+// store. Rows and keys are made up; matrix products are not part of it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bench/scratch_folder.h"
+#include "kernels/kernels.h"
+#include "kvasir/result.h"
+
+namespace kvasir::bench {
+
+struct LongDecodeOptions {
+  int64_t ram_bytes = 0;  // of the cache; 0: all rows in RAM
+  // Correlation of a layer's index queries from one token to the next. 0: every token picks anew,
+  // the worst case.
+  double query_correlation = 0;
+  int64_t warmup_tokens = 8;
+  int64_t measured_tokens = 16;
+  int thread_count = 1;
+  kernels::Isa isa = kernels::Isa::kRef;
+};
+
+// Per token, but for what is a share or a size.
+struct LongDecode {
+  int64_t context_tokens = 0;
+  double scan_ms = 0;  // index scores of all keys, all CSA layers
+  double top_k_ms = 0;
+  double fetch_ms = 0;   // until the picked rows are in RAM
+  double attend_ms = 0;  // all layers
+  double asked_rows = 0;
+  double read_rows = 0;   // of these, from the store
+  double read_bytes = 0;  // whole pages
+  double hit_share = 0;
+  double kept_share = 0;  // of picks that the token before picked too
+  int64_t kv_bytes = 0;   // allocated for the cache
+  int64_t rss_peak_bytes = 0;
+
+  double total_ms() const { return scan_ms + top_k_ms + fetch_ms + attend_ms; }
+};
+
+// A store with one long conversation in it.
+class LongContext {
+ public:
+  // Writes it within `ram_bytes`, as a prefill does. context_tokens: rounded down to a block.
+  static Result<LongContext> create(const std::string& directory, int64_t context_tokens,
+                                    int64_t ram_bytes, kernels::Isa isa);
+
+  int64_t context_tokens() const { return static_cast<int64_t>(tokens_.size()); }
+  // Of a RAM budget for this context.
+  int64_t ram_bytes_min() const { return ram_bytes_min_; }
+  Result<LongDecode> measure(const LongDecodeOptions& options) const;
+
+ private:
+  explicit LongContext(ScratchFolder folder) : folder_(std::move(folder)) {}
+
+  ScratchFolder folder_;
+  std::vector<int32_t> tokens_;
+  int64_t ram_bytes_min_ = 0;
+};
+
+}  // namespace kvasir::bench

@@ -1,0 +1,39 @@
+// A folder of its own on the device to measure, deleted with all that is in it.
+#pragma once
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include "kvasir/result.h"
+
+namespace kvasir::bench {
+
+class ScratchFolder {
+ public:
+  static Result<ScratchFolder> create(const std::string& parent) {
+    std::string path = parent + "/kvasir-bench-XXXXXX";
+    if (mkdtemp(path.data()) == nullptr) {
+      return Error{.what = "cannot make a folder to measure in",
+                   .where = parent,
+                   .found = std::strerror(errno)};
+    }
+    return ScratchFolder(path);
+  }
+  ScratchFolder(ScratchFolder&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  ScratchFolder& operator=(ScratchFolder&&) = delete;
+  ~ScratchFolder() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+}  // namespace kvasir::bench

@@ -1,0 +1,188 @@
+#include "cli/bench_long_decode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "base/json.h"
+#include "bench/long_decode.h"
+#include "cli/output.h"
+#include "cli/size.h"
+#include "eval/line_chart.h"
+
+namespace kvasir::cli {
+namespace {
+
+constexpr const char* kDefaultContext = "64k";
+
+// One line of the table.
+struct Row {
+  int64_t ram_bytes = 0;  // 0: all
+  double correlation = 0;
+  bench::LongDecode result;
+};
+
+std::string ram_text(int64_t ram_bytes) { return ram_bytes == 0 ? "all" : size_text(ram_bytes); }
+
+void print_heading() {
+  std::printf("DeepSeek-V4-Flash geometry, native rows, one token; milliseconds\n");
+  std::printf("%8s %9s %5s %8s %6s %8s %8s %8s %7s %8s %6s %6s %10s\n", "context", "RAM", "corr",
+              "scan", "top-k", "fetch", "attend", "total", "rows", "KiB", "hit", "kept",
+              "peak RSS");
+}
+
+void print_row(const Row& row) {
+  const bench::LongDecode& r = row.result;
+  std::printf("%8lld %9s %5.2f %8.1f %6.1f %8.1f %8.1f %8.1f %7.0f %8.0f %5.1f%% %5.1f%% %10s\n",
+              static_cast<long long>(r.context_tokens), ram_text(row.ram_bytes).c_str(),
+              row.correlation, r.scan_ms, r.top_k_ms, r.fetch_ms, r.attend_ms, r.total_ms(),
+              r.read_rows, r.read_bytes / 1024, 100 * r.hit_share, 100 * r.kept_share,
+              size_text(r.rss_peak_bytes).c_str());
+  std::fflush(stdout);
+}
+
+Json to_json(const Row& row) {
+  const bench::LongDecode& r = row.result;
+  return Json::Object{{"context_tokens", r.context_tokens},
+                      {"ram_bytes", row.ram_bytes},
+                      {"query_correlation", row.correlation},
+                      {"scan_ms", r.scan_ms},
+                      {"top_k_ms", r.top_k_ms},
+                      {"fetch_ms", r.fetch_ms},
+                      {"attend_ms", r.attend_ms},
+                      {"asked_rows", r.asked_rows},
+                      {"read_rows", r.read_rows},
+                      {"read_bytes", r.read_bytes},
+                      {"hit_share", r.hit_share},
+                      {"kept_share", r.kept_share},
+                      {"kv_bytes", r.kv_bytes},
+                      {"rss_peak_bytes", r.rss_peak_bytes}};
+}
+
+Status write_csv(const std::vector<Row>& rows, const std::string& path) {
+  std::ofstream file(path);
+  file << "context_tokens,ram_bytes,query_correlation,scan_ms,top_k_ms,fetch_ms,attend_ms,"
+          "asked_rows,read_rows,read_bytes,hit_share,kept_share,kv_bytes,rss_peak_bytes\n";
+  for (const Row& row : rows) {
+    const bench::LongDecode& r = row.result;
+    file << fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.context_tokens,
+                        row.ram_bytes, row.correlation, r.scan_ms, r.top_k_ms, r.fetch_ms,
+                        r.attend_ms, r.asked_rows, r.read_rows, r.read_bytes, r.hit_share,
+                        r.kept_share, r.kv_bytes, r.rss_peak_bytes);
+  }
+  file.close();
+  if (file) return ok_status();
+  return Error{.what = "cannot write the table", .where = path};
+}
+
+eval::LineChart chart_of(const std::vector<Row>& rows) {
+  eval::LineChart chart{.title = "A token behind a long context: cache work, Flash geometry",
+                        .value_axis = "milliseconds"};
+  for (const Row& row : rows) {
+    const std::string name =
+        row.ram_bytes == 0
+            ? fmt::format("all rows in RAM, correlation {}", row.correlation)
+            : fmt::format("{} of RAM, correlation {}", ram_text(row.ram_bytes), row.correlation);
+    auto line = std::find_if(chart.lines.begin(), chart.lines.end(),
+                             [&](const eval::ChartLine& one) { return one.name == name; });
+    if (line == chart.lines.end()) line = chart.lines.insert(line, {.name = name});
+    const double ms = row.result.total_ms();
+    line->points.push_back(
+        {row.result.context_tokens, {.value = ms, .low = ms, .high = ms, .count = 1}});
+  }
+  return chart;
+}
+
+kernels::Isa isa_of(const ModelOptions& model) {
+  if (model.isa == "ref") return kernels::Isa::kRef;
+  if (model.isa == "avx2") return kernels::Isa::kAvx2;
+  if (model.isa == "avx512") return kernels::Isa::kAvx512;
+  return kernels::best_supported_isa();
+}
+
+// All budgets and correlations of one context.
+Status measure_context(const LongDecodeFlags& flags, const ModelOptions& model,
+                       int64_t context_tokens, std::vector<Row>& rows) {
+  std::vector<int64_t> budgets;
+  for (const std::string& text : flags.ram) budgets.push_back(*parse_size_bytes(text));
+  std::sort(budgets.begin(), budgets.end());
+  // Written within the largest budget: where it needs more the first append says how much.
+  KVASIR_ASSIGN_OR_RETURN(
+      const bench::LongContext context,
+      bench::LongContext::create(flags.directory, context_tokens,
+                                 budgets.empty() ? 0 : budgets.back(), isa_of(model)));
+  budgets.push_back(0);
+  const int threads =
+      model.threads != 0 ? model.threads : static_cast<int>(std::thread::hardware_concurrency());
+  for (const int64_t ram_bytes : budgets) {
+    if (ram_bytes != 0 && ram_bytes < context.ram_bytes_min()) {
+      std::fprintf(stderr, "kvasir: note: %s are too little for %lld tokens: at least %lld bytes\n",
+                   size_text(ram_bytes).c_str(), static_cast<long long>(context.context_tokens()),
+                   static_cast<long long>(context.ram_bytes_min()));
+      continue;
+    }
+    for (const double correlation : flags.correlations) {
+      Row row{.ram_bytes = ram_bytes, .correlation = correlation};
+      KVASIR_ASSIGN_OR_RETURN(row.result, context.measure({.ram_bytes = ram_bytes,
+                                                           .query_correlation = correlation,
+                                                           .measured_tokens = flags.measured_tokens,
+                                                           .thread_count = threads,
+                                                           .isa = isa_of(model)}));
+      if (!flags.json) print_row(row);
+      rows.push_back(std::move(row));
+    }
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+void add_long_decode_options(CLI::App& command, LongDecodeFlags& flags) {
+  flags.directory = std::filesystem::temp_directory_path().string();
+  command
+      .add_option("--geometry", flags.geometry,
+                  "model: the whole engine; flash: cache work in DeepSeek-V4-Flash's geometry")
+      ->check(CLI::IsMember({"model", "flash"}))
+      ->capture_default_str();
+  command.add_option("--ram", flags.ram, "flash: RAM budgets of the cache, beside all in RAM")
+      ->check(is_size);
+  command
+      .add_option("--correlation", flags.correlations,
+                  "flash: of index queries from token to token; 0: the worst case")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command.add_option("--dir", flags.directory, "flash: folder on the device to read from")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  command.add_option("--csv", flags.csv_path, "flash: write the table there")->check(not_empty);
+  command.add_option("--svg", flags.svg_path, "flash: draw the totals there")->check(not_empty);
+}
+
+Status run_long_decode(const LongDecodeFlags& flags, const ModelOptions& model) {
+  std::vector<Row> rows;
+  if (!flags.json) print_heading();
+  std::vector<std::string> contexts = flags.contexts;
+  if (contexts.empty()) contexts = {kDefaultContext};
+  for (const std::string& context : contexts) {
+    KVASIR_RETURN_IF_ERROR(measure_context(flags, model, *parse_token_count(context), rows));
+  }
+  if (flags.json) {
+    Json::Array array;
+    for (const Row& row : rows) array.emplace_back(to_json(row));
+    std::printf("%s\n",
+                Json(Json::Object{{"bench", "decode"}, {"geometry", "flash"}, {"rows", array}})
+                    .dump()
+                    .c_str());
+  }
+  if (!flags.csv_path.empty()) KVASIR_RETURN_IF_ERROR(write_csv(rows, flags.csv_path));
+  if (!flags.svg_path.empty()) {
+    KVASIR_RETURN_IF_ERROR(eval::write_svg(chart_of(rows), flags.svg_path));
+  }
+  return flush_output();
+}
+
+}  // namespace kvasir::cli

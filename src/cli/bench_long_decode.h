@@ -1,0 +1,32 @@
+// kvasir bench decode --geometry flash: decoding behind very long contexts, cache work only.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/model_options.h"
+#include "kvasir/result.h"
+
+namespace kvasir::cli {
+
+struct LongDecodeFlags {
+  std::string geometry = "model";
+  std::vector<std::string> contexts;  // token counts
+  std::vector<std::string> ram;       // budgets, beside all rows in RAM
+  std::vector<double> correlations = {0.99, 0};
+  int64_t measured_tokens = 16;
+  std::string directory;
+  std::string csv_path;
+  std::string svg_path;
+  bool json = false;
+
+  bool is_chosen() const { return geometry == "flash"; }
+};
+
+// --geometry, --ram, --correlation, --dir, --csv, --svg.
+void add_long_decode_options(CLI::App& command, LongDecodeFlags& flags);
+
+Status run_long_decode(const LongDecodeFlags& flags, const ModelOptions& model);
+
+}  // namespace kvasir::cli
