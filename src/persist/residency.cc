@@ -8,6 +8,14 @@ namespace {
 
 // The newest boundary's, the one before, and one on its way to the store.
 constexpr int64_t kStates = 3;
+// What the store's index, keys and maps take for a block, about.
+constexpr int64_t kBlockRecordsBytes = 1024;
+// A sequence's token ids, with the room that a growing list keeps.
+constexpr int64_t kTokenBytes = 6;
+// Of a budget, left to what nobody counts (stacks, lists, the program itself), so that a process
+// stays within it but for its weights and the buffers of a pass.
+constexpr int64_t kProcessBytesMax = int64_t{16} << 20;
+constexpr int64_t kProcessShare = 32;
 constexpr int64_t kPiecesMin = 64;
 constexpr int64_t kPiecesMax = 1024;
 
@@ -52,17 +60,24 @@ int64_t Residency::append_bytes(const kv::Sequence& sequence, int64_t token_coun
 
 int64_t Residency::uncounted_bytes(int64_t token_count) const {
   const int64_t blocks = layout_->block_count(token_count);
-  return reader_.allocated_bytes() + blocks * StoredPart::bytes_for(layout_->block_bytes()) +
-         token_count * static_cast<int64_t>(sizeof(int32_t));
+  return reader_.allocated_bytes() +
+         blocks * (StoredPart::bytes_for(layout_->block_bytes()) + kBlockRecordsBytes) +
+         token_count * kTokenBytes;
 }
 
 int64_t Residency::used_bytes(int64_t token_count) const {
   return account_->allocated_bytes() - rows_.allocated_bytes() + uncounted_bytes(token_count);
 }
 
+int64_t Residency::cache_budget_bytes() const {
+  return options_.budget_bytes - std::min(kProcessBytesMax, options_.budget_bytes / kProcessShare);
+}
+
 int64_t Residency::bytes_min(int64_t token_count) const {
-  return layout_->fixed_bytes() + layout_->block_count(token_count) * layout_->hot_bytes +
-         uncounted_bytes(token_count) + pass_bytes() + rows_bytes_min();
+  const int64_t bytes = layout_->fixed_bytes() +
+                        layout_->block_count(token_count) * layout_->hot_bytes +
+                        uncounted_bytes(token_count) + pass_bytes() + rows_bytes_min();
+  return std::min(bytes + kProcessBytesMax, bytes + bytes / (kProcessShare - 1) + 1);
 }
 
 Status Residency::check(int64_t token_count) const {
@@ -80,21 +95,21 @@ bool Residency::takes_whole(int64_t token_count) {
       layout_->fixed_bytes() + layout_->block_count(token_count) * layout_->block_bytes();
   const int64_t all_bytes =
       used_bytes(token_count) + coming_bytes + pass_bytes() + rows_bytes_min();
-  is_tight_ = is_tight_ || all_bytes > options_.budget_bytes;
+  is_tight_ = is_tight_ || all_bytes > cache_budget_bytes();
   return !is_tight_;
 }
 
 bool Residency::takes_whole(const kv::Sequence& sequence, int64_t token_count) {
   const int64_t all_bytes = used_bytes(sequence.length() + token_count) +
                             append_bytes(sequence, token_count) + rows_bytes_min();
-  is_tight_ = is_tight_ || all_bytes > options_.budget_bytes;
+  is_tight_ = is_tight_ || all_bytes > cache_budget_bytes();
   return !is_tight_;
 }
 
 Status Residency::give_rest_to_rows(const kv::Sequence& sequence, int64_t token_count) {
   const int64_t length = sequence.length() + token_count;
   const int64_t rest_bytes =
-      options_.budget_bytes - used_bytes(length) - append_bytes(sequence, token_count);
+      cache_budget_bytes() - used_bytes(length) - append_bytes(sequence, token_count);
   if (rest_bytes < rows_bytes_min()) {
     KVASIR_RETURN_IF_ERROR(check(length));
     return Error{.what = "the cache does not fit into the RAM it may take",

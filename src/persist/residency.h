@@ -54,6 +54,7 @@ class Residency {
   // Of the budget, cold rows apart: what is allocated now, with what an account does not see of a
   // sequence of that many tokens.
   int64_t used_bytes(int64_t token_count) const;
+  int64_t cache_budget_bytes() const;
   int64_t rows_bytes_min() const;
   int64_t pass_bytes() const;
   // What an append is about to allocate.
