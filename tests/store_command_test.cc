@@ -103,6 +103,44 @@ TEST_F(StoreCommand, LogitsOfTheLastTokensContinueWithTheSameBits) {
   EXPECT_EQ(integer(*stat.find("totals"), "hit_tokens"), 384);
 }
 
+TEST_F(StoreCommand, ARamBudgetChangesNoBitAndTooSmallAOneIsRefused) {
+  std::string ids;
+  for (int i = 0; i < 3000; ++i) ids += std::to_string(i * 7 % 90) + " ";
+  testing::write_file(directory_.file("ids"), ids);
+  const std::string base = "logits --tokens " + directory_.file("ids") + " --last 50 --out ";
+  ASSERT_EQ(run(base + directory_.file("all.npy") + " --no-store").exit_status, 0);
+  const Outcome refused = run(base + directory_.file("none.npy") + " --ram 1K" + store());
+  EXPECT_EQ(refused.exit_status, 1);
+  const std::string at_least = "at least ";
+  const size_t number = refused.err.find(at_least);
+  ASSERT_NE(number, std::string::npos) << refused.err;
+  const std::string least =
+      std::to_string(std::stoll(refused.err.substr(number + at_least.size())));
+  for (int start = 0; start < 2; ++start) {
+    const auto kept = run(base + directory_.file("kept.npy") + " --ram " + least + store());
+    ASSERT_EQ(kept.exit_status, 0) << kept.err;
+    EXPECT_EQ(read_file(directory_.file("all.npy")), read_file(directory_.file("kept.npy")));
+  }
+  EXPECT_GT(integer(*run_json("cache stat --json" + store()).find("totals"), "piece_reads"), 0);
+}
+
+TEST_F(StoreCommand, BenchDecodesBehindALongContextInLittleRam) {
+  const std::string csv = directory_.file("long.csv");
+  const std::string svg = directory_.file("long.svg");
+  const Json result = run_json(
+      "bench decode --geometry flash --context 16k --ram 50M --tokens 2 "
+      "--correlation 0 --json --dir " +
+      directory_.path() + " --csv " + csv + " --svg " + svg);
+  const Json::Array& rows = *result.find("rows")->as_array();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_GT(*rows[0].find("read_rows")->as_double(), 0);
+  EXPECT_LE(integer(rows[0], "kv_bytes"), 50'000'000);
+  EXPECT_EQ(*rows[1].find("read_rows")->as_double(), 0);
+  EXPECT_GT(integer(rows[1], "kv_bytes"), integer(rows[0], "kv_bytes"));
+  EXPECT_NE(read_file(csv).find("16384,50000000,0,"), std::string::npos);
+  EXPECT_NE(read_file(svg).find("<svg"), std::string::npos);
+}
+
 TEST_F(StoreCommand, FilesAreForTheirOwnerOnly) {
   const mode_t before = umask(0);
   answer(prompt(200));
@@ -230,7 +268,9 @@ TEST_F(StoreCommand, AStoreThatCannotBeUsedStopsNoAnswerUnlessAskedForByName) {
 TEST_F(StoreCommand, WrongUsageIsSaid) {
   for (const char* arguments :
        {"run --prompt a --store x --no-store", "run --prompt a --store-size many", "cache",
-        "cache prune", "cache pin", "cache prune --older-than soon"}) {
+        "run --prompt a --ram 1G --no-store", "run --prompt a --ram much",
+        "bench decode --geometry flash --context many", "cache prune", "cache pin",
+        "cache prune --older-than soon"}) {
     EXPECT_EQ(run(arguments).exit_status, 2) << arguments;
   }
   answer(prompt(100));

@@ -133,7 +133,7 @@ Status measure_context(const LongDecodeFlags& flags, const ModelOptions& model,
                                                            .thread_count = threads,
                                                            .isa = isa_of(model)}));
       if (!flags.json) print_row(row);
-      rows.push_back(std::move(row));
+      rows.push_back(row);
     }
   }
   return ok_status();

@@ -36,8 +36,8 @@ class Recorder {
   // After every pass. Error: no memory for the state of a boundary.
   Status after_pass(const kv::Sequence& sequence);
 
-  // Reads all that the store has of the sequence; damaged blocks are found no more. Error: no memory
-  // to read into.
+  // Reads all that the store has of the sequence; damaged blocks are found no more. Error: no
+  // memory to read into.
   Status verify();
 
   // The end of a prompt or of an answer: the newest boundary's state goes to the store.
