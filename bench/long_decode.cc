@@ -12,6 +12,7 @@
 #include "base/stopwatch.h"
 #include "base/thread_pool.h"
 #include "kv/flash_spec.h"
+#include "kv/index_scan.h"
 #include "persist/persistence.h"
 
 namespace kvasir::bench {
@@ -209,19 +210,15 @@ class Decoder {
     scores_.resize(static_cast<size_t>(row_count));
     const Stopwatch scan;
     table_.encode_index_query(layout_.key, query.data(), kIndexHeads, encoded_.data());
-    const int64_t per_block = layout_.layers[static_cast<size_t>(layer)].rows_per_block;
-    const int64_t blocks = (row_count + per_block - 1) / per_block;
+    const kv::IndexQuestion question{.layer = layer,
+                                     .head_count = kIndexHeads,
+                                     .query = encoded_.data(),
+                                     .head_weights = head_weights_.data(),
+                                     .row_count = row_count};
+    const int64_t blocks = kv::block_count(sequence_, question);
     pool_.parallel_for((blocks + kBlocksPerTask - 1) / kBlocksPerTask, [&](int64_t task, int) {
-      const int64_t end = std::min(blocks, (task + 1) * kBlocksPerTask);
-      for (int64_t block = task * kBlocksPerTask; block < end; ++block) {
-        table_.index_score({.format = layout_.key,
-                            .head_count = kIndexHeads,
-                            .query = encoded_.data(),
-                            .head_weights = head_weights_.data(),
-                            .keys = sequence_.block_keys(layer, block),
-                            .key_count = std::min(per_block, row_count - block * per_block),
-                            .scores = scores_.data() + block * per_block});
-      }
+      kv::score_blocks(table_, sequence_, question, task * kBlocksPerTask,
+                       std::min(blocks, (task + 1) * kBlocksPerTask), scores_.data());
     });
     times_.scan_ms += scan.elapsed_ms();
     const Stopwatch top_k;

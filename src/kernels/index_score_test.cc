@@ -109,6 +109,40 @@ TEST_P(IndexScore, SameBitsHoweverTheKeysAreCut) {
   }
 }
 
+// Keys whose groups' scales lie far apart go another way than others, and take their neighbours
+// along: no bit may tell which way a key went. The same for whole queries.
+TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
+  Random random(4);
+  for (int round = 0; round < 100; ++round) {
+    const KeyFormat format{.dim = 32 * random.integer(1, 8)};
+    Case c = make_case(random, format, random.integer(1, 80), 24);
+    const auto stretch = [&](float* values, int64_t exponent_max) {
+      for (int64_t i = 0; i < format.dim; ++i) {
+        values[i] *= std::exp2(static_cast<float>(i / 32 * exponent_max / 4));
+      }
+    };
+    for (int64_t j = 0; j < c.key_count; ++j) {
+      std::vector<float> key = random.normals(format.dim);
+      if (j % 5 == 0) stretch(key.data(), random.integer(1, 30));
+      encode_key(format, key.data(), c.keys.data() + j * format.bytes());
+    }
+    if (round % 4 == 0) stretch(c.q.data(), 20);
+    const std::vector<float> whole = score(table(), c);
+    const std::vector<std::byte> query = encode_query(table(), c);
+    std::vector<float> alone(c.key_count);
+    for (int64_t j = 0; j < c.key_count; ++j) {
+      table().index_score({.format = format,
+                           .head_count = c.head_count,
+                           .query = query.data(),
+                           .head_weights = c.head_weights.data(),
+                           .keys = c.keys.data() + j * format.bytes(),
+                           .key_count = 1,
+                           .scores = &alone[j]});
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits({alone.data(), alone.data() + c.key_count}, whole));
+  }
+}
+
 TEST_P(IndexScore, ReluDropsNegativeHeads) {
   Case c{.format = {.precision = CachePrecision::kF32, .dim = 2},
          .head_count = 2,

@@ -16,6 +16,8 @@
 #include "kernels/x86/attend-inl.h"
 #include "kernels/x86/elementwise-inl.h"
 #include "kernels/x86/encode_row-inl.h"
+#include "kernels/x86/index_query-inl.h"
+#include "kernels/x86/index_score_folded-inl.h"
 #include "kernels/x86/index_score-inl.h"
 #include "kernels/x86/hyper-inl.h"
 #include "kernels/x86/peak-inl.h"

@@ -1,109 +1,18 @@
-// Index scores of one token over many keys. Included once per instruction set.
-//
-// Lanes are heads. Twice an FP4 value is a small integer, so in native precision each group of 32
-// dims is an exact integer dot product, and only its two scales make it a float:
-//   query: for each group [8 quads of dims][heads][4] signed bytes, [heads] offsets (int32),
-//          [heads] factors (float32), heads padded with zeros to whole vectors;
-//   key:   unpacked to unsigned bytes 16 + 2 * value; the offset is -16 times the query's sum.
-// A quad holds four even or four odd dims, as the nibbles lie in the key's bytes. The other
-// precisions keep the query as [dims][heads] float32.
+// Index scores of one token over many keys. Included once per instruction set, behind
+// index_query-inl.h. In native precision a block of keys goes in whole sums where it can
+// (index_score_folded-inl.h), else group by group. The other precisions keep the query as
+// [dims][heads] float32.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-constexpr int64_t kGroupDims = kIndexGroupSize;
-constexpr int64_t kGroupQuads = kGroupDims / 4;
-constexpr int32_t kKeyOffset = 16;
-
-// The query's layout for so many heads, in bytes.
-struct QueryLayout {
-  int64_t heads;  // padded
-  int64_t quad_bytes;
-  int64_t offsets;  // from the group's start
-  int64_t factors;
-  int64_t group_bytes;
-};
-
-KVASIR_INLINE QueryLayout native_query_layout(int64_t head_count) {
-  QueryLayout layout;
-  layout.heads = round_up(head_count, kLanesMax);
-  layout.quad_bytes = 4 * layout.heads;
-  layout.offsets = kGroupQuads * layout.quad_bytes;
-  layout.factors = layout.offsets + 4 * layout.heads;
-  layout.group_bytes = layout.factors + 4 * layout.heads;
-  return layout;
-}
-
-// The dim within its group that byte `place` of quad `quad` stands for.
-KVASIR_INLINE int64_t dim_of_place(int64_t quad, int64_t place) {
-  return 8 * (quad % 4) + 2 * place + quad / 4;
-}
-
-// ---- the query
-
-KVASIR_INLINE void clear_bytes(uint8_t* target, int64_t size) {
-  for (int64_t i = 0; i < size; ++i) target[i] = 0;
-}
-
-KVASIR_INLINE void store_word(uint8_t* target, int32_t value) {
-  _mm_storeu_si32(target, _mm_cvtsi32_si128(value));
-}
-
-// Twice the FP4 grid value next to each lane, as kvasir::fp4_encode rounds.
-KVASIR_INLINE VecInt round_to_doubled_fp4(Vec value) {
-  const VecInt sign = and_bits(bits(value), broadcast_int(INT32_MIN));
-  const Vec magnitude = min(abs(value), broadcast(6.0f));
-  // Steps of 0.5 up to 2, of 1 up to 4, of 2 up to 6: each rounds to even in its own unit.
-  const Vec fine = round_to_even(magnitude * broadcast(2.0f));
-  const Vec middle = round_to_even(magnitude) * broadcast(2.0f);
-  const Vec coarse = round_to_even(magnitude * broadcast(0.5f)) * broadcast(4.0f);
-  const Vec upper = select_less(magnitude, broadcast(4.0f), middle, coarse);
-  const Vec doubled = select_less(magnitude, broadcast(2.0f), fine, upper);
-  return to_int(from_bits(or_bits(bits(doubled), sign)));
-}
-
-// One head's group of `size` dims.
-void encode_query_group(const float* q, int64_t size, const QueryLayout& layout, int64_t head,
-                        uint8_t* group) {
-  const uint8_t scale = fp4_grid_scale(largest_magnitude(q, size));
-  const Vec inverse = broadcast(kScaleTables.ue8m0[254 - scale]);
-  int32_t doubled[kGroupDims] = {};
-  for_each_vec(size, [&](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
-    store_int(doubled + i, round_to_doubled_fp4(load(q + i, mask) * inverse));
-  });
-  int32_t sum = 0;
-  for (int64_t quad = 0; quad < kGroupQuads; ++quad) {
-    uint32_t word = 0;
-    for (int64_t place = 0; place < 4; ++place) {
-      const int32_t value = doubled[dim_of_place(quad, place)];
-      sum += value;
-      word |= static_cast<uint32_t>(value & 255) << (8 * place);
-    }
-    store_word(group + quad * layout.quad_bytes + 4 * head, static_cast<int32_t>(word));
-  }
-  store_word(group + layout.offsets + 4 * head, -kKeyOffset * sum);
-  // Both integers are doubled, hence the quarter.
-  const Vec factor = broadcast(0.25f * kScaleTables.ue8m0[scale]);
-  store(reinterpret_cast<float*>(group + layout.factors + 4 * head), factor, first_lanes(1));
-}
-
-void encode_native_query(const KeyFormat& format, const float* q, int64_t head_count,
-                         uint8_t* query) {
-  const QueryLayout layout = native_query_layout(head_count);
-  for (int64_t begin = 0; begin < format.dim; begin += kGroupDims) {
-    uint8_t* group = query + begin / kGroupDims * layout.group_bytes;
-    clear_bytes(group, layout.group_bytes);
-    const int64_t size = smaller(kGroupDims, format.dim - begin);
-    for (int64_t h = 0; h < head_count; ++h)
-      encode_query_group(q + h * format.dim + begin, size, layout, h, group);
-  }
-}
-
 void encode_index_query(const KeyFormat& format, const float* q, int64_t head_count,
                         std::byte* query) {
   auto* bytes = reinterpret_cast<uint8_t*>(query);
-  if (format.precision == CachePrecision::kNative)
-    return encode_native_query(format, q, head_count, bytes);
+  if (format.precision == CachePrecision::kNative) {
+    encode_native_query(format, q, head_count, bytes);
+    return fold_query(format, head_count, bytes);
+  }
   const int64_t heads = round_up(head_count, kLanesMax);
   clear_bytes(bytes, 4 * heads * format.dim);
   for (int64_t h = 0; h < head_count; ++h) {
@@ -133,10 +42,6 @@ KVASIR_INLINE void unpack_key_group(const uint8_t* codes, int64_t code_bytes, ui
   const __m128i odd = _mm_shuffle_epi8(values, _mm_and_si128(_mm_srli_epi16(pairs, 4), nibble));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(target), even);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(target + 16), odd);
-}
-
-KVASIR_INLINE uint32_t load_word(const uint8_t* p) {
-  return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
 }
 
 // What a pass over the groups knows.
@@ -252,9 +157,8 @@ void score_heads(const ScorePass& pass, const uint8_t* const* keys, Vec* totals)
   }
 }
 
-// Vectors of heads that one pass holds, and keys that share a load of the query.
+// Vectors of heads that one pass holds.
 constexpr int kPassVecs = kLanes == 16 ? 4 : 2;
-constexpr int64_t kBlockKeys = 4;
 
 template <int kVecs>
 KVASIR_INLINE void score_block_heads(const ScorePass& pass, const uint8_t* const* keys,
@@ -264,15 +168,8 @@ KVASIR_INLINE void score_block_heads(const ScorePass& pass, const uint8_t* const
     score_heads<kKeys, kVecs>(pass, keys + j, totals + j);
 }
 
-KVASIR_INLINE void score_block(const IndexScoreArgs& args, int64_t key_begin, int64_t key_count,
-                               int64_t key_bytes) {
-  const uint8_t* keys[kBlockKeys];
-  for (int64_t j = 0; j < kBlockKeys; ++j) {
-    // A short block scores its last key again rather than read beyond it.
-    const int64_t index = key_begin + smaller(j, key_count - 1);
-    keys[j] = reinterpret_cast<const uint8_t*>(args.keys) + index * key_bytes;
-  }
-  Vec totals[kBlockKeys] = {zero(), zero(), zero(), zero()};
+KVASIR_INLINE void score_block_by_groups(const IndexScoreArgs& args, const uint8_t* const* keys,
+                                         int64_t key_bytes, Vec* totals) {
   ScorePass pass = {&args, key_bytes, 0};
   const int64_t vecs = (args.head_count + kLanes - 1) / kLanes;
   int64_t v = 0;
@@ -284,15 +181,46 @@ KVASIR_INLINE void score_block(const IndexScoreArgs& args, int64_t key_begin, in
     pass.head = v * kLanes;
     score_block_heads<1>(pass, keys, totals);
   }
-  float sums[kBlockKeys];
-  _mm_storeu_ps(sums, reduce_add_4(totals[0], totals[1], totals[2], totals[3]));
-  for (int64_t j = 0; j < key_count; ++j) args.scores[key_begin + j] = sums[j];
+}
+
+// Blocks whose keys are unpacked before the first of them is scored: one block's unpacking would
+// keep the multipliers waiting.
+constexpr int64_t kRunBlocks = 4;
+constexpr int64_t kRunKeys = kRunBlocks * kBlockKeys;
+
+void score_run(const IndexScoreArgs& args, int64_t key_begin, int64_t key_count) {
+  const int64_t key_bytes = args.format.bytes();
+  const uint8_t* keys[kRunKeys];
+  const int64_t block_count = (key_count + kBlockKeys - 1) / kBlockKeys;
+  for (int64_t j = 0; j < block_count * kBlockKeys; ++j) {
+    // A short block scores its last key again rather than read beyond it.
+    const int64_t index = key_begin + smaller(j, key_count - 1);
+    keys[j] = reinterpret_cast<const uint8_t*>(args.keys) + index * key_bytes;
+  }
+  FoldedKeys folded[kRunBlocks];
+  bool is_folded[kRunBlocks];
+  for (int64_t block = 0; block < block_count; ++block) {
+    is_folded[block] = args.format.precision == CachePrecision::kNative &&
+                       fold_block(args, keys + block * kBlockKeys, folded[block]);
+  }
+  for (int64_t block = 0; block < block_count; ++block) {
+    Vec totals[kBlockKeys] = {zero(), zero(), zero(), zero()};
+    if (is_folded[block]) {
+      score_folded_block(args, folded[block], totals);
+    } else {
+      score_block_by_groups(args, keys + block * kBlockKeys, key_bytes, totals);
+    }
+    float sums[kBlockKeys];
+    _mm_storeu_ps(sums, reduce_add_4(totals[0], totals[1], totals[2], totals[3]));
+    const int64_t first = key_begin + block * kBlockKeys;
+    const int64_t count = smaller(kBlockKeys, key_begin + key_count - first);
+    for (int64_t j = 0; j < count; ++j) args.scores[first + j] = sums[j];
+  }
 }
 
 void index_score(const IndexScoreArgs& args) {
-  const int64_t key_bytes = args.format.bytes();
-  for (int64_t key = 0; key < args.key_count; key += kBlockKeys)
-    score_block(args, key, smaller(kBlockKeys, args.key_count - key), key_bytes);
+  for (int64_t key = 0; key < args.key_count; key += kRunKeys)
+    score_run(args, key, smaller(kRunKeys, args.key_count - key));
 }
 
 }  // namespace

@@ -209,6 +209,15 @@ KVASIR_INLINE ByteSum add_byte_products(ByteSum sum, uint32_t quad, __m512i sign
 KVASIR_INLINE Vec end_byte_sum(ByteSum sum, const uint8_t* /*offsets*/) {
   return _mm512_cvtepi32_ps(sum);
 }
+// Any unsigned bytes, four for each lane, by any signed ones. In place: gcc 12 copies the sum of
+// the intrinsic back and forth.
+KVASIR_INLINE void add_all_byte_products(VecInt& sum, VecInt unsigned_bytes, VecInt signed_bytes) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(unsigned_bytes), "v"(signed_bytes));
+}
+// Four bytes, the same for every lane.
+KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
+  return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
+}
 KVASIR_INLINE VecInt load_bytes(const uint8_t* p) { return _mm512_loadu_si512(p); }
 
 }  // namespace

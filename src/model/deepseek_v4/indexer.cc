@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "kv/index_scan.h"
 #include "model/deepseek_v4/compressor.h"
 
 namespace kvasir::model {
@@ -48,23 +49,14 @@ void project_queries(Context& context, const IndexerWeights& weights) {
   });
 }
 
-// Scores of the rows in blocks [block_begin, block_end) that the token sees.
-void score_blocks(Context& context, int64_t layer, int64_t token, const std::byte* query,
-                  int64_t block_begin, int64_t block_end, float* scores) {
-  const int64_t rows_per_block = context.layout.layers[static_cast<size_t>(layer)].rows_per_block;
-  const int64_t visible = complete_rows(context, token);
+kv::IndexQuestion question_of(const Context& context, int64_t layer, int64_t token,
+                              const std::byte* query) {
   const int64_t heads = context.config.index_head_count;
-  for (int64_t block = block_begin; block < block_end; ++block) {
-    const int64_t first_row = block * rows_per_block;
-    context.compute.table().index_score(
-        {.format = context.layout.key,
-         .head_count = heads,
-         .query = query,
-         .head_weights = &context.work.index_head_weights[token * heads],
-         .keys = context.batch.sequence_of(token).block_keys(layer, block),
-         .key_count = std::min(rows_per_block, visible - first_row),
-         .scores = scores + first_row});
-  }
+  return {.layer = layer,
+          .head_count = heads,
+          .query = query,
+          .head_weights = &context.work.index_head_weights[token * heads],
+          .row_count = complete_rows(context, token)};
 }
 
 void encode_query(Context& context, int64_t token, std::byte* query) {
@@ -80,21 +72,18 @@ void pick_best(Context& context, int64_t token, const float* scores) {
       kernels::top_k(scores, complete_rows(context, token), k, &context.work.picked[token * k]));
 }
 
-int64_t visible_blocks(const Context& context, int64_t layer, int64_t token) {
-  const int64_t per_block = context.layout.layers[static_cast<size_t>(layer)].rows_per_block;
-  return (complete_rows(context, token) + per_block - 1) / per_block;
-}
-
 // One token after the other, each with all threads on its keys: decoding a long context.
 void pick_by_blocks(Context& context, int64_t layer, int64_t token) {
   std::byte* query = context.work.encoded_query[0].data();
   float* scores = context.work.scores[0].data();
   encode_query(context, token, query);
-  const int64_t blocks = visible_blocks(context, layer, token);
+  const kv::Sequence& sequence = context.batch.sequence_of(token);
+  const kv::IndexQuestion question = question_of(context, layer, token, query);
+  const int64_t blocks = kv::block_count(sequence, question);
   const int64_t tasks = (blocks + kBlocksPerTask - 1) / kBlocksPerTask;
   context.compute.parallel_for(tasks, [&](int64_t task, int) {
-    score_blocks(context, layer, token, query, task * kBlocksPerTask,
-                 std::min(blocks, (task + 1) * kBlocksPerTask), scores);
+    kv::score_blocks(context.compute.table(), sequence, question, task * kBlocksPerTask,
+                     std::min(blocks, (task + 1) * kBlocksPerTask), scores);
   });
   pick_best(context, token, scores);
 }
@@ -109,7 +98,10 @@ void pick_by_tokens(Context& context, int64_t layer) {
     std::byte* query = context.work.encoded_query[static_cast<size_t>(worker)].data();
     float* scores = context.work.scores[static_cast<size_t>(worker)].data();
     encode_query(context, token, query);
-    score_blocks(context, layer, token, query, 0, visible_blocks(context, layer, token), scores);
+    const kv::Sequence& sequence = context.batch.sequence_of(token);
+    const kv::IndexQuestion question = question_of(context, layer, token, query);
+    kv::score_blocks(context.compute.table(), sequence, question, 0,
+                     kv::block_count(sequence, question), scores);
     pick_best(context, token, scores);
   });
 }
