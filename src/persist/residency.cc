@@ -8,14 +8,11 @@ namespace {
 
 // The newest boundary's, the one before, and one on its way to the store.
 constexpr int64_t kStates = 3;
-// What the store's index, keys and maps take for a block, about.
-constexpr int64_t kBlockRecordsBytes = 1024;
-// A sequence's token ids, with the room that a growing list keeps.
-constexpr int64_t kTokenBytes = 6;
-// Of a budget, left to what nobody counts (stacks, lists, the program itself), so that a process
-// stays within it but for its weights and the buffers of a pass.
-constexpr int64_t kProcessBytesMax = int64_t{16} << 20;
-constexpr int64_t kProcessShare = 32;
+// Of a budget, left to what goes with a cache and nobody counts (token ids, the store's index,
+// lists, stacks, the program), so that a process of a large model's cache stays within it but for
+// weights and the buffers of a pass.
+constexpr int64_t kProcessBytesMax = int64_t{32} << 20;
+constexpr int64_t kProcessShare = 16;
 constexpr int64_t kPiecesMin = 64;
 constexpr int64_t kPiecesMax = 1024;
 
@@ -60,9 +57,7 @@ int64_t Residency::append_bytes(const kv::Sequence& sequence, int64_t token_coun
 
 int64_t Residency::uncounted_bytes(int64_t token_count) const {
   const int64_t blocks = layout_->block_count(token_count);
-  return reader_.allocated_bytes() +
-         blocks * (StoredPart::bytes_for(layout_->block_bytes()) + kBlockRecordsBytes) +
-         token_count * kTokenBytes;
+  return reader_.allocated_bytes() + blocks * StoredPart::bytes_for(layout_->block_bytes());
 }
 
 int64_t Residency::used_bytes(int64_t token_count) const {
