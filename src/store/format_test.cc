@@ -165,7 +165,7 @@ TEST(Segment, ARecordInAnotherPlaceIsNone) {
   }
   std::vector<std::byte>& bytes = *disk->contents("/s/" + segment_file_name(1));
   // Without the footer, so that headers are looked for; then the first record once more behind.
-  bytes.resize(bytes.size() - static_cast<size_t>(footer_bytes(2)));
+  bytes.erase(bytes.end() - footer_bytes(2), bytes.end());
   const auto first =
       static_cast<size_t>(kPageBytes + padded_to_pages(std::ssize(testing::payload_of({1, 0}))));
   const std::vector<std::byte> copy(bytes.begin(), bytes.begin() + static_cast<int64_t>(first));
