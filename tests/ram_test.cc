@@ -131,7 +131,7 @@ TEST_F(Ram, AnyChunkingForksAndBatchesHaveTheSameBits) {
     const std::vector<int32_t> a = random_tokens(length, kVocab, 100 + script);
     std::vector<int32_t> b = a;
     const auto fork_at = static_cast<size_t>(random() % static_cast<uint64_t>(length));
-    for (size_t i = fork_at; i < b.size(); ++i) b[i] = (b[i] + 1) % kVocab;
+    for (size_t i = fork_at; i < b.size(); ++i) b[i] = static_cast<int32_t>((b[i] + 1) % kVocab);
     const std::vector<float> wanted_a = expected(a);
     const std::vector<float> wanted_b = expected(b);
     EngineOptions wanted = options(2 * tight(length, KvPrecision::kNative, chunk_tokens));
