@@ -186,6 +186,31 @@ TEST_F(Ram, TooLittleIsRefusedWithTheNumberThatWouldDo) {
   EXPECT_FALSE(Engine::open(without_store).ok());
 }
 
+// A pass that the budget refuses costs nothing that was there, and nothing is read for it.
+TEST_F(Ram, ARefusedPassLeavesTheSessionAsItWas) {
+  const std::vector<int32_t> tokens = random_tokens(kTokens, kVocab, 6);
+  const std::vector<float> wanted = expected(tokens);
+  Engine engine = open_engine(options(tight()));
+  Session session = new_session(engine);
+  append_all(session, std::span(tokens).first(2000));
+  {
+    // Other sessions take what the budget still has.
+    std::vector<Session> others;
+    Status status = ok_status();
+    while (status.ok()) {
+      others.push_back(new_session(engine));
+      const auto appended = others.back().append(std::span(tokens).first(300));
+      if (!appended.ok()) status = appended.error();
+    }
+    const int64_t read_bytes = engine.store_metrics()[StoreMetric::kDiskReadBytes];
+    EXPECT_FALSE(session.append(std::span(tokens).subspan(2000, 500)).ok());
+    EXPECT_EQ(engine.store_metrics()[StoreMetric::kDiskReadBytes], read_bytes);
+    EXPECT_EQ(session.length(), 2000);
+  }
+  const std::vector<float> rest = append_all(session, std::span(tokens).subspan(2000));
+  EXPECT_EQ(first_difference(rest, std::span(wanted).subspan(2000 * kVocab), kVocab), -1);
+}
+
 // The device damages rows while a session is using them: they are computed again.
 TEST_F(Ram, DamagedRowsAreComputedAgain) {
   const std::vector<int32_t> tokens = random_tokens(kTokens, kVocab, 4);

@@ -253,8 +253,7 @@ StoreMetrics Engine::store_metrics() const {
 bool Engine::saves() const { return state_->persistence && state_->persistence->saves(); }
 
 int64_t Engine::ram_bytes_min(int64_t token_count) const {
-  if (!state_->persistence || state_->persistence->residency() == nullptr) return 0;
-  return state_->persistence->residency()->bytes_min(token_count);
+  return state_->residency() == nullptr ? 0 : state_->residency()->bytes_min(token_count);
 }
 
 Status Engine::check_ram(int64_t token_count) const { return state_->check_ram(token_count); }

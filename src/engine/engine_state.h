@@ -32,6 +32,8 @@ struct Engine::State {
   // REQUIRES: pass_tokens() of each session allow it. Error: the sessions hold what they held, or
   // (rows that cannot be read back, or computed again) are of no further use.
   Status run(std::span<const PassInput> inputs);
+  // Null: the cache takes what it needs.
+  persist::Residency* residency() const;
   // Error: the cache of a session of that many tokens would pass its RAM.
   Status check_ram(int64_t token_count) const;
 

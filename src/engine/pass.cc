@@ -8,11 +8,11 @@ namespace kvasir {
 
 Status Engine::State::run(std::span<const PassInput> inputs) {
   Status status = try_pass(inputs);
-  const bool can_mend = std::any_of(inputs.begin(), inputs.end(), [](const PassInput& input) {
-    return input.session->sequence.has_cold_parts();
+  // Only rows that could not be read end a pass in its middle. Damage costs time, not the session.
+  const bool was_cut_short = std::any_of(inputs.begin(), inputs.end(), [](const PassInput& input) {
+    return input.session->sequence.is_appending();
   });
-  if (status.ok() || !can_mend) return status;
-  // Damage costs time, not the session.
+  if (status.ok() || !was_cut_short) return status;
   for (const PassInput& input : inputs) KVASIR_RETURN_IF_ERROR(rebuild(*input.session));
   return try_pass(inputs);
 }
@@ -30,9 +30,8 @@ Status Engine::State::try_pass(std::span<const PassInput> inputs) {
                         .logits_of = input.logits_of,
                         .logits = input.logits});
   }
-  persist::Residency* residency = persistence ? persistence->residency() : nullptr;
   KVASIR_RETURN_IF_ERROR(
-      model->forward(segments, residency != nullptr ? &residency->rows() : nullptr));
+      model->forward(segments, residency() != nullptr ? &residency()->rows() : nullptr));
   for (const PassInput& input : inputs) {
     if (!input.session->recorder) continue;
     KVASIR_RETURN_IF_ERROR(input.session->recorder->after_pass(input.session->sequence));
@@ -61,9 +60,12 @@ Status Engine::State::rebuild(Session::State& session) {
   return ok_status();
 }
 
+persist::Residency* Engine::State::residency() const {
+  return persistence ? persistence->residency() : nullptr;
+}
+
 Status Engine::State::check_ram(int64_t token_count) const {
-  if (!persistence || persistence->residency() == nullptr) return ok_status();
-  return persistence->residency()->check(token_count);
+  return residency() == nullptr ? ok_status() : residency()->check(token_count);
 }
 
 }  // namespace kvasir

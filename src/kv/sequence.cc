@@ -37,12 +37,12 @@ void Sequence::place_rings() {
 }
 
 Result<Sequence> Sequence::fork() const {
-  KVASIR_CHECK(static_cast<size_t>(length_) == tokens_.size(), "fork between appends only");
+  KVASIR_CHECK(!is_appending(), "fork between appends only");
   KVASIR_ASSIGN_OR_RETURN(Sequence copy, create(layout_, account_));
   copy.length_ = length_;
   copy.tokens_ = tokens_;
   copy.sealed_ = sealed_;
-  copy.has_cold_parts_ = has_cold_parts_;
+  copy.hot_part_count_ = hot_part_count_;
   copy.block_data_.assign(block_data_.begin(),
                           block_data_.begin() + static_cast<int64_t>(sealed_.size()));
   for (const Block& block : unsealed_) {
@@ -78,7 +78,7 @@ Result<Sequence> Sequence::resume(std::shared_ptr<const CacheLayout> layout,
     KVASIR_CHECK(block->size() ==
                      (is_hot_part ? sequence.layout_->hot_bytes : sequence.layout_->block_bytes()),
                  "blocks of this layout");
-    sequence.has_cold_parts_ = sequence.has_cold_parts_ || is_hot_part;
+    if (is_hot_part) ++sequence.hot_part_count_;
     // Sealed: only read from now on.
     sequence.block_data_.push_back(const_cast<std::byte*>(block->data()));
   }
@@ -141,14 +141,15 @@ void Sequence::read_boundary_state(std::span<const std::byte> in) {
 void Sequence::keep_hot_part(int64_t block, SealedBlock hot_part) {
   KVASIR_CHECK(hot_part->cold_part && hot_part->size() == layout_->hot_bytes, "a hot part");
   const auto index = static_cast<size_t>(block);
+  KVASIR_CHECK(!sealed_[index]->cold_part, "a whole block");
   // Sealed: only read from now on.
   block_data_[index] = const_cast<std::byte*>(hot_part->data());
   sealed_[index] = std::move(hot_part);
-  has_cold_parts_ = true;
+  ++hot_part_count_;
 }
 
 Status Sequence::begin_append(std::span<const int32_t> tokens) {
-  KVASIR_CHECK(static_cast<size_t>(length_) == tokens_.size(), "one append at a time");
+  KVASIR_CHECK(!is_appending(), "one append at a time");
   const int64_t length_after = length_ + static_cast<int64_t>(tokens.size());
   while (std::ssize(block_data_) < layout_->block_count(length_after)) {
     Block block(layout_->block_bytes(), account_);

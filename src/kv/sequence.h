@@ -59,7 +59,7 @@ class Sequence {
 
   // Sealed blocks in order; empty where the layout's blocks are.
   std::span<const SealedBlock> sealed_blocks() const { return sealed_; }
-  // Puts a sealed block's hot part in its place. REQUIRES: the same rows.
+  // Puts a whole sealed block's hot part in its place. REQUIRES: the same rows.
   void keep_hot_part(int64_t block, SealedBlock hot_part);
   // The same bytes for the same tokens, however they came in.
   // REQUIRES: length() is a boundary, no append is under way; out: [boundary_state_bytes()].
@@ -70,16 +70,20 @@ class Sequence {
   Status begin_append(std::span<const int32_t> tokens);
   // The rows of all appended tokens are written: counts them and seals the blocks they complete.
   void finish_append();
+  // Between begin_append and its end. A pass that failed in the middle leaves it so: then nothing
+  // but tokens() can be relied on.
+  bool is_appending() const { return static_cast<size_t>(length_) != tokens_.size(); }
   // Takes an append back before any of its rows was written.
   void cancel_append();
 
   // Where a layer's row is read when it is not in memory; null: row() has it.
   ColdPart* cold_part_of(int64_t layer, int64_t row) const {
-    if (!has_cold_parts_ || !layer_layout(layer).spec.has_index_keys) return nullptr;
+    if (hot_part_count_ == 0 || !layer_layout(layer).spec.has_index_keys) return nullptr;
     const size_t block = row_block(layer, row);
     return block < sealed_.size() ? sealed_[block]->cold_part.get() : nullptr;
   }
-  bool has_cold_parts() const { return has_cold_parts_; }
+  // Sealed blocks of which only the hot part is here.
+  int64_t hot_part_count() const { return hot_part_count_; }
   int64_t row_offset_bytes(int64_t layer, int64_t row) const {
     const LayerLayout& entry = layer_layout(layer);
     return entry.rows_offset_bytes + row % entry.rows_per_block * layout_->row.bytes();
@@ -139,7 +143,7 @@ class Sequence {
   std::vector<int32_t> tokens_;
 
   std::vector<SealedBlock> sealed_;
-  bool has_cold_parts_ = false;
+  int64_t hot_part_count_ = 0;          // of the sealed ones
   std::vector<Block> unsealed_;         // follow the sealed ones
   std::vector<std::byte*> block_data_;  // of all blocks; sealed ones are only read
 

@@ -236,9 +236,12 @@ Status Persistence::make_room(kv::Sequence& sequence, std::span<const store::Key
 
 void Persistence::release_cold_parts(kv::Sequence& sequence, std::span<const store::Key> keys) {
   const auto blocks = sequence.sealed_blocks();
-  for (int64_t i = 0; i < std::ssize(blocks); ++i) {
+  // Mostly the newest are whole, or none.
+  int64_t whole_count = std::ssize(blocks) - sequence.hot_part_count();
+  for (int64_t i = std::ssize(blocks) - 1; i >= 0 && whole_count > 0; --i) {
     const kv::SealedBlock& block = blocks[static_cast<size_t>(i)];
     if (block->cold_part) continue;
+    --whole_count;
     const kv::SealedBlock hot_part = hot_part_of(keys[static_cast<size_t>(i)], *block);
     if (hot_part) sequence.keep_hot_part(i, hot_part);
   }

@@ -71,7 +71,7 @@ int64_t list_visible(const Context& context, int64_t layer, LayerKind kind, int6
   if (kind == LayerKind::kCsa && context.visible_rows.csa) {
     const int32_t* picked = &context.work.picked[token * context.config.index_top_k];
     const int32_t picked_count = context.work.picked_count[token];
-    if (sequence.has_cold_parts()) {
+    if (sequence.hot_part_count() > 0) {
       std::copy_n(&context.work.picked_rows[token * context.config.index_top_k], picked_count,
                   rows + count);
       return count + picked_count;

@@ -9,7 +9,7 @@ namespace {
 
 bool any_cold_parts(const Batch& batch) {
   return std::any_of(batch.segments().begin(), batch.segments().end(),
-                     [](const Segment& segment) { return segment.sequence->has_cold_parts(); });
+                     [](const Segment& segment) { return segment.sequence->hot_part_count() > 0; });
 }
 
 }  // namespace
