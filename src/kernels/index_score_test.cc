@@ -110,10 +110,11 @@ TEST_P(IndexScore, SameBitsHoweverTheKeysAreCut) {
 }
 
 // Keys whose groups' scales lie far apart go another way than others, and take their neighbours
-// along: no bit may tell which way a key went. The same for whole queries.
+// along: no bit may tell which way a key went. The same for whole queries, and however small or
+// large all numbers are.
 TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
   Random random(4);
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 200; ++round) {
     const KeyFormat format{.dim = 32 * random.integer(1, 8)};
     Case c = make_case(random, format, random.integer(1, 80), 24);
     const auto stretch = [&](float* values, int64_t exponent_max) {
@@ -121,8 +122,20 @@ TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
         values[i] *= std::exp2(static_cast<float>(i / 32 * exponent_max / 4));
       }
     };
+    const auto power = [&](int64_t low, int64_t high) {
+      return std::exp2(static_cast<float>(random.integer(low, high)));
+    };
+    const bool is_extreme = round % 3 == 0;
+    if (is_extreme) {
+      const int64_t beyond = round % 2 * 100;
+      const float weight_scale = power(-33 - beyond, 15 + beyond);
+      for (float& weight : c.head_weights)
+        weight *= random.integer(0, 9) == 0 ? 0 : weight_scale * power(-3, 3);
+      const float q_scale = power(-33, 33);
+      for (float& value : c.q) value *= q_scale;
+    }
     for (int64_t j = 0; j < c.key_count; ++j) {
-      std::vector<float> key = random.normals(format.dim);
+      std::vector<float> key = random.normals(format.dim, is_extreme ? power(-33, 33) : 1);
       if (j % 5 == 0) stretch(key.data(), random.integer(1, 30));
       encode_key(format, key.data(), c.keys.data() + j * format.bytes());
     }

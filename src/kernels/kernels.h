@@ -55,6 +55,8 @@ struct IndexScoreArgs {
   const std::byte* keys = nullptr;      // [key_count, format.bytes()], contiguous
   int64_t key_count = 0;
   float* scores = nullptr;  // [key_count]
+  // Keys that will be scored next, as many: fetched meanwhile. May be nullptr.
+  const std::byte* keys_ahead = nullptr;
 };
 
 // One compressed row before its norm (section 4): out[i] = sum_e softmax_e(gates[e][i]) *

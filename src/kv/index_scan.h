@@ -19,12 +19,11 @@ struct IndexQuestion {
   int64_t row_count = 0;                // rows that the token sees
 };
 
-// Blocks with at least one of those rows.
-int64_t block_count(const Sequence& sequence, const IndexQuestion& question);
+// A scan falls into tasks of some blocks each, which may run in any order and at once.
+int64_t scan_task_count(const Sequence& sequence, const IndexQuestion& question);
 
-// Scores of the rows in blocks [block_begin, block_end) -> scores [row_count], in place.
-void score_blocks(const kernels::KernelTable& table, const Sequence& sequence,
-                  const IndexQuestion& question, int64_t block_begin, int64_t block_end,
-                  float* scores);
+// Scores of the rows in a task's blocks -> scores [row_count], in place.
+void run_scan_task(const kernels::KernelTable& table, const Sequence& sequence,
+                   const IndexQuestion& question, int64_t task, float* scores);
 
 }  // namespace kvasir::kv

@@ -168,8 +168,9 @@ KVASIR_INLINE void score_block_heads(const ScorePass& pass, const uint8_t* const
     score_heads<kKeys, kVecs>(pass, keys + j, totals + j);
 }
 
-KVASIR_INLINE void score_block_by_groups(const IndexScoreArgs& args, const uint8_t* const* keys,
-                                         int64_t key_bytes, Vec* totals) {
+KVASIR_INLINE __m128 score_block_by_groups(const IndexScoreArgs& args, const uint8_t* const* keys,
+                                           int64_t key_bytes) {
+  Vec totals[kBlockKeys] = {zero(), zero(), zero(), zero()};
   ScorePass pass = {&args, key_bytes, 0};
   const int64_t vecs = (args.head_count + kLanes - 1) / kLanes;
   int64_t v = 0;
@@ -181,46 +182,68 @@ KVASIR_INLINE void score_block_by_groups(const IndexScoreArgs& args, const uint8
     pass.head = v * kLanes;
     score_block_heads<1>(pass, keys, totals);
   }
+  return reduce_add_4(totals[0], totals[1], totals[2], totals[3]);
 }
 
-// Blocks whose keys are unpacked before the first of them is scored: one block's unpacking would
-// keep the multipliers waiting.
-constexpr int64_t kRunBlocks = 4;
-constexpr int64_t kRunKeys = kRunBlocks * kBlockKeys;
+// ---- the blocks of a call, one after the other
 
-void score_run(const IndexScoreArgs& args, int64_t key_begin, int64_t key_count) {
+// A block and what is known of it before its turn.
+struct KeyBlock {
+  const uint8_t* keys[kBlockKeys];
+  FoldedKeys folded;
+  bool is_folded;
+};
+
+// REQUIRES: first < args.key_count. Leaves the folded bytes to be unpacked.
+KVASIR_INLINE void begin_block(const IndexScoreArgs& args, bool can_fold_query, int64_t first,
+                               KeyBlock& block) {
   const int64_t key_bytes = args.format.bytes();
-  const uint8_t* keys[kRunKeys];
-  const int64_t block_count = (key_count + kBlockKeys - 1) / kBlockKeys;
-  for (int64_t j = 0; j < block_count * kBlockKeys; ++j) {
+  KVASIR_UNROLL
+  for (int64_t j = 0; j < kBlockKeys; ++j) {
     // A short block scores its last key again rather than read beyond it.
-    const int64_t index = key_begin + smaller(j, key_count - 1);
-    keys[j] = reinterpret_cast<const uint8_t*>(args.keys) + index * key_bytes;
+    const int64_t index = smaller(first + j, args.key_count - 1);
+    block.keys[j] = reinterpret_cast<const uint8_t*>(args.keys) + index * key_bytes;
   }
-  FoldedKeys folded[kRunBlocks];
-  bool is_folded[kRunBlocks];
-  for (int64_t block = 0; block < block_count; ++block) {
-    is_folded[block] = args.format.precision == CachePrecision::kNative &&
-                       fold_block(args, keys + block * kBlockKeys, folded[block]);
-  }
-  for (int64_t block = 0; block < block_count; ++block) {
-    Vec totals[kBlockKeys] = {zero(), zero(), zero(), zero()};
-    if (is_folded[block]) {
-      score_folded_block(args, folded[block], totals);
-    } else {
-      score_block_by_groups(args, keys + block * kBlockKeys, key_bytes, totals);
-    }
-    float sums[kBlockKeys];
-    _mm_storeu_ps(sums, reduce_add_4(totals[0], totals[1], totals[2], totals[3]));
-    const int64_t first = key_begin + block * kBlockKeys;
-    const int64_t count = smaller(kBlockKeys, key_begin + key_count - first);
-    for (int64_t j = 0; j < count; ++j) args.scores[first + j] = sums[j];
-  }
+  block.is_folded = can_fold_query && begin_folding(args.format, block.keys, block.folded);
+}
+
+KVASIR_INLINE void unpack_block(const IndexScoreArgs& args, KeyBlock& block) {
+  if (!block.is_folded) return;
+  for (int64_t j = 0; j < kBlockKeys; ++j) unpack_key(args.format.dim, j, block.folded);
+}
+
+KVASIR_INLINE void fetch_ahead(const IndexScoreArgs& args, int64_t first) {
+  if (args.keys_ahead == nullptr) return;
+  const int64_t key_bytes = args.format.bytes();
+  const int64_t end = smaller(first + kBlockKeys, args.key_count) * key_bytes;
+  for (int64_t at = first * key_bytes; at < end; at += 64)
+    _mm_prefetch(args.keys_ahead + at, _MM_HINT_T0);
 }
 
 void index_score(const IndexScoreArgs& args) {
-  for (int64_t key = 0; key < args.key_count; key += kRunKeys)
-    score_run(args, key, smaller(kRunKeys, args.key_count - key));
+  if (args.key_count == 0) return;
+  const bool can_fold_query = can_fold(args);
+  // The block at hand and the one after it, in turn.
+  KeyBlock blocks[2];
+  begin_block(args, can_fold_query, 0, blocks[0]);
+  unpack_block(args, blocks[0]);
+  for (int64_t first = 0; first < args.key_count; first += kBlockKeys) {
+    const KeyBlock& block = blocks[first / kBlockKeys % 2];
+    KeyBlock& next = blocks[(first / kBlockKeys + 1) % 2];
+    const bool has_next = first + kBlockKeys < args.key_count;
+    if (has_next) begin_block(args, can_fold_query, first + kBlockKeys, next);
+    fetch_ahead(args, first);
+    float scores[kBlockKeys];
+    if (block.is_folded) {
+      FoldedKeys* unpacked_between = has_next && next.is_folded ? &next.folded : nullptr;
+      _mm_storeu_ps(scores, score_folded_block(args, block.folded, unpacked_between));
+    } else {
+      if (has_next) unpack_block(args, next);
+      _mm_storeu_ps(scores, score_block_by_groups(args, block.keys, args.format.bytes()));
+    }
+    const int64_t count = smaller(kBlockKeys, args.key_count - first);
+    for (int64_t j = 0; j < count; ++j) args.scores[first + j] = scores[j];
+  }
 }
 
 }  // namespace

@@ -10,9 +10,6 @@
 namespace kvasir::model {
 namespace {
 
-// Blocks of keys that one task scores when a single token is shared among the threads.
-constexpr int64_t kBlocksPerTask = 32;
-
 int64_t complete_rows(const Context& context, int64_t token) {
   return (context.batch.token(token).position + 1) / kCsaRatio;
 }
@@ -79,11 +76,8 @@ void pick_by_blocks(Context& context, int64_t layer, int64_t token) {
   encode_query(context, token, query);
   const kv::Sequence& sequence = context.batch.sequence_of(token);
   const kv::IndexQuestion question = question_of(context, layer, token, query);
-  const int64_t blocks = kv::block_count(sequence, question);
-  const int64_t tasks = (blocks + kBlocksPerTask - 1) / kBlocksPerTask;
-  context.compute.parallel_for(tasks, [&](int64_t task, int) {
-    kv::score_blocks(context.compute.table(), sequence, question, task * kBlocksPerTask,
-                     std::min(blocks, (task + 1) * kBlocksPerTask), scores);
+  context.compute.parallel_for(kv::scan_task_count(sequence, question), [&](int64_t task, int) {
+    kv::run_scan_task(context.compute.table(), sequence, question, task, scores);
   });
   pick_best(context, token, scores);
 }
@@ -100,8 +94,9 @@ void pick_by_tokens(Context& context, int64_t layer) {
     encode_query(context, token, query);
     const kv::Sequence& sequence = context.batch.sequence_of(token);
     const kv::IndexQuestion question = question_of(context, layer, token, query);
-    kv::score_blocks(context.compute.table(), sequence, question, 0,
-                     kv::block_count(sequence, question), scores);
+    const int64_t tasks = kv::scan_task_count(sequence, question);
+    for (int64_t task = 0; task < tasks; ++task)
+      kv::run_scan_task(context.compute.table(), sequence, question, task, scores);
     pick_best(context, token, scores);
   });
 }
