@@ -1,19 +1,17 @@
 #include "bench/long_decode.h"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <fstream>
+#include <iterator>
 
-#include "base/aligned_buffer.h"
+#include "base/process_memory.h"
 #include "base/random.h"
 #include "base/stopwatch.h"
 #include "base/thread_pool.h"
-#include "kv/flash_spec.h"
+#include "bench/flash_cache.h"
+#include "kernels/peak.h"
 #include "kv/index_scan.h"
-#include "persist/persistence.h"
 
 namespace kvasir::bench {
 namespace {
@@ -21,35 +19,11 @@ namespace {
 // DeepSeek-V4-Flash.
 constexpr int64_t kHeads = 64;
 constexpr int64_t kIndexHeads = 64;
-constexpr int64_t kTopK = 512;
-constexpr int64_t kPassTokens = 256;
-constexpr int64_t kBlocksPerTask = 32;  // of keys, as the indexer shares them out
-
-std::shared_ptr<const kv::CacheLayout> flash_layout() {
-  return std::make_shared<const kv::CacheLayout>(
-      kv::make_layout(kv::flash_spec(kernels::CachePrecision::kNative)));
-}
-
 float normal(Random& random) {
   // The sum of twelve uniform draws, near enough to a normal one.
   float sum = -6;
   for (int i = 0; i < 12; ++i) sum += static_cast<float>(random.unit());
   return sum;
-}
-
-Result<std::unique_ptr<persist::Persistence>> open_persistence(
-    const std::string& directory, const std::shared_ptr<const kv::CacheLayout>& layout,
-    const std::shared_ptr<kv::MemoryAccount>& account, int64_t ram_bytes) {
-  KVASIR_ASSIGN_OR_RETURN(
-      auto persistence,
-      persist::Persistence::open(
-          {.directory = directory, .budget_bytes = int64_t{1} << 40, .min_free_bytes = 0}, {},
-          layout, account));
-  if (ram_bytes != 0) {
-    KVASIR_RETURN_IF_ERROR(persistence->keep_within(
-        {.budget_bytes = ram_bytes, .pass_tokens_max = kPassTokens, .picked_rows_max = kTopK}));
-  }
-  return persistence;
 }
 
 // Rows are drawn from a pool of encoded ones; keys are all different.
@@ -68,16 +42,14 @@ class RowMaker {
 
   // All rows and keys that the tokens [begin, end) complete.
   void write(kv::Sequence& sequence, int64_t begin, int64_t end) {
-    for (int64_t layer = 0; layer < std::ssize(layout_.layers); ++layer) {
-      const kv::LayerSpec& spec = layout_.layers[static_cast<size_t>(layer)].spec;
-      for (int64_t row = kv::CacheLayout::row_count(spec, begin);
-           row < kv::CacheLayout::row_count(spec, end); ++row) {
-        std::memcpy(sequence.row(layer, row),
-                    rows_.data() + random_.below(kPoolRows) * layout_.row.bytes(),
-                    static_cast<size_t>(layout_.row.bytes()));
-        if (spec.has_index_keys) write_key(sequence.key(layer, row));
+    for_each_new_row(layout_, begin, end, [&](int64_t layer, int64_t row) {
+      std::memcpy(sequence.row(layer, row),
+                  rows_.data() + random_.below(kPoolRows) * layout_.row.bytes(),
+                  static_cast<size_t>(layout_.row.bytes()));
+      if (layout_.layers[static_cast<size_t>(layer)].spec.has_index_keys) {
+        write_key(sequence.key(layer, row));
       }
-    }
+    });
   }
 
  private:
@@ -105,23 +77,6 @@ Status append(persist::Resumed& live, RowMaker& rows, std::span<const int32_t> t
   rows.write(live.sequence, begin, begin + std::ssize(tokens));
   live.sequence.finish_append();
   return live.recorder.after_pass(live.sequence);
-}
-
-// ---- memory of this process ----
-
-void forget_rss_peak() {
-  malloc_trim(0);
-  std::ofstream("/proc/self/clear_refs") << 5;
-}
-
-int64_t rss_peak_bytes() {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    int64_t kibibytes = 0;
-    if (word == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
-  }
-  return 0;
 }
 
 // ---- decoding ----
@@ -169,11 +124,30 @@ class Decoder {
     return ok_status();
   }
 
+  // What the cores multiply of bytes in registers, for as long as a layer's scan or so; between
+  // the tokens, as this machine may be faster at one time than at another.
+  void measure_byte_rate() {
+    if (options_.isa == kernels::Isa::kRef) return;
+    constexpr int64_t kRounds = 100'000;
+    std::vector<int64_t> products(static_cast<size_t>(4 * options_.thread_count));
+    const Stopwatch watch;
+    pool_.parallel_for(std::ssize(products), [&](int64_t piece, int) {
+      float sink = 1;
+      products[static_cast<size_t>(piece)] =
+          kernels::peak_loops(options_.isa).multiply_add_bytes(kRounds, &sink);
+    });
+    peak_ms_ += watch.elapsed_ms();
+    for (const int64_t count : products) peak_products_ += count;
+  }
+
   void begin_measuring() {
     times_ = {};
     stats_before_ = stats();
     kept_ = 0;
     asked_ = 0;
+    scan_products_ = 0;
+    peak_products_ = 0;
+    peak_ms_ = 0;
   }
 
   // Of what was measured since.
@@ -184,6 +158,10 @@ class Decoder {
     result.top_k_ms /= tokens;
     result.fetch_ms /= tokens;
     result.attend_ms /= tokens;
+    if (peak_products_ != 0) {
+      result.scan_limit_ms = static_cast<double>(scan_products_) / tokens * peak_ms_ /
+                             static_cast<double>(peak_products_);
+    }
     const auto read = static_cast<double>(stats().read_rows - stats_before_.read_rows);
     const auto asked = static_cast<double>(asked_);
     result.asked_rows = asked / tokens;
@@ -215,16 +193,15 @@ class Decoder {
                                      .query = encoded_.data(),
                                      .head_weights = head_weights_.data(),
                                      .row_count = row_count};
-    const int64_t blocks = kv::block_count(sequence_, question);
-    pool_.parallel_for((blocks + kBlocksPerTask - 1) / kBlocksPerTask, [&](int64_t task, int) {
-      kv::score_blocks(table_, sequence_, question, task * kBlocksPerTask,
-                       std::min(blocks, (task + 1) * kBlocksPerTask), scores_.data());
+    pool_.parallel_for(kv::scan_task_count(sequence_, question), [&](int64_t task, int) {
+      kv::run_scan_task(table_, sequence_, question, task, scores_.data());
     });
     times_.scan_ms += scan.elapsed_ms();
+    scan_products_ += row_count * kIndexHeads * layout_.key.dim;
     const Stopwatch top_k;
-    std::vector<int32_t> picked(kTopK);
+    std::vector<int32_t> picked(kFlashTopK);
     picked.resize(
-        static_cast<size_t>(kernels::top_k(scores_.data(), row_count, kTopK, picked.data())));
+        static_cast<size_t>(kernels::top_k(scores_.data(), row_count, kFlashTopK, picked.data())));
     times_.top_k_ms += top_k.elapsed_ms();
     std::vector<int32_t>& before = picked_[static_cast<size_t>(layer)];
     std::vector<int32_t> kept;
@@ -291,6 +268,9 @@ class Decoder {
   kv::RowCacheStats stats_before_;
   int64_t kept_ = 0;
   int64_t asked_ = 0;
+  int64_t scan_products_ = 0;
+  int64_t peak_products_ = 0;
+  double peak_ms_ = 0;
 };
 
 }  // namespace
@@ -301,14 +281,14 @@ Result<LongContext> LongContext::create(const std::string& directory, int64_t co
   LongContext context(std::move(folder));
   const auto layout = flash_layout();
   const auto account = std::make_shared<kv::MemoryAccount>();
-  KVASIR_ASSIGN_OR_RETURN(auto persistence,
-                          open_persistence(context.folder_.path(), layout, account, ram_bytes));
+  KVASIR_ASSIGN_OR_RETURN(
+      auto persistence, open_flash_persistence(context.folder_.path(), layout, account, ram_bytes));
   RowMaker rows(*layout, isa);
   Random random(7);
   KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence->resume({}, 0));
   std::vector<int32_t> tokens(kv::kBlockTokens);
   while (context.context_tokens() + kv::kBlockTokens <= context_tokens) {
-    for (int32_t& token : tokens) token = static_cast<int32_t>(random.below(129'280));
+    for (int32_t& token : tokens) token = static_cast<int32_t>(random.below(kFlashVocabSize));
     KVASIR_RETURN_IF_ERROR(append(live, rows, tokens));
     context.tokens_.insert(context.tokens_.end(), tokens.begin(), tokens.end());
   }
@@ -326,8 +306,8 @@ Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const 
   forget_rss_peak();
   const auto layout = flash_layout();
   const auto account = std::make_shared<kv::MemoryAccount>();
-  KVASIR_ASSIGN_OR_RETURN(auto persistence,
-                          open_persistence(folder_.path(), layout, account, options.ram_bytes));
+  KVASIR_ASSIGN_OR_RETURN(
+      auto persistence, open_flash_persistence(folder_.path(), layout, account, options.ram_bytes));
   KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence->resume(tokens_, context_tokens()));
   if (live.sequence.length() != context_tokens()) {
     return Error{.what = "the context was not found whole", .where = folder_.path()};
@@ -343,9 +323,10 @@ Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const 
       decoder.begin_measuring();
       read_bytes_before = persistence->metrics()[StoreMetric::kPieceReadBytes];
     }
-    const auto token = static_cast<int32_t>(random.below(129'280));
+    const auto token = static_cast<int32_t>(random.below(kFlashVocabSize));
     KVASIR_RETURN_IF_ERROR(append(live, rows, {&token, 1}));
     KVASIR_RETURN_IF_ERROR(decoder.step());
+    decoder.measure_byte_rate();
   }
   LongDecode result = decoder.result(options.measured_tokens);
   result.context_tokens = context_tokens();

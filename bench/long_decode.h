@@ -29,6 +29,8 @@ struct LongDecodeOptions {
 struct LongDecode {
   int64_t context_tokens = 0;
   double scan_ms = 0;  // index scores of all keys, all CSA layers
+  // What the scan's multiply-adds take at the machine's int8 rate; 0 where only plain loops run.
+  double scan_limit_ms = 0;
   double top_k_ms = 0;
   double fetch_ms = 0;   // until the picked rows are in RAM
   double attend_ms = 0;  // all layers

@@ -12,20 +12,13 @@
 #include "base/random.h"
 #include "base/stopwatch.h"
 #include "base/thread_pool.h"
+#include "bench/flash_cache.h"
 #include "bench/scratch_folder.h"
-#include "kv/flash_spec.h"
-#include "kv/layout.h"
-#include "kv/sequence.h"
-#include "persist/persistence.h"
 
 namespace kvasir::bench {
 namespace {
 
 constexpr int kReadThreads = 8;
-
-kv::CacheLayout flash_layout() {
-  return kv::make_layout(kv::flash_spec(kernels::CachePrecision::kNative));
-}
 
 int64_t snapshot_bytes(int64_t tokens) {
   return 23'995'788 + 4 * tokens + 53'760 * (tokens / 4) + 40'960 * (tokens / 128);
@@ -42,13 +35,13 @@ class Conversation {
   // The prompt or the answer of a turn.
   Status append(int64_t token_count) {
     std::vector<int32_t> tokens(static_cast<size_t>(token_count));
-    for (int32_t& token : tokens) token = static_cast<int32_t>(random_.below(129'280));
+    for (int32_t& token : tokens) token = static_cast<int32_t>(random_.below(kFlashVocabSize));
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
     std::span<const int32_t> left(tokens);
     while (!left.empty()) {
       const int64_t begin = sequence_.length();
       const int64_t end = recorder_.pass_end(begin, begin + std::ssize(left));
-      const auto count = static_cast<size_t>(std::min<int64_t>(end - begin, kPassTokens));
+      const auto count = static_cast<size_t>(std::min<int64_t>(end - begin, kFlashPassTokens));
       KVASIR_RETURN_IF_ERROR(sequence_.begin_append(left.first(count)));
       write_rows(begin, begin + static_cast<int64_t>(count));
       sequence_.finish_append();
@@ -62,18 +55,14 @@ class Conversation {
   std::span<const int32_t> tokens() const { return tokens_; }
 
  private:
-  static constexpr int64_t kPassTokens = 256;
-
   void write_rows(int64_t begin, int64_t end) {
     const kv::CacheLayout& layout = sequence_.layout();
-    for (int64_t layer = 0; layer < std::ssize(layout.layers); ++layer) {
-      const kv::LayerSpec& spec = layout.layers[static_cast<size_t>(layer)].spec;
-      for (int64_t row = kv::CacheLayout::row_count(spec, begin);
-           row < kv::CacheLayout::row_count(spec, end); ++row) {
-        fill(sequence_.row(layer, row), layout.row.bytes());
-        if (spec.has_index_keys) fill(sequence_.key(layer, row), layout.key.bytes());
+    for_each_new_row(layout, begin, end, [&](int64_t layer, int64_t row) {
+      fill(sequence_.row(layer, row), layout.row.bytes());
+      if (layout.layers[static_cast<size_t>(layer)].spec.has_index_keys) {
+        fill(sequence_.key(layer, row), layout.key.bytes());
       }
-    }
+    });
   }
   void fill(std::byte* target, int64_t bytes) {
     for (; bytes >= 8; bytes -= 8, target += 8) {
@@ -89,12 +78,9 @@ class Conversation {
   Random random_{1};
 };
 
-using Account = std::shared_ptr<kv::MemoryAccount>;
-
 Result<std::unique_ptr<persist::Persistence>> open_persistence(const std::string& directory) {
-  return persist::Persistence::open({.directory = directory, .min_free_bytes = 0}, {},
-                                    std::make_shared<const kv::CacheLayout>(flash_layout()),
-                                    std::make_shared<kv::MemoryAccount>());
+  return open_flash_persistence(directory, flash_layout(), std::make_shared<kv::MemoryAccount>(),
+                                0);
 }
 
 Status converse(const ConversationOptions& options, const std::string& directory,
@@ -124,8 +110,8 @@ Status converse(const ConversationOptions& options, const std::string& directory
   }
   cost.written_bytes = persistence->metrics()[StoreMetric::kWrittenBytes];
   cost.file_bytes = usage.file_bytes;
-  const kv::CacheLayout layout = flash_layout();
-  cost.cache_bytes = cost.block_count * layout.block_bytes() + layout.boundary_state_bytes();
+  const std::shared_ptr<const kv::CacheLayout> layout = flash_layout();
+  cost.cache_bytes = cost.block_count * layout->block_bytes() + layout->boundary_state_bytes();
   return ok_status();
 }
 

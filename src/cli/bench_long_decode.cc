@@ -6,9 +6,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <thread>
+#include <utility>
 
 #include "base/json.h"
+#include "bench/kernel_limits.h"
 #include "bench/long_decode.h"
 #include "cli/output.h"
 #include "cli/size.h"
@@ -30,50 +31,55 @@ std::string ram_text(int64_t ram_bytes) { return ram_bytes == 0 ? "all" : size_t
 
 void print_heading() {
   std::printf("DeepSeek-V4-Flash geometry, native rows, one token; milliseconds\n");
-  std::printf("%8s %9s %5s %8s %6s %8s %8s %8s %7s %8s %6s %6s %10s\n", "context", "RAM", "corr",
-              "scan", "top-k", "fetch", "attend", "total", "rows", "KiB", "hit", "kept",
-              "peak RSS");
+  std::printf("int8: the scan's multiply-adds at this machine's rate; x: scan and top-k by that\n");
+  std::printf("%8s %9s %5s %6s %5s %6s %5s %6s %6s %6s %6s %7s %6s %6s %10s\n", "context", "RAM",
+              "corr", "scan", "top-k", "int8", "x", "fetch", "attend", "total", "rows", "KiB",
+              "hit", "kept", "peak RSS");
 }
 
 void print_row(const Row& row) {
   const bench::LongDecode& r = row.result;
-  std::printf("%8lld %9s %5.2f %8.1f %6.1f %8.1f %8.1f %8.1f %7.0f %8.0f %5.1f%% %5.1f%% %10s\n",
-              static_cast<long long>(r.context_tokens), ram_text(row.ram_bytes).c_str(),
-              row.correlation, r.scan_ms, r.top_k_ms, r.fetch_ms, r.attend_ms, r.total_ms(),
-              r.read_rows, r.read_bytes / 1024, 100 * r.hit_share, 100 * r.kept_share,
-              size_text(r.rss_peak_bytes).c_str());
+  const double limit_ratio = r.scan_limit_ms > 0 ? (r.scan_ms + r.top_k_ms) / r.scan_limit_ms : 0;
+  std::printf(
+      "%8lld %9s %5.2f %6.1f %5.1f %6.1f %5.2f %6.1f %6.1f %6.1f %6.0f %7.0f %5.1f%% %5.1f%% "
+      "%10s\n",
+      static_cast<long long>(r.context_tokens), ram_text(row.ram_bytes).c_str(), row.correlation,
+      r.scan_ms, r.top_k_ms, r.scan_limit_ms, limit_ratio, r.fetch_ms, r.attend_ms, r.total_ms(),
+      r.read_rows, r.read_bytes / 1024, 100 * r.hit_share, 100 * r.kept_share,
+      size_text(r.rss_peak_bytes).c_str());
   std::fflush(stdout);
 }
 
-Json to_json(const Row& row) {
+Json::Object fields(const Row& row) {
   const bench::LongDecode& r = row.result;
-  return Json::Object{{"context_tokens", r.context_tokens},
-                      {"ram_bytes", row.ram_bytes},
-                      {"query_correlation", row.correlation},
-                      {"scan_ms", r.scan_ms},
-                      {"top_k_ms", r.top_k_ms},
-                      {"fetch_ms", r.fetch_ms},
-                      {"attend_ms", r.attend_ms},
-                      {"asked_rows", r.asked_rows},
-                      {"read_rows", r.read_rows},
-                      {"read_bytes", r.read_bytes},
-                      {"hit_share", r.hit_share},
-                      {"kept_share", r.kept_share},
-                      {"kv_bytes", r.kv_bytes},
-                      {"rss_peak_bytes", r.rss_peak_bytes}};
+  return {{"context_tokens", r.context_tokens},
+          {"ram_bytes", row.ram_bytes},
+          {"query_correlation", row.correlation},
+          {"scan_ms", r.scan_ms},
+          {"scan_limit_ms", r.scan_limit_ms},
+          {"top_k_ms", r.top_k_ms},
+          {"fetch_ms", r.fetch_ms},
+          {"attend_ms", r.attend_ms},
+          {"asked_rows", r.asked_rows},
+          {"read_rows", r.read_rows},
+          {"read_bytes", r.read_bytes},
+          {"hit_share", r.hit_share},
+          {"kept_share", r.kept_share},
+          {"kv_bytes", r.kv_bytes},
+          {"rss_peak_bytes", r.rss_peak_bytes}};
 }
 
 Status write_csv(const std::vector<Row>& rows, const std::string& path) {
   std::ofstream file(path);
-  file << "context_tokens,ram_bytes,query_correlation,scan_ms,top_k_ms,fetch_ms,attend_ms,"
-          "asked_rows,read_rows,read_bytes,hit_share,kept_share,kv_bytes,rss_peak_bytes\n";
+  std::string separator;
+  for (const auto& [name, value] : fields(Row())) file << std::exchange(separator, ",") << name;
   for (const Row& row : rows) {
-    const bench::LongDecode& r = row.result;
-    file << fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.context_tokens,
-                        row.ram_bytes, row.correlation, r.scan_ms, r.top_k_ms, r.fetch_ms,
-                        r.attend_ms, r.asked_rows, r.read_rows, r.read_bytes, r.hit_share,
-                        r.kept_share, r.kv_bytes, r.rss_peak_bytes);
+    separator = "\n";
+    for (const auto& [name, value] : fields(row)) {
+      file << std::exchange(separator, ",") << value.dump();
+    }
   }
+  file << '\n';
   file.close();
   if (file) return ok_status();
   return Error{.what = "cannot write the table", .where = path};
@@ -97,16 +103,20 @@ eval::LineChart chart_of(const std::vector<Row>& rows) {
   return chart;
 }
 
-kernels::Isa isa_of(const ModelOptions& model) {
-  if (model.isa == "ref") return kernels::Isa::kRef;
-  if (model.isa == "avx2") return kernels::Isa::kAvx2;
-  if (model.isa == "avx512") return kernels::Isa::kAvx512;
-  return kernels::best_supported_isa();
+struct Machine {
+  kernels::Isa isa = kernels::Isa::kRef;
+  int thread_count = 0;
+};
+
+// What the model's engine computes with.
+Result<Machine> machine_of(const ModelOptions& model) {
+  KVASIR_ASSIGN_OR_RETURN(const Engine engine, open_engine(model, false));
+  return Machine{.isa = bench::isa_in_use(engine), .thread_count = engine.info().thread_count};
 }
 
 // All budgets and correlations of one context.
-Status measure_context(const LongDecodeFlags& flags, const ModelOptions& model,
-                       int64_t context_tokens, std::vector<Row>& rows) {
+Status measure_context(const LongDecodeFlags& flags, const Machine& machine, int64_t context_tokens,
+                       std::vector<Row>& rows) {
   std::vector<int64_t> budgets;
   for (const std::string& text : flags.ram) budgets.push_back(*parse_size_bytes(text));
   std::sort(budgets.begin(), budgets.end());
@@ -114,10 +124,8 @@ Status measure_context(const LongDecodeFlags& flags, const ModelOptions& model,
   KVASIR_ASSIGN_OR_RETURN(
       const bench::LongContext context,
       bench::LongContext::create(flags.directory, context_tokens,
-                                 budgets.empty() ? 0 : budgets.back(), isa_of(model)));
+                                 budgets.empty() ? 0 : budgets.back(), machine.isa));
   budgets.push_back(0);
-  const int threads =
-      model.threads != 0 ? model.threads : static_cast<int>(std::thread::hardware_concurrency());
   for (const int64_t ram_bytes : budgets) {
     if (ram_bytes != 0 && ram_bytes < context.ram_bytes_min()) {
       std::fprintf(stderr, "kvasir: note: %s are too little for %lld tokens: at least %lld bytes\n",
@@ -130,8 +138,8 @@ Status measure_context(const LongDecodeFlags& flags, const ModelOptions& model,
       KVASIR_ASSIGN_OR_RETURN(row.result, context.measure({.ram_bytes = ram_bytes,
                                                            .query_correlation = correlation,
                                                            .measured_tokens = flags.measured_tokens,
-                                                           .thread_count = threads,
-                                                           .isa = isa_of(model)}));
+                                                           .thread_count = machine.thread_count,
+                                                           .isa = machine.isa}));
       if (!flags.json) print_row(row);
       rows.push_back(row);
     }
@@ -163,16 +171,17 @@ void add_long_decode_options(CLI::App& command, LongDecodeFlags& flags) {
 }
 
 Status run_long_decode(const LongDecodeFlags& flags, const ModelOptions& model) {
+  KVASIR_ASSIGN_OR_RETURN(const Machine machine, machine_of(model));
   std::vector<Row> rows;
   if (!flags.json) print_heading();
   std::vector<std::string> contexts = flags.contexts;
   if (contexts.empty()) contexts = {kDefaultContext};
   for (const std::string& context : contexts) {
-    KVASIR_RETURN_IF_ERROR(measure_context(flags, model, *parse_token_count(context), rows));
+    KVASIR_RETURN_IF_ERROR(measure_context(flags, machine, *parse_token_count(context), rows));
   }
   if (flags.json) {
     Json::Array array;
-    for (const Row& row : rows) array.emplace_back(to_json(row));
+    for (const Row& row : rows) array.emplace_back(fields(row));
     std::printf("%s\n",
                 Json(Json::Object{{"bench", "decode"}, {"geometry", "flash"}, {"rows", array}})
                     .dump()

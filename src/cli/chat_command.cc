@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/process_memory.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/process_memory.h"
 #include "base/random.h"
 #include "base/text_file.h"
 #include "cli/bundled.h"

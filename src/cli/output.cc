@@ -1,6 +1,5 @@
 #include "cli/output.h"
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -49,12 +48,6 @@ void ProgressLine::show(int64_t done, int64_t total) {
 Status flush_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return ok_status();
   return Error{.what = "cannot write", .where = "standard output", .found = std::strerror(errno)};
-}
-
-int64_t rss_peak_bytes() {
-  rusage usage{};
-  if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;
-  return int64_t{usage.ru_maxrss} * 1024;
 }
 
 }  // namespace kvasir::cli

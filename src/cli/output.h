@@ -41,7 +41,4 @@ class ProgressLine {
 // After the last output: error when standard output did not take it all.
 Status flush_output();
 
-// The largest resident memory of this process so far.
-int64_t rss_peak_bytes();
-
 }  // namespace kvasir::cli

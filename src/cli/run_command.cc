@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/process_memory.h"
 #include "base/stopwatch.h"
 #include "base/text_file.h"
 #include "cli/commands.h"

@@ -1,0 +1,38 @@
+// A cache of DeepSeek-V4-Flash geometry in native precision without a model: what benchmarks of
+// store and decoding fill themselves.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "kv/sequence.h"
+#include "persist/persistence.h"
+
+namespace kvasir::bench {
+
+constexpr int32_t kFlashVocabSize = 129'280;
+constexpr int64_t kFlashTopK = 512;
+constexpr int64_t kFlashPassTokens = 256;
+
+std::shared_ptr<const kv::CacheLayout> flash_layout();
+
+// Over a store in `directory`. ram_bytes: of the cache; 0: all rows in RAM.
+Result<std::unique_ptr<persist::Persistence>> open_flash_persistence(
+    const std::string& directory, const std::shared_ptr<const kv::CacheLayout>& layout,
+    const std::shared_ptr<kv::MemoryAccount>& account, int64_t ram_bytes);
+
+// visit(layer, row) for every row that the tokens [begin, end) complete.
+template <class Visit>
+void for_each_new_row(const kv::CacheLayout& layout, int64_t begin, int64_t end,
+                      const Visit& visit) {
+  for (int64_t layer = 0; layer < std::ssize(layout.layers); ++layer) {
+    const kv::LayerSpec& spec = layout.layers[static_cast<size_t>(layer)].spec;
+    for (int64_t row = kv::CacheLayout::row_count(spec, begin);
+         row < kv::CacheLayout::row_count(spec, end); ++row) {
+      visit(layer, row);
+    }
+  }
+}
+
+}  // namespace kvasir::bench
