@@ -9,6 +9,7 @@
 #include <random>
 #include <string_view>
 
+#include "base/aligned_buffer.h"
 #include "base/thread_pool.h"
 #include "kernels/peak.h"
 
@@ -256,7 +257,7 @@ class Bench {
     std::vector<std::byte> keys(kKeys * format.bytes());
     for (int64_t j = 0; j < kKeys; ++j)
       kernels::encode_key(format, source.data(), keys.data() + j * format.bytes());
-    std::vector<std::byte> query(kernels::index_query_bytes(format, kHeads));
+    AlignedBuffer<std::byte> query(kernels::index_query_bytes(format, kHeads));
     table_.encode_index_query(format, source.data(), kHeads, query.data());
     const std::vector<float> head_weights(kHeads, 0.1f);
     std::vector<float> scores(kKeys);

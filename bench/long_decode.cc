@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <iterator>
+#include <deque>
+#include <span>
 
+#include "base/aligned_buffer.h"
 #include "base/process_memory.h"
 #include "base/random.h"
 #include "base/stopwatch.h"
@@ -81,6 +83,78 @@ Status append(persist::Resumed& live, RowMaker& rows, std::span<const int32_t> t
 
 // ---- decoding ----
 
+// What a layer asks of its index keys: one part that stays and one that is each token's own.
+class IndexQueries {
+ public:
+  // correlation: of any two tokens' queries.
+  IndexQueries(const kv::CacheLayout& layout, double correlation)
+      : lasting_share_(static_cast<float>(std::sqrt(correlation))),
+        fresh_share_(static_cast<float>(std::sqrt(1 - correlation))),
+        lasting_(layout.layers.size()),
+        query_(static_cast<size_t>(kIndexHeads * layout.key.dim)) {}
+
+  std::span<const float> next(int64_t layer) {
+    std::vector<float>& lasting = lasting_[static_cast<size_t>(layer)];
+    if (lasting.empty()) {
+      lasting.resize(query_.size());
+      for (float& value : lasting) value = normal(random_);
+    }
+    for (size_t i = 0; i < query_.size(); ++i)
+      query_[i] = lasting_share_ * lasting[i] + fresh_share_ * normal(random_);
+    return query_;
+  }
+
+ private:
+  float lasting_share_;
+  float fresh_share_;
+  Random random_{5};
+  std::vector<std::vector<float>> lasting_;  // [layers]
+  std::vector<float> query_;                 // [index heads, dim]
+};
+
+// How much of what a token picks others picked just before it.
+class PickShares {
+ public:
+  explicit PickShares(size_t layer_count) : recent_(layer_count) {}
+
+  void begin_measuring() { asked_ = kept_ = found_recent_ = 0; }
+
+  // picked: ascending.
+  void add(int64_t layer, const std::vector<int32_t>& picked) {
+    std::deque<std::vector<int32_t>>& recent = recent_[static_cast<size_t>(layer)];
+    std::vector<int32_t> all;
+    for (const std::vector<int32_t>& rows : recent) all.insert(all.end(), rows.begin(), rows.end());
+    std::sort(all.begin(), all.end());
+    asked_ += std::ssize(picked);
+    if (!recent.empty()) kept_ += shared_count(picked, recent.back());
+    found_recent_ += shared_count(picked, all);
+    recent.push_back(picked);
+    if (std::ssize(recent) > kRecentTokens) recent.pop_front();
+  }
+
+  int64_t asked() const { return asked_; }
+  double kept_share() const { return share(kept_); }
+  double recent_share() const { return share(found_recent_); }
+
+ private:
+  static constexpr int64_t kRecentTokens = 16;
+
+  static int64_t shared_count(const std::vector<int32_t>& picked,
+                              const std::vector<int32_t>& sorted) {
+    return std::count_if(picked.begin(), picked.end(), [&](int32_t row) {
+      return std::binary_search(sorted.begin(), sorted.end(), row);
+    });
+  }
+  double share(int64_t count) const {
+    return asked_ > 0 ? static_cast<double>(count) / static_cast<double>(asked_) : 0;
+  }
+
+  std::vector<std::deque<std::vector<int32_t>>> recent_;  // [layers]
+  int64_t asked_ = 0;
+  int64_t kept_ = 0;
+  int64_t found_recent_ = 0;
+};
+
 class Decoder {
  public:
   Decoder(const LongDecodeOptions& options, const kv::CacheLayout& layout, kv::Sequence& sequence,
@@ -91,14 +165,14 @@ class Decoder {
         row_cache_(row_cache),
         table_(kernels::kernel_table(options.isa)),
         pool_(options.thread_count),
-        queries_(layout.layers.size()),
-        picked_(layout.layers.size()),
+        queries_(layout, options.query_correlation),
+        pick_shares_(layout.layers.size()),
         query_(static_cast<size_t>(kHeads * layout.row.dim)),
         sinks_(kHeads),
         attended_(static_cast<size_t>(kHeads * layout.row.dim)),
         scratch_floats_(kernels::attend_scratch_floats(layout.row, kHeads)),
         scratch_(static_cast<size_t>(scratch_floats_ * options.thread_count)),
-        encoded_(static_cast<size_t>(kernels::index_query_bytes(layout.key, kIndexHeads))) {
+        encoded_(kernels::index_query_bytes(layout.key, kIndexHeads)) {
     for (float& value : query_) value = normal(random_);
     for (int64_t head = 0; head < kIndexHeads; ++head) head_weights_.push_back(normal(random_));
   }
@@ -143,8 +217,7 @@ class Decoder {
   void begin_measuring() {
     times_ = {};
     stats_before_ = stats();
-    kept_ = 0;
-    asked_ = 0;
+    pick_shares_.begin_measuring();
     scan_products_ = 0;
     peak_products_ = 0;
     peak_ms_ = 0;
@@ -163,28 +236,20 @@ class Decoder {
                              static_cast<double>(peak_products_);
     }
     const auto read = static_cast<double>(stats().read_rows - stats_before_.read_rows);
-    const auto asked = static_cast<double>(asked_);
+    const auto asked = static_cast<double>(pick_shares_.asked());
     result.asked_rows = asked / tokens;
     result.read_rows = read / tokens;
     result.hit_share = asked > 0 ? 1 - read / asked : 0;
-    result.kept_share = asked > 0 ? static_cast<double>(kept_) / asked : 0;
+    result.kept_share = pick_shares_.kept_share();
+    result.recent_share = pick_shares_.recent_share();
     return result;
   }
 
  private:
   kv::RowCacheStats stats() const { return row_cache_ ? row_cache_->stats() : kv::RowCacheStats(); }
 
-  void next_query(std::vector<float>& query) {
-    const bool is_first = query.empty();
-    query.resize(static_cast<size_t>(kIndexHeads * layout_.key.dim));
-    const auto kept = static_cast<float>(is_first ? 0 : options_.query_correlation);
-    const float fresh = std::sqrt(1 - kept * kept);
-    for (float& value : query) value = kept * value + fresh * normal(random_);
-  }
-
   void pick(int64_t layer, int64_t row_count) {
-    std::vector<float>& query = queries_[static_cast<size_t>(layer)];
-    next_query(query);
+    const std::span<const float> query = queries_.next(layer);
     scores_.resize(static_cast<size_t>(row_count));
     const Stopwatch scan;
     table_.encode_index_query(layout_.key, query.data(), kIndexHeads, encoded_.data());
@@ -203,19 +268,14 @@ class Decoder {
     picked.resize(
         static_cast<size_t>(kernels::top_k(scores_.data(), row_count, kFlashTopK, picked.data())));
     times_.top_k_ms += top_k.elapsed_ms();
-    std::vector<int32_t>& before = picked_[static_cast<size_t>(layer)];
-    std::vector<int32_t> kept;
-    std::set_intersection(picked.begin(), picked.end(), before.begin(), before.end(),
-                          std::back_inserter(kept));
-    kept_ += std::ssize(kept);
-    asked_ += std::ssize(picked);
-    before = std::move(picked);
+    pick_shares_.add(layer, picked);
+    picked_ = std::move(picked);
   }
 
   Status fetch(int64_t layer) {
     const Stopwatch watch;
     if (row_cache_) row_cache_->begin_group();
-    for (const int32_t row : picked_[static_cast<size_t>(layer)]) {
+    for (const int32_t row : picked_) {
       kv::ColdPart* part = sequence_.cold_part_of(layer, row);
       visible_.push_back(part == nullptr
                              ? sequence_.row(layer, row)
@@ -253,21 +313,20 @@ class Decoder {
   const kernels::KernelTable& table_;
   ThreadPool pool_;
   Random random_{5};
-  std::vector<std::vector<float>> queries_;   // [layers]
-  std::vector<std::vector<int32_t>> picked_;  // [layers] by the newest token
+  IndexQueries queries_;
+  PickShares pick_shares_;
+  std::vector<int32_t> picked_;  // by the layer at hand
   std::vector<float> query_;
   std::vector<float> sinks_;
   std::vector<float> head_weights_;
   std::vector<float> attended_;
   int64_t scratch_floats_;
   std::vector<float> scratch_;
-  std::vector<std::byte> encoded_;
+  AlignedBuffer<std::byte> encoded_;
   std::vector<float> scores_;
   std::vector<const std::byte*> visible_;
   LongDecode times_;
   kv::RowCacheStats stats_before_;
-  int64_t kept_ = 0;
-  int64_t asked_ = 0;
   int64_t scan_products_ = 0;
   int64_t peak_products_ = 0;
   double peak_ms_ = 0;

@@ -16,10 +16,9 @@ namespace kvasir::bench {
 
 struct LongDecodeOptions {
   int64_t ram_bytes = 0;  // of the cache; 0: all rows in RAM
-  // Correlation of a layer's index queries from one token to the next. 0: every token picks anew,
-  // the worst case.
+  // Of a layer's index queries, any two tokens'. 0: every token picks anew, the worst case.
   double query_correlation = 0;
-  int64_t warmup_tokens = 8;
+  int64_t warmup_tokens = 16;
   int64_t measured_tokens = 16;
   int thread_count = 1;
   kernels::Isa isa = kernels::Isa::kRef;
@@ -38,8 +37,9 @@ struct LongDecode {
   double read_rows = 0;   // of these, from the store
   double read_bytes = 0;  // whole pages
   double hit_share = 0;
-  double kept_share = 0;  // of picks that the token before picked too
-  int64_t kv_bytes = 0;   // allocated for the cache
+  double kept_share = 0;    // of picks that the token before picked too
+  double recent_share = 0;  // that one of the sixteen tokens before picked
+  int64_t kv_bytes = 0;     // allocated for the cache
   int64_t rss_peak_bytes = 0;
 
   double total_ms() const { return scan_ms + top_k_ms + fetch_ms + attend_ms; }

@@ -3,10 +3,10 @@
 
     tools/long_read.py --kvasir build/release/kvasir --tokens 1000000
 
-Two sentences are planted at the beginning; the book follows as often as it takes. The first process
-reads all of it and answers the first question. The second one is given the same text and question and
-another question: it continues from the store. The RAM budget is a quarter of what the cache takes, which
-is enough from some 600,000 tokens on.
+Eight sentences are planted at the beginning; the book follows as often as it takes. The first process
+reads all of it and answers the first question. For each other question a new process is started, which
+continues from the store. The RAM budget is a quarter of what the cache takes, which is enough from some
+600,000 tokens on.
 """
 import argparse
 import json
@@ -20,7 +20,17 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 FACTS = [
     ("Marianne Bates owns 82 oxen.", "How many oxen does Marianne Bates own?", "82"),
     ("Henry Russell keeps the wine at Lisbon.", "Where does Henry Russell keep the wine?", "Lisbon"),
+    ("The dog of Lucy Allen is called Thunder.", "What is the dog of Lucy Allen called?", "Thunder"),
+    ("Isaac Norris has a ship called Patience.", "What is the name of the ship that Isaac Norris keeps?",
+     "Patience"),
+    ("The gold of Simon Price is kept at Dover.", "At what place is the gold of Simon Price kept?",
+     "Dover"),
+    ("There are 47 candles that belong to Jacob Wood.", "How many candles belong to Jacob Wood?", "47"),
+    ("Sarah King opens the garden with the code TX53.", "Which code opens the garden of Sarah King?",
+     "TX53"),
+    ("The books of Aaron Grant are 65 in number.", "How many books does Aaron Grant own?", "65"),
 ]
+PLANT_EVERY = 4  # sentences
 BOOK_TOKENS = 55_800  # of data/book.txt with the bundled model's tokenizer, about
 
 
@@ -28,9 +38,11 @@ def long_text(tokens):
     book = " ".join((ROOT / "data/book.txt").read_text().split())
     text = (book + " ") * (tokens // BOOK_TOKENS + 1)
     text = text[: len(book) * tokens // BOOK_TOKENS]
-    first_stop = text.index(". ") + 2
-    planted = " ".join(fact for fact, _, _ in FACTS)
-    return text[:first_stop] + planted + " " + text[first_stop:]
+    sentences = text.split(". ", PLANT_EVERY * len(FACTS))
+    for i, (fact, _, _) in enumerate(FACTS):
+        # A fact ends in a full stop of its own.
+        sentences[PLANT_EVERY * (i + 1) - 1] += ". " + fact[:-1]
+    return ". ".join(sentences)
 
 
 def chat(kvasir, options, lines):
@@ -60,22 +72,30 @@ def main():
     with tempfile.TemporaryDirectory(dir=arguments.dir) as store:
         options = ["--store", store, "--ram", str(ram_bytes)]
         message = text + " " + FACTS[0][1]
-        first, first_seconds = chat(arguments.kvasir, options, [message])
-        second, second_seconds = chat(arguments.kvasir, options, [message, FACTS[1][1]])
+        turns, seconds = chat(arguments.kvasir, options, [message])
+        report_reading(turns[0], seconds, ram_bytes, arguments.bytes_per_token)
+        right_count = FACTS[0][2] in turns[0]["text"]
+        for _, question, answer in FACTS[1:]:
+            turns, seconds = chat(arguments.kvasir, options, [message, question])
+            report_again(turns, seconds, question)
+            right_count += answer in turns[1]["text"]
+    print(f"right      {right_count} of {len(FACTS)} answers")
+    return 0 if right_count == len(FACTS) else 1
 
-    tokens = first[0]["prompt_tokens"]
-    whole_bytes = tokens * arguments.bytes_per_token
-    print(f"read       {tokens} tokens in {first[0]['prefill_ms'] / 1000:.1f} s")
-    print(f"RAM        {ram_bytes} bytes for a cache of {whole_bytes:.0f}; "
-          f"held {first[0]['kv_bytes']}, peak RSS {first[0]['rss_peak_bytes']}")
-    print(f"question   {FACTS[0][1]}  answer: {first[0]['text']}  ({first_seconds:.1f} s in all)")
-    print(f"again      {second[0]['reused_tokens']} tokens reused, {second[0]['computed_tokens']} "
-          f"computed; first token after {second[0]['ttft_ms']:.0f} ms")
-    print(f"question   {FACTS[1][1]}  answer: {second[1]['text']}  "
-          f"({second_seconds:.2f} s from start to end)")
-    right = all(answer in turn["text"] for turn, (_, _, answer) in zip(second, FACTS))
-    print("both right" if right else "NOT right")
-    return 0 if right else 1
+
+def report_reading(turn, seconds, ram_bytes, bytes_per_token):
+    tokens = turn["prompt_tokens"]
+    print(f"read       {tokens} tokens in {turn['prefill_ms'] / 1000:.1f} s")
+    print(f"RAM        {ram_bytes} bytes for a cache of {tokens * bytes_per_token:.0f}; "
+          f"held {turn['kv_bytes']}, peak RSS {turn['rss_peak_bytes']}")
+    print(f"question   {FACTS[0][1]}  answer: {turn['text']}  ({seconds:.1f} s in all)", flush=True)
+
+
+def report_again(turns, seconds, question):
+    print(f"again      {turns[0]['reused_tokens']} tokens reused, {turns[0]['computed_tokens']} computed; "
+          f"first token after {turns[0]['ttft_ms']:.0f} ms")
+    print(f"question   {question}  answer: {turns[1]['text']}  "
+          f"({seconds:.2f} s from start to end)", flush=True)
 
 
 if __name__ == "__main__":

@@ -30,22 +30,24 @@ struct Row {
 std::string ram_text(int64_t ram_bytes) { return ram_bytes == 0 ? "all" : size_text(ram_bytes); }
 
 void print_heading() {
-  std::printf("DeepSeek-V4-Flash geometry, native rows, one token; milliseconds\n");
-  std::printf("int8: the scan's multiply-adds at this machine's rate; x: scan and top-k by that\n");
-  std::printf("%8s %9s %5s %6s %5s %6s %5s %6s %6s %6s %6s %7s %6s %6s %10s\n", "context", "RAM",
-              "corr", "scan", "top-k", "int8", "x", "fetch", "attend", "total", "rows", "KiB",
-              "hit", "kept", "peak RSS");
+  std::printf(
+      "DeepSeek-V4-Flash geometry, native rows; milliseconds a token. x: scan and top-k by\n"
+      "what the scan's multiply-adds take at this machine's int8 rate; kept, in 16: of a\n"
+      "token's rows, picked by the token before, by one of the sixteen before\n");
+  std::printf("%8s %9s %5s %6s %5s %5s %6s %6s %6s %6s %7s %6s %6s %6s %10s\n", "context", "RAM",
+              "corr", "scan", "top-k", "x", "fetch", "attend", "total", "rows", "KiB", "hit",
+              "kept", "in 16", "peak RSS");
 }
 
 void print_row(const Row& row) {
   const bench::LongDecode& r = row.result;
   const double limit_ratio = r.scan_limit_ms > 0 ? (r.scan_ms + r.top_k_ms) / r.scan_limit_ms : 0;
   std::printf(
-      "%8lld %9s %5.2f %6.1f %5.1f %6.1f %5.2f %6.1f %6.1f %6.1f %6.0f %7.0f %5.1f%% %5.1f%% "
+      "%8lld %9s %5.2f %6.1f %5.1f %5.2f %6.1f %6.1f %6.1f %6.0f %7.0f %5.1f%% %5.1f%% %5.1f%% "
       "%10s\n",
       static_cast<long long>(r.context_tokens), ram_text(row.ram_bytes).c_str(), row.correlation,
-      r.scan_ms, r.top_k_ms, r.scan_limit_ms, limit_ratio, r.fetch_ms, r.attend_ms, r.total_ms(),
-      r.read_rows, r.read_bytes / 1024, 100 * r.hit_share, 100 * r.kept_share,
+      r.scan_ms, r.top_k_ms, limit_ratio, r.fetch_ms, r.attend_ms, r.total_ms(), r.read_rows,
+      r.read_bytes / 1024, 100 * r.hit_share, 100 * r.kept_share, 100 * r.recent_share,
       size_text(r.rss_peak_bytes).c_str());
   std::fflush(stdout);
 }
@@ -65,6 +67,7 @@ Json::Object fields(const Row& row) {
           {"read_bytes", r.read_bytes},
           {"hit_share", r.hit_share},
           {"kept_share", r.kept_share},
+          {"recent_share", r.recent_share},
           {"kv_bytes", r.kv_bytes},
           {"rss_peak_bytes", r.rss_peak_bytes}};
 }
@@ -160,7 +163,7 @@ void add_long_decode_options(CLI::App& command, LongDecodeFlags& flags) {
       ->check(is_size);
   command
       .add_option("--correlation", flags.correlations,
-                  "flash: of index queries from token to token; 0: the worst case")
+                  "flash: of any two tokens' index queries; 0: each picks anew, the worst case")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command.add_option("--dir", flags.directory, "flash: folder on the device to read from")

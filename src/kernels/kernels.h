@@ -50,7 +50,7 @@ struct AttendArgs {
 struct IndexScoreArgs {
   KeyFormat format;
   int64_t head_count = 0;
-  const std::byte* query = nullptr;     // what encode_index_query wrote
+  const std::byte* query = nullptr;     // what encode_index_query wrote; best on 64 bytes
   const float* head_weights = nullptr;  // [head_count]
   const std::byte* keys = nullptr;      // [key_count, format.bytes()], contiguous
   int64_t key_count = 0;

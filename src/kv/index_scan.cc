@@ -26,14 +26,21 @@ int64_t scan_task_count(const Sequence& sequence, const IndexQuestion& question)
 void run_scan_task(const kernels::KernelTable& table, const Sequence& sequence,
                    const IndexQuestion& question, int64_t task, float* scores) {
   const int64_t per_block = rows_per_block(sequence, question.layer);
+  const kernels::KeyFormat& format = sequence.layout().key;
   const int64_t block_total = block_count(sequence, question);
   const int64_t block_end = std::min(block_total, (task + 1) * kBlocksPerTask);
   for (int64_t block = task * kBlocksPerTask; block < block_end; ++block) {
     const int64_t first_row = block * per_block;
     // A block's keys lie far from those of the block before, where no prefetcher looks for them.
+    // They are fetched while that one is scored, and before it their pages' addresses.
     const std::byte* keys_ahead =
         block + 1 < block_total ? sequence.block_keys(question.layer, block + 1) : nullptr;
-    table.index_score({.format = sequence.layout().key,
+    if (block + 2 < block_total) {
+      const std::byte* later = sequence.block_keys(question.layer, block + 2);
+      __builtin_prefetch(later);
+      __builtin_prefetch(later + per_block * format.bytes() - 1);
+    }
+    table.index_score({.format = format,
                        .head_count = question.head_count,
                        .query = question.query,
                        .head_weights = question.head_weights,

@@ -187,6 +187,13 @@ KVASIR_INLINE __m128 score_block_by_groups(const IndexScoreArgs& args, const uin
 
 // ---- the blocks of a call, one after the other
 
+// What all blocks of a call need.
+struct ScoreCall {
+  const IndexScoreArgs* args;
+  int64_t key_bytes;
+  FoldedQuery query;
+};
+
 // A block and what is known of it before its turn.
 struct KeyBlock {
   const uint8_t* keys[kBlockKeys];
@@ -194,55 +201,64 @@ struct KeyBlock {
   bool is_folded;
 };
 
-// REQUIRES: first < args.key_count. Leaves the folded bytes to be unpacked.
-KVASIR_INLINE void begin_block(const IndexScoreArgs& args, bool can_fold_query, int64_t first,
-                               KeyBlock& block) {
-  const int64_t key_bytes = args.format.bytes();
+// Leaves the folded bytes to be unpacked. REQUIRES: first < args.key_count.
+KVASIR_INLINE void begin_block(const ScoreCall& call, int64_t first, KeyBlock& block) {
+  const auto* keys = reinterpret_cast<const uint8_t*>(call.args->keys);
   KVASIR_UNROLL
   for (int64_t j = 0; j < kBlockKeys; ++j) {
     // A short block scores its last key again rather than read beyond it.
-    const int64_t index = smaller(first + j, args.key_count - 1);
-    block.keys[j] = reinterpret_cast<const uint8_t*>(args.keys) + index * key_bytes;
+    block.keys[j] = keys + smaller(first + j, call.args->key_count - 1) * call.key_bytes;
   }
-  block.is_folded = can_fold_query && begin_folding(args.format, block.keys, block.folded);
+  block.is_folded = begin_folding(call.query, block.keys, block.folded);
 }
 
-KVASIR_INLINE void unpack_block(const IndexScoreArgs& args, KeyBlock& block) {
+KVASIR_INLINE void unpack_block(const ScoreCall& call, KeyBlock& block) {
   if (!block.is_folded) return;
-  for (int64_t j = 0; j < kBlockKeys; ++j) unpack_key(args.format.dim, j, block.folded);
+  for (int64_t j = 0; j < kBlockKeys; ++j) unpack_key(call.args->format.dim, j, block.folded);
 }
 
-KVASIR_INLINE void fetch_ahead(const IndexScoreArgs& args, int64_t first) {
-  if (args.keys_ahead == nullptr) return;
-  const int64_t key_bytes = args.format.bytes();
-  const int64_t end = smaller(first + kBlockKeys, args.key_count) * key_bytes;
-  for (int64_t at = first * key_bytes; at < end; at += 64)
-    _mm_prefetch(args.keys_ahead + at, _MM_HINT_T0);
+// `next`: nullptr, or a block that is to be unpacked.
+KVASIR_INLINE __m128 score_block(const ScoreCall& call, const KeyBlock& block, KeyBlock* next) {
+  if (block.is_folded) {
+    FoldedKeys* unpacked_between = next != nullptr && next->is_folded ? &next->folded : nullptr;
+    return score_folded_block(call.query, block.folded, unpacked_between);
+  }
+  if (next != nullptr) unpack_block(call, *next);
+  return score_block_by_groups(*call.args, block.keys, call.key_bytes);
+}
+
+KVASIR_INLINE void fetch_ahead(const ScoreCall& call, int64_t first) {
+  if (call.args->keys_ahead == nullptr) return;
+  const int64_t end = smaller(first + kBlockKeys, call.args->key_count) * call.key_bytes;
+  for (int64_t at = first * call.key_bytes; at < end; at += 64)
+    _mm_prefetch(call.args->keys_ahead + at, _MM_HINT_T0);
 }
 
 void index_score(const IndexScoreArgs& args) {
   if (args.key_count == 0) return;
-  const bool can_fold_query = can_fold(args);
-  // The block at hand and the one after it, in turn.
+  const ScoreCall call = {
+      .args = &args, .key_bytes = args.format.bytes(), .query = folded_query(args)};
   KeyBlock blocks[2];
-  begin_block(args, can_fold_query, 0, blocks[0]);
-  unpack_block(args, blocks[0]);
+  KeyBlock* block = &blocks[0];
+  KeyBlock* next = &blocks[1];
+  begin_block(call, 0, *block);
+  unpack_block(call, *block);
   for (int64_t first = 0; first < args.key_count; first += kBlockKeys) {
-    const KeyBlock& block = blocks[first / kBlockKeys % 2];
-    KeyBlock& next = blocks[(first / kBlockKeys + 1) % 2];
-    const bool has_next = first + kBlockKeys < args.key_count;
-    if (has_next) begin_block(args, can_fold_query, first + kBlockKeys, next);
-    fetch_ahead(args, first);
-    float scores[kBlockKeys];
-    if (block.is_folded) {
-      FoldedKeys* unpacked_between = has_next && next.is_folded ? &next.folded : nullptr;
-      _mm_storeu_ps(scores, score_folded_block(args, block.folded, unpacked_between));
-    } else {
-      if (has_next) unpack_block(args, next);
-      _mm_storeu_ps(scores, score_block_by_groups(args, block.keys, args.format.bytes()));
-    }
     const int64_t count = smaller(kBlockKeys, args.key_count - first);
-    for (int64_t j = 0; j < count; ++j) args.scores[first + j] = scores[j];
+    if (first + count == args.key_count) next = nullptr;
+    if (next != nullptr) begin_block(call, first + kBlockKeys, *next);
+    fetch_ahead(call, first);
+    const __m128 scores = score_block(call, *block, next);
+    if (count == kBlockKeys) {
+      _mm_storeu_ps(args.scores + first, scores);
+    } else {
+      float first_scores[kBlockKeys];
+      _mm_storeu_ps(first_scores, scores);
+      for (int64_t j = 0; j < count; ++j) args.scores[first + j] = first_scores[j];
+    }
+    KeyBlock* const done = block;
+    block = next;
+    next = done;
   }
 }
 

@@ -122,13 +122,33 @@ KVASIR_INLINE bool are_plain(const float* head_weights, int64_t head_count) {
   return are_plain;
 }
 
-// Whether this query and its weights let whole sums be used for such keys as do.
-KVASIR_INLINE bool can_fold(const IndexScoreArgs& args) {
-  if (!can_fold(args.format)) return false;
+// A query as all blocks of a call need it.
+struct FoldedQuery {
+  bool is_usable;  // with these weights, for such keys as can be folded
+  int64_t dim;
+  int64_t head_count;
+  int64_t vec_count;
+  const float* head_weights;
+  const uint8_t* bytes;
+  int64_t quad_bytes;
+  const int32_t* offsets;
+  const float* factors;
+};
+
+KVASIR_INLINE FoldedQuery folded_query(const IndexScoreArgs& args) {
+  const auto* query = reinterpret_cast<const uint8_t*>(args.query);
   const QueryLayout layout = native_query_layout(args.head_count);
   const FoldedLayout folded = folded_layout(layout, args.format.dim);
-  return reinterpret_cast<const uint8_t*>(args.query)[folded.state] == 1 &&
-         are_plain(args.head_weights, args.head_count);
+  return {.is_usable = can_fold(args.format) && query[folded.state] == 1 &&
+                       are_plain(args.head_weights, args.head_count),
+          .dim = args.format.dim,
+          .head_count = args.head_count,
+          .vec_count = (args.head_count + kLanes - 1) / kLanes,
+          .head_weights = args.head_weights,
+          .bytes = query + folded.bytes,
+          .quad_bytes = layout.quad_bytes,
+          .offsets = reinterpret_cast<const int32_t*>(query + folded.offsets),
+          .factors = reinterpret_cast<const float*>(query + folded.factors)};
 }
 
 // ---- keys
@@ -156,11 +176,10 @@ KVASIR_INLINE uint32_t chunk_scales(const uint8_t* scales, int64_t group_count) 
 KVASIR_INLINE __m128i scales_of_4(const uint8_t* const* keys, int64_t code_bytes, int64_t chunk,
                                   int64_t group_count) {
   const int64_t first = chunk * kChunkGroups;
-  uint32_t words[kBlockKeys];
-  KVASIR_UNROLL
-  for (int j = 0; j < kBlockKeys; ++j)
-    words[j] = chunk_scales(keys[j] + code_bytes + first, group_count - first);
-  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(words));
+  const auto word = [&](int j) KVASIR_LAMBDA_INLINE {
+    return static_cast<int32_t>(chunk_scales(keys[j] + code_bytes + first, group_count - first));
+  };
+  return _mm_setr_epi32(word(0), word(1), word(2), word(3));
 }
 
 // Each lane's smallest, or largest, byte, alone in its lane.
@@ -175,15 +194,17 @@ KVASIR_INLINE __m128i largest_bytes(__m128i lanes) {
   return _mm_and_si128(lanes, _mm_set1_epi32(255));
 }
 
-// All but the bytes, which unpack_key writes. False: the scales of one key lie too far apart.
-KVASIR_INLINE bool begin_folding(const KeyFormat& format, const uint8_t* const* keys,
+// All but the bytes, which unpack_key writes. False: the query cannot be folded, or the scales of
+// one key lie too far apart.
+KVASIR_INLINE bool begin_folding(const FoldedQuery& query, const uint8_t* const* keys,
                                  FoldedKeys& folded) {
-  const int64_t code_bytes = (format.dim + 1) / 2;
-  const int64_t group_count = (format.dim + kGroupDims - 1) / kGroupDims;
+  const int64_t code_bytes = (query.dim + 1) / 2;
+  const int64_t group_count = (query.dim + kGroupDims - 1) / kGroupDims;
+  if (!query.is_usable) return false;
   __m128i scales[kFoldedDimsMax / kChunkDims];
   __m128i low = _mm_set1_epi32(-1);
   __m128i high = _mm_setzero_si128();
-  for (int64_t chunk = 0; chunk < chunk_count(format.dim); ++chunk) {
+  for (int64_t chunk = 0; chunk < chunk_count(query.dim); ++chunk) {
     scales[chunk] = scales_of_4(keys, code_bytes, chunk, group_count);
     low = _mm_min_epu8(low, scales[chunk]);
     high = _mm_max_epu8(high, scales[chunk]);
@@ -197,7 +218,7 @@ KVASIR_INLINE bool begin_folding(const KeyFormat& format, const uint8_t* const* 
   if (_mm_movemask_epi8(_mm_or_si128(too_far, _mm_or_si128(too_small, too_large))) != 0)
     return false;
   const __m128i lows = _mm_mullo_epi32(low, _mm_set1_epi32(0x01010101));
-  for (int64_t chunk = 0; chunk < chunk_count(format.dim); ++chunk) {
+  for (int64_t chunk = 0; chunk < chunk_count(query.dim); ++chunk) {
     _mm_store_si128(reinterpret_cast<__m128i*>(folded.shifts[chunk]),
                     _mm_sub_epi8(scales[chunk], lows));
   }
@@ -247,83 +268,76 @@ KVASIR_INLINE void unpack_key(int64_t dim, int64_t j, FoldedKeys& folded) {
 
 // ---- all keys of a block by kVecs vectors of heads
 
-struct FoldedQuery {
-  const uint8_t* bytes;
-  const int32_t* offsets;
-  const float* factors;
-  int64_t quad_bytes;
-};
-
-KVASIR_INLINE FoldedQuery folded_query(const IndexScoreArgs& args) {
-  const auto* query = reinterpret_cast<const uint8_t*>(args.query);
-  const QueryLayout layout = native_query_layout(args.head_count);
-  const FoldedLayout folded = folded_layout(layout, args.format.dim);
-  return {.bytes = query + folded.bytes,
-          .offsets = reinterpret_cast<const int32_t*>(query + folded.offsets),
-          .factors = reinterpret_cast<const float*>(query + folded.factors),
-          .quad_bytes = layout.quad_bytes};
-}
-
 // Adds the heads from `head` on to the totals [keys in the block], lane by lane and without the
 // keys' scales. The keys of `next`, if any, are unpacked between the products, which leave the
-// units for that idle. Alone in a function, all sums stay in registers.
-template <int kVecs>
-__attribute__((noinline)) void score_folded_heads(const IndexScoreArgs& args,
-                                                  const FoldedQuery& query, const FoldedKeys& keys,
+// units for that idle. Alone in a function, all sums stay in registers; there are kChains of them
+// for each key and vector, so that none waits for its last product.
+template <int kVecs, int kChains>
+__attribute__((noinline)) void score_folded_heads(const FoldedQuery& query, const FoldedKeys& keys,
                                                   int64_t head, FoldedKeys* next, Vec* totals) {
-  VecInt sums[kBlockKeys][kVecs];
+  VecInt sums[kChains][kBlockKeys][kVecs];
   KVASIR_UNROLL
   for (int v = 0; v < kVecs; ++v) {
     const VecInt offsets = _mm512_loadu_si512(query.offsets + head + v * kLanes);
     KVASIR_UNROLL
-    for (int j = 0; j < kBlockKeys; ++j) sums[j][v] = offsets;
+    for (int j = 0; j < kBlockKeys; ++j) {
+      sums[0][j][v] = offsets;
+      KVASIR_UNROLL
+      for (int c = 1; c < kChains; ++c) sums[c][j][v] = _mm512_setzero_si512();
+    }
   }
-  const int64_t part_quads = chunk_count(args.format.dim) * kChunkQuads / kBlockKeys;
+  const int64_t part_quads = chunk_count(query.dim) * kChunkQuads / kBlockKeys;
   const uint8_t* key_bytes = keys.bytes[0];
   const uint8_t* query_bytes = query.bytes + 4 * head;
   for (int64_t part = 0; part < kBlockKeys; ++part) {
-    if (next != nullptr) unpack_key(args.format.dim, part, *next);
-    for (int64_t quad = 0; quad < part_quads; ++quad) {
-      VecInt words[kBlockKeys];
+    if (next != nullptr) unpack_key(query.dim, part, *next);
+    for (int64_t quad = 0; quad < part_quads; quad += kChains) {
       KVASIR_UNROLL
-      for (int j = 0; j < kBlockKeys; ++j) words[j] = load_quad(key_bytes + j * kFoldedDimsMax);
-      KVASIR_UNROLL
-      for (int v = 0; v < kVecs; ++v) {
-        const VecInt bytes = load_bytes(query_bytes + 4 * v * kLanes);
+      for (int c = 0; c < kChains; ++c) {
+        VecInt words[kBlockKeys];
         KVASIR_UNROLL
-        for (int j = 0; j < kBlockKeys; ++j) add_all_byte_products(sums[j][v], words[j], bytes);
+        for (int j = 0; j < kBlockKeys; ++j) words[j] = load_quad(key_bytes + j * kFoldedDimsMax);
+        KVASIR_UNROLL
+        for (int v = 0; v < kVecs; ++v) {
+          const VecInt bytes = load_bytes(query_bytes + 4 * v * kLanes);
+          KVASIR_UNROLL
+          for (int j = 0; j < kBlockKeys; ++j)
+            add_all_byte_products(sums[c][j][v], words[j], bytes);
+        }
+        key_bytes += 4;
+        query_bytes += query.quad_bytes;
       }
-      key_bytes += 4;
-      query_bytes += query.quad_bytes;
     }
   }
   KVASIR_UNROLL
   for (int v = 0; v < kVecs; ++v) {
     const int64_t first = head + v * kLanes;
-    const int64_t left = args.head_count - first;
+    const int64_t left = query.head_count - first;
     const Mask mask = first_lanes(left < 0 ? 0 : smaller(left, kLanes));
     const Vec weights =
-        load(query.factors + first) * load(args.head_weights + (left > 0 ? first : 0), mask);
+        load(query.factors + first) * load(query.head_weights + (left > 0 ? first : 0), mask);
     KVASIR_UNROLL
-    for (int j = 0; j < kBlockKeys; ++j)
-      totals[j] = fma(max(to_float(sums[j][v]), zero()), weights, totals[j]);
+    for (int j = 0; j < kBlockKeys; ++j) {
+      VecInt sum = sums[0][j][v];
+      KVASIR_UNROLL
+      for (int c = 1; c < kChains; ++c) sum = add_int(sum, sums[c][j][v]);
+      totals[j] = fma(max(to_float(sum), zero()), weights, totals[j]);
+    }
   }
 }
 
 // The scores of a block's keys. `next`: nullptr, or a block that is to be unpacked.
-KVASIR_INLINE __m128 score_folded_block(const IndexScoreArgs& args, const FoldedKeys& keys,
+KVASIR_INLINE __m128 score_folded_block(const FoldedQuery& query, const FoldedKeys& keys,
                                         FoldedKeys* next) {
-  const FoldedQuery query = folded_query(args);
   Vec totals[kBlockKeys] = {zero(), zero(), zero(), zero()};
   constexpr int kVecs = 4;
-  const int64_t vecs = (args.head_count + kLanes - 1) / kLanes;
   int64_t v = 0;
-  for (; v + kVecs <= vecs; v += kVecs) {
-    score_folded_heads<kVecs>(args, query, keys, v * kLanes, next, totals);
+  for (; v + kVecs <= query.vec_count; v += kVecs) {
+    score_folded_heads<kVecs, 1>(query, keys, v * kLanes, next, totals);
     next = nullptr;
   }
-  for (; v < vecs; ++v) {
-    score_folded_heads<1>(args, query, keys, v * kLanes, next, totals);
+  for (; v < query.vec_count; ++v) {
+    score_folded_heads<1, 2>(query, keys, v * kLanes, next, totals);
     next = nullptr;
   }
   return _mm_mul_ps(reduce_add_4(totals[0], totals[1], totals[2], totals[3]), keys.scales);

@@ -5,15 +5,16 @@ namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
 KVASIR_INLINE void fold_query(const KeyFormat&, int64_t, uint8_t*) {}
-KVASIR_INLINE bool can_fold(const IndexScoreArgs&) { return false; }
 
+struct FoldedQuery {};
 struct FoldedKeys {};
 
-KVASIR_INLINE bool begin_folding(const KeyFormat&, const uint8_t* const*, FoldedKeys&) {
+KVASIR_INLINE FoldedQuery folded_query(const IndexScoreArgs&) { return {}; }
+KVASIR_INLINE bool begin_folding(const FoldedQuery&, const uint8_t* const*, FoldedKeys&) {
   return false;
 }
 KVASIR_INLINE void unpack_key(int64_t, int64_t, FoldedKeys&) {}
-KVASIR_INLINE __m128 score_folded_block(const IndexScoreArgs&, const FoldedKeys&, FoldedKeys*) {
+KVASIR_INLINE __m128 score_folded_block(const FoldedQuery&, const FoldedKeys&, FoldedKeys*) {
   return _mm_setzero_ps();
 }
 
