@@ -1,7 +1,5 @@
 #include "checkpoint_maker.h"
 
-#include <stdlib.h>
-
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +8,7 @@
 #include "base/check.h"
 #include "checkpoint_maker_names.h"
 #include "checkpoint_maker_storage.h"
+#include "temp_directory.h"
 
 namespace kvasir::testing {
 namespace {
@@ -266,16 +265,6 @@ std::vector<std::byte> safetensors_file(const std::vector<TinyTensor>& tensors) 
   return file;
 }
 
-void write_file(const std::string& path, std::string_view text) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(text.data(), static_cast<std::streamsize>(text.size()));
-  KVASIR_CHECK(file.good(), "a test file cannot be written");
-}
-
-void write_file(const std::string& path, const std::vector<std::byte>& bytes) {
-  write_file(path, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-}
-
 void write_checkpoint(const std::string& directory, const TinyModelSpec& spec) {
   write_checkpoint(directory, tiny_config(spec), tiny_tensors(spec), spec.shard_count);
 }
@@ -308,15 +297,19 @@ std::string shard_name(size_t shard, size_t shard_count) {
   return name;
 }
 
-TempDirectory::TempDirectory() {
-  std::string pattern = std::filesystem::temp_directory_path() / "kvasir_test_XXXXXX";
-  KVASIR_CHECK(::mkdtemp(pattern.data()) != nullptr, "a test directory cannot be made");
-  path_ = pattern;
-}
-
-TempDirectory::~TempDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
+TinyModelSpec quick_model_spec() {
+  TinyModelSpec spec;
+  spec.vocab_size = 48;
+  spec.hidden_size = 32;
+  spec.compress_ratios = {0, 4, 128};
+  spec.head_count = 2;
+  spec.head_dim = 32;
+  spec.query_rank = 32;
+  spec.output_group_count = 1;
+  spec.output_rank = 16;
+  spec.expert_count = 2;
+  spec.expert_width = 32;
+  return spec;
 }
 
 }  // namespace kvasir::testing

@@ -57,6 +57,9 @@ struct TinyModelSpec {
   int shard_count = 1;  // above 1: shards and an index
 };
 
+// As small as a model of every kind of layer gets: for tests of many thousand tokens.
+TinyModelSpec quick_model_spec();
+
 struct TinyTensor {
   std::string name;
   std::string dtype;
@@ -74,28 +77,11 @@ std::vector<float> tiny_values(const TinyModelSpec& spec, std::string_view offic
 
 std::string shard_name(size_t shard, size_t shard_count);
 std::vector<std::byte> safetensors_file(const std::vector<TinyTensor>& tensors);
-void write_file(const std::string& path, std::string_view text);
-void write_file(const std::string& path, const std::vector<std::byte>& bytes);
 
 // Fills an existing directory.
 void write_checkpoint(const std::string& directory, const TinyModelSpec& spec);
 // The same with a config and tensors that a test has changed.
 void write_checkpoint(const std::string& directory, const Json::Object& config,
                       const std::vector<TinyTensor>& tensors, int shard_count = 1);
-
-// A directory of its own that is removed, with what it holds, at the end.
-class TempDirectory {
- public:
-  TempDirectory();
-  ~TempDirectory();
-  TempDirectory(const TempDirectory&) = delete;
-  TempDirectory& operator=(const TempDirectory&) = delete;
-
-  const std::string& path() const { return path_; }
-  std::string file(std::string_view name) const { return path_ + "/" + std::string(name); }
-
- private:
-  std::string path_;
-};
 
 }  // namespace kvasir::testing

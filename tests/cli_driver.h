@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/json.h"
-#include "checkpoint_maker.h"
+#include "temp_directory.h"
 
 namespace kvasir::testing {
 

@@ -9,6 +9,7 @@
 #include "checkpoint_maker.h"
 #include "engine_driver.h"
 #include "kvasir/engine.h"
+#include "temp_directory.h"
 
 namespace kvasir {
 namespace {
@@ -23,18 +24,11 @@ using testing::TempDirectory;
 constexpr int64_t kVocab = 48;
 constexpr int64_t kTokens = 3000;
 
-testing::TinyModelSpec small_model() {
-  testing::TinyModelSpec spec;
-  spec.vocab_size = kVocab;
-  spec.hidden_size = 32;
+// Rows large enough, and keys of enough layers, that a budget matters.
+testing::TinyModelSpec wide_model() {
+  testing::TinyModelSpec spec = testing::quick_model_spec();
   spec.compress_ratios = {0, 4, 128, 4};
-  spec.head_count = 2;
   spec.head_dim = 256;
-  spec.query_rank = 32;
-  spec.output_group_count = 1;
-  spec.output_rank = 16;
-  spec.expert_count = 2;
-  spec.expert_width = 32;
   return spec;
 }
 
@@ -42,7 +36,7 @@ class Ram : public ::testing::Test {
  protected:
   Ram() {
     std::filesystem::create_directory(model_);
-    testing::write_checkpoint(model_, small_model());
+    testing::write_checkpoint(model_, wide_model());
   }
 
   EngineOptions options(int64_t ram_bytes) const {

@@ -10,6 +10,7 @@
 #include "checkpoint_maker.h"
 #include "engine_driver.h"
 #include "kvasir/engine.h"
+#include "temp_directory.h"
 
 namespace kvasir {
 namespace {
@@ -21,26 +22,11 @@ using testing::TempDirectory;
 
 using Tokens = std::vector<int32_t>;
 
-testing::TinyModelSpec small_model() {
-  testing::TinyModelSpec spec;
-  spec.vocab_size = 48;
-  spec.hidden_size = 32;
-  spec.compress_ratios = {0, 4, 128};
-  spec.head_count = 2;
-  spec.head_dim = 32;
-  spec.query_rank = 32;
-  spec.output_group_count = 1;
-  spec.output_rank = 16;
-  spec.expert_count = 2;
-  spec.expert_width = 32;
-  return spec;
-}
-
 class Resume : public ::testing::Test {
  protected:
   Resume() {
     std::filesystem::create_directory(model_);
-    testing::write_checkpoint(model_, small_model());
+    testing::write_checkpoint(model_, testing::quick_model_spec());
   }
 
   EngineOptions options(bool with_store) const {

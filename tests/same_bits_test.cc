@@ -7,6 +7,7 @@
 #include "checkpoint_maker.h"
 #include "engine_driver.h"
 #include "kvasir/engine.h"
+#include "temp_directory.h"
 
 namespace kvasir {
 namespace {

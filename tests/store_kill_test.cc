@@ -15,6 +15,7 @@
 
 #include "store/block_store.h"
 #include "store_driver.h"
+#include "temp_directory.h"
 
 namespace kvasir::store {
 namespace {
@@ -26,15 +27,6 @@ using testing::TestRecord;
 
 class KilledWriter : public ::testing::Test {
  protected:
-  KilledWriter() {
-    char path[] = "/tmp/kvasir-kill-XXXXXX";
-    root_ = mkdtemp(path);
-  }
-  ~KilledWriter() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(root_, ignored);
-  }
-
   BlockStoreOptions options(const std::string& directory) const {
     return {.directory = directory,
             .budget_bytes = int64_t{1} << 30,
@@ -48,7 +40,7 @@ class KilledWriter : public ::testing::Test {
     return store.ok() ? std::move(*store) : nullptr;
   }
 
-  std::string root_;
+  testing::TempDirectory root_;
 };
 
 // Writes conversations until it is killed, and says what is acknowledged on a pipe.
@@ -80,7 +72,7 @@ int64_t kill_count() {
 }
 
 TEST_F(KilledWriter, LeavesAStoreThatIsRight) {
-  const std::string directory = root_ + "/store";
+  const std::string directory = root_.file("store");
   std::mt19937_64 random(7);
   int64_t acknowledged_count = 0;
   int64_t right = 0;
@@ -131,7 +123,7 @@ TEST_F(KilledWriter, LeavesAStoreThatIsRight) {
 }
 
 TEST_F(KilledWriter, AFullDeviceCostsRecordsOnly) {
-  const std::string mounted = root_ + "/full";
+  const std::string mounted = root_.file("full");
   ASSERT_EQ(mkdir(mounted.c_str(), 0700), 0);
   if (mount("tmpfs", mounted.c_str(), "tmpfs", 0, "size=6m") != 0) {
     GTEST_SKIP() << "mounting a small tmpfs needs root";

@@ -9,6 +9,7 @@
 
 #include "checkpoint/weights.h"
 #include "checkpoint_maker.h"
+#include "temp_directory.h"
 
 namespace kvasir {
 namespace {

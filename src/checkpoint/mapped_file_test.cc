@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "checkpoint_maker.h"
+#include "temp_directory.h"
 
 namespace kvasir {
 namespace {

@@ -12,6 +12,7 @@
 #include "numeric/f16.h"
 #include "numeric/fp4.h"
 #include "numeric/fp8.h"
+#include "temp_directory.h"
 
 namespace kvasir {
 namespace {

@@ -75,29 +75,33 @@ int64_t Residency::bytes_min(int64_t token_count) const {
   return std::min(bytes + kProcessBytesMax, bytes + bytes / (kProcessShare - 1) + 1);
 }
 
+Error Residency::no_room(const std::string& expected) const {
+  return Error{.what = "the cache does not fit into the RAM it may take",
+               .where = "--ram",
+               .expected = expected,
+               .found = std::to_string(options_.budget_bytes)};
+}
+
 Status Residency::check(int64_t token_count) const {
   const int64_t needed_bytes = bytes_min(token_count);
   if (needed_bytes <= options_.budget_bytes) return ok_status();
-  return Error{.what = "the cache does not fit into the RAM it may take",
-               .where = "--ram",
-               .expected = "at least " + std::to_string(needed_bytes) + " bytes for " +
-                           std::to_string(token_count) + " tokens",
-               .found = std::to_string(options_.budget_bytes)};
+  return no_room("at least " + std::to_string(needed_bytes) + " bytes for " +
+                 std::to_string(token_count) + " tokens");
 }
 
 bool Residency::takes_whole(int64_t token_count) {
   const int64_t coming_bytes =
       layout_->fixed_bytes() + layout_->block_count(token_count) * layout_->block_bytes();
-  const int64_t all_bytes =
-      used_bytes(token_count) + coming_bytes + pass_bytes() + rows_bytes_min();
-  is_tight_ = is_tight_ || all_bytes > cache_budget_bytes();
-  return !is_tight_;
+  return fits_whole(used_bytes(token_count) + coming_bytes + pass_bytes());
 }
 
 bool Residency::takes_whole(const kv::Sequence& sequence, int64_t token_count) {
-  const int64_t all_bytes = used_bytes(sequence.length() + token_count) +
-                            append_bytes(sequence, token_count) + rows_bytes_min();
-  is_tight_ = is_tight_ || all_bytes > cache_budget_bytes();
+  return fits_whole(used_bytes(sequence.length() + token_count) +
+                    append_bytes(sequence, token_count));
+}
+
+bool Residency::fits_whole(int64_t bytes) {
+  is_tight_ = is_tight_ || bytes + rows_bytes_min() > cache_budget_bytes();
   return !is_tight_;
 }
 
@@ -107,11 +111,8 @@ Status Residency::give_rest_to_rows(const kv::Sequence& sequence, int64_t token_
       cache_budget_bytes() - used_bytes(length) - append_bytes(sequence, token_count);
   if (rest_bytes < rows_bytes_min()) {
     KVASIR_RETURN_IF_ERROR(check(length));
-    return Error{.what = "the cache does not fit into the RAM it may take",
-                 .where = "--ram",
-                 .expected = std::to_string(rows_bytes_min() - rest_bytes) +
-                             " bytes more, or a store that takes what is too much",
-                 .found = std::to_string(options_.budget_bytes)};
+    return no_room(std::to_string(rows_bytes_min() - rest_bytes) +
+                   " bytes more, or a store that takes what is too much");
   }
   // A little more room is not worth moving everything for.
   const int64_t present_bytes = rows_.allocated_bytes();

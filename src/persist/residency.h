@@ -60,6 +60,9 @@ class Residency {
   // What an append is about to allocate.
   int64_t append_bytes(const kv::Sequence& sequence, int64_t token_count) const;
   int64_t uncounted_bytes(int64_t token_count) const;
+  // Once they do not, nothing does any more.
+  bool fits_whole(int64_t bytes);
+  Error no_room(const std::string& expected) const;
 
   std::shared_ptr<const kv::CacheLayout> layout_;
   std::shared_ptr<kv::MemoryAccount> account_;

@@ -11,7 +11,7 @@ namespace kvasir::persist {
 int64_t StoredPart::bytes_for(int64_t block_bytes) {
   const int64_t piece_bytes = store::piece_bytes_for(block_bytes);
   return static_cast<int64_t>(sizeof(StoredPart)) +
-         (block_bytes + piece_bytes - 1) / piece_bytes * static_cast<int64_t>(sizeof(uint64_t));
+         store::piece_count(block_bytes, piece_bytes) * static_cast<int64_t>(sizeof(uint64_t));
 }
 
 StoredRows::StoredRows(store::BlockStore& store, int64_t row_bytes, int64_t block_bytes,

@@ -67,6 +67,8 @@ struct PieceSource {
   PieceChecks checks;
 
   int64_t piece_count() const { return std::ssize(checks.values); }
+  // In its segment.
+  int64_t offset_bytes(int64_t piece) const;
   // On disk, padding included: whole pages.
   int64_t stored_bytes(int64_t piece) const;
   // Whether these are the bytes of that piece. bytes: [stored_bytes(piece)]

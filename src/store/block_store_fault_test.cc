@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -13,6 +12,7 @@
 #include "store/block_store.h"
 #include "store/catalog.h"
 #include "store_driver.h"
+#include "temp_directory.h"
 
 namespace kvasir::store {
 namespace {
@@ -131,15 +131,10 @@ TEST(BlockStoreFault, SegmentsWithNumbersThatNoStoreGivesAreLeftAlone) {
 
 class CatalogFault : public ::testing::Test {
  protected:
-  CatalogFault() {
-    std::string folder = (std::filesystem::temp_directory_path() / "kvasir-XXXXXX").string();
-    if (mkdtemp(folder.data()) != nullptr) folder_ = folder;
-  }
-  ~CatalogFault() override { std::filesystem::remove_all(folder_); }
-  std::string path() const { return folder_ + "/catalog.sqlite"; }
+  std::string path() const { return folder_.file("catalog.sqlite"); }
 
   const Pin pin_{testing::key_of(1, 2), "a novel"};
-  std::string folder_;
+  testing::TempDirectory folder_;
 };
 
 TEST_F(CatalogFault, ADamagedOneIsSetAsideAndBegunAnew) {
@@ -169,11 +164,11 @@ TEST_F(CatalogFault, ALockedOneKeepsItsPins) {
     lock.l_start = 0x40000000;
     lock.l_len = 512;
     fcntl(file, F_SETLK, &lock);
-    std::ofstream(folder_ + "/is_locked");
+    std::ofstream(folder_.file("is_locked"));
     pause();
     _exit(0);
   }
-  while (!std::filesystem::exists(folder_ + "/is_locked")) usleep(1000);
+  while (!std::filesystem::exists(folder_.file("is_locked"))) usleep(1000);
   (void)Catalog::open(path(), true);
   kill(other, SIGKILL);
   waitpid(other, nullptr, 0);

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <thread>
 
-#include "checkpoint_maker.h"
 #include "store/block_store.h"
 #include "store_driver.h"
+#include "temp_directory.h"
 
 namespace kvasir::store {
 namespace {

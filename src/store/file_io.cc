@@ -15,26 +15,31 @@ Error io_error(const std::string& what, const std::string& path, int error_numbe
   return Error{.what = what, .where = path, .found = std::strerror(error_number)};
 }
 
+IoResult read_whole(File& file, int64_t offset_bytes, std::span<std::byte> out) {
+  IoResult whole;
+  int interruptions = 0;
+  while (whole.count < std::ssize(out)) {
+    const IoResult result =
+        file.read(offset_bytes + whole.count, out.subspan(static_cast<size_t>(whole.count)));
+    if (result.error == EINTR && ++interruptions < kInterruptionsMax) continue;
+    whole.error = result.error;
+    if (!result.ok() || result.count == 0) break;
+    whole.count += result.count;
+  }
+  return whole;
+}
+
 Status read_all(File& file, const std::string& path, int64_t offset_bytes,
                 std::span<std::byte> out) {
-  const size_t wanted = out.size();
-  int interruptions = 0;
-  while (!out.empty()) {
-    const IoResult result = file.read(offset_bytes, out);
-    if (result.error == EINTR && ++interruptions < kInterruptionsMax) continue;
-    if (!result.ok() || result.count == 0) {
-      Error error = io_error("cannot read", path, result.error);
-      error.offset = static_cast<uint64_t>(offset_bytes);
-      if (result.ok()) {
-        error.expected = std::to_string(wanted) + " bytes";
-        error.found = std::to_string(wanted - out.size()) + " before the end";
-      }
-      return error;
-    }
-    offset_bytes += result.count;
-    out = out.subspan(static_cast<size_t>(result.count));
+  const IoResult result = read_whole(file, offset_bytes, out);
+  if (result.ok() && result.count == std::ssize(out)) return ok_status();
+  Error error = io_error("cannot read", path, result.error);
+  error.offset = static_cast<uint64_t>(offset_bytes + result.count);
+  if (result.ok()) {
+    error.expected = std::to_string(out.size()) + " bytes";
+    error.found = std::to_string(result.count) + " before the end";
   }
-  return ok_status();
+  return error;
 }
 
 Status write_all(File& file, const std::string& path, int64_t offset_bytes,

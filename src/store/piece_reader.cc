@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "store/file_io.h"
 
 namespace kvasir::store {
+
+int64_t PieceSource::offset_bytes(int64_t piece) const {
+  return place.offset_bytes + kPageBytes + piece * checks.piece_bytes;
+}
 
 int64_t PieceSource::stored_bytes(int64_t piece) const {
   return std::min(checks.piece_bytes, padded_to_pages(payload_bytes) - piece * checks.piece_bytes);
@@ -20,6 +25,17 @@ bool PieceSource::is_right(int64_t piece, std::span<const std::byte> bytes) cons
 }
 
 // ---- taking a block apart ----
+
+namespace {
+
+PieceSource source_of(const IndexEntry& entry, RecordHeader header) {
+  return {.id = entry.info.id,
+          .place = {entry.segment_number, entry.offset_bytes},
+          .payload_bytes = entry.info.payload_bytes,
+          .checks = std::move(header.checks)};
+}
+
+}  // namespace
 
 std::optional<PieceSource> BlockStore::open_pieces(const RecordId& id, std::span<std::byte> head) {
   const Stopwatch watch;
@@ -35,14 +51,10 @@ std::optional<PieceSource> BlockStore::open_pieces(const RecordId& id, std::span
 
 // What was just written is in the page cache still: past it, the read would wait for the device.
 BlockStore::ReadResult BlockStore::read_checks(const IndexEntry& entry, PieceSource& source) {
-  const Place place{entry.segment_number, entry.offset_bytes};
-  auto header = log_->read_header(place);
+  auto header = log_->read_header({entry.segment_number, entry.offset_bytes});
   if (!header) return ReadResult::kFailed;
   if (!*header || (*header)->info != entry.info) return ReadResult::kDamaged;
-  source = {.id = entry.info.id,
-            .place = place,
-            .payload_bytes = entry.info.payload_bytes,
-            .checks = std::move((*header)->checks)};
+  source = source_of(entry, std::move(**header));
   return ReadResult::kRight;
 }
 
@@ -53,29 +65,26 @@ BlockStore::ReadResult BlockStore::read_head(const IndexEntry& entry, std::span<
   const auto file = log_->direct_file(entry.segment_number);
   if (!file) return ReadResult::kFailed;
   const int64_t piece_bytes = piece_bytes_for(entry.info.payload_bytes);
-  const int64_t piece_count = (std::ssize(head) + piece_bytes - 1) / piece_bytes;
+  const int64_t head_pieces = piece_count(std::ssize(head), piece_bytes);
   const int64_t head_bytes =
-      std::min(piece_count * piece_bytes, padded_to_pages(entry.info.payload_bytes));
+      std::min(head_pieces * piece_bytes, padded_to_pages(entry.info.payload_bytes));
   PageBuffer memory(kPageBytes + head_bytes, Fill::kNothing);
   if (memory.failed()) return ReadResult::kFailed;
   const std::span<std::byte> bytes(memory.data(), static_cast<size_t>(memory.size()));
-  const std::string path = log_->path_of(entry.segment_number);
-  if (!read_all(**file, path, entry.offset_bytes, bytes).ok()) return ReadResult::kFailed;
+  const IoResult result = read_whole(**file, entry.offset_bytes, bytes);
+  if (!result.ok() || result.count < std::ssize(bytes)) return ReadResult::kFailed;
 
   std::optional<RecordHeader> header = decode_header(bytes.first(kPageBytes));
   if (!header || header->info != entry.info) return ReadResult::kDamaged;
-  source = {.id = entry.info.id,
-            .place = {entry.segment_number, entry.offset_bytes},
-            .payload_bytes = entry.info.payload_bytes,
-            .checks = std::move(header->checks)};
+  source = source_of(entry, std::move(*header));
   if (source.checks.piece_bytes == 0) return ReadResult::kRight;
   const std::span<const std::byte> payload = bytes.subspan(kPageBytes);
-  for (int64_t piece = 0; piece < piece_count; ++piece) {
+  for (int64_t piece = 0; piece < head_pieces; ++piece) {
     if (!source.is_right(piece, payload.subspan(static_cast<size_t>(piece * piece_bytes)))) {
       return ReadResult::kDamaged;
     }
   }
-  if (!head.empty()) std::memcpy(head.data(), payload.data(), head.size());
+  std::memcpy(head.data(), payload.data(), head.size());
   return ReadResult::kRight;
 }
 
@@ -98,13 +107,11 @@ void PieceReader::start(std::span<PieceRead> reads) {
       auto opened = store_.log_->direct_file(source.place.segment_number);
       file = opened ? std::move(*opened) : nullptr;
       opened_number = source.place.segment_number;
+      if (file) files_.push_back(file);
     }
     if (!file) continue;
-    files_.push_back(file);
-    page_reads_.push_back({.file = file.get(),
-                           .offset_bytes = source.place.offset_bytes + kPageBytes +
-                                           read.piece * source.checks.piece_bytes,
-                           .out = read.out});
+    page_reads_.push_back(
+        {.file = file.get(), .offset_bytes = source.offset_bytes(read.piece), .out = read.out});
   }
   batch_->start(page_reads_);
 }
@@ -131,11 +138,10 @@ bool PieceReader::read_again(PieceRead& read) {
     source.place = {entry.segment_number, entry.offset_bytes};
     const auto file = store_.log_->direct_file(entry.segment_number);
     if (!file) return BlockStore::ReadResult::kFailed;
-    const int64_t offset_bytes =
-        entry.offset_bytes + kPageBytes + read.piece * source.checks.piece_bytes;
-    const std::string path = store_.log_->path_of(entry.segment_number);
-    if (!read_all(**file, path, offset_bytes, read.out).ok())
+    const IoResult result = read_whole(**file, source.offset_bytes(read.piece), read.out);
+    if (!result.ok() || result.count < std::ssize(read.out)) {
       return BlockStore::ReadResult::kFailed;
+    }
     return source.is_right(read.piece, read.out) ? BlockStore::ReadResult::kRight
                                                  : BlockStore::ReadResult::kDamaged;
   });

@@ -36,8 +36,8 @@ class PieceReader {
   BlockStore& store_;
   std::unique_ptr<BatchReader> batch_;
   std::span<PieceRead> reads_;
-  std::vector<PageRead> page_reads_;          // [reads]
-  std::vector<std::shared_ptr<File>> files_;  // [reads]; null: its segment cannot be opened
+  std::vector<PageRead> page_reads_;          // less those whose segment cannot be opened
+  std::vector<std::shared_ptr<File>> files_;  // that they read
   Stopwatch watch_;
 };
 

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -13,25 +12,14 @@
 
 #include "simulated_disk.h"
 #include "store_driver.h"
+#include "temp_directory.h"
 
 namespace kvasir::store {
 namespace {
 
 using testing::SimulatedDisk;
+using testing::TempDirectory;
 using testing::TestRecord;
-
-class Folder {
- public:
-  Folder() {
-    std::string folder = (std::filesystem::temp_directory_path() / "kvasir-XXXXXX").string();
-    if (mkdtemp(folder.data()) != nullptr) path_ = folder;
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 // Far more reads than fit into a ring, of one to three pages, one of them behind the end.
 void check_reader(BatchReader& reader, File& file, const std::vector<std::byte>& contents) {
@@ -67,12 +55,12 @@ void check_reader(BatchReader& reader, File& file, const std::vector<std::byte>&
 }
 
 TEST(BatchReader, EveryKindReadsWhatIsThere) {
-  const Folder folder;
+  const TempDirectory folder;
   std::vector<std::byte> contents(200 * kPageBytes);
   std::mt19937 random(1);
   for (std::byte& byte : contents) byte = static_cast<std::byte>(random());
   const auto files = posix_file_system();
-  const std::string path = folder.path() + "/file";
+  const std::string path = folder.file("file");
   {
     const auto file = files->open(path, OpenMode::kCreate);
     ASSERT_TRUE(file.object->write(0, contents).ok());
@@ -115,7 +103,7 @@ std::unique_ptr<BlockStore> open(std::shared_ptr<FileSystem> files, const std::s
 }
 
 TEST(PieceReader, HeadAndPiecesMakeTheBlock) {
-  const Folder folder;
+  const TempDirectory folder;
   auto store = open(posix_file_system(), folder.path());
   std::vector<std::byte> head(kHeadBytes);
   for (int64_t b = 0; b < 20; ++b) ASSERT_TRUE(testing::put(*store, {1, b}).ok());

@@ -20,10 +20,6 @@ Digest128 checksum_of(std::span<const std::byte> page) {
   return xxh3_128(page.first(kChecksumOffset));
 }
 
-int64_t piece_count(int64_t payload_bytes, int64_t piece_bytes) {
-  return (payload_bytes + piece_bytes - 1) / piece_bytes;
-}
-
 // Empty when they cannot be true.
 std::optional<PieceChecks> decode_checks(std::span<const std::byte> page, int64_t payload_bytes) {
   PageReader in(page.subspan(kPieceChecksOffset));
@@ -36,6 +32,10 @@ std::optional<PieceChecks> decode_checks(std::span<const std::byte> page, int64_
 }
 
 }  // namespace
+
+int64_t piece_count(int64_t payload_bytes, int64_t piece_bytes) {
+  return (payload_bytes + piece_bytes - 1) / piece_bytes;
+}
 
 int64_t piece_bytes_for(int64_t payload_bytes) {
   int64_t piece_bytes = kPageBytes;

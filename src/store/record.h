@@ -67,6 +67,8 @@ struct RecordHeader {
 
 // The smallest pieces for which the checks fit into a header.
 int64_t piece_bytes_for(int64_t payload_bytes);
+// The last one may be short.
+int64_t piece_count(int64_t payload_bytes, int64_t piece_bytes);
 PieceChecks checks_of_pieces(std::span<const std::byte> payload);
 
 using Page = std::array<std::byte, kPageBytes>;

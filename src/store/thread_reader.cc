@@ -6,23 +6,18 @@
 #include <vector>
 
 #include "store/batch_reader.h"
+#include "store/file_io.h"
 
 namespace kvasir::store {
 namespace {
 
 constexpr int kThreads = 16;
 
-int read_whole(const PageRead& read) {
-  size_t done = 0;
-  while (done < read.out.size()) {
-    const IoResult result =
-        read.file->read(read.offset_bytes + static_cast<int64_t>(done), read.out.subspan(done));
-    if (result.error == EINTR) continue;
-    if (!result.ok()) return result.error;
-    if (result.count == 0) return ENODATA;
-    done += static_cast<size_t>(result.count);
-  }
-  return 0;
+// An errno or 0.
+int read_page(const PageRead& read) {
+  const IoResult result = read_whole(*read.file, read.offset_bytes, read.out);
+  if (result.ok() && result.count < std::ssize(read.out)) return ENODATA;
+  return result.error;
 }
 
 class ThreadReader : public BatchReader {
@@ -71,7 +66,7 @@ class ThreadReader : public BatchReader {
   void read_next(std::unique_lock<std::mutex>& lock) {
     PageRead& read = reads_[next_++];
     lock.unlock();
-    const int error = read_whole(read);
+    const int error = read_page(read);
     lock.lock();
     read.error = error;
     if (--unfinished_ == 0) changed_.notify_all();
