@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <deque>
 #include <span>
 
 #include "base/aligned_buffer.h"
@@ -12,6 +11,7 @@
 #include "base/stopwatch.h"
 #include "base/thread_pool.h"
 #include "bench/flash_cache.h"
+#include "bench/pick_shares.h"
 #include "kernels/peak.h"
 #include "kv/index_scan.h"
 
@@ -110,49 +110,6 @@ class IndexQueries {
   Random random_{5};
   std::vector<std::vector<float>> lasting_;  // [layers]
   std::vector<float> query_;                 // [index heads, dim]
-};
-
-// How much of what a token picks others picked just before it.
-class PickShares {
- public:
-  explicit PickShares(size_t layer_count) : recent_(layer_count) {}
-
-  void begin_measuring() { asked_ = kept_ = found_recent_ = 0; }
-
-  // picked: ascending.
-  void add(int64_t layer, const std::vector<int32_t>& picked) {
-    std::deque<std::vector<int32_t>>& recent = recent_[static_cast<size_t>(layer)];
-    std::vector<int32_t> all;
-    for (const std::vector<int32_t>& rows : recent) all.insert(all.end(), rows.begin(), rows.end());
-    std::sort(all.begin(), all.end());
-    asked_ += std::ssize(picked);
-    if (!recent.empty()) kept_ += shared_count(picked, recent.back());
-    found_recent_ += shared_count(picked, all);
-    recent.push_back(picked);
-    if (std::ssize(recent) > kRecentTokens) recent.pop_front();
-  }
-
-  int64_t asked() const { return asked_; }
-  double kept_share() const { return share(kept_); }
-  double recent_share() const { return share(found_recent_); }
-
- private:
-  static constexpr int64_t kRecentTokens = 16;
-
-  static int64_t shared_count(const std::vector<int32_t>& picked,
-                              const std::vector<int32_t>& sorted) {
-    return std::count_if(picked.begin(), picked.end(), [&](int32_t row) {
-      return std::binary_search(sorted.begin(), sorted.end(), row);
-    });
-  }
-  double share(int64_t count) const {
-    return asked_ > 0 ? static_cast<double>(count) / static_cast<double>(asked_) : 0;
-  }
-
-  std::vector<std::deque<std::vector<int32_t>>> recent_;  // [layers]
-  int64_t asked_ = 0;
-  int64_t kept_ = 0;
-  int64_t found_recent_ = 0;
 };
 
 class Decoder {

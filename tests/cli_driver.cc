@@ -26,6 +26,14 @@ Outcome CliTest::run(const std::string& arguments, const std::string& input,
           read_file(directory_.file("err"))};
 }
 
+Json CliTest::run_json(const std::string& arguments, const std::string& input) {
+  const Outcome outcome = run(arguments, input);
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+  auto json = Json::parse(outcome.out, arguments);
+  EXPECT_TRUE(json.ok()) << outcome.out;
+  return json.ok() ? *json : Json();
+}
+
 int64_t CliTest::integer(const Json& object, const char* name) {
   const Json* member = object.find(name);
   EXPECT_TRUE(member != nullptr && member->as_integer() != nullptr) << name;

@@ -25,6 +25,9 @@ class CliTest : public ::testing::Test {
   Outcome run(const std::string& arguments, const std::string& input = "",
               const std::string& wrapper = "");
 
+  // What it prints when it succeeds; --json is among the arguments.
+  Json run_json(const std::string& arguments, const std::string& input = "");
+
   // A member of an object that must be there.
   static int64_t integer(const Json& object, const char* name);
   static double number(const Json& object, const char* name);

@@ -68,6 +68,25 @@ TEST_F(CliTest, LogitsAreTheSameForAnyChunkAndThreadCount) {
   EXPECT_EQ(array.shape, (std::vector<int64_t>{400, 320}));
 }
 
+TEST_F(CliTest, BenchRowsKnowsWhatACacheOfRowsCouldHit) {
+  const Json result = run_json("bench rows --tokens 4096 --json");
+  EXPECT_GT(*result.find("recent_share")->as_double(), *result.find("kept_share")->as_double());
+  double smaller = 0;
+  for (const Json& size : *result.find("sizes")->as_array()) {
+    const double best = *size.find("best")->as_double();
+    EXPECT_GT(best, smaller);
+    EXPECT_LE(best, 1);
+    for (const char* policy : {"ours", "least_recent", "least_used"}) {
+      EXPECT_GT(*size.find(policy)->as_double(), 0) << policy;
+      EXPECT_LE(*size.find(policy)->as_double(), best) << policy;
+    }
+    smaller = best;
+  }
+  EXPECT_GT(smaller, 0.9);
+  EXPECT_EQ(run("bench rows --tokens 20000000").exit_status, 2);
+  EXPECT_EQ(run("bench rows --tokens 100000").exit_status, 1);
+}
+
 TEST_F(CliTest, WrongUsageIsExitStatusTwoAndOneLine) {
   for (const char* arguments :
        {"", "fly", "run", "run --prompt a --prompt-file b", "run --prompt a --kv int8",

@@ -15,14 +15,6 @@ using testing::read_file;
 
 class EvalCommandTest : public testing::CliTest {
  protected:
-  Json run_json(const std::string& arguments) {
-    const Outcome outcome = run(arguments + " --json");
-    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
-    auto json = Json::parse(outcome.out, arguments);
-    EXPECT_TRUE(json.ok()) << outcome.out;
-    return json.ok() ? *json : Json();
-  }
-
   // Of the first length of a run.
   static const Json& cell(const Json& report, size_t run) {
     return (*(*report.find("runs")->as_array())[run].find("lengths")->as_array())[0];
@@ -37,7 +29,7 @@ constexpr const char* kSize = " --documents 2 --facts 20 ";
 
 TEST_F(EvalCommandTest, TheBundledModelRecallsThroughCompressedRowsAlone) {
   const Json report =
-      run_json(std::string(kRecall) + kSize + "--runs native,f32,window-only,no-csa");
+      run_json(std::string(kRecall) + kSize + "--runs native,f32,window-only,no-csa --json");
   EXPECT_GE(value(cell(report, 0), "exact"), 0.85);
   EXPECT_GE(value(cell(report, 1), "exact"), 0.85);
   EXPECT_LE(value(cell(report, 2), "exact"), 0.15);
@@ -50,16 +42,16 @@ TEST_F(EvalCommandTest, TheBundledModelRecallsThroughCompressedRowsAlone) {
 TEST_F(EvalCommandTest, AStoppedRunGoesOnAndEndsWithTheSameReport) {
   const std::string kept = std::string(kRecall) + kSize + "--runs native,top-k-4 --resume ";
   const std::string log = directory_.file("log");
-  const Json whole = run_json(kept + log);
+  const Json whole = run_json(kept + log + " --json");
   const std::string complete = read_file(log);
 
   // Stopped after the header and one document of four, in the middle of the next line.
   const size_t second_end = complete.find('\n', complete.find('\n') + 1);
   testing::write_file(directory_.file("cut"), complete.substr(0, second_end + 40));
-  EXPECT_EQ(run_json(kept + directory_.file("cut")).dump(), whole.dump());
+  EXPECT_EQ(run_json(kept + directory_.file("cut") + " --json").dump(), whole.dump());
   EXPECT_EQ(read_file(directory_.file("cut")), complete);
   // Nothing is left to do, and nothing is done again.
-  EXPECT_EQ(run_json(kept + log).dump(), whole.dump());
+  EXPECT_EQ(run_json(kept + log + " --json").dump(), whole.dump());
   EXPECT_EQ(read_file(log), complete);
 
   const Outcome other = run(std::string(kRecall) + "--facts 8 --resume " + log);
@@ -79,7 +71,7 @@ TEST_F(EvalCommandTest, AnInterruptEndsItWithOneLine) {
 TEST_F(EvalCommandTest, PerplexityComparesPrecisionsAndWritesAChart) {
   const std::string chart = directory_.file("chart.svg");
   const Json report = run_json("eval perplexity --lengths 512 --tokens 2048 --svg " + chart +
-                               " --runs native,f32,window-only");
+                               " --runs native,f32,window-only" + " --json");
   const double native = value(cell(report, 0), "nats_per_token");
   EXPECT_GT(native, 1);
   EXPECT_LT(native, 5);
@@ -123,7 +115,8 @@ TEST_F(EvalCommandTest, TheDemoFindsWhatWasPlanted) {
   testing::write_file(directory_.file("book"), book);
   const Json report = run_json("demo --book " + directory_.file("book") + " --at 10" +
                                " --fact 'The code for the gate of Mary Price is K47.'"
-                               " --question 'What is the code for the gate of Mary Price?'");
+                               " --question 'What is the code for the gate of Mary Price?'" +
+                               " --json");
   EXPECT_EQ(*report.find("answer")->as_string(), "It is K47.");
   EXPECT_GT(integer(report, "fact_distance_tokens"), integer(report, "prompt_tokens") * 8 / 10);
   EXPECT_LT(integer(report, "fact_distance_tokens"), integer(report, "prompt_tokens"));

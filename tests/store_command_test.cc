@@ -22,13 +22,6 @@ class StoreCommand : public testing::CliTest {
     for (int i = 0; i < words; ++i) text += i % 7 == 3 ? "And the sea. " : "the day was long ";
     return text + last;
   }
-  Json run_json(const std::string& arguments, const std::string& input = "") {
-    const Outcome outcome = run(arguments, input);
-    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
-    auto json = Json::parse(outcome.out, "standard output");
-    EXPECT_TRUE(json.ok()) << outcome.out;
-    return json.ok() ? *json : Json();
-  }
   Json answer(const std::string& text, const std::string& options = "") {
     return run_json("run --json --max-tokens 8 --prompt-file -" + store() + options, text);
   }

@@ -1,8 +1,11 @@
 // Hidden rows: what an evaluation takes away is really gone, and nothing else is.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "checkpoint_maker.h"
@@ -82,6 +85,41 @@ TEST_F(VisibleRowsTest, ATopKCutIsAModelWithThatTopK) {
   EXPECT_EQ(
       first_difference(logits(wide, tokens, {.index_top_k = 50}), logits(wide, tokens, {}), kVocab),
       -1);
+}
+
+// Every token of every CSA layer once, however the pass is cut: all rows while they are few, then
+// the top-k.
+TEST_F(VisibleRowsTest, PicksAreToldInOrderAndDoNotHangOnChunks) {
+  const testing::TinyModelSpec spec{.compress_ratios = {0, 4, 128, 4}, .index_top_k = 5};
+  testing::TempDirectory directory;
+  testing::write_checkpoint(directory.path(), spec);
+  const auto tokens = random_tokens(kTokens, kVocab, 5);
+  using Picks = std::map<std::pair<int64_t, int64_t>, std::vector<int32_t>>;
+  const auto picks_of = [&](int64_t chunk_tokens) {
+    Picks picks;
+    Engine engine = open_engine(
+        {.model_path = directory.path(),
+         .chunk_tokens = chunk_tokens,
+         .needs_text = false,
+         .on_picks = [&](int64_t layer, int64_t position, std::span<const int32_t> rows) {
+           const bool is_new =
+               picks.try_emplace({layer, position}, rows.begin(), rows.end()).second;
+           EXPECT_TRUE(is_new);
+         }});
+    Session session = new_session(engine);
+    append_all(session, tokens);
+    return picks;
+  };
+  const Picks picks = picks_of(64);
+  ASSERT_EQ(std::ssize(picks), 2 * kTokens);
+  for (const auto& [place, rows] : picks) {
+    const auto& [layer, position] = place;
+    EXPECT_TRUE(layer == 1 || layer == 3);
+    EXPECT_EQ(std::ssize(rows), std::min<int64_t>(spec.index_top_k, (position + 1) / 4));
+    EXPECT_TRUE(std::is_sorted(rows.begin(), rows.end()));
+    EXPECT_TRUE(rows.empty() || rows.back() < (position + 1) / 4);
+  }
+  EXPECT_EQ(picks_of(1), picks);
 }
 
 }  // namespace

@@ -43,6 +43,11 @@ struct VisibleRows {
   int64_t index_top_k = 0;  // rows the indexer picks at most; 0: as the model's config says
 };
 
+// Called with the compressed rows that a token's query picked in a CSA layer, ascending; all tokens
+// of a pass for one layer, then for the next. For studies of what decoding reads.
+using PickSink =
+    std::function<void(int64_t layer, int64_t position, std::span<const int32_t> rows)>;
+
 struct EngineOptions {
   std::string model_path;  // a checkpoint directory
   KvPrecision kv = KvPrecision::kNative;
@@ -51,6 +56,7 @@ struct EngineOptions {
   InstructionSet instruction_set = InstructionSet::kAuto;
   bool needs_text = true;  // false: tokenizer.json is not read
   VisibleRows visible_rows;
+  PickSink on_picks;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
   // What the cache may take of RAM at most; 0: what it needs. Rows that do not fit are read from
   // the store, which there has to be, whenever they are attended. Bits do not depend on it.

@@ -192,6 +192,7 @@ void add_bench_command(CLI::App& app, Command& chosen) {
   add_bench(*bench, "prefill", "reading a prompt", What::kPrefill, chosen);
   add_bench(*bench, "decode", "generating token after token", What::kDecode, chosen);
   add_bench(*bench, "index", "scoring and picking index keys", What::kIndex, chosen);
+  add_bench_rows_command(*bench, chosen);
   add_bench_store_command(*bench, chosen);
 }
 

@@ -80,7 +80,8 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                              .isa = isa,
                              .thread_count = thread_count,
                              .pass_tokens_max = options.chunk_tokens,
-                             .visible_rows = visible_rows(options.visible_rows)};
+                             .visible_rows = visible_rows(options.visible_rows),
+                             .on_picks = options.on_picks};
 }
 
 // Starting threads and growing vectors are where opening an engine may meet an exception.

@@ -176,7 +176,10 @@ KVASIR_INLINE void attend_tile(const AttendArgs& args, const AttendScratch& s, i
                                int64_t head_begin, int64_t head_count) {
   const int64_t dim = args.format.dim;
   const int64_t row_count = smaller(kAttendTileRows, args.row_count - row_begin);
+  const int64_t row_bytes = args.format.bytes();
   for (int64_t j = 0; j < row_count; ++j) {
+    const int64_t ahead = row_begin + kAttendTileRows + j;
+    if (ahead < args.row_count) fetch_ahead(args.rows[ahead], row_bytes);
     const auto* row = reinterpret_cast<const uint8_t*>(args.rows[row_begin + j]);
     decode_cached_row(args.format, row, s.tile + j * s.row_stride);
   }

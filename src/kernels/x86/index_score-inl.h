@@ -227,13 +227,6 @@ KVASIR_INLINE __m128 score_block(const ScoreCall& call, const KeyBlock& block, K
   return score_block_by_groups(*call.args, block.keys, call.key_bytes);
 }
 
-KVASIR_INLINE void fetch_ahead(const ScoreCall& call, int64_t first) {
-  if (call.args->keys_ahead == nullptr) return;
-  const int64_t end = smaller(first + kBlockKeys, call.args->key_count) * call.key_bytes;
-  for (int64_t at = first * call.key_bytes; at < end; at += 64)
-    _mm_prefetch(call.args->keys_ahead + at, _MM_HINT_T0);
-}
-
 void index_score(const IndexScoreArgs& args) {
   if (args.key_count == 0) return;
   const ScoreCall call = {
@@ -247,7 +240,9 @@ void index_score(const IndexScoreArgs& args) {
     const int64_t count = smaller(kBlockKeys, args.key_count - first);
     if (first + count == args.key_count) next = nullptr;
     if (next != nullptr) begin_block(call, first + kBlockKeys, *next);
-    fetch_ahead(call, first);
+    if (args.keys_ahead != nullptr) {
+      fetch_ahead(args.keys_ahead + first * call.key_bytes, count * call.key_bytes);
+    }
     const __m128 scores = score_block(call, *block, next);
     if (count == kBlockKeys) {
       _mm_storeu_ps(args.scores + first, scores);

@@ -3,6 +3,12 @@
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
+// Has bytes on their way that will be read soon and lie where no prefetcher looks for them.
+KVASIR_INLINE void fetch_ahead(const std::byte* data, int64_t size) {
+  constexpr int64_t kCacheLineBytes = 64;
+  for (int64_t at = 0; at < size; at += kCacheLineBytes) _mm_prefetch(data + at, _MM_HINT_T0);
+}
+
 KVASIR_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 KVASIR_INLINE int64_t round_up(int64_t value, int64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;

@@ -19,6 +19,7 @@ struct Context {
   const Batch& batch;
   Workspace& work;
   kv::RowCache* row_cache;  // null: every row is in memory
+  const PickSink& on_picks;
 };
 
 }  // namespace kvasir::model

@@ -68,7 +68,8 @@ Status DeepSeekV4::forward(std::span<const Segment> segments, kv::RowCache* row_
     }
   }
 
-  Context context{config(), *layout_, options_.visible_rows, compute_, batch_, work_, row_cache};
+  Context context{config(), *layout_,  options_.visible_rows, compute_, batch_,
+                  work_,    row_cache, options_.on_picks};
   embed();
   for (int64_t layer = 0; layer < config().layer_count; ++layer) {
     KVASIR_RETURN_IF_ERROR(run_layer(context, layer));

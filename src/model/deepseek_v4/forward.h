@@ -28,6 +28,7 @@ struct ModelOptions {
   int thread_count = 1;
   int64_t pass_tokens_max = 256;  // memory of a pass grows with it
   VisibleRows visible_rows;
+  PickSink on_picks;  // none: nobody asks
 };
 
 class DeepSeekV4 {

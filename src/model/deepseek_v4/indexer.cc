@@ -101,6 +101,14 @@ void pick_by_tokens(Context& context, int64_t layer) {
   });
 }
 
+void report_picks(const Context& context, int64_t layer) {
+  for (int64_t t = 0; t < context.batch.token_count(); ++t) {
+    const int32_t* picked = &context.work.picked[t * context.config.index_top_k];
+    context.on_picks(layer, context.batch.token(t).position,
+                     {picked, static_cast<size_t>(context.work.picked_count[t])});
+  }
+}
+
 }  // namespace
 
 void pick_rows(Context& context, int64_t layer, const IndexerWeights& weights) {
@@ -122,6 +130,7 @@ void pick_rows(Context& context, int64_t layer, const IndexerWeights& weights) {
   } else {
     pick_by_tokens(context, layer);
   }
+  if (context.on_picks) report_picks(context, layer);
 }
 
 }  // namespace kvasir::model

@@ -1,9 +1,12 @@
-// Which compressed rows attention may see. All of them, as the model means it, unless somebody
-// measures what they are worth.
+// What studies of the cache ask of a model: which compressed rows attention may see (all of them,
+// as the model means it, unless somebody measures what they are worth), and to hear of those that
+// were picked.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
+#include <span>
 
 namespace kvasir::model {
 
@@ -13,5 +16,8 @@ struct VisibleRows {
   // Rows that the indexer picks at most, if that is less than the config says.
   int64_t index_top_k_max = std::numeric_limits<int64_t>::max();
 };
+
+// A layer, a token's position, and the rows that the indexer picked for it, ascending.
+using PickSink = std::function<void(int64_t, int64_t, std::span<const int32_t>)>;
 
 }  // namespace kvasir::model

@@ -1,0 +1,32 @@
+// How often rows that tokens pick are still there from before, under several ways to decide what
+// stays: the engine's own row cache and what it could have been.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace kvasir::bench {
+
+// Rows, numbered through all layers, in the order they are asked for.
+struct RowTrace {
+  struct Token {
+    int64_t begin = 0;  // in `rows`; the next token's begin ends it
+  };
+  std::vector<int32_t> rows;
+  std::vector<Token> tokens;
+  int64_t row_count = 0;  // different rows there are
+};
+
+// Shares of the rows asked for by tokens [measured_from, ..) that were there.
+struct PolicyHits {
+  double ours = 0;  // kv::RowCache
+  double least_recent = 0;
+  double least_used = 0;
+  double best = 0;  // knowing what comes: no policy hits more
+};
+
+// A cache of about `capacity_rows`; what kv::RowCache makes of it is the other policies' too.
+// REQUIRES: at least twice the rows of a token.
+PolicyHits replay(const RowTrace& trace, int64_t capacity_rows, int64_t measured_from);
+
+}  // namespace kvasir::bench
