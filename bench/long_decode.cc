@@ -21,6 +21,7 @@ namespace {
 // DeepSeek-V4-Flash.
 constexpr int64_t kHeads = 64;
 constexpr int64_t kIndexHeads = 64;
+
 float normal(Random& random) {
   // The sum of twelve uniform draws, near enough to a normal one.
   float sum = -6;
