@@ -28,7 +28,7 @@ double hit_share(const RowTrace& trace, int64_t measured_from, const Visit& visi
   int64_t asked = 0;
   for (size_t i = 0; i < trace.rows.size(); ++i) {
     const bool is_measured =
-        static_cast<int64_t>(i) >= trace.tokens[static_cast<size_t>(measured_from)].begin;
+        static_cast<int64_t>(i) >= trace.token_begins[static_cast<size_t>(measured_from)];
     const bool is_hit = visit(trace.rows[i]);
     asked += is_measured;
     hits += is_measured && is_hit;
@@ -39,11 +39,12 @@ double hit_share(const RowTrace& trace, int64_t measured_from, const Visit& visi
 double replay_ours(const RowTrace& trace, kv::RowCache& cache, int64_t measured_from) {
   kv::ColdPart part;
   kv::RowCacheStats before;
-  for (size_t t = 0; t < trace.tokens.size(); ++t) {
+  for (size_t t = 0; t < trace.token_begins.size(); ++t) {
     if (static_cast<int64_t>(t) == measured_from) before = cache.stats();
-    const auto begin = static_cast<size_t>(trace.tokens[t].begin);
-    const size_t end = t + 1 < trace.tokens.size() ? static_cast<size_t>(trace.tokens[t + 1].begin)
-                                                   : trace.rows.size();
+    const auto begin = static_cast<size_t>(trace.token_begins[t]);
+    const size_t end = t + 1 < trace.token_begins.size()
+                           ? static_cast<size_t>(trace.token_begins[t + 1])
+                           : trace.rows.size();
     cache.begin_group();
     for (size_t i = begin; i < end; ++i) (void)cache.ask(part, trace.rows[i]);
     cache.start();

@@ -9,12 +9,9 @@ namespace kvasir::bench {
 
 // Rows, numbered through all layers, in the order they are asked for.
 struct RowTrace {
-  struct Token {
-    int64_t begin = 0;  // in `rows`; the next token's begin ends it
-  };
   std::vector<int32_t> rows;
-  std::vector<Token> tokens;
-  int64_t row_count = 0;  // different rows there are
+  std::vector<int64_t> token_begins;  // [tokens] in `rows`; the next token's begin ends one
+  int64_t row_count = 0;              // different rows there are
 };
 
 // Shares of the rows asked for by tokens [measured_from, ..) that were there.

@@ -25,7 +25,7 @@ class PickRecord {
     RowTrace trace;
     std::map<int64_t, int32_t> layer_begin;
     for (const auto& [position, layers] : picks_) {
-      trace.tokens.push_back({std::ssize(trace.rows)});
+      trace.token_begins.push_back(std::ssize(trace.rows));
       for (const auto& [layer, rows] : layers) {
         const auto next = static_cast<int32_t>(layer_begin.size()) * row_end_;
         const int32_t begin = layer_begin.emplace(layer, next).first->second;
@@ -82,7 +82,7 @@ Result<RowReuse> measure_row_reuse(EngineOptions options, const std::string& tex
 
   const RowTrace trace = record.trace();
   const int64_t smallest = 2 * record.picks_max();
-  if (trace.tokens.empty() || trace.row_count <= smallest) {
+  if (trace.token_begins.empty() || trace.row_count <= smallest) {
     return Error{.what = "too few tokens for the indexer to choose",
                  .found = std::to_string(token_count)};
   }

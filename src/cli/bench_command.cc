@@ -175,13 +175,8 @@ void add_bench(CLI::App& bench, const char* name, const char* description, What 
         ->check(CLI::Range(1, 1024))
         ->capture_default_str();
   }
-  command->add_flag("--json", options->json, "print one JSON object and nothing else");
-  command->callback([options, &chosen] {
-    chosen = [options] {
-      const Status status = run(*options);
-      return status.ok() ? 0 : fail(status.error());
-    };
-  });
+  add_json_option(*command, options->json);
+  on_chosen(*command, options, chosen, run);
 }
 
 }  // namespace

@@ -83,13 +83,8 @@ void add_bench_rows_command(CLI::App& bench, Command& chosen) {
   command->add_option("--tokens", options->tokens, "of it, from the beginning")
       ->check(CLI::Range(int64_t{256}, int64_t{1} << 24))
       ->capture_default_str();
-  command->add_flag("--json", options->json, "print one JSON object and nothing else");
-  command->callback([options, &chosen] {
-    chosen = [options] {
-      const Status status = run(*options);
-      return status.ok() ? 0 : fail(status.error());
-    };
-  });
+  add_json_option(*command, options->json);
+  on_chosen(*command, options, chosen, run);
 }
 
 }  // namespace kvasir::cli

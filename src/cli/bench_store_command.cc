@@ -119,13 +119,8 @@ void add_bench_store_command(CLI::App& bench, Command& chosen) {
   command->add_option("--tokens", options->first_token_tokens, "prompt of the first token")
       ->check(CLI::Range(int64_t{256}, int64_t{1} << 24))
       ->capture_default_str();
-  command->add_flag("--json", options->json, "print one JSON object and nothing else");
-  command->callback([options, &chosen] {
-    chosen = [options] {
-      const Status status = run(*options);
-      return status.ok() ? 0 : fail(status.error());
-    };
-  });
+  add_json_option(*command, options->json);
+  on_chosen(*command, options, chosen, run);
 }
 
 }  // namespace kvasir::cli

@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/duration.h"
 #include "cli/interrupt.h"
+#include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/size.h"
 #include "cli/store_options.h"
@@ -193,13 +194,10 @@ CLI::App* add_action(CLI::App& cache, const std::shared_ptr<CacheOptions>& optio
                      const char* name, const char* description, Action action) {
   CLI::App* command = cache.add_subcommand(name, description);
   add_store_options(*command, options->store, false);
-  command->add_flag("--json", options->json, "print one JSON object and nothing else");
-  command->callback([options, action, &chosen] {
-    chosen = [options, action] {
-      Status status = action(*options);
-      if (status.ok()) status = flush_output();
-      return status.ok() ? 0 : fail(status.error());
-    };
+  add_json_option(*command, options->json);
+  on_chosen(*command, options, chosen, [action](const CacheOptions& given) {
+    const Status status = action(given);
+    return status.ok() ? flush_output() : status;
   });
   return command;
 }

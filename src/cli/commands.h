@@ -4,10 +4,26 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <memory>
+
+#include "cli/output.h"
+#include "kvasir/result.h"
 
 namespace kvasir::cli {
 
 using Command = std::function<int()>;
+
+// When the parser meets `command`, `chosen` becomes run(*options), a Status: exit status 0 or 1.
+template <class Options, class Run>
+void on_chosen(CLI::App& command, const std::shared_ptr<Options>& options, Command& chosen,
+               const Run& run) {
+  command.callback([options, run, &chosen] {
+    chosen = [options, run] {
+      const Status status = run(*options);
+      return status.ok() ? 0 : fail(status.error());
+    };
+  });
+}
 
 // `chosen` is set when the parser met this command.
 void add_run_command(CLI::App& app, Command& chosen);

@@ -166,13 +166,8 @@ void add_demo_command(CLI::App& app, Command& chosen) {
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
   add_seed_option(*command, options->seed, "other seeds plant other sentences");
-  command->add_flag("--json", options->json, "print one JSON object and nothing else");
-  command->callback([options, &chosen] {
-    chosen = [options] {
-      const Status status = run(*options);
-      return status.ok() ? 0 : fail(status.error());
-    };
-  });
+  add_json_option(*command, options->json);
+  on_chosen(*command, options, chosen, run);
 }
 
 }  // namespace kvasir::cli

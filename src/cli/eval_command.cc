@@ -213,17 +213,7 @@ void add_common_options(CLI::App& command, EvalOptions& options) {
                   "file that keeps what is measured; a stopped run goes on from it")
       ->check(not_empty);
   command.add_option("--svg", options.svg_path, "write a chart to this file")->check(not_empty);
-  command.add_flag("--json", options.json, "print one JSON object and nothing else");
-}
-
-void on_chosen(CLI::App& command, std::shared_ptr<EvalOptions> options,
-               Status (*run)(const EvalOptions&), Command& chosen) {
-  command.callback([options, run, &chosen] {
-    chosen = [options, run] {
-      const Status status = run(*options);
-      return status.ok() ? 0 : fail(status.error());
-    };
-  });
+  add_json_option(command, options.json);
 }
 
 void add_recall(CLI::App& eval_command, Command& chosen) {
@@ -250,7 +240,7 @@ void add_recall(CLI::App& eval_command, Command& chosen) {
   add_seed_option(*command, options->recall.seed, "other seeds, other documents");
   command->add_option("--task", options->task_path, "words and phrasings; bundled if left out")
       ->check(not_empty);
-  on_chosen(*command, options, run_recall, chosen);
+  on_chosen(*command, options, chosen, run_recall);
 }
 
 void add_perplexity(CLI::App& eval_command, Command& chosen) {
@@ -264,7 +254,7 @@ void add_perplexity(CLI::App& eval_command, Command& chosen) {
                    "tokens of the text per length at most")
       ->check(CLI::Range(int64_t{2}, kLengthMax))
       ->capture_default_str();
-  on_chosen(*command, options, run_perplexity, chosen);
+  on_chosen(*command, options, chosen, run_perplexity);
 }
 
 }  // namespace

@@ -87,12 +87,7 @@ void add_logits_command(CLI::App& app, Command& chosen) {
       ->add_option("--last", options->last,
                    "only the last N tokens' logits: what lies before may come from the store")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  command->callback([options, &chosen] {
-    chosen = [options] {
-      const Status status = write_logits(*options);
-      return status.ok() ? 0 : fail(status.error());
-    };
-  });
+  on_chosen(*command, options, chosen, write_logits);
 }
 
 }  // namespace kvasir::cli

@@ -63,6 +63,10 @@ Result<Engine> open_engine(const ModelOptions& options, bool needs_text) {
   return Engine::open(chosen);
 }
 
+void add_json_option(CLI::App& command, bool& json) {
+  command.add_flag("--json", json, "print one JSON object and nothing else");
+}
+
 void add_seed_option(CLI::App& command, uint64_t& seed, const char* description) {
   command.add_option("--seed", seed, description)
       ->check([](const std::string& text) {

@@ -33,6 +33,8 @@ Result<std::string> model_path(const ModelOptions& options);
 Result<EngineOptions> engine_options(const ModelOptions& options, bool needs_text);
 Result<Engine> open_engine(const ModelOptions& options, bool needs_text);
 
+// For commands that print one result.
+void add_json_option(CLI::App& command, bool& json);
 void add_seed_option(CLI::App& command, uint64_t& seed, const char* description);
 
 // --max-tokens, sampling and --stop.

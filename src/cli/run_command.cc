@@ -201,7 +201,7 @@ void add_run_command(CLI::App& app, Command& chosen) {
   command->add_option("--system", options->system, "system text of the chat")->needs(chat);
   command->add_flag("--thinking", options->thinking, "the model reasons before it answers")
       ->needs(chat);
-  command->add_flag("--json", options->json, "print one JSON object and nothing else");
+  add_json_option(*command, options->json);
   command->callback([options, &chosen] {
     chosen = [options] {
       if (const Status usage = check(options->generate.sampling); !usage.ok()) {

@@ -28,6 +28,11 @@ bool PieceSource::is_right(int64_t piece, std::span<const std::byte> bytes) cons
 
 namespace {
 
+bool fill(File& file, int64_t offset_bytes, std::span<std::byte> out) {
+  const IoResult result = read_whole(file, offset_bytes, out);
+  return result.ok() && result.count == std::ssize(out);
+}
+
 PieceSource source_of(const IndexEntry& entry, RecordHeader header) {
   return {.id = entry.info.id,
           .place = {entry.segment_number, entry.offset_bytes},
@@ -71,8 +76,7 @@ BlockStore::ReadResult BlockStore::read_head(const IndexEntry& entry, std::span<
   PageBuffer memory(kPageBytes + head_bytes, Fill::kNothing);
   if (memory.failed()) return ReadResult::kFailed;
   const std::span<std::byte> bytes(memory.data(), static_cast<size_t>(memory.size()));
-  const IoResult result = read_whole(**file, entry.offset_bytes, bytes);
-  if (!result.ok() || result.count < std::ssize(bytes)) return ReadResult::kFailed;
+  if (!fill(**file, entry.offset_bytes, bytes)) return ReadResult::kFailed;
 
   std::optional<RecordHeader> header = decode_header(bytes.first(kPageBytes));
   if (!header || header->info != entry.info) return ReadResult::kDamaged;
@@ -138,8 +142,7 @@ bool PieceReader::read_again(PieceRead& read) {
     source.place = {entry.segment_number, entry.offset_bytes};
     const auto file = store_.log_->direct_file(entry.segment_number);
     if (!file) return BlockStore::ReadResult::kFailed;
-    const IoResult result = read_whole(**file, source.offset_bytes(read.piece), read.out);
-    if (!result.ok() || result.count < std::ssize(read.out)) {
+    if (!fill(**file, source.offset_bytes(read.piece), read.out)) {
       return BlockStore::ReadResult::kFailed;
     }
     return source.is_right(read.piece, read.out) ? BlockStore::ReadResult::kRight
