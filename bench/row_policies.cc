@@ -121,7 +121,8 @@ double replay_best(const RowTrace& trace, size_t capacity, int64_t measured_from
 PolicyHits replay(const RowTrace& trace, int64_t capacity_rows, int64_t measured_from) {
   NoReader reader;
   kv::RowCache cache(kRowBytes, std::make_shared<kv::MemoryAccount>(), reader);
-  KVASIR_CHECK(cache.resize(cache.bytes_for(capacity_rows)).ok(), "memory for a small cache");
+  KVASIR_CHECK(cache.resize(kv::RowCache::bytes_for(kRowBytes, capacity_rows)).ok(),
+               "memory for a small cache");
   const auto capacity = static_cast<size_t>(cache.capacity_rows());
   return {.ours = replay_ours(trace, cache, measured_from),
           .least_recent = replay_least_recent(trace, capacity, measured_from),

@@ -3,8 +3,9 @@
 
     tools/long_read.py --kvasir build/release/kvasir --tokens 1000000
 
-Eight sentences are planted at the beginning; the book follows as often as it takes. The first process
-reads all of it and answers the first question. For each other question a new process is started, which
+Eight sentences are planted at the beginning of the text; the book in data/ stands in for one, as often
+as it takes. Repeating a text is harder than a longer one: what resembles the answer comes again with
+every repetition. The first process reads all of it and answers the first question. For each other question a new process is started, which
 is given the same text and that question, and continues from the store. The RAM budget is a quarter of
 what the cache takes, which is enough from some 600,000 tokens on.
 """
@@ -31,13 +32,13 @@ FACTS = [
     ("The books of Aaron Grant are 65 in number.", "How many books does Aaron Grant own?", "65"),
 ]
 PLANT_EVERY = 4  # sentences
-BOOK_TOKENS = 55_800  # of data/book.txt with the bundled model's tokenizer, about
+BYTES_PER_TOKEN = 3.8  # of prose with the bundled model's tokenizer, about
 
 
-def long_text(tokens):
-    book = " ".join((ROOT / "data/book.txt").read_text().split())
-    text = (book + " ") * (tokens // BOOK_TOKENS + 1)
-    text = text[: len(book) * tokens // BOOK_TOKENS]
+def long_text(path, tokens):
+    text = " ".join(pathlib.Path(path).read_text().split()) + " "
+    length = int(tokens * BYTES_PER_TOKEN)
+    text = (text * (length // len(text) + 1))[:length]
     sentences = text.split(". ", PLANT_EVERY * len(FACTS))
     for i, (fact, _, _) in enumerate(FACTS):
         # A fact ends in a full stop of its own.
@@ -61,13 +62,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kvasir", default=str(ROOT / "build/release/kvasir"))
     parser.add_argument("--tokens", type=int, default=200_000)
+    parser.add_argument("--text", default=ROOT / "data/book.txt", help="what is read, from its beginning")
     parser.add_argument("--dir", default=None, help="where the store lies for the time")
     parser.add_argument("--share", type=float, default=0.25,
                         help="RAM budget as a share of the cache; short texts need more than a quarter")
     parser.add_argument("--bytes-per-token", type=float, default=182.6, help="of the cache, whole")
     arguments = parser.parse_args()
 
-    text = long_text(arguments.tokens)
+    text = long_text(arguments.text, arguments.tokens)
     ram_bytes = int(arguments.tokens * arguments.bytes_per_token * arguments.share)
     with tempfile.TemporaryDirectory(dir=arguments.dir) as store:
         options = ["--store", store, "--ram", str(ram_bytes)]

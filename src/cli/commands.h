@@ -16,7 +16,7 @@ using Command = std::function<int()>;
 // When the parser meets `command`, `chosen` becomes run(*options), a Status: exit status 0 or 1.
 template <class Options, class Run>
 void on_chosen(CLI::App& command, const std::shared_ptr<Options>& options, Command& chosen,
-               const Run& run) {
+               Run run) {
   command.callback([options, run, &chosen] {
     chosen = [options, run] {
       const Status status = run(*options);

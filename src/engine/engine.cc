@@ -143,11 +143,10 @@ Status set_ram_budget(const EngineOptions& options, Engine::State& state) {
     return Error{.what = "a RAM budget needs a store for what does not fit",
                  .remedy = "name a store, or drop the budget"};
   }
-  const bool has_cold_rows = state.model->layout()->cold_bytes != 0;
   return state.persistence->keep_within(
       {.budget_bytes = options.ram_bytes,
-       .pass_tokens_max = options.chunk_tokens,
-       .picked_rows_max = has_cold_rows ? state.model->config().index_top_k : 0});
+       .pass = {.tokens_max = options.chunk_tokens,
+                .picked_rows_max = state.model->config().index_top_k}});
 }
 
 }  // namespace

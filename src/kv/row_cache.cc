@@ -19,16 +19,20 @@ int64_t table_size(int64_t row_count) {
 
 }  // namespace
 
+int64_t RowCache::rows_per_chunk(int64_t row_bytes) {
+  return std::max<int64_t>(1, kChunkBytes / row_bytes);
+}
+
 RowCache::RowCache(int64_t row_bytes, std::shared_ptr<MemoryAccount> account, RowReader& reader)
     : row_bytes_(row_bytes),
-      rows_per_chunk_(std::max<int64_t>(1, kChunkBytes / row_bytes)),
+      rows_per_chunk_(rows_per_chunk(row_bytes)),
       account_(std::move(account)),
       reader_(reader) {}
 
-int64_t RowCache::bytes_for(int64_t row_count) const {
-  const int64_t chunks = (row_count + rows_per_chunk_ - 1) / rows_per_chunk_;
-  const int64_t rows = chunks * rows_per_chunk_;
-  return rows * (row_bytes_ + static_cast<int64_t>(sizeof(Slot))) +
+int64_t RowCache::bytes_for(int64_t row_bytes, int64_t row_count) {
+  const int64_t chunk_rows = rows_per_chunk(row_bytes);
+  const int64_t rows = (row_count + chunk_rows - 1) / chunk_rows * chunk_rows;
+  return rows * (row_bytes + static_cast<int64_t>(sizeof(Slot))) +
          table_size(rows) * static_cast<int64_t>(sizeof(uint32_t));
 }
 
@@ -42,7 +46,7 @@ Status RowCache::resize(int64_t bytes) {
   group_ += 2;
   int64_t row_count = bytes / (row_bytes_ + static_cast<int64_t>(sizeof(Slot)));
   row_count -= row_count % rows_per_chunk_;
-  while (row_count > 0 && bytes_for(row_count) > bytes) row_count -= rows_per_chunk_;
+  while (row_count > 0 && bytes_for(row_bytes_, row_count) > bytes) row_count -= rows_per_chunk_;
   if (row_count == capacity_rows_) return ok_status();
   if (Status allocated = allocate(row_count); !allocated.ok()) {
     (void)allocate(0);

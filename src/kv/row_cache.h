@@ -32,7 +32,7 @@ class RowCache {
   RowCache(int64_t row_bytes, std::shared_ptr<MemoryAccount> account, RowReader& reader);
 
   // Memory for that many rows, all that goes with them included.
-  int64_t bytes_for(int64_t row_count) const;
+  static int64_t bytes_for(int64_t row_bytes, int64_t row_count);
   // Holds as many rows as fit into `bytes` from now on, of those it has the first ones of its
   // memory. No group may be under way. Error: no memory; then it holds none.
   Status resize(int64_t bytes);
@@ -61,6 +61,7 @@ class RowCache {
     uint8_t uses = 0;
   };
 
+  static int64_t rows_per_chunk(int64_t row_bytes);
   std::byte* row_of(uint32_t slot);
   size_t home_of(uint64_t part, uint32_t offset) const;
   // Where in the table the row is, or would be.

@@ -104,9 +104,9 @@ TEST_F(RowCacheTest, NeverTakesMoreThanItIsGiven) {
   for (int64_t bytes = 0; bytes < 3'000'000; bytes += 10'007) {
     ASSERT_TRUE(cache.resize(bytes).ok());
     EXPECT_LE(account_->allocated_bytes(), bytes);
-    EXPECT_GE(cache.bytes_for(cache.capacity_rows() + 1), bytes - 200'000);
+    EXPECT_GE(RowCache::bytes_for(kRowBytes, cache.capacity_rows() + 1), bytes - 200'000);
   }
-  ASSERT_TRUE(cache.resize(cache.bytes_for(1000)).ok());
+  ASSERT_TRUE(cache.resize(RowCache::bytes_for(kRowBytes, 1000)).ok());
   EXPECT_GE(cache.capacity_rows(), 1000);
   ASSERT_TRUE(cache.resize(0).ok());
   EXPECT_EQ(account_->allocated_bytes(), 0);
@@ -115,7 +115,7 @@ TEST_F(RowCacheTest, NeverTakesMoreThanItIsGiven) {
 // What is asked for again and again stays while rows that are asked for once pass through.
 TEST_F(RowCacheTest, RowsInUseOutliveAScan) {
   RowCache cache(kRowBytes, account_, reader_);
-  ASSERT_TRUE(cache.resize(cache.bytes_for(256)).ok());
+  ASSERT_TRUE(cache.resize(RowCache::bytes_for(kRowBytes, 256)).ok());
   const int64_t used_rows = cache.capacity_rows() / 4;
   Part used;
   Part scanned;
@@ -132,7 +132,7 @@ TEST_F(RowCacheTest, RowsInUseOutliveAScan) {
 
 TEST_F(RowCacheTest, WhatCouldNotBeReadIsNotThere) {
   RowCache cache(kRowBytes, account_, reader_);
-  ASSERT_TRUE(cache.resize(cache.bytes_for(100)).ok());
+  ASSERT_TRUE(cache.resize(RowCache::bytes_for(kRowBytes, 100)).ok());
   Part part;
   ask_alone(cache, part, 1);
   reader_.fails = true;

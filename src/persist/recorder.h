@@ -17,9 +17,6 @@ namespace kvasir::persist {
 
 class Persistence;
 
-// Long prefills are worth continuing in their middle: so far from the newest state another is kept.
-inline constexpr int64_t kStateIntervalTokens = 4096;
-
 class Recorder {
  public:
   // For a sequence whose whole blocks have these keys and are all in the store. branch_tokens:

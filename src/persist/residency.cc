@@ -1,31 +1,16 @@
 #include "persist/residency.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace kvasir::persist {
-namespace {
-
-// The newest boundary's, the one before, and one on its way to the store.
-constexpr int64_t kStates = 3;
-// Of a budget, left to what goes with a cache and nobody counts (token ids, the store's index,
-// lists, stacks, the program), so that a process of a large model's cache stays within it but for
-// weights and the buffers of a pass.
-constexpr int64_t kProcessBytesMax = int64_t{32} << 20;
-constexpr int64_t kProcessShare = 16;
-constexpr int64_t kPiecesMin = 64;
-constexpr int64_t kPiecesMax = 1024;
-
-}  // namespace
 
 Residency::Residency(store::BlockStore& store, std::shared_ptr<const kv::CacheLayout> layout,
                      std::shared_ptr<kv::MemoryAccount> account, const ResidencyOptions& options)
     : layout_(std::move(layout)),
       account_(std::move(account)),
       options_(options),
-      // A row may lie in two pages.
-      reader_(store, layout_->row.bytes(), layout_->block_bytes(),
-              std::clamp(2 * options.picked_rows_max, kPiecesMin, kPiecesMax)),
+      cold_(cold_footprint(*layout_, options.pass)),
+      reader_(store, layout_->row.bytes(), layout_->block_bytes(), cold_.read_pieces_max),
       rows_(layout_->row.bytes(), account_, reader_) {}
 
 Result<std::unique_ptr<Residency>> Residency::create(store::BlockStore& store,
@@ -38,17 +23,6 @@ Result<std::unique_ptr<Residency>> Residency::create(store::BlockStore& store,
   return residency;
 }
 
-// Two groups of a token's rows at the least, each in half of the cache.
-int64_t Residency::rows_bytes_min() const {
-  return rows_.bytes_for(2 * std::max<int64_t>(1, options_.picked_rows_max));
-}
-
-// What a pass may hold beside hot parts: the blocks it writes are whole until the store has them.
-int64_t Residency::pass_bytes() const {
-  const int64_t blocks = options_.pass_tokens_max / kv::kBlockTokens + 2;
-  return blocks * layout_->block_bytes() + kStates * layout_->boundary_state_bytes();
-}
-
 int64_t Residency::append_bytes(const kv::Sequence& sequence, int64_t token_count) const {
   const int64_t blocks = layout_->block_count(sequence.length() + token_count) -
                          layout_->block_count(sequence.length());
@@ -57,22 +31,15 @@ int64_t Residency::append_bytes(const kv::Sequence& sequence, int64_t token_coun
 
 int64_t Residency::uncounted_bytes(int64_t token_count) const {
   const int64_t blocks = layout_->block_count(token_count);
-  return reader_.allocated_bytes() + blocks * StoredPart::bytes_for(layout_->block_bytes());
+  return cold_.read_bytes + blocks * cold_.bytes_per_block;
 }
 
 int64_t Residency::used_bytes(int64_t token_count) const {
   return account_->allocated_bytes() - rows_.allocated_bytes() + uncounted_bytes(token_count);
 }
 
-int64_t Residency::cache_budget_bytes() const {
-  return options_.budget_bytes - std::min(kProcessBytesMax, options_.budget_bytes / kProcessShare);
-}
-
 int64_t Residency::bytes_min(int64_t token_count) const {
-  const int64_t bytes = layout_->fixed_bytes() +
-                        layout_->block_count(token_count) * layout_->hot_bytes +
-                        uncounted_bytes(token_count) + pass_bytes() + rows_bytes_min();
-  return std::min(bytes + kProcessBytesMax, bytes + bytes / (kProcessShare - 1) + 1);
+  return ram_bytes_min(*layout_, options_.pass, token_count);
 }
 
 Error Residency::no_room(const std::string& expected) const {
@@ -92,7 +59,7 @@ Status Residency::check(int64_t token_count) const {
 bool Residency::takes_whole(int64_t token_count) {
   const int64_t coming_bytes =
       layout_->fixed_bytes() + layout_->block_count(token_count) * layout_->block_bytes();
-  return fits_whole(used_bytes(token_count) + coming_bytes + pass_bytes());
+  return fits_whole(used_bytes(token_count) + coming_bytes + cold_.pass_bytes);
 }
 
 bool Residency::takes_whole(const kv::Sequence& sequence, int64_t token_count) {
@@ -101,17 +68,17 @@ bool Residency::takes_whole(const kv::Sequence& sequence, int64_t token_count) {
 }
 
 bool Residency::fits_whole(int64_t bytes) {
-  is_tight_ = is_tight_ || bytes + rows_bytes_min() > cache_budget_bytes();
+  is_tight_ = is_tight_ || bytes + cold_.rows_bytes_min > cache_share_of(options_.budget_bytes);
   return !is_tight_;
 }
 
 Status Residency::give_rest_to_rows(const kv::Sequence& sequence, int64_t token_count) {
   const int64_t length = sequence.length() + token_count;
-  const int64_t rest_bytes =
-      cache_budget_bytes() - used_bytes(length) - append_bytes(sequence, token_count);
-  if (rest_bytes < rows_bytes_min()) {
+  const int64_t rest_bytes = cache_share_of(options_.budget_bytes) - used_bytes(length) -
+                             append_bytes(sequence, token_count);
+  if (rest_bytes < cold_.rows_bytes_min) {
     KVASIR_RETURN_IF_ERROR(check(length));
-    return no_room(std::to_string(rows_bytes_min() - rest_bytes) +
+    return no_room(std::to_string(cold_.rows_bytes_min - rest_bytes) +
                    " bytes more, or a store that takes what is too much");
   }
   // A little more room is not worth moving everything for.

@@ -13,14 +13,14 @@
 #include "kv/row_cache.h"
 #include "kv/sequence.h"
 #include "kvasir/result.h"
+#include "persist/footprint.h"
 #include "persist/stored_rows.h"
 
 namespace kvasir::persist {
 
 struct ResidencyOptions {
   int64_t budget_bytes = 0;
-  int64_t pass_tokens_max = 0;
-  int64_t picked_rows_max = 0;  // cold rows that one token attends in a layer
+  PassNeeds pass;
 };
 
 class Residency {
@@ -54,9 +54,6 @@ class Residency {
   // Of the budget, cold rows apart: what is allocated now, with what an account does not see of a
   // sequence of that many tokens.
   int64_t used_bytes(int64_t token_count) const;
-  int64_t cache_budget_bytes() const;
-  int64_t rows_bytes_min() const;
-  int64_t pass_bytes() const;
   // What an append is about to allocate.
   int64_t append_bytes(const kv::Sequence& sequence, int64_t token_count) const;
   int64_t uncounted_bytes(int64_t token_count) const;
@@ -67,6 +64,7 @@ class Residency {
   std::shared_ptr<const kv::CacheLayout> layout_;
   std::shared_ptr<kv::MemoryAccount> account_;
   ResidencyOptions options_;
+  ColdFootprint cold_;
   StoredRows reader_;
   kv::RowCache rows_;
   bool is_tight_ = false;

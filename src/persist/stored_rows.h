@@ -30,7 +30,6 @@ class StoredRows : public kv::RowReader {
 
   // Error: there was no memory.
   Status check_memory() const;
-  int64_t allocated_bytes() const { return memory_.size(); }
 
   void start(std::span<const kv::RowRead> reads) override;
   Status finish() override;

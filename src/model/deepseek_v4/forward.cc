@@ -36,7 +36,10 @@ Result<std::unique_ptr<DeepSeekV4>> DeepSeekV4::create(Checkpoint checkpoint,
   std::unique_ptr<DeepSeekV4> model(new DeepSeekV4(std::move(checkpoint), options));
   if (model->work_.failed) {
     return Error{.what = "not enough memory for the working buffers of a pass",
-                 .expected = std::to_string(model->work_.bytes) + " bytes",
+                 .expected = std::to_string(Workspace::bytes_for(model->config(), *model->layout_,
+                                                                 options.pass_tokens_max,
+                                                                 options.thread_count)) +
+                             " bytes",
                  .remedy = "a smaller --chunk needs less"};
   }
   return model;

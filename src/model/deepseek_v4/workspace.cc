@@ -6,15 +6,49 @@
 
 namespace kvasir::model {
 
+namespace {
+
+constexpr int64_t kLengthGrowth = 2;
+
+int64_t visible_rows_max(const ModelConfig& config, int64_t length) {
+  return config.window +
+         std::max(std::min(length / kCsaRatio, config.index_top_k), length / kHcaRatio);
+}
+
+}  // namespace
+
 Workspace::Workspace(const ModelConfig& config, const kv::CacheLayout& layout,
                      int64_t token_capacity, int thread_count) {
+  size_buffers(config, layout, token_capacity, thread_count,
+               [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
+                 buffer = AlignedBuffer<T>(count);
+                 failed = failed || buffer.failed();
+               });
+}
+
+int64_t Workspace::bytes_for(const ModelConfig& config, const kv::CacheLayout& layout,
+                             int64_t token_capacity, int thread_count) {
+  int64_t bytes = 0;
+  Workspace none;
+  none.size_buffers(config, layout, token_capacity, thread_count,
+                    [&bytes]<class T>(AlignedBuffer<T>&, int64_t count) {
+                      bytes += count * static_cast<int64_t>(sizeof(T));
+                    });
+  return bytes;
+}
+
+int64_t Workspace::length_bytes_max(const ModelConfig& config, int64_t length, int thread_count) {
+  const int64_t bytes = length / kCsaRatio * static_cast<int64_t>(sizeof(float)) +
+                        visible_rows_max(config, length) * static_cast<int64_t>(sizeof(void*));
+  return kLengthGrowth * bytes * thread_count;
+}
+
+// allocate(buffer, count) for each buffer.
+template <class Allocate>
+void Workspace::size_buffers(const ModelConfig& config, const kv::CacheLayout& layout,
+                             int64_t token_capacity, int thread_count, const Allocate& allocate) {
   const int64_t n = token_capacity;
   const int64_t h = config.stream_count;
-  const auto allocate = [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
-    buffer = AlignedBuffer<T>(count);
-    bytes += count * static_cast<int64_t>(sizeof(T));
-    failed = failed || buffer.failed();
-  };
   allocate(streams, n * h * config.hidden_size);
   allocate(mix, n * (2 + h) * h);
   allocate(inverse_rms, n);
@@ -61,14 +95,10 @@ Workspace::Workspace(const ModelConfig& config, const kv::CacheLayout& layout,
 }
 
 Status Workspace::reserve_length(const ModelConfig& config, int64_t length_max) {
-  const int64_t csa_rows = length_max / kCsaRatio;
-  const int64_t hca_rows = length_max / kHcaRatio;
-  const int64_t visible_rows =
-      config.window + std::max(std::min(csa_rows, config.index_top_k), hca_rows);
   const auto grow = []<class T>(std::vector<AlignedBuffer<T>>& buffers, int64_t size) {
     for (AlignedBuffer<T>& buffer : buffers) {
       if (buffer.size() >= size) continue;
-      buffer = AlignedBuffer<T>(2 * size);
+      buffer = AlignedBuffer<T>(kLengthGrowth * size);
       if (buffer.failed()) {
         buffer = {};
         return false;
@@ -76,7 +106,8 @@ Status Workspace::reserve_length(const ModelConfig& config, int64_t length_max) 
     }
     return true;
   };
-  if (grow(visible, visible_rows) && grow(scores, csa_rows)) return ok_status();
+  if (grow(visible, visible_rows_max(config, length_max)) && grow(scores, length_max / kCsaRatio))
+    return ok_status();
   return Error{.what = "not enough memory for a context of this length",
                .found = std::to_string(length_max) + " tokens"};
 }

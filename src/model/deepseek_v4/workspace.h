@@ -18,12 +18,17 @@ struct Workspace {
   Workspace(const ModelConfig& config, const kv::CacheLayout& layout, int64_t token_capacity,
             int thread_count);
 
+  // What the buffers above take, without taking it.
+  static int64_t bytes_for(const ModelConfig& config, const kv::CacheLayout& layout,
+                           int64_t token_capacity, int thread_count);
+  // What reserve_length may have taken at most for a sequence of that length.
+  static int64_t length_bytes_max(const ModelConfig& config, int64_t length, int thread_count);
+
   // Grows what depends on how long the sequences are; called before a pass, not inside. Doubles, so
   // that decoding allocates ever more rarely.
   // Error: not enough memory.
   Status reserve_length(const ModelConfig& config, int64_t length_max);
 
-  int64_t bytes = 0;    // of what is sized once
   bool failed = false;  // there was not memory for all of it
 
   AlignedBuffer<float> streams;      // [n, h * D] residual streams
@@ -65,6 +70,12 @@ struct Workspace {
   AlignedBuffer<float> expert_output;    // [n * e, D]
   AlignedBuffer<float> shared_gate;      // [n, shared F]
   AlignedBuffer<float> shared_up;        // [n, shared F]
+
+ private:
+  Workspace() = default;
+  template <class Allocate>
+  void size_buffers(const ModelConfig& config, const kv::CacheLayout& layout,
+                    int64_t token_capacity, int thread_count, const Allocate& allocate);
 };
 
 }  // namespace kvasir::model
