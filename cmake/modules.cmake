@@ -65,6 +65,17 @@ function(kvasir_module name)
   set_property(GLOBAL PROPERTY KVASIR_TEST_SOURCES_${name} ${test_sources})
 endfunction()
 
+# kvasir_embed(module file symbol): the bytes of a file as `extern const std::string_view` in
+# namespace kvasir::embedded, for programs that must find it wherever they lie.
+function(kvasir_embed module file symbol)
+  set(KVASIR_EMBED_SYMBOL ${symbol})
+  file(READ ${CMAKE_SOURCE_DIR}/${file} KVASIR_EMBED_TEXT)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${file})
+  configure_file(${CMAKE_SOURCE_DIR}/cmake/embedded.cc.in ${CMAKE_BINARY_DIR}/embedded/${symbol}.cc
+                 @ONLY)
+  target_sources(kvasir_${module} PRIVATE ${CMAKE_BINARY_DIR}/embedded/${symbol}.cc)
+endfunction()
+
 # The unit tests that lie beside a module's sources, as one program per module.
 function(kvasir_module_tests)
   get_property(modules GLOBAL PROPERTY KVASIR_MODULES)

@@ -225,6 +225,23 @@ void read_special_tokens(ConfigFields& fields, ModelConfig& config) {
   }
 }
 
+Result<Json> parse_object(std::string_view text, std::string_view where) {
+  KVASIR_ASSIGN_OR_RETURN(Json json,
+                          Json::parse(text, where, JsonLimits{.text_bytes_max = kConfigBytesMax}));
+  if (json.as_object() != nullptr) return json;
+  return Error{
+      .what = "config is malformed", .where = std::string(where), .expected = "a JSON object"};
+}
+
+// Layers of the draft model that compress_ratios says anything about.
+int64_t draft_layer_count(ConfigFields& fields, int64_t layer_count) {
+  const Json* ratios = fields.find({"compress_ratios"});
+  const int64_t listed =
+      ratios == nullptr || ratios->as_array() == nullptr ? 0 : std::ssize(*ratios->as_array());
+  const int64_t drafts = fields.integer_or({"num_nextn_predict_layers"}, 0, kLayersMax, 0);
+  return std::clamp<int64_t>(listed - layer_count, 0, drafts);
+}
+
 void check_relations(ConfigFields& fields, const ModelConfig& config) {
   if (config.head_count % config.output_group_count != 0) {
     fields.fail("o_groups", "config field is unusable",
@@ -241,12 +258,7 @@ void check_relations(ConfigFields& fields, const ModelConfig& config) {
 }  // namespace
 
 Result<ModelConfig> parse_model_config(std::string_view text, std::string_view where) {
-  KVASIR_ASSIGN_OR_RETURN(const Json json,
-                          Json::parse(text, where, JsonLimits{.text_bytes_max = kConfigBytesMax}));
-  if (json.as_object() == nullptr) {
-    return Error{
-        .what = "config is malformed", .where = std::string(where), .expected = "a JSON object"};
-  }
+  KVASIR_ASSIGN_OR_RETURN(const Json json, parse_object(text, where));
   ConfigFields fields(json, where);
   ModelConfig config;
   check_architecture(fields);
@@ -263,6 +275,28 @@ Result<ModelConfig> parse_model_config(std::string_view text, std::string_view w
   read_rope(fields, json, config);
   read_index(fields, config);
   read_special_tokens(fields, config);
+  if (fields.error()) return *fields.error();
+  return config;
+}
+
+Result<ModelConfig> parse_cache_config(std::string_view text, std::string_view where,
+                                       DraftLayers drafts) {
+  KVASIR_ASSIGN_OR_RETURN(const Json json, parse_object(text, where));
+  ConfigFields fields(json, where);
+  ModelConfig config;
+  check_architecture(fields);
+  config.layer_count = fields.integer({"num_hidden_layers"}, 1, kLayersMax);
+  config.head_dim = fields.integer({"head_dim"}, 2, kWidthMax);
+  config.window = fields.integer({"sliding_window"}, 1, kWidthMax);
+  config.max_position_count = fields.integer_or({"max_position_embeddings"}, 1, kPositionsMax, 0);
+  check_compress_rates(fields);
+  if (fields.error()) return *fields.error();
+  if (drafts == DraftLayers::kAppended) {
+    config.layer_count += draft_layer_count(fields, config.layer_count);
+  }
+  config.rope_dim = read_rope_dim(fields, json, config.head_dim);
+  read_layer_kinds(fields, config);
+  read_index(fields, config);
   if (fields.error()) return *fields.error();
   return config;
 }

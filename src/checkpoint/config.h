@@ -74,4 +74,12 @@ struct ModelConfig {
 // unsupported scoring function.
 Result<ModelConfig> parse_model_config(std::string_view text, std::string_view where);
 
+// Only what the size of a cache depends on: layer_count, layers, head_dim, rope_dim, window,
+// index_head_dim and index_top_k, max_position_count; everything else stays zero. With drafts: the
+// layers of the draft model too, which compress_ratios lists behind the others. Errors: as above,
+// for these fields.
+enum class DraftLayers : uint8_t { kLeftOut, kAppended };
+Result<ModelConfig> parse_cache_config(std::string_view text, std::string_view where,
+                                       DraftLayers drafts);
+
 }  // namespace kvasir

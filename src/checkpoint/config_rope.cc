@@ -13,34 +13,9 @@ constexpr double kThetaMax = 1e15;
 constexpr double kContextMax = 1e15;
 constexpr double kFactorMax = 1e9;
 
-// The rotary dims of a head, given as a number or as a part of the head.
-int64_t read_rope_dim(ConfigFields& fields, const Json* main, int64_t head_dim) {
-  const int64_t dim = fields.integer_or({"qk_rope_head_dim"}, 2, head_dim, 0);
-  double part = fields.real_or({"partial_rotary_factor"}, 0, 1, 0);
-  if (part == 0 && main != nullptr) {
-    ConfigFields nested(*main, fields.path(), "rope_parameters.main.");
-    part = nested.real_or({"partial_rotary_factor"}, 0, 1, 0);
-    if (nested.error()) fields.fail(*nested.error());
-  }
-  const double product = static_cast<double>(head_dim) * part;
-  const int64_t dim_of_part = std::llround(product);
-  if (std::abs(product - static_cast<double>(dim_of_part)) > 1e-6) {
-    fields.fail("partial_rotary_factor", "config field is unusable",
-                "a part of head_dim that is a whole number of dims",
-                fields.find({"partial_rotary_factor"}));
-  }
-  if (dim != 0 && dim_of_part != 0 && dim != dim_of_part) {
-    fields.fail("qk_rope_head_dim", "config contradicts itself",
-                fmt::format("{}, as partial_rotary_factor says", dim_of_part),
-                fields.find({"qk_rope_head_dim"}));
-  }
-  const int64_t chosen = dim != 0 ? dim : dim_of_part;
-  if (chosen < 2 || chosen % 2 != 0) {
-    fields.fail("qk_rope_head_dim or partial_rotary_factor", "config field is unusable",
-                "an even number of rotary dims",
-                fields.find({"qk_rope_head_dim", "partial_rotary_factor"}));
-  }
-  return chosen;
+const Json* nested_rope(const Json& root, std::string_view label) {
+  const Json* parameters = root.find("rope_parameters");
+  return parameters == nullptr ? nullptr : parameters->find(label);
 }
 
 // `scaling` describes YaRN, or no scaling at all.
@@ -102,11 +77,40 @@ void read_plain(ConfigFields& fields, const Json* scaling_json, ModelConfig& con
 
 }  // namespace
 
+int64_t read_rope_dim(ConfigFields& fields, const Json& root, int64_t head_dim) {
+  const Json* main = nested_rope(root, "main");
+  const int64_t dim = fields.integer_or({"qk_rope_head_dim"}, 2, head_dim, 0);
+  double part = fields.real_or({"partial_rotary_factor"}, 0, 1, 0);
+  if (part == 0 && main != nullptr) {
+    ConfigFields nested(*main, fields.path(), "rope_parameters.main.");
+    part = nested.real_or({"partial_rotary_factor"}, 0, 1, 0);
+    if (nested.error()) fields.fail(*nested.error());
+  }
+  const double product = static_cast<double>(head_dim) * part;
+  const int64_t dim_of_part = std::llround(product);
+  if (std::abs(product - static_cast<double>(dim_of_part)) > 1e-6) {
+    fields.fail("partial_rotary_factor", "config field is unusable",
+                "a part of head_dim that is a whole number of dims",
+                fields.find({"partial_rotary_factor"}));
+  }
+  if (dim != 0 && dim_of_part != 0 && dim != dim_of_part) {
+    fields.fail("qk_rope_head_dim", "config contradicts itself",
+                fmt::format("{}, as partial_rotary_factor says", dim_of_part),
+                fields.find({"qk_rope_head_dim"}));
+  }
+  const int64_t chosen = dim != 0 ? dim : dim_of_part;
+  if (chosen < 2 || chosen % 2 != 0) {
+    fields.fail("qk_rope_head_dim or partial_rotary_factor", "config field is unusable",
+                "an even number of rotary dims",
+                fields.find({"qk_rope_head_dim", "partial_rotary_factor"}));
+  }
+  return chosen;
+}
+
 void read_rope(ConfigFields& fields, const Json& root, ModelConfig& config) {
-  const Json* parameters = root.find("rope_parameters");
-  const Json* main = parameters == nullptr ? nullptr : parameters->find("main");
-  const Json* compress = parameters == nullptr ? nullptr : parameters->find("compress");
-  config.rope_dim = read_rope_dim(fields, main, config.head_dim);
+  const Json* main = nested_rope(root, "main");
+  const Json* compress = nested_rope(root, "compress");
+  config.rope_dim = read_rope_dim(fields, root, config.head_dim);
   if (main != nullptr && compress != nullptr) {
     config.window_rope = read_nested(fields, *main, "main", "rope_theta");
     config.compressed_rope = read_nested(fields, *compress, "compress", "compress_rope_theta");

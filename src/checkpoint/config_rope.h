@@ -7,6 +7,9 @@
 
 namespace kvasir {
 
+// The rotary dims of a head, given as a number or as a part of the head.
+int64_t read_rope_dim(ConfigFields& fields, const Json& root, int64_t head_dim);
+
 // Fills rope_dim, window_rope and compressed_rope. REQUIRES: head_dim and layers are set. Failures
 // go to `fields`, which reads `root`.
 void read_rope(ConfigFields& fields, const Json& root, ModelConfig& config);

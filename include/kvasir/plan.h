@@ -1,0 +1,174 @@
+// The memory bill of a model's KV cache, before anything is loaded.
+//
+//   auto model = plan::built_in_model("deepseek-v4-flash");       or plan::model_of_config(text,
+//   path) auto cache = plan::cache_cost(*model, {.precision = "native"});
+//   plan::bytes_of(cache->ram, {.context_tokens = 1 << 20});      what the allocator will take
+//
+// A cost is a list of terms, each linear in a count of tokens, so that whoever has the list (the
+// commands, the page that a browser shows) computes the same integers. Values; nothing is loaded,
+// allocated or remembered. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kvasir/result.h"
+
+namespace kvasir {
+struct ModelConfig;
+}
+
+namespace kvasir::plan {
+
+// Contexts asked for are bounded so that no product leaves int64.
+inline constexpr int64_t kContextTokensMax = int64_t{1} << 32;
+
+// ---- the model ----------------------------------------------------------------------------------
+
+// What like layers keep of every token.
+struct CachedVectors {
+  enum class Kind : uint8_t {
+    kHeads,      // keys and values of each head
+    kLatent,     // one vector that stands for both (MLA)
+    kIndexKeys,  // one key of an indexer
+  };
+  std::string part;  // "full attention", "sliding window", ...
+  Kind kind = Kind::kHeads;
+  int64_t layer_count = 0;
+  int64_t head_count = 1;
+  int64_t key_dim = 0;        // of a latent: all of it
+  int64_t value_dim = 0;      // heads only
+  int64_t rope_dim = 0;       // latents only: the last dims, rotary
+  int64_t window_tokens = 0;  // newest tokens that are kept; 0: all
+  bool is_draft = false;      // of layers that only speculative decoding runs
+};
+
+// What like layers keep of a sequence, however long.
+struct RecurrentState {
+  std::string part;
+  int64_t layer_count = 0;
+  int64_t head_count = 1;    // divides both of:
+  int64_t conv_values = 0;   // of a layer, in the model's type
+  int64_t state_values = 0;  // of a layer, in float32 unless said otherwise
+};
+
+struct CacheModel {
+  std::string name;
+  std::string architecture;  // the config's model_type
+  std::string source;        // where the numbers come from
+  int64_t layer_count = 0;
+  int64_t context_tokens_max = 0;  // the model's own limit; 0: not said
+  int64_t value_bytes = 2;         // of the type it computes in
+  std::vector<CachedVectors> vectors;
+  std::vector<RecurrentState> states;
+  bool holds_latents_in_fp8 = false;  // its native cache (DeepSeek-V3.2)
+  std::optional<int64_t> weight_bytes;
+  std::vector<std::string> notes;  // what was not counted, or not believed, and why
+
+  // DeepSeek-V4: the fields that its layout is made of, and the layers of its draft model.
+  // `vectors` is empty then. `runs_here`: the config is whole enough to size the buffers of a pass.
+  std::shared_ptr<const ModelConfig> deepseek_v4;
+  std::shared_ptr<const ModelConfig> deepseek_v4_with_draft;
+  bool runs_here = false;
+};
+
+// `text`: a config.json, `where` its name in messages. Errors: malformed, an architecture or a kind
+// of layer that is not known, a missing or absurd field.
+Result<CacheModel> model_of_config(std::string_view text, std::string_view where);
+// The same of a GGUF file, of which only the head is read; the weights are those that it lists.
+Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_view where);
+
+// The models that come with the program. Names are lower case.
+struct BuiltInModel {
+  std::string name;
+  std::string title;
+  std::string source;         // where the model's makers publish the config
+  std::string read_in;        // where it, or a copy, was read
+  bool is_confirmed = false;  // it was read, not written from memory
+};
+const std::vector<BuiltInModel>& built_in_models();
+// Error: there is none of that name; names that come close are told.
+Result<CacheModel> built_in_model(std::string_view name);
+
+// ---- what it costs ------------------------------------------------------------------------------
+
+// How often something is held for a sequence of T tokens: once when fixed, else
+//   x = T, or the cap where T is more, in whole pages, less the newest `skip`
+//   x * numerator / unit, rounded down or up, or x mod unit.
+struct Growth {
+  enum class Rounding : uint8_t { kDown, kUp, kRemainder };
+  bool is_fixed = false;
+  int64_t cap_tokens = 0;  // 0: none
+  int64_t skip_tokens = 0;
+  int64_t page_tokens = 1;
+  int64_t numerator = 1;
+  int64_t unit_tokens = 1;
+  Rounding rounding = Rounding::kDown;
+
+  int64_t count(int64_t tokens) const;
+  // The most of any context up to that one: remainders come and go.
+  int64_t count_max(int64_t tokens) const;
+};
+
+struct Term {
+  std::string part;  // the line of the bill
+  int64_t layer_count = 0;
+  int64_t bytes = 0;  // each time
+  Growth growth;
+  bool is_once = false;   // for all sequences together
+  bool is_state = false;  // does not hold tokens' rows: recurrent and compressor state, buffers
+};
+
+struct CostOptions {
+  std::string precision = "native";
+  std::string index_precision;       // empty: what goes with `precision`
+  std::string state_precision;       // empty: float32
+  int64_t page_tokens = 1;           // blocks of the engine's allocator
+  int64_t tensor_parallel = 1;       // ranks that share the heads; the cost is one rank's
+  bool keeps_whole_windows = false;  // as engines do whose prefix cache needs them
+  bool with_draft = false;
+  int64_t pass_tokens = 256;  // Kvasir's --chunk
+};
+
+struct CacheCost {
+  std::vector<Term> ram;  // all rows in RAM
+  // Kvasir only: cold rows on SSD. `ram_cold` is what the cache allocates then; the budget to be
+  // given is more (budget_for_cold).
+  std::vector<Term> ram_cold;
+  std::vector<Term> ssd;  // a store that has all of it
+};
+
+// Error: no such precision, or it says nothing about such a cache.
+Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options);
+
+// Working buffers of Kvasir's forward pass; 0 for models that it does not run.
+int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
+                          int64_t context_tokens, int thread_count);
+
+struct Load {
+  int64_t context_tokens = 0;  // of each sequence
+  int64_t sequences = 1;
+  int64_t shared_prefix_tokens = 0;  // that all sequences begin with, held once
+  bool is_bound = false;             // the most of any context up to that one
+};
+int64_t bytes_of(const Term& term, const Load& load);
+int64_t bytes_of(std::span<const Term> terms, const Load& load);
+// The --ram that leaves this much to the cache.
+int64_t budget_for_cold(int64_t cache_bytes);
+
+// ---- precisions ---------------------------------------------------------------------------------
+
+struct PrecisionInfo {
+  std::string name;
+  std::string what;        // in a few words
+  bool runs_here = false;  // Kvasir can run DeepSeek-V4 with it
+};
+const std::vector<PrecisionInfo>& precisions();
+
+}  // namespace kvasir::plan

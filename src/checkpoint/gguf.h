@@ -1,0 +1,51 @@
+// The head of a GGUF file: its keys and its list of tensors, nothing of their data.
+//
+// Little-endian: "GGUF", u32 version, u64 tensor count, u64 key count, the keys, the tensors. The
+// head comes from outside: every count and length is checked against the bytes that are there
+// before memory is taken. Pure functions on bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+struct GgufTensor {
+  std::string name;
+  std::vector<int64_t> dims;  // fastest first
+  uint32_t type = 0;          // as the file says
+  int64_t size_bytes = 0;
+};
+
+class GgufHead {
+ public:
+  // Lists of strings (a tokenizer's) are skipped: of these only the number of items is kept.
+  struct SkippedList {
+    int64_t item_count = 0;
+  };
+  using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
+                             std::vector<double>, SkippedList>;
+
+  // `path` names the file in messages. Errors: not GGUF, an unknown version, value or tensor type,
+  // an absurd count, a head that goes on behind the end of the file.
+  static Result<GgufHead> parse(std::span<const std::byte> file, std::string_view path);
+
+  // Null when there is none of that name.
+  const Value* find(std::string_view key) const;
+  const std::vector<std::pair<std::string, Value>>& values() const { return values_; }
+  const std::vector<GgufTensor>& tensors() const { return tensors_; }
+
+ private:
+  std::vector<std::pair<std::string, Value>> values_;  // in the order of the file
+  std::vector<GgufTensor> tensors_;
+};
+
+}  // namespace kvasir

@@ -1,0 +1,65 @@
+// The model architectures that are known, as one table: how a config of each is to be read. What is
+// not in the table is said to be unknown; nothing is guessed from field names.
+//
+// Reading a config goes: table row -> the mix of its layers -> what attention layers keep of every
+// token -> what recurrent layers keep of a sequence.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/config_fields.h"
+#include "kvasir/plan.h"
+
+namespace kvasir::plan {
+
+enum class LayerRole : uint8_t {
+  kFull,
+  kWindow,     // the newest `sliding_window` tokens
+  kChunk,      // the tokens since the last multiple of `attention_chunk_size`
+  kRecurrent,  // a state of fixed size
+  kBoth,       // full attention and a state
+  kNone,       // neither: no attention, or another layer's cache
+};
+using LayerMix = std::vector<LayerRole>;
+
+struct Architecture;
+
+struct Reading {
+  ConfigFields& fields;
+  const Architecture& architecture;
+  CacheModel& model;
+};
+
+using ReadMix = LayerMix (*)(Reading& reading, int64_t layer_count);
+using ReadAttention = void (*)(Reading& reading, const LayerMix& mix);
+using ReadRecurrence = void (*)(Reading& reading, int64_t layer_count);
+
+// What the reference implementation takes where a config leaves a field out; 0: nothing, the field
+// is required (or follows from others).
+struct Defaults {
+  int64_t layer_count = 0;
+  int64_t hidden_size = 0;
+  int64_t head_count = 0;
+  int64_t kv_head_count = 0;  // 0: as many as heads
+  int64_t head_dim = 0;       // 0: hidden size by heads
+  int64_t window_tokens = 0;
+  int64_t pattern_layers = 0;  // every so-many-th layer is the other kind
+};
+
+struct Architecture {
+  std::string_view model_types;  // separated by spaces
+  ReadMix mix = nullptr;
+  ReadAttention attention = nullptr;
+  ReadRecurrence recurrence = nullptr;
+  Defaults defaults;
+  bool holds_latents_in_fp8 = false;  // as its native cache
+};
+
+// By model_type, or by the name of a class ("Qwen3MoeForCausalLM"). Null: unknown.
+const Architecture* find_architecture(std::string_view model_type);
+const Architecture* find_architecture_of_class(std::string_view class_name);
+int64_t architecture_count();
+
+}  // namespace kvasir::plan

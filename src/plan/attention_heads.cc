@@ -1,0 +1,300 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+#include <vector>
+
+#include "plan/readers.h"
+
+namespace kvasir::plan {
+namespace {
+
+const ConfigFields::Names kHeadNames = {"num_attention_heads", "n_head", "n_heads", "num_heads"};
+const ConfigFields::Names kKvHeadNames = {"num_key_value_heads", "num_kv_heads", "n_head_kv"};
+const ConfigFields::Names kHeadDimNames = {"head_dim", "kv_channels", "attention_head_dim"};
+
+struct HeadDims {
+  int64_t head_count = 0;
+  int64_t key_dim = 0;
+  int64_t value_dim = 0;
+  auto tie() const { return std::tie(head_count, key_dim, value_dim); }
+};
+
+int64_t required_or(Reading& reading, ConfigFields::Names names, int64_t max, int64_t absent) {
+  return absent != 0 ? reading.fields.integer_or(names, 1, max, absent)
+                     : reading.fields.integer(names, 1, max);
+}
+
+int64_t read_head_count(Reading& reading) {
+  return required_or(reading, kHeadNames, kHeadsMax, reading.architecture.defaults.head_count);
+}
+
+// Stated, or what the hidden size leaves to each head. (hidden size by heads is wrong for many.)
+int64_t read_head_dim(Reading& reading, int64_t head_count) {
+  const int64_t absent = reading.architecture.defaults.head_dim;
+  if (absent != 0 || reading.fields.has(kHeadDimNames)) {
+    return reading.fields.integer_or(kHeadDimNames, 1, kDimMax, absent);
+  }
+  const int64_t hidden =
+      required_or(reading, {"attention_hidden_size", "hidden_size", "n_embd", "d_model", "n_embed"},
+                  kWidthMax, reading.architecture.defaults.hidden_size);
+  if (hidden % head_count != 0) {
+    reading.fields.fail(
+        "head_dim", "config field is missing",
+        fmt::format("it, as {} heads do not divide the {} of hidden_size", head_count, hidden),
+        nullptr);
+  }
+  return std::max<int64_t>(1, hidden / head_count);
+}
+
+int64_t read_kv_head_count(Reading& reading, int64_t head_count) {
+  const int64_t absent = reading.architecture.defaults.kv_head_count;
+  return reading.fields.integer_or(kKvHeadNames, 1, kHeadsMax, absent != 0 ? absent : head_count);
+}
+
+HeadDims full_dims(Reading& reading, const HeadDims& stated) {
+  HeadDims dims = stated;
+  dims.key_dim = reading.fields.integer_or({"global_head_dim"}, 1, kDimMax, dims.key_dim);
+  if (dims.key_dim != stated.key_dim) dims.value_dim = dims.key_dim;
+  // Where keys double as values the full layers have heads of their own.
+  if (reading.fields.boolean_or({"attention_k_eq_v"}, true)) {
+    dims.head_count =
+        reading.fields.integer_or({"num_global_key_value_heads"}, 1, kHeadsMax, dims.head_count);
+  }
+  return dims;
+}
+
+HeadDims window_dims(Reading& reading, const HeadDims& stated) {
+  HeadDims dims = stated;
+  dims.head_count =
+      reading.fields.integer_or({"swa_num_key_value_heads"}, 1, kHeadsMax, stated.head_count);
+  dims.key_dim = reading.fields.integer_or({"swa_head_dim"}, 1, kDimMax, stated.key_dim);
+  const int64_t absent = dims.key_dim != stated.key_dim ? dims.key_dim : stated.value_dim;
+  dims.value_dim = reading.fields.integer_or({"swa_v_head_dim"}, 1, kDimMax, absent);
+  return dims;
+}
+
+bool is_attention(LayerRole role) {
+  return role == LayerRole::kFull || role == LayerRole::kBoth || role == LayerRole::kWindow ||
+         role == LayerRole::kChunk;
+}
+
+// The layers of a mix that keep a cache of their own: some read another layer's.
+LayerMix without_sharing(Reading& reading, LayerMix mix) {
+  const int64_t layer_count = std::ssize(mix);
+  const int64_t shared = reading.fields.integer_or({"num_kv_shared_layers"}, 0, layer_count, 0);
+  for (int64_t layer = layer_count - shared; layer < layer_count; ++layer) {
+    mix[static_cast<size_t>(layer)] = LayerRole::kNone;
+  }
+  if (shared > 0) {
+    reading.model.notes.push_back(
+        fmt::format("the last {} layers read the cache of layers before them", shared));
+  }
+  const int64_t factor = reading.fields.boolean_or({"use_cla"}, false)
+                             ? reading.fields.integer_or({"cla_share_factor"}, 1, kLayersMax, 1)
+                             : 1;
+  for (int64_t layer = 0; layer < layer_count; ++layer) {
+    if (layer % factor != 0) mix[static_cast<size_t>(layer)] = LayerRole::kNone;
+  }
+  if (factor > 1) {
+    reading.model.notes.push_back(fmt::format("{} layers in turn share one cache", factor));
+  }
+  return mix;
+}
+
+int64_t read_window(Reading& reading) {
+  return required_or(
+      reading, {"sliding_window", "sliding_window_size", "attention_window_size", "window_size"},
+      kTokensMax, reading.architecture.defaults.window_tokens);
+}
+
+CachedVectors vectors_of(LayerRole role, const HeadDims& dims) {
+  return {.part = role == LayerRole::kWindow  ? "sliding window"
+                  : role == LayerRole::kChunk ? "chunk"
+                                              : "full attention",
+          .head_count = dims.head_count,
+          .key_dim = dims.key_dim,
+          .value_dim = dims.value_dim};
+}
+
+bool is_alike(const CachedVectors& a, const CachedVectors& b) {
+  return std::tie(a.part, a.head_count, a.key_dim, a.value_dim, a.window_tokens) ==
+         std::tie(b.part, b.head_count, b.key_dim, b.value_dim, b.window_tokens);
+}
+
+void add_layer(Reading& reading, const CachedVectors& layer) {
+  for (CachedVectors& known : reading.model.vectors) {
+    if (is_alike(known, layer)) {
+      ++known.layer_count;
+      return;
+    }
+  }
+  reading.model.vectors.push_back(layer);
+  reading.model.vectors.back().layer_count = 1;
+}
+
+void add_drafts(Reading& reading) {
+  const int64_t drafts = draft_layer_count(reading);
+  if (drafts == 0 || reading.model.vectors.empty()) return;
+  CachedVectors draft = reading.model.vectors.front();
+  draft.part = "draft layers";
+  draft.layer_count = drafts;
+  draft.is_draft = true;
+  reading.model.vectors.push_back(draft);
+}
+
+// kv_heads: [layers] or a single number for all.
+void add_layers(Reading& reading, const LayerMix& whole_mix, const HeadDims& stated,
+                const std::vector<int64_t>& kv_heads) {
+  const LayerMix mix = without_sharing(reading, whole_mix);
+  const HeadDims full = full_dims(reading, stated);
+  const HeadDims window = window_dims(reading, stated);
+  for (size_t layer = 0; layer < mix.size() && !reading.fields.error(); ++layer) {
+    const LayerRole role = mix[layer];
+    if (!is_attention(role)) continue;
+    CachedVectors vectors = vectors_of(role, role == LayerRole::kWindow  ? window
+                                             : role == LayerRole::kChunk ? stated
+                                                                         : full);
+    if (kv_heads.size() > 1) vectors.head_count = kv_heads[layer];
+    if (vectors.head_count == 0) continue;
+    if (role == LayerRole::kWindow) vectors.window_tokens = read_window(reading);
+    if (role == LayerRole::kChunk) {
+      vectors.window_tokens = reading.fields.integer({"attention_chunk_size"}, 1, kTokensMax);
+    }
+    add_layer(reading, vectors);
+  }
+  add_drafts(reading);
+}
+
+HeadDims stated_dims(Reading& reading) {
+  const int64_t head_count = read_head_count(reading);
+  const int64_t head_dim = read_head_dim(reading, head_count);
+  const int64_t value_dim = reading.fields.integer_or({"v_head_dim"}, 1, kDimMax, head_dim);
+  return {.head_count = head_count, .key_dim = head_dim, .value_dim = value_dim};
+}
+
+// One number, or one for each layer.
+std::vector<int64_t> read_kv_heads(Reading& reading, int64_t head_count, int64_t layer_count) {
+  const Json* value = reading.fields.find(kKvHeadNames);
+  const Json::Array* list = value == nullptr ? nullptr : value->as_array();
+  if (list == nullptr) return {read_kv_head_count(reading, head_count)};
+  std::vector<int64_t> heads_of;
+  heads_of.reserve(list->size());
+  for (const Json& item : *list) {
+    const int64_t count = item.as_integer() == nullptr ? -1 : *item.as_integer();
+    if (count >= 0 && count <= kHeadsMax) heads_of.push_back(count);
+  }
+  if (std::ssize(heads_of) < layer_count) {
+    reading.fields.fail("num_key_value_heads", "config field is unusable",
+                        fmt::format("a number for each of {} layers", layer_count), value);
+    return {1};
+  }
+  return heads_of;
+}
+
+}  // namespace
+
+int64_t read_layer_count(Reading& reading) {
+  return required_or(reading, {"num_hidden_layers", "n_layer", "n_layers", "num_layers"},
+                     kLayersMax, reading.architecture.defaults.layer_count);
+}
+
+int64_t draft_layer_count(Reading& reading) {
+  return reading.fields.integer_or({"num_nextn_predict_layers", "mtp_num_hidden_layers"}, 0,
+                                   kLayersMax, 0);
+}
+
+void heads(Reading& reading, const LayerMix& mix) {
+  HeadDims dims = stated_dims(reading);
+  const std::vector<int64_t> kv_heads = read_kv_heads(reading, dims.head_count, std::ssize(mix));
+  dims.head_count = kv_heads.front();
+  add_layers(reading, mix, dims, kv_heads);
+}
+
+void heads_of_falcon(Reading& reading, const LayerMix& mix) {
+  HeadDims dims = stated_dims(reading);
+  const bool is_new = reading.fields.boolean_or({"new_decoder_architecture"}, false);
+  if (is_new) {
+    dims.head_count = read_kv_head_count(reading, dims.head_count);
+  } else if (reading.fields.boolean_or({"multi_query"}, true)) {
+    if (reading.fields.has(kKvHeadNames)) {
+      reading.model.notes.emplace_back("num_kv_heads is not used: one head serves all queries");
+    }
+    dims.head_count = 1;
+  }
+  add_layers(reading, mix, dims, {});
+}
+
+void heads_multi_query(Reading& reading, const LayerMix& mix) {
+  HeadDims dims = stated_dims(reading);
+  if (reading.fields.boolean_or({"multi_query", "multi_query_attention"}, true)) {
+    dims.head_count = reading.fields.integer_or({"multi_query_group_num"}, 1, kHeadsMax, 1);
+  }
+  add_layers(reading, mix, dims, {});
+}
+
+void heads_of_attn_config(Reading& reading, const LayerMix& mix) {
+  HeadDims dims = stated_dims(reading);
+  if (const Json* config = reading.fields.find({"attn_config"})) {
+    ConfigFields nested(*config, reading.fields.path(), "attn_config.");
+    dims.head_count = nested.integer_or({"kv_n_heads"}, 1, kHeadsMax, dims.head_count);
+    if (nested.text_or({"attn_type"}, "") == "multiquery_attention") dims.head_count = 1;
+    if (nested.error()) reading.fields.fail(*nested.error());
+  }
+  add_layers(reading, mix, dims, {});
+}
+
+void heads_of_blocks(Reading& reading, const LayerMix& mix) {
+  const HeadDims dims = stated_dims(reading);
+  const Json* blocks = reading.fields.find({"block_configs"});
+  const Json::Array* items = blocks == nullptr ? nullptr : blocks->as_array();
+  std::vector<int64_t> kv_heads;
+  for (const Json& block : items == nullptr ? Json::Array() : *items) {
+    const Json* attention = block.find("attention");
+    const Json none;
+    ConfigFields fields(attention == nullptr ? none : *attention, reading.fields.path(),
+                        fmt::format("block_configs[{}].attention.", kv_heads.size()));
+    const bool has_none =
+        fields.boolean_or({"no_op"}, false) || fields.boolean_or({"replace_with_linear"}, false);
+    const int64_t group = has_none ? 1 : fields.integer({"n_heads_in_group"}, 1, dims.head_count);
+    kv_heads.push_back(has_none ? 0 : dims.head_count / group);
+    if (fields.error()) reading.fields.fail(*fields.error());
+  }
+  if (kv_heads.size() != mix.size()) {
+    reading.fields.fail("block_configs", "config field is unusable",
+                        fmt::format("a list of {} layers", mix.size()), blocks);
+    return;
+  }
+  add_layers(reading, mix, dims, kv_heads);
+}
+
+void heads_with_index(Reading& reading, const LayerMix& mix) {
+  heads(reading, mix);
+  int64_t index_layers = 0;
+  int64_t index_dim = reading.fields.integer_or({"index_head_dim"}, 1, kDimMax, 0);
+  const auto count_of = [](const Json* list, const auto& has_index) {
+    const Json::Array* items = list == nullptr ? nullptr : list->as_array();
+    return items == nullptr ? 0 : std::count_if(items->begin(), items->end(), has_index);
+  };
+  if (const Json* sparse = reading.fields.find({"sparse_attention_config"})) {
+    ConfigFields nested(*sparse, reading.fields.path(), "sparse_attention_config.");
+    index_dim = nested.integer({"sparse_index_dim"}, 1, kDimMax);
+    index_layers = count_of(nested.find({"sparse_attention_freq"}), [](const Json& item) {
+      return item.as_integer() != nullptr && *item.as_integer() != 0;
+    });
+    if (nested.error()) reading.fields.fail(*nested.error());
+  } else {
+    index_layers = count_of(reading.fields.find({"layer_types"}), [](const Json& item) {
+      return item.as_string() != nullptr && *item.as_string() == "minimax_m3_sparse";
+    });
+  }
+  if (index_layers == 0 || index_dim == 0) return;
+  reading.model.vectors.push_back({.part = "index keys",
+                                   .kind = CachedVectors::Kind::kIndexKeys,
+                                   .layer_count = index_layers,
+                                   .key_dim = index_dim});
+}
+
+void no_attention(Reading& /*reading*/, const LayerMix& /*mix*/) {}
+
+}  // namespace kvasir::plan

@@ -1,0 +1,23 @@
+// The terms of a cache, by the kind of model.
+#pragma once
+
+#include "kvasir/plan.h"
+#include "plan/precision.h"
+
+namespace kvasir::plan {
+
+// How the options say that rows, index keys and states are held.
+struct ChosenPrecisions {
+  const Precision* rows = nullptr;
+  const Precision* index = nullptr;  // null: what goes with the rows
+  int64_t state_bytes = 4;           // a value's
+};
+
+// Vectors and states of any model but DeepSeek-V4.
+Result<CacheCost> cost_of_vectors(const CacheModel& model, const CostOptions& options,
+                                  const ChosenPrecisions& chosen);
+// DeepSeek-V4, from the engine's own layout.
+Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
+                                      const ChosenPrecisions& chosen);
+
+}  // namespace kvasir::plan

@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "checkpoint/config.h"
+#include "kv/layout.h"
+#include "model/deepseek_v4/geometry.h"
+#include "model/deepseek_v4/workspace.h"
+#include "persist/footprint.h"
+#include "plan/cost.h"
+
+namespace kvasir::plan {
+namespace {
+
+constexpr const char* kWindows = "raw windows";
+constexpr const char* kColdRows = "CSA rows";
+constexpr const char* kIndexKeys = "CSA index keys";
+constexpr const char* kHotRows = "HCA rows";
+constexpr const char* kCompressor = "compressor state";
+constexpr const char* kReading = "reading cold rows";
+
+// Blocks of rows as FlashMLA pads them.
+constexpr int64_t kPaddedRows = 64;
+constexpr int64_t kPaddingBytes = 576;
+
+int64_t padded(int64_t bytes) {
+  return (bytes + kPaddingBytes - 1) / kPaddingBytes * kPaddingBytes;
+}
+
+// Null: the engine cannot hold its rows so.
+std::optional<kernels::CachePrecision> engine_precision(const Precision& precision) {
+  if (precision.name == "native") return kernels::CachePrecision::kNative;
+  if (precision.name == "bf16") return kernels::CachePrecision::kBf16;
+  if (precision.name == "f32") return kernels::CachePrecision::kF32;
+  return std::nullopt;
+}
+
+// What one block holds of the layers of one kind.
+struct Part {
+  const char* name = "";
+  int64_t layer_count = 0;
+  int64_t rows_per_block = 0;  // of all these layers
+};
+
+struct Parts {
+  Part cold{kColdRows};
+  Part keys{kIndexKeys};
+  Part hot{kHotRows};
+};
+
+Parts parts_of(const kv::CacheLayout& layout) {
+  Parts parts;
+  for (const kv::LayerLayout& layer : layout.layers) {
+    if (layer.spec.ratio == 0) continue;
+    Part& rows = layer.spec.has_index_keys ? parts.cold : parts.hot;
+    ++rows.layer_count;
+    rows.rows_per_block += layer.rows_per_block;
+    if (layer.spec.has_index_keys) {
+      ++parts.keys.layer_count;
+      parts.keys.rows_per_block += layer.rows_per_block;
+    }
+  }
+  return parts;
+}
+
+Growth per_block(Growth::Rounding rounding) {
+  return {.unit_tokens = kv::kBlockTokens, .rounding = rounding};
+}
+
+void add_part(const Part& part, int64_t row_bytes, const Growth& growth, std::vector<Term>& out) {
+  if (part.layer_count == 0) return;
+  out.push_back({.part = part.name,
+                 .layer_count = part.layer_count,
+                 .bytes = part.rows_per_block * row_bytes,
+                 .growth = growth});
+}
+
+void add_fixed(const char* part, int64_t bytes, bool is_state, std::vector<Term>& out) {
+  out.push_back({.part = part, .bytes = bytes, .growth = {.is_fixed = true}, .is_state = is_state});
+}
+
+// The engine's, whatever a row takes.
+std::vector<Term> terms_in_blocks(const kv::CacheLayout& layout, int64_t row_bytes,
+                                  int64_t key_bytes) {
+  const Parts parts = parts_of(layout);
+  std::vector<Term> terms;
+  terms.push_back({.part = kWindows,
+                   .layer_count = std::ssize(layout.layers),
+                   .bytes = std::ssize(layout.layers) * layout.window_tokens * row_bytes,
+                   .growth = {.is_fixed = true}});
+  const Growth begun = per_block(Growth::Rounding::kUp);
+  add_part(parts.cold, row_bytes, begun, terms);
+  add_part(parts.keys, key_bytes, begun, terms);
+  add_part(parts.hot, row_bytes, begun, terms);
+  add_fixed(kCompressor, layout.compressor_ring_floats * static_cast<int64_t>(sizeof(float)), true,
+            terms);
+  return terms;
+}
+
+// Rows of each layer in padded blocks of 64, whose tokens depend on the layer's ratio.
+std::vector<Term> terms_in_padded_blocks(const kv::CacheLayout& layout, int64_t key_bytes) {
+  const int64_t block_bytes = padded(kPaddedRows * layout.row.bytes());
+  const int64_t window_blocks = (layout.window_tokens + kPaddedRows - 1) / kPaddedRows;
+  std::vector<Term> terms = terms_in_blocks(layout, layout.row.bytes(), key_bytes);
+  for (Term& term : terms) {
+    if (term.part == kWindows) term.bytes = term.layer_count * window_blocks * block_bytes;
+    if (term.part != kColdRows && term.part != kHotRows) continue;
+    term.bytes = term.layer_count * block_bytes;
+    term.growth.unit_tokens = kPaddedRows * (term.part == kColdRows ? kCsaRatio : kHcaRatio);
+  }
+  return terms;
+}
+
+// With cold rows on SSD: of these only as many as two groups of picks need.
+std::vector<Term> terms_of_hot_parts(const kv::CacheLayout& layout,
+                                     const persist::PassNeeds& needs) {
+  const persist::ColdFootprint cold = persist::cold_footprint(layout, needs);
+  std::vector<Term> terms = terms_in_blocks(layout, layout.row.bytes(), layout.key.bytes());
+  for (Term& term : terms) {
+    if (term.part != kColdRows) continue;
+    term.bytes = cold.rows_bytes_min;
+    term.growth = {.is_fixed = true};
+    term.is_once = true;
+  }
+  terms.push_back({.part = kReading,
+                   .bytes = cold.read_bytes + cold.pass_bytes,
+                   .growth = {.is_fixed = true},
+                   .is_once = true,
+                   .is_state = true});
+  terms.push_back({.part = kReading,
+                   .bytes = cold.bytes_per_block,
+                   .growth = per_block(Growth::Rounding::kUp),
+                   .is_state = true});
+  return terms;
+}
+
+// Of a sequence's whole blocks, and of the states it can be continued from.
+std::vector<Term> terms_on_disk(const kv::CacheLayout& layout) {
+  const Parts parts = parts_of(layout);
+  const Growth sealed = per_block(Growth::Rounding::kDown);
+  std::vector<Term> terms;
+  add_part(parts.cold, layout.row.bytes(), sealed, terms);
+  add_part(parts.keys, layout.key.bytes(), sealed, terms);
+  add_part(parts.hot, layout.row.bytes(), sealed, terms);
+  terms.push_back({.part = "record headers",
+                   .bytes = persist::stored_block_bytes(layout) - layout.block_bytes(),
+                   .growth = sealed,
+                   .is_state = true});
+  constexpr const char* kStates = "boundary states";
+  add_fixed(kStates, persist::stored_state_bytes(layout), true, terms);
+  terms.push_back({.part = kStates,
+                   .bytes = persist::stored_state_bytes(layout),
+                   .growth = {.unit_tokens = persist::kStateIntervalTokens},
+                   .is_state = true});
+  return terms;
+}
+
+const ModelConfig& config_of(const CacheModel& model, const CostOptions& options) {
+  return options.with_draft ? *model.deepseek_v4_with_draft : *model.deepseek_v4;
+}
+
+}  // namespace
+
+Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
+                                      const ChosenPrecisions& chosen) {
+  const ModelConfig& config = config_of(model, options);
+  const auto own = engine_precision(*chosen.rows);
+  const kv::CacheLayout layout =
+      kv::make_layout(model::cache_spec(config, own.value_or(kernels::CachePrecision::kNative)));
+  int64_t key_bytes = layout.key.bytes();
+  if (!own && chosen.rows->scheme == Scheme::kNumbers) {
+    key_bytes = chosen.rows->key.bytes(1, layout.key.dim);
+  }
+  if (chosen.index != nullptr && chosen.index->scheme == Scheme::kNumbers) {
+    key_bytes = chosen.index->key.bytes(1, layout.key.dim);
+  }
+  CacheCost cost;
+  if (chosen.rows->scheme == Scheme::kFlashMla) {
+    cost.ram = terms_in_padded_blocks(layout, key_bytes);
+    return cost;
+  }
+  if (!own && chosen.rows->scheme != Scheme::kNumbers) {
+    return Error{.what = "this precision says nothing about such a cache",
+                 .where = "--kv",
+                 .expected = "one that holds single vectors",
+                 .found = std::string(chosen.rows->name) + " for DeepSeek-V4's rows"};
+  }
+  const int64_t row_bytes = own ? layout.row.bytes() : chosen.rows->key.bytes(1, config.head_dim);
+  cost.ram = terms_in_blocks(layout, row_bytes, key_bytes);
+  if (!own || key_bytes != layout.key.bytes() || layout.block_bytes() == 0) return cost;
+  cost.ssd = terms_on_disk(layout);
+  if (layout.cold_bytes == 0) return cost;
+  cost.ram_cold = terms_of_hot_parts(
+      layout, {.tokens_max = options.pass_tokens, .picked_rows_max = config.index_top_k});
+  return cost;
+}
+
+int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
+                          int64_t context_tokens, int thread_count) {
+  if (!model.runs_here) return 0;
+  const Precision* rows = find_precision(options.precision);
+  const auto own = rows == nullptr ? std::nullopt : engine_precision(*rows);
+  if (!own) return 0;
+  const ModelConfig& config = *model.deepseek_v4;
+  const kv::CacheLayout layout = kv::make_layout(model::cache_spec(config, *own));
+  return model::Workspace::bytes_for(config, layout, options.pass_tokens, thread_count) +
+         model::Workspace::length_bytes_max(config, context_tokens, thread_count);
+}
+
+}  // namespace kvasir::plan

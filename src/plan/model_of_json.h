@@ -1,0 +1,15 @@
+// A config that was parsed already: a file's, a built-in one, or one made of a GGUF file's keys.
+#pragma once
+
+#include <string_view>
+
+#include "base/json.h"
+#include "kvasir/plan.h"
+#include "kvasir/result.h"
+
+namespace kvasir::plan {
+
+// Errors: as model_of_config.
+Result<CacheModel> model_of_json(const Json& root, std::string_view where);
+
+}  // namespace kvasir::plan

@@ -1,0 +1,48 @@
+// The ways to hold cached vectors, as one table. Bytes follow from the published description of
+// each: scales, zero points, outliers, residual windows and bases are counted.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "kvasir/plan.h"
+
+namespace kvasir::plan {
+
+// A vector of numbers: blocks of `block_values` in `block_bytes`, and `vector_bytes` on top.
+struct NumberFormat {
+  int64_t block_values = 1;
+  int64_t block_bytes = 2;
+  int64_t vector_bytes = 0;
+  bool spans_heads = false;  // blocks run through the heads of a token
+
+  int64_t bytes(int64_t head_count, int64_t dim) const;
+};
+
+enum class Scheme : uint8_t {
+  kNumbers,   // key and value formats as they stand
+  kNative,    // what the model itself computes its cache in
+  kMlaFp8,    // latents: e4m3 with a float32 scale per 128, rotary dims in bf16
+  kFlashMla,  // DeepSeek-V4's native rows in blocks that are padded
+  kKivi,      // keys by channel, values by token, in groups; the newest tokens in fp16
+  kKvquant,   // few bits, and a hundredth of the values apart
+  kLowRank,   // coordinates in a basis for each head
+};
+
+inline constexpr int64_t kKiviGroup = 32;
+inline constexpr int64_t kKiviResidualTokens = 128;
+
+struct Precision {
+  std::string_view name;
+  std::string_view what;
+  Scheme scheme = Scheme::kNumbers;
+  NumberFormat key;
+  NumberFormat value;
+  int64_t bits = 16;  // of KIVI and KVQuant
+  bool runs_here = false;
+};
+
+// Null: there is none of that name.
+const Precision* find_precision(std::string_view name);
+
+}  // namespace kvasir::plan

@@ -1,0 +1,77 @@
+// How the fields of a config are read: the mix of layers, attention caches, recurrent states. The
+// functions that the table of architectures is made of. Failures go to reading.fields.
+#pragma once
+
+#include "plan/architectures.h"
+
+namespace kvasir::plan {
+
+// Far above every published model, and low enough that no product of a few leaves int64.
+inline constexpr int64_t kLayersMax = int64_t{1} << 12;
+inline constexpr int64_t kHeadsMax = int64_t{1} << 14;
+inline constexpr int64_t kDimMax = int64_t{1} << 16;
+inline constexpr int64_t kWidthMax = int64_t{1} << 20;
+inline constexpr int64_t kTokensMax = int64_t{1} << 40;
+
+int64_t read_layer_count(Reading& reading);
+
+// ---- the mix of layers (layer_mix.cc)
+// -------------------------------------------------------------
+
+// The list that a config states (layer_types and its kin), or what the architecture does without.
+LayerMix read_mix(Reading& reading, int64_t layer_count);
+
+LayerMix all_full(Reading& reading, int64_t layer_count);
+LayerMix all_recurrent(Reading& reading, int64_t layer_count);
+LayerMix all_both(Reading& reading, int64_t layer_count);
+// Every layer has a window when the config states one.
+LayerMix window_if_stated(Reading& reading, int64_t layer_count);
+// Layers from max_window_layers on have one, if use_sliding_window says so (Qwen).
+LayerMix window_if_used(Reading& reading, int64_t layer_count);
+// Every so-many-th layer is full; the others have a window, are chunked, are recurrent.
+LayerMix full_every_window(Reading& reading, int64_t layer_count);
+LayerMix full_every_chunk(Reading& reading, int64_t layer_count);
+LayerMix full_every_recurrent(Reading& reading, int64_t layer_count);
+// Layers at attn_layer_offset of every attn_layer_period are full, the others recurrent; and the
+// same where all of them are recurrent too.
+LayerMix full_at_offset(Reading& reading, int64_t layer_count);
+LayerMix both_at_offset(Reading& reading, int64_t layer_count);
+// Lists of their own names.
+LayerMix hybrid_layer_pattern(Reading& reading, int64_t layer_count);      // MiMo
+LayerMix hybrid_override_pattern(Reading& reading, int64_t layer_count);   // Nemotron-H
+LayerMix hybrid_layer_ids(Reading& reading, int64_t layer_count);          // Zamba2
+LayerMix linear_attn_lists(Reading& reading, int64_t layer_count);         // Kimi
+LayerMix attn_type_list(Reading& reading, int64_t layer_count);            // MiniMax
+LayerMix attention_layers(Reading& reading, int64_t layer_count);          // GPT-Neo
+LayerMix block_types(Reading& reading, int64_t layer_count);               // RecurrentGemma
+LayerMix full_attn_idxs(Reading& reading, int64_t layer_count);            // LFM2
+LayerMix full_but_cross_attention(Reading& reading, int64_t layer_count);  // Mllama
+
+// ---- attention (attention_heads.cc, attention_latent.cc)
+// ------------------------------------------
+
+void heads(Reading& reading, const LayerMix& mix);
+void heads_of_falcon(Reading& reading, const LayerMix& mix);
+void heads_multi_query(Reading& reading, const LayerMix& mix);     // one head if multi_query
+void heads_of_attn_config(Reading& reading, const LayerMix& mix);  // MPT, DBRX
+void heads_of_blocks(Reading& reading, const LayerMix& mix);       // DeciLM, Nemotron-NAS
+void heads_with_index(Reading& reading, const LayerMix& mix);      // MiniMax-M3
+void latents(Reading& reading, const LayerMix& mix);        // MLA, with an indexer or without
+void latents_twice(Reading& reading, const LayerMix& mix);  // two attentions a layer
+void no_attention(Reading& reading, const LayerMix& mix);
+
+// Layers that only speculative decoding runs, with the cache of the layers before them.
+int64_t draft_layer_count(Reading& reading);
+
+// ---- recurrent states (recurrence.cc)
+// -------------------------------------------------------------
+
+void gated_delta(Reading& reading, int64_t layer_count);
+void kimi_delta(Reading& reading, int64_t layer_count);
+void lightning(Reading& reading, int64_t layer_count);
+void mamba(Reading& reading, int64_t layer_count);
+void mamba2(Reading& reading, int64_t layer_count);
+void short_conv(Reading& reading, int64_t layer_count);
+void gated_linear_unit(Reading& reading, int64_t layer_count);  // Griffin
+
+}  // namespace kvasir::plan
