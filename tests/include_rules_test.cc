@@ -28,7 +28,9 @@ constexpr Rule kRules[] = {
     {"kernels", "numeric"},
     {"checkpoint", "kernels numeric"},
     {"kv", "kernels numeric"},
-    {"plan", "kv checkpoint"},
+    {"plan",
+     "kv checkpoint model/deepseek_v4/geometry.h model/deepseek_v4/workspace.h "
+     "persist/footprint.h"},
     {"persist", "kv store kvasir/store.h"},
     {"model", "kernels kv checkpoint numeric"},
     {"engine", "public model persist text kv kernels/kernels.h checkpoint/weights.h"},

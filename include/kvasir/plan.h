@@ -84,6 +84,10 @@ Result<CacheModel> model_of_config(std::string_view text, std::string_view where
 // The same of a GGUF file, of which only the head is read; the weights are those that it lists.
 Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_view where);
 
+// A checkpoint directory (with its weights), a config.json, a GGUF file, or a built-in model's
+// name.
+Result<CacheModel> open_model(const std::string& name_or_path);
+
 // The models that come with the program. Names are lower case.
 struct BuiltInModel {
   std::string name;
@@ -150,6 +154,9 @@ Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options
 // Working buffers of Kvasir's forward pass; 0 for models that it does not run.
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count);
+
+// Of one rank, evenly divided; 0 when they are not known.
+int64_t weights_of_rank(const CacheModel& model, const CostOptions& options);
 
 struct Load {
   int64_t context_tokens = 0;  // of each sequence

@@ -37,4 +37,13 @@ Result<std::string> read_text_file(const std::string& path) {
   return text;
 }
 
+Status write_text_file(const std::string& path, std::string_view text) {
+  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "wb"), std::fclose);
+  const bool is_written = file != nullptr &&
+                          std::fwrite(text.data(), 1, text.size(), file.get()) == text.size() &&
+                          std::fclose(file.release()) == 0;
+  if (is_written) return ok_status();
+  return Error{.what = "cannot write the file", .where = path, .found = std::strerror(errno)};
+}
+
 }  // namespace kvasir

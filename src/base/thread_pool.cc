@@ -1,5 +1,8 @@
 #include "base/thread_pool.h"
 
+#include <sched.h>
+
+#include <algorithm>
 #include <limits>
 
 #include "base/check.h"
@@ -19,6 +22,12 @@ void cpu_relax() {
 }
 
 }  // namespace
+
+int processors_of_this_process() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
 
 ThreadPool::ThreadPool(int thread_count) : thread_count_(thread_count) {
   KVASIR_CHECK(thread_count >= 1, "a pool has at least the calling thread");

@@ -15,6 +15,9 @@
 
 namespace kvasir {
 
+// That it may run on, at least one.
+int processors_of_this_process();
+
 class ThreadPool {
  public:
   // thread_count >= 1 counts the calling thread; thread_count - 1 threads are started.

@@ -30,6 +30,7 @@ class GgufHead {
   // Lists of strings (a tokenizer's) are skipped: of these only the number of items is kept.
   struct SkippedList {
     int64_t item_count = 0;
+    bool operator==(const SkippedList&) const = default;
   };
   using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
                              std::vector<double>, SkippedList>;

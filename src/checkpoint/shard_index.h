@@ -11,6 +11,9 @@ namespace kvasir {
 
 using ShardMap = std::map<std::string, std::string>;  // tensor name as stored -> path of its shard
 
+inline constexpr std::string_view kSingleName = "model.safetensors";
+inline constexpr std::string_view kIndexName = "model.safetensors.index.json";
+
 // Shards must lie in `directory` itself.
 Result<ShardMap> read_shard_index(const std::string& directory, const std::string& index_path);
 

@@ -9,13 +9,6 @@
 #include "checkpoint/tensor_names.h"
 
 namespace kvasir {
-namespace {
-
-constexpr std::string_view kSingleName = "model.safetensors";
-constexpr std::string_view kIndexName = "model.safetensors.index.json";
-
-}  // namespace
-
 Result<TensorDirectory> TensorDirectory::open(const std::string& directory) {
   const std::string single_path = path_in(directory, kSingleName);
   if (path_exists(single_path)) return open_single(single_path);

@@ -33,6 +33,7 @@ void add_bench_command(CLI::App& app, Command& chosen);
 void add_eval_command(CLI::App& app, Command& chosen);
 void add_demo_command(CLI::App& app, Command& chosen);
 void add_cache_command(CLI::App& app, Command& chosen);
+void add_plan_command(CLI::App& app, Command& chosen);
 // Subcommands of bench.
 void add_bench_rows_command(CLI::App& bench, Command& chosen);
 void add_bench_store_command(CLI::App& bench, Command& chosen);

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   kvasir::cli::add_eval_command(app, chosen);
   kvasir::cli::add_demo_command(app, chosen);
   kvasir::cli::add_cache_command(app, chosen);
+  kvasir::cli::add_plan_command(app, chosen);
 
   try {
     app.parse(argc, argv);

@@ -1,7 +1,5 @@
 #include "kvasir/engine.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <new>
@@ -9,6 +7,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/thread_pool.h"
 #include "checkpoint/weights.h"
 #include "engine/engine_state.h"
 
@@ -17,12 +16,6 @@ namespace {
 
 constexpr int kThreadCountMax = 1024;
 constexpr int64_t kChunkTokensMax = 65536;
-
-int processors_of_this_process() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
 
 kernels::CachePrecision cache_precision(KvPrecision kv) {
   switch (kv) {

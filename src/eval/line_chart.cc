@@ -3,12 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <set>
+
+#include "base/text_file.h"
 
 namespace kvasir::eval {
 namespace {
@@ -167,15 +165,7 @@ std::string to_svg(const LineChart& chart) {
 }
 
 Status write_svg(const LineChart& chart, const std::string& path) {
-  const std::string svg = to_svg(chart);
-  std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(path.c_str(), "wb"), std::fclose);
-  const bool written = file != nullptr &&
-                       std::fwrite(svg.data(), 1, svg.size(), file.get()) == svg.size() &&
-                       std::fclose(file.release()) == 0;
-  if (!written) {
-    return Error{.what = "cannot write the chart", .where = path, .found = std::strerror(errno)};
-  }
-  return ok_status();
+  return write_text_file(path, to_svg(chart));
 }
 
 }  // namespace kvasir::eval

@@ -11,10 +11,6 @@ namespace {
 
 // The newest boundary's, the one before, and one on its way to the store.
 constexpr int64_t kStates = 3;
-// Of a budget, left to token ids, the store's index, lists, stacks and the program, so that a
-// process of a large model's cache stays within it but for weights and the buffers of a pass.
-constexpr int64_t kProcessBytesMax = int64_t{32} << 20;
-constexpr int64_t kProcessShare = 16;
 constexpr int64_t kPiecesMin = 64;
 constexpr int64_t kPiecesMax = 1024;
 

@@ -17,9 +17,9 @@ Result<const Precision*> precision_of(const std::string& name, const char* optio
 // Of index keys and states: what says how one number or vector is held, nothing more.
 Result<const Precision*> plain_precision_of(const std::string& name, const char* option) {
   KVASIR_ASSIGN_OR_RETURN(const Precision* precision, precision_of(name, option));
-  if (precision->scheme == Scheme::kNumbers || precision->scheme == Scheme::kNative) {
-    return precision;
-  }
+  const bool is_plain =
+      precision->scheme == Scheme::kNumbers || precision->scheme == Scheme::kNative;
+  if (is_plain && !precision->for_heads_only) return precision;
   return Error{.what = "a precision that is defined for keys and values only",
                .where = option,
                .found = name};

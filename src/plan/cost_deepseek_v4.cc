@@ -180,7 +180,7 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
     cost.ram = terms_in_padded_blocks(layout, key_bytes);
     return cost;
   }
-  if (!own && chosen.rows->scheme != Scheme::kNumbers) {
+  if (!own && (chosen.rows->scheme != Scheme::kNumbers || chosen.rows->for_heads_only)) {
     return Error{.what = "this precision says nothing about such a cache",
                  .where = "--kv",
                  .expected = "one that holds single vectors",
@@ -199,11 +199,12 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count) {
   if (!model.runs_here) return 0;
+  // Rows that the engine cannot hold would still be attended through buffers like the native ones'.
   const Precision* rows = find_precision(options.precision);
   const auto own = rows == nullptr ? std::nullopt : engine_precision(*rows);
-  if (!own) return 0;
   const ModelConfig& config = *model.deepseek_v4;
-  const kv::CacheLayout layout = kv::make_layout(model::cache_spec(config, *own));
+  const kv::CacheLayout layout =
+      kv::make_layout(model::cache_spec(config, own.value_or(kernels::CachePrecision::kNative)));
   return model::Workspace::bytes_for(config, layout, options.pass_tokens, thread_count) +
          model::Workspace::length_bytes_max(config, context_tokens, thread_count);
 }

@@ -125,7 +125,7 @@ class VectorTerms {
 Error does_not_apply(const CachedVectors& vectors, const Precision& precision) {
   return Error{.what = "this precision says nothing about such a cache",
                .where = "--kv",
-               .expected = vectors.kind == Kind::kHeads ? "keys and values of heads" : "latents",
+               .expected = precision.for_heads_only ? "keys and values of heads" : "latents",
                .found = std::string(precision.name) + " for " + vectors.part};
 }
 
@@ -134,6 +134,7 @@ Status add_vectors(const CachedVectors& vectors, const CacheModel& model,
                    const CostOptions& options, const Precision& precision, std::vector<Term>& out) {
   VectorTerms terms(vectors, options, out);
   const bool is_heads = vectors.kind == Kind::kHeads;
+  if (precision.for_heads_only && !is_heads) return does_not_apply(vectors, precision);
   switch (precision.scheme) {
     case Scheme::kNumbers:
       terms.numbers(precision.key, precision.value);
@@ -152,15 +153,12 @@ Status add_vectors(const CachedVectors& vectors, const CacheModel& model,
       terms.mla_fp8();
       return ok_status();
     case Scheme::kKivi:
-      if (!is_heads) return does_not_apply(vectors, precision);
       terms.kivi(precision.bits);
       return ok_status();
     case Scheme::kKvquant:
-      if (!is_heads) return does_not_apply(vectors, precision);
       terms.kvquant(precision.bits);
       return ok_status();
     case Scheme::kLowRank:
-      if (!is_heads) return does_not_apply(vectors, precision);
       terms.low_rank(precision.key);
       return ok_status();
     case Scheme::kFlashMla:
@@ -173,10 +171,7 @@ Status add_vectors(const CachedVectors& vectors, const CacheModel& model,
 const Precision* precision_of(const CachedVectors& vectors, const ChosenPrecisions& chosen) {
   if (vectors.kind != Kind::kIndexKeys) return chosen.rows;
   if (chosen.index != nullptr) return chosen.index;
-  const Scheme scheme = chosen.rows->scheme;
-  const bool is_for_heads =
-      scheme == Scheme::kKivi || scheme == Scheme::kKvquant || scheme == Scheme::kLowRank;
-  return is_for_heads ? find_precision("bf16") : chosen.rows;
+  return chosen.rows->for_heads_only ? find_precision("bf16") : chosen.rows;
 }
 
 void add_state(const RecurrentState& state, const CacheModel& model, const CostOptions& options,

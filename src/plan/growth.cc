@@ -67,6 +67,11 @@ int64_t bytes_of(std::span<const Term> terms, const Load& load) {
   return saturated(sum);
 }
 
+int64_t weights_of_rank(const CacheModel& model, const CostOptions& options) {
+  const int64_t ranks = options.tensor_parallel;
+  return (model.weight_bytes.value_or(0) + ranks - 1) / ranks;
+}
+
 int64_t budget_for_cold(int64_t cache_bytes) { return persist::budget_for(cache_bytes); }
 
 }  // namespace kvasir::plan

@@ -25,6 +25,11 @@ constexpr Precision alike(std::string_view name, std::string_view what, NumberFo
   return {.name = name, .what = what, .key = format, .value = format};
 }
 
+constexpr Precision of_heads(std::string_view name, std::string_view what, NumberFormat key,
+                             NumberFormat value) {
+  return {.name = name, .what = what, .key = key, .value = value, .for_heads_only = true};
+}
+
 constexpr Precision here(Precision precision) {
   precision.runs_here = true;
   return precision;
@@ -32,8 +37,14 @@ constexpr Precision here(Precision precision) {
 
 constexpr Precision with(Scheme scheme, std::string_view name, std::string_view what,
                          NumberFormat format = kHalf, int64_t bits = 16) {
-  return {
-      .name = name, .what = what, .scheme = scheme, .key = format, .value = format, .bits = bits};
+  return {.name = name,
+          .what = what,
+          .scheme = scheme,
+          .key = format,
+          .value = format,
+          .bits = bits,
+          .for_heads_only =
+              scheme == Scheme::kKivi || scheme == Scheme::kKvquant || scheme == Scheme::kLowRank};
 }
 
 // The model's own first, then as they lose more.
@@ -48,10 +59,7 @@ constexpr std::array kPrecisions = std::to_array<Precision>({
     alike("fp8-token", "fp8, 4 bytes of scale per token and head", kByteScaled),
     alike("int8-token", "int8, 4 bytes of scale and zero per token and head", kByteScaled),
     alike("q8_0", "llama.cpp, 32 values in 34 bytes", ggml(34)),
-    Precision{.name = "turboquant-k8v4",
-              .what = "keys fp8, values 4 bits and 4 bytes",
-              .key = kByte,
-              .value = kNibbleScaled},
+    of_heads("turboquant-k8v4", "keys fp8, values 4 bits and 4 bytes", kByte, kNibbleScaled),
     alike("q5_1", "llama.cpp, 32 values in 24 bytes", ggml(24)),
     alike("q5_0", "llama.cpp, 32 values in 22 bytes", ggml(22)),
     alike("q4_1", "llama.cpp, 32 values in 20 bytes", ggml(20)),
@@ -60,12 +68,11 @@ constexpr std::array kPrecisions = std::to_array<Precision>({
     alike("nvfp4", "e2m1, a byte of scale per 16", kNvfp4),
     alike("mxfp4", "e2m1, a byte of scale per 32", kMxfp4),
     alike("int4", "4 bits, scales not counted", kNibble),
-    alike("turboquant-4bit", "4 bits and 4 bytes per token and head", kNibbleScaled),
-    Precision{.name = "turboquant-k3v4",
-              .what = "keys 3 bits, values 4, and 4 bytes each",
-              .key = k3BitScaled,
-              .value = kNibbleScaled},
-    alike("turboquant-3bit", "3 bits and 4 bytes per token and head", k3BitScaled),
+    of_heads("turboquant-4bit", "4 bits and 4 bytes per token and head", kNibbleScaled,
+             kNibbleScaled),
+    of_heads("turboquant-k3v4", "keys 3 bits, values 4, and 4 bytes each", k3BitScaled,
+             kNibbleScaled),
+    of_heads("turboquant-3bit", "3 bits and 4 bytes per token and head", k3BitScaled, k3BitScaled),
     with(Scheme::kKivi, "kivi4", "4 bits, groups of 32, newest 128 tokens in fp16", kHalf, 4),
     with(Scheme::kKivi, "kivi2", "2 bits, groups of 32, newest 128 tokens in fp16", kHalf, 2),
     with(Scheme::kKvquant, "kvquant4", "4 bits, 1 % of values in 4 bytes", kHalf, 4),

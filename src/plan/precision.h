@@ -38,7 +38,8 @@ struct Precision {
   Scheme scheme = Scheme::kNumbers;
   NumberFormat key;
   NumberFormat value;
-  int64_t bits = 16;  // of KIVI and KVQuant
+  int64_t bits = 16;            // of KIVI and KVQuant
+  bool for_heads_only = false;  // defined for keys and values, not for latents and rows
   bool runs_here = false;
 };
 

@@ -1,0 +1,206 @@
+// kvasir plan: what a model's cache costs, before anything is loaded.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/text_file.h"
+#include "base/thread_pool.h"
+#include "cli/bundled.h"
+#include "cli/commands.h"
+#include "cli/model_options.h"
+#include "cli/output.h"
+#include "cli/plan_report.h"
+#include "cli/size.h"
+#include "plan/page.h"
+
+namespace kvasir::cli {
+namespace {
+
+constexpr int64_t kDefaultContext = 131072;  // of a model that does not say how far it goes
+constexpr int64_t kHeadroomShare = 10;       // a tenth of the memory
+constexpr int64_t kSequencesMax = int64_t{1} << 20;
+
+struct PlanOptions {
+  std::string target;
+  std::string context;
+  std::string memory;
+  std::string headroom;
+  std::string weights;
+  std::string shared_prefix;
+  std::string html_path;
+  plan::CostOptions cost;
+  int64_t sequences = 1;
+  int data_parallel = 1;
+  int threads = 0;
+  bool list = false;
+  bool json = false;
+  bool csv = false;
+};
+
+// Contexts of the chart: powers of four, and the one asked for.
+std::vector<int64_t> chart_contexts(int64_t context_tokens) {
+  std::vector<int64_t> contexts;
+  constexpr int64_t kFirst = 4096;
+  for (int64_t tokens = kFirst; tokens < context_tokens; tokens *= 4) contexts.push_back(tokens);
+  contexts.push_back(context_tokens);
+  return contexts;
+}
+
+Result<plan::CacheModel> read_model(const PlanOptions& options) {
+  std::string target = options.target;
+  if (target.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(target, bundled_path(kBundledModel, "name a model or a config"));
+  }
+  KVASIR_ASSIGN_OR_RETURN(plan::CacheModel model, plan::open_model(target));
+  if (!options.weights.empty()) model.weight_bytes = parse_size_bytes(options.weights);
+  return model;
+}
+
+// Of one replica: sequences are dealt out over them.
+plan::Load load_of(const PlanOptions& options, const plan::CacheModel& model) {
+  const int64_t own = model.context_tokens_max == 0 ? kDefaultContext : model.context_tokens_max;
+  plan::Load load{.context_tokens = options.context.empty() ? std::min(own, plan::kContextTokensMax)
+                                                            : *parse_token_count(options.context)};
+  load.sequences = (options.sequences + options.data_parallel - 1) / options.data_parallel;
+  if (!options.shared_prefix.empty()) {
+    load.shared_prefix_tokens = *parse_token_count(options.shared_prefix);
+  }
+  return load;
+}
+
+Status check(const plan::Load& load) {
+  if (load.context_tokens > plan::kContextTokensMax) {
+    return Error{.what = "a context of that length is not planned",
+                 .where = "--context",
+                 .expected = fmt::format("at most {} tokens", plan::kContextTokensMax),
+                 .found = std::to_string(load.context_tokens)};
+  }
+  if (load.shared_prefix_tokens <= load.context_tokens) return ok_status();
+  return Error{.what = "a prefix cannot be longer than the sequences",
+               .where = "--shared-prefix",
+               .expected = fmt::format("at most {} tokens", load.context_tokens),
+               .found = std::to_string(load.shared_prefix_tokens)};
+}
+
+Status add_fits(const PlanOptions& options, PlanAnswer& answer) {
+  if (options.memory.empty()) return ok_status();
+  plan::FitQuestion& question = answer.question;
+  question.memory_bytes = *parse_size_bytes(options.memory);
+  question.headroom_bytes = options.headroom.empty() ? question.memory_bytes / kHeadroomShare
+                                                     : *parse_size_bytes(options.headroom);
+  question.load = answer.load;
+  if (options.context.empty()) question.load.context_tokens = 0;
+  question.thread_count = answer.thread_count;
+  KVASIR_ASSIGN_OR_RETURN(answer.fits, plan::find_fits(answer.model, answer.options, question));
+  answer.advice = plan::choose(answer.model, answer.fits, question);
+  return ok_status();
+}
+
+Result<PlanAnswer> answer_of(const PlanOptions& options) {
+  PlanAnswer answer;
+  KVASIR_ASSIGN_OR_RETURN(answer.model, read_model(options));
+  answer.options = options.cost;
+  answer.load = load_of(options, answer.model);
+  KVASIR_RETURN_IF_ERROR(check(answer.load));
+  answer.data_parallel = options.data_parallel;
+  answer.thread_count = options.threads == 0 ? processors_of_this_process() : options.threads;
+  KVASIR_ASSIGN_OR_RETURN(
+      answer.bill, plan::make_bill(answer.model, answer.options, answer.load, answer.thread_count));
+  answer.chart_tokens = chart_contexts(answer.load.context_tokens);
+  for (const int64_t tokens : answer.chart_tokens) {
+    plan::Load load = answer.load;
+    load.context_tokens = tokens;
+    KVASIR_ASSIGN_OR_RETURN(
+        plan::Bill bill, plan::make_bill(answer.model, answer.options, load, answer.thread_count));
+    answer.chart.push_back(std::move(bill));
+  }
+  KVASIR_RETURN_IF_ERROR(add_fits(options, answer));
+  return answer;
+}
+
+Status write_page(const PlanOptions& options) {
+  std::optional<plan::CacheModel> own;
+  if (!options.target.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(own, read_model(options));
+  }
+  return write_text_file(options.html_path, plan::make_page(own));
+}
+
+Status run(const PlanOptions& options) {
+  if (options.list) {
+    print_plan_names();
+    return flush_output();
+  }
+  if (!options.html_path.empty()) return write_page(options);
+  KVASIR_ASSIGN_OR_RETURN(const PlanAnswer answer, answer_of(options));
+  if (options.json) {
+    fmt::print("{}\n", plan_json(answer));
+  } else if (options.csv) {
+    print_plan_csv(answer);
+  } else {
+    print_plan(answer);
+  }
+  return flush_output();
+}
+
+void add_cost_options(CLI::App& command, plan::CostOptions& cost) {
+  command.add_option("--kv", cost.precision, "how rows are held; --list shows the ways")
+      ->capture_default_str();
+  command.add_option("--index", cost.index_precision, "how index keys are held, if not as rows");
+  command.add_option("--state", cost.state_precision, "how recurrent states are held (f32)");
+  command.add_option("--page", cost.page_tokens, "tokens that the engine allocates at a time")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_option("--tp", cost.tensor_parallel, "tensor-parallel ranks; the bill is one's")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command.add_flag("--whole-windows", cost.keeps_whole_windows,
+                   "layers with a window keep all tokens, as prefix caches of some engines need");
+  command.add_flag("--draft", cost.with_draft, "count the layers of the draft model too");
+  command.add_option("--chunk", cost.pass_tokens, "tokens per forward pass (Kvasir)")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+}
+
+}  // namespace
+
+void add_plan_command(CLI::App& app, Command& chosen) {
+  auto options = std::make_shared<PlanOptions>();
+  CLI::App* command =
+      app.add_subcommand("plan", "the memory bill of a model's cache, before anything is loaded");
+  command->add_option("MODEL", options->target,
+                      "a checkpoint directory, a config.json, a GGUF file, or a name");
+  command->add_option("--context", options->context, "tokens of a sequence (the model's limit)")
+      ->check(is_token_count);
+  add_cost_options(*command, options->cost);
+  command->add_option("--sequences", options->sequences, "sequences at a time")
+      ->check(CLI::Range(int64_t{1}, kSequencesMax))
+      ->capture_default_str();
+  command
+      ->add_option("--shared-prefix", options->shared_prefix,
+                   "tokens that all sequences begin with")
+      ->check(is_token_count);
+  command->add_option("--dp", options->data_parallel, "replicas; the bill is one's")
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  command->add_option("--memory", options->memory, "what fits into that much, of one rank")
+      ->check(is_size);
+  command->add_option("--headroom", options->headroom, "of the memory, left free (a tenth)")
+      ->check(is_size);
+  command->add_option("--weights", options->weights, "size of the weights, all ranks together")
+      ->check(is_size);
+  command->add_option("--threads", options->threads, "of the forward pass; 0: one per processor")
+      ->check(CLI::Range(0, 1024));
+  add_json_option(*command, options->json);
+  CLI::Option* csv = command->add_flag("--csv", options->csv, "print the bill over contexts");
+  csv->excludes(command->get_option("--json"));
+  command->add_option("--html", options->html_path, "write one page to plan in a browser")
+      ->check(not_empty);
+  command->add_flag("--list", options->list, "print the known models and precisions");
+  on_chosen(*command, options, chosen, run);
+}
+
+}  // namespace kvasir::cli

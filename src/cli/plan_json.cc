@@ -1,0 +1,95 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/json.h"
+#include "cli/plan_report.h"
+
+namespace kvasir::cli {
+namespace {
+
+Json bytes_or_null(const std::optional<int64_t>& bytes) { return bytes ? Json(*bytes) : Json(); }
+
+Json bill_json(const plan::Bill& bill) {
+  Json::Array lines;
+  lines.reserve(bill.lines.size());
+  for (const plan::BillLine& line : bill.lines) {
+    lines.emplace_back(Json::Object{{"part", line.part},
+                                    {"layers", line.layer_count},
+                                    {"bytes_per_token", line.bytes_per_token},
+                                    {"is_state", line.is_state},
+                                    {"ram_bytes", line.ram_bytes},
+                                    {"ram_cold_bytes", line.ram_cold_bytes},
+                                    {"ssd_bytes", line.ssd_bytes}});
+  }
+  return Json(Json::Object{{"lines", std::move(lines)},
+                           {"bytes_per_token", bill.bytes_per_token},
+                           {"row_bytes", bill.row_bytes},
+                           {"ram_bytes", bill.ram_bytes},
+                           {"ram_cold_bytes", bytes_or_null(bill.ram_cold_bytes)},
+                           {"ram_budget_bytes", bytes_or_null(bill.ram_budget_bytes)},
+                           {"ssd_bytes", bytes_or_null(bill.ssd_bytes)},
+                           {"weight_bytes", bytes_or_null(bill.weight_bytes)},
+                           {"pass_buffer_bytes", bill.pass_buffer_bytes}});
+}
+
+Json fit_json(const plan::Fit& fit) {
+  return Json(
+      Json::Object{{"precision", fit.precision},
+                   {"residency", fit.residency == plan::Residency::kRam ? "ram" : "cold_on_ssd"},
+                   {"context_tokens", fit.context_tokens},
+                   {"is_model_limit", fit.is_model_limit},
+                   {"memory_bytes", fit.memory_bytes},
+                   {"ssd_bytes", fit.ssd_bytes},
+                   {"bytes_per_token", fit.bytes_per_token}});
+}
+
+Json curve_json(const PlanAnswer& answer) {
+  Json::Array points;
+  points.reserve(answer.chart.size());
+  for (size_t i = 0; i < answer.chart.size(); ++i) {
+    const plan::Bill& bill = answer.chart[i];
+    points.emplace_back(Json::Object{{"context_tokens", answer.chart_tokens[i]},
+                                     {"ram_bytes", bill.ram_bytes},
+                                     {"ram_budget_bytes", bytes_or_null(bill.ram_budget_bytes)},
+                                     {"ssd_bytes", bytes_or_null(bill.ssd_bytes)}});
+  }
+  return Json(std::move(points));
+}
+
+Json memory_json(const PlanAnswer& answer) {
+  Json::Array fits;
+  fits.reserve(answer.fits.size());
+  for (const plan::Fit& fit : answer.fits) fits.push_back(fit_json(fit));
+  return Json(Json::Object{
+      {"memory_bytes", answer.question.memory_bytes},
+      {"headroom_bytes", answer.question.headroom_bytes},
+      {"fits", std::move(fits)},
+      {"choice", answer.advice.choice == nullptr ? Json() : fit_json(*answer.advice.choice)},
+      {"reason", answer.advice.reason}});
+}
+
+}  // namespace
+
+std::string plan_json(const PlanAnswer& answer) {
+  Json::Array notes(answer.model.notes.begin(), answer.model.notes.end());
+  Json::Object object{{"model", answer.model.name},
+                      {"architecture", answer.model.architecture},
+                      {"source", answer.model.source},
+                      {"layers", answer.model.layer_count},
+                      {"context_tokens_max", answer.model.context_tokens_max},
+                      {"notes", std::move(notes)},
+                      {"context_tokens", answer.load.context_tokens},
+                      {"sequences", answer.load.sequences},
+                      {"shared_prefix_tokens", answer.load.shared_prefix_tokens},
+                      {"precision", answer.options.precision},
+                      {"tensor_parallel", answer.options.tensor_parallel},
+                      {"data_parallel", answer.data_parallel},
+                      {"thread_count", answer.thread_count},
+                      {"bill", bill_json(answer.bill)},
+                      {"curve", curve_json(answer)}};
+  if (!answer.fits.empty()) object.emplace_back("memory", memory_json(answer));
+  return Json(std::move(object)).dump();
+}
+
+}  // namespace kvasir::cli

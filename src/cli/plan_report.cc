@@ -1,0 +1,178 @@
+#include "cli/plan_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "cli/plan_text.h"
+
+namespace kvasir::cli {
+namespace {
+
+void print_head(const PlanAnswer& answer) {
+  const plan::CacheModel& model = answer.model;
+  fmt::print("{} ({}), {} layers", model.name, model.architecture, model.layer_count);
+  if (model.context_tokens_max > 0) {
+    fmt::print(", made for {} tokens", with_commas(model.context_tokens_max));
+  }
+  fmt::print("\n{}\n", model.source);
+  for (const std::string& note : model.notes) fmt::print("note: {}\n", note);
+  fmt::print("\n{} of {} tokens, {}",
+             answer.load.sequences == 1 ? std::string("a sequence")
+                                        : fmt::format("{} sequences", answer.load.sequences),
+             with_commas(answer.load.context_tokens), answer.options.precision);
+  if (answer.load.shared_prefix_tokens > 0) {
+    fmt::print(", the first {} in common", with_commas(answer.load.shared_prefix_tokens));
+  }
+  if (answer.options.tensor_parallel > 1) {
+    fmt::print(", one of {} tensor-parallel ranks", answer.options.tensor_parallel);
+  }
+  if (answer.data_parallel > 1) fmt::print(", one of {} replicas", answer.data_parallel);
+  fmt::print("\n");
+  if (model.context_tokens_max > 0 && answer.load.context_tokens > model.context_tokens_max) {
+    fmt::print("note: that is more than the model was made for\n");
+  }
+}
+
+std::string cell(int64_t bytes) { return bytes == 0 ? "" : binary_text(bytes); }
+
+// Columns without an entry end a line early.
+void print_trimmed(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  fmt::print("{}\n", line);
+}
+
+void print_line(const std::string& part, const std::string& layers, const std::string& rate,
+                const std::string& ram, const std::string& cold, const std::string& ssd) {
+  print_trimmed(
+      fmt::format("{:<18} {:>6} {:>11} {:>13} {:>13} {:>13}", part, layers, rate, ram, cold, ssd));
+}
+
+void print_total(const std::string& part, int64_t ram, std::optional<int64_t> cold,
+                 std::optional<int64_t> ssd) {
+  print_line(part, "", "", cell(ram), cell(cold.value_or(0)), cell(ssd.value_or(0)));
+}
+
+void print_bill(const plan::Bill& bill) {
+  const bool has_tiers = bill.ram_cold_bytes.has_value();
+  print_line("", "layers", "B/token", "all in RAM", has_tiers ? "cold on SSD" : "",
+             bill.ssd_bytes ? "on the SSD" : "");
+  for (const plan::BillLine& line : bill.lines) {
+    print_line(line.part, line.layer_count == 0 ? "" : std::to_string(line.layer_count),
+               line.bytes_per_token == 0 ? "" : rate_text(line.bytes_per_token),
+               cell(line.ram_bytes), cell(line.ram_cold_bytes), cell(line.ssd_bytes));
+  }
+  print_line("cache", "", rate_text(bill.bytes_per_token), cell(bill.ram_bytes),
+             cell(bill.ram_cold_bytes.value_or(0)), cell(bill.ssd_bytes.value_or(0)));
+  if (bill.ram_budget_bytes) print_total("least --ram", 0, bill.ram_budget_bytes, {});
+  const int64_t weights = bill.weight_bytes.value_or(0);
+  const auto cold_of = [&](int64_t bytes) {
+    return has_tiers ? std::optional(bytes) : std::nullopt;
+  };
+  if (weights > 0) print_total("weights", weights, cold_of(weights), {});
+  if (bill.pass_buffer_bytes > 0) {
+    print_total("pass buffers", bill.pass_buffer_bytes, cold_of(bill.pass_buffer_bytes), {});
+  }
+  const int64_t beside = weights + bill.pass_buffer_bytes;
+  const int64_t ram = bill.ram_bytes + beside;
+  const int64_t cold = bill.ram_budget_bytes.value_or(0) + (has_tiers ? beside : 0);
+  const int64_t ssd = bill.ssd_bytes.value_or(0);
+  if (beside > 0) print_total("in all", ram, cold, ssd);
+  const auto decimal = [](int64_t bytes) { return bytes == 0 ? "" : decimal_text(bytes); };
+  print_line("the same, decimal", "", "", decimal(ram), decimal(cold), decimal(ssd));
+  if (weights == 0) fmt::print("weights are not counted: --weights SIZE says how large they are\n");
+}
+
+void print_chart(const PlanAnswer& answer) {
+  constexpr int kWidth = 48;
+  int64_t largest = 1;
+  for (const plan::Bill& bill : answer.chart) largest = std::max(largest, bill.ram_bytes);
+  fmt::print("\ncache over context; # all in RAM{}, full width {}\n",
+             answer.bill.ram_budget_bytes ? ", = cold rows on SSD" : "", binary_text(largest));
+  const auto bar = [&](char mark, int64_t bytes) {
+    const auto width = static_cast<int>(static_cast<double>(kWidth) * static_cast<double>(bytes) /
+                                        static_cast<double>(largest));
+    return std::string(static_cast<size_t>(std::clamp(width, 1, kWidth)), mark);
+  };
+  for (size_t i = 0; i < answer.chart.size(); ++i) {
+    const plan::Bill& bill = answer.chart[i];
+    fmt::print("{:>10}  {:<{}}  {:>13}\n", token_text(answer.chart_tokens[i]),
+               bar('#', bill.ram_bytes), kWidth, binary_text(bill.ram_bytes));
+    if (!bill.ram_budget_bytes || *bill.ram_budget_bytes > largest) continue;
+    fmt::print("{:>10}  {:<{}}  {:>13}\n", "", bar('=', *bill.ram_budget_bytes), kWidth,
+               binary_text(*bill.ram_budget_bytes));
+  }
+}
+
+std::string reach(const plan::Fit& fit) {
+  if (fit.context_tokens == 0) return "none";
+  return with_commas(fit.context_tokens) + (fit.is_model_limit ? " *" : "");
+}
+
+void print_fits(const PlanAnswer& answer) {
+  const plan::FitQuestion& question = answer.question;
+  fmt::print("\nthe largest context within {} ({}), {} of them headroom\n",
+             decimal_text(question.memory_bytes), binary_text(question.memory_bytes),
+             decimal_text(question.headroom_bytes));
+  const auto print_row = [](const std::string& precision, const std::string& rate,
+                            const std::string& ram, const std::string& cold) {
+    print_trimmed(fmt::format("{:<18} {:>12} {:>20} {:>20}", precision, rate, ram, cold));
+  };
+  const bool has_tiers = answer.bill.ram_budget_bytes.has_value();
+  print_row("precision", "B/token", "all in RAM", has_tiers ? "cold on SSD" : "");
+  for (size_t i = 0; i < answer.fits.size(); ++i) {
+    const plan::Fit& fit = answer.fits[i];
+    const bool has_cold =
+        i + 1 < answer.fits.size() && answer.fits[i + 1].residency == plan::Residency::kColdOnSsd;
+    print_row(fit.precision, rate_text(fit.bytes_per_token), reach(fit),
+              has_cold ? reach(answer.fits[i + 1]) : "");
+    if (has_cold) ++i;
+  }
+  fmt::print("* the model's own limit\n");
+  const plan::Advice& advice = answer.advice;
+  if (advice.choice == nullptr) {
+    fmt::print("take: nothing. {}\n", advice.reason);
+    return;
+  }
+  const bool is_cold = advice.choice->residency == plan::Residency::kColdOnSsd;
+  fmt::print(
+      "take: {}{}, up to {} tokens\n", advice.choice->precision,
+      is_cold ? " with cold rows on SSD (" + binary_text(advice.choice->ssd_bytes) + ")" : "",
+      with_commas(advice.choice->context_tokens));
+  fmt::print("      {}\n", advice.reason);
+}
+
+}  // namespace
+
+void print_plan(const PlanAnswer& answer) {
+  print_head(answer);
+  fmt::print("\n");
+  print_bill(answer.bill);
+  print_chart(answer);
+  if (!answer.fits.empty()) print_fits(answer);
+}
+
+void print_plan_csv(const PlanAnswer& answer) {
+  fmt::print("context_tokens,part,layers,bytes_per_token,ram_bytes,ram_cold_bytes,ssd_bytes\n");
+  for (size_t i = 0; i < answer.chart.size(); ++i) {
+    for (const plan::BillLine& line : answer.chart[i].lines) {
+      fmt::print("{},{},{},{},{},{},{}\n", answer.chart_tokens[i], line.part, line.layer_count,
+                 line.bytes_per_token, line.ram_bytes, line.ram_cold_bytes, line.ssd_bytes);
+    }
+  }
+}
+
+void print_plan_names() {
+  fmt::print("models\n");
+  for (const plan::BuiltInModel& model : plan::built_in_models()) {
+    fmt::print("  {:<26} {}{}\n", model.name, model.title,
+               model.is_confirmed ? "" : " (config from memory)");
+  }
+  fmt::print("\nprecisions (k: Kvasir runs DeepSeek-V4 so)\n");
+  for (const plan::PrecisionInfo& precision : plan::precisions()) {
+    fmt::print("{} {:<18} {}\n", precision.runs_here ? 'k' : ' ', precision.name, precision.what);
+  }
+}
+
+}  // namespace kvasir::cli

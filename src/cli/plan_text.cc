@@ -1,0 +1,57 @@
+#include "cli/plan_text.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+
+namespace kvasir::cli {
+namespace {
+
+template <size_t N>
+std::string scaled(int64_t bytes, double factor, const std::array<const char*, N>& units) {
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= factor && unit + 1 < N) {
+    value /= factor;
+    ++unit;
+  }
+  if (unit == 0) return fmt::format("{} B", bytes);
+  return fmt::format("{:.{}f} {}", value, value < 10 ? 3 : (value < 100 ? 2 : 1), units[unit]);
+}
+
+}  // namespace
+
+std::string with_commas(int64_t number) {
+  const std::string digits = std::to_string(number);
+  std::string text;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::string binary_text(int64_t bytes) {
+  return scaled(bytes, 1024, std::array{"B", "KiB", "MiB", "GiB", "TiB", "PiB"});
+}
+
+std::string decimal_text(int64_t bytes) {
+  return scaled(bytes, 1000, std::array{"B", "kB", "MB", "GB", "TB", "PB"});
+}
+
+std::string token_text(int64_t tokens) {
+  constexpr int64_t kKi = 1024;
+  if (tokens >= kKi * kKi && tokens % (kKi * kKi) == 0) {
+    return fmt::format("{}M", tokens / (kKi * kKi));
+  }
+  if (tokens >= kKi && tokens % kKi == 0) return fmt::format("{}k", tokens / kKi);
+  return with_commas(tokens);
+}
+
+std::string rate_text(double bytes_per_token) {
+  if (std::floor(bytes_per_token) != bytes_per_token) return fmt::format("{:.2f}", bytes_per_token);
+  return with_commas(static_cast<int64_t>(bytes_per_token));
+}
+
+}  // namespace kvasir::cli

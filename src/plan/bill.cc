@@ -1,0 +1,52 @@
+#include "plan/bill.h"
+
+namespace kvasir::plan {
+namespace {
+
+BillLine& line_of(Bill& bill, const Term& term) {
+  for (BillLine& line : bill.lines) {
+    if (line.part == term.part) return line;
+  }
+  bill.lines.push_back(
+      {.part = term.part, .layer_count = term.layer_count, .is_state = term.is_state});
+  return bill.lines.back();
+}
+
+double slope(const Term& term) {
+  const Growth& growth = term.growth;
+  if (growth.is_fixed || growth.cap_tokens != 0 ||
+      growth.rounding == Growth::Rounding::kRemainder) {
+    return 0;
+  }
+  return static_cast<double>(term.bytes) * static_cast<double>(growth.numerator) /
+         static_cast<double>(growth.unit_tokens);
+}
+
+}  // namespace
+
+Result<Bill> make_bill(const CacheModel& model, const CostOptions& options, const Load& load,
+                       int thread_count) {
+  KVASIR_ASSIGN_OR_RETURN(const CacheCost cost, cache_cost(model, options));
+  Bill bill;
+  for (const Term& term : cost.ram) {
+    BillLine& line = line_of(bill, term);
+    const int64_t bytes = bytes_of(term, load);
+    line.ram_bytes += bytes;
+    line.bytes_per_token += slope(term);
+    bill.bytes_per_token += slope(term);
+    if (!term.is_state) bill.row_bytes += bytes;
+  }
+  for (const Term& term : cost.ram_cold) line_of(bill, term).ram_cold_bytes += bytes_of(term, load);
+  for (const Term& term : cost.ssd) line_of(bill, term).ssd_bytes += bytes_of(term, load);
+  bill.ram_bytes = bytes_of(cost.ram, load);
+  if (!cost.ram_cold.empty()) {
+    bill.ram_cold_bytes = bytes_of(cost.ram_cold, load);
+    bill.ram_budget_bytes = budget_for_cold(*bill.ram_cold_bytes);
+  }
+  if (!cost.ssd.empty()) bill.ssd_bytes = bytes_of(cost.ssd, load);
+  if (model.weight_bytes) bill.weight_bytes = weights_of_rank(model, options);
+  bill.pass_buffer_bytes = pass_buffer_bytes(model, options, load.context_tokens, thread_count);
+  return bill;
+}
+
+}  // namespace kvasir::plan

@@ -1,0 +1,43 @@
+// The bill: the terms of a cost, evaluated for a load and summed by part.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kvasir/plan.h"
+
+namespace kvasir::plan {
+
+struct BillLine {
+  std::string part;
+  int64_t layer_count = 0;     // 0: of no particular layers
+  double bytes_per_token = 0;  // of every further token, where the context has outgrown windows
+  bool is_state = false;
+  int64_t ram_bytes = 0;
+  int64_t ram_cold_bytes = 0;
+  int64_t ssd_bytes = 0;
+};
+
+struct Bill {
+  std::vector<BillLine> lines;
+  // The tokens' rows alone, and all that is allocated: rows, states and buffers of the cache.
+  int64_t row_bytes = 0;
+  int64_t ram_bytes = 0;
+  // Kvasir only. Null: cold rows cannot stay on SSD with this model or precision.
+  std::optional<int64_t> ram_cold_bytes;    // of the cache
+  std::optional<int64_t> ram_budget_bytes;  // the least --ram for it
+  std::optional<int64_t> ssd_bytes;
+  double bytes_per_token = 0;
+
+  // One rank's, when the weights are known.
+  std::optional<int64_t> weight_bytes;
+  int64_t pass_buffer_bytes = 0;
+};
+
+// Error: as cache_cost.
+Result<Bill> make_bill(const CacheModel& model, const CostOptions& options, const Load& load,
+                       int thread_count);
+
+}  // namespace kvasir::plan

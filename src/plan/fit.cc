@@ -1,0 +1,138 @@
+#include "plan/fit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace kvasir::plan {
+namespace {
+
+class Fitting {
+ public:
+  Fitting(const CacheModel& model, const CostOptions& options, const FitQuestion& question)
+      : model_(model), options_(options), question_(question) {}
+
+  Fit largest(const CacheCost& cost, Residency residency) const {
+    Fit fit{.precision = options_.precision, .residency = residency};
+    int64_t low = 0;
+    const int64_t limit =
+        model_.context_tokens_max == 0 ? kContextTokensMax : model_.context_tokens_max;
+    int64_t high = limit;
+    while (low < high) {
+      const int64_t middle = low + (high - low + 1) / 2;
+      if (memory_bytes(cost, residency, middle) <= room_bytes()) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    fit.context_tokens = low;
+    fit.is_model_limit = low == limit;
+    fit.memory_bytes = memory_bytes(cost, residency, low);
+    fit.ssd_bytes = residency == Residency::kRam ? 0 : bytes_of(cost.ssd, load(low));
+    for (const Term& term : cost.ram) {
+      // Between two contexts far beyond all windows.
+      constexpr int64_t kFar = int64_t{1} << 30;
+      constexpr int64_t kStep = int64_t{1} << 20;
+      const Load one{.context_tokens = kFar};
+      const Load more{.context_tokens = kFar + kStep};
+      fit.bytes_per_token +=
+          static_cast<double>(bytes_of(term, more) - bytes_of(term, one)) / kStep;
+    }
+    return fit;
+  }
+
+ private:
+  int64_t room_bytes() const { return question_.memory_bytes - question_.headroom_bytes; }
+
+  Load load(int64_t context_tokens) const {
+    Load load = question_.load;
+    load.context_tokens = context_tokens;
+    load.is_bound = true;
+    return load;
+  }
+
+  int64_t memory_bytes(const CacheCost& cost, Residency residency, int64_t context_tokens) const {
+    const int64_t cache_bytes =
+        residency == Residency::kRam
+            ? bytes_of(cost.ram, load(context_tokens))
+            : budget_for_cold(bytes_of(cost.ram_cold, load(context_tokens)));
+    const __int128 sum =
+        static_cast<__int128>(cache_bytes) + weights_of_rank(model_, options_) +
+        pass_buffer_bytes(model_, options_, context_tokens, question_.thread_count);
+    return static_cast<int64_t>(std::min<__int128>(sum, INT64_MAX));
+  }
+
+  const CacheModel& model_;
+  const CostOptions& options_;
+  const FitQuestion& question_;
+};
+
+bool is_own(const Fit& fit) { return fit.precision == "native"; }
+
+const Fit* first_that(const std::vector<Fit>& fits, const auto& condition) {
+  const auto found = std::find_if(fits.begin(), fits.end(), condition);
+  return found == fits.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+int64_t wanted_context(const CacheModel& model, const FitQuestion& question) {
+  return question.load.context_tokens != 0 ? question.load.context_tokens
+                                           : model.context_tokens_max;
+}
+
+Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& options,
+                                   const FitQuestion& question) {
+  // What no precision can mend is found with the model's own.
+  CostOptions own = options;
+  own.precision = "native";
+  if (auto checked = cache_cost(model, own); !checked.ok()) return std::move(checked).error();
+  std::vector<Fit> fits;
+  for (const PrecisionInfo& precision : precisions()) {
+    CostOptions tried = options;
+    tried.precision = precision.name;
+    const auto cost = cache_cost(model, tried);
+    if (!cost.ok()) continue;
+    const Fitting fitting(model, tried, question);
+    fits.push_back(fitting.largest(*cost, Residency::kRam));
+    if (cost->ram_cold.empty()) continue;
+    fits.push_back(fitting.largest(*cost, Residency::kColdOnSsd));
+  }
+  return fits;
+}
+
+Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQuestion& question) {
+  const int64_t wanted = wanted_context(model, question);
+  const auto reaches = [&](const Fit& fit) {
+    return fit.context_tokens > 0 && fit.context_tokens >= wanted && wanted > 0;
+  };
+  const auto is_in_ram = [](const Fit& fit) { return fit.residency == Residency::kRam; };
+  const std::string goal = question.load.context_tokens == 0
+                               ? "all that the model was made for"
+                               : fmt::format("the {} tokens asked for", wanted);
+  if (const Fit* fit = first_that(
+          fits, [&](const Fit& one) { return is_own(one) && is_in_ram(one) && reaches(one); })) {
+    return {fit, goal + ": as the model computes its cache, all rows in RAM"};
+  }
+  if (const Fit* fit =
+          first_that(fits, [&](const Fit& one) { return is_own(one) && reaches(one); })) {
+    return {fit, goal + ": not all rows fit into RAM; with cold ones on SSD the bits are the same"};
+  }
+  if (const Fit* fit = first_that(fits, [&](const Fit& one) { return reaches(one); })) {
+    return {fit, goal + ": in no more faithful way; what it costs in quality is to be measured"};
+  }
+  const Fit* farthest = nullptr;
+  for (const Fit& fit : fits) {
+    if (!is_own(fit) || fit.context_tokens == 0) continue;
+    if (farthest == nullptr || fit.context_tokens > farthest->context_tokens) farthest = &fit;
+  }
+  if (farthest == nullptr) return {nullptr, "nothing fits beside weights and headroom"};
+  return {farthest, wanted == 0 ? "the farthest that the model's own precision reaches"
+                                : goal +
+                                      " fit in no way; this is the farthest with the model's "
+                                      "own precision"};
+}
+
+}  // namespace kvasir::plan

@@ -1,0 +1,51 @@
+// What fits into a memory: the largest context for each precision and residency, and which of them
+// to take.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "kvasir/plan.h"
+
+namespace kvasir::plan {
+
+enum class Residency : uint8_t {
+  kRam,       // all rows in RAM
+  kColdOnSsd  // of the CSA rows only those that are picked again and again
+};
+
+struct FitQuestion {
+  int64_t memory_bytes = 0;    // of one rank
+  int64_t headroom_bytes = 0;  // of these, for everything that is not counted
+  Load load;                   // context_tokens: what is wanted; 0: the model's own limit
+  int thread_count = 1;
+};
+
+struct Fit {
+  std::string precision;
+  Residency residency = Residency::kRam;
+  int64_t context_tokens = 0;   // the largest that fits, of each sequence; 0: none
+  bool is_model_limit = false;  // the memory would take more than the model can
+  int64_t memory_bytes = 0;     // at that context: weights, buffers, cache
+  int64_t ssd_bytes = 0;
+  double bytes_per_token = 0;
+};
+
+struct Advice {
+  const Fit* choice = nullptr;  // into the list that was given; null: nothing fits
+  std::string reason;
+};
+
+// For every precision that says something about such a cache, the most faithful first. Errors: an
+// option of `options` that no precision can do anything about.
+Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& options,
+                                   const FitQuestion& question);
+
+Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQuestion& question);
+
+// The context asked for, or where none was, the model's own limit; 0: neither is known.
+int64_t wanted_context(const CacheModel& model, const FitQuestion& question);
+
+}  // namespace kvasir::plan

@@ -1,0 +1,301 @@
+// A GGUF file's keys, put into the words of a config.json, so that both are read by one reader.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "checkpoint/gguf.h"
+#include "plan/model_of_json.h"
+
+namespace kvasir::plan {
+namespace {
+
+struct Renamed {
+  std::string_view from;
+  std::string_view to;
+};
+
+// general.architecture, and the model_type whose reader fits. Where the file always states its KV
+// heads, plain attention is plain attention.
+constexpr std::array kArchitectures = std::to_array<Renamed>({
+    {"llama", "llama"},
+    {"afmoe", "afmoe"},
+    {"apertus", "apertus"},
+    {"arcee", "arcee"},
+    {"baichuan", "llama"},
+    {"bloom", "llama"},
+    {"chatglm", "llama"},
+    {"cohere2", "cohere2"},
+    {"command-r", "cohere"},
+    {"deci", "llama"},
+    {"deepseek", "deepseek"},
+    {"deepseek2", "deepseek_v3"},
+    {"deepseek32", "deepseek_v32"},
+    {"deepseek4", "deepseek_v4"},
+    {"dots1", "dots1"},
+    {"ernie4_5", "ernie4_5"},
+    {"ernie4_5-moe", "ernie4_5_moe"},
+    {"exaone4", "exaone4"},
+    {"falcon", "llama"},
+    {"falcon-h1", "falcon_h1"},
+    {"gemma", "gemma"},
+    {"gemma2", "gemma2"},
+    {"gemma3", "gemma3_text"},
+    {"gemma3n", "gemma3n_text"},
+    {"gemma4", "gemma4_text"},
+    {"glm-dsa", "glm_moe_dsa"},
+    {"glm4", "glm4"},
+    {"glm4moe", "glm4_moe"},
+    {"gpt-oss", "gpt_oss"},
+    {"gpt2", "llama"},
+    {"gptneox", "llama"},
+    {"granite", "granite"},
+    {"granitehybrid", "granitemoehybrid"},
+    {"granitemoe", "granitemoe"},
+    {"hunyuan-dense", "hunyuan_v1_dense"},
+    {"hunyuan-moe", "hunyuan_v1_moe"},
+    {"internlm2", "internlm2"},
+    {"jamba", "jamba"},
+    {"kimi-linear", "kimi_linear"},
+    {"lfm2", "lfm2"},
+    {"lfm2moe", "lfm2_moe"},
+    {"llama4", "llama4_text"},
+    {"mamba", "mamba"},
+    {"mamba2", "mamba2"},
+    {"minicpm", "minicpm"},
+    {"minicpm3", "minicpm3"},
+    {"minimax-m2", "minimax_m2"},
+    {"mistral3", "ministral3"},
+    {"mpt", "llama"},
+    {"nemotron", "nemotron"},
+    {"nemotron_h", "nemotron_h"},
+    {"nemotron_h_moe", "nemotron_h"},
+    {"olmo", "olmo"},
+    {"olmo2", "olmo2"},
+    {"olmoe", "olmoe"},
+    {"openelm", "llama"},
+    {"phi2", "phi"},
+    {"phi3", "phi3"},
+    {"plamo", "llama"},
+    {"qwen2", "qwen2"},
+    {"qwen2moe", "qwen2_moe"},
+    {"qwen2vl", "qwen2"},
+    {"qwen3", "qwen3"},
+    {"qwen35", "qwen3_5_text"},
+    {"qwen35moe", "qwen3_5_moe_text"},
+    {"qwen3moe", "qwen3_moe"},
+    {"qwen3next", "qwen3_next"},
+    {"qwen3vl", "qwen3"},
+    {"qwen3vlmoe", "qwen3_moe"},
+    {"seed_oss", "seed_oss"},
+    {"smollm3", "smollm3"},
+    {"stablelm", "stablelm"},
+    {"starcoder", "llama"},
+    {"starcoder2", "starcoder2"},
+    {"xverse", "xverse"},
+});
+
+// Numbers and lists of numbers, behind "ARCHITECTURE.".
+constexpr std::array kKeys = std::to_array<Renamed>({
+    {"context_length", "max_position_embeddings"},
+    {"embedding_length", "hidden_size"},
+    {"attention.head_count", "num_attention_heads"},
+    {"attention.head_count_kv", "num_key_value_heads"},
+    {"attention.key_length", "head_dim"},
+    {"attention.value_length", "v_head_dim"},
+    {"attention.key_length_swa", "swa_head_dim"},
+    {"attention.value_length_swa", "swa_v_head_dim"},
+    {"attention.kv_lora_rank", "kv_lora_rank"},
+    {"attention.q_lora_rank", "q_lora_rank"},
+    {"attention.sliding_window", "sliding_window"},
+    {"attention.sliding_window_pattern", "sliding_window_pattern"},
+    {"attention.shared_kv_layers", "num_kv_shared_layers"},
+    {"attention.chunk_size", "attention_chunk_size"},
+    {"attention.compress_ratios", "compress_ratios"},
+    {"attention.indexer.head_count", "index_n_heads"},
+    {"attention.indexer.key_length", "index_head_dim"},
+    {"attention.indexer.top_k", "index_topk"},
+    {"full_attention_interval", "full_attention_interval"},
+    {"rope.dimension_count", "qk_rope_head_dim"},
+    {"shortconv.l_cache", "conv_L_cache"},
+});
+
+// What llama.cpp takes where the file does not say: Llama 4's chunks.
+constexpr int64_t kLlama4ChunkTokens = 8192;
+
+class Config {
+ public:
+  Config(const GgufHead& head, std::string architecture)
+      : head_(head), prefix_(std::move(architecture) + ".") {}
+
+  const GgufHead::Value* key(std::string_view name) const {
+    return head_.find(prefix_ + std::string(name));
+  }
+  int64_t number(std::string_view name) const {
+    const GgufHead::Value* value = key(name);
+    const int64_t* integer = value == nullptr ? nullptr : std::get_if<int64_t>(value);
+    return integer == nullptr ? 0 : *integer;
+  }
+  const std::vector<int64_t>* list(std::string_view name) const {
+    const GgufHead::Value* value = key(name);
+    return value == nullptr ? nullptr : std::get_if<std::vector<int64_t>>(value);
+  }
+
+  void set(std::string_view name, Json value) {
+    fields_.emplace_back(std::string(name), std::move(value));
+  }
+  void copy(const Renamed& names) {
+    if (const std::vector<int64_t>* items = list(names.from)) {
+      set(names.to, Json(Json::Array(items->begin(), items->end())));
+    } else if (number(names.from) != 0) {
+      set(names.to, number(names.from));
+    }
+  }
+  Json done() && { return Json(std::move(fields_)); }
+
+ private:
+  const GgufHead& head_;
+  std::string prefix_;
+  Json::Object fields_;
+};
+
+bool has_tensor(const GgufHead& head, std::string_view name) {
+  return std::any_of(head.tensors().begin(), head.tensors().end(),
+                     [&](const GgufTensor& tensor) { return tensor.name == name; });
+}
+
+// Files say nextn_predict_layers whether or not block_count counts them: only tensors tell.
+void set_layers(const GgufHead& head, Config& config) {
+  const int64_t blocks = config.number("block_count");
+  const int64_t drafts = config.number("nextn_predict_layers");
+  const std::string first = fmt::format("blk.{}.nextn.", blocks - drafts);
+  const bool has_drafts = drafts > 0 && (has_tensor(head, first + "eh_proj.weight") ||
+                                         has_tensor(head, first + "e_proj.weight"));
+  config.set("num_hidden_layers", has_drafts ? blocks - drafts : blocks);
+  if (has_drafts) config.set("num_nextn_predict_layers", drafts);
+}
+
+// Layers without KV heads hold a state, or nothing at all where they have a feed-forward part of
+// their own instead.
+void set_hybrid_layers(std::string_view model_type, Config& config) {
+  const std::vector<int64_t>* kv_heads = config.list("attention.head_count_kv");
+  if (kv_heads == nullptr) return;
+  const std::vector<int64_t>* widths = config.list("feed_forward_length");
+  Json::Array types;
+  for (size_t layer = 0; layer < kv_heads->size(); ++layer) {
+    const bool is_feed_forward = model_type == "nemotron_h" && widths != nullptr &&
+                                 layer < widths->size() && (*widths)[layer] != 0;
+    types.emplace_back((*kv_heads)[layer] != 0 ? "full_attention"
+                       : is_feed_forward       ? "mlp"
+                                               : "linear_attention");
+  }
+  config.set("layer_types", Json(std::move(types)));
+}
+
+void set_states(Config& config, std::string_view model_type) {
+  const int64_t inner = config.number("ssm.inner_size");
+  const int64_t heads = config.number("ssm.time_step_rank");
+  const int64_t state = config.number("ssm.state_size");
+  const int64_t groups = config.number("ssm.group_count");
+  const int64_t kernel = config.number("ssm.conv_kernel");
+  if (model_type == "kimi_linear") {
+    config.set("linear_num_heads", config.number("attention.head_count"));
+    config.set("linear_head_dim", config.number("kda.head_dim"));
+    config.set("linear_conv_kernel_dim", kernel);
+  }
+  if (inner == 0) return;
+  if (model_type.starts_with("qwen3")) {
+    config.set("linear_num_key_heads", groups);
+    config.set("linear_num_value_heads", heads);
+    config.set("linear_key_head_dim", state);
+    config.set("linear_value_head_dim", heads == 0 ? 0 : inner / heads);
+    config.set("linear_conv_kernel_dim", kernel);
+    return;
+  }
+  config.set("mamba_d_conv", kernel);
+  config.set("mamba_d_state", state);
+  config.set("mamba_intermediate_size", inner);
+  if (groups == 0) return;  // the first Mamba has no heads
+  config.set("mamba_n_groups", groups);
+  config.set("mamba_n_heads", heads);
+  config.set("mamba_d_head", heads == 0 ? 0 : inner / heads);
+}
+
+int64_t largest(const std::vector<int64_t>& list) {
+  return list.empty() ? 0 : *std::max_element(list.begin(), list.end());
+}
+
+Json config_of(const GgufHead& head, std::string_view architecture, std::string_view model_type) {
+  Config config(head, std::string(architecture));
+  const bool is_hybrid =
+      config.key("ssm.conv_kernel") != nullptr || config.key("shortconv.l_cache") != nullptr;
+  config.set("model_type", std::string(model_type));
+  set_layers(head, config);
+  for (const Renamed& names : kKeys) {
+    const std::vector<int64_t>* items = config.list(names.from);
+    const bool is_per_layer =
+        names.to == "num_attention_heads" || (is_hybrid && names.to == "num_key_value_heads");
+    if (items != nullptr && is_per_layer) {
+      config.set(names.to, largest(*items));
+    } else {
+      config.copy(names);
+    }
+  }
+  if (is_hybrid) set_hybrid_layers(model_type, config);
+  set_states(config, model_type);
+  if (model_type == "llama4_text" && config.number("attention.chunk_size") == 0) {
+    config.set("attention_chunk_size", kLlama4ChunkTokens);
+  }
+  return std::move(config).done();
+}
+
+Error unknown(std::string_view where, std::string found) {
+  return Error{.what = "unknown architecture",
+               .where = std::string(where),
+               .expected = fmt::format("one of {} that are known", kArchitectures.size()),
+               .found = std::move(found),
+               .remedy = "see docs/plan.md for those"};
+}
+
+}  // namespace
+
+Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_view where) {
+  KVASIR_ASSIGN_OR_RETURN(const GgufHead head, GgufHead::parse(file, where));
+  const GgufHead::Value* value = head.find("general.architecture");
+  const std::string* name = value == nullptr ? nullptr : std::get_if<std::string>(value);
+  if (name == nullptr) return unknown(where, "no general.architecture");
+  const auto* entry = std::find_if(kArchitectures.begin(), kArchitectures.end(),
+                                   [&](const Renamed& row) { return row.from == *name; });
+  if (entry == kArchitectures.end()) return unknown(where, *name);
+
+  std::string_view model_type = entry->to;
+  const bool keeps_heads =
+      *name == "deepseek2" && head.find("deepseek2.attention.key_length_mla") == nullptr;
+  if (keeps_heads) model_type = "llama";
+  KVASIR_ASSIGN_OR_RETURN(CacheModel model,
+                          model_of_json(config_of(head, *name, model_type), where));
+  if (keeps_heads) {
+    model.notes.emplace_back(
+        "converted without MLA: keys and values of all heads are kept instead of latents");
+  }
+  model.architecture = *name;
+  model.value_bytes = 2;  // llama.cpp's f16
+  int64_t bytes = 0;
+  for (const GgufTensor& tensor : head.tensors()) {
+    if (__builtin_add_overflow(bytes, tensor.size_bytes, &bytes)) {
+      return Error{.what = "tensors are larger than any memory", .where = std::string(where)};
+    }
+  }
+  if (bytes > 0) model.weight_bytes = bytes;
+  const GgufHead::Value* splits = head.find("split.count");
+  if (splits != nullptr && *splits != GgufHead::Value{int64_t{1}}) {
+    model.notes.emplace_back("one of several files: the weights are those of this file");
+  }
+  return model;
+}
+
+}  // namespace kvasir::plan
