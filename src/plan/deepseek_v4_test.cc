@@ -1,0 +1,99 @@
+// DeepSeek-V4: what is planned is what is allocated.
+#include <fmt/format.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kv/sequence.h"
+#include "plan/test_support.h"
+
+namespace kvasir::plan {
+namespace {
+
+using kernels::CachePrecision;
+
+struct Chosen {
+  const char* name;
+  CachePrecision precision;
+};
+constexpr Chosen kChosen[] = {{"native", CachePrecision::kNative},
+                              {"bf16", CachePrecision::kBf16},
+                              {"f32", CachePrecision::kF32}};
+
+// A model of random shape, as a config and as the engine's own description of its cache.
+struct RandomModel {
+  std::string config;
+  kv::CacheSpec spec;
+};
+
+RandomModel random_model(std::mt19937& random) {
+  const auto below = [&](int64_t count) { return static_cast<int64_t>(random() % count); };
+  RandomModel model;
+  kv::CacheSpec& spec = model.spec;
+  spec.head_dim = 8 * (1 + below(80));
+  spec.rope_dim = std::min<int64_t>(spec.head_dim, 2 * (1 + below(40)));
+  spec.index_dim = 128;
+  if (spec.rope_dim > spec.index_dim) spec.rope_dim = spec.index_dim;
+  spec.window_tokens = 1 + below(300);
+  const int64_t layers = 1 + below(12);
+  std::string ratios;
+  for (int64_t layer = 0; layer < layers; ++layer) {
+    const int64_t ratio = std::array<int64_t, 3>{0, 4, 128}[static_cast<size_t>(below(3))];
+    spec.layers.push_back({.ratio = ratio, .overlaps = ratio == 4, .has_index_keys = ratio == 4});
+    ratios += (layer == 0 ? "" : ", ") + std::to_string(ratio);
+  }
+  model.config = fmt::format(
+      R"({{"model_type": "deepseek_v4", "num_hidden_layers": {}, "head_dim": {},
+          "qk_rope_head_dim": {}, "sliding_window": {}, "index_head_dim": 128,
+          "index_n_heads": 4, "index_topk": 16, "compress_ratios": [{}]}})",
+      layers, spec.head_dim, spec.rope_dim, spec.window_tokens, ratios);
+  return model;
+}
+
+int64_t allocated_bytes(const kv::CacheSpec& spec, int64_t token_count) {
+  const auto layout = std::make_shared<const kv::CacheLayout>(kv::make_layout(spec));
+  const auto account = std::make_shared<kv::MemoryAccount>();
+  kv::Sequence sequence = kv::Sequence::create(layout, account).value();
+  const std::vector<int32_t> tokens(static_cast<size_t>(token_count));
+  EXPECT_TRUE(sequence.begin_append(tokens).ok());
+  sequence.finish_append();
+  return account->allocated_bytes();
+}
+
+TEST(PlanOfDeepSeekV4, IsWhatASequenceAllocates) {
+  std::mt19937 random(1);
+  for (int trial = 0; trial < 60; ++trial) {
+    RandomModel model = random_model(random);
+    const CacheModel plan = testing::of_config(model.config);
+    for (const Chosen& chosen : kChosen) {
+      model.spec.precision = chosen.precision;
+      const auto tokens = static_cast<int64_t>(random() % 1500);
+      EXPECT_EQ(testing::all_bytes(plan, tokens, {.precision = chosen.name}),
+                allocated_bytes(model.spec, tokens))
+          << model.config << " " << chosen.name << " " << tokens;
+    }
+  }
+}
+
+TEST(PlanOfDeepSeekV4, OtherFormatsKeepTheEnginesBlocks) {
+  const CacheModel flash = testing::built_in("deepseek-v4-flash");
+  // 513 rows of a layer are begun in the 17th block of 32.
+  EXPECT_EQ(testing::row_bytes(flash, 2052, {.precision = "q8_0"}),
+            testing::row_bytes(flash, 2176, {.precision = "q8_0"}));
+}
+
+TEST(PlanOfDeepSeekV4, OnlyItsOwnPrecisionsHaveTiers) {
+  const CacheModel flash = testing::built_in("deepseek-v4-flash");
+  const Load load{.context_tokens = 100'000};
+  for (const Chosen& chosen : kChosen) {
+    const Bill bill = testing::bill_of(flash, {.precision = chosen.name}, load);
+    EXPECT_TRUE(bill.ram_budget_bytes && bill.ssd_bytes) << chosen.name;
+  }
+  const Bill other = testing::bill_of(flash, {.precision = "q8_0"}, load);
+  EXPECT_FALSE(other.ram_budget_bytes || other.ssd_bytes);
+}
+
+}  // namespace
+}  // namespace kvasir::plan
