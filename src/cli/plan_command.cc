@@ -91,6 +91,12 @@ Status add_fits(const PlanOptions& options, PlanAnswer& answer) {
   question.memory_bytes = *parse_size_bytes(options.memory);
   question.headroom_bytes = options.headroom.empty() ? question.memory_bytes / kHeadroomShare
                                                      : *parse_size_bytes(options.headroom);
+  if (question.headroom_bytes > question.memory_bytes) {
+    return Error{.what = "more headroom than memory",
+                 .where = "--headroom",
+                 .expected = fmt::format("at most {} bytes", question.memory_bytes),
+                 .found = std::to_string(question.headroom_bytes)};
+  }
   question.load = answer.load;
   if (options.context.empty()) question.load.context_tokens = 0;
   question.thread_count = answer.thread_count;

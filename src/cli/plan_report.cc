@@ -12,25 +12,28 @@ namespace {
 
 void print_head(const PlanAnswer& answer) {
   const plan::CacheModel& model = answer.model;
-  fmt::print("{} ({}), {} layers", model.name, model.architecture, model.layer_count);
+  const plan::Load& load = answer.load;
+  std::string head =
+      fmt::format("{} ({}), {} layers", model.name, model.architecture, model.layer_count);
   if (model.context_tokens_max > 0) {
-    fmt::print(", made for {} tokens", with_commas(model.context_tokens_max));
+    head += fmt::format(", made for {} tokens", with_commas(model.context_tokens_max));
   }
-  fmt::print("\n{}\n", model.source);
-  for (const std::string& note : model.notes) fmt::print("note: {}\n", note);
-  fmt::print("\n{} of {} tokens, {}",
-             answer.load.sequences == 1 ? std::string("a sequence")
-                                        : fmt::format("{} sequences", answer.load.sequences),
-             with_commas(answer.load.context_tokens), answer.options.precision);
-  if (answer.load.shared_prefix_tokens > 0) {
-    fmt::print(", the first {} in common", with_commas(answer.load.shared_prefix_tokens));
+  fmt::print("{}\n{}\n", wrapped(head, 0), model.source);
+  for (const std::string& note : model.notes) fmt::print("note: {}\n", wrapped(note, 6));
+
+  std::string what =
+      load.sequences == 1 ? "a sequence" : fmt::format("{} sequences", load.sequences);
+  what +=
+      fmt::format(" of {} tokens, {}", with_commas(load.context_tokens), answer.options.precision);
+  if (load.shared_prefix_tokens > 0) {
+    what += fmt::format(", the first {} in common", with_commas(load.shared_prefix_tokens));
   }
   if (answer.options.tensor_parallel > 1) {
-    fmt::print(", one of {} tensor-parallel ranks", answer.options.tensor_parallel);
+    what += fmt::format(", one of {} tensor-parallel ranks", answer.options.tensor_parallel);
   }
-  if (answer.data_parallel > 1) fmt::print(", one of {} replicas", answer.data_parallel);
-  fmt::print("\n");
-  if (model.context_tokens_max > 0 && answer.load.context_tokens > model.context_tokens_max) {
+  if (answer.data_parallel > 1) what += fmt::format(", one of {} replicas", answer.data_parallel);
+  fmt::print("\n{}\n", wrapped(what, 0));
+  if (model.context_tokens_max > 0 && load.context_tokens > model.context_tokens_max) {
     fmt::print("note: that is more than the model was made for\n");
   }
 }
@@ -140,7 +143,7 @@ void print_fits(const PlanAnswer& answer) {
       "take: {}{}, up to {} tokens\n", advice.choice->precision,
       is_cold ? " with cold rows on SSD (" + binary_text(advice.choice->ssd_bytes) + ")" : "",
       with_commas(advice.choice->context_tokens));
-  fmt::print("      {}\n", advice.reason);
+  fmt::print("      {}\n", wrapped(advice.reason, 6));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -17,7 +18,10 @@ std::string scaled(int64_t bytes, double factor, const std::array<const char*, N
     ++unit;
   }
   if (unit == 0) return fmt::format("{} B", bytes);
-  return fmt::format("{:.{}f} {}", value, value < 10 ? 3 : (value < 100 ? 2 : 1), units[unit]);
+  const int digits = value < 10 ? 3 : (value < 100 ? 2 : 1);
+  // Ties away from zero, as a browser rounds.
+  const double power = std::pow(10, digits);
+  return fmt::format("{:.{}f} {}", std::floor(value * power + 0.5) / power, digits, units[unit]);
 }
 
 }  // namespace
@@ -47,6 +51,27 @@ std::string token_text(int64_t tokens) {
   }
   if (tokens >= kKi && tokens % kKi == 0) return fmt::format("{}k", tokens / kKi);
   return with_commas(tokens);
+}
+
+std::string wrapped(const std::string& text, size_t indent) {
+  constexpr size_t kColumns = 80;
+  std::string lines;
+  size_t column = indent;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    const size_t length = end - begin;
+    if (begin > 0 && column + 1 + length > kColumns) {
+      lines += "\n" + std::string(indent, ' ');
+      column = indent;
+    } else if (begin > 0) {
+      lines += ' ';
+      ++column;
+    }
+    lines.append(text, begin, length);
+    column += length;
+    begin = end + 1;
+  }
+  return lines;
 }
 
 std::string rate_text(double bytes_per_token) {

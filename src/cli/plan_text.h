@@ -12,5 +12,7 @@ std::string binary_text(int64_t bytes);   // "3.435 GiB"
 std::string decimal_text(int64_t bytes);  // "3.688 GB"
 std::string token_text(int64_t tokens);   // "64k", "1M", "1,000,000"
 std::string rate_text(double bytes_per_token);
+// Within 80 columns, of which lines after the first leave `indent` free, as the first is to do.
+std::string wrapped(const std::string& text, size_t indent);
 
 }  // namespace kvasir::cli

@@ -1,0 +1,155 @@
+// kvasir plan as its users see it, and as the engine keeps to it.
+#include <algorithm>
+#include <sstream>
+
+#include "cli_driver.h"
+#include "engine_driver.h"
+#include "kvasir/plan.h"
+
+namespace kvasir {
+namespace {
+
+using testing::CliTest;
+
+const Json& member(const Json& object, const char* name) {
+  static const Json none;
+  const Json* found = object.find(name);
+  EXPECT_NE(found, nullptr) << name;
+  return found == nullptr ? none : *found;
+}
+
+class PlanCommand : public CliTest {};
+
+TEST_F(PlanCommand, TheBillOfFlash) {
+  const Json plan = run_json("plan deepseek-v4-flash --context 1M --kv native --json");
+  const Json& bill = member(plan, "bill");
+  EXPECT_EQ(integer(plan, "context_tokens"), 1 << 20);
+  EXPECT_EQ(integer(bill, "row_bytes"), 3'688'172'544);
+  EXPECT_GT(integer(bill, "ram_bytes"), integer(bill, "row_bytes"));
+  EXPECT_LT(integer(bill, "ram_budget_bytes"), 600'000'000);
+  EXPECT_TRUE(member(bill, "weight_bytes").is_null());
+  int64_t sum = 0;
+  for (const Json& line : *member(bill, "lines").as_array()) sum += integer(line, "ram_bytes");
+  EXPECT_EQ(sum, integer(bill, "ram_bytes"));
+}
+
+TEST_F(PlanCommand, ACheckpointComesWithItsWeights) {
+  const Json plan = run_json("plan " + golden_ + " --json");
+  Engine engine = testing::open_engine({.model_path = golden_, .needs_text = false});
+  EXPECT_EQ(integer(member(plan, "bill"), "weight_bytes"),
+            static_cast<int64_t>(engine.info().weight_bytes));
+  const Json config_alone = run_json("plan " + golden_ + "/config.json --json");
+  EXPECT_TRUE(member(member(config_alone, "bill"), "weight_bytes").is_null());
+  EXPECT_EQ(integer(member(config_alone, "bill"), "ram_bytes"),
+            integer(member(plan, "bill"), "ram_bytes"));
+}
+
+TEST_F(PlanCommand, WhatIsPlannedIsWhatAnEngineTakes) {
+  const auto model = plan::open_model(golden_);
+  ASSERT_TRUE(model.ok());
+  constexpr KvPrecision kPrecisions[] = {KvPrecision::kNative, KvPrecision::kBf16,
+                                         KvPrecision::kF32};
+  constexpr const char* kNames[] = {"native", "bf16", "f32"};
+  for (size_t i = 0; i < std::size(kPrecisions); ++i) {
+    EngineOptions options{.model_path = golden_, .kv = kPrecisions[i], .needs_text = false};
+    const plan::CostOptions cost_options{.precision = kNames[i]};
+    const auto cost = plan::cache_cost(*model, cost_options);
+    ASSERT_TRUE(cost.ok());
+    {
+      Engine engine = testing::open_engine(options);
+      Session session = testing::new_session(engine);
+      testing::append_all(session, testing::random_tokens(300, engine.info().vocab_size, 1));
+      EXPECT_EQ(engine.kv_bytes(), plan::bytes_of(cost->ram, {.context_tokens = 300}));
+      Session fork = session.fork().value();
+      EXPECT_EQ(engine.kv_bytes(), plan::bytes_of(cost->ram, {.context_tokens = 300,
+                                                              .sequences = 2,
+                                                              .shared_prefix_tokens = 300}));
+    }
+    options.store = StoreOptions{.directory = directory_.file("store"), .min_free_bytes = 0};
+    options.ram_bytes = int64_t{1} << 40;
+    const Engine engine = testing::open_engine(options);
+    for (const int64_t tokens : {1, 128, 1000, 100'000}) {
+      EXPECT_EQ(engine.ram_bytes_min(tokens),
+                plan::budget_for_cold(plan::bytes_of(cost->ram_cold, {.context_tokens = tokens})));
+    }
+  }
+}
+
+TEST_F(PlanCommand, FitsEightyColumns) {
+  for (const plan::BuiltInModel& model : plan::built_in_models()) {
+    const auto outcome = run("plan " + model.name + " --memory 24GB --tp 2 --sequences 16");
+    ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+    std::istringstream lines(outcome.out);
+    for (std::string line; std::getline(lines, line);) {
+      const bool is_address = line.starts_with("https://");
+      EXPECT_TRUE(is_address || line.size() <= 80) << line;
+      EXPECT_FALSE(line.ends_with(' ')) << line;
+    }
+  }
+}
+
+TEST_F(PlanCommand, ReplicasShareTheSequences) {
+  const Json whole = run_json("plan llama-3.1-8b --context 4k --sequences 10 --json");
+  const Json replica = run_json("plan llama-3.1-8b --context 4k --sequences 10 --dp 4 --json");
+  EXPECT_EQ(integer(replica, "sequences"), 3);
+  EXPECT_EQ(integer(member(whole, "bill"), "ram_bytes") * 3,
+            integer(member(replica, "bill"), "ram_bytes") * 10);
+}
+
+TEST_F(PlanCommand, CsvHasALineForEveryPartAndContext) {
+  const auto outcome = run("plan deepseek-v4-flash --context 64k --csv");
+  EXPECT_TRUE(outcome.out.starts_with("context_tokens,part,layers,bytes_per_token,"));
+  EXPECT_NE(outcome.out.find("\n4096,CSA rows,21,3066,"), std::string::npos) << outcome.out;
+  EXPECT_NE(outcome.out.find("\n65536,HCA rows,20,91.25,"), std::string::npos);
+}
+
+TEST_F(PlanCommand, WeightsAndHeadroomLeaveLessRoom) {
+  const auto reached = [&](const std::string& more) {
+    const Json plan =
+        run_json("plan llama-3.1-8b --memory 20GB --context 1k --json --kv bf16 " + more);
+    const Json& fits = member(member(plan, "memory"), "fits");
+    for (const Json& fit : *fits.as_array()) {
+      if (*member(fit, "precision").as_string() == "bf16") return integer(fit, "context_tokens");
+    }
+    return int64_t{-1};
+  };
+  const int64_t token = 131'072;
+  EXPECT_EQ(reached("--headroom 4GB"), 16'000'000'000 / token);
+  EXPECT_EQ(reached("--headroom 4GB --weights 10GB"), 6'000'000'000 / token);
+  EXPECT_EQ(reached("--headroom 10GB --weights 10GB --tp 2"), 2 * 5'000'000'000 / token);
+  EXPECT_EQ(reached("--weights 10GB"), 8'000'000'000 / token);
+}
+
+TEST_F(PlanCommand, OneClearLineForBadInput) {
+  const auto expect_refusal = [&](const std::string& arguments, int status,
+                                  const std::string& words) {
+    const auto outcome = run("plan " + arguments);
+    EXPECT_EQ(outcome.exit_status, status) << arguments;
+    EXPECT_EQ(outcome.out, "") << arguments;
+    EXPECT_NE(outcome.err.find(words), std::string::npos) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  };
+  expect_refusal("lama-3.1-8b", 1, "such as llama-3.1-8b");
+  expect_refusal("llama-3.1-8b --kv q9", 1, "unknown precision");
+  expect_refusal("llama-3.1-8b --context many", 2, "--context");
+  expect_refusal("llama-3.1-8b --memory 24XB", 2, "--memory");
+  expect_refusal("llama-3.1-8b --tp 0", 2, "--tp");
+  expect_refusal("llama-3.1-8b --context 1k --shared-prefix 2k", 1, "--shared-prefix");
+  expect_refusal("llama-3.1-8b --context 8192M", 1, "at most 4294967296");
+  expect_refusal("llama-3.1-8b --memory 1GB --headroom 2GB", 1, "headroom");
+  testing::write_file(directory_.file("config.json"), R"({"model_type": "t5"})");
+  expect_refusal(directory_.file("config.json"), 1, "unknown architecture");
+}
+
+TEST_F(PlanCommand, ListsAllNames) {
+  const auto outcome = run("plan --list");
+  for (const plan::BuiltInModel& model : plan::built_in_models()) {
+    EXPECT_NE(outcome.out.find("  " + model.name + " "), std::string::npos) << model.name;
+  }
+  for (const plan::PrecisionInfo& precision : plan::precisions()) {
+    EXPECT_NE(outcome.out.find(" " + precision.name + " "), std::string::npos) << precision.name;
+  }
+}
+
+}  // namespace
+}  // namespace kvasir

@@ -1,0 +1,155 @@
+// The page that `kvasir plan --html` writes, opened in headless Chromium: for every built-in model
+// a script sets the page's own controls and reads what a person would, which must be what the
+// command says.
+#include <cstdlib>
+#include <functional>
+#include <string>
+
+#include "cli_driver.h"
+#include "kvasir/plan.h"
+
+namespace kvasir {
+namespace {
+
+using testing::CliTest;
+
+constexpr const char* kDriver = R"(<pre id="outcome"></pre><script>
+  const outcome = {};
+  const set = (id, value, event) => {
+    at(id).value = value;
+    at(id).dispatchEvent(new Event(event));
+  };
+  const read = () => {
+    const total = document.querySelector('tr.total'), fits = at('fits');
+    return {ram: Number(total.dataset.ram), cold: Number(total.dataset.cold),
+            ssd: Number(total.dataset.ssd), fit_ram: Number(fits.dataset.ram),
+            fit_cold: Number(fits.dataset.cold), seen: total.cells[3].textContent,
+            rate: total.cells[2].textContent, command: at('command').textContent,
+            lines: [...at('bill').rows].length, wrong: at('wrong').textContent,
+            curves: at('chart').querySelectorAll('polyline').length};
+  };
+  for (const option of [...at('model').options]) {
+    set('model', option.value, 'change');
+    set('memory', '3GiB', 'input');
+    for (const precision of [...at('precision').options].map((one) => one.value)) {
+      set('precision', precision, 'input');
+      for (const context of ['1000', '100000']) {
+        set('context', context, 'input');
+        outcome[option.value + ' ' + precision + ' ' + context] = read();
+      }
+    }
+  }
+  set('context', 'many', 'input');
+  outcome.wrong = {wrong: at('wrong').textContent};
+  at('outcome').textContent = 'BEGIN' + JSON.stringify(outcome) + 'END';
+</script>)";
+
+class PlanPage : public CliTest {
+ protected:
+  // What the driver saw, by "model precision context"; the browser is started once.
+  const Json& seen() {
+    static const Json outcome = drive();
+    return outcome;
+  }
+
+ private:
+  Json drive() {
+    const std::string page_path = directory_.file("plan.html");
+    EXPECT_EQ(run("plan --html " + page_path).exit_status, 0);
+    const std::string page = testing::read_file(page_path);
+    EXPECT_EQ(page.find("http://"), page.find("http://www.w3.org"));  // nothing is loaded
+    testing::write_file(directory_.file("driven.html"), page + kDriver);
+    const std::string command =
+        "chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=" +
+        directory_.file("profile") + " --virtual-time-budget=60000 --dump-dom file://" +
+        directory_.file("driven.html") + " > " + directory_.file("dom") + " 2> " +
+        directory_.file("browser_errors");
+    EXPECT_EQ(std::system(command.c_str()), 0)
+        << "chromium is needed: ./kvasir.sh setup\n"
+        << testing::read_file(directory_.file("browser_errors"));
+    const std::string dom = testing::read_file(directory_.file("dom"));
+    const size_t begin = dom.rfind("BEGIN{");
+    const size_t end = dom.rfind("}END");
+    if (begin == std::string::npos || end == std::string::npos) {
+      ADD_FAILURE() << "the page did not run: " << dom.substr(0, 2000);
+      return {};
+    }
+    auto json = Json::parse(dom.substr(begin + 5, end + 1 - begin - 5), "the page");
+    EXPECT_TRUE(json.ok());
+    return json.ok() ? *json : Json();
+  }
+};
+
+int64_t bytes_at(const std::vector<plan::Term>& terms, int64_t tokens) {
+  return plan::bytes_of(terms, {.context_tokens = tokens, .is_bound = true});
+}
+
+// tokens is the largest context of at most `limit` for which bytes_of stays within `room`.
+void expect_largest(const std::function<int64_t(int64_t)>& bytes_of, int64_t tokens, int64_t room,
+                    int64_t limit, const std::string& name) {
+  if (tokens > 0) {
+    EXPECT_LE(bytes_of(tokens), room) << name;
+  }
+  if (tokens < limit) {
+    EXPECT_GT(bytes_of(tokens + 1), room) << name;
+  }
+}
+
+TEST_F(PlanPage, SaysWhatTheCommandSaysOfEveryModel) {
+  constexpr int64_t kRoom = int64_t{3} << 30;
+  int64_t compared = 0;
+  for (const plan::BuiltInModel& one : plan::built_in_models()) {
+    const plan::CacheModel model = plan::built_in_model(one.name).value();
+    const int64_t limit =
+        model.context_tokens_max == 0 ? plan::kContextTokensMax : model.context_tokens_max;
+    for (const plan::PrecisionInfo& precision : plan::precisions()) {
+      const auto cost = plan::cache_cost(model, {.precision = precision.name});
+      for (const int64_t tokens : {1000, 100'000}) {
+        const std::string name = one.name + " " + precision.name + " " + std::to_string(tokens);
+        const Json* shown = seen().find(name);
+        ASSERT_EQ(shown != nullptr, cost.ok()) << name;
+        if (shown == nullptr) continue;
+        ++compared;
+        const plan::Load load{.context_tokens = tokens};
+        EXPECT_EQ(integer(*shown, "ram"), plan::bytes_of(cost->ram, load)) << name;
+        EXPECT_EQ(integer(*shown, "ssd"), plan::bytes_of(cost->ssd, load)) << name;
+        const int64_t cold = plan::bytes_of(cost->ram_cold, load);
+        EXPECT_EQ(integer(*shown, "cold"), cold == 0 ? 0 : plan::budget_for_cold(cold)) << name;
+        EXPECT_EQ(*shown->find("command")->as_string(), "kvasir plan " + one.name + " --context " +
+                                                            std::to_string(tokens) + " --kv " +
+                                                            precision.name);
+        EXPECT_EQ(integer(*shown, "curves"), cold == 0 ? 1 : 2) << name;
+        EXPECT_EQ(*shown->find("wrong")->as_string(), "") << name;
+        expect_largest([&](int64_t t) { return bytes_at(cost->ram, t); },
+                       integer(*shown, "fit_ram"), kRoom, limit, name);
+        if (cold == 0) continue;
+        expect_largest(
+            [&](int64_t t) { return plan::budget_for_cold(bytes_at(cost->ram_cold, t)); },
+            integer(*shown, "fit_cold"), kRoom, limit, name);
+      }
+    }
+  }
+  EXPECT_GT(compared, 2000);
+  EXPECT_NE(seen().find("wrong")->find("wrong")->as_string()->size(), 0U);
+}
+
+// What stands in a cell, and the command that the page names, run as a person would.
+TEST_F(PlanPage, AndInTheSameWords) {
+  for (const plan::BuiltInModel& one : plan::built_in_models()) {
+    const Json* shown = seen().find(one.name + " native 100000");
+    ASSERT_NE(shown, nullptr);
+    const std::string command = *shown->find("command")->as_string();
+    const auto outcome = run(command.substr(std::string("kvasir ").size()));
+    ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+    const size_t line = outcome.out.find("\ncache ");
+    ASSERT_NE(line, std::string::npos);
+    const std::string total = outcome.out.substr(line + 1, outcome.out.find('\n', line + 1) - line);
+    EXPECT_NE(total.find(*shown->find("seen")->as_string()), std::string::npos)
+        << command << ": " << total << " " << *shown->find("seen")->as_string();
+    const Json plan = run_json(command.substr(std::string("kvasir ").size()) + " --json");
+    EXPECT_EQ(integer(*plan.find("bill"), "ram_bytes"), integer(*shown, "ram")) << command;
+  }
+}
+
+}  // namespace
+}  // namespace kvasir
