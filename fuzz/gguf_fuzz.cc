@@ -17,7 +17,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   for (const GgufTensor& tensor : head->tensors()) {
-    KVASIR_CHECK(tensor.size_bytes >= 0, "a size overflowed");
+    KVASIR_CHECK(tensor.size_bytes.value_or(0) >= 0, "a size overflowed");
   }
   const auto model = plan::model_of_gguf(file, "fuzz");
   if (!model.ok()) return 0;

@@ -17,7 +17,7 @@ Verdicts:
                window   transformers keeps the sliding_window - 1 tokens that the next one will see, the
                         planner counts sliding_window
                chunk    the same of chunked attention and attention_chunk_size
-               mask     transformers keeps all tokens of a layer whose mask lets it see a window
+               mask     transformers keeps all tokens of a layer whose mask lets it see a window (GPT-Neo)
                conv     transformers keeps as many columns as the kernel is wide, the planner one less
                repeat   transformers keeps a head once for each of its queries (Falcon)
   DIFFERENT  anything else, a config as saved that the planner refuses among it; the exit status is 1 then
@@ -40,8 +40,8 @@ from transformers import CONFIG_MAPPING, AutoModelForCausalLM
 from transformers.cache_utils import DynamicCache, DynamicSlidingWindowLayer
 from transformers.utils import logging
 
-VALUE_BYTES = 4
 COMMON = {"vocab_size": 61, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+LEFT_OUT = object()
 
 
 # ---- shapes: functions of (dice, fields so far) ---------------------------------------------------------
@@ -55,14 +55,12 @@ def window(dice, fields):
     return dice.choice([3, 5, 8, 11, 200])
 
 
-def mix(*kinds, last=None):
-    """A kind for each layer, all of them among the first."""
+def mix(*kinds):
+    """A kind for each layer, every kind at least once."""
     def make(dice, fields):
         count = fields["num_hidden_layers"]
         order = list(kinds) + [dice.choice(kinds) for _ in range(count - len(kinds))]
         dice.shuffle(order)
-        if last:
-            order[order.index(last)], order[-1] = order[-1], last
         return order
     return make
 
@@ -86,14 +84,12 @@ def case(base=None, **more):
     return make
 
 
-LEFT_OUT = object()
-
-
 def grouped(dice):
     """Grouped attention, the hidden size divided among the heads."""
     heads, kv_heads = dice.choice([(4, 2), (6, 3), (6, 1), (3, 3), (10, 5)])
     return {**COMMON, "num_hidden_layers": dice.randint(4, 7), "intermediate_size": 40,
-            "hidden_size": heads * dice.choice([8, 16, 24]), "num_attention_heads": heads, "num_key_value_heads": kv_heads}
+            "hidden_size": heads * dice.choice([8, 16, 24]), "num_attention_heads": heads,
+            "num_key_value_heads": kv_heads}
 
 
 def own_dim(dice):
@@ -108,7 +104,7 @@ def equal_heads(dice):
     return fields
 
 
-def shared_out(base, period):
+def two_periods(base, period):
     """At least two whole periods of a pattern, and a rest."""
     return case(base, num_hidden_layers=lambda dice, fields: 2 * period + dice.randint(1, period - 1))
 
@@ -122,10 +118,10 @@ def in_gpt2_spelling(dice):
 def latent(dice):
     heads = dice.choice([2, 4, 6])
     return {**grouped(dice), "hidden_size": 48, "num_attention_heads": heads, "num_key_value_heads": heads,
-            "kv_lora_rank": dice.choice([20, 36, 52]),
-            "qk_rope_head_dim": dice.choice([4, 8]), "qk_nope_head_dim": 12, "v_head_dim": 10,
-            "q_lora_rank": 24, "moe_intermediate_size": 16, "n_routed_experts": 4, "n_group": 1,
-            "topk_group": 1, "num_experts_per_tok": 2, "first_k_dense_replace": 1}
+            "kv_lora_rank": dice.choice([20, 36, 52]), "qk_rope_head_dim": dice.choice([4, 8]),
+            "qk_nope_head_dim": 12, "v_head_dim": 10, "q_lora_rank": 24,
+            "moe_intermediate_size": 16, "n_routed_experts": 4, "n_group": 1, "topk_group": 1,
+            "num_experts_per_tok": 2, "first_k_dense_replace": 1}
 
 
 INDEXED = {"index_n_heads": 2, "index_head_dim": one_of(12, 20), "index_topk": 6}
@@ -133,7 +129,8 @@ EXPERTS = {"num_experts": 4, "num_local_experts": 4, "num_experts_per_tok": 2, "
 ROUTED = {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2, "moe_intermediate_size": 16,
           "first_k_dense_replace": 1, "n_group": 1, "topk_group": 1}
 DELTA = {"linear_num_key_heads": 2, "linear_num_value_heads": one_of(2, 4, 6),
-         "linear_key_head_dim": one_of(6, 10), "linear_value_head_dim": one_of(8, 14), "linear_conv_kernel_dim": one_of(3, 4, 5)}
+         "linear_key_head_dim": one_of(6, 10), "linear_value_head_dim": one_of(8, 14),
+         "linear_conv_kernel_dim": one_of(3, 4, 5)}
 QWEN_MIX = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16,
             "shared_expert_intermediate_size": 16}
 FULL_OR_WINDOW = mix("full_attention", "sliding_attention")
@@ -154,29 +151,27 @@ def mamba2(dice):
             "state_size": dice.choice([5, 7]), "conv_kernel": dice.choice([3, 4]), "chunk_size": 8}
 
 
-def mamba_parts(dice, fields):
-    """The fields of a Mamba layer among others."""
-    return {"mamba_d_state": dice.choice([5, 7]), "mamba_d_conv": dice.choice([3, 4, 5]),
-            "mamba_expand": dice.choice([1, 2])}
+def with_mamba(dice):
+    return {**grouped(dice), "mamba_d_state": dice.choice([5, 7]), "mamba_d_conv": dice.choice([3, 4, 5]),
+            "mamba_expand": dice.choice([1, 2]), "mamba_dt_rank": 4, "use_mamba_kernels": False}
 
 
-def with_mamba(base):
-    return lambda dice: (fields := base(dice)) | mamba_parts(dice, fields) | {"mamba_dt_rank": 4,
-                                                                              "use_mamba_kernels": False}
+def with_mamba2(dice):
+    heads, groups = dice.choice([(4, 2), (6, 3), (6, 1), (8, 4)])
+    expand = dice.choice([1, 2])
+    return {**grouped(dice), "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 48,
+            "mamba_d_state": dice.choice([5, 7]), "mamba_d_conv": dice.choice([3, 4, 5]),
+            "mamba_expand": expand, "mamba_n_heads": heads, "mamba_n_groups": groups, "mamba_chunk_size": 8,
+            "mamba_d_head": expand * 48 // heads}
 
 
-def with_mamba2(base):
-    def make(dice):
-        fields = {**base(dice), "num_attention_heads": 4, "num_key_value_heads": 2, "hidden_size": 48}
-        fields.update(mamba_parts(dice, fields))
-        heads, groups = dice.choice([(4, 2), (6, 3), (6, 1), (8, 4)])
-        return fields | {"mamba_n_heads": heads, "mamba_n_groups": groups, "mamba_chunk_size": 8,
-                         "mamba_d_head": fields["mamba_expand"] * 48 // heads}
-    return make
+def zamba(dice):
+    return {**with_mamba(dice), "num_hidden_layers": dice.randint(9, 14), "n_mamba_heads": 2,
+            "attn_layer_period": dice.choice([4, 5]), "attn_layer_offset": dice.choice([0, 2, 3])}
 
 
 def zamba2(dice):
-    fields = with_mamba2(grouped)(dice)
+    fields = with_mamba2(dice)
     fields |= {"n_mamba_heads": fields.pop("mamba_n_heads"), "mamba_ngroups": fields.pop("mamba_n_groups"),
                "chunk_size": fields.pop("mamba_chunk_size"), "num_mem_blocks": 1, "adapter_rank": 4,
                "use_mamba_kernels": False}
@@ -187,9 +182,9 @@ def zamba2(dice):
 def nemotron_h(dice):
     heads, groups = dice.choice([(4, 2), (6, 3), (6, 1), (8, 4)])
     return {**own_dim(dice), "mamba_num_heads": heads, "mamba_head_dim": dice.choice([6, 10]),
-            "n_groups": groups, "ssm_state_size": dice.choice([5, 7]), "conv_kernel": dice.choice([3, 4]), "chunk_size": 8,
-            "n_routed_experts": 4, "moe_intermediate_size": 16, "moe_shared_expert_intermediate_size": 16,
-            "use_mamba_kernels": False}
+            "n_groups": groups, "ssm_state_size": dice.choice([5, 7]), "conv_kernel": dice.choice([3, 4]),
+            "chunk_size": 8, "n_routed_experts": 4, "moe_intermediate_size": 16,
+            "moe_shared_expert_intermediate_size": 16, "use_mamba_kernels": False}
 
 
 def pattern_of_letters(dice, fields):
@@ -271,7 +266,7 @@ def sparse_attention(dice, fields):
 def windowed(**more):
     """A list of kinds, or the architecture's own pattern."""
     return {"listed": case(own_dim, **more, sliding_window=window, layer_types=FULL_OR_WINDOW),
-            "pattern": case(shared_out(own_dim, 6), **more, sliding_window=window)}
+            "pattern": case(two_periods(own_dim, 6), **more, sliding_window=window)}
 
 
 def without(base, *names):
@@ -279,15 +274,15 @@ def without(base, *names):
 
 
 def windowed_divided(**more):
-    base = without(grouped)
-    return {"listed": case(base, **more, sliding_window=window, layer_types=FULL_OR_WINDOW),
-            "pattern": case(shared_out(base, 6), **more, sliding_window=window)}
+    return {"listed": case(grouped, **more, sliding_window=window, layer_types=FULL_OR_WINDOW),
+            "pattern": case(two_periods(grouped, 6), **more, sliding_window=window)}
 
 
 def mimo(dice):
     """Layers with a window have twice the heads: grouped enough for that."""
     return {**own_dim(dice), **ROUTED, "num_attention_heads": 12,
-            "num_key_value_heads": dice.choice([1, 2, 3]), "v_head_dim": dice.choice([16, 32]), "sliding_window": window(dice, None)}
+            "num_key_value_heads": dice.choice([1, 2, 3]), "v_head_dim": dice.choice([16, 32]),
+            "sliding_window": window(dice, None)}
 
 
 OWN_DIM = {"own head_dim": case(own_dim)}
@@ -304,8 +299,7 @@ GEMMA4 = {
                     num_hidden_layers=one_of(6, 8, 13))}
 
 CASES = {
-    "llama": HEADS | OWN_DIM | {
-        "layers of their own": case(own_dim, per_layer_config={"1": {"num_key_value_heads": 1}})},
+    "llama": HEADS | OWN_DIM,
     "mistral": {"window": case(own_dim, sliding_window=window),
                 "no window": case(grouped, sliding_window=None),
                 "window left out": case(grouped)},
@@ -327,13 +321,13 @@ CASES = {
     "gemma2": windowed(query_pre_attn_scalar=16),
     "vaultgemma": windowed(query_pre_attn_scalar=16),
     "gemma3_text": windowed(query_pre_attn_scalar=16) | {
-        "pattern stated": case(shared_out(own_dim, 3), sliding_window=window, sliding_window_pattern=3)},
+        "pattern stated": case(two_periods(own_dim, 3), sliding_window=window, sliding_window_pattern=3)},
     "gemma3n_text": {"shared layers": case(gemma3n)},
     "gemma4_text": GEMMA4,
     "gemma4_unified_text": GEMMA4,
     "cohere": HEADS,
     "cohere2": windowed_divided() | {
-        "pattern stated": case(shared_out(grouped, 3), sliding_window=window, sliding_window_pattern=3)},
+        "pattern stated": case(two_periods(grouped, 3), sliding_window=window, sliding_window_pattern=3)},
     "hy_v3": {"own head_dim": case(own_dim, **EXPERTS)},
     "laguna": {"listed": case(own_dim, **EXPERTS, shared_expert_intermediate_size=16, sliding_window=window,
                               layer_types=FULL_OR_WINDOW)},
@@ -379,24 +373,25 @@ CASES = {
     "granitemoe_swa": {"listed": case(grouped, num_local_experts=4, num_experts_per_tok=2,
                                       sliding_window=window, layer_types=FULL_OR_WINDOW)},
     "granitemoehybrid": {
-        "listed": case(with_mamba2(grouped), num_local_experts=4, layer_types=mix("mamba", "attention")),
-        "no experts": case(with_mamba2(grouped), num_local_experts=0, layer_types=FULL_OR_LINEAR),
-        "all recurrent": case(with_mamba2(grouped), num_local_experts=4)},
-    "bamba": {"attention listed": case(with_mamba2(grouped), attn_layer_indices=some_layers),
-              "automatic head_dim": case(with_mamba2(grouped), attn_layer_indices=some_layers,
+        "listed": case(with_mamba2, num_local_experts=4, layer_types=mix("mamba", "attention")),
+        "no experts": case(with_mamba2, num_local_experts=0, layer_types=FULL_OR_LINEAR),
+        "all recurrent": case(with_mamba2, num_local_experts=4)},
+    "bamba": {"attention listed": case(with_mamba2, attn_layer_indices=some_layers),
+              "automatic head_dim": case(with_mamba2, attn_layer_indices=some_layers,
                                          mamba_d_head="auto")},
-    "jamba": {"at an offset": case(with_mamba(grouped), attn_layer_period=one_of(2, 3), attn_layer_offset=1,
+    "jamba": {"at an offset": case(with_mamba, attn_layer_period=one_of(2, 3), attn_layer_offset=1,
                                    num_experts=2)},
     "mamba": {"expand": case(mamba)},
     "falcon_mamba": {"expand": case(mamba)},
     "mamba2": {"groups": case(mamba2)},
-    "falcon_h1": {"both": case(with_mamba2(grouped), mamba_d_ssm=None),
-                  "its own width": case(with_mamba2(grouped), mamba_d_ssm=72, mamba_n_heads=6,
+    "falcon_h1": {"both": case(with_mamba2, mamba_d_ssm=None),
+                  "its own width": case(with_mamba2, mamba_d_ssm=72, mamba_n_heads=6,
                                         mamba_n_groups=3, mamba_d_head=12),
-                  "automatic head_dim": case(with_mamba2(grouped), mamba_d_ssm=72, mamba_n_heads=6,
+                  "automatic head_dim": case(with_mamba2, mamba_d_ssm=72, mamba_n_heads=6,
                                              mamba_n_groups=3, mamba_d_head="auto")},
-    "zamba": {"pattern": case(with_mamba(grouped), num_hidden_layers=one_of(9, 12), attn_layer_period=3,
-                              attn_layer_offset=one_of(0, 2), n_mamba_heads=2)},
+    "zamba": {"pattern": case(zamba),
+              "own head_dim": case(zamba, attention_head_dim=lambda dice, fields: (
+                  2 * fields["hidden_size"] // fields["num_attention_heads"]))},
     "zamba2": {"listed": case(zamba2)},
     "nemotron": GROUPED | OWN_DIM,
     "nemotron_h": {"listed": case(nemotron_h, layers_block_type=mix("mamba", "attention", "mlp", "moe")),
@@ -406,14 +401,14 @@ CASES = {
     "lfm2_moe": {"listed": case(grouped, conv_L_cache=one_of(3, 4), layer_types=mix("conv", "full_attention"),
                                 num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16)},
     "recurrent_gemma": {"pattern": case(recurrent_gemma)},
-    "qwen3_next": {"pattern": case(shared_out(own_dim, 4), **QWEN_MIX, **DELTA),
+    "qwen3_next": {"pattern": case(two_periods(own_dim, 4), **QWEN_MIX, **DELTA),
                    "listed": case(own_dim, **QWEN_MIX, **DELTA, layer_types=FULL_OR_LINEAR)},
-    "qwen3_5_text": {"pattern": case(shared_out(own_dim, 4), **DELTA),
-                     "interval": case(shared_out(own_dim, 3), **DELTA, full_attention_interval=3),
+    "qwen3_5_text": {"pattern": case(two_periods(own_dim, 4), **DELTA),
+                     "interval": case(two_periods(own_dim, 3), **DELTA, full_attention_interval=3),
                      "listed": case(own_dim, **DELTA, layer_types=FULL_OR_LINEAR)},
-    "qwen3_5_moe_text": {"pattern": case(shared_out(own_dim, 4), **QWEN_MIX, **DELTA)},
-    "olmo_hybrid": {"pattern": case(shared_out(grouped, 4), **DELTA),
-                    "heads left out": case(shared_out(grouped, 4), linear_conv_kernel_dim=4),
+    "qwen3_5_moe_text": {"pattern": case(two_periods(own_dim, 4), **QWEN_MIX, **DELTA)},
+    "olmo_hybrid": {"pattern": case(two_periods(grouped, 4), **DELTA),
+                    "heads left out": case(two_periods(grouped, 4), linear_conv_kernel_dim=4),
                     "listed": case(grouped, **DELTA, layer_types=FULL_OR_LINEAR)},
     "kimi_linear": {"numbered": case(kimi, linear_attn_config=kimi_layers),
                     "listed": case(kimi, linear_num_heads=3, linear_head_dim=10, linear_conv_kernel_dim=4,
@@ -432,13 +427,13 @@ CASES = {
                        index_n_heads=lambda dice, fields: fields["num_key_value_heads"],
                        layer_types=mix("minimax_m3_sparse", "full_attention"))},
     "llama4_text": {
-        "pattern": case(shared_out(own_dim, 4), num_local_experts=2, intermediate_size_mlp=40,
+        "pattern": case(two_periods(own_dim, 4), num_local_experts=2, intermediate_size_mlp=40,
                         attention_chunk_size=window),
         "no_rope_layers": case(own_dim, num_local_experts=2, intermediate_size_mlp=40, no_rope_layers=flags,
                                attention_chunk_size=window),
         "listed": case(own_dim, num_local_experts=2, intermediate_size_mlp=40, attention_chunk_size=window,
                        layer_types=mix("chunked_attention", "full_attention"))},
-    "exaone4": {"pattern": case(shared_out(grouped, 4), sliding_window=window,
+    "exaone4": {"pattern": case(two_periods(grouped, 4), sliding_window=window,
                                 sliding_window_pattern=one_of(3, 4)),
                 "no window": case(grouped, sliding_window=None, layer_types=lambda dice, fields: [
                     "full_attention"] * fields["num_hidden_layers"]),
@@ -448,7 +443,7 @@ CASES = {
         "window used": case(grouped, use_sliding_window=True, sliding_window=window),
         "window not used": case(grouped, use_sliding_window=False, sliding_window=8)},
     "mimo_v2_flash": {
-        "listed": case(mimo, layer_types=FULL_OR_WINDOW), "pattern": case(shared_out(mimo, 6)),
+        "listed": case(mimo, layer_types=FULL_OR_WINDOW), "pattern": case(two_periods(mimo, 6)),
         "published": case(mimo, v_head_dim=16, sliding_window=9, sliding_window_size=8,
                           swa_num_key_value_heads=lambda dice, fields: 2 * fields["num_key_value_heads"],
                           swa_head_dim=lambda dice, fields: fields["head_dim"], swa_v_head_dim=16,
@@ -479,7 +474,7 @@ CASES = {
     "ernie4_5": OWN_DIM,
     "ernie4_5_moe": {"divided": case(grouped, moe_num_experts=4, moe_k=2, moe_intermediate_size=16)},
     "afmoe": windowed(num_experts=4, num_experts_per_tok=2, moe_intermediate_size=16) | {
-        "pattern stated": case(shared_out(own_dim, 3), num_experts=4, num_experts_per_tok=2,
+        "pattern stated": case(two_periods(own_dim, 3), num_experts=4, num_experts_per_tok=2,
                                moe_intermediate_size=16, sliding_window=window,
                                global_attn_every_n_layers=3)},
     "dbrx": {"its spelling": case(dbrx)},
@@ -530,11 +525,9 @@ def bytes_of(tensors):
 
 
 def masked_window(config, layer):
-    """Of a layer that keeps all tokens but whose mask has a window."""
+    """The window of a layer that keeps all tokens but whose mask has one."""
     if config.model_type == "gpt_neo" and config.attention_layers[layer] == "local":
         return config.window_size
-    if config.model_type == "recurrent_gemma":
-        return config.attention_window_size
     return None
 
 

@@ -51,11 +51,14 @@ struct CachedVectors {
 
 // What like layers keep of a sequence, however long.
 struct RecurrentState {
-  std::string part;
+  // Of a layer. Ranks share heads or channels, and repeat them where there are fewer than ranks.
+  struct Piece {
+    int64_t values = 0;
+    int64_t shares = 1;    // heads, groups or channels; divides `values`
+    bool is_conv = false;  // in the model's type; else in float32 unless said otherwise
+  };
   int64_t layer_count = 0;
-  int64_t head_count = 1;    // divides both of:
-  int64_t conv_values = 0;   // of a layer, in the model's type
-  int64_t state_values = 0;  // of a layer, in float32 unless said otherwise
+  std::vector<Piece> pieces;
 };
 
 struct CacheModel {
@@ -87,6 +90,10 @@ Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_vi
 // A checkpoint directory (with its weights), a config.json, a GGUF file, or a built-in model's
 // name.
 Result<CacheModel> open_model(const std::string& name_or_path);
+
+// Values of model_type that are known, and of a GGUF file's general.architecture; sorted.
+std::vector<std::string> known_architectures();
+std::vector<std::string> known_gguf_architectures();
 
 // The models that come with the program. Names are lower case.
 struct BuiltInModel {
@@ -121,13 +128,16 @@ struct Growth {
 };
 
 struct Term {
-  std::string part;  // the line of the bill
-  int64_t layer_count = 0;
-  int64_t bytes = 0;  // each time
+  std::string part;         // the line of the bill
+  int64_t layer_count = 0;  // 0 in all but the first term of the same layers
+  int64_t bytes = 0;        // each time
   Growth growth;
   bool is_once = false;   // for all sequences together
   bool is_state = false;  // does not hold tokens' rows: recurrent and compressor state, buffers
 };
+
+inline constexpr int64_t kPageTokensMax = int64_t{1} << 20;
+inline constexpr int64_t kRanksMax = int64_t{1} << 16;
 
 struct CostOptions {
   std::string precision = "native";
@@ -145,7 +155,8 @@ struct CacheCost {
   // Kvasir only: cold rows on SSD. `ram_cold` is what the cache allocates then; the budget to be
   // given is more (budget_for_cold).
   std::vector<Term> ram_cold;
-  std::vector<Term> ssd;  // a store that has all of it
+  std::vector<Term> ssd;           // a store that has all of it
+  std::vector<std::string> notes;  // options that change nothing here, and why
 };
 
 // Error: no such precision, or it says nothing about such a cache.
@@ -175,6 +186,7 @@ struct PrecisionInfo {
   std::string name;
   std::string what;        // in a few words
   bool runs_here = false;  // Kvasir can run DeepSeek-V4 with it
+  bool is_short = false;   // leaves something out, to compare with others' counts
 };
 const std::vector<PrecisionInfo>& precisions();
 

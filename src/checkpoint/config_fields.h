@@ -26,6 +26,8 @@ class ConfigFields {
   // Null when absent or JSON null.
   const Json* find(Names names) const;
   bool has(Names names) const { return find(names) != nullptr; }
+  // Even as null.
+  bool mentions(std::string_view name) const { return object_.find(name) != nullptr; }
 
   // The value of a required field in [min, max].
   int64_t integer(Names names, int64_t min, int64_t max);

@@ -179,7 +179,7 @@ GgufHead::Value read_array(Reader& reader) {
   const uint64_t count = reader.count("length of a list", reader.rest_bytes());
   if (type == kString) {
     for (uint64_t i = 0; i < count && reader.ok(); ++i) reader.skip_text();
-    return GgufHead::SkippedList{static_cast<int64_t>(count)};
+    return GgufHead::Skipped{static_cast<int64_t>(count)};
   }
   if (count > kListMax) {
     for (uint64_t i = 0; i < count && reader.ok(); ++i) {
@@ -189,7 +189,7 @@ GgufHead::Value read_array(Reader& reader) {
         read_integer(reader, type);
       }
     }
-    return GgufHead::SkippedList{static_cast<int64_t>(count)};
+    return GgufHead::Skipped{static_cast<int64_t>(count)};
   }
   if (is_real(type)) {
     return read_list<double>(reader, count, [&] { return read_real(reader, type); });
@@ -197,23 +197,28 @@ GgufHead::Value read_array(Reader& reader) {
   return read_list<int64_t>(reader, count, [&] { return read_integer(reader, type); });
 }
 
+GgufHead::Value read_text(Reader& reader) {
+  const uint64_t bytes = reader.count("length of a string", reader.rest_bytes());
+  const std::byte* data = reader.take(bytes);
+  if (data == nullptr || bytes > kTextBytesMax) {
+    return GgufHead::Skipped{static_cast<int64_t>(bytes)};
+  }
+  return std::string(reinterpret_cast<const char*>(data), bytes);
+}
+
 GgufHead::Value read_value(Reader& reader) {
   const auto type = reader.number<uint32_t>();
-  if (type == kString) return reader.text(kTextBytesMax);
+  if (type == kString) return read_text(reader);
   if (type == kArray) return read_array(reader);
   if (is_real(type)) return read_real(reader, type);
   if (type == kBool) return read_integer(reader, type) != 0;
   return read_integer(reader, type);
 }
 
-int64_t tensor_bytes(Reader& reader, const GgufTensor& tensor) {
+std::optional<int64_t> tensor_bytes(Reader& reader, const GgufTensor& tensor) {
   const auto* type = std::find_if(kTensorTypes.begin(), kTensorTypes.end(),
                                   [&](const TensorType& row) { return row.id == tensor.type; });
-  if (type == kTensorTypes.end()) {
-    reader.fail(fmt::format("unknown type of tensor {}", tensor.name), "one of ggml's types",
-                std::to_string(tensor.type));
-    return 0;
-  }
+  if (type == kTensorTypes.end()) return std::nullopt;
   int64_t bytes = type->block_bytes;
   for (size_t i = 0; i < tensor.dims.size(); ++i) {
     const int64_t items = tensor.dims[i];
@@ -223,7 +228,7 @@ int64_t tensor_bytes(Reader& reader, const GgufTensor& tensor) {
     reader.fail(fmt::format("absurd shape of tensor {}", tensor.name),
                 fmt::format("whole blocks of {} that fit into memory", type->block_items),
                 std::to_string(items));
-    return 0;
+    return std::nullopt;
   }
   return bytes;
 }

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,22 +21,22 @@ namespace kvasir {
 
 struct GgufTensor {
   std::string name;
-  std::vector<int64_t> dims;  // fastest first
-  uint32_t type = 0;          // as the file says
-  int64_t size_bytes = 0;
+  std::vector<int64_t> dims;          // fastest first
+  uint32_t type = 0;                  // as the file says
+  std::optional<int64_t> size_bytes;  // null: of a type that is not known
 };
 
 class GgufHead {
  public:
-  // Lists of strings (a tokenizer's) are skipped: of these only the number of items is kept.
-  struct SkippedList {
-    int64_t item_count = 0;
-    bool operator==(const SkippedList&) const = default;
+  // Lists of strings (a tokenizer's) and very long values are skipped: only their length is kept.
+  struct Skipped {
+    int64_t count = 0;
+    bool operator==(const Skipped&) const = default;
   };
   using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
-                             std::vector<double>, SkippedList>;
+                             std::vector<double>, Skipped>;
 
-  // `path` names the file in messages. Errors: not GGUF, an unknown version, value or tensor type,
+  // `path` names the file in messages. Errors: not GGUF, an unknown version or type of value,
   // an absurd count, a head that goes on behind the end of the file.
   static Result<GgufHead> parse(std::span<const std::byte> file, std::string_view path);
 

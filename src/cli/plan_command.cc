@@ -158,16 +158,16 @@ void add_cost_options(CLI::App& command, plan::CostOptions& cost) {
   command.add_option("--index", cost.index_precision, "how index keys are held, if not as rows");
   command.add_option("--state", cost.state_precision, "how recurrent states are held (f32)");
   command.add_option("--page", cost.page_tokens, "tokens that the engine allocates at a time")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, plan::kPageTokensMax))
       ->capture_default_str();
   command.add_option("--tp", cost.tensor_parallel, "tensor-parallel ranks; the bill is one's")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, plan::kRanksMax))
       ->capture_default_str();
   command.add_flag("--whole-windows", cost.keeps_whole_windows,
                    "layers with a window keep all tokens, as prefix caches of some engines need");
   command.add_flag("--draft", cost.with_draft, "count the layers of the draft model too");
   command.add_option("--chunk", cost.pass_tokens, "tokens per forward pass (Kvasir)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, plan::kPageTokensMax))
       ->capture_default_str();
 }
 

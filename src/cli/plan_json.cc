@@ -73,6 +73,7 @@ Json memory_json(const PlanAnswer& answer) {
 
 std::string plan_json(const PlanAnswer& answer) {
   Json::Array notes(answer.model.notes.begin(), answer.model.notes.end());
+  notes.insert(notes.end(), answer.bill.notes.begin(), answer.bill.notes.end());
   Json::Object object{{"model", answer.model.name},
                       {"architecture", answer.model.architecture},
                       {"source", answer.model.source},

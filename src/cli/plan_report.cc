@@ -132,7 +132,9 @@ void print_fits(const PlanAnswer& answer) {
               has_cold ? reach(answer.fits[i + 1]) : "");
     if (has_cold) ++i;
   }
-  fmt::print("* the model's own limit\n");
+  const bool has_limit = std::any_of(answer.fits.begin(), answer.fits.end(),
+                                     [](const plan::Fit& fit) { return fit.is_model_limit; });
+  if (has_limit) fmt::print("* the model's own limit, or what was asked for beyond it\n");
   const plan::Advice& advice = answer.advice;
   if (advice.choice == nullptr) {
     fmt::print("take: nothing. {}\n", advice.reason);
@@ -150,6 +152,7 @@ void print_fits(const PlanAnswer& answer) {
 
 void print_plan(const PlanAnswer& answer) {
   print_head(answer);
+  for (const std::string& note : answer.bill.notes) fmt::print("note: {}\n", wrapped(note, 6));
   fmt::print("\n");
   print_bill(answer.bill);
   print_chart(answer);
@@ -172,6 +175,11 @@ void print_plan_names() {
     fmt::print("  {:<26} {}{}\n", model.name, model.title,
                model.is_confirmed ? "" : " (config from memory)");
   }
+  const auto print_words = [](const char* title, const std::vector<std::string>& words) {
+    fmt::print("\n{}\n  {}\n", title, wrapped(fmt::format("{}", fmt::join(words, " ")), 2));
+  };
+  print_words("architectures (model_type of a config)", plan::known_architectures());
+  print_words("architectures (of a GGUF file)", plan::known_gguf_architectures());
   fmt::print("\nprecisions (k: Kvasir runs DeepSeek-V4 so)\n");
   for (const plan::PrecisionInfo& precision : plan::precisions()) {
     fmt::print("{} {:<18} {}\n", precision.runs_here ? 'k' : ' ', precision.name, precision.what);

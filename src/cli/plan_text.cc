@@ -75,8 +75,12 @@ std::string wrapped(const std::string& text, size_t indent) {
 }
 
 std::string rate_text(double bytes_per_token) {
-  if (std::floor(bytes_per_token) != bytes_per_token) return fmt::format("{:.2f}", bytes_per_token);
-  return with_commas(static_cast<int64_t>(bytes_per_token));
+  const double whole = std::floor(bytes_per_token);
+  const std::string digits = with_commas(static_cast<int64_t>(whole));
+  if (whole == bytes_per_token) return digits;
+  // ".25", of which a rounded-up hundred hundredths would be one more.
+  const auto hundredths = std::min(99.0, std::round((bytes_per_token - whole) * 100));
+  return fmt::format("{}.{:02.0f}", digits, hundredths);
 }
 
 }  // namespace kvasir::cli

@@ -13,32 +13,58 @@ namespace {
 
 const std::array kArchitectures = std::to_array<Architecture>({
     // Plain multi-head and grouped attention.
-    {"llama", all_full, heads, nullptr, {.layer_count = 32, .hidden_size = 4096, .head_count = 32}},
-    {"apertus arcee aria_text baichuan biogpt bitnet bloom codegen cohere deepseek diffllama "
-     "ernie4_5 ernie4_5_moe flex_olmo glm glm4 glm4_moe gpt-sw3 gpt2 gpt_neox gpt_neox_japanese "
-     "gptj granite granitemoe granitemoeshared helium hunyuan hunyuan_v1_dense hunyuan_v1_moe "
-     "hy_v3 hyperclovax internlm internlm2 internlm3 iquestcoder jais2 jetmoe minicpm minimax_m2 "
-     "ministral3 nanochat nemotron olmo olmo2 olmoe openai-gpt opt orion persimmon phi "
-     "phi4_multimodal qwen qwen3_moe seed_oss smollm3 solar_open stablelm xverse",
+    {"llama llava doge",
+     all_full,
+     heads,
+     nullptr,
+     {.layer_count = 32, .hidden_size = 4096, .head_count = 32}},
+    {"apertus arcee arctic aria_text baichuan bailing_moe biogpt bitnet bloom codegen cohere "
+     "deepseek diffllama ernie4_5 ernie4_5_moe exaone flex_olmo glm glm4 glm4_moe "
+     "glm4v_moe_text glm4v_text gpt-sw3 gpt2 gpt_neox gpt_neox_japanese gptj granite "
+     "granitemoe granitemoeshared helium hunyuan hunyuan_v1_dense hunyuan_v1_moe hy_v3 "
+     "hyperclovax internlm internlm2 jais2 jetmoe mimo minicpm "
+     "minimax_m2 nanochat nemotron olmo olmo2 olmoe openai-gpt opt orion "
+     "persimmon phi phi4_multimodal qwen seed_oss solar_open stablelm xverse Yi",
      all_full, heads},
     {"mllama_text_model", full_but_cross_attention, heads},
     {"gemma", all_full, heads, nullptr, {.kv_head_count = 16, .head_dim = 256}},
-    {"chatglm", all_full, heads_multi_query},
-    {"gpt_bigcode", all_full, heads_multi_query},
+    {"chatglm", all_full, heads_of_chatglm},
+    {"gpt_bigcode", all_full, heads_of_bigcode},
     {"falcon RefinedWeb RefinedWebModel", all_full, heads_of_falcon},
     {"mpt dbrx", all_full, heads_of_attn_config},
     {"deci nemotron-nas", all_full, heads_of_blocks},
-    {"minimax_m3_vl minimax_m3_vl_text", all_full, heads_with_index},
+    {"minimax_m3 minimax_m3_vl minimax_m3_vl_text", all_full, heads_with_index},
 
     // Windows.
     {"mistral ministral",
      window_if_stated,
      heads,
      nullptr,
-     {.layer_count = 32, .hidden_size = 4096, .head_count = 32, .kv_head_count = 8}},
-    {"mixtral starcoder2 phi3 phimoe pixtral_text", window_if_stated, heads},
-    {"qwen2 qwen2_moe qwen3 dots1", window_if_used, heads},
-    {"gemma2 vaultgemma gpt_oss", full_every_window, heads, nullptr, {.pattern_layers = 2}},
+     {.layer_count = 32,
+      .hidden_size = 4096,
+      .head_count = 32,
+      .kv_head_count = 8,
+      .window_tokens = 4096}},
+    {"mixtral starcoder2 phi3 phi3_v phi4mm phimoe", window_if_stated, heads},
+    {"qwen2 qwen2_vl qwen2_vl_text qwen2_5_vl qwen2_5_vl_text qwen2_5_omni_text "
+     "minicpmv",
+     window_if_used, heads},
+    {"internlm3 iquestcoder ministral3", all_full, heads, nullptr, {.head_dim = 128}},
+    {"smollm3", window_without_rope_if_used, heads},
+    {"qwen2_moe", window_in_turn_if_used, heads},
+    {"qwen3_moe qwen3_omni_moe_text qwen3_vl_moe_text", window_everywhere_if_used, heads},
+    {"dots1", window_from_layer, heads},
+    {"qwen3 qwen3_vl_text", window_if_used, heads, nullptr, {.head_dim = 128}},
+    {"gpt_oss",
+     full_every_window,
+     heads,
+     nullptr,
+     {.kv_head_count = 8, .head_dim = 64, .window_tokens = 128, .pattern_layers = 2}},
+    {"gemma2 vaultgemma",
+     full_every_window,
+     heads,
+     nullptr,
+     {.kv_head_count = 4, .head_dim = 256, .window_tokens = 4096, .pattern_layers = 2}},
     {"gemma3_text",
      full_every_window,
      heads,
@@ -49,6 +75,7 @@ const std::array kArchitectures = std::to_array<Architecture>({
       .kv_head_count = 4,
       .head_dim = 256,
       .window_tokens = 4096,
+      .context_tokens = 131072,
       .pattern_layers = 6}},
     {"gemma3n_text",
      full_every_window,
@@ -61,21 +88,27 @@ const std::array kArchitectures = std::to_array<Architecture>({
       .head_dim = 256,
       .window_tokens = 512,
       .pattern_layers = 5}},
-    {"gemma4_text gemma4_unified_text", full_every_window, heads, nullptr, {.pattern_layers = 6}},
-    {"cohere2 exaone4 exaone_moe olmo3 afmoe",
+    {"gemma4_text gemma4_unified_text",
+     full_every_window_and_last,
+     heads,
+     nullptr,
+     {.global_head_dim = 512, .pattern_layers = 6}},
+    {"cohere2 cohere2_moe olmo3",
      full_every_window,
      heads,
      nullptr,
-     {.pattern_layers = 4}},
-    {"cwm granite_swa granitemoe_swa mellum laguna", full_every_window, heads},
-    {"mimo_v2_flash mimo_v2", hybrid_layer_pattern, heads},
+     {.window_tokens = 4096, .pattern_layers = 4}},
+    {"exaone4 exaone_moe afmoe", full_every_window, heads, nullptr, {.pattern_layers = 4}},
+    {"cwm flint granite_swa granitemoe_swa kolibri1 laguna mellum", full_every_window, heads},
+    {"mimo_v2_flash mimo_v2", hybrid_layer_pattern, heads, nullptr, {.window_head_factor = 2}},
     {"gpt_neo", attention_layers, heads},
     {"llama4_text", full_every_chunk, heads, nullptr, {.kv_head_count = 8, .pattern_layers = 4}},
 
     // Latents.
     {"deepseek_v2 deepseek_v3 glm4_moe_lite glm_moe_dsa kimi_k2 axk1 minicpm3 youtu "
-     "hy_v4 axk2",
+     "axk2",
      all_full, latents},
+    {"hy_v4", all_full, latents, nullptr, {.index_distance = 4}},
     {.model_types = "deepseek_v32",
      .mix = all_full,
      .attention = latents,
@@ -92,13 +125,13 @@ const std::array kArchitectures = std::to_array<Architecture>({
     {"kimi_linear kimi_k3", linear_attn_lists, latents, kimi_delta},
     {"minimax minimax_text_01 minimax_m1", attn_type_list, heads, lightning},
     {"jamba", full_at_offset, heads, mamba},
-    {"zamba", both_at_offset, heads, mamba},
+    {"zamba", both_at_offset, heads, mamba, {.attention_width_factor = 2}},
     {"zamba2", hybrid_layer_ids, heads, mamba2},
     {"bamba granitemoehybrid", all_recurrent, heads, mamba2},
     {"falcon_h1", all_both, heads, mamba2},
     {"nemotron_h", hybrid_override_pattern, heads, mamba2},
-    {"lfm2 lfm2_moe", full_attn_idxs, heads, short_conv},
-    {"recurrent_gemma", block_types, heads, gated_linear_unit, {.head_dim = 256}},
+    {"lfm2 lfm2_moe lfm3", full_attn_idxs, heads, short_conv},
+    {"recurrent_gemma", block_types, heads, gated_linear_unit},
     {"mamba falcon_mamba", all_recurrent, no_attention, mamba},
     {"mamba2", all_recurrent, no_attention, mamba2},
 
@@ -106,13 +139,23 @@ const std::array kArchitectures = std::to_array<Architecture>({
     {"deepseek_v4", nullptr, nullptr},
 });
 
-bool list_has(std::string_view list, std::string_view word) {
-  for (size_t begin = 0; begin < list.size();) {
-    const size_t end = std::min(list.find(' ', begin), list.size());
-    if (list.substr(begin, end - begin) == word) return true;
+void for_each_name(const Architecture& architecture, const auto& visit) {
+  const std::string_view names = architecture.model_types;
+  for (size_t begin = 0; begin < names.size();) {
+    const size_t end = std::min(names.find(' ', begin), names.size());
+    visit(names.substr(begin, end - begin));
     begin = end + 1;
   }
-  return false;
+}
+
+// The first whose names meet a condition.
+const Architecture* find_by_name(const auto& condition) {
+  for (const Architecture& one : kArchitectures) {
+    bool is_found = false;
+    for_each_name(one, [&](std::string_view name) { is_found = is_found || condition(name); });
+    if (is_found) return &one;
+  }
+  return nullptr;
 }
 
 // "Qwen3MoeForCausalLM" and "qwen3_moe" alike.
@@ -129,34 +172,28 @@ std::string bare(std::string_view name) {
 }  // namespace
 
 const Architecture* find_architecture(std::string_view model_type) {
-  for (const Architecture& one : kArchitectures) {
-    if (!model_type.empty() && list_has(one.model_types, model_type)) return &one;
-  }
-  return nullptr;
+  return find_by_name([&](std::string_view name) { return name == model_type; });
 }
 
 const Architecture* find_architecture_of_class(std::string_view class_name) {
   for (const std::string_view ending : {"ForCausalLM", "ForConditionalGeneration", "LMHeadModel"}) {
     if (!class_name.ends_with(ending)) continue;
     const std::string wanted = bare(class_name.substr(0, class_name.size() - ending.size()));
-    for (const Architecture& one : kArchitectures) {
-      for (size_t begin = 0; begin < one.model_types.size();) {
-        const size_t end = std::min(one.model_types.find(' ', begin), one.model_types.size());
-        const std::string name = bare(one.model_types.substr(begin, end - begin));
-        if (name == wanted || name == wanted + "text") return &one;
-        begin = end + 1;
-      }
-    }
+    return find_by_name([&](std::string_view name) {
+      const std::string letters = bare(name);
+      return letters == wanted || letters == wanted + "text";
+    });
   }
   return nullptr;
 }
 
-int64_t architecture_count() {
-  int64_t count = 0;
+std::vector<std::string> known_architectures() {
+  std::vector<std::string> names;
   for (const Architecture& one : kArchitectures) {
-    count += std::count(one.model_types.begin(), one.model_types.end(), ' ') + 1;
+    for_each_name(one, [&](std::string_view name) { names.emplace_back(name); });
   }
-  return count;
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 }  // namespace kvasir::plan

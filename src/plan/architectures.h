@@ -45,7 +45,12 @@ struct Defaults {
   int64_t kv_head_count = 0;  // 0: as many as heads
   int64_t head_dim = 0;       // 0: hidden size by heads
   int64_t window_tokens = 0;
-  int64_t pattern_layers = 0;  // every so-many-th layer is the other kind
+  int64_t context_tokens = 0;
+  int64_t global_head_dim = 0;         // of layers without a window; 0: as the others
+  int64_t index_distance = 1;          // from one layer's indexer to the next
+  int64_t attention_width_factor = 1;  // of all heads together, by the hidden size
+  int64_t window_head_factor = 1;      // KV heads of layers with a window, by those of the others
+  int64_t pattern_layers = 0;          // every so-many-th layer is the other kind
 };
 
 struct Architecture {
@@ -60,6 +65,5 @@ struct Architecture {
 // By model_type, or by the name of a class ("Qwen3MoeForCausalLM"). Null: unknown.
 const Architecture* find_architecture(std::string_view model_type);
 const Architecture* find_architecture_of_class(std::string_view class_name);
-int64_t architecture_count();
 
 }  // namespace kvasir::plan

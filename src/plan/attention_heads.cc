@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <tuple>
 #include <vector>
 
@@ -10,8 +11,9 @@ namespace kvasir::plan {
 namespace {
 
 const ConfigFields::Names kHeadNames = {"num_attention_heads", "n_head", "n_heads", "num_heads"};
-const ConfigFields::Names kKvHeadNames = {"num_key_value_heads", "num_kv_heads", "n_head_kv"};
-const ConfigFields::Names kHeadDimNames = {"head_dim", "kv_channels", "attention_head_dim"};
+const ConfigFields::Names kKvHeadNames = {"num_key_value_heads", "num_kv_heads", "n_head_kv",
+                                          "num_key_value_heads_per_layer"};
+const ConfigFields::Names kHeadDimNames = {"head_dim", "attention_head_dim", "kv_channels"};
 
 struct HeadDims {
   int64_t head_count = 0;
@@ -35,9 +37,11 @@ int64_t read_head_dim(Reading& reading, int64_t head_count) {
   if (absent != 0 || reading.fields.has(kHeadDimNames)) {
     return reading.fields.integer_or(kHeadDimNames, 1, kDimMax, absent);
   }
+  const int64_t width = required_or(reading, {"hidden_size", "n_embd", "d_model", "n_embed"},
+                                    kWidthMax, reading.architecture.defaults.hidden_size) *
+                        reading.architecture.defaults.attention_width_factor;
   const int64_t hidden =
-      required_or(reading, {"attention_hidden_size", "hidden_size", "n_embd", "d_model", "n_embed"},
-                  kWidthMax, reading.architecture.defaults.hidden_size);
+      reading.fields.integer_or({"attention_hidden_size"}, 1, 2 * kWidthMax, width);
   if (hidden % head_count != 0) {
     reading.fields.fail(
         "head_dim", "config field is missing",
@@ -54,7 +58,9 @@ int64_t read_kv_head_count(Reading& reading, int64_t head_count) {
 
 HeadDims full_dims(Reading& reading, const HeadDims& stated) {
   HeadDims dims = stated;
-  dims.key_dim = reading.fields.integer_or({"global_head_dim"}, 1, kDimMax, dims.key_dim);
+  const int64_t absent = reading.architecture.defaults.global_head_dim;
+  dims.key_dim = reading.fields.integer_or({"global_head_dim"}, 1, kDimMax,
+                                           absent != 0 ? absent : stated.key_dim);
   if (dims.key_dim != stated.key_dim) dims.value_dim = dims.key_dim;
   // Where keys double as values the full layers have heads of their own.
   if (reading.fields.boolean_or({"attention_k_eq_v"}, true)) {
@@ -66,8 +72,9 @@ HeadDims full_dims(Reading& reading, const HeadDims& stated) {
 
 HeadDims window_dims(Reading& reading, const HeadDims& stated) {
   HeadDims dims = stated;
-  dims.head_count =
-      reading.fields.integer_or({"swa_num_key_value_heads"}, 1, kHeadsMax, stated.head_count);
+  dims.head_count = reading.fields.integer_or(
+      {"swa_num_key_value_heads"}, 1, kHeadsMax,
+      stated.head_count * reading.architecture.defaults.window_head_factor);
   dims.key_dim = reading.fields.integer_or({"swa_head_dim"}, 1, kDimMax, stated.key_dim);
   const int64_t absent = dims.key_dim != stated.key_dim ? dims.key_dim : stated.value_dim;
   dims.value_dim = reading.fields.integer_or({"swa_v_head_dim"}, 1, kDimMax, absent);
@@ -143,25 +150,57 @@ void add_drafts(Reading& reading) {
   reading.model.vectors.push_back(draft);
 }
 
+// What per_layer_config says of one layer ("05": {"head_dim": 512}), as transformers writes it.
+void apply_layer_config(Reading& reading, int64_t layer, CachedVectors& vectors) {
+  const Json* layers = reading.fields.find({"per_layer_config"});
+  if (layers == nullptr || layers->as_object() == nullptr) return;
+  for (const auto& [number, fields] : *layers->as_object()) {
+    int64_t at = -1;
+    std::from_chars(number.data(), number.data() + number.size(), at);
+    if (at != layer || fields.as_object() == nullptr) continue;
+    for (const auto& [name, value] : *fields.as_object()) {
+      const int64_t* count = value.as_integer();
+      if (name == "num_key_value_heads" && count != nullptr && *count >= 1 && *count <= kHeadsMax) {
+        vectors.head_count = *count;
+      } else if (name == "head_dim" && count != nullptr && *count >= 1 && *count <= kDimMax) {
+        vectors.key_dim = vectors.value_dim = *count;
+      } else {
+        reading.fields.fail(fmt::format("per_layer_config.{}.{}", number, name),
+                            "unknown setting of a layer", "head_dim or num_key_value_heads",
+                            &value);
+      }
+    }
+  }
+}
+
+CachedVectors layer_vectors(Reading& reading, LayerRole role, const HeadDims& stated) {
+  CachedVectors vectors =
+      vectors_of(role, role == LayerRole::kWindow  ? window_dims(reading, stated)
+                       : role == LayerRole::kChunk ? stated
+                                                   : full_dims(reading, stated));
+  if (role == LayerRole::kWindow) vectors.window_tokens = read_window(reading);
+  if (role == LayerRole::kChunk) {
+    vectors.window_tokens = reading.fields.integer({"attention_chunk_size"}, 1, kTokensMax);
+  }
+  return vectors;
+}
+
 // kv_heads: [layers] or a single number for all.
 void add_layers(Reading& reading, const LayerMix& whole_mix, const HeadDims& stated,
                 const std::vector<int64_t>& kv_heads) {
+  // transformers says by layer what published files say by kind.
+  const bool is_per_layer = reading.fields.has({"per_layer_config"});
   const LayerMix mix = without_sharing(reading, whole_mix);
-  const HeadDims full = full_dims(reading, stated);
-  const HeadDims window = window_dims(reading, stated);
   for (size_t layer = 0; layer < mix.size() && !reading.fields.error(); ++layer) {
-    const LayerRole role = mix[layer];
-    if (!is_attention(role)) continue;
-    CachedVectors vectors = vectors_of(role, role == LayerRole::kWindow  ? window
-                                             : role == LayerRole::kChunk ? stated
-                                                                         : full);
-    if (kv_heads.size() > 1) vectors.head_count = kv_heads[layer];
-    if (vectors.head_count == 0) continue;
-    if (role == LayerRole::kWindow) vectors.window_tokens = read_window(reading);
-    if (role == LayerRole::kChunk) {
-      vectors.window_tokens = reading.fields.integer({"attention_chunk_size"}, 1, kTokensMax);
+    if (!is_attention(mix[layer])) continue;
+    CachedVectors vectors = layer_vectors(reading, mix[layer], stated);
+    if (is_per_layer) {
+      vectors.key_dim = stated.key_dim;
+      vectors.value_dim = stated.value_dim;
+      apply_layer_config(reading, static_cast<int64_t>(layer), vectors);
     }
-    add_layer(reading, vectors);
+    if (kv_heads.size() > 1) vectors.head_count = kv_heads[layer];
+    if (vectors.head_count != 0) add_layer(reading, vectors);
   }
   add_drafts(reading);
 }
@@ -182,9 +221,10 @@ std::vector<int64_t> read_kv_heads(Reading& reading, int64_t head_count, int64_t
   heads_of.reserve(list->size());
   for (const Json& item : *list) {
     const int64_t count = item.as_integer() == nullptr ? -1 : *item.as_integer();
-    if (count >= 0 && count <= kHeadsMax) heads_of.push_back(count);
+    if (count < 0 || count > kHeadsMax) break;
+    heads_of.push_back(count);
   }
-  if (std::ssize(heads_of) < layer_count) {
+  if (std::ssize(heads_of) < layer_count || heads_of.size() != list->size()) {
     reading.fields.fail("num_key_value_heads", "config field is unusable",
                         fmt::format("a number for each of {} layers", layer_count), value);
     return {1};
@@ -195,8 +235,20 @@ std::vector<int64_t> read_kv_heads(Reading& reading, int64_t head_count, int64_t
 }  // namespace
 
 int64_t read_layer_count(Reading& reading) {
-  return required_or(reading, {"num_hidden_layers", "n_layer", "n_layers", "num_layers"},
-                     kLayersMax, reading.architecture.defaults.layer_count);
+  const ConfigFields::Names names = {"num_hidden_layers", "n_layer", "n_layers", "num_layers",
+                                     "num_transformer_layers"};
+  if (!reading.fields.has(names)) {
+    // Some configs only list their layers.
+    const Json* list =
+        reading.fields.find({"layers_block_type", "layer_types", "hybrid_override_pattern"});
+    const bool is_list = list != nullptr && list->as_array() != nullptr;
+    const bool is_text = list != nullptr && list->as_string() != nullptr;
+    const int64_t count = is_list   ? std::ssize(*list->as_array())
+                          : is_text ? std::ssize(*list->as_string())
+                                    : 0;
+    if (count > 0) return std::min(count, kLayersMax);
+  }
+  return required_or(reading, names, kLayersMax, reading.architecture.defaults.layer_count);
 }
 
 int64_t draft_layer_count(Reading& reading) {
@@ -213,11 +265,14 @@ void heads(Reading& reading, const LayerMix& mix) {
 
 void heads_of_falcon(Reading& reading, const LayerMix& mix) {
   HeadDims dims = stated_dims(reading);
-  const bool is_new = reading.fields.boolean_or({"new_decoder_architecture"}, false);
+  // The first files say neither; of these the one that states its KV heads has them.
+  const bool states_heads = reading.fields.has(kKvHeadNames);
+  const bool is_new = reading.fields.boolean_or(
+      {"new_decoder_architecture"}, states_heads && !reading.fields.has({"multi_query"}));
   if (is_new) {
     dims.head_count = read_kv_head_count(reading, dims.head_count);
   } else if (reading.fields.boolean_or({"multi_query"}, true)) {
-    if (reading.fields.has(kKvHeadNames)) {
+    if (states_heads) {
       reading.model.notes.emplace_back("num_kv_heads is not used: one head serves all queries");
     }
     dims.head_count = 1;
@@ -225,10 +280,17 @@ void heads_of_falcon(Reading& reading, const LayerMix& mix) {
   add_layers(reading, mix, dims, {});
 }
 
-void heads_multi_query(Reading& reading, const LayerMix& mix) {
+void heads_of_bigcode(Reading& reading, const LayerMix& mix) {
   HeadDims dims = stated_dims(reading);
-  if (reading.fields.boolean_or({"multi_query", "multi_query_attention"}, true)) {
-    dims.head_count = reading.fields.integer_or({"multi_query_group_num"}, 1, kHeadsMax, 1);
+  if (reading.fields.boolean_or({"multi_query"}, true)) dims.head_count = 1;
+  add_layers(reading, mix, dims, {});
+}
+
+// The first ChatGLM has no groups of heads.
+void heads_of_chatglm(Reading& reading, const LayerMix& mix) {
+  HeadDims dims = stated_dims(reading);
+  if (reading.fields.boolean_or({"multi_query_attention"}, false)) {
+    dims.head_count = reading.fields.integer({"multi_query_group_num"}, 1, kHeadsMax);
   }
   add_layers(reading, mix, dims, {});
 }

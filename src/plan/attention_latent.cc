@@ -22,7 +22,8 @@ int64_t count_indexers(Reading& reading, int64_t layer_count) {
     const std::string& letters = *types->as_string();
     return std::count(letters.begin(), letters.end(), 'F');
   }
-  const int64_t distance = reading.fields.integer_or({"index_topk_freq"}, 1, kLayersMax, 1);
+  const int64_t distance = reading.fields.integer_or({"index_topk_freq"}, 1, kLayersMax,
+                                                     reading.architecture.defaults.index_distance);
   const int64_t offset = reading.fields.integer_or({"index_skip_topk_offset"}, 0, kLayersMax, 2);
   int64_t count = 0;
   for (int64_t layer = 0; layer < layer_count; ++layer) {
@@ -79,6 +80,7 @@ void add_latents(Reading& reading, int64_t attention_count) {
 }  // namespace
 
 void latents(Reading& reading, const LayerMix& mix) {
+  if (!reading.fields.boolean_or({"use_mla"}, true)) return heads(reading, mix);
   add_latents(reading, std::count(mix.begin(), mix.end(), LayerRole::kFull));
 }
 

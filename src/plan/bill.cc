@@ -1,14 +1,18 @@
 #include "plan/bill.h"
 
+#include <fmt/format.h>
+
 namespace kvasir::plan {
 namespace {
+
+// Sums of a few such numbers stay far below the limits of int64.
+constexpr int64_t kBytesMax = int64_t{1} << 60;
 
 BillLine& line_of(Bill& bill, const Term& term) {
   for (BillLine& line : bill.lines) {
     if (line.part == term.part) return line;
   }
-  bill.lines.push_back(
-      {.part = term.part, .layer_count = term.layer_count, .is_state = term.is_state});
+  bill.lines.push_back({.part = term.part, .is_state = term.is_state});
   return bill.lines.back();
 }
 
@@ -27,10 +31,18 @@ double slope(const Term& term) {
 Result<Bill> make_bill(const CacheModel& model, const CostOptions& options, const Load& load,
                        int thread_count) {
   KVASIR_ASSIGN_OR_RETURN(const CacheCost cost, cache_cost(model, options));
+  for (const std::vector<Term>* terms : {&cost.ram, &cost.ram_cold, &cost.ssd}) {
+    if (bytes_of(*terms, load) > kBytesMax) {
+      return Error{.what = "no memory is that large",
+                   .expected = fmt::format("at most {} bytes of cache", kBytesMax)};
+    }
+  }
   Bill bill;
+  bill.notes = cost.notes;
   for (const Term& term : cost.ram) {
     BillLine& line = line_of(bill, term);
     const int64_t bytes = bytes_of(term, load);
+    line.layer_count += term.layer_count;
     line.ram_bytes += bytes;
     line.bytes_per_token += slope(term);
     bill.bytes_per_token += slope(term);

@@ -30,6 +30,7 @@ struct Bill {
   std::optional<int64_t> ram_budget_bytes;  // the least --ram for it
   std::optional<int64_t> ssd_bytes;
   double bytes_per_token = 0;
+  std::vector<std::string> notes;  // as of the cost
 
   // One rank's, when the weights are known.
   std::optional<int64_t> weight_bytes;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <string_view>
 #include <utility>
 
@@ -28,6 +29,15 @@ const Json& catalog() {
 std::string text_of(const Json& entry, std::string_view name) {
   const Json* value = entry.find(name);
   return value == nullptr || value->as_string() == nullptr ? "" : *value->as_string();
+}
+
+// "meta-llama/Llama-3.1-8B" is llama-3.1-8b.
+std::string plain_name(std::string_view given) {
+  std::string name(given.substr(given.rfind('/') + 1));
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    return static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  });
+  return name;
 }
 
 // Letters in which two names differ: insertions, deletions, replacements.
@@ -83,14 +93,15 @@ const std::vector<BuiltInModel>& built_in_models() {
   return models;
 }
 
-Result<CacheModel> built_in_model(std::string_view name) {
+Result<CacheModel> built_in_model(std::string_view given) {
   const std::vector<BuiltInModel>& models = built_in_models();
+  const std::string name = plain_name(given);
   const auto found = std::find_if(models.begin(), models.end(),
                                   [&](const BuiltInModel& model) { return model.name == name; });
   if (found == models.end()) {
     return Error{.what = "neither a file nor a model that is known by name",
                  .expected = "a name such as " + closest(name),
-                 .found = std::string(name),
+                 .found = std::string(given),
                  .remedy = "'kvasir plan --list' shows all names"};
   }
   const Json& entry = (*catalog().as_array())[static_cast<size_t>(found - models.begin())];

@@ -40,8 +40,12 @@ TEST(ConfigTraps, NestedTextConfigs) {
   // A text model that leaves its own name out has that of the whole.
   EXPECT_EQ(bytes_per_token(R"({"model_type": "mistral", "text_config": {
       "num_hidden_layers": 1, "num_attention_heads": 4, "num_key_value_heads": 2,
-      "head_dim": 64}})"),
+      "head_dim": 64, "sliding_window": null}})"),
             2 * 2 * 64 * 2);
+  // An empty one says nothing.
+  EXPECT_EQ(bytes_per_token(R"({"model_type": "llama", "num_hidden_layers": 3,
+      "hidden_size": 512, "num_attention_heads": 4, "text_config": {}})"),
+            3 * 2 * 512 * 2);
 }
 
 TEST(ConfigTraps, AWindowThatIsNotUsed) {
@@ -142,6 +146,57 @@ TEST(ConfigTraps, LayersThatReadAnothersCache) {
       "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 128, "use_cla": true,
       "cla_share_factor": 2})"),
             2 * 2 * 2 * 128 * 2);
+}
+
+TEST(ConfigTraps, NullIsNoWindowAndSilenceIsTheReferences) {
+  const std::string base = R"({"model_type": "mistral", "num_hidden_layers": 1,
+      "hidden_size": 512, "num_attention_heads": 4, "num_key_value_heads": 2)";
+  EXPECT_EQ(bytes_per_token(base + R"(, "sliding_window": null})"), 2 * 2 * 128 * 2);
+  EXPECT_EQ(bytes_per_token(base + "}"), 0);
+  EXPECT_EQ(row_bytes(of_config(base + "}"), kFar), 4096 * 2 * 2 * 128 * 2);
+}
+
+TEST(ConfigTraps, SettingsOfSingleLayers) {
+  const std::string base = R"({"model_type": "gemma4_text", "num_hidden_layers": 3,
+      "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 64, "sliding_window": 100,
+      "layer_types": ["sliding_attention", "sliding_attention", "full_attention"])";
+  EXPECT_EQ(bytes_per_token(base + R"(, "per_layer_config": {"02": {"head_dim": 128}}})"),
+            2 * 4 * 128 * 2);
+  EXPECT_NE(refusal_of(base + R"(, "per_layer_config": {"02": {"magic": 1}}})").find("magic"),
+            std::string::npos);
+  EXPECT_NE(refusal_of(R"({"model_type": "llama", "num_hidden_layers": 2, "hidden_size": 64,
+      "num_attention_heads": 4, "num_key_value_heads": [2, "x"]})")
+                .find("num_key_value_heads"),
+            std::string::npos);
+}
+
+TEST(ConfigTraps, LayersThatAreOnlyListed) {
+  EXPECT_EQ(of_config(R"({"model_type": "nemotron_h", "layers_block_type": ["mamba", "moe",
+      "attention"], "num_attention_heads": 8, "num_key_value_heads": 2, "head_dim": 128,
+      "mamba_num_heads": 4, "mamba_head_dim": 64, "n_groups": 2, "ssm_state_size": 16,
+      "conv_kernel": 4, "time_step_limit": [0.0, Infinity], "name": "Infinity \" NaN"})")
+                .layer_count,
+            3);
+}
+
+TEST(ConfigTraps, LatentsThatAreNotUsed) {
+  EXPECT_EQ(bytes_per_token(R"({"model_type": "deepseek_v2", "num_hidden_layers": 2,
+      "hidden_size": 1280, "num_attention_heads": 10, "num_key_value_heads": 10,
+      "kv_lora_rank": null, "use_mla": false, "qk_rope_head_dim": 0})"),
+            2 * 2 * 10 * 128 * 2);
+}
+
+TEST(ConfigTraps, TheFirstFilesOfAFamily) {
+  // ChatGLM had no groups of heads, Falcon-40B no word for its new architecture.
+  EXPECT_EQ(bytes_per_token(R"({"model_type": "chatglm", "num_layers": 2, "hidden_size": 512,
+      "num_attention_heads": 4})"),
+            2 * 2 * 512 * 2);
+  EXPECT_EQ(bytes_per_token(R"({"model_type": "chatglm", "num_layers": 2, "hidden_size": 512,
+      "num_attention_heads": 4, "multi_query_attention": true, "multi_query_group_num": 2})"),
+            2 * 2 * 2 * 128 * 2);
+  EXPECT_EQ(bytes_per_token(R"({"model_type": "RefinedWeb", "n_layer": 2, "hidden_size": 8192,
+      "n_head": 128, "n_head_kv": 8})"),
+            2 * 2 * 8 * 64 * 2);
 }
 
 TEST(ConfigTraps, OneHeadForAllQueries) {

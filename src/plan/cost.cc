@@ -20,25 +20,23 @@ Result<const Precision*> plain_precision_of(const std::string& name, const char*
   const bool is_plain =
       precision->scheme == Scheme::kNumbers || precision->scheme == Scheme::kNative;
   if (is_plain && !precision->for_heads_only) return precision;
-  return Error{.what = "a precision that is defined for keys and values only",
+  return Error{.what = "a precision that does not say how one plain vector is held",
                .where = option,
                .found = name};
 }
 
+Status check_range(const char* option, int64_t value, int64_t max) {
+  if (value >= 1 && value <= max) return ok_status();
+  return Error{.what = "a number is out of range",
+               .where = option,
+               .expected = fmt::format("1 to {}", max),
+               .found = std::to_string(value)};
+}
+
 Status check(const CostOptions& options) {
-  const auto in_range = [](int64_t value, int64_t max) { return value >= 1 && value <= max; };
-  constexpr int64_t kPageTokensMax = int64_t{1} << 20;
-  constexpr int64_t kRanksMax = int64_t{1} << 16;
-  if (in_range(options.page_tokens, kPageTokensMax) &&
-      in_range(options.tensor_parallel, kRanksMax) &&
-      in_range(options.pass_tokens, kPageTokensMax)) {
-    return ok_status();
-  }
-  return Error{.what = "a page, a number of ranks or a chunk is out of range",
-               .expected = fmt::format("1 to {}, 1 to {}, 1 to {}", kPageTokensMax, kRanksMax,
-                                       kPageTokensMax),
-               .found = fmt::format("{}, {}, {}", options.page_tokens, options.tensor_parallel,
-                                    options.pass_tokens)};
+  KVASIR_RETURN_IF_ERROR(check_range("--page", options.page_tokens, kPageTokensMax));
+  KVASIR_RETURN_IF_ERROR(check_range("--tp", options.tensor_parallel, kRanksMax));
+  return check_range("--chunk", options.pass_tokens, kPageTokensMax);
 }
 
 }  // namespace

@@ -156,6 +156,18 @@ std::vector<Term> terms_on_disk(const kv::CacheLayout& layout) {
   return terms;
 }
 
+// Engines with other pages, or whose prefix cache keeps every raw row: not Kvasir, so no tiers.
+void allocate_as_others(const CostOptions& options, int64_t window_tokens,
+                        std::vector<Term>& terms) {
+  for (Term& term : terms) {
+    if (term.is_state) continue;
+    term.growth.page_tokens = options.page_tokens;
+    if (term.part != kWindows || !options.keeps_whole_windows) continue;
+    term.bytes /= window_tokens;
+    term.growth = {.page_tokens = options.page_tokens};
+  }
+}
+
 const ModelConfig& config_of(const CacheModel& model, const CostOptions& options) {
   return options.with_draft ? *model.deepseek_v4_with_draft : *model.deepseek_v4;
 }
@@ -176,6 +188,12 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
     key_bytes = chosen.index->key.bytes(1, layout.key.dim);
   }
   CacheCost cost;
+  if (!options.state_precision.empty()) {
+    cost.notes.emplace_back("--state: this model has no recurrent states");
+  }
+  if (options.with_draft && config.layer_count == model.deepseek_v4->layer_count) {
+    cost.notes.emplace_back("--draft: no draft layers are known of this model");
+  }
   if (chosen.rows->scheme == Scheme::kFlashMla) {
     cost.ram = terms_in_padded_blocks(layout, key_bytes);
     return cost;
@@ -188,6 +206,10 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
   }
   const int64_t row_bytes = own ? layout.row.bytes() : chosen.rows->key.bytes(1, config.head_dim);
   cost.ram = terms_in_blocks(layout, row_bytes, key_bytes);
+  if (options.page_tokens > 1 || options.keeps_whole_windows) {
+    allocate_as_others(options, layout.window_tokens, cost.ram);
+    return cost;
+  }
   if (!own || key_bytes != layout.key.bytes() || layout.block_bytes() == 0) return cost;
   cost.ssd = terms_on_disk(layout);
   if (layout.cold_bytes == 0) return cost;

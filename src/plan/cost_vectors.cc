@@ -27,6 +27,7 @@ class VectorTerms {
       : vectors_(vectors),
         out_(out),
         layers_(vectors.layer_count),
+        layers_to_tell_(vectors.layer_count),
         heads_(vectors.kind == Kind::kHeads ? share_of(vectors.head_count, options.tensor_parallel)
                                             : 1) {
     growth_.cap_tokens = options.keeps_whole_windows ? 0 : vectors.window_tokens;
@@ -110,7 +111,7 @@ class VectorTerms {
 
   void add(int64_t layer_bytes, const Growth& growth) {
     out_.push_back({.part = vectors_.part,
-                    .layer_count = layers_,
+                    .layer_count = std::exchange(layers_to_tell_, 0),
                     .bytes = layers_ * layer_bytes,
                     .growth = growth});
   }
@@ -118,6 +119,7 @@ class VectorTerms {
   const CachedVectors& vectors_;
   std::vector<Term>& out_;
   int64_t layers_;
+  int64_t layers_to_tell_;
   int64_t heads_;
   Growth growth_;
 };
@@ -125,7 +127,9 @@ class VectorTerms {
 Error does_not_apply(const CachedVectors& vectors, const Precision& precision) {
   return Error{.what = "this precision says nothing about such a cache",
                .where = "--kv",
-               .expected = precision.for_heads_only ? "keys and values of heads" : "latents",
+               .expected = precision.scheme == Scheme::kFlashMla ? "DeepSeek-V4's rows"
+                           : precision.for_heads_only            ? "keys and values of heads"
+                                                                 : "latents",
                .found = std::string(precision.name) + " for " + vectors.part};
 }
 
@@ -153,6 +157,9 @@ Status add_vectors(const CachedVectors& vectors, const CacheModel& model,
       terms.mla_fp8();
       return ok_status();
     case Scheme::kKivi:
+      if (options.page_tokens > 1) {
+        return Error{.what = "KIVI is not described for a cache in pages", .where = "--page"};
+      }
       terms.kivi(precision.bits);
       return ok_status();
     case Scheme::kKvquant:
@@ -176,24 +183,47 @@ const Precision* precision_of(const CachedVectors& vectors, const ChosenPrecisio
 
 void add_state(const RecurrentState& state, const CacheModel& model, const CostOptions& options,
                int64_t state_bytes, std::vector<Term>& out) {
-  const int64_t heads = share_of(state.head_count, options.tensor_parallel);
-  const auto add = [&](int64_t values, int64_t value_bytes) {
-    if (values == 0) return;
-    out.push_back({.part = state.part,
-                   .layer_count = state.layer_count,
-                   .bytes = state.layer_count * (values / state.head_count * heads) * value_bytes,
-                   .growth = {.is_fixed = true},
-                   .is_state = true});
+  int64_t layers_to_tell = state.layer_count;
+  for (const RecurrentState::Piece& piece : state.pieces) {
+    const int64_t values =
+        piece.values / piece.shares * share_of(piece.shares, options.tensor_parallel);
+    out.push_back(
+        {.part = "recurrent state",
+         .layer_count = std::exchange(layers_to_tell, 0),
+         .bytes = state.layer_count * values * (piece.is_conv ? model.value_bytes : state_bytes),
+         .growth = {.is_fixed = true},
+         .is_state = true});
+  }
+}
+
+// Options that ask for what the model does not have.
+std::vector<std::string> notes_on(const CacheModel& model, const CostOptions& options) {
+  const auto has = [&](const auto& condition) {
+    return std::any_of(model.vectors.begin(), model.vectors.end(), condition);
   };
-  add(state.conv_values, model.value_bytes);
-  add(state.state_values, state_bytes);
+  std::vector<std::string> notes;
+  if (options.with_draft && !has([](const CachedVectors& one) { return one.is_draft; })) {
+    notes.emplace_back("--draft: no draft layers are known of this model");
+  }
+  if (!options.index_precision.empty() &&
+      !has([](const CachedVectors& one) { return one.kind == Kind::kIndexKeys; })) {
+    notes.emplace_back("--index: this model has no index keys");
+  }
+  if (!options.state_precision.empty() && model.states.empty()) {
+    notes.emplace_back("--state: this model has no recurrent states");
+  }
+  if (options.keeps_whole_windows &&
+      !has([](const CachedVectors& one) { return one.window_tokens != 0; })) {
+    notes.emplace_back("--whole-windows: this model has no windows");
+  }
+  return notes;
 }
 
 }  // namespace
 
 Result<CacheCost> cost_of_vectors(const CacheModel& model, const CostOptions& options,
                                   const ChosenPrecisions& chosen) {
-  CacheCost cost;
+  CacheCost cost{.notes = notes_on(model, options)};
   for (const CachedVectors& vectors : model.vectors) {
     if (vectors.is_draft && !options.with_draft) continue;
     KVASIR_RETURN_IF_ERROR(

@@ -84,6 +84,18 @@ TEST(PlanOfDeepSeekV4, OtherFormatsKeepTheEnginesBlocks) {
             testing::row_bytes(flash, 2176, {.precision = "q8_0"}));
 }
 
+TEST(PlanOfDeepSeekV4, OtherEnginesPagesAndWindows) {
+  const CacheModel flash = testing::built_in("deepseek-v4-flash");
+  const auto rows = [&](int64_t tokens, const CostOptions& options) {
+    return testing::row_bytes(flash, tokens, options);
+  };
+  const CostOptions paged{.precision = "native", .page_tokens = 256};
+  EXPECT_EQ(rows(1025, paged), rows(1280, {.precision = "native"}));
+  const CostOptions whole{.precision = "native", .keeps_whole_windows = true};
+  EXPECT_EQ(rows(1280, whole) - rows(1280, {.precision = "native"}), (1280 - 128) * 43 * 584);
+  EXPECT_TRUE(cache_cost(flash, paged)->ram_cold.empty());
+}
+
 TEST(PlanOfDeepSeekV4, OnlyItsOwnPrecisionsHaveTiers) {
   const CacheModel flash = testing::built_in("deepseek-v4-flash");
   const Load load{.context_tokens = 100'000};

@@ -16,8 +16,10 @@ class Fitting {
   Fit largest(const CacheCost& cost, Residency residency) const {
     Fit fit{.precision = options_.precision, .residency = residency};
     int64_t low = 0;
-    const int64_t limit =
-        model_.context_tokens_max == 0 ? kContextTokensMax : model_.context_tokens_max;
+    // Longer than the model was made for, where that is asked for.
+    const int64_t limit = model_.context_tokens_max == 0
+                              ? kContextTokensMax
+                              : std::max(model_.context_tokens_max, question_.load.context_tokens);
     int64_t high = limit;
     while (low < high) {
       const int64_t middle = low + (high - low + 1) / 2;
@@ -28,7 +30,7 @@ class Fitting {
       }
     }
     fit.context_tokens = low;
-    fit.is_model_limit = low == limit;
+    fit.is_model_limit = low == limit && model_.context_tokens_max != 0;
     fit.memory_bytes = memory_bytes(cost, residency, low);
     fit.ssd_bytes = residency == Residency::kRam ? 0 : bytes_of(cost.ssd, load(low));
     for (const Term& term : cost.ram) {
@@ -71,6 +73,13 @@ class Fitting {
 
 bool is_own(const Fit& fit) { return fit.precision == "native"; }
 
+bool is_short(const std::string& precision) {
+  const std::vector<PrecisionInfo>& known = precisions();
+  return std::any_of(known.begin(), known.end(), [&](const PrecisionInfo& one) {
+    return one.name == precision && one.is_short;
+  });
+}
+
 const Fit* first_that(const std::vector<Fit>& fits, const auto& condition) {
   const auto found = std::find_if(fits.begin(), fits.end(), condition);
   return found == fits.end() ? nullptr : &*found;
@@ -106,7 +115,8 @@ Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& o
 Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQuestion& question) {
   const int64_t wanted = wanted_context(model, question);
   const auto reaches = [&](const Fit& fit) {
-    return fit.context_tokens > 0 && fit.context_tokens >= wanted && wanted > 0;
+    return fit.context_tokens > 0 && fit.context_tokens >= wanted && wanted > 0 &&
+           !is_short(fit.precision);
   };
   const auto is_in_ram = [](const Fit& fit) { return fit.residency == Residency::kRam; };
   const std::string goal = question.load.context_tokens == 0
@@ -121,7 +131,8 @@ Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQu
     return {fit, goal + ": not all rows fit into RAM; with cold ones on SSD the bits are the same"};
   }
   if (const Fit* fit = first_that(fits, [&](const Fit& one) { return reaches(one); })) {
-    return {fit, goal + ": in no more faithful way; what it costs in quality is to be measured"};
+    return {fit,
+            goal + ": none that is more faithful reaches it; measure what it costs in quality"};
   }
   const Fit* farthest = nullptr;
   for (const Fit& fit : fits) {

@@ -53,9 +53,10 @@ int64_t bytes_of(const Term& term, const Load& load) {
     if (is_shared(term.growth) && load.shared_prefix_tokens > 0) {
       Growth whole = term.growth;
       whole.rounding = Growth::Rounding::kDown;
+      whole.skip_tokens = 0;  // the newest tokens are not the prefix's
       const int64_t prefix = std::min(load.shared_prefix_tokens, load.context_tokens);
-      held -= static_cast<__int128>(whole.count(prefix / whole.page_tokens * whole.page_tokens)) *
-              (load.sequences - 1);
+      const int64_t shared = whole.count(prefix / whole.page_tokens * whole.page_tokens);
+      held -= static_cast<__int128>(std::min(shared, count)) * (load.sequences - 1);
     }
   }
   return saturated(held * term.bytes);

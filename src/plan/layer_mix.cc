@@ -23,6 +23,8 @@ constexpr std::array kRoleNames = std::to_array<RoleName>({
     {"global", LayerRole::kFull},
     {"global_attention", LayerRole::kFull},
     {"minimax_m3_sparse", LayerRole::kFull},
+    {"deepseek_sparse_attention", LayerRole::kFull},
+    {"indexed_attention", LayerRole::kFull},
     {"sliding_attention", LayerRole::kWindow},
     {"sliding_window_attention", LayerRole::kWindow},
     {"local", LayerRole::kWindow},
@@ -148,6 +150,25 @@ LayerMix at_offset(Reading& reading, int64_t layer_count, LayerRole at, LayerRol
   return mix;
 }
 
+template <class HasWindow>
+LayerMix windows_where(int64_t layer_count, const HasWindow& has_window) {
+  LayerMix mix(static_cast<size_t>(layer_count), LayerRole::kFull);
+  for (int64_t layer = 0; layer < layer_count; ++layer) {
+    if (has_window(layer)) mix[static_cast<size_t>(layer)] = LayerRole::kWindow;
+  }
+  return mix;
+}
+
+// Qwen fills sliding_window in whether or not it is used.
+bool uses_window(Reading& reading) {
+  const int64_t window = reading.fields.integer_or({"sliding_window"}, 0, kTokensMax, 0);
+  if (window == 0) return false;
+  if (reading.fields.boolean_or({"use_sliding_window"}, false)) return true;
+  reading.model.notes.push_back(
+      fmt::format("sliding_window {} is not used: use_sliding_window is not true", window));
+  return false;
+}
+
 bool is_list(const Reading& reading, std::string_view field) {
   const Json* value = reading.fields.find({field});
   return value != nullptr && value->as_array() != nullptr && !value->as_array()->empty();
@@ -157,7 +178,7 @@ bool is_list(const Reading& reading, std::string_view field) {
 
 LayerMix read_mix(Reading& reading, int64_t layer_count) {
   for (const std::string_view field : {"layer_types", "layers_block_type"}) {
-    if (is_list(reading, field)) return listed(reading, field, layer_count, role_of_name);
+    if (reading.fields.has({field})) return listed(reading, field, layer_count, role_of_name);
   }
   return reading.architecture.mix(reading, layer_count);
 }
@@ -181,24 +202,51 @@ LayerMix all_both(Reading& /*reading*/, int64_t layer_count) {
 }
 
 LayerMix window_if_stated(Reading& reading, int64_t layer_count) {
-  const bool has_window = reading.fields.has({"sliding_window"});
+  // A config that says null has none; one that says nothing has the reference's.
+  const bool has_window =
+      reading.fields.has({"sliding_window"}) || (reading.architecture.defaults.window_tokens != 0 &&
+                                                 !reading.fields.mentions("sliding_window"));
   return LayerMix(static_cast<size_t>(layer_count),
                   has_window ? LayerRole::kWindow : LayerRole::kFull);
 }
 
 LayerMix window_if_used(Reading& reading, int64_t layer_count) {
-  LayerMix mix(static_cast<size_t>(layer_count), LayerRole::kFull);
-  const int64_t window = reading.fields.integer_or({"sliding_window"}, 0, kTokensMax, 0);
-  if (window == 0) return mix;
-  if (!reading.fields.boolean_or({"use_sliding_window"}, false)) {
-    reading.model.notes.push_back(
-        fmt::format("sliding_window {} is not used: use_sliding_window is not true", window));
-    return mix;
-  }
+  if (!uses_window(reading)) return all_full(reading, layer_count);
   const int64_t first = reading.fields.integer_or({"max_window_layers"}, 0, kLayersMax, 28);
-  for (int64_t layer = first; layer < layer_count; ++layer) {
-    mix[static_cast<size_t>(layer)] = LayerRole::kWindow;
+  return windows_where(layer_count, [&](int64_t layer) { return layer >= first; });
+}
+
+LayerMix window_everywhere_if_used(Reading& reading, int64_t layer_count) {
+  if (!uses_window(reading)) return all_full(reading, layer_count);
+  return windows_where(layer_count, [](int64_t) { return true; });
+}
+
+LayerMix window_in_turn_if_used(Reading& reading, int64_t layer_count) {
+  if (!uses_window(reading)) return all_full(reading, layer_count);
+  const int64_t end = reading.fields.integer_or({"max_window_layers"}, 0, kLayersMax, 28);
+  return windows_where(layer_count, [&](int64_t layer) { return layer % 2 == 0 && layer < end; });
+}
+
+LayerMix window_from_layer(Reading& reading, int64_t layer_count) {
+  if (!reading.fields.has({"sliding_window"})) return all_full(reading, layer_count);
+  const int64_t first =
+      reading.fields.integer_or({"max_window_layers"}, 0, kLayersMax, layer_count);
+  return windows_where(layer_count, [&](int64_t layer) { return layer >= first; });
+}
+
+LayerMix window_without_rope_if_used(Reading& reading, int64_t layer_count) {
+  if (!uses_window(reading)) return all_full(reading, layer_count);
+  if (is_list(reading, "no_rope_layers")) {
+    return listed(reading, "no_rope_layers", layer_count,
+                  role_of_flag<LayerRole::kWindow, LayerRole::kFull>);
   }
+  const int64_t period = reading.fields.integer_or({"no_rope_layer_interval"}, 1, kLayersMax, 4);
+  return windows_where(layer_count, [&](int64_t layer) { return (layer + 1) % period == 0; });
+}
+
+LayerMix full_every_window_and_last(Reading& reading, int64_t layer_count) {
+  LayerMix mix = full_every_window(reading, layer_count);
+  mix.back() = LayerRole::kFull;
   return mix;
 }
 
@@ -209,7 +257,8 @@ LayerMix full_every_window(Reading& reading, int64_t layer_count) {
                   role_of_flag<LayerRole::kFull, LayerRole::kWindow>);
   }
   const bool has_window = reading.fields.has({"sliding_window", "sliding_window_size"}) ||
-                          reading.architecture.defaults.window_tokens != 0;
+                          (reading.architecture.defaults.window_tokens != 0 &&
+                           !reading.fields.mentions("sliding_window"));
   if (!has_window) return all_full(reading, layer_count);
   const Json* pattern = reading.fields.find({kPattern});
   if (pattern != nullptr && pattern->as_string() != nullptr) {
@@ -236,7 +285,14 @@ LayerMix full_at_offset(Reading& reading, int64_t layer_count) {
 }
 
 LayerMix both_at_offset(Reading& reading, int64_t layer_count) {
-  return at_offset(reading, layer_count, LayerRole::kBoth, LayerRole::kRecurrent);
+  // The pattern begins behind the first three layers, of which the third has both.
+  constexpr int64_t kFirst = 3;
+  LayerMix mix = {LayerRole::kRecurrent, LayerRole::kRecurrent, LayerRole::kBoth};
+  const LayerMix rest = at_offset(reading, std::max<int64_t>(0, layer_count - kFirst),
+                                  LayerRole::kBoth, LayerRole::kRecurrent);
+  mix.insert(mix.end(), rest.begin(), rest.end());
+  mix.resize(static_cast<size_t>(layer_count));
+  return mix;
 }
 
 LayerMix hybrid_layer_pattern(Reading& reading, int64_t layer_count) {
@@ -294,10 +350,14 @@ LayerMix attention_layers(Reading& reading, int64_t layer_count) {
       break;
     }
     for (int64_t i = 0; i < *(*pair)[1].as_integer() && std::ssize(mix) < layer_count; ++i) {
-      for (const Json& name : *(*pair)[0].as_array()) {
-        mix.push_back(role_of_name(name).value_or(LayerRole::kNone));
-      }
       if ((*pair)[0].as_array()->empty()) break;
+      for (const Json& name : *(*pair)[0].as_array()) {
+        const std::optional<LayerRole> role = role_of_name(name);
+        if (!role) {
+          reading.fields.fail("attention_types", "unknown kind of layer", "global or local", &name);
+        }
+        mix.push_back(role.value_or(LayerRole::kFull));
+      }
     }
   }
   if (std::ssize(mix) != layer_count) {

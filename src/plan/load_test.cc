@@ -24,6 +24,18 @@ TEST(Load, SequencesMultiplyAndASharedPrefixIsHeldOnce) {
             1000 * token);
 }
 
+// By hand: shared are a prefix's tokens that have left the newest of every sequence.
+TEST(Load, WhatKiviHasQuantisedOfAPrefixIsShared) {
+  const CacheModel llama = built_in("llama-3.1-8b");
+  const Load load{.context_tokens = 1000, .sequences = 4, .shared_prefix_tokens = 500};
+  constexpr int64_t kHeads = 32 * 8;
+  constexpr int64_t kQuantised = 128 * 2 / 8 + 4 * 128 / 32;
+  constexpr int64_t kHalf = 2 * 128;
+  const int64_t keys = (384 + 4 * (896 - 384)) * kQuantised + 4 * 104 * kHalf;
+  const int64_t values = (500 + 4 * (872 - 500)) * kQuantised + 4 * 128 * kHalf;
+  EXPECT_EQ(bill_of(llama, {.precision = "kivi2"}, load).ram_bytes, kHeads * (keys + values));
+}
+
 // Pages are shared whole, windows and states not at all.
 TEST(Load, OnlyWholePagesAndBlocksAreShared) {
   const CostOptions paged{.precision = "bf16", .page_tokens = 16};
@@ -60,7 +72,7 @@ TEST(Fit, IsTheLargestContextThatFits) {
     ASSERT_TRUE(fits.ok());
     EXPECT_GT(fits->size(), 10U);
     for (const Fit& fit : *fits) {
-      if (fit.is_model_limit) continue;
+      if (fit.context_tokens == kContextTokensMax) continue;
       const auto room = question.memory_bytes - question.headroom_bytes;
       EXPECT_LE(fit.memory_bytes, room) << name << " " << fit.precision;
       // One token more does not fit, whichever remainder of a window it stands at.
@@ -120,9 +132,17 @@ TEST(Advice, PrefersTheModelsOwnPrecisionAndRam) {
 TEST(Advice, TakesLessFaithfulWaysOnlyWhereNothingElseReaches) {
   std::vector<Fit> fits;
   const CacheModel llama = built_in("llama-3.1-8b");
-  const Advice fp8 = advice_for(llama, 10 * kGB, 131'072, fits);  // 17.2 GB in bf16
-  ASSERT_NE(fp8.choice, nullptr);
-  EXPECT_EQ(fp8.choice->precision, "fp8");
+  const Advice less = advice_for(llama, 10 * kGB, 131'072, fits);  // 17.2 GB in bf16
+  ASSERT_NE(less.choice, nullptr);
+  EXPECT_EQ(less.choice->precision, "q8_0");
+  // What leaves its scales out reaches farther than it should be said to.
+  const Advice short_of = advice_for(llama, 4'400'000'000, 131'072, fits);
+  ASSERT_NE(short_of.choice, nullptr);
+  EXPECT_NE(short_of.choice->precision, "int4");
+  // Beyond what the model was made for, when that is asked for.
+  const Advice beyond = advice_for(llama, 100 * kGB, 262'144, fits);
+  ASSERT_NE(beyond.choice, nullptr);
+  EXPECT_EQ(beyond.choice->context_tokens, 262'144);
   const Advice none = advice_for(llama, 1 * kGB, 131'072, fits);
   ASSERT_NE(none.choice, nullptr);
   EXPECT_EQ(none.choice->precision, "native");

@@ -21,6 +21,14 @@ const std::string* text_of(const Json& object, std::string_view name) {
   return value == nullptr ? nullptr : value->as_string();
 }
 
+// Not an empty object beside flat fields.
+bool describes_a_model(const Json& object) {
+  constexpr std::array<std::string_view, 4> kSigns = {"model_type", "architectures",
+                                                      "num_hidden_layers", "text_config"};
+  return std::any_of(kSigns.begin(), kSigns.end(),
+                     [&](std::string_view name) { return object.find(name) != nullptr; });
+}
+
 struct Found {
   const Json* object = nullptr;  // that describes the text model
   std::string prefix;            // of its fields in messages
@@ -52,7 +60,7 @@ Found find_text_model(const Json& root) {
   for (int depth = 0; depth < 2; ++depth) {
     for (const std::string_view name : kNestings) {
       const Json* nested = found.object->find(name);
-      if (nested == nullptr || nested->as_object() == nullptr) continue;
+      if (nested == nullptr || !describes_a_model(*nested)) continue;
       found.object = nested;
       found.prefix += std::string(name) + ".";
       break;
@@ -61,6 +69,29 @@ Found find_text_model(const Json& root) {
   look_up(*found.object, found);
   look_up(root, found);
   return found;
+}
+
+// Python writes numbers that JSON does not have; none of them is a size.
+std::string without_infinities(std::string_view text) {
+  std::string plain;
+  plain.reserve(text.size());
+  bool is_quoted = false;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (text[at] == '"') is_quoted = !is_quoted;
+    if (is_quoted && text[at] == '\\' && at + 1 < text.size()) plain += text[at++];
+    const std::string_view rest = text.substr(at);
+    size_t length = 0;
+    for (const std::string_view word : {"-Infinity", "Infinity", "NaN"}) {
+      if (!is_quoted && length == 0 && rest.starts_with(word)) length = word.size();
+    }
+    if (length > 0) {
+      plain += "null";
+      at += length - 1;
+    } else {
+      plain += text[at];
+    }
+  }
+  return plain;
 }
 
 int64_t value_bytes_of(const Json& root, const Json& object) {
@@ -73,8 +104,16 @@ int64_t value_bytes_of(const Json& root, const Json& object) {
   return 2;
 }
 
+// Republished files have model types of their own; their class has told what they are.
+std::string deepseek_v4_text(const Json& object) {
+  Json::Object renamed = *object.as_object();
+  std::erase_if(renamed, [](const auto& member) { return member.first == "model_type"; });
+  renamed.emplace_back("model_type", "deepseek_v4");
+  return Json(std::move(renamed)).dump();
+}
+
 void read_deepseek_v4(const Json& object, std::string_view where, Reading& reading) {
-  const std::string text = object.dump();
+  const std::string text = deepseek_v4_text(object);
   auto config = parse_cache_config(text, where, DraftLayers::kLeftOut);
   auto with_draft = parse_cache_config(text, where, DraftLayers::kAppended);
   if (!config.ok() || !with_draft.ok()) {
@@ -122,9 +161,9 @@ Result<CacheModel> model_of_json(const Json& root, std::string_view where) {
     return Error{
         .what = "unknown architecture",
         .where = std::string(where),
-        .expected = fmt::format("one of {} that are known", architecture_count()),
+        .expected = fmt::format("one of {} that are known", known_architectures().size()),
         .found = std::string(found.model_type.empty() ? "no model_type" : found.model_type),
-        .remedy = "see docs/plan.md for those"};
+        .remedy = "'kvasir plan --list' shows those"};
   }
   CacheModel model{.architecture = std::string(found.model_type), .source = std::string(where)};
   model.value_bytes = value_bytes_of(root, *found.object);
@@ -145,8 +184,9 @@ Result<CacheModel> model_of_json(const Json& root, std::string_view where) {
 }
 
 Result<CacheModel> model_of_config(std::string_view text, std::string_view where) {
-  KVASIR_ASSIGN_OR_RETURN(const Json root,
-                          Json::parse(text, where, JsonLimits{.text_bytes_max = kConfigBytesMax}));
+  KVASIR_ASSIGN_OR_RETURN(
+      const Json root,
+      Json::parse(without_infinities(text), where, JsonLimits{.text_bytes_max = kConfigBytesMax}));
   return model_of_json(root, where);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,7 +21,7 @@ struct Renamed {
 };
 
 // general.architecture, and the model_type whose reader fits. Where the file always states its KV
-// heads, plain attention is plain attention.
+// heads, plain attention is plain attention; llama.cpp runs Phi-3 without its window.
 constexpr std::array kArchitectures = std::to_array<Renamed>({
     {"llama", "llama"},
     {"afmoe", "afmoe"},
@@ -75,11 +76,11 @@ constexpr std::array kArchitectures = std::to_array<Renamed>({
     {"nemotron_h", "nemotron_h"},
     {"nemotron_h_moe", "nemotron_h"},
     {"olmo", "olmo"},
-    {"olmo2", "olmo2"},
+    {"olmo2", "olmo3"},
     {"olmoe", "olmoe"},
     {"openelm", "llama"},
     {"phi2", "phi"},
-    {"phi3", "phi3"},
+    {"phi3", "phi"},
     {"plamo", "llama"},
     {"qwen2", "qwen2"},
     {"qwen2moe", "qwen2_moe"},
@@ -168,13 +169,17 @@ bool has_tensor(const GgufHead& head, std::string_view name) {
                      [&](const GgufTensor& tensor) { return tensor.name == name; });
 }
 
-// Files say nextn_predict_layers whether or not block_count counts them: only tensors tell.
-void set_layers(const GgufHead& head, Config& config) {
+// Files say nextn_predict_layers whether or not block_count counts them: only tensors tell, and
+// where a first shard has none, the habit of that architecture's converter.
+void set_layers(const GgufHead& head, std::string_view architecture, Config& config) {
   const int64_t blocks = config.number("block_count");
   const int64_t drafts = config.number("nextn_predict_layers");
   const std::string first = fmt::format("blk.{}.nextn.", blocks - drafts);
-  const bool has_drafts = drafts > 0 && (has_tensor(head, first + "eh_proj.weight") ||
-                                         has_tensor(head, first + "e_proj.weight"));
+  const bool counts_them = architecture == "glm4moe" || architecture == "glm-dsa";
+  const bool has_drafts = drafts > 0 && drafts < blocks &&
+                          (head.tensors().empty() ? counts_them
+                                                  : has_tensor(head, first + "eh_proj.weight") ||
+                                                        has_tensor(head, first + "e_proj.weight"));
   config.set("num_hidden_layers", has_drafts ? blocks - drafts : blocks);
   if (has_drafts) config.set("num_nextn_predict_layers", drafts);
 }
@@ -234,7 +239,7 @@ Json config_of(const GgufHead& head, std::string_view architecture, std::string_
   const bool is_hybrid =
       config.key("ssm.conv_kernel") != nullptr || config.key("shortconv.l_cache") != nullptr;
   config.set("model_type", std::string(model_type));
-  set_layers(head, config);
+  set_layers(head, architecture, config);
   for (const Renamed& names : kKeys) {
     const std::vector<int64_t>* items = config.list(names.from);
     const bool is_per_layer =
@@ -253,15 +258,59 @@ Json config_of(const GgufHead& head, std::string_view architecture, std::string_
   return std::move(config).done();
 }
 
+// What a config may leave to the reference implementation a GGUF file has to say.
+Status check_keys(const GgufHead& head, const std::string& architecture, std::string_view where) {
+  const Config config(head, architecture);
+  const bool has_heads = architecture != "mamba" && architecture != "mamba2";
+  for (const std::string_view key : {"block_count", "embedding_length", "attention.head_count"}) {
+    if (config.key(key) != nullptr || (key == "attention.head_count" && !has_heads)) continue;
+    return Error{.what = "key is missing",
+                 .where = fmt::format("{}: {}.{}", where, architecture, key),
+                 .expected = "a number"};
+  }
+  for (const Renamed& names : kKeys) {
+    const GgufHead::Value* value = config.key(names.from);
+    if (value == nullptr || std::holds_alternative<int64_t>(*value) ||
+        std::holds_alternative<std::vector<int64_t>>(*value)) {
+      continue;
+    }
+    return Error{.what = "key is unusable",
+                 .where = fmt::format("{}: {}.{}", where, architecture, names.from),
+                 .expected = "a whole number or a list of them"};
+  }
+  return ok_status();
+}
+
+// Null: some tensor's type is not known, or there are none.
+std::optional<int64_t> weight_bytes_of(const GgufHead& head, CacheModel& model) {
+  int64_t bytes = 0;
+  for (const GgufTensor& tensor : head.tensors()) {
+    if (!tensor.size_bytes || __builtin_add_overflow(bytes, *tensor.size_bytes, &bytes)) {
+      model.notes.push_back(
+          fmt::format("tensor {} is of an unknown type: weights are not counted", tensor.name));
+      return std::nullopt;
+    }
+  }
+  return bytes == 0 ? std::nullopt : std::optional(bytes);
+}
+
 Error unknown(std::string_view where, std::string found) {
   return Error{.what = "unknown architecture",
                .where = std::string(where),
                .expected = fmt::format("one of {} that are known", kArchitectures.size()),
                .found = std::move(found),
-               .remedy = "see docs/plan.md for those"};
+               .remedy = "'kvasir plan --list' shows those"};
 }
 
 }  // namespace
+
+std::vector<std::string> known_gguf_architectures() {
+  std::vector<std::string> names;
+  names.reserve(kArchitectures.size());
+  for (const Renamed& row : kArchitectures) names.emplace_back(row.from);
+  std::sort(names.begin(), names.end());
+  return names;
+}
 
 Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_view where) {
   KVASIR_ASSIGN_OR_RETURN(const GgufHead head, GgufHead::parse(file, where));
@@ -272,6 +321,7 @@ Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_vi
                                    [&](const Renamed& row) { return row.from == *name; });
   if (entry == kArchitectures.end()) return unknown(where, *name);
 
+  KVASIR_RETURN_IF_ERROR(check_keys(head, *name, where));
   std::string_view model_type = entry->to;
   const bool keeps_heads =
       *name == "deepseek2" && head.find("deepseek2.attention.key_length_mla") == nullptr;
@@ -284,13 +334,8 @@ Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_vi
   }
   model.architecture = *name;
   model.value_bytes = 2;  // llama.cpp's f16
-  int64_t bytes = 0;
-  for (const GgufTensor& tensor : head.tensors()) {
-    if (__builtin_add_overflow(bytes, tensor.size_bytes, &bytes)) {
-      return Error{.what = "tensors are larger than any memory", .where = std::string(where)};
-    }
-  }
-  if (bytes > 0) model.weight_bytes = bytes;
+  model.holds_latents_in_fp8 = false;
+  model.weight_bytes = weight_bytes_of(head, model);
   const GgufHead::Value* splits = head.find("split.count");
   if (splits != nullptr && *splits != GgufHead::Value{int64_t{1}}) {
     model.notes.emplace_back("one of several files: the weights are those of this file");

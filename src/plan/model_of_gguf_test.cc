@@ -63,7 +63,8 @@ TEST(ModelOfGguf, PlainAttentionAndWindows) {
 
 TEST(ModelOfGguf, DraftLayersCountOnlyWhereTheirTensorsAre) {
   GgufMaker without = with_dims(plain("glm4moe", 46, 4096, 96, 8), "glm4moe", 128);
-  without.number("glm4moe.nextn_predict_layers", 1);
+  const std::array<int64_t, 1> width = {4096};
+  without.number("glm4moe.nextn_predict_layers", 1).tensor("output_norm.weight", width, 0);
   EXPECT_EQ(of_file(without).layer_count, 46);
   GgufMaker with = with_dims(plain("glm4moe", 47, 4096, 96, 8), "glm4moe", 128);
   const std::array<int64_t, 2> dims = {32, 32};
@@ -95,6 +96,7 @@ TEST(ModelOfGguf, Hybrids) {
   GgufMaker qwen;
   qwen.text("general.architecture", "qwen35")
       .number("qwen35.block_count", 64)
+      .number("qwen35.embedding_length", 5120)
       .number("qwen35.attention.head_count", 24)
       .numbers("qwen35.attention.head_count_kv", kv_heads)
       .number("qwen35.attention.key_length", 256)
@@ -136,7 +138,7 @@ TEST(ModelOfGguf, WhatIsNotKnownIsSaidToBeUnknown) {
   EXPECT_NE(refusal(GgufMaker().text("general.architecture", "clip")).find("unknown architecture"),
             std::string::npos);
   EXPECT_NE(refusal(GgufMaker()).find("no general.architecture"), std::string::npos);
-  EXPECT_NE(refusal(GgufMaker().text("general.architecture", "llama")).find("num_hidden_layers"),
+  EXPECT_NE(refusal(GgufMaker().text("general.architecture", "llama")).find("llama.block_count"),
             std::string::npos);
 }
 

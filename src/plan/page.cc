@@ -37,7 +37,7 @@ Json layers_json(const std::vector<Term>& terms) {
   Json::Array list;
   list.reserve(terms.size());
   for (const Term& term : terms) {
-    list.emplace_back(Json::Array{term.part, term.layer_count});
+    if (term.layer_count != 0) list.emplace_back(Json::Array{term.part, term.layer_count});
   }
   return Json(std::move(list));
 }

@@ -47,19 +47,24 @@ constexpr Precision with(Scheme scheme, std::string_view name, std::string_view 
               scheme == Scheme::kKivi || scheme == Scheme::kKvquant || scheme == Scheme::kLowRank};
 }
 
-// The model's own first, then as they lose more.
+constexpr Precision incomplete(Precision precision) {
+  precision.is_short = true;
+  return precision;
+}
+
+// The model's own first, then as they lose more of a normal distribution's values (the relative
+// errors that docs/plan.md lists); schemes for keys and values at the end.
 constexpr std::array kPrecisions = std::to_array<Precision>({
     here(with(Scheme::kNative, "native", "what the model computes its cache in")),
     here(alike("f32", "float32", kF32)),
     here(alike("bf16", "bfloat16", kHalf)),
     alike("f16", "float16", kHalf),
     with(Scheme::kFlashMla, "flashmla", "native rows, blocks of 64 padded to 576 bytes"),
-    with(Scheme::kMlaFp8, "fp8-mla", "latents in e4m3, a scale per 128, rotary dims in bf16"),
-    alike("fp8", "8 bits, a scale for the whole tensor", kByte),
-    alike("fp8-token", "fp8, 4 bytes of scale per token and head", kByteScaled),
-    alike("int8-token", "int8, 4 bytes of scale and zero per token and head", kByteScaled),
     alike("q8_0", "llama.cpp, 32 values in 34 bytes", ggml(34)),
-    of_heads("turboquant-k8v4", "keys fp8, values 4 bits and 4 bytes", kByte, kNibbleScaled),
+    alike("int8-token", "int8, 4 bytes of scale and zero per token and head", kByteScaled),
+    with(Scheme::kMlaFp8, "fp8-mla", "latents in e4m3, a scale per 128, rotary dims in bf16"),
+    alike("fp8-token", "fp8, 4 bytes of scale per token and head", kByteScaled),
+    alike("fp8", "fp8, a scale for the whole tensor", kByte),
     alike("q5_1", "llama.cpp, 32 values in 24 bytes", ggml(24)),
     alike("q5_0", "llama.cpp, 32 values in 22 bytes", ggml(22)),
     alike("q4_1", "llama.cpp, 32 values in 20 bytes", ggml(20)),
@@ -67,7 +72,8 @@ constexpr std::array kPrecisions = std::to_array<Precision>({
     alike("iq4_nl", "llama.cpp, 32 values in 18 bytes", ggml(18)),
     alike("nvfp4", "e2m1, a byte of scale per 16", kNvfp4),
     alike("mxfp4", "e2m1, a byte of scale per 32", kMxfp4),
-    alike("int4", "4 bits, scales not counted", kNibble),
+    incomplete(alike("int4", "4 bits; its scales are not counted", kNibble)),
+    of_heads("turboquant-k8v4", "keys fp8, values 4 bits and 4 bytes", kByte, kNibbleScaled),
     of_heads("turboquant-4bit", "4 bits and 4 bytes per token and head", kNibbleScaled,
              kNibbleScaled),
     of_heads("turboquant-k3v4", "keys 3 bits, values 4, and 4 bytes each", k3BitScaled,
@@ -104,7 +110,7 @@ const std::vector<PrecisionInfo>& precisions() {
     std::vector<PrecisionInfo> made;
     made.reserve(kPrecisions.size());
     for (const Precision& one : kPrecisions) {
-      made.push_back({std::string(one.name), std::string(one.what), one.runs_here});
+      made.push_back({std::string(one.name), std::string(one.what), one.runs_here, one.is_short});
     }
     return made;
   }();

@@ -131,6 +131,32 @@ TEST(Precision, RanksShareHeadsAndRepeatThem) {
   }
 }
 
+TEST(Precision, RanksShareStates) {
+  // Heads are divided, a single group of a convolution lies on every rank.
+  const CacheModel model = testing::of_config(R"({"model_type": "bamba", "num_hidden_layers": 2,
+      "hidden_size": 512, "num_attention_heads": 4, "attn_layer_indices": [],
+      "mamba_n_heads": 8, "mamba_d_head": 16, "mamba_n_groups": 1, "mamba_d_state": 32,
+      "mamba_d_conv": 4})");
+  const auto bytes = [](int64_t heads) {
+    return 2 * (3 * (heads * 16 + 2 * 32) * 2 + heads * 16 * 32 * 4);
+  };
+  EXPECT_EQ(all_bytes(model, 10), bytes(8));
+  EXPECT_EQ(all_bytes(model, 10, {.precision = "bf16", .tensor_parallel = 4}), bytes(2));
+}
+
+TEST(Precision, OptionsThatChangeNothingAreTold) {
+  const CacheModel llama = built_in("llama-3.1-8b");
+  for (const CostOptions& options : {CostOptions{.precision = "bf16", .index_precision = "fp8"},
+                                     CostOptions{.precision = "bf16", .state_precision = "bf16"},
+                                     CostOptions{.precision = "bf16", .keeps_whole_windows = true},
+                                     CostOptions{.precision = "bf16", .with_draft = true}}) {
+    const auto cost = cache_cost(llama, options);
+    ASSERT_TRUE(cost.ok());
+    EXPECT_EQ(cost->notes.size(), 1U);
+  }
+  EXPECT_TRUE(cache_cost(llama, {.precision = "bf16"})->notes.empty());
+}
+
 TEST(Precision, PagesAreWhole) {
   const CacheModel llama = built_in("llama-3.1-8b");
   const CostOptions paged{.precision = "bf16", .page_tokens = 16};

@@ -28,8 +28,16 @@ LayerMix all_both(Reading& reading, int64_t layer_count);
 LayerMix window_if_stated(Reading& reading, int64_t layer_count);
 // Layers from max_window_layers on have one, if use_sliding_window says so (Qwen).
 LayerMix window_if_used(Reading& reading, int64_t layer_count);
+// All layers (Qwen3-MoE), every other of the first max_window_layers (Qwen2-MoE), those without
+// rotary positions (SmolLM3), if use_sliding_window says so.
+LayerMix window_everywhere_if_used(Reading& reading, int64_t layer_count);
+LayerMix window_in_turn_if_used(Reading& reading, int64_t layer_count);
+LayerMix window_without_rope_if_used(Reading& reading, int64_t layer_count);
+// Layers from max_window_layers on, when the config states a window (dots).
+LayerMix window_from_layer(Reading& reading, int64_t layer_count);
 // Every so-many-th layer is full; the others have a window, are chunked, are recurrent.
 LayerMix full_every_window(Reading& reading, int64_t layer_count);
+LayerMix full_every_window_and_last(Reading& reading, int64_t layer_count);
 LayerMix full_every_chunk(Reading& reading, int64_t layer_count);
 LayerMix full_every_recurrent(Reading& reading, int64_t layer_count);
 // Layers at attn_layer_offset of every attn_layer_period are full, the others recurrent; and the
@@ -52,7 +60,8 @@ LayerMix full_but_cross_attention(Reading& reading, int64_t layer_count);  // Ml
 
 void heads(Reading& reading, const LayerMix& mix);
 void heads_of_falcon(Reading& reading, const LayerMix& mix);
-void heads_multi_query(Reading& reading, const LayerMix& mix);     // one head if multi_query
+void heads_of_bigcode(Reading& reading, const LayerMix& mix);  // one head unless told
+void heads_of_chatglm(Reading& reading, const LayerMix& mix);
 void heads_of_attn_config(Reading& reading, const LayerMix& mix);  // MPT, DBRX
 void heads_of_blocks(Reading& reading, const LayerMix& mix);       // DeciLM, Nemotron-NAS
 void heads_with_index(Reading& reading, const LayerMix& mix);      // MiniMax-M3

@@ -1,18 +1,29 @@
-#include <numeric>
+#include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "plan/readers.h"
 
 namespace kvasir::plan {
 namespace {
 
-// The newest inputs of a causal convolution: one column less than its kernel is wide.
-int64_t conv_columns(int64_t kernel) { return kernel - 1; }
-
 constexpr int64_t kKernelMax = 1024;
+constexpr int64_t kExpandMax = 1024;
 
-void add_state(Reading& reading, RecurrentState state) {
-  state.part = "recurrent state";
-  if (!reading.fields.error()) reading.model.states.push_back(state);
+using Piece = RecurrentState::Piece;
+
+// The newest inputs of a causal convolution: one column less than its kernel is wide.
+Piece conv(int64_t kernel, int64_t shares, int64_t dim) {
+  return {.values = (kernel - 1) * shares * dim, .shares = shares, .is_conv = true};
+}
+
+Piece state_of(int64_t shares, int64_t values) {
+  return {.values = shares * values, .shares = shares};
+}
+
+void add_state(Reading& reading, int64_t layer_count, std::vector<Piece> pieces) {
+  if (reading.fields.error()) return;
+  reading.model.states.push_back({.layer_count = layer_count, .pieces = std::move(pieces)});
 }
 
 int64_t required(Reading& reading, ConfigFields::Names names, int64_t max) {
@@ -27,11 +38,9 @@ void gated_delta(Reading& reading, int64_t layer_count) {
   const int64_t key_dim = required(reading, {"linear_key_head_dim"}, kDimMax);
   const int64_t value_dim = required(reading, {"linear_value_head_dim"}, kDimMax);
   const int64_t kernel = required(reading, {"linear_conv_kernel_dim"}, kKernelMax);
-  add_state(reading, {.layer_count = layer_count,
-                      .head_count = std::gcd(key_heads, value_heads),
-                      .conv_values = conv_columns(kernel) *
-                                     (2 * key_heads * key_dim + value_heads * value_dim),
-                      .state_values = value_heads * value_dim * key_dim});
+  add_state(reading, layer_count,
+            {conv(kernel, key_heads, 2 * key_dim), conv(kernel, value_heads, value_dim),
+             state_of(value_heads, value_dim * key_dim)});
 }
 
 void kimi_delta(Reading& reading, int64_t layer_count) {
@@ -46,66 +55,67 @@ void kimi_delta(Reading& reading, int64_t layer_count) {
   const int64_t dim = read({"head_dim"}, {"linear_head_dim"}, kDimMax);
   const int64_t kernel = read({"short_conv_kernel_size"}, {"linear_conv_kernel_dim"}, kKernelMax);
   if (nested.error()) reading.fields.fail(*nested.error());
-  add_state(reading, {.layer_count = layer_count,
-                      .head_count = heads_of,
-                      .conv_values = conv_columns(kernel) * 3 * heads_of * dim,
-                      .state_values = heads_of * dim * dim});
+  add_state(reading, layer_count, {conv(kernel, heads_of, 3 * dim), state_of(heads_of, dim * dim)});
 }
 
 void lightning(Reading& reading, int64_t layer_count) {
   const int64_t heads_of = required(reading, {"num_attention_heads"}, kHeadsMax);
-  const int64_t dim = required(reading, {"head_dim"}, kDimMax);
-  add_state(
-      reading,
-      {.layer_count = layer_count, .head_count = heads_of, .state_values = heads_of * dim * dim});
+  const int64_t dim =
+      reading.fields.has({"head_dim"})
+          ? required(reading, {"head_dim"}, kDimMax)
+          : std::max<int64_t>(1, required(reading, {"hidden_size"}, kWidthMax) / heads_of);
+  add_state(reading, layer_count, {state_of(heads_of, dim * dim)});
 }
 
 void mamba(Reading& reading, int64_t layer_count) {
   const int64_t hidden = required(reading, {"hidden_size", "d_model"}, kWidthMax);
-  const int64_t expand = reading.fields.integer_or({"mamba_expand", "expand"}, 1, 1024, 2);
+  const int64_t expand = reading.fields.integer_or({"mamba_expand", "expand"}, 1, kExpandMax, 2);
+  // Of a model with attention intermediate_size is another part's.
+  const bool is_alone = reading.architecture.attention == no_attention;
+  const ConfigFields::Names own = {"mamba_intermediate_size"};
+  const ConfigFields::Names alone = {"mamba_intermediate_size", "intermediate_size"};
   const int64_t inner =
-      reading.fields.integer_or({"mamba_intermediate_size"}, 1, 1024 * kWidthMax, expand * hidden);
+      reading.fields.integer_or(is_alone ? alone : own, 1, kExpandMax * kWidthMax, expand * hidden);
   const int64_t kernel = required(reading, {"mamba_d_conv", "conv_kernel"}, kKernelMax);
   const int64_t state = required(reading, {"mamba_d_state", "state_size"}, kDimMax);
-  add_state(reading, {.layer_count = layer_count,
-                      .conv_values = conv_columns(kernel) * inner,
-                      .state_values = inner * state});
+  add_state(reading, layer_count, {conv(kernel, inner, 1), state_of(inner, state)});
 }
 
 void mamba2(Reading& reading, int64_t layer_count) {
   const int64_t heads_of = required(
       reading, {"mamba_n_heads", "mamba_num_heads", "n_mamba_heads", "num_heads"}, kHeadsMax);
-  const ConfigFields::Names kDimNames = {"mamba_d_head", "mamba_head_dim", "mamba_headdim",
+  const ConfigFields::Names dim_names = {"mamba_d_head", "mamba_head_dim", "mamba_headdim",
                                          "head_dim"};
-  const Json* stated = reading.fields.find(kDimNames);
+  const Json* stated = reading.fields.find(dim_names);
   const bool is_auto = stated != nullptr && stated->as_string() != nullptr;  // "auto"
-  const int64_t dim = is_auto ? reading.fields.integer_or({"mamba_expand"}, 1, 1024, 2) *
-                                    required(reading, {"hidden_size"}, kWidthMax) / heads_of
-                              : required(reading, kDimNames, kDimMax);
+  int64_t dim = is_auto ? 0 : required(reading, dim_names, kDimMax);
+  if (is_auto) {
+    const int64_t expanded = reading.fields.integer_or({"mamba_expand"}, 1, kExpandMax, 2) *
+                             required(reading, {"hidden_size"}, kWidthMax);
+    dim =
+        reading.fields.integer_or({"mamba_d_ssm"}, 1, kExpandMax * kWidthMax, expanded) / heads_of;
+  }
   const int64_t groups =
       reading.fields.integer_or({"mamba_n_groups", "mamba_ngroups", "n_groups"}, 1, kHeadsMax, 1);
   const int64_t state =
       required(reading, {"mamba_d_state", "ssm_state_size", "state_size"}, kDimMax);
   const int64_t kernel = required(reading, {"mamba_d_conv", "conv_kernel"}, kKernelMax);
-  add_state(reading, {.layer_count = layer_count,
-                      .head_count = std::gcd(heads_of, groups),
-                      .conv_values = conv_columns(kernel) * (heads_of * dim + 2 * groups * state),
-                      .state_values = heads_of * dim * state});
+  add_state(reading, layer_count,
+            {conv(kernel, heads_of, dim), conv(kernel, groups, 2 * state),
+             state_of(heads_of, dim * state)});
 }
 
 void short_conv(Reading& reading, int64_t layer_count) {
   const int64_t hidden = required(reading, {"hidden_size"}, kWidthMax);
   const int64_t kernel = required(reading, {"conv_L_cache"}, kKernelMax);
-  add_state(reading, {.layer_count = layer_count, .conv_values = conv_columns(kernel) * hidden});
+  add_state(reading, layer_count, {conv(kernel, hidden, 1)});
 }
 
 void gated_linear_unit(Reading& reading, int64_t layer_count) {
   const int64_t width = reading.fields.integer_or({"lru_width"}, 1, kWidthMax,
                                                   required(reading, {"hidden_size"}, kWidthMax));
   const int64_t kernel = reading.fields.integer_or({"conv1d_width"}, 1, kKernelMax, 4);
-  add_state(reading, {.layer_count = layer_count,
-                      .conv_values = conv_columns(kernel) * width,
-                      .state_values = width});
+  add_state(reading, layer_count, {conv(kernel, width, 1), state_of(width, 1)});
 }
 
 }  // namespace kvasir::plan
