@@ -2,7 +2,7 @@
 # Sets up, builds, runs and tests Kvasir on Debian 12.
 #
 #   ./kvasir.sh run [options]     install what is missing, build, run the bundled model
-#   ./kvasir.sh COMMAND ...       the same for every other command: demo, chat, cache, eval, logits, bench
+#   ./kvasir.sh COMMAND ...       the same for every other command: demo, chat, plan, cache, eval, logits, bench
 #   ./kvasir.sh setup             only install what is missing, tests included
 #   ./kvasir.sh build             only build build/release/kvasir
 #   ./kvasir.sh test              every check; the last line is "N passed, N failed"

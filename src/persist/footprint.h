@@ -27,10 +27,10 @@ struct ColdFootprint {
 };
 ColdFootprint cold_footprint(const kv::CacheLayout& layout, const PassNeeds& needs);
 
-// A RAM budget leaves a part to token ids, the store's index, lists, stacks and the program, so that
-// a process of a large model's cache stays within it but for weights and the buffers of a pass: one
-// in so many bytes, up to a bound. budget_for is the smallest one that leaves `cache_bytes` to the
-// cache.
+// A RAM budget leaves a part to token ids, the store's index, lists, stacks and the program, so
+// that a process of a large model's cache stays within it but for weights and the buffers of a
+// pass: one in so many bytes, up to a bound. budget_for is the smallest one that leaves
+// `cache_bytes` to the cache.
 inline constexpr int64_t kProcessBytesMax = int64_t{32} << 20;
 inline constexpr int64_t kProcessShare = 16;
 int64_t cache_share_of(int64_t budget_bytes);

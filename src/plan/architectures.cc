@@ -19,12 +19,12 @@ const std::array kArchitectures = std::to_array<Architecture>({
      nullptr,
      {.layer_count = 32, .hidden_size = 4096, .head_count = 32}},
     {"apertus arcee arctic aria_text baichuan bailing_moe biogpt bitnet bloom codegen cohere "
-     "deepseek diffllama ernie4_5 ernie4_5_moe exaone flex_olmo glm glm4 glm4_moe "
+     "deci deepseek diffllama ernie4_5 ernie4_5_moe exaone flex_olmo glm glm4 glm4_moe "
      "glm4v_moe_text glm4v_text gpt-sw3 gpt2 gpt_neox gpt_neox_japanese gptj granite "
      "granitemoe granitemoeshared helium hunyuan hunyuan_v1_dense hunyuan_v1_moe hy_v3 "
-     "hyperclovax internlm internlm2 jais2 jetmoe mimo minicpm "
-     "minimax_m2 nanochat nemotron olmo olmo2 olmoe openai-gpt opt orion "
-     "persimmon phi phi4_multimodal qwen seed_oss solar_open stablelm xverse Yi",
+     "hyperclovax internlm internlm2 jais2 jetmoe mimo minicpm minimax_m2 nanochat nemotron "
+     "olmo olmo2 olmoe openai-gpt opt orion persimmon phi phi4_multimodal qwen seed_oss "
+     "solar_open stablelm xverse Yi",
      all_full, heads},
     {"mllama_text_model", full_but_cross_attention, heads},
     {"gemma", all_full, heads, nullptr, {.kv_head_count = 16, .head_dim = 256}},
@@ -32,7 +32,7 @@ const std::array kArchitectures = std::to_array<Architecture>({
     {"gpt_bigcode", all_full, heads_of_bigcode},
     {"falcon RefinedWeb RefinedWebModel", all_full, heads_of_falcon},
     {"mpt dbrx", all_full, heads_of_attn_config},
-    {"deci nemotron-nas", all_full, heads_of_blocks},
+    {"nemotron-nas", all_full, heads_of_blocks},
     {"minimax_m3 minimax_m3_vl minimax_m3_vl_text", all_full, heads_with_index},
 
     // Windows.
@@ -46,8 +46,7 @@ const std::array kArchitectures = std::to_array<Architecture>({
       .kv_head_count = 8,
       .window_tokens = 4096}},
     {"mixtral starcoder2 phi3 phi3_v phi4mm phimoe", window_if_stated, heads},
-    {"qwen2 qwen2_vl qwen2_vl_text qwen2_5_vl qwen2_5_vl_text qwen2_5_omni_text "
-     "minicpmv",
+    {"minicpmv qwen2 qwen2_5_omni_text qwen2_5_vl qwen2_5_vl_text qwen2_vl qwen2_vl_text",
      window_if_used, heads},
     {"internlm3 iquestcoder ministral3", all_full, heads, nullptr, {.head_dim = 128}},
     {"smollm3", window_without_rope_if_used, heads},
@@ -105,9 +104,8 @@ const std::array kArchitectures = std::to_array<Architecture>({
     {"llama4_text", full_every_chunk, heads, nullptr, {.kv_head_count = 8, .pattern_layers = 4}},
 
     // Latents.
-    {"deepseek_v2 deepseek_v3 glm4_moe_lite glm_moe_dsa kimi_k2 axk1 minicpm3 youtu "
-     "axk2",
-     all_full, latents},
+    {"axk1 axk2 deepseek_v2 deepseek_v3 glm4_moe_lite glm_moe_dsa kimi_k2 minicpm3 youtu", all_full,
+     latents},
     {"hy_v4", all_full, latents, nullptr, {.index_distance = 4}},
     {.model_types = "deepseek_v32",
      .mix = all_full,

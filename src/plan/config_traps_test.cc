@@ -186,6 +186,12 @@ TEST(ConfigTraps, LatentsThatAreNotUsed) {
             2 * 2 * 10 * 128 * 2);
 }
 
+TEST(ConfigTraps, KvHeadsOfEveryLayer) {
+  EXPECT_EQ(bytes_per_token(R"({"model_type": "deci", "num_hidden_layers": 3, "hidden_size": 512,
+      "num_attention_heads": 4, "num_key_value_heads_per_layer": [4, 2, 2]})"),
+            (4 + 2 + 2) * 2 * 128 * 2);
+}
+
 TEST(ConfigTraps, TheFirstFilesOfAFamily) {
   // ChatGLM had no groups of heads, Falcon-40B no word for its new architecture.
   EXPECT_EQ(bytes_per_token(R"({"model_type": "chatglm", "num_layers": 2, "hidden_size": 512,
