@@ -28,11 +28,11 @@ constexpr Rule kRules[] = {
     {"kernels", "numeric"},
     {"checkpoint", "kernels numeric"},
     {"kv", "kernels numeric"},
+    {"persist", "kv store kvasir/store.h"},
+    {"model", "kernels kv checkpoint numeric"},
     {"plan",
      "kv checkpoint model/deepseek_v4/geometry.h model/deepseek_v4/workspace.h "
      "persist/footprint.h"},
-    {"persist", "kv store kvasir/store.h"},
-    {"model", "kernels kv checkpoint numeric"},
     {"engine", "public model persist text kv kernels/kernels.h checkpoint/weights.h"},
     {"bench", "public kernels numeric kv store persist"},
     {"eval", "public"},
