@@ -137,6 +137,11 @@ TEST_F(PlanCommand, OneClearLineForBadInput) {
   expect_refusal("llama-3.1-8b --context 1k --shared-prefix 2k", 1, "--shared-prefix");
   expect_refusal("llama-3.1-8b --context 8192M", 1, "at most 4294967296");
   expect_refusal("llama-3.1-8b --memory 1GB --headroom 2GB", 1, "headroom");
+  expect_refusal("llama-3.1-8b --context 0", 1, "at least 1");
+  expect_refusal("llama-3.1-8b --weights 9223372TB", 1, "no memory is that large");
+  expect_refusal("llama-3.1-8b --headroom 1GB", 2, "--memory");
+  expect_refusal("llama-3.1-8b --html x.html --json", 2, "--html");
+  expect_refusal("deepseek-v4-flash --chunk 1000000", 2, "--chunk");
   testing::write_file(directory_.file("config.json"), R"({"model_type": "t5"})");
   expect_refusal(directory_.file("config.json"), 1, "unknown architecture");
 }

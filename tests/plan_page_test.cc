@@ -57,7 +57,9 @@ class PlanPage : public CliTest {
     const std::string page_path = directory_.file("plan.html");
     EXPECT_EQ(run("plan --html " + page_path).exit_status, 0);
     const std::string page = testing::read_file(page_path);
-    EXPECT_EQ(page.find("http://"), page.find("http://www.w3.org"));  // nothing is loaded
+    for (const char* loads : {" src=", "@import", "fetch(", "<link", "url("}) {
+      EXPECT_EQ(page.find(loads), std::string::npos) << loads;
+    }
     testing::write_file(directory_.file("driven.html"), page + kDriver);
     const std::string command =
         "chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=" +
@@ -131,6 +133,29 @@ TEST_F(PlanPage, SaysWhatTheCommandSaysOfEveryModel) {
   }
   EXPECT_GT(compared, 2000);
   EXPECT_NE(seen().find("wrong")->find("wrong")->as_string()->size(), 0U);
+}
+
+// The page of a model that is named shows it first, once, by what the command was given.
+TEST_F(PlanPage, BeginsWithTheModelThatIsNamed) {
+  const auto page_of = [&](const std::string& argument) {
+    const std::string path = directory_.file("own.html");
+    EXPECT_EQ(run("plan " + argument + " --html " + path).exit_status, 0);
+    return testing::read_file(path);
+  };
+  const auto count = [](const std::string& text, const std::string& part) {
+    int64_t found = 0;
+    for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+      ++found;
+    return found;
+  };
+  const std::string known = page_of("command-r7b");
+  EXPECT_EQ(count(known, "\"name\":\"command-r7b\""), 1);
+  EXPECT_LT(known.find("\"name\":\"command-r7b\""), known.find("\"name\":\"llama-2-7b\""));
+  EXPECT_NE(page_of(golden_).find("\"name\":\"" + golden_ + "\""), std::string::npos);
+  // Names from outside cannot leave the place of the data.
+  const std::string odd = directory_.file("x<!--<script>");
+  testing::write_file(odd, testing::read_file(golden_ + "/config.json"));
+  EXPECT_EQ(page_of("'" + odd + "'").find("<!--"), std::string::npos);
 }
 
 // What stands in a cell, and the command that the page names, run as a person would.

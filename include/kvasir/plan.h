@@ -1,8 +1,8 @@
 // The memory bill of a model's KV cache, before anything is loaded.
 //
-//   auto model = plan::built_in_model("deepseek-v4-flash");       or plan::model_of_config(text,
-//   path) auto cache = plan::cache_cost(*model, {.precision = "native"});
-//   plan::bytes_of(cache->ram, {.context_tokens = 1 << 20});      what the allocator will take
+//   auto model = plan::built_in_model("deepseek-v4-flash");
+//   auto cost = plan::cache_cost(*model, {.precision = "native"});
+//   int64_t bytes = plan::bytes_of(cost->ram, {.context_tokens = 1 << 20});
 //
 // A cost is a list of terms, each linear in a count of tokens, so that whoever has the list (the
 // commands, the page that a browser shows) computes the same integers. Values; nothing is loaded,
@@ -26,7 +26,7 @@ struct ModelConfig;
 
 namespace kvasir::plan {
 
-// Contexts asked for are bounded so that no product leaves int64.
+// Contexts that are planned; sums beyond int64 are its largest number.
 inline constexpr int64_t kContextTokensMax = int64_t{1} << 32;
 
 // ---- the model ----------------------------------------------------------------------------------
@@ -100,8 +100,7 @@ struct BuiltInModel {
   std::string name;
   std::string title;
   std::string source;         // where the model's makers publish the config
-  std::string read_in;        // where it, or a copy, was read
-  bool is_confirmed = false;  // it was read, not written from memory
+  bool is_confirmed = false;  // it, or a copy, was read where the data says; not from memory
 };
 const std::vector<BuiltInModel>& built_in_models();
 // Error: there is none of that name; names that come close are told.
@@ -134,10 +133,14 @@ struct Term {
   Growth growth;
   bool is_once = false;   // for all sequences together
   bool is_state = false;  // does not hold tokens' rows: recurrent and compressor state, buffers
+
+  // Of every further token, where the context has outgrown windows and pages.
+  double bytes_per_token() const;
 };
 
 inline constexpr int64_t kPageTokensMax = int64_t{1} << 20;
 inline constexpr int64_t kRanksMax = int64_t{1} << 16;
+inline constexpr int64_t kPassTokensMax = 65536;  // as the engine's
 
 struct CostOptions {
   std::string precision = "native";
@@ -162,7 +165,11 @@ struct CacheCost {
 // Error: no such precision, or it says nothing about such a cache.
 Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options);
 
-// Working buffers of Kvasir's forward pass; 0 for models that it does not run.
+// Whether Kvasir would hold the cache so: DeepSeek-V4 in one of its precisions, in its own blocks,
+// on one machine.
+bool is_of_kvasir(const CacheModel& model, const CostOptions& options);
+
+// Working buffers of Kvasir's forward pass; 0 for what it does not run.
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count);
 

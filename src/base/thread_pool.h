@@ -1,4 +1,5 @@
-// ThreadPool: a fixed set of workers that run one loop at a time, the calling thread among them.
+// ThreadPool: a fixed set of workers that run one loop at a time, the calling thread among them;
+// and how many there may usefully be.
 //
 // The pool decides WHO computes an index, never HOW: work handed to it must give the same result
 // whichever worker runs it. Starting a loop allocates nothing. parallel_for is called from one

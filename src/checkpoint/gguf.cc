@@ -160,7 +160,8 @@ int64_t read_integer(Reader& reader, uint32_t type) {
     case kI64:
       return reader.number<int64_t>();
     default:
-      reader.fail("unknown type of value", "0 to 12", std::to_string(type));
+      reader.fail("unusable type of value", "a number, a text, or a list of one of them",
+                  std::to_string(type));
       return 0;
   }
 }
@@ -215,17 +216,19 @@ GgufHead::Value read_value(Reader& reader) {
   return read_integer(reader, type);
 }
 
-std::optional<int64_t> tensor_bytes(Reader& reader, const GgufTensor& tensor) {
+// dims: fastest first. type: as ggml numbers them. Null: of a type that is not known.
+std::optional<int64_t> tensor_bytes(Reader& reader, const std::string& name,
+                                    std::span<const int64_t> dims, uint32_t type_id) {
   const auto* type = std::find_if(kTensorTypes.begin(), kTensorTypes.end(),
-                                  [&](const TensorType& row) { return row.id == tensor.type; });
+                                  [&](const TensorType& row) { return row.id == type_id; });
   if (type == kTensorTypes.end()) return std::nullopt;
   int64_t bytes = type->block_bytes;
-  for (size_t i = 0; i < tensor.dims.size(); ++i) {
-    const int64_t items = tensor.dims[i];
+  for (size_t i = 0; i < dims.size(); ++i) {
+    const int64_t items = dims[i];
     const bool is_whole = i > 0 || items % type->block_items == 0;
     const int64_t count = i > 0 ? items : items / type->block_items;
     if (items >= 0 && is_whole && !__builtin_mul_overflow(bytes, count, &bytes)) continue;
-    reader.fail(fmt::format("absurd shape of tensor {}", tensor.name),
+    reader.fail(fmt::format("absurd shape of tensor {}", name),
                 fmt::format("whole blocks of {} that fit into memory", type->block_items),
                 std::to_string(items));
     return std::nullopt;
@@ -240,12 +243,13 @@ GgufTensor read_tensor(Reader& reader) {
     reader.fail("absurd rank of a tensor", fmt::format("at most {}", kRankMax),
                 std::to_string(rank));
   }
-  for (uint32_t i = 0; i < rank && reader.ok(); ++i) {
-    tensor.dims.push_back(reader.number<int64_t>());
-  }
-  tensor.type = reader.number<uint32_t>();
+  std::array<int64_t, kRankMax> dims{};
+  for (uint32_t i = 0; i < rank && reader.ok(); ++i) dims[i] = reader.number<int64_t>();
+  const auto type = reader.number<uint32_t>();
   reader.number<uint64_t>();  // where its data lies
-  if (reader.ok()) tensor.size_bytes = tensor_bytes(reader, tensor);
+  if (reader.ok()) {
+    tensor.size_bytes = tensor_bytes(reader, tensor.name, std::span(dims).first(rank), type);
+  }
   return tensor;
 }
 

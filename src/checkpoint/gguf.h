@@ -42,7 +42,6 @@ class GgufHead {
 
   // Null when there is none of that name.
   const Value* find(std::string_view key) const;
-  const std::vector<std::pair<std::string, Value>>& values() const { return values_; }
   const std::vector<GgufTensor>& tensors() const { return tensors_; }
 
  private:

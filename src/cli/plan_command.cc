@@ -1,10 +1,11 @@
 // kvasir plan: what a model's cache costs, before anything is loaded.
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/text_file.h"
 #include "base/thread_pool.h"
@@ -72,6 +73,12 @@ plan::Load load_of(const PlanOptions& options, const plan::CacheModel& model) {
 }
 
 Status check(const plan::Load& load) {
+  if (load.context_tokens == 0) {
+    return Error{.what = "nothing is planned for no tokens",
+                 .where = "--context",
+                 .expected = "at least 1",
+                 .found = "0"};
+  }
   if (load.context_tokens > plan::kContextTokensMax) {
     return Error{.what = "a context of that length is not planned",
                  .where = "--context",
@@ -128,9 +135,10 @@ Result<PlanAnswer> answer_of(const PlanOptions& options) {
 }
 
 Status write_page(const PlanOptions& options) {
-  std::optional<plan::CacheModel> own;
+  std::optional<plan::PageModel> own;
   if (!options.target.empty()) {
-    KVASIR_ASSIGN_OR_RETURN(own, read_model(options));
+    KVASIR_ASSIGN_OR_RETURN(plan::CacheModel model, read_model(options));
+    own = plan::PageModel{options.target, std::move(model)};
   }
   return write_text_file(options.html_path, plan::make_page(own));
 }
@@ -167,7 +175,7 @@ void add_cost_options(CLI::App& command, plan::CostOptions& cost) {
                    "layers with a window keep all tokens, as prefix caches of some engines need");
   command.add_flag("--draft", cost.with_draft, "count the layers of the draft model too");
   command.add_option("--chunk", cost.pass_tokens, "tokens per forward pass (Kvasir)")
-      ->check(CLI::Range(int64_t{1}, plan::kPageTokensMax))
+      ->check(CLI::Range(int64_t{1}, plan::kPassTokensMax))
       ->capture_default_str();
 }
 
@@ -195,6 +203,7 @@ void add_plan_command(CLI::App& app, Command& chosen) {
   command->add_option("--memory", options->memory, "what fits into that much, of one rank")
       ->check(is_size);
   command->add_option("--headroom", options->headroom, "of the memory, left free (a tenth)")
+      ->needs("--memory")
       ->check(is_size);
   command->add_option("--weights", options->weights, "size of the weights, all ranks together")
       ->check(is_size);
@@ -203,8 +212,15 @@ void add_plan_command(CLI::App& app, Command& chosen) {
   add_json_option(*command, options->json);
   CLI::Option* csv = command->add_flag("--csv", options->csv, "print the bill over contexts");
   csv->excludes(command->get_option("--json"));
-  command->add_option("--html", options->html_path, "write one page to plan in a browser")
-      ->check(not_empty);
+  CLI::Option* html =
+      command->add_option("--html", options->html_path, "write one page to plan in a browser")
+          ->check(not_empty);
+  for (const CLI::Option* other : command->get_options()) {
+    // The page has its own controls; it starts with the model that is named.
+    const bool is_kept =
+        other == html || other->get_name() == "MODEL" || other->get_name() == "--help";
+    if (!is_kept) html->excludes(command->get_option(other->get_name()));
+  }
   command->add_flag("--list", options->list, "print the known models and precisions");
   on_chosen(*command, options, chosen, run);
 }

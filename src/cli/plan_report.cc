@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdio>
 
 #include "cli/plan_text.h"
 
@@ -25,7 +24,7 @@ void print_head(const PlanAnswer& answer) {
       load.sequences == 1 ? "a sequence" : fmt::format("{} sequences", load.sequences);
   what +=
       fmt::format(" of {} tokens, {}", with_commas(load.context_tokens), answer.options.precision);
-  if (load.shared_prefix_tokens > 0) {
+  if (load.shared_prefix_tokens > 0 && load.sequences > 1) {
     what += fmt::format(", the first {} in common", with_commas(load.shared_prefix_tokens));
   }
   if (answer.options.tensor_parallel > 1) {
@@ -90,9 +89,11 @@ void print_bill(const plan::Bill& bill) {
 void print_chart(const PlanAnswer& answer) {
   constexpr int kWidth = 48;
   int64_t largest = 1;
-  for (const plan::Bill& bill : answer.chart) largest = std::max(largest, bill.ram_bytes);
+  for (const plan::Bill& bill : answer.chart) {
+    largest = std::max({largest, bill.ram_bytes, bill.ram_budget_bytes.value_or(0)});
+  }
   fmt::print("\ncache over context; # all in RAM{}, full width {}\n",
-             answer.bill.ram_budget_bytes ? ", = cold rows on SSD" : "", binary_text(largest));
+             answer.bill.ram_budget_bytes ? ", = least --ram" : "", binary_text(largest));
   const auto bar = [&](char mark, int64_t bytes) {
     const auto width = static_cast<int>(static_cast<double>(kWidth) * static_cast<double>(bytes) /
                                         static_cast<double>(largest));
@@ -102,7 +103,7 @@ void print_chart(const PlanAnswer& answer) {
     const plan::Bill& bill = answer.chart[i];
     fmt::print("{:>10}  {:<{}}  {:>13}\n", token_text(answer.chart_tokens[i]),
                bar('#', bill.ram_bytes), kWidth, binary_text(bill.ram_bytes));
-    if (!bill.ram_budget_bytes || *bill.ram_budget_bytes > largest) continue;
+    if (!bill.ram_budget_bytes) continue;
     fmt::print("{:>10}  {:<{}}  {:>13}\n", "", bar('=', *bill.ram_budget_bytes), kWidth,
                binary_text(*bill.ram_budget_bytes));
   }

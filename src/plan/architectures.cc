@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <optional>
 #include <string>
 
 #include "plan/readers.h"
@@ -133,7 +132,7 @@ const std::array kArchitectures = std::to_array<Architecture>({
     {"mamba falcon_mamba", all_recurrent, no_attention, mamba},
     {"mamba2", all_recurrent, no_attention, mamba2},
 
-    // Its own layout, that of the engine (deepseek_v4.cc).
+    // Its own layout, that of the engine (cost_deepseek_v4.cc).
     {"deepseek_v4", nullptr, nullptr},
 });
 

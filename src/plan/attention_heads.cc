@@ -185,7 +185,7 @@ CachedVectors layer_vectors(Reading& reading, LayerRole role, const HeadDims& st
   return vectors;
 }
 
-// kv_heads: [layers] or a single number for all.
+// kv_heads: [layers], or empty where all layers have as many as `stated` says.
 void add_layers(Reading& reading, const LayerMix& whole_mix, const HeadDims& stated,
                 const std::vector<int64_t>& kv_heads) {
   // transformers says by layer what published files say by kind.
@@ -199,7 +199,7 @@ void add_layers(Reading& reading, const LayerMix& whole_mix, const HeadDims& sta
       vectors.value_dim = stated.value_dim;
       apply_layer_config(reading, static_cast<int64_t>(layer), vectors);
     }
-    if (kv_heads.size() > 1) vectors.head_count = kv_heads[layer];
+    if (!kv_heads.empty()) vectors.head_count = kv_heads[layer];
     if (vectors.head_count != 0) add_layer(reading, vectors);
   }
   add_drafts(reading);
@@ -212,11 +212,11 @@ HeadDims stated_dims(Reading& reading) {
   return {.head_count = head_count, .key_dim = head_dim, .value_dim = value_dim};
 }
 
-// One number, or one for each layer.
-std::vector<int64_t> read_kv_heads(Reading& reading, int64_t head_count, int64_t layer_count) {
+// Of each layer; empty where one number stands for all, or none.
+std::vector<int64_t> read_kv_list(Reading& reading, int64_t layer_count) {
   const Json* value = reading.fields.find(kKvHeadNames);
   const Json::Array* list = value == nullptr ? nullptr : value->as_array();
-  if (list == nullptr) return {read_kv_head_count(reading, head_count)};
+  if (list == nullptr) return {};
   std::vector<int64_t> heads_of;
   heads_of.reserve(list->size());
   for (const Json& item : *list) {
@@ -227,7 +227,7 @@ std::vector<int64_t> read_kv_heads(Reading& reading, int64_t head_count, int64_t
   if (std::ssize(heads_of) < layer_count || heads_of.size() != list->size()) {
     reading.fields.fail("num_key_value_heads", "config field is unusable",
                         fmt::format("a number for each of {} layers", layer_count), value);
-    return {1};
+    return {};
   }
   return heads_of;
 }
@@ -258,8 +258,8 @@ int64_t draft_layer_count(Reading& reading) {
 
 void heads(Reading& reading, const LayerMix& mix) {
   HeadDims dims = stated_dims(reading);
-  const std::vector<int64_t> kv_heads = read_kv_heads(reading, dims.head_count, std::ssize(mix));
-  dims.head_count = kv_heads.front();
+  const std::vector<int64_t> kv_heads = read_kv_list(reading, std::ssize(mix));
+  if (kv_heads.empty()) dims.head_count = read_kv_head_count(reading, dims.head_count);
   add_layers(reading, mix, dims, kv_heads);
 }
 
@@ -311,7 +311,8 @@ void heads_of_blocks(Reading& reading, const LayerMix& mix) {
   const Json* blocks = reading.fields.find({"block_configs"});
   const Json::Array* items = blocks == nullptr ? nullptr : blocks->as_array();
   std::vector<int64_t> kv_heads;
-  for (const Json& block : items == nullptr ? Json::Array() : *items) {
+  const Json::Array no_blocks;
+  for (const Json& block : items == nullptr ? no_blocks : *items) {
     const Json* attention = block.find("attention");
     const Json none;
     ConfigFields fields(attention == nullptr ? none : *attention, reading.fields.path(),
@@ -332,23 +333,24 @@ void heads_of_blocks(Reading& reading, const LayerMix& mix) {
 
 void heads_with_index(Reading& reading, const LayerMix& mix) {
   heads(reading, mix);
+  const int64_t layer_count = std::ssize(mix);
   int64_t index_layers = 0;
   int64_t index_dim = reading.fields.integer_or({"index_head_dim"}, 1, kDimMax, 0);
-  const auto count_of = [](const Json* list, const auto& has_index) {
-    const Json::Array* items = list == nullptr ? nullptr : list->as_array();
-    return items == nullptr ? 0 : std::count_if(items->begin(), items->end(), has_index);
-  };
   if (const Json* sparse = reading.fields.find({"sparse_attention_config"})) {
     ConfigFields nested(*sparse, reading.fields.path(), "sparse_attention_config.");
     index_dim = nested.integer({"sparse_index_dim"}, 1, kDimMax);
-    index_layers = count_of(nested.find({"sparse_attention_freq"}), [](const Json& item) {
-      return item.as_integer() != nullptr && *item.as_integer() != 0;
-    });
+    index_layers = count_marked(nested, "sparse_attention_freq", layer_count,
+                                [](const Json& item) -> std::optional<bool> {
+                                  if (item.as_integer() == nullptr) return std::nullopt;
+                                  return *item.as_integer() != 0;
+                                });
     if (nested.error()) reading.fields.fail(*nested.error());
-  } else {
-    index_layers = count_of(reading.fields.find({"layer_types"}), [](const Json& item) {
-      return item.as_string() != nullptr && *item.as_string() == "minimax_m3_sparse";
-    });
+  } else if (reading.fields.has({"layer_types"})) {
+    index_layers = count_marked(reading.fields, "layer_types", layer_count,
+                                [](const Json& item) -> std::optional<bool> {
+                                  if (item.as_string() == nullptr) return std::nullopt;
+                                  return *item.as_string() == "minimax_m3_sparse";
+                                });
   }
   if (index_layers == 0 || index_dim == 0) return;
   reading.model.vectors.push_back({.part = "index keys",
@@ -357,6 +359,8 @@ void heads_with_index(Reading& reading, const LayerMix& mix) {
                                    .key_dim = index_dim});
 }
 
-void no_attention(Reading& /*reading*/, const LayerMix& /*mix*/) {}
+void no_attention(Reading& reading, const LayerMix& mix) {
+  expect_roles(reading, mix, {LayerRole::kRecurrent});
+}
 
 }  // namespace kvasir::plan

@@ -8,19 +8,33 @@
 namespace kvasir::plan {
 namespace {
 
+// "FSSF": full and shared in turn.
+int64_t count_letters(Reading& reading, std::string_view field, int64_t layer_count) {
+  const std::string letters = reading.fields.text({field});
+  if (std::ssize(letters) < layer_count || letters.find_first_not_of("FS") != std::string::npos) {
+    reading.fields.fail(field, "config field is unusable",
+                        fmt::format("{} letters F and S", layer_count),
+                        reading.fields.find({field}));
+    return 0;
+  }
+  return std::count(letters.begin(), letters.begin() + layer_count, 'F');
+}
+
 // Layers may share one indexer's choice: only some keep keys. A list says which, or a pattern, or a
 // distance with an offset.
 int64_t count_indexers(Reading& reading, int64_t layer_count) {
-  const Json* types = reading.fields.find({"indexer_types", "index_topk_pattern"});
-  if (types != nullptr && types->as_array() != nullptr) {
-    const Json::Array& items = *types->as_array();
-    return std::count_if(items.begin(), items.end(), [](const Json& item) {
-      return item.as_string() != nullptr && *item.as_string() == "full";
-    });
-  }
-  if (types != nullptr && types->as_string() != nullptr) {
-    const std::string& letters = *types->as_string();
-    return std::count(letters.begin(), letters.end(), 'F');
+  for (const std::string_view field : {"indexer_types", "index_topk_pattern"}) {
+    const Json* value = reading.fields.find({field});
+    if (value == nullptr) continue;
+    if (value->as_string() != nullptr) return count_letters(reading, field, layer_count);
+    return count_marked(reading.fields, field, layer_count,
+                        [](const Json& item) -> std::optional<bool> {
+                          const std::string* name = item.as_string();
+                          if (name == nullptr || (*name != "full" && *name != "shared")) {
+                            return std::nullopt;
+                          }
+                          return *name == "full";
+                        });
   }
   const int64_t distance = reading.fields.integer_or({"index_topk_freq"}, 1, kLayersMax,
                                                      reading.architecture.defaults.index_distance);
@@ -81,10 +95,12 @@ void add_latents(Reading& reading, int64_t attention_count) {
 
 void latents(Reading& reading, const LayerMix& mix) {
   if (!reading.fields.boolean_or({"use_mla"}, true)) return heads(reading, mix);
+  expect_roles(reading, mix, {LayerRole::kFull, LayerRole::kRecurrent});
   add_latents(reading, std::count(mix.begin(), mix.end(), LayerRole::kFull));
 }
 
 void latents_twice(Reading& reading, const LayerMix& mix) {
+  expect_roles(reading, mix, {LayerRole::kFull});
   add_latents(reading, 2 * std::ssize(mix));
 }
 

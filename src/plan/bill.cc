@@ -16,14 +16,12 @@ BillLine& line_of(Bill& bill, const Term& term) {
   return bill.lines.back();
 }
 
-double slope(const Term& term) {
-  const Growth& growth = term.growth;
-  if (growth.is_fixed || growth.cap_tokens != 0 ||
-      growth.rounding == Growth::Rounding::kRemainder) {
-    return 0;
-  }
-  return static_cast<double>(term.bytes) * static_cast<double>(growth.numerator) /
-         static_cast<double>(growth.unit_tokens);
+Status check_size(const char* what, int64_t bytes) {
+  if (bytes <= kBytesMax) return ok_status();
+  return Error{.what = "no memory is that large",
+               .where = what,
+               .expected = fmt::format("at most {} bytes", kBytesMax),
+               .found = std::to_string(bytes)};
 }
 
 }  // namespace
@@ -31,11 +29,9 @@ double slope(const Term& term) {
 Result<Bill> make_bill(const CacheModel& model, const CostOptions& options, const Load& load,
                        int thread_count) {
   KVASIR_ASSIGN_OR_RETURN(const CacheCost cost, cache_cost(model, options));
+  KVASIR_RETURN_IF_ERROR(check_size("weights", model.weight_bytes.value_or(0)));
   for (const std::vector<Term>* terms : {&cost.ram, &cost.ram_cold, &cost.ssd}) {
-    if (bytes_of(*terms, load) > kBytesMax) {
-      return Error{.what = "no memory is that large",
-                   .expected = fmt::format("at most {} bytes of cache", kBytesMax)};
-    }
+    KVASIR_RETURN_IF_ERROR(check_size("cache", bytes_of(*terms, load)));
   }
   Bill bill;
   bill.notes = cost.notes;
@@ -44,8 +40,8 @@ Result<Bill> make_bill(const CacheModel& model, const CostOptions& options, cons
     const int64_t bytes = bytes_of(term, load);
     line.layer_count += term.layer_count;
     line.ram_bytes += bytes;
-    line.bytes_per_token += slope(term);
-    bill.bytes_per_token += slope(term);
+    line.bytes_per_token += term.bytes_per_token();
+    bill.bytes_per_token += term.bytes_per_token();
     if (!term.is_state) bill.row_bytes += bytes;
   }
   for (const Term& term : cost.ram_cold) line_of(bill, term).ram_cold_bytes += bytes_of(term, load);

@@ -80,13 +80,10 @@ const std::vector<BuiltInModel>& built_in_models() {
     std::vector<BuiltInModel> list;
     list.reserve(catalog().as_array()->size());
     for (const Json& entry : *catalog().as_array()) {
-      const Json* confirmed = entry.find("confirmed");
       list.push_back({.name = text_of(entry, "name"),
                       .title = text_of(entry, "title"),
                       .source = text_of(entry, "source"),
-                      .read_in = text_of(entry, "read_in"),
-                      .is_confirmed = confirmed != nullptr && confirmed->as_bool() != nullptr &&
-                                      *confirmed->as_bool()});
+                      .is_confirmed = entry.find("read_in") != nullptr});
     }
     return list;
   }();
@@ -112,7 +109,7 @@ Result<CacheModel> built_in_model(std::string_view given) {
   model.name = found->title;
   model.source = found->source;
   if (!found->is_confirmed) {
-    model.notes.emplace_back("written from memory; not compared with the published config");
+    model.notes.emplace_back("written from memory, not read in a published copy of its config");
   }
   return model;
 }

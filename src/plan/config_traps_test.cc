@@ -230,6 +230,10 @@ TEST(ConfigTraps, LayersWithoutAttention) {
         {"attention": {"n_heads_in_group": 4}}, {"attention": {"no_op": true}},
         {"attention": {"n_heads_in_group": 8}}]})"),
             (2 + 1) * 2 * 128 * 2);
+  EXPECT_EQ(bytes_per_token(R"({"model_type": "nemotron-nas", "num_hidden_layers": 1,
+      "hidden_size": 1024, "num_attention_heads": 8, "block_configs": [
+        {"attention": {"n_heads_in_group": 8}}]})"),
+            2 * 128 * 2);
 }
 
 TEST(ConfigTraps, WhatIsNotKnownIsSaidToBeUnknown) {
@@ -248,6 +252,26 @@ TEST(ConfigTraps, WhatIsNotKnownIsSaidToBeUnknown) {
             std::string::npos);
 }
 
+// A reader that does not know a kind of layer must not take it for nothing.
+TEST(ConfigTraps, KindsThatAnArchitectureDoesNotHave) {
+  EXPECT_NE(refusal_of(R"({"model_type": "deepseek_v3", "num_hidden_layers": 1,
+      "kv_lora_rank": 512, "qk_rope_head_dim": 64, "layer_types": ["sliding_attention"]})")
+                .find("unknown kind of layer"),
+            std::string::npos);
+  EXPECT_NE(refusal_of(R"({"model_type": "mamba", "num_hidden_layers": 1, "hidden_size": 64,
+      "conv_kernel": 4, "state_size": 16, "layer_types": ["full_attention"]})")
+                .find("unknown kind of layer"),
+            std::string::npos);
+  const std::string base = R"({"model_type": "glm_moe_dsa", "num_hidden_layers": 2,
+      "kv_lora_rank": 512, "qk_rope_head_dim": 64, "index_head_dim": 128)";
+  EXPECT_NE(refusal_of(base + R"(, "indexer_types": ["full", "half"]})").find("indexer_types[1]"),
+            std::string::npos);
+  EXPECT_NE(refusal_of(base + R"(, "indexer_types": ["full"]})").find("indexer_types"),
+            std::string::npos);
+  EXPECT_EQ(bytes_per_token(base + R"(, "indexer_types": ["full", "shared", "full"]})"),
+            2 * 576 * 2 + 128 * 2);
+}
+
 TEST(ConfigTraps, AbsurdFieldsAreRefused) {
   const std::string rest = R"(, "hidden_size": 512, "num_attention_heads": 4})";
   for (const char* layers : {"0", "-3", "1e9", "\"12\"", "99999999999"}) {
@@ -257,6 +281,7 @@ TEST(ConfigTraps, AbsurdFieldsAreRefused) {
         std::string::npos)
         << layers;
   }
+  EXPECT_NE(refusal_of(std::string((16 << 20) + 1, ' ')).find("too large"), std::string::npos);
   EXPECT_NE(refusal_of("[]"), "");
   EXPECT_NE(refusal_of("{"), "");
 }

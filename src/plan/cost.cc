@@ -14,14 +14,16 @@ Result<const Precision*> precision_of(const std::string& name, const char* optio
                .found = name};
 }
 
-// Of index keys and states: what says how one number or vector is held, nothing more.
-Result<const Precision*> plain_precision_of(const std::string& name, const char* option) {
-  KVASIR_ASSIGN_OR_RETURN(const Precision* precision, precision_of(name, option));
+// Of index keys: what says how one vector is held, nothing more.
+Result<const Precision*> index_precision_of(const std::string& name) {
+  constexpr const char* kOption = "--index";
+  KVASIR_ASSIGN_OR_RETURN(const Precision* precision, precision_of(name, kOption));
   const bool is_plain =
       precision->scheme == Scheme::kNumbers || precision->scheme == Scheme::kNative;
   if (is_plain && !precision->for_heads_only) return precision;
   return Error{.what = "a precision that does not say how one plain vector is held",
-               .where = option,
+               .where = kOption,
+               .expected = "a number format, or native",
                .found = name};
 }
 
@@ -36,7 +38,7 @@ Status check_range(const char* option, int64_t value, int64_t max) {
 Status check(const CostOptions& options) {
   KVASIR_RETURN_IF_ERROR(check_range("--page", options.page_tokens, kPageTokensMax));
   KVASIR_RETURN_IF_ERROR(check_range("--tp", options.tensor_parallel, kRanksMax));
-  return check_range("--chunk", options.pass_tokens, kPageTokensMax);
+  return check_range("--chunk", options.pass_tokens, kPassTokensMax);
 }
 
 }  // namespace
@@ -46,13 +48,14 @@ Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options
   ChosenPrecisions chosen;
   KVASIR_ASSIGN_OR_RETURN(chosen.rows, precision_of(options.precision, "--kv"));
   if (!options.index_precision.empty()) {
-    KVASIR_ASSIGN_OR_RETURN(chosen.index, plain_precision_of(options.index_precision, "--index"));
+    KVASIR_ASSIGN_OR_RETURN(chosen.index, index_precision_of(options.index_precision));
   }
   if (!options.state_precision.empty()) {
     KVASIR_ASSIGN_OR_RETURN(const Precision* state,
-                            plain_precision_of(options.state_precision, "--state"));
+                            precision_of(options.state_precision, "--state"));
     chosen.state_bytes = state->key.block_bytes;
-    if (state->key.block_values != 1 || state->key.vector_bytes != 0) {
+    if (state->scheme != Scheme::kNumbers || state->for_heads_only ||
+        state->key.block_values != 1 || state->key.vector_bytes != 0) {
       return Error{.what = "states are held as plain numbers",
                    .where = "--state",
                    .expected = "f32, bf16, f16 or fp8",

@@ -1,7 +1,5 @@
-#include <algorithm>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "checkpoint/config.h"
 #include "kv/layout.h"
@@ -172,45 +170,66 @@ const ModelConfig& config_of(const CacheModel& model, const CostOptions& options
   return options.with_draft ? *model.deepseek_v4_with_draft : *model.deepseek_v4;
 }
 
+// As the engine would lay it out; of a precision that it does not have, as its native one.
+kv::CacheLayout layout_of(const ModelConfig& config, const Precision& rows) {
+  return kv::make_layout(
+      model::cache_spec(config, engine_precision(rows).value_or(kernels::CachePrecision::kNative)));
+}
+
+// Chosen apart, or as the rows are; native where those are padded.
+int64_t key_bytes_of(const ModelConfig& config, const kv::CacheLayout& layout,
+                     const ChosenPrecisions& chosen) {
+  const Precision& keys = chosen.index != nullptr ? *chosen.index : *chosen.rows;
+  if (keys.scheme == Scheme::kNumbers) return keys.key.bytes(1, layout.key.dim);
+  return keys.scheme == Scheme::kNative ? layout_of(config, keys).key.bytes() : layout.key.bytes();
+}
+
+std::vector<std::string> notes_on(const CacheModel& model, const CostOptions& options) {
+  std::vector<std::string> notes;
+  if (!options.state_precision.empty()) {
+    notes.emplace_back("--state: this model has no recurrent states");
+  }
+  if (options.with_draft &&
+      model.deepseek_v4_with_draft->layer_count == model.deepseek_v4->layer_count) {
+    notes.emplace_back("--draft: no draft layers are known of this model");
+  }
+  return notes;
+}
+
 }  // namespace
 
 Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
                                       const ChosenPrecisions& chosen) {
+  const Precision& rows = *chosen.rows;
   const ModelConfig& config = config_of(model, options);
-  const auto own = engine_precision(*chosen.rows);
-  const kv::CacheLayout layout =
-      kv::make_layout(model::cache_spec(config, own.value_or(kernels::CachePrecision::kNative)));
-  int64_t key_bytes = layout.key.bytes();
-  if (!own && chosen.rows->scheme == Scheme::kNumbers) {
-    key_bytes = chosen.rows->key.bytes(1, layout.key.dim);
-  }
-  if (chosen.index != nullptr && chosen.index->scheme == Scheme::kNumbers) {
-    key_bytes = chosen.index->key.bytes(1, layout.key.dim);
-  }
-  CacheCost cost;
-  if (!options.state_precision.empty()) {
-    cost.notes.emplace_back("--state: this model has no recurrent states");
-  }
-  if (options.with_draft && config.layer_count == model.deepseek_v4->layer_count) {
-    cost.notes.emplace_back("--draft: no draft layers are known of this model");
-  }
-  if (chosen.rows->scheme == Scheme::kFlashMla) {
-    cost.ram = terms_in_padded_blocks(layout, key_bytes);
-    return cost;
-  }
-  if (!own && (chosen.rows->scheme != Scheme::kNumbers || chosen.rows->for_heads_only)) {
+  const auto own = engine_precision(rows);
+  const kv::CacheLayout layout = layout_of(config, rows);
+  const bool is_padded = rows.scheme == Scheme::kFlashMla;
+  if (!own && !is_padded && (rows.scheme != Scheme::kNumbers || rows.for_heads_only)) {
     return Error{.what = "this precision says nothing about such a cache",
                  .where = "--kv",
                  .expected = "one that holds single vectors",
-                 .found = std::string(chosen.rows->name) + " for DeepSeek-V4's rows"};
+                 .found = std::string(rows.name) + " for DeepSeek-V4's rows"};
   }
-  const int64_t row_bytes = own ? layout.row.bytes() : chosen.rows->key.bytes(1, config.head_dim);
-  cost.ram = terms_in_blocks(layout, row_bytes, key_bytes);
-  if (options.page_tokens > 1 || options.keeps_whole_windows) {
-    allocate_as_others(options, layout.window_tokens, cost.ram);
+  if (is_padded && (options.page_tokens > 1 || options.keeps_whole_windows)) {
+    return Error{.what = "flashmla has pages of its own and keeps its windows",
+                 .where = "--kv",
+                 .expected = "no --page and no --whole-windows",
+                 .found = "one of them"};
+  }
+  CacheCost cost{.notes = notes_on(model, options)};
+  const int64_t key_bytes = key_bytes_of(config, layout, chosen);
+  if (is_padded) {
+    cost.ram = terms_in_padded_blocks(layout, key_bytes);
     return cost;
   }
-  if (!own || key_bytes != layout.key.bytes() || layout.block_bytes() == 0) return cost;
+  cost.ram = terms_in_blocks(layout, own ? layout.row.bytes() : rows.key.bytes(1, config.head_dim),
+                             key_bytes);
+  if (options.page_tokens > 1 || options.keeps_whole_windows) {
+    allocate_as_others(options, layout.window_tokens, cost.ram);
+  }
+  if (!is_of_kvasir(model, options) || key_bytes != layout.key.bytes()) return cost;
+  if (layout.block_bytes() == 0) return cost;
   cost.ssd = terms_on_disk(layout);
   if (layout.cold_bytes == 0) return cost;
   cost.ram_cold = terms_of_hot_parts(
@@ -218,15 +237,17 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
   return cost;
 }
 
+bool is_of_kvasir(const CacheModel& model, const CostOptions& options) {
+  const Precision* rows = find_precision(options.precision);
+  return model.deepseek_v4 != nullptr && rows != nullptr && engine_precision(*rows) &&
+         options.page_tokens == 1 && !options.keeps_whole_windows && options.tensor_parallel == 1;
+}
+
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count) {
-  if (!model.runs_here) return 0;
-  // Rows that the engine cannot hold would still be attended through buffers like the native ones'.
-  const Precision* rows = find_precision(options.precision);
-  const auto own = rows == nullptr ? std::nullopt : engine_precision(*rows);
+  if (!model.runs_here || !is_of_kvasir(model, options)) return 0;
   const ModelConfig& config = *model.deepseek_v4;
-  const kv::CacheLayout layout =
-      kv::make_layout(model::cache_spec(config, own.value_or(kernels::CachePrecision::kNative)));
+  const kv::CacheLayout layout = layout_of(config, *find_precision(options.precision));
   return model::Workspace::bytes_for(config, layout, options.pass_tokens, thread_count) +
          model::Workspace::length_bytes_max(config, context_tokens, thread_count);
 }

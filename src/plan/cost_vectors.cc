@@ -158,7 +158,10 @@ Status add_vectors(const CachedVectors& vectors, const CacheModel& model,
       return ok_status();
     case Scheme::kKivi:
       if (options.page_tokens > 1) {
-        return Error{.what = "KIVI is not described for a cache in pages", .where = "--page"};
+        return Error{.what = "KIVI is not described for a cache in pages",
+                     .where = "--page",
+                     .expected = "1",
+                     .found = std::to_string(options.page_tokens)};
       }
       terms.kivi(precision.bits);
       return ok_status();

@@ -96,6 +96,35 @@ TEST(PlanOfDeepSeekV4, OtherEnginesPagesAndWindows) {
   EXPECT_TRUE(cache_cost(flash, paged)->ram_cold.empty());
 }
 
+TEST(PlanOfDeepSeekV4, IndexKeysInAPrecisionOfTheirOwn) {
+  const CacheModel flash = testing::built_in("deepseek-v4-flash");
+  const auto keys = [&](const CostOptions& options) {
+    for (const BillLine& line : testing::bill_of(flash, options, {.context_tokens = 128}).lines) {
+      if (line.part == "CSA index keys") return line.ram_bytes;
+    }
+    return int64_t{0};
+  };
+  constexpr int64_t kKeys = 21 * 32;
+  EXPECT_EQ(keys({.precision = "native"}), kKeys * 68);
+  EXPECT_EQ(keys({.precision = "bf16"}), kKeys * 256);
+  EXPECT_EQ(keys({.precision = "bf16", .index_precision = "native"}), kKeys * 68);
+  EXPECT_EQ(keys({.precision = "fp8", .index_precision = "native"}), kKeys * 68);
+  EXPECT_EQ(keys({.precision = "fp8"}), kKeys * 128);
+  EXPECT_EQ(keys({.precision = "native", .index_precision = "fp8-token"}), kKeys * 132);
+  EXPECT_EQ(keys({.precision = "flashmla"}), kKeys * 68);
+}
+
+TEST(PlanOfDeepSeekV4, RanksAndPagesAreNotKvasirs) {
+  const CacheModel flash = testing::built_in("deepseek-v4-flash");
+  EXPECT_GT(pass_buffer_bytes(flash, {}, 1000, 2), 0);
+  for (const CostOptions& options :
+       {CostOptions{.precision = "q8_0"}, CostOptions{.page_tokens = 256},
+        CostOptions{.tensor_parallel = 2}, CostOptions{.keeps_whole_windows = true}}) {
+    EXPECT_EQ(pass_buffer_bytes(flash, options, 1000, 2), 0);
+    EXPECT_TRUE(cache_cost(flash, options)->ssd.empty());
+  }
+}
+
 TEST(PlanOfDeepSeekV4, OnlyItsOwnPrecisionsHaveTiers) {
   const CacheModel flash = testing::built_in("deepseek-v4-flash");
   const Load load{.context_tokens = 100'000};

@@ -19,7 +19,8 @@ class Fitting {
     // Longer than the model was made for, where that is asked for.
     const int64_t limit = model_.context_tokens_max == 0
                               ? kContextTokensMax
-                              : std::max(model_.context_tokens_max, question_.load.context_tokens);
+                              : std::max(std::min(model_.context_tokens_max, kContextTokensMax),
+                                         question_.load.context_tokens);
     int64_t high = limit;
     while (low < high) {
       const int64_t middle = low + (high - low + 1) / 2;
@@ -33,15 +34,7 @@ class Fitting {
     fit.is_model_limit = low == limit && model_.context_tokens_max != 0;
     fit.memory_bytes = memory_bytes(cost, residency, low);
     fit.ssd_bytes = residency == Residency::kRam ? 0 : bytes_of(cost.ssd, load(low));
-    for (const Term& term : cost.ram) {
-      // Between two contexts far beyond all windows.
-      constexpr int64_t kFar = int64_t{1} << 30;
-      constexpr int64_t kStep = int64_t{1} << 20;
-      const Load one{.context_tokens = kFar};
-      const Load more{.context_tokens = kFar + kStep};
-      fit.bytes_per_token +=
-          static_cast<double>(bytes_of(term, more) - bytes_of(term, one)) / kStep;
-    }
+    for (const Term& term : cost.ram) fit.bytes_per_token += term.bytes_per_token();
     return fit;
   }
 
@@ -132,7 +125,7 @@ Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQu
   }
   if (const Fit* fit = first_that(fits, [&](const Fit& one) { return reaches(one); })) {
     return {fit,
-            goal + ": none that is more faithful reaches it; measure what it costs in quality"};
+            goal + ": the first in this list that reaches it; measure what it costs in quality"};
   }
   const Fit* farthest = nullptr;
   for (const Fit& fit : fits) {

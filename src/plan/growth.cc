@@ -44,6 +44,15 @@ int64_t Growth::count_max(int64_t tokens) const {
   return std::min(x, unit_tokens - 1);
 }
 
+double Term::bytes_per_token() const {
+  if (growth.is_fixed || growth.cap_tokens != 0 ||
+      growth.rounding == Growth::Rounding::kRemainder) {
+    return 0;
+  }
+  return static_cast<double>(bytes) * static_cast<double>(growth.numerator) /
+         static_cast<double>(growth.unit_tokens);
+}
+
 int64_t bytes_of(const Term& term, const Load& load) {
   const int64_t count = load.is_bound ? term.growth.count_max(load.context_tokens)
                                       : term.growth.count(load.context_tokens);
@@ -69,8 +78,9 @@ int64_t bytes_of(std::span<const Term> terms, const Load& load) {
 }
 
 int64_t weights_of_rank(const CacheModel& model, const CostOptions& options) {
+  const int64_t bytes = model.weight_bytes.value_or(0);
   const int64_t ranks = options.tensor_parallel;
-  return (model.weight_bytes.value_or(0) + ranks - 1) / ranks;
+  return bytes / ranks + (bytes % ranks != 0 ? 1 : 0);
 }
 
 int64_t budget_for_cold(int64_t cache_bytes) { return persist::budget_for(cache_bytes); }

@@ -4,7 +4,6 @@
 #include <array>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "plan/readers.h"
 
@@ -176,6 +175,39 @@ bool is_list(const Reading& reading, std::string_view field) {
 
 }  // namespace
 
+int64_t count_marked(ConfigFields& fields, std::string_view field, int64_t layer_count,
+                     const std::function<std::optional<bool>(const Json&)>& is_marked) {
+  const Json* list = fields.find({field});
+  const Json::Array* items = list == nullptr ? nullptr : list->as_array();
+  if (items == nullptr || std::ssize(*items) < layer_count) {
+    fields.fail(field, list == nullptr ? "config field is missing" : kUnusable,
+                fmt::format("a list of {} layers", layer_count), list);
+    return 0;
+  }
+  int64_t count = 0;
+  for (int64_t layer = 0; layer < layer_count; ++layer) {
+    const Json& item = (*items)[static_cast<size_t>(layer)];
+    const std::optional<bool> marked = is_marked(item);
+    if (!marked) {
+      fields.fail(fmt::format("{}[{}]", field, layer), "unknown kind of layer", "one that is known",
+                  &item);
+      return 0;
+    }
+    count += *marked ? 1 : 0;
+  }
+  return count;
+}
+
+void expect_roles(Reading& reading, const LayerMix& mix, std::initializer_list<LayerRole> known) {
+  for (const LayerRole role : mix) {
+    if (std::find(known.begin(), known.end(), role) != known.end()) continue;
+    reading.fields.fail("layer_types", "unknown kind of layer",
+                        "kinds that are known of this architecture",
+                        reading.fields.find({"layer_types", "layers_block_type"}));
+    return;
+  }
+}
+
 LayerMix read_mix(Reading& reading, int64_t layer_count) {
   for (const std::string_view field : {"layer_types", "layers_block_type"}) {
     if (reading.fields.has({field})) return listed(reading, field, layer_count, role_of_name);
@@ -343,7 +375,8 @@ LayerMix attention_layers(Reading& reading, int64_t layer_count) {
   LayerMix mix;
   const Json* types = reading.fields.find({"attention_types"});
   const Json::Array* groups = types == nullptr ? nullptr : types->as_array();
-  for (const Json& group : groups == nullptr ? Json::Array() : *groups) {
+  const Json::Array no_groups;
+  for (const Json& group : groups == nullptr ? no_groups : *groups) {
     const Json::Array* pair = group.as_array();
     if (pair == nullptr || pair->size() != 2 || (*pair)[0].as_array() == nullptr ||
         (*pair)[1].as_integer() == nullptr) {

@@ -184,6 +184,12 @@ Result<CacheModel> model_of_json(const Json& root, std::string_view where) {
 }
 
 Result<CacheModel> model_of_config(std::string_view text, std::string_view where) {
+  if (text.size() > kConfigBytesMax) {
+    return Error{.what = "too large for a config, and no GGUF file",
+                 .where = std::string(where),
+                 .expected = fmt::format("at most {} bytes of JSON", kConfigBytesMax),
+                 .found = std::to_string(text.size())};
+  }
   KVASIR_ASSIGN_OR_RETURN(
       const Json root,
       Json::parse(without_infinities(text), where, JsonLimits{.text_bytes_max = kConfigBytesMax}));

@@ -174,12 +174,14 @@ bool has_tensor(const GgufHead& head, std::string_view name) {
 void set_layers(const GgufHead& head, std::string_view architecture, Config& config) {
   const int64_t blocks = config.number("block_count");
   const int64_t drafts = config.number("nextn_predict_layers");
-  const std::string first = fmt::format("blk.{}.nextn.", blocks - drafts);
-  const bool counts_them = architecture == "glm4moe" || architecture == "glm-dsa";
-  const bool has_drafts = drafts > 0 && drafts < blocks &&
-                          (head.tensors().empty() ? counts_them
-                                                  : has_tensor(head, first + "eh_proj.weight") ||
-                                                        has_tensor(head, first + "e_proj.weight"));
+  bool has_drafts = drafts > 0 && drafts < blocks;
+  if (has_drafts && head.tensors().empty()) {
+    has_drafts = architecture == "glm4moe" || architecture == "glm-dsa";
+  } else if (has_drafts) {
+    const std::string first = fmt::format("blk.{}.nextn.", blocks - drafts);
+    has_drafts =
+        has_tensor(head, first + "eh_proj.weight") || has_tensor(head, first + "e_proj.weight");
+  }
   config.set("num_hidden_layers", has_drafts ? blocks - drafts : blocks);
   if (has_drafts) config.set("num_nextn_predict_layers", drafts);
 }

@@ -1,6 +1,5 @@
 #include "plan/page.h"
 
-#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -65,21 +64,28 @@ Json model_json(const std::string& name, const CacheModel& model) {
                            {"costs", costs_json(model)}});
 }
 
-// Inside a script element "</" would end it.
-std::string harmless(std::string text) {
-  for (size_t at = text.find("</"); at != std::string::npos; at = text.find("</", at)) {
-    text.replace(at, 2, "<\\/");
+// Nothing in it can end or nest a script element.
+std::string harmless(const std::string& text) {
+  std::string plain;
+  plain.reserve(text.size());
+  for (const char c : text) {
+    if (c == '<') {
+      plain += "\\u003c";
+    } else {
+      plain += c;
+    }
   }
-  return text;
+  return plain;
 }
 
 }  // namespace
 
-std::string make_page(const std::optional<CacheModel>& own) {
+std::string make_page(const std::optional<PageModel>& own) {
   Json::Array models;
   models.reserve(built_in_models().size() + 1);
-  if (own) models.push_back(model_json(own->name, *own));
+  if (own) models.push_back(model_json(own->argument, own->model));
   for (const BuiltInModel& one : built_in_models()) {
+    if (own && own->model.source == one.source && own->model.name == one.title) continue;
     const auto model = built_in_model(one.name);
     KVASIR_CHECK(model.ok(), "every built-in model can be read");
     models.push_back(model_json(one.name, *model));

@@ -10,7 +10,12 @@
 
 namespace kvasir::plan {
 
-// own: a model to show first, beside the built-in ones.
-std::string make_page(const std::optional<CacheModel>& own);
+struct PageModel {
+  std::string argument;  // what the command was given for it
+  CacheModel model;
+};
+
+// own: a model to show first, beside the other built-in ones.
+std::string make_page(const std::optional<PageModel>& own);
 
 }  // namespace kvasir::plan

@@ -1,5 +1,5 @@
 // Bytes and effective bits of every way to hold a cache.
-#include <cmath>
+#include <algorithm>
 #include <random>
 
 #include "plan/test_support.h"
@@ -172,6 +172,9 @@ TEST(Precision, StatesInOtherTypes) {
   EXPECT_EQ(
       all_bytes(qwen, 0) - all_bytes(qwen, 0, {.precision = "bf16", .state_precision = "bf16"}),
       2 * state_values);
+  for (const char* precision : {"native", "q8_0", "kivi2"}) {
+    EXPECT_FALSE(cache_cost(qwen, {.precision = "bf16", .state_precision = precision}).ok());
+  }
 }
 
 }  // namespace

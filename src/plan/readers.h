@@ -2,6 +2,10 @@
 // functions that the table of architectures is made of. Failures go to reading.fields.
 #pragma once
 
+#include <functional>
+#include <initializer_list>
+#include <optional>
+
 #include "plan/architectures.h"
 
 namespace kvasir::plan {
@@ -14,6 +18,13 @@ inline constexpr int64_t kWidthMax = int64_t{1} << 20;
 inline constexpr int64_t kTokensMax = int64_t{1} << 40;
 
 int64_t read_layer_count(Reading& reading);
+
+// How many of the first layer_count items of a list are marked; `is_marked` says null of an item
+// that means nothing to it.
+int64_t count_marked(ConfigFields& fields, std::string_view field, int64_t layer_count,
+                     const std::function<std::optional<bool>(const Json&)>& is_marked);
+// Refuses a mix with layers of a kind that the reader does not know how to hold.
+void expect_roles(Reading& reading, const LayerMix& mix, std::initializer_list<LayerRole> known);
 
 // ---- the mix of layers (layer_mix.cc)
 // -------------------------------------------------------------
