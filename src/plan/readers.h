@@ -26,8 +26,7 @@ int64_t count_marked(ConfigFields& fields, std::string_view field, int64_t layer
 // Refuses a mix with layers of a kind that the reader does not know how to hold.
 void expect_roles(Reading& reading, const LayerMix& mix, std::initializer_list<LayerRole> known);
 
-// ---- the mix of layers (layer_mix.cc)
-// -------------------------------------------------------------
+// ---- the mix of layers (layer_mix.cc) -----------------------------------------------------------
 
 // The list that a config states (layer_types and its kin), or what the architecture does without.
 LayerMix read_mix(Reading& reading, int64_t layer_count);
@@ -66,8 +65,7 @@ LayerMix block_types(Reading& reading, int64_t layer_count);               // Re
 LayerMix full_attn_idxs(Reading& reading, int64_t layer_count);            // LFM2
 LayerMix full_but_cross_attention(Reading& reading, int64_t layer_count);  // Mllama
 
-// ---- attention (attention_heads.cc, attention_latent.cc)
-// ------------------------------------------
+// ---- attention (attention_heads.cc, attention_latent.cc) ----------------------------------------
 
 void heads(Reading& reading, const LayerMix& mix);
 void heads_of_falcon(Reading& reading, const LayerMix& mix);
@@ -83,8 +81,7 @@ void no_attention(Reading& reading, const LayerMix& mix);
 // Layers that only speculative decoding runs, with the cache of the layers before them.
 int64_t draft_layer_count(Reading& reading);
 
-// ---- recurrent states (recurrence.cc)
-// -------------------------------------------------------------
+// ---- recurrent states (recurrence.cc) -----------------------------------------------------------
 
 void gated_delta(Reading& reading, int64_t layer_count);
 void kimi_delta(Reading& reading, int64_t layer_count);
