@@ -1,7 +1,5 @@
 #include "plan/fit.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -112,9 +110,8 @@ Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQu
            !is_short(fit.precision);
   };
   const auto is_in_ram = [](const Fit& fit) { return fit.residency == Residency::kRam; };
-  const std::string goal = question.load.context_tokens == 0
-                               ? "all that the model was made for"
-                               : fmt::format("the {} tokens asked for", wanted);
+  const std::string goal = question.load.context_tokens == 0 ? "all that the model was made for"
+                                                             : "the context asked for";
   if (const Fit* fit = first_that(
           fits, [&](const Fit& one) { return is_own(one) && is_in_ram(one) && reaches(one); })) {
     return {fit, goal + ": as the model computes its cache, all rows in RAM"};
