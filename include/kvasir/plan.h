@@ -140,7 +140,7 @@ struct Term {
 
 inline constexpr int64_t kPageTokensMax = int64_t{1} << 20;
 inline constexpr int64_t kRanksMax = int64_t{1} << 16;
-inline constexpr int64_t kPassTokensMax = 65536;  // as the engine's
+inline constexpr int64_t kPassTokensMax = 65536;
 
 struct CostOptions {
   std::string precision = "native";

@@ -120,8 +120,6 @@ Result<PlanAnswer> answer_of(const PlanOptions& options) {
   KVASIR_RETURN_IF_ERROR(check(answer.load));
   answer.data_parallel = options.data_parallel;
   answer.thread_count = options.threads == 0 ? processors_of_this_process() : options.threads;
-  KVASIR_ASSIGN_OR_RETURN(
-      answer.bill, plan::make_bill(answer.model, answer.options, answer.load, answer.thread_count));
   answer.chart_tokens = chart_contexts(answer.load.context_tokens);
   for (const int64_t tokens : answer.chart_tokens) {
     plan::Load load = answer.load;
@@ -130,6 +128,7 @@ Result<PlanAnswer> answer_of(const PlanOptions& options) {
         plan::Bill bill, plan::make_bill(answer.model, answer.options, load, answer.thread_count));
     answer.chart.push_back(std::move(bill));
   }
+  answer.bill = answer.chart.back();  // of the context asked for
   KVASIR_RETURN_IF_ERROR(add_fits(options, answer));
   return answer;
 }

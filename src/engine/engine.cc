@@ -15,7 +15,6 @@ namespace kvasir {
 namespace {
 
 constexpr int kThreadCountMax = 1024;
-constexpr int64_t kChunkTokensMax = 65536;
 
 kernels::CachePrecision cache_precision(KvPrecision kv) {
   switch (kv) {
@@ -58,10 +57,10 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                  .expected = "1 to " + std::to_string(kThreadCountMax),
                  .found = std::to_string(thread_count)};
   }
-  if (options.chunk_tokens < 1 || options.chunk_tokens > kChunkTokensMax) {
+  if (options.chunk_tokens < 1 || options.chunk_tokens > model::kPassTokensMax) {
     return Error{.what = "chunk size out of range",
                  .where = "--chunk",
-                 .expected = "1 to " + std::to_string(kChunkTokensMax) + " tokens",
+                 .expected = "1 to " + std::to_string(model::kPassTokensMax) + " tokens",
                  .found = std::to_string(options.chunk_tokens)};
   }
   if (options.visible_rows.index_top_k < 0) {

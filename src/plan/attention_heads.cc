@@ -19,7 +19,6 @@ struct HeadDims {
   int64_t head_count = 0;
   int64_t key_dim = 0;
   int64_t value_dim = 0;
-  auto tie() const { return std::tie(head_count, key_dim, value_dim); }
 };
 
 int64_t required_or(Reading& reading, ConfigFields::Names names, int64_t max, int64_t absent) {

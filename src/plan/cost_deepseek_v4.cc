@@ -18,6 +18,8 @@ constexpr const char* kHotRows = "HCA rows";
 constexpr const char* kCompressor = "compressor state";
 constexpr const char* kReading = "reading cold rows";
 
+static_assert(kPassTokensMax == model::kPassTokensMax, "a chunk is planned as the engine takes it");
+
 // Blocks of rows as FlashMLA pads them.
 constexpr int64_t kPaddedRows = 64;
 constexpr int64_t kPaddingBytes = 576;

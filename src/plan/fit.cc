@@ -62,6 +62,12 @@ class Fitting {
   const FitQuestion& question_;
 };
 
+// The context asked for, or where none was, the model's own limit; 0: neither is known.
+int64_t wanted_context(const CacheModel& model, const FitQuestion& question) {
+  return question.load.context_tokens != 0 ? question.load.context_tokens
+                                           : model.context_tokens_max;
+}
+
 bool is_own(const Fit& fit) { return fit.precision == "native"; }
 
 bool is_short(const std::string& precision) {
@@ -77,11 +83,6 @@ const Fit* first_that(const std::vector<Fit>& fits, const auto& condition) {
 }
 
 }  // namespace
-
-int64_t wanted_context(const CacheModel& model, const FitQuestion& question) {
-  return question.load.context_tokens != 0 ? question.load.context_tokens
-                                           : model.context_tokens_max;
-}
 
 Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& options,
                                    const FitQuestion& question) {

@@ -44,7 +44,4 @@ Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& o
 
 Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQuestion& question);
 
-// The context asked for, or where none was, the model's own limit; 0: neither is known.
-int64_t wanted_context(const CacheModel& model, const FitQuestion& question);
-
 }  // namespace kvasir::plan

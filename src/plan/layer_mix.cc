@@ -57,25 +57,33 @@ std::optional<LayerRole> role_of_flag(const Json& flag) {
 
 using RoleOf = std::optional<LayerRole> (*)(const Json& item);
 
-// One item for each layer; what a longer list says of layers behind the last belongs to drafts.
-LayerMix listed(Reading& reading, std::string_view field, int64_t layer_count, RoleOf role_of) {
-  LayerMix mix(static_cast<size_t>(layer_count), LayerRole::kFull);
-  const Json* list = reading.fields.find({field});
+// Hands the items of the first layer_count layers to `read`, which says false of one that means
+// nothing to it; what a longer list says of layers behind the last belongs to drafts.
+void read_items(ConfigFields& fields, std::string_view field, int64_t layer_count,
+                const auto& read) {
+  const Json* list = fields.find({field});
   const Json::Array* items = list == nullptr ? nullptr : list->as_array();
   if (items == nullptr || std::ssize(*items) < layer_count) {
-    reading.fields.fail(field, list == nullptr ? "config field is missing" : kUnusable,
-                        fmt::format("a list of {} layers", layer_count), list);
-    return mix;
+    fields.fail(field, list == nullptr ? "config field is missing" : kUnusable,
+                fmt::format("a list of {} layers", layer_count), list);
+    return;
   }
-  for (size_t layer = 0; layer < mix.size(); ++layer) {
-    const std::optional<LayerRole> role = role_of((*items)[layer]);
-    if (!role) {
-      reading.fields.fail(fmt::format("{}[{}]", field, layer), "unknown kind of layer",
-                          "one that is known", &(*items)[layer]);
-      return mix;
-    }
-    mix[layer] = *role;
+  for (int64_t layer = 0; layer < layer_count; ++layer) {
+    const Json& item = (*items)[static_cast<size_t>(layer)];
+    if (read(static_cast<size_t>(layer), item)) continue;
+    fields.fail(fmt::format("{}[{}]", field, layer), "unknown kind of layer", "one that is known",
+                &item);
+    return;
   }
+}
+
+LayerMix listed(Reading& reading, std::string_view field, int64_t layer_count, RoleOf role_of) {
+  LayerMix mix(static_cast<size_t>(layer_count), LayerRole::kFull);
+  read_items(reading.fields, field, layer_count, [&](size_t layer, const Json& item) {
+    const std::optional<LayerRole> role = role_of(item);
+    mix[layer] = role.value_or(LayerRole::kFull);
+    return role.has_value();
+  });
   return mix;
 }
 
@@ -149,13 +157,18 @@ LayerMix at_offset(Reading& reading, int64_t layer_count, LayerRole at, LayerRol
   return mix;
 }
 
-template <class HasWindow>
-LayerMix windows_where(int64_t layer_count, const HasWindow& has_window) {
+LayerMix windows_where(int64_t layer_count, const auto& is_window) {
   LayerMix mix(static_cast<size_t>(layer_count), LayerRole::kFull);
   for (int64_t layer = 0; layer < layer_count; ++layer) {
-    if (has_window(layer)) mix[static_cast<size_t>(layer)] = LayerRole::kWindow;
+    if (is_window(layer)) mix[static_cast<size_t>(layer)] = LayerRole::kWindow;
   }
   return mix;
+}
+
+// A config that says null has no window; one that says nothing has the reference's.
+bool has_window(const Reading& reading, ConfigFields::Names names) {
+  return reading.fields.has(names) || (reading.architecture.defaults.window_tokens != 0 &&
+                                       !reading.fields.mentions("sliding_window"));
 }
 
 // Qwen fills sliding_window in whether or not it is used.
@@ -177,24 +190,12 @@ bool is_list(const Reading& reading, std::string_view field) {
 
 int64_t count_marked(ConfigFields& fields, std::string_view field, int64_t layer_count,
                      const std::function<std::optional<bool>(const Json&)>& is_marked) {
-  const Json* list = fields.find({field});
-  const Json::Array* items = list == nullptr ? nullptr : list->as_array();
-  if (items == nullptr || std::ssize(*items) < layer_count) {
-    fields.fail(field, list == nullptr ? "config field is missing" : kUnusable,
-                fmt::format("a list of {} layers", layer_count), list);
-    return 0;
-  }
   int64_t count = 0;
-  for (int64_t layer = 0; layer < layer_count; ++layer) {
-    const Json& item = (*items)[static_cast<size_t>(layer)];
+  read_items(fields, field, layer_count, [&](size_t /*layer*/, const Json& item) {
     const std::optional<bool> marked = is_marked(item);
-    if (!marked) {
-      fields.fail(fmt::format("{}[{}]", field, layer), "unknown kind of layer", "one that is known",
-                  &item);
-      return 0;
-    }
-    count += *marked ? 1 : 0;
-  }
+    count += marked.value_or(false) ? 1 : 0;
+    return marked.has_value();
+  });
   return count;
 }
 
@@ -234,12 +235,8 @@ LayerMix all_both(Reading& /*reading*/, int64_t layer_count) {
 }
 
 LayerMix window_if_stated(Reading& reading, int64_t layer_count) {
-  // A config that says null has none; one that says nothing has the reference's.
-  const bool has_window =
-      reading.fields.has({"sliding_window"}) || (reading.architecture.defaults.window_tokens != 0 &&
-                                                 !reading.fields.mentions("sliding_window"));
   return LayerMix(static_cast<size_t>(layer_count),
-                  has_window ? LayerRole::kWindow : LayerRole::kFull);
+                  has_window(reading, {"sliding_window"}) ? LayerRole::kWindow : LayerRole::kFull);
 }
 
 LayerMix window_if_used(Reading& reading, int64_t layer_count) {
@@ -288,10 +285,9 @@ LayerMix full_every_window(Reading& reading, int64_t layer_count) {
     return listed(reading, kPattern, layer_count,
                   role_of_flag<LayerRole::kFull, LayerRole::kWindow>);
   }
-  const bool has_window = reading.fields.has({"sliding_window", "sliding_window_size"}) ||
-                          (reading.architecture.defaults.window_tokens != 0 &&
-                           !reading.fields.mentions("sliding_window"));
-  if (!has_window) return all_full(reading, layer_count);
+  if (!has_window(reading, {"sliding_window", "sliding_window_size"})) {
+    return all_full(reading, layer_count);
+  }
   const Json* pattern = reading.fields.find({kPattern});
   if (pattern != nullptr && pattern->as_string() != nullptr) {
     return repeated_letters(reading, kPattern, layer_count);

@@ -5,7 +5,6 @@
 #include "kernels/kernels.h"
 
 namespace kvasir::model {
-
 namespace {
 
 constexpr int64_t kLengthGrowth = 2;
@@ -106,8 +105,9 @@ Status Workspace::reserve_length(const ModelConfig& config, int64_t length_max) 
     }
     return true;
   };
-  if (grow(visible, visible_rows_max(config, length_max)) && grow(scores, length_max / kCsaRatio))
+  if (grow(visible, visible_rows_max(config, length_max)) && grow(scores, length_max / kCsaRatio)) {
     return ok_status();
+  }
   return Error{.what = "not enough memory for a context of this length",
                .found = std::to_string(length_max) + " tokens"};
 }

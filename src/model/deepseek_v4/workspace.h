@@ -14,6 +14,9 @@
 
 namespace kvasir::model {
 
+// Of a pass: what a user may ask for.
+inline constexpr int64_t kPassTokensMax = 65536;
+
 struct Workspace {
   Workspace(const ModelConfig& config, const kv::CacheLayout& layout, int64_t token_capacity,
             int thread_count);
