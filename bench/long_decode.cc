@@ -327,7 +327,8 @@ Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const 
       auto persistence, open_flash_persistence(folder_.path(), layout, account, options.ram_bytes));
   KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence->resume(tokens_, context_tokens()));
   if (live.sequence.length() != context_tokens()) {
-    return Error{.what = "the context was not found whole", .where = folder_.path()};
+    return Error{
+        .kind = ErrorKind::kIo, .what = "the context was not found whole", .where = folder_.path()};
   }
   persist::Residency* residency = persistence->residency();
   RowMaker rows(*layout, options.isa);

@@ -72,7 +72,8 @@ Result<RowReuse> measure_row_reuse(EngineOptions options, const std::string& tex
   KVASIR_ASSIGN_OR_RETURN(Engine engine, Engine::open(options));
   KVASIR_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, engine.encode(text));
   if (std::ssize(tokens) < token_count) {
-    return Error{.what = "the text is too short",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "the text is too short",
                  .expected = std::to_string(token_count) + " tokens",
                  .found = std::to_string(tokens.size())};
   }
@@ -83,7 +84,8 @@ Result<RowReuse> measure_row_reuse(EngineOptions options, const std::string& tex
   const RowTrace trace = record.trace();
   const int64_t smallest = 2 * record.picks_max();
   if (trace.token_begins.empty() || trace.row_count <= smallest) {
-    return Error{.what = "too few tokens for the indexer to choose",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "too few tokens for the indexer to choose",
                  .found = std::to_string(token_count)};
   }
   const int64_t measured_from = token_count / 2;

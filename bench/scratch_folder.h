@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/system_error.h"
 #include "kvasir/result.h"
 
 namespace kvasir::bench {
@@ -17,9 +18,7 @@ class ScratchFolder {
   static Result<ScratchFolder> create(const std::string& parent) {
     std::string path = parent + "/kvasir-bench-XXXXXX";
     if (mkdtemp(path.data()) == nullptr) {
-      return Error{.what = "cannot make a folder to measure in",
-                   .where = parent,
-                   .found = std::strerror(errno)};
+      return kvasir::system_error("cannot make a folder to measure in", parent, errno);
     }
     return ScratchFolder(path);
   }

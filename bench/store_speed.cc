@@ -177,7 +177,8 @@ Result<double> read_plain(const std::vector<Extent>& extents) {
     close(files[i]);
     wanted += extents[i].bytes;
   }
-  if (bytes != wanted) return Error{.what = "plain reads failed", .where = extents[0].path};
+  if (bytes != wanted)
+    return Error{.kind = ErrorKind::kIo, .what = "plain reads failed", .where = extents[0].path};
   return static_cast<double>(wanted) / seconds;
 }
 
@@ -193,7 +194,8 @@ Result<double> read_restored(const std::string& directory, std::span<const int32
   read_bytes = metrics[StoreMetric::kDiskReadBytes];
   if (resumed.sequence.length() + kv::kBlockTokens <= std::ssize(tokens) ||
       metrics[StoreMetric::kVerifyFailures] != 0) {
-    return Error{.what = "the conversation was not found whole", .where = directory};
+    return Error{
+        .kind = ErrorKind::kIo, .what = "the conversation was not found whole", .where = directory};
   }
   return static_cast<double>(read_bytes) / seconds;
 }
@@ -299,7 +301,8 @@ Result<FirstToken> measure_first_token(const EngineOptions& options, const std::
     KVASIR_ASSIGN_OR_RETURN(const int64_t computed, session.append(rest));
     (is_second ? result.restored_ms : result.prefilled_ms) = watch.elapsed_ms();
     if (is_second && computed > kv::kBlockTokens) {
-      return Error{.what = "the prompt was not found", .where = folder.path()};
+      return Error{
+          .kind = ErrorKind::kIo, .what = "the prompt was not found", .where = folder.path()};
     }
     session.keep();
     KVASIR_RETURN_IF_ERROR(engine.flush_store());

@@ -123,6 +123,7 @@ struct BatchInput {
 
 class Engine {
  public:
+  // Error: its field is "store" where the model is sound and only the store cannot be opened.
   static Result<Engine> open(const EngineOptions& options);
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;

@@ -13,16 +13,41 @@
 
 namespace kvasir {
 
+// What a program does about an error hangs on its kind; the words are for people.
+enum class ErrorKind : uint8_t {
+  kUsage,        // the caller asked for what cannot be: an option, a token id, a key
+  kNotFound,     // a file, a model, a key that is not there
+  kDamaged,      // bytes, or a model, that are not what their format says
+  kIo,           // the system refused a call
+  kLocked,       // another process has it
+  kNoMemory,     // RAM or another resource of this process ran out
+  kNoRoom,       // a device, a quota or a budget is full
+  kUnsupported,  // sound, but not for this version, build or processor
+  kBusy,         // too much is under way; the same may go through later
+  kInterrupted,  // somebody said stop
+};
+// "usage", "not_found", ...
+const char* name_of(ErrorKind kind);
+
+// An Error cannot be made without its kind: `Error{.what = ...}` does not compile.
+struct RequiredErrorKind {
+  RequiredErrorKind(ErrorKind given) : value(given) {}
+  operator ErrorKind() const { return value; }
+  ErrorKind value;
+};
+
 struct Error {
+  RequiredErrorKind kind;
   std::string what;                // the failure in a few words: "tensor has the wrong shape"
+  std::string field;               // the option at fault, as the public headers call it: "top_p"
   std::string where;               // path, and inside it the tensor, field or line
   std::optional<uint64_t> offset;  // bytes from the start of the file, where one applies
   std::string expected;
   std::string found;
   std::string remedy;
 
-  // "what, where, offset N, expected E, found F; remedy": one line, empty parts left out, control
-  // characters and over-long outside text made harmless.
+  // "what, field, where, offset N, expected E, found F; remedy": one line, empty parts left out,
+  // control characters and over-long outside text made harmless.
   std::string message() const;
 };
 

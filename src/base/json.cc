@@ -56,8 +56,10 @@ class Builder {
   }
   bool parse_error(size_t position, const std::string&, const nlohmann::json::exception&) {
     // The library counts the bytes it has read, the offending one included.
-    error_ = Error{
-        .what = "malformed JSON", .where = where_, .offset = position - (position > 0 ? 1 : 0)};
+    error_ = Error{.kind = ErrorKind::kDamaged,
+                   .what = "malformed JSON",
+                   .where = where_,
+                   .offset = position - (position > 0 ? 1 : 0)};
     return false;
   }
 
@@ -75,7 +77,8 @@ class Builder {
 
   bool open(bool is_object) {
     if (static_cast<int>(frames_.size()) >= limits_.depth_max) {
-      error_ = Error{.what = "JSON is nested too deep",
+      error_ = Error{.kind = ErrorKind::kDamaged,
+                     .what = "JSON is nested too deep",
                      .where = where_,
                      .expected = "at most " + std::to_string(limits_.depth_max) + " levels"};
       return false;
@@ -86,7 +89,8 @@ class Builder {
 
   bool add(Json value) {
     if (++value_count_ > limits_.value_count_max) {
-      error_ = Error{.what = "JSON has too many values",
+      error_ = Error{.kind = ErrorKind::kDamaged,
+                     .what = "JSON has too many values",
                      .where = where_,
                      .expected = "at most " + std::to_string(limits_.value_count_max)};
       return false;
@@ -104,7 +108,8 @@ class Builder {
     std::sort(sorted.begin(), sorted.end());
     const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
     if (twice == sorted.end()) return true;
-    error_ = Error{.what = "a name occurs twice in one JSON object",
+    error_ = Error{.kind = ErrorKind::kDamaged,
+                   .what = "a name occurs twice in one JSON object",
                    .where = where_,
                    .found = std::string(*twice)};
     return false;
@@ -140,7 +145,8 @@ nlohmann::ordered_json to_library(const Json& value) {
 
 Result<Json> Json::parse(std::string_view text, std::string_view where, const JsonLimits& limits) {
   if (text.size() > limits.text_bytes_max) {
-    return Error{.what = "JSON text is too large",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "JSON text is too large",
                  .where = std::string(where),
                  .expected = "at most " + std::to_string(limits.text_bytes_max) + " bytes",
                  .found = std::to_string(text.size())};

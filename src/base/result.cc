@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/check.h"
+
 namespace kvasir {
 namespace {
 
@@ -31,8 +33,35 @@ std::string printable(const std::string& text) {
 
 }  // namespace
 
+const char* name_of(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::kUsage:
+      return "usage";
+    case ErrorKind::kNotFound:
+      return "not_found";
+    case ErrorKind::kDamaged:
+      return "damaged";
+    case ErrorKind::kIo:
+      return "io";
+    case ErrorKind::kLocked:
+      return "locked";
+    case ErrorKind::kNoMemory:
+      return "no_memory";
+    case ErrorKind::kNoRoom:
+      return "no_room";
+    case ErrorKind::kUnsupported:
+      return "unsupported";
+    case ErrorKind::kBusy:
+      return "busy";
+    case ErrorKind::kInterrupted:
+      return "interrupted";
+  }
+  KVASIR_CHECK(false, "a known kind");
+}
+
 std::string Error::message() const {
   std::string line = printable(what);
+  if (!field.empty()) line += ", " + printable(field);
   if (!where.empty()) line += ", " + printable(where);
   if (offset) line += ", offset " + std::to_string(*offset);
   if (!expected.empty()) line += ", expected " + printable(expected);

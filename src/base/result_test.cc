@@ -1,6 +1,8 @@
-#include "kvasir/result.h"
+#include "base/system_error.h"
 
 #include <gtest/gtest.h>
+
+#include <cerrno>
 
 #include <memory>
 
@@ -8,7 +10,8 @@ namespace kvasir {
 namespace {
 
 Result<int> half(int value) {
-  if (value % 2 != 0) return Error{.what = "value is odd", .found = std::to_string(value)};
+  if (value % 2 != 0)
+    return Error{.kind = ErrorKind::kUsage, .what = "value is odd", .found = std::to_string(value)};
   return value / 2;
 }
 
@@ -46,7 +49,8 @@ TEST(Result, CarriesMoveOnlyValues) {
 }
 
 TEST(Error, MessageHasTheAgreedOrder) {
-  const Error error{.what = "tensor has the wrong shape",
+  const Error error{.kind = ErrorKind::kUsage,
+                    .what = "tensor has the wrong shape",
                     .where = "model.safetensors, norm.weight",
                     .offset = 128,
                     .expected = "[64]",
@@ -57,20 +61,41 @@ TEST(Error, MessageHasTheAgreedOrder) {
             "expected [64], found [32]; download it again");
 }
 
+TEST(Error, EveryKindHasItsName) {
+  EXPECT_STREQ(name_of(ErrorKind::kUsage), "usage");
+  EXPECT_STREQ(name_of(ErrorKind::kInterrupted), "interrupted");
+}
+
+TEST(Error, SystemCallsSayWhichKindTheirNumberMeans) {
+  EXPECT_EQ(system_error("cannot open", "x", ENOENT).kind, ErrorKind::kNotFound);
+  EXPECT_EQ(system_error("cannot write", "x", ENOSPC).kind, ErrorKind::kNoRoom);
+  EXPECT_EQ(system_error("cannot open", "x", EMFILE).kind, ErrorKind::kNoMemory);
+  EXPECT_EQ(system_error("cannot read", "x", EIO).kind, ErrorKind::kIo);
+  EXPECT_EQ(system_error("cannot open", "x", ENOENT).message(),
+            "cannot open, x, found No such file or directory");
+}
+
+TEST(Error, NamesTheFieldAtFault) {
+  EXPECT_EQ((Error{.kind = ErrorKind::kUsage, .what = "out of range", .field = "top_p"}.message()),
+            "out of range, top_p");
+}
+
 TEST(Error, EmptyPartsAreLeftOut) {
-  EXPECT_EQ(Error{.what = "out of memory"}.message(), "out of memory");
-  EXPECT_EQ((Error{.what = "cut short", .offset = 0}.message()), "cut short, offset 0");
+  EXPECT_EQ((Error{.kind = ErrorKind::kNoMemory, .what = "out of memory"}.message()),
+            "out of memory");
+  EXPECT_EQ((Error{.kind = ErrorKind::kUsage, .what = "cut short", .offset = 0}.message()),
+            "cut short, offset 0");
 }
 
 TEST(Error, OutsideTextStaysOnOneHarmlessLine) {
-  const Error error{.what = "no such file", .where = "a\nb\x1b[2J\x7f"};
+  const Error error{.kind = ErrorKind::kUsage, .what = "no such file", .where = "a\nb\x1b[2J\x7f"};
   EXPECT_EQ(error.message(), "no such file, a\\x0ab\\x1b[2J\\x7f");
 }
 
 TEST(Error, LongOutsideTextIsCutBetweenCharacters) {
   std::string text = "x";
   while (text.size() < 1000) text += "\u00fc";
-  const std::string message = Error{.what = text}.message();
+  const std::string message = Error{.kind = ErrorKind::kUsage, .what = text}.message();
   EXPECT_EQ(message, text.substr(0, 399) + "...");
 }
 

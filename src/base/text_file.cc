@@ -2,8 +2,9 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
+
+#include "base/system_error.h"
 
 namespace kvasir {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 constexpr size_t kFileBytesMax = size_t{1} << 30;
 
 Error unreadable(const std::string& path) {
-  return Error{.what = "cannot read the file", .where = path, .found = std::strerror(errno)};
+  return system_error("cannot read the file", path, errno);
 }
 
 }  // namespace
@@ -30,7 +31,10 @@ Result<std::string> read_text_file(const std::string& path) {
     got = std::fread(buffer, 1, sizeof buffer, file.get());
     text.append(buffer, got);
     if (text.size() > kFileBytesMax) {
-      return Error{.what = "the file is too large", .where = path, .expected = "at most 1 GiB"};
+      return Error{.kind = ErrorKind::kUnsupported,
+                   .what = "the file is too large",
+                   .where = path,
+                   .expected = "at most 1 GiB"};
     }
   }
   if (std::ferror(file.get()) != 0) return unreadable(path);
@@ -43,7 +47,7 @@ Status write_text_file(const std::string& path, std::string_view text) {
                           std::fwrite(text.data(), 1, text.size(), file.get()) == text.size() &&
                           std::fclose(file.release()) == 0;
   if (is_written) return ok_status();
-  return Error{.what = "cannot write the file", .where = path, .found = std::strerror(errno)};
+  return system_error("cannot write the file", path, errno);
 }
 
 }  // namespace kvasir

@@ -229,8 +229,10 @@ Result<Json> parse_object(std::string_view text, std::string_view where) {
   KVASIR_ASSIGN_OR_RETURN(Json json,
                           Json::parse(text, where, JsonLimits{.text_bytes_max = kConfigBytesMax}));
   if (json.as_object() != nullptr) return json;
-  return Error{
-      .what = "config is malformed", .where = std::string(where), .expected = "a JSON object"};
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "config is malformed",
+               .where = std::string(where),
+               .expected = "a JSON object"};
 }
 
 // Layers of the draft model that compress_ratios says anything about.

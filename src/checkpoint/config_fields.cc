@@ -90,7 +90,8 @@ void ConfigFields::expect_false(Names names) {
 
 void ConfigFields::fail(std::string_view field, std::string_view what, std::string expected,
                         const Json* found) {
-  fail(Error{.what = std::string(what),
+  fail(Error{.kind = ErrorKind::kDamaged,
+             .what = std::string(what),
              .where = fmt::format("{}: {}{}", path_, prefix_, field),
              .expected = std::move(expected),
              .found = found == nullptr ? "nothing" : found->dump()});

@@ -84,7 +84,8 @@ class Reader {
 
   void fail(std::string what, std::string expected, std::string found) {
     if (error_) return;
-    error_ = Error{.what = std::move(what),
+    error_ = Error{.kind = ErrorKind::kDamaged,
+                   .what = std::move(what),
                    .where = std::string(path_),
                    .offset = at_,
                    .expected = std::move(expected),
@@ -258,7 +259,8 @@ GgufTensor read_tensor(Reader& reader) {
 Result<GgufHead> GgufHead::parse(std::span<const std::byte> file, std::string_view path) {
   Reader reader(file, path);
   if (file.size() < kMagic.size() || std::memcmp(file.data(), kMagic.data(), kMagic.size()) != 0) {
-    return Error{.what = "not a GGUF file",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "not a GGUF file",
                  .where = std::string(path),
                  .offset = 0,
                  .expected = std::string(kMagic)};

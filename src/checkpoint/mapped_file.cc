@@ -6,21 +6,19 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 #include <utility>
+
+#include "base/system_error.h"
 
 namespace kvasir {
 namespace {
-
-Error system_error(const char* what, const std::string& path, int number) {
-  return Error{.what = what, .where = path, .found = std::generic_category().message(number)};
-}
 
 Result<std::span<const std::byte>> map_descriptor(int descriptor, const std::string& path) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) return system_error("cannot stat file", path, errno);
   if (!S_ISREG(status.st_mode)) {
-    return Error{.what = "not a file that can be mapped",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "not a file that can be mapped",
                  .where = path,
                  .expected = "a regular file",
                  .found = S_ISDIR(status.st_mode) ? "a directory" : "a special file"};

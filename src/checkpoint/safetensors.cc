@@ -53,7 +53,8 @@ std::string byte_count(uint64_t bytes) { return std::to_string(bytes) + " bytes"
 Result<std::span<const std::byte>> header_bytes(std::span<const std::byte> file,
                                                 std::string_view path) {
   if (file.size() < kLengthBytes) {
-    return Error{.what = "file is too short for a safetensors header",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "file is too short for a safetensors header",
                  .where = std::string(path),
                  .offset = 0,
                  .expected = "at least " + byte_count(kLengthBytes),
@@ -62,7 +63,8 @@ Result<std::span<const std::byte>> header_bytes(std::span<const std::byte> file,
   const auto length = load_little_endian<uint64_t>(file.data());
   const uint64_t room = file.size() - kLengthBytes;
   if (length > kHeaderBytesMax || length > room) {
-    return Error{.what = "safetensors header is too long",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "safetensors header is too long",
                  .where = std::string(path),
                  .offset = 0,
                  .expected = "at most " + byte_count(std::min(kHeaderBytesMax, room)),
@@ -101,7 +103,8 @@ class EntryReader {
  private:
   Error bad(const std::string& name, const char* what, std::string expected,
             const Json& found) const {
-    return Error{.what = what,
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = what,
                  .where = path_ + ": " + name,
                  .expected = std::move(expected),
                  .found = found.is_null() ? "nothing" : found.dump()};
@@ -145,7 +148,8 @@ class EntryReader {
     }
     const auto data_bytes = static_cast<int64_t>(file_bytes_ - data_begin_);
     if (*end > data_bytes) {
-      return Error{.what = "file ends before the tensor does",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "file ends before the tensor does",
                    .where = path_ + ": " + info.name,
                    .offset = data_begin_ + static_cast<uint64_t>(*begin),
                    .expected = byte_count(static_cast<uint64_t>(*end)) + " of tensor data",
@@ -168,7 +172,8 @@ class EntryReader {
       overflows |= __builtin_mul_overflow(bits, static_cast<uint64_t>(dim), &bits);
     }
     if (!overflows && bits % 8 == 0 && bits / 8 == info.size_bytes) return ok_status();
-    return Error{.what = "tensor's data_offsets do not fit its shape",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "tensor's data_offsets do not fit its shape",
                  .where = path_ + ": " + info.name,
                  .offset = info.offset_bytes,
                  .expected = overflows ? "a shape whose size is a 64-bit number"
@@ -194,7 +199,8 @@ Status check_data_is_filled(const std::vector<TensorInfo>& tensors, uint64_t dat
   for (const TensorInfo* tensor : sorted) {
     if (tensor->offset_bytes != filled) {
       const bool overlaps = tensor->offset_bytes < filled;
-      return Error{.what = overlaps ? "tensor overlaps another one" : "hole before the tensor",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = overlaps ? "tensor overlaps another one" : "hole before the tensor",
                    .where = std::string(path) + ": " + tensor->name,
                    .offset = tensor->offset_bytes,
                    .expected = "a tensor at offset " + std::to_string(filled)};
@@ -202,7 +208,8 @@ Status check_data_is_filled(const std::vector<TensorInfo>& tensors, uint64_t dat
     filled += tensor->size_bytes;
   }
   if (filled == file_bytes) return ok_status();
-  return Error{.what = "file goes on after the last tensor",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "file goes on after the last tensor",
                .where = std::string(path),
                .offset = filled,
                .expected = byte_count(filled),
@@ -233,7 +240,8 @@ Result<std::vector<TensorInfo>> parse_safetensors(std::span<const std::byte> fil
   }
   const Json::Object* object = json->as_object();
   if (object == nullptr) {
-    return Error{.what = "safetensors header is malformed",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "safetensors header is malformed",
                  .where = std::string(path),
                  .offset = kLengthBytes,
                  .expected = "a JSON object"};

@@ -28,14 +28,16 @@ Result<ShardMap> read_shard_index(const std::string& directory, const std::strin
                                                                   .depth_max = kIndexDepthMax}));
   const Json* map = json.find("weight_map");
   if (map == nullptr || map->as_object() == nullptr || map->as_object()->empty()) {
-    return Error{.what = "index names no tensors",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "index names no tensors",
                  .where = index_path + ": weight_map",
                  .expected = "an object of tensor names and shards"};
   }
   ShardMap shard_of;
   for (const auto& [tensor, shard] : *map->as_object()) {
     if (shard.as_string() == nullptr || !is_plain_file_name(*shard.as_string())) {
-      return Error{.what = "index names an unusable shard",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "index names an unusable shard",
                    .where = index_path + ": " + tensor,
                    .expected = "the name of a file beside the index",
                    .found = shard.dump()};

@@ -13,7 +13,8 @@ Result<TensorDirectory> TensorDirectory::open(const std::string& directory) {
   const std::string single_path = path_in(directory, kSingleName);
   if (path_exists(single_path)) return open_single(single_path);
   if (path_exists(path_in(directory, kIndexName))) return open_shards(directory);
-  return Error{.what = "no weights found",
+  return Error{.kind = ErrorKind::kNotFound,
+               .what = "no weights found",
                .where = directory,
                .expected = std::string(kSingleName) + " or " + std::string(kIndexName)};
 }
@@ -50,11 +51,14 @@ Status TensorDirectory::add_tensor(TensorInfo info, const MappedFile* file) {
   StoredTensor tensor{std::move(info), file};
   std::optional<std::string> official = official_tensor_name(tensor.info.name);
   if (!official) {
-    return Error{.what = "tensor belongs to no part of the model", .where = tensor.where()};
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "tensor belongs to no part of the model",
+                 .where = tensor.where()};
   }
   const auto [entry, is_new] = index_of_.emplace(std::move(*official), tensors_.size());
   if (!is_new) {
-    return Error{.what = "tensor is stored twice",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "tensor is stored twice",
                  .where = tensor.where(),
                  .expected = "one tensor for " + entry->first,
                  .found = "also " + tensors_[entry->second].where()};
@@ -71,7 +75,8 @@ Status TensorDirectory::check_index(const ShardMap& shard_of) const {
     by_name.emplace(tensor.info.name, &tensor);
     const auto entry = shard_of.find(tensor.info.name);
     if (entry == shard_of.end() || entry->second != tensor.file->path()) {
-      return Error{.what = "index and shard disagree",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "index and shard disagree",
                    .where = tensor.where(),
                    .expected = path_ + " to name this shard",
                    .found = entry == shard_of.end() ? "no entry" : entry->second};
@@ -79,7 +84,8 @@ Status TensorDirectory::check_index(const ShardMap& shard_of) const {
   }
   for (const auto& [name, path] : shard_of) {
     if (tensor_is_ignored(name) || by_name.count(name) != 0) continue;
-    return Error{.what = "tensor is not in the shard that the index names",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "tensor is not in the shard that the index names",
                  .where = path_ + ": " + name,
                  .expected = path};
   }
@@ -93,7 +99,8 @@ bool TensorDirectory::has(const std::string& official_name) const {
 Result<const StoredTensor*> TensorDirectory::take(const std::string& official_name) {
   const auto entry = index_of_.find(official_name);
   if (entry == index_of_.end()) {
-    return Error{.what = "tensor is missing",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "tensor is missing",
                  .where = path_ + ": " + official_name,
                  .expected = "its official name, with or without model., or transformers' name"};
   }
@@ -107,7 +114,8 @@ Result<const StoredTensor*> TensorDirectory::take(const std::string& official_na
 Status TensorDirectory::check_all_taken() const {
   for (const StoredTensor& tensor : tensors_) {
     if (!tensor.is_taken) {
-      return Error{.what = "tensor does not belong to a model of this config",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "tensor does not belong to a model of this config",
                    .where = tensor.where()};
     }
   }

@@ -21,7 +21,8 @@ int64_t tiles(int64_t size) { return (size + kernels::kFp8TileSize - 1) / kernel
 
 Status check_shape(const StoredTensor& tensor, std::vector<int64_t> expected) {
   if (tensor.info.shape == expected) return ok_status();
-  return Error{.what = "tensor has the wrong shape",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "tensor has the wrong shape",
                .where = tensor.where(),
                .offset = tensor.info.offset_bytes,
                .expected = shape_text(expected),
@@ -29,7 +30,8 @@ Status check_shape(const StoredTensor& tensor, std::vector<int64_t> expected) {
 }
 
 Error wrong_type(const StoredTensor& tensor, const char* expected) {
-  return Error{.what = "tensor has the wrong type",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "tensor has the wrong type",
                .where = tensor.where(),
                .offset = tensor.info.offset_bytes,
                .expected = expected,
@@ -38,7 +40,8 @@ Error wrong_type(const StoredTensor& tensor, const char* expected) {
 
 Error bad_value(const StoredTensor& tensor, size_t byte_index, const char* expected,
                 std::string found) {
-  return Error{.what = "tensor holds an unusable value",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "tensor holds an unusable value",
                .where = tensor.where(),
                .offset = tensor.info.offset_bytes + byte_index,
                .expected = expected,
@@ -176,7 +179,8 @@ Status TensorReader::read_matrix(const StoredTensor& tensor, const std::string& 
 Status TensorReader::read_scale(const StoredTensor& weight, const std::string& scale_name,
                                 std::vector<int64_t> shape, WeightMatrix& out) {
   if (!directory_.has(scale_name)) {
-    return Error{.what = "tensor has no scale",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "tensor has no scale",
                  .where = weight.where(),
                  .expected = "a tensor " + scale_name + " or .weight_scale_inv"};
   }

@@ -85,7 +85,7 @@ Status write_csv(const std::vector<Row>& rows, const std::string& path) {
   file << '\n';
   file.close();
   if (file) return ok_status();
-  return Error{.what = "cannot write the table", .where = path};
+  return Error{.kind = ErrorKind::kIo, .what = "cannot write the table", .where = path};
 }
 
 eval::LineChart chart_of(const std::vector<Row>& rows) {

@@ -13,7 +13,8 @@ Result<std::string> bundled_path(const char* name, const char* remedy) {
     const auto candidate = folder / name;
     if (std::filesystem::exists(candidate, ignored)) return candidate.string();
   }
-  return Error{.what = "a file that comes with the program was not found",
+  return Error{.kind = ErrorKind::kNotFound,
+               .what = "a file that comes with the program was not found",
                .where = std::string(name) + " above " + program.string(),
                .remedy = remedy};
 }

@@ -97,9 +97,11 @@ Status verify(const CacheOptions& options) {
                 static_cast<long long>(damages.size()),
                 options.repair && !damages.empty() ? ", removed" : "");
   }
-  if (interrupt.interrupted()) return Error{.what = "interrupted, not all was checked"};
+  if (interrupt.interrupted())
+    return Error{.kind = ErrorKind::kInterrupted, .what = "interrupted, not all was checked"};
   if (damages.empty() || options.repair) return ok_status();
-  return Error{.what = "the store is damaged",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "the store is damaged",
                .where = store.summary().directory,
                .expected = "no damaged places",
                .found = std::to_string(damages.size()),

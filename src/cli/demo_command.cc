@@ -89,7 +89,8 @@ Result<DemoReport> read_and_ask(Engine& engine, const DemoOptions& options,
                                                    progress.show(done, total);
                                                    return !interrupt.interrupted();
                                                  }));
-  if (report.turn.stop_reason == StopReason::kInterrupted) return Error{.what = "interrupted"};
+  if (report.turn.stop_reason == StopReason::kInterrupted)
+    return Error{.kind = ErrorKind::kInterrupted, .what = "interrupted"};
   // `until_fact` has a BOS and no marker of the user, so its size is the place of the fact's last
   // token.
   report.fact_distance_tokens = report.turn.prompt_tokens - std::ssize(until_fact);
@@ -130,7 +131,7 @@ void print_text(const DemoOptions& options, const DemoReport& report, const std:
 
 Status run(DemoOptions options) {
   if (options.fact.empty() != options.question.empty()) {
-    return Error{.what = "--fact and --question go together"};
+    return Error{.kind = ErrorKind::kUsage, .what = "--fact and --question go together"};
   }
   KVASIR_RETURN_IF_ERROR(choose_fact(options));
   KVASIR_ASSIGN_OR_RETURN(const std::string path,

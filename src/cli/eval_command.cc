@@ -52,7 +52,11 @@ Result<Json> model_stamp(const std::string& path) {
        it.increment(error)) {
     entries.push_back(*it);
   }
-  if (error) return Error{.what = "cannot list the model", .where = path, .found = error.message()};
+  if (error)
+    return Error{.kind = ErrorKind::kIo,
+                 .what = "cannot list the model",
+                 .where = path,
+                 .found = error.message()};
   std::sort(entries.begin(), entries.end());
   for (const auto& entry : entries) {
     const std::string kind = entry.path().extension().string();

@@ -44,7 +44,8 @@ Status write_logits(const LogitsOptions& options) {
   const InterruptGuard interrupt;
   ProgressLine line("logits");
   const auto interrupted = [&] {
-    return Error{.what = "interrupted, nothing was written",
+    return Error{.kind = ErrorKind::kInterrupted,
+                 .what = "interrupted, nothing was written",
                  .where = options.out_path,
                  .expected = std::to_string(tokens.size()) + " tokens",
                  .found = std::to_string(session.length())};

@@ -26,13 +26,15 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return kvasir::cli::fail_usage(
-        {.what = error.what(), .remedy = "see 'kvasir --help' and 'kvasir COMMAND --help'"});
+    return kvasir::cli::fail_usage({.kind = kvasir::ErrorKind::kUsage,
+                                    .what = error.what(),
+                                    .remedy = "see 'kvasir --help' and 'kvasir COMMAND --help'"});
   }
   // Libraries below ours may throw when memory runs out; the user gets a line all the same.
   try {
     return chosen();
   } catch (const std::exception& error) {
-    return kvasir::cli::fail({.what = "it failed", .found = error.what()});
+    return kvasir::cli::fail(
+        {.kind = kvasir::ErrorKind::kNoMemory, .what = "it failed", .found = error.what()});
   }
 }

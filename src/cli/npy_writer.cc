@@ -4,11 +4,11 @@
 
 #include <bit>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
 
 #include "base/check.h"
+#include "base/system_error.h"
 
 namespace kvasir::cli {
 namespace {
@@ -30,7 +30,7 @@ std::string npy_header(int64_t rows, int64_t cols) {
 }
 
 Error cannot_write(const std::string& path) {
-  return Error{.what = "cannot write the file", .where = path, .found = std::strerror(errno)};
+  return system_error("cannot write the file", path, errno);
 }
 
 }  // namespace

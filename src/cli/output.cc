@@ -4,13 +4,51 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <utility>
 
+#include "base/system_error.h"
+
 namespace kvasir::cli {
+namespace {
+
+// What the library calls a field, and how it is said on a command line.
+struct FieldWords {
+  const char* field;
+  const char* flag;
+  const char* remedy = "";
+};
+constexpr FieldWords kFieldWords[] = {
+    {"budget_bytes", "--store-size"},
+    {"chunk_tokens", "--chunk"},
+    {"index_precision", "--index", "'kvasir plan --list' shows all precisions"},
+    {"instruction_set", "--isa"},
+    {"min_p", "--min-p"},
+    {"model", "--model", "'kvasir plan --list' shows what is known"},
+    {"page_tokens", "--page"},
+    {"pass_tokens", "--chunk"},
+    {"precision", "--kv", "'kvasir plan --list' shows all precisions"},
+    {"ram_bytes", "--ram"},
+    {"runs", "--runs"},
+    {"state_precision", "--state", "'kvasir plan --list' shows all precisions"},
+    {"store", "--store"},
+    {"temperature", "--temperature"},
+    {"tensor_parallel", "--tp"},
+    {"thread_count", "--threads"},
+    {"tokens_per_length_max", "--tokens"},
+    {"top_k", "--top-k"},
+    {"top_p", "--top-p"},
+};
+
+}  // namespace
 
 void print_error(const Error& error) {
-  std::fprintf(stderr, "kvasir: %s\n", error.message().c_str());
+  Error said = error;
+  for (const FieldWords& words : kFieldWords) {
+    if (error.field != words.field) continue;
+    said.field = words.flag;
+    if (said.remedy.empty()) said.remedy = words.remedy;
+  }
+  std::fprintf(stderr, "kvasir: %s\n", said.message().c_str());
 }
 
 int fail(const Error& error) {
@@ -47,7 +85,7 @@ void ProgressLine::show(int64_t done, int64_t total) {
 
 Status flush_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return ok_status();
-  return Error{.what = "cannot write", .where = "standard output", .found = std::strerror(errno)};
+  return system_error("cannot write", "standard output", errno);
 }
 
 }  // namespace kvasir::cli

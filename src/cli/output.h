@@ -9,7 +9,7 @@
 
 namespace kvasir::cli {
 
-// "kvasir: ..." on standard error.
+// "kvasir: ..." on standard error, with options by the names of their flags.
 void print_error(const Error& error);
 // The same, and the exit status of a command that failed.
 int fail(const Error& error);

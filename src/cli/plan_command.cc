@@ -74,19 +74,22 @@ plan::Load load_of(const PlanOptions& options, const plan::CacheModel& model) {
 
 Status check(const plan::Load& load) {
   if (load.context_tokens == 0) {
-    return Error{.what = "nothing is planned for no tokens",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "nothing is planned for no tokens",
                  .where = "--context",
                  .expected = "at least 1",
                  .found = "0"};
   }
   if (load.context_tokens > plan::kContextTokensMax) {
-    return Error{.what = "a context of that length is not planned",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "a context of that length is not planned",
                  .where = "--context",
                  .expected = fmt::format("at most {} tokens", plan::kContextTokensMax),
                  .found = std::to_string(load.context_tokens)};
   }
   if (load.shared_prefix_tokens <= load.context_tokens) return ok_status();
-  return Error{.what = "a prefix cannot be longer than the sequences",
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "a prefix cannot be longer than the sequences",
                .where = "--shared-prefix",
                .expected = fmt::format("at most {} tokens", load.context_tokens),
                .found = std::to_string(load.shared_prefix_tokens)};
@@ -99,7 +102,8 @@ Status add_fits(const PlanOptions& options, PlanAnswer& answer) {
   question.headroom_bytes = options.headroom.empty() ? question.memory_bytes / kHeadroomShare
                                                      : *parse_size_bytes(options.headroom);
   if (question.headroom_bytes > question.memory_bytes) {
-    return Error{.what = "more headroom than memory",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "more headroom than memory",
                  .where = "--headroom",
                  .expected = fmt::format("at most {} bytes", question.memory_bytes),
                  .found = std::to_string(question.headroom_bytes)};

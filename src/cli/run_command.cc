@@ -60,7 +60,8 @@ Result<RunReport> run_plain(Engine& engine, const RunOptions& options, const std
   KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, options.markers
                                                               ? engine.encode_with_markers(prompt)
                                                               : engine.encode(prompt));
-  if (ids.empty()) return Error{.what = "the prompt is empty", .where = "--prompt"};
+  if (ids.empty())
+    return Error{.kind = ErrorKind::kUsage, .what = "the prompt is empty", .where = "--prompt"};
   report.prompt_tokens = std::ssize(ids);
   KVASIR_ASSIGN_OR_RETURN(Session session, engine.resume(ids));
   report.reused_tokens = session.length();

@@ -52,7 +52,8 @@ Result<std::string> default_store_directory() {
   if (cache != nullptr && *cache == '/') return std::string(cache) + "/kvasir";
   const char* home = std::getenv("HOME");
   if (home != nullptr && *home == '/') return std::string(home) + "/.cache/kvasir";
-  return Error{.what = "no place for the store: HOME is not set",
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "no place for the store: HOME is not set",
                .where = "--store",
                .remedy = "name a directory with --store DIR, or use --no-store"};
 }
@@ -83,7 +84,7 @@ Result<Engine> open_engine_with_store(const ModelOptions& model, const StoreFlag
   options.store = *store;
   Result<Engine> engine = Engine::open(options);
   if (!engine) {
-    if (was_asked_for || !engine.error().where.starts_with(store->directory)) return engine;
+    if (was_asked_for || engine.error().field != "store") return engine;
     print_note(engine.error().message() + "; going on without a store");
     options.store.reset();
     return Engine::open(options);

@@ -22,7 +22,8 @@ Result<std::vector<int32_t>> read_token_file(const std::string& path) {
     int32_t id = 0;
     const auto [after, error] = std::from_chars(next, end, id);
     if (error != std::errc() || (after != end && !is_space(*after))) {
-      return Error{.what = "not a token id",
+      return Error{.kind = ErrorKind::kUsage,
+                   .what = "not a token id",
                    .where = path,
                    .offset = static_cast<uint64_t>(next - text.data()),
                    .expected = "integers separated by white space"};
@@ -30,7 +31,7 @@ Result<std::vector<int32_t>> read_token_file(const std::string& path) {
     ids.push_back(id);
     next = after;
   }
-  if (ids.empty()) return Error{.what = "no token ids", .where = path};
+  if (ids.empty()) return Error{.kind = ErrorKind::kUsage, .what = "no token ids", .where = path};
   return ids;
 }
 

@@ -40,8 +40,9 @@ Result<kernels::Isa> choose_isa(InstructionSet wanted) {
   if (wanted == InstructionSet::kAvx2) isa = kernels::Isa::kAvx2;
   if (wanted == InstructionSet::kAvx512) isa = kernels::Isa::kAvx512;
   if (!kernels::isa_is_supported(isa)) {
-    return Error{.what = "this processor lacks the instruction set asked for",
-                 .where = "--isa",
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "this processor lacks the instruction set asked for",
+                 .field = "instruction_set",
                  .remedy = "leave it out to use the best one"};
   }
   return isa;
@@ -52,19 +53,23 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
   const int thread_count =
       options.thread_count == 0 ? processors_of_this_process() : options.thread_count;
   if (thread_count < 1 || thread_count > kThreadCountMax) {
-    return Error{.what = "thread count out of range",
-                 .where = "--threads",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "thread count out of range",
+                 .field = "thread_count",
                  .expected = "1 to " + std::to_string(kThreadCountMax),
                  .found = std::to_string(thread_count)};
   }
   if (options.chunk_tokens < 1 || options.chunk_tokens > model::kPassTokensMax) {
-    return Error{.what = "chunk size out of range",
-                 .where = "--chunk",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "chunk size out of range",
+                 .field = "chunk_tokens",
                  .expected = "1 to " + std::to_string(model::kPassTokensMax) + " tokens",
                  .found = std::to_string(options.chunk_tokens)};
   }
   if (options.visible_rows.index_top_k < 0) {
-    return Error{.what = "index top-k out of range",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "index top-k out of range",
+                 .field = "index_top_k",
                  .expected = "0 or more",
                  .found = std::to_string(options.visible_rows.index_top_k)};
   }
@@ -82,12 +87,14 @@ Result<std::unique_ptr<model::DeepSeekV4>> create_model(Checkpoint checkpoint,
   try {
     return model::DeepSeekV4::create(std::move(checkpoint), options);
   } catch (const std::system_error& error) {
-    return Error{.what = "cannot start the threads",
+    return Error{.kind = ErrorKind::kNoMemory,
+                 .what = "cannot start the threads",
                  .expected = std::to_string(options.thread_count),
                  .found = error.what(),
                  .remedy = "ask for fewer threads"};
   } catch (const std::bad_alloc&) {
-    return Error{.what = "not enough memory for the working buffers of a pass"};
+    return Error{.kind = ErrorKind::kNoMemory,
+                 .what = "not enough memory for the working buffers of a pass"};
   }
 }
 
@@ -119,20 +126,29 @@ std::string absolute_path(const std::string& path) {
 Result<std::unique_ptr<persist::Persistence>> open_persistence(const EngineOptions& options,
                                                                const Engine::State& state) {
   const std::string arithmetic = arithmetic_of(options.visible_rows);
-  return persist::Persistence::open(*options.store,
-                                    {.model = state.model->checkpoint().fingerprint(),
-                                     .arithmetic = arithmetic,
-                                     .salt = options.store->salt,
-                                     .model_path = absolute_path(options.model_path)},
-                                    state.model->layout(), state.account);
+  auto persistence = persist::Persistence::open(*options.store,
+                                                {.model = state.model->checkpoint().fingerprint(),
+                                                 .arithmetic = arithmetic,
+                                                 .salt = options.store->salt,
+                                                 .model_path = absolute_path(options.model_path)},
+                                                state.model->layout(), state.account);
+  if (persistence.ok()) return persistence;
+  Error error = std::move(persistence).error();
+  if (error.field.empty()) error.field = "store";
+  return error;
 }
 
 Status set_ram_budget(const EngineOptions& options, Engine::State& state) {
   if (options.ram_bytes < 0) {
-    return Error{.what = "a negative RAM budget", .found = std::to_string(options.ram_bytes)};
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "a negative RAM budget",
+                 .field = "ram_bytes",
+                 .found = std::to_string(options.ram_bytes)};
   }
   if (!state.persistence) {
-    return Error{.what = "a RAM budget needs a store for what does not fit",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "a RAM budget needs a store for what does not fit",
+                 .field = "ram_bytes",
                  .remedy = "name a store, or drop the budget"};
   }
   return state.persistence->keep_within(
@@ -159,7 +175,8 @@ Result<Engine> Engine::open(const EngineOptions& options) {
     const auto path = std::filesystem::path(options.model_path) / "tokenizer.json";
     KVASIR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, text::Tokenizer::load(path.string()));
     if (tokenizer.vocab_size() > state->info.vocab_size) {
-      return Error{.what = "the tokenizer has ids that the model lacks",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "the tokenizer has ids that the model lacks",
                    .where = path.string(),
                    .expected = "at most " + std::to_string(state->info.vocab_size) + " ids",
                    .found = std::to_string(tokenizer.vocab_size())};
@@ -196,13 +213,15 @@ Result<Session> Engine::resume(std::span<const int32_t> tokens) {
 Status Engine::append_batch(std::span<const BatchInput> inputs) {
   int64_t token_count = 0;
   for (const BatchInput& input : inputs) {
-    if (input.tokens.empty()) return Error{.what = "a session of a batch has no new tokens"};
+    if (input.tokens.empty())
+      return Error{.kind = ErrorKind::kUsage, .what = "a session of a batch has no new tokens"};
     KVASIR_RETURN_IF_ERROR(state_->check_tokens(input.tokens));
     token_count += std::ssize(input.tokens);
   }
   const int64_t token_count_max = state_->model->options().pass_tokens_max;
   if (token_count > token_count_max) {
-    return Error{.what = "a batch is more than one pass takes",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "a batch is more than one pass takes",
                  .expected = "at most " + std::to_string(token_count_max) + " tokens in all",
                  .found = std::to_string(token_count)};
   }
@@ -257,7 +276,8 @@ Status Engine::check_tokens(std::span<const int32_t> tokens) const {
 Status Engine::State::check_tokens(std::span<const int32_t> tokens) const {
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (tokens[i] >= 0 && tokens[i] < info.vocab_size) continue;
-    return Error{.what = "token id outside the vocabulary",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "token id outside the vocabulary",
                  .where = "token " + std::to_string(i),
                  .expected = "0 to " + std::to_string(info.vocab_size - 1),
                  .found = std::to_string(tokens[i])};
@@ -267,7 +287,9 @@ Status Engine::State::check_tokens(std::span<const int32_t> tokens) const {
 
 Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {
   if (tokenizer) return &*tokenizer;
-  return Error{.what = "this engine was opened without a tokenizer", .where = model_path};
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "this engine was opened without a tokenizer",
+               .where = model_path};
 }
 
 Result<std::vector<int32_t>> Engine::encode(std::string_view text) const {

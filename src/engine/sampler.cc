@@ -14,9 +14,10 @@ double uniform_draw(uint64_t seed, int64_t position) {
   return unit_interval(mix_bits(mix_bits(seed) ^ static_cast<uint64_t>(position)));
 }
 
-Error out_of_range(const char* option, const char* expected, double found) {
-  return Error{.what = "sampling option out of range",
-               .where = option,
+Error out_of_range(const char* field, const char* expected, double found) {
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "sampling option out of range",
+               .field = field,
                .expected = expected,
                .found = std::to_string(found)};
 }
@@ -26,16 +27,16 @@ Error out_of_range(const char* option, const char* expected, double found) {
 Status check(const SamplingOptions& options) {
   // Written so that a NaN fails too.
   if (!(options.temperature >= 0 && options.temperature <= 100)) {
-    return out_of_range("--temperature", "0 to 100", options.temperature);
+    return out_of_range("temperature", "0 to 100", options.temperature);
   }
   if (options.top_k < 0) {
-    return out_of_range("--top-k", "0 or more", static_cast<double>(options.top_k));
+    return out_of_range("top_k", "0 or more", static_cast<double>(options.top_k));
   }
   if (!(options.top_p > 0 && options.top_p <= 1)) {
-    return out_of_range("--top-p", "above 0, at most 1", options.top_p);
+    return out_of_range("top_p", "above 0, at most 1", options.top_p);
   }
   if (!(options.min_p >= 0 && options.min_p <= 1)) {
-    return out_of_range("--min-p", "0 to 1", options.min_p);
+    return out_of_range("min_p", "0 to 1", options.min_p);
   }
   return ok_status();
 }
@@ -48,7 +49,8 @@ Result<int32_t> Sampler::sample(std::span<const float> logits, int64_t position)
   size_t best = 0;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (!std::isfinite(logits[i])) {
-      return Error{.what = "the model computed a logit that is not finite",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "the model computed a logit that is not finite",
                    .where = "token position " + std::to_string(position),
                    .remedy = "its weights are damaged or its activations overflow"};
     }

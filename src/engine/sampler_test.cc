@@ -94,11 +94,11 @@ TEST(SamplerTest, LogitsThatAreNotFiniteAreAnError) {
 
 TEST(SamplerTest, OptionsOutOfRangeAreNamed) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(check({.temperature = -1}).error().where, "--temperature");
-  EXPECT_EQ(check({.temperature = nan}).error().where, "--temperature");
-  EXPECT_EQ(check({.top_k = -1}).error().where, "--top-k");
-  EXPECT_EQ(check({.top_p = 0}).error().where, "--top-p");
-  EXPECT_EQ(check({.min_p = 1.5}).error().where, "--min-p");
+  EXPECT_EQ(check({.temperature = -1}).error().field, "temperature");
+  EXPECT_EQ(check({.temperature = nan}).error().field, "temperature");
+  EXPECT_EQ(check({.top_k = -1}).error().field, "top_k");
+  EXPECT_EQ(check({.top_p = 0}).error().field, "top_p");
+  EXPECT_EQ(check({.min_p = 1.5}).error().field, "min_p");
   EXPECT_TRUE(check({.temperature = 1, .top_k = 40, .top_p = 0.9, .min_p = 0.05}).ok());
 }
 

@@ -67,7 +67,8 @@ Status Session::append_with_logits(std::span<const int32_t> tokens, const Logits
   const auto chunk_max = static_cast<size_t>(state_->engine->model->options().pass_tokens_max);
   AlignedBuffer<float> logits(static_cast<int64_t>(std::min(chunk_max, tokens.size()) * vocab));
   if (logits.failed()) {
-    return Error{.what = "not enough memory for the logits of a pass",
+    return Error{.kind = ErrorKind::kNoMemory,
+                 .what = "not enough memory for the logits of a pass",
                  .expected = std::to_string(logits.size() * 4) + " bytes",
                  .remedy = "a smaller chunk needs less"};
   }

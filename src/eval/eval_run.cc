@@ -43,13 +43,15 @@ Result<std::vector<EvalRun>> parse_eval_runs(const std::vector<std::string>& nam
   for (const std::string& name : names) {
     const auto run = run_of(name);
     if (!run) {
-      return Error{.what = "unknown run",
-                   .where = "--runs",
+      return Error{.kind = ErrorKind::kUsage,
+                   .what = "unknown run",
+                   .field = "runs",
                    .expected = "native, bf16, f32, window-only, no-csa, no-hca or top-k-N",
                    .found = name};
     }
     if (std::any_of(runs.begin(), runs.end(), [&](const EvalRun& r) { return r.name == name; })) {
-      return Error{.what = "the same run twice", .where = "--runs", .found = name};
+      return Error{
+          .kind = ErrorKind::kUsage, .what = "the same run twice", .field = "runs", .found = name};
     }
     runs.push_back(*run);
   }

@@ -46,7 +46,8 @@ Result<Json> measure_window(std::span<const int32_t> ids, const Piece& piece, En
   inputs.insert(inputs.end(), targets.begin(), targets.end() - 1);
   KVASIR_ASSIGN_OR_RETURN(const double total, window_nats(engine, inputs, targets, step));
   if (!std::isfinite(total)) {
-    return Error{.what = "a logit that is not finite",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "a logit that is not finite",
                  .where = "window " + std::to_string(piece.index) + " of " +
                           std::to_string(piece.length_tokens) + " tokens"};
   }
@@ -70,7 +71,8 @@ Result<Windows> collect(const PerplexityCell& cell, const EvalRun& run, const Re
     const Json* bytes = entry->find("bytes");
     if (nats == nullptr || nats->as_double() == nullptr || bytes == nullptr ||
         bytes->as_integer() == nullptr) {
-      return Error{.what = "the log has an entry that is not of this program's making",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "the log has an entry that is not of this program's making",
                    .where = Piece{cell.length_tokens, i}.name(run)};
     }
     windows.nats += *nats->as_double();
@@ -105,10 +107,12 @@ Result<std::vector<PerplexityCell>> plan_windows(const PerplexityOptions& option
     const int64_t count = std::min(text_tokens, options.tokens_per_length_max) / length;
     if (count < 1) {
       const bool is_cut = text_tokens >= length;
-      return Error{.what = "less text than one window",
+      return Error{.kind = ErrorKind::kUsage,
+                   .what = "less text than one window",
+                   .field = "tokens_per_length_max",
                    .expected = "at least " + std::to_string(length) + " tokens",
                    .found = std::to_string(std::min(text_tokens, options.tokens_per_length_max)),
-                   .remedy = is_cut ? "a larger --tokens" : "a longer text, or a shorter window"};
+                   .remedy = is_cut ? "more tokens" : "a longer text, or a shorter window"};
     }
     plan.push_back({.length_tokens = length, .window_count = count, .token_count = count * length});
   }

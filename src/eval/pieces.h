@@ -27,7 +27,7 @@ struct Piece {
   }
 };
 
-inline Error interrupted() { return Error{.what = "interrupted"}; }
+inline Error interrupted() { return Error{.kind = ErrorKind::kInterrupted, .what = "interrupted"}; }
 
 // Measures one piece; `step` takes the tokens of the piece read so far, and false from it means
 // stop.

@@ -144,7 +144,8 @@ Status tally(const RecallOptions& options, const ResultLog& log, std::vector<Rec
       if (&row == rows.data()) {
         baseline = right;
       } else if (right.size() != baseline.size()) {
-        return Error{.what = "runs of the log have different numbers of questions",
+        return Error{.kind = ErrorKind::kDamaged,
+                     .what = "runs of the log have different numbers of questions",
                      .where = row.run.name,
                      .expected = std::to_string(baseline.size()),
                      .found = std::to_string(right.size())};

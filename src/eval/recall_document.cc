@@ -241,7 +241,8 @@ Result<Prose> Prose::create(std::string_view text, std::string_view where) {
     text.remove_prefix(std::min(text.size(), end + 1));
   }
   if (prose.sentences_.size() < 2) {
-    return Error{.what = "too little prose",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "too little prose",
                  .where = std::string(where),
                  .expected = "two sentences or more"};
   }
@@ -257,7 +258,8 @@ Result<RecallDocument> make_recall_document(const RecallTask& task, const Prose&
   // Half of all keys are left, so that drawing another one is quick.
   const int64_t needed = 2 * (options.fact_count + absent_count);
   if (options.fact_count < 1 || needed > facts.key_count()) {
-    return Error{.what = "the task cannot tell so many facts apart",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "the task cannot tell so many facts apart",
                  .where = std::to_string(options.fact_count) + " facts",
                  .expected = "at least " + std::to_string(needed) + " persons times objects",
                  .found = std::to_string(facts.key_count())};
@@ -270,7 +272,8 @@ Result<RecallDocument> make_recall_document(const RecallTask& task, const Prose&
     token_count += statement_tokens.back();
   }
   if (token_count > options.length_tokens) {
-    return Error{.what = "the document is too short for its facts",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "the document is too short for its facts",
                  .expected = "at least " + std::to_string(token_count) + " tokens",
                  .found = std::to_string(options.length_tokens),
                  .remedy = "fewer facts, longer documents or a shorter tail"};

@@ -63,7 +63,8 @@ Json to_json(const RecallEntry& entry) {
 }
 
 Result<RecallEntry> parse_recall_entry(const Json& json, const std::string& where) {
-  const Error damaged{.what = "the log has an entry that is not of this program's making",
+  const Error damaged{.kind = ErrorKind::kDamaged,
+                      .what = "the log has an entry that is not of this program's making",
                       .where = where};
   const Json* questions = json.find("questions");
   const int64_t* kv_bytes = integer(json, "kv_bytes");

@@ -78,7 +78,8 @@ class Reader {
   bool has(std::string_view name) const { return object_.find(name) != nullptr; }
 
   Error wrong(std::string_view name, std::string expected) const {
-    return Error{.what = "the recall task is malformed",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "the recall task is malformed",
                  .where = where_ + ", " + std::string(name),
                  .expected = std::move(expected)};
   }

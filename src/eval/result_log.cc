@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
+#include "base/system_error.h"
 #include "base/text_file.h"
 
 namespace kvasir::eval {
@@ -17,7 +17,7 @@ namespace {
 constexpr std::string_view kHeadBegin = "{\"settings\":{";
 
 Error cannot_write(const std::string& path) {
-  return Error{.what = "cannot write the log", .where = path, .found = std::strerror(errno)};
+  return system_error("cannot write the log", path, errno);
 }
 
 // Whole lines only: the last one may have been cut off.
@@ -31,7 +31,8 @@ std::string_view whole_lines(std::string_view text) {
 Result<ResultLog> ResultLog::open(const std::string& path, const Json& settings) {
   ResultLog log;
   log.path_ = path;
-  if (path == "-") return Error{.what = "the log must be a file", .where = path};
+  if (path == "-")
+    return Error{.kind = ErrorKind::kUsage, .what = "the log must be a file", .where = path};
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (descriptor < 0) return cannot_write(path);
   log.file_.reset(fdopen(descriptor, "r+b"));
@@ -40,7 +41,8 @@ Result<ResultLog> ResultLog::open(const std::string& path, const Json& settings)
     return cannot_write(path);
   }
   if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    return Error{.what = "the log is in use by another process", .where = path};
+    return Error{
+        .kind = ErrorKind::kLocked, .what = "the log is in use by another process", .where = path};
   }
   KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(path));
   KVASIR_ASSIGN_OR_RETURN(const size_t kept_bytes, log.take_results(text, settings));
@@ -64,7 +66,8 @@ Result<size_t> ResultLog::take_results(std::string_view text, const Json& settin
     return rest == head ? kept_bytes : size_t{0};
   }
   if (!rest.starts_with(head)) {
-    return Error{.what = "not a log of this evaluation",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "not a log of this evaluation",
                  .where = path_,
                  .expected = head.substr(0, head.size() - 1),
                  .remedy = "name another file, or remove this one"};
@@ -76,7 +79,10 @@ Result<size_t> ResultLog::take_results(std::string_view text, const Json& settin
     const Json* name = entry.ok() ? entry->find("name") : nullptr;
     const Json* result = entry.ok() ? entry->find("result") : nullptr;
     if (name == nullptr || name->as_string() == nullptr || result == nullptr) {
-      return Error{.what = "the log is damaged", .where = path_, .offset = offset};
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "the log is damaged",
+                   .where = path_,
+                   .offset = offset};
     }
     results_.insert_or_assign(*name->as_string(), *result);
     offset += line.size() + 1;

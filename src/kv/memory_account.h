@@ -23,7 +23,8 @@ class MemoryAccount {
 };
 
 inline Error out_of_memory(int64_t bytes) {
-  return Error{.what = "not enough memory for the cache",
+  return Error{.kind = ErrorKind::kNoMemory,
+               .what = "not enough memory for the cache",
                .expected = std::to_string(bytes) + " bytes more"};
 }
 

@@ -24,7 +24,7 @@ class Reader : public RowReader {
     for (const RowRead& read : reads) std::memset(read.out, 0xee, kRowBytes);
   }
   Status finish() override {
-    if (fails) return Error{.what = "no"};
+    if (fails) return Error{.kind = ErrorKind::kNoMemory, .what = "no"};
     for (const RowRead& read : reads_) write(read);
     return ok_status();
   }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/system_error.h"
 #include "persist/prefix_chain.h"
 #include "store/file_io.h"
 #include "store/segment_check.h"
@@ -19,7 +20,8 @@ using store::RecordInfo;
 constexpr uint64_t kArchiveNumber = 0;
 
 Error missing(int64_t token_begin) {
-  return Error{.what = "the conversation is not whole",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "the conversation is not whole",
                .expected = "a block at token " + std::to_string(token_begin),
                .found = "none, or a damaged one"};
 }
@@ -90,7 +92,8 @@ class Archive {
   explicit Archive(std::string path) : path_(std::move(path)) {}
   Status check_chain();
   Error bad(const store::PlacedRecord& record, const char* expected) const {
-    return Error{.what = "not a conversation",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "not a conversation",
                  .where = path_,
                  .offset = static_cast<uint64_t>(record.offset_bytes),
                  .expected = expected};
@@ -107,7 +110,8 @@ Result<Archive> Archive::open(store::FileSystem& files, const std::string& path)
   KVASIR_ASSIGN_OR_RETURN(const std::vector<store::Damage> damages,
                           store::check_segment(files, path, kArchiveNumber, {}));
   if (!damages.empty()) {
-    return Error{.what = "damaged file",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "damaged file",
                  .where = path,
                  .offset = static_cast<uint64_t>(damages[0].offset_bytes),
                  .expected = damages[0].expected,
@@ -117,14 +121,15 @@ Result<Archive> Archive::open(store::FileSystem& files, const std::string& path)
   KVASIR_ASSIGN_OR_RETURN(store::SegmentContents contents,
                           store::load_segment(files, path, kArchiveNumber));
   if (!contents.has_footer || contents.records.empty()) {
-    return Error{.what = "not a whole exported conversation",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "not a whole exported conversation",
                  .where = path,
                  .expected = "records and a footer",
                  .remedy = "it may have been cut short on the way"};
   }
   archive.records_ = std::move(contents.records);
   store::Opened<store::File> opened = files.open(path, store::OpenMode::kRead);
-  if (!opened.object) return store::io_error("cannot open", path, opened.error);
+  if (!opened.object) return system_error("cannot open", path, opened.error);
   archive.file_ = std::move(opened.object);
   KVASIR_RETURN_IF_ERROR(archive.check_chain());
   return archive;
@@ -179,9 +184,11 @@ Result<ImportReport> Archive::put_into(store::BlockStore& store) {
                                        .tokens = tokens_[i]},
                                       payload));
     if (outcome == store::PutOutcome::kNoRoom) {
-      return Error{.what = "the store has no room",
+      return Error{.kind = ErrorKind::kNoRoom,
+                   .what = "the store has no room",
+                   .field = "budget_bytes",
                    .where = path_,
-                   .remedy = "allow it more with --store-size, or unpin something"};
+                   .remedy = "give it more, or unpin something"};
     }
     holds.emplace_back(store, info.id.key);
     count(report, info, outcome == store::PutOutcome::kWritten);

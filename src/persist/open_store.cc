@@ -12,7 +12,9 @@ constexpr int64_t kBudgetBytesMin = int64_t{4} << 20;
 Result<std::unique_ptr<store::StoreDirectory>> open_store(const StoreOptions& options,
                                                           IfLocked if_locked) {
   if (options.budget_bytes < kBudgetBytesMin) {
-    return Error{.what = "the store's budget is too small",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "the store's budget is too small",
+                 .field = "budget_bytes",
                  .where = options.directory,
                  .expected = std::to_string(kBudgetBytesMin) + " bytes or more",
                  .found = std::to_string(options.budget_bytes)};
@@ -23,7 +25,7 @@ Result<std::unique_ptr<store::StoreDirectory>> open_store(const StoreOptions& op
                                   .min_free_bytes = options.min_free_bytes,
                                   .durability = options.durability};
   auto store = store::StoreDirectory::open(wanted);
-  if (store.ok() || if_locked == IfLocked::kFail || store.error().what != store::kStoreIsLocked) {
+  if (store.ok() || if_locked == IfLocked::kFail || store.error().kind != ErrorKind::kLocked) {
     return store;
   }
   // The other writer's records are as good as our own.

@@ -43,7 +43,8 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
     try {
       persistence->saver_ = std::make_unique<Saver>(*persistence->store_, identity.model);
     } catch (const std::system_error& error) {
-      return Error{.what = "cannot start the thread that saves",
+      return Error{.kind = ErrorKind::kNoMemory,
+                   .what = "cannot start the thread that saves",
                    .where = options.directory,
                    .found = error.what()};
     }

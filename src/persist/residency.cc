@@ -43,8 +43,9 @@ int64_t Residency::bytes_min(int64_t token_count) const {
 }
 
 Error Residency::no_room(const std::string& expected) const {
-  return Error{.what = "the cache does not fit into the RAM it may take",
-               .where = "--ram",
+  return Error{.kind = ErrorKind::kNoRoom,
+               .what = "the cache does not fit into the RAM it may take",
+               .field = "ram_bytes",
                .expected = expected,
                .found = std::to_string(options_.budget_bytes)};
 }

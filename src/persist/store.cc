@@ -57,7 +57,8 @@ Result<Store> Store::open(const StoreOptions& options) {
 
 Result<int64_t> Store::State::find(const persist::RunTree& tree, const std::string& key) const {
   if (key.size() < kKeyDigitsMin) {
-    return Error{.what = "key too short",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "key too short",
                  .expected = std::to_string(kKeyDigitsMin) + " hex digits or more",
                  .found = key,
                  .remedy = "kvasir cache ls shows the keys"};
@@ -66,7 +67,8 @@ Result<int64_t> Store::State::find(const persist::RunTree& tree, const std::stri
   for (int64_t i = 0; i < std::ssize(tree.runs()); ++i) {
     if (!to_hex(tree.runs()[static_cast<size_t>(i)].key()).starts_with(key)) continue;
     if (found >= 0) {
-      return Error{.what = "key fits several runs",
+      return Error{.kind = ErrorKind::kUsage,
+                   .what = "key fits several runs",
                    .where = directory,
                    .found = key,
                    .remedy = "write more of it"};
@@ -74,7 +76,8 @@ Result<int64_t> Store::State::find(const persist::RunTree& tree, const std::stri
     found = i;
   }
   if (found < 0) {
-    return Error{.what = "no such key in the store",
+    return Error{.kind = ErrorKind::kNotFound,
+                 .what = "no such key in the store",
                  .where = directory,
                  .found = key,
                  .remedy = "kvasir cache ls shows the keys"};
@@ -149,7 +152,9 @@ Result<std::vector<StoreDamage>> Store::verify(bool repair, const StoreProgress&
 
 Status Store::State::check_writable() const {
   if (store->blocks().is_writer()) return ok_status();
-  return Error{.what = "the store was opened for reading only", .where = directory};
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "the store was opened for reading only",
+               .where = directory};
 }
 
 Status Store::pin(const std::string& key, const std::string& name) {
@@ -169,8 +174,10 @@ Status Store::unpin(const std::string& key) {
     found = find([&](const store::Pin& pin) { return to_hex(pin.key).starts_with(key); });
   }
   if (found != pins.end()) return state_->store->unpin(found->key);
-  return Error{
-      .what = "nothing is pinned under that key or name", .where = state_->directory, .found = key};
+  return Error{.kind = ErrorKind::kNotFound,
+               .what = "nothing is pinned under that key or name",
+               .where = state_->directory,
+               .found = key};
 }
 
 Result<int64_t> Store::State::remove(const std::vector<store::RecordId>& ids) {
@@ -187,7 +194,10 @@ Result<int64_t> Store::remove(const std::string& key) {
   for (const store::Pin& pin : state_->store->pins()) {
     for (const store::RecordId& id : ids) {
       if (id.key != pin.key) continue;
-      return Error{.what = "pinned", .where = to_hex(pin.key), .remedy = "unpin it first"};
+      return Error{.kind = ErrorKind::kUsage,
+                   .what = "pinned",
+                   .where = to_hex(pin.key),
+                   .remedy = "unpin it first"};
     }
   }
   return state_->remove(ids);

@@ -24,7 +24,8 @@ StoredRows::StoredRows(store::BlockStore& store, int64_t row_bytes, int64_t bloc
 
 Status StoredRows::check_memory() const {
   if (!memory_.failed()) return ok_status();
-  return Error{.what = "not enough memory to read rows from the store",
+  return Error{.kind = ErrorKind::kNoMemory,
+               .what = "not enough memory to read rows from the store",
                .expected = std::to_string(memory_.size()) + " bytes"};
 }
 
@@ -103,7 +104,8 @@ Status StoredRows::finish() {
     KVASIR_CHECK(next_read_ == reads_.size(), "every row came");
     return ok_status();
   }
-  return Error{.what = "rows of the cache cannot be read back",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "rows of the cache cannot be read back",
                .where = "block " + to_hex(wrong_id.key),
                .expected = "the bytes that were stored",
                .found = "damage, or an unreadable device"};

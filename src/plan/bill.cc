@@ -18,7 +18,8 @@ BillLine& line_of(Bill& bill, const Term& term) {
 
 Status check_size(const char* what, int64_t bytes) {
   if (bytes <= kBytesMax) return ok_status();
-  return Error{.what = "no memory is that large",
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "no memory is that large",
                .where = what,
                .expected = fmt::format("at most {} bytes", kBytesMax),
                .found = std::to_string(bytes)};

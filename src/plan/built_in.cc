@@ -96,10 +96,11 @@ Result<CacheModel> built_in_model(std::string_view given) {
   const auto found = std::find_if(models.begin(), models.end(),
                                   [&](const BuiltInModel& model) { return model.name == name; });
   if (found == models.end()) {
-    return Error{.what = "neither a file nor a model that is known by name",
+    return Error{.kind = ErrorKind::kNotFound,
+                 .what = "neither a file nor a model that is known by name",
+                 .field = "model",
                  .expected = "a name such as " + closest(name),
-                 .found = std::string(given),
-                 .remedy = "'kvasir plan --list' shows all names"};
+                 .found = std::string(given)};
   }
   const Json& entry = (*catalog().as_array())[static_cast<size_t>(found - models.begin())];
   const Json* config = entry.find("config");

@@ -5,40 +5,43 @@
 namespace kvasir::plan {
 namespace {
 
-Result<const Precision*> precision_of(const std::string& name, const char* option) {
+Result<const Precision*> precision_of(const std::string& name, const char* field) {
   const Precision* precision = find_precision(name);
   if (precision != nullptr) return precision;
-  return Error{.what = "unknown precision",
-               .where = option,
-               .expected = "one of those that 'kvasir plan --list' shows",
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "unknown precision",
+               .field = field,
+               .expected = "a precision that is known",
                .found = name};
 }
 
 // Of index keys: what says how one vector is held, nothing more.
 Result<const Precision*> index_precision_of(const std::string& name) {
-  constexpr const char* kOption = "--index";
-  KVASIR_ASSIGN_OR_RETURN(const Precision* precision, precision_of(name, kOption));
+  constexpr const char* kField = "index_precision";
+  KVASIR_ASSIGN_OR_RETURN(const Precision* precision, precision_of(name, kField));
   const bool is_plain =
       precision->scheme == Scheme::kNumbers || precision->scheme == Scheme::kNative;
   if (is_plain && !precision->for_heads_only) return precision;
-  return Error{.what = "a precision that does not say how one plain vector is held",
-               .where = kOption,
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "a precision that does not say how one plain vector is held",
+               .field = kField,
                .expected = "a number format, or native",
                .found = name};
 }
 
-Status check_range(const char* option, int64_t value, int64_t max) {
+Status check_range(const char* field, int64_t value, int64_t max) {
   if (value >= 1 && value <= max) return ok_status();
-  return Error{.what = "a number is out of range",
-               .where = option,
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "a number is out of range",
+               .field = field,
                .expected = fmt::format("1 to {}", max),
                .found = std::to_string(value)};
 }
 
 Status check(const CostOptions& options) {
-  KVASIR_RETURN_IF_ERROR(check_range("--page", options.page_tokens, kPageTokensMax));
-  KVASIR_RETURN_IF_ERROR(check_range("--tp", options.tensor_parallel, kRanksMax));
-  return check_range("--chunk", options.pass_tokens, kPassTokensMax);
+  KVASIR_RETURN_IF_ERROR(check_range("page_tokens", options.page_tokens, kPageTokensMax));
+  KVASIR_RETURN_IF_ERROR(check_range("tensor_parallel", options.tensor_parallel, kRanksMax));
+  return check_range("pass_tokens", options.pass_tokens, kPassTokensMax);
 }
 
 }  // namespace
@@ -46,18 +49,19 @@ Status check(const CostOptions& options) {
 Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options) {
   KVASIR_RETURN_IF_ERROR(check(options));
   ChosenPrecisions chosen;
-  KVASIR_ASSIGN_OR_RETURN(chosen.rows, precision_of(options.precision, "--kv"));
+  KVASIR_ASSIGN_OR_RETURN(chosen.rows, precision_of(options.precision, "precision"));
   if (!options.index_precision.empty()) {
     KVASIR_ASSIGN_OR_RETURN(chosen.index, index_precision_of(options.index_precision));
   }
   if (!options.state_precision.empty()) {
     KVASIR_ASSIGN_OR_RETURN(const Precision* state,
-                            precision_of(options.state_precision, "--state"));
+                            precision_of(options.state_precision, "state_precision"));
     chosen.state_bytes = state->key.block_bytes;
     if (state->scheme != Scheme::kNumbers || state->for_heads_only ||
         state->key.block_values != 1 || state->key.vector_bytes != 0) {
-      return Error{.what = "states are held as plain numbers",
-                   .where = "--state",
+      return Error{.kind = ErrorKind::kUsage,
+                   .what = "states are held as plain numbers",
+                   .field = "state_precision",
                    .expected = "f32, bf16, f16 or fp8",
                    .found = options.state_precision};
     }

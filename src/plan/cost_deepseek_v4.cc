@@ -189,11 +189,11 @@ int64_t key_bytes_of(const ModelConfig& config, const kv::CacheLayout& layout,
 std::vector<std::string> notes_on(const CacheModel& model, const CostOptions& options) {
   std::vector<std::string> notes;
   if (!options.state_precision.empty()) {
-    notes.emplace_back("--state: this model has no recurrent states");
+    notes.emplace_back("state precision: this model has no recurrent states");
   }
   if (options.with_draft &&
       model.deepseek_v4_with_draft->layer_count == model.deepseek_v4->layer_count) {
-    notes.emplace_back("--draft: no draft layers are known of this model");
+    notes.emplace_back("drafts: no draft layers are known of this model");
   }
   return notes;
 }
@@ -208,15 +208,17 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
   const kv::CacheLayout layout = layout_of(config, rows);
   const bool is_padded = rows.scheme == Scheme::kFlashMla;
   if (!own && !is_padded && (rows.scheme != Scheme::kNumbers || rows.for_heads_only)) {
-    return Error{.what = "this precision says nothing about such a cache",
-                 .where = "--kv",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "this precision says nothing about such a cache",
+                 .field = "precision",
                  .expected = "one that holds single vectors",
                  .found = std::string(rows.name) + " for DeepSeek-V4's rows"};
   }
   if (is_padded && (options.page_tokens > 1 || options.keeps_whole_windows)) {
-    return Error{.what = "flashmla has pages of its own and keeps its windows",
-                 .where = "--kv",
-                 .expected = "no --page and no --whole-windows",
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "flashmla has pages of its own and keeps its windows",
+                 .field = "precision",
+                 .expected = "pages of one token and windows as they are",
                  .found = "one of them"};
   }
   CacheCost cost{.notes = notes_on(model, options)};

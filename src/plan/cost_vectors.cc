@@ -125,8 +125,9 @@ class VectorTerms {
 };
 
 Error does_not_apply(const CachedVectors& vectors, const Precision& precision) {
-  return Error{.what = "this precision says nothing about such a cache",
-               .where = "--kv",
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "this precision says nothing about such a cache",
+               .field = "precision",
                .expected = precision.scheme == Scheme::kFlashMla ? "DeepSeek-V4's rows"
                            : precision.for_heads_only            ? "keys and values of heads"
                                                                  : "latents",
@@ -158,8 +159,9 @@ Status add_vectors(const CachedVectors& vectors, const CacheModel& model,
       return ok_status();
     case Scheme::kKivi:
       if (options.page_tokens > 1) {
-        return Error{.what = "KIVI is not described for a cache in pages",
-                     .where = "--page",
+        return Error{.kind = ErrorKind::kUsage,
+                     .what = "KIVI is not described for a cache in pages",
+                     .field = "page_tokens",
                      .expected = "1",
                      .found = std::to_string(options.page_tokens)};
       }
@@ -206,18 +208,18 @@ std::vector<std::string> notes_on(const CacheModel& model, const CostOptions& op
   };
   std::vector<std::string> notes;
   if (options.with_draft && !has([](const CachedVectors& one) { return one.is_draft; })) {
-    notes.emplace_back("--draft: no draft layers are known of this model");
+    notes.emplace_back("drafts: no draft layers are known of this model");
   }
   if (!options.index_precision.empty() &&
       !has([](const CachedVectors& one) { return one.kind == Kind::kIndexKeys; })) {
-    notes.emplace_back("--index: this model has no index keys");
+    notes.emplace_back("index precision: this model has no index keys");
   }
   if (!options.state_precision.empty() && model.states.empty()) {
-    notes.emplace_back("--state: this model has no recurrent states");
+    notes.emplace_back("state precision: this model has no recurrent states");
   }
   if (options.keeps_whole_windows &&
       !has([](const CachedVectors& one) { return one.window_tokens != 0; })) {
-    notes.emplace_back("--whole-windows: this model has no windows");
+    notes.emplace_back("whole windows: this model has no windows");
   }
   return notes;
 }

@@ -153,17 +153,20 @@ void read_layers(Reading& reading) {
 
 Result<CacheModel> model_of_json(const Json& root, std::string_view where) {
   if (root.as_object() == nullptr) {
-    return Error{
-        .what = "config is malformed", .where = std::string(where), .expected = "a JSON object"};
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "config is malformed",
+                 .where = std::string(where),
+                 .expected = "a JSON object"};
   }
   const Found found = find_text_model(root);
   if (found.architecture == nullptr) {
     return Error{
+        .kind = ErrorKind::kUnsupported,
         .what = "unknown architecture",
+        .field = "model",
         .where = std::string(where),
         .expected = fmt::format("one of {} that are known", known_architectures().size()),
-        .found = std::string(found.model_type.empty() ? "no model_type" : found.model_type),
-        .remedy = "'kvasir plan --list' shows those"};
+        .found = std::string(found.model_type.empty() ? "no model_type" : found.model_type)};
   }
   CacheModel model{.architecture = std::string(found.model_type), .source = std::string(where)};
   model.value_bytes = value_bytes_of(root, *found.object);
@@ -185,7 +188,8 @@ Result<CacheModel> model_of_json(const Json& root, std::string_view where) {
 
 Result<CacheModel> model_of_config(std::string_view text, std::string_view where) {
   if (text.size() > kConfigBytesMax) {
-    return Error{.what = "too large for a config, and no GGUF file",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "too large for a config, and no GGUF file",
                  .where = std::string(where),
                  .expected = fmt::format("at most {} bytes of JSON", kConfigBytesMax),
                  .found = std::to_string(text.size())};

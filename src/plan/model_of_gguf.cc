@@ -266,7 +266,8 @@ Status check_keys(const GgufHead& head, const std::string& architecture, std::st
   const bool has_heads = architecture != "mamba" && architecture != "mamba2";
   for (const std::string_view key : {"block_count", "embedding_length", "attention.head_count"}) {
     if (config.key(key) != nullptr || (key == "attention.head_count" && !has_heads)) continue;
-    return Error{.what = "key is missing",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "key is missing",
                  .where = fmt::format("{}: {}.{}", where, architecture, key),
                  .expected = "a number"};
   }
@@ -276,7 +277,8 @@ Status check_keys(const GgufHead& head, const std::string& architecture, std::st
         std::holds_alternative<std::vector<int64_t>>(*value)) {
       continue;
     }
-    return Error{.what = "key is unusable",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "key is unusable",
                  .where = fmt::format("{}: {}.{}", where, architecture, names.from),
                  .expected = "a whole number or a list of them"};
   }
@@ -297,11 +299,12 @@ std::optional<int64_t> weight_bytes_of(const GgufHead& head, CacheModel& model) 
 }
 
 Error unknown(std::string_view where, std::string found) {
-  return Error{.what = "unknown architecture",
+  return Error{.kind = ErrorKind::kUnsupported,
+               .what = "unknown architecture",
+               .field = "model",
                .where = std::string(where),
                .expected = fmt::format("one of {} that are known", kArchitectures.size()),
-               .found = std::move(found),
-               .remedy = "'kvasir plan --list' shows those"};
+               .found = std::move(found)};
 }
 
 }  // namespace

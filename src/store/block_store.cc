@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/stopwatch.h"
+#include "base/system_error.h"
 #include "store/eviction.h"
 #include "store/file_io.h"
 #include "store/segment_check.h"
@@ -23,7 +24,7 @@ Status make_directories(FileSystem& files, const std::string& path) {
     const std::string part = path.substr(0, slash);
     const IoResult made = files.make_directory(part);
     if (!made.ok() && made.error != EEXIST) {
-      Error error = io_error("cannot make the store's directory", path, made.error);
+      Error error = system_error("cannot make the store's directory", path, made.error);
       error.found = part + ": " + error.found;
       return error;
     }
@@ -49,9 +50,10 @@ Status BlockStore::open_directory() {
     Opened<FileLock> locked = files_->lock(path);
     if (!locked.object) {
       if (locked.error == EWOULDBLOCK) {
-        return Error{.what = kStoreIsLocked, .where = options_.directory};
+        return Error{
+            .kind = ErrorKind::kLocked, .what = kStoreIsLocked, .where = options_.directory};
       }
-      return io_error("cannot lock the store", path, locked.error);
+      return system_error("cannot lock the store", path, locked.error);
     }
     lock_ = std::move(locked.object);
   }

@@ -115,7 +115,7 @@ Status BlockStore::clean_segment_locked(uint64_t number) {
   const int64_t dropped = metrics_[StoreMetric::kDroppedSegments];
   Status moved = move_survivors_locked(survivors);
   if (moved.ok() && metrics_[StoreMetric::kDroppedSegments] != dropped) {
-    moved = Error{.what = "a sync failed while a segment was cleaned"};
+    moved = Error{.kind = ErrorKind::kIo, .what = "a sync failed while a segment was cleaned"};
   }
   if (!moved.ok()) {
     restore_locked(survivors);
@@ -135,7 +135,9 @@ Status BlockStore::move_survivors_locked(const std::vector<IndexEntry>& survivor
     const ReadResult result = read_entry(entry, payload);
     // A device that fails now may work later: nothing is given up for that.
     if (result == ReadResult::kFailed) {
-      return Error{.what = "cannot read a record", .where = log_->path_of(entry.segment_number)};
+      return Error{.kind = ErrorKind::kIo,
+                   .what = "cannot read a record",
+                   .where = log_->path_of(entry.segment_number)};
     }
     const auto header = log_->read_header({entry.segment_number, entry.offset_bytes});
     if (!header) return header.error();

@@ -80,7 +80,7 @@ struct Catalog::State {
   ~State() { sqlite3_close(db); }
 
   Error error(const char* what) const {
-    return Error{.what = what, .where = path, .found = sqlite3_errmsg(db)};
+    return Error{.kind = ErrorKind::kIo, .what = what, .where = path, .found = sqlite3_errmsg(db)};
   }
   bool execute(const char* sql) {
     return sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
@@ -145,7 +145,8 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, bool is_
     state.reset();
     set_aside(path);
   }
-  return Error{.what = "the store's catalog is damaged", .where = path};
+  return Error{
+      .kind = ErrorKind::kDamaged, .what = "the store's catalog is damaged", .where = path};
 }
 
 std::vector<Catalog::StateUsage> Catalog::state_usage() {

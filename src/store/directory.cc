@@ -46,7 +46,8 @@ StoreDirectory::~StoreDirectory() {
 }
 
 Status StoreDirectory::pin(const Pin& pin) {
-  if (!catalog_) return Error{.what = "the store has no catalog to pin in"};
+  if (!catalog_)
+    return Error{.kind = ErrorKind::kUnsupported, .what = "the store has no catalog to pin in"};
   KVASIR_RETURN_IF_ERROR(catalog_->pin(pin));
   hold_pinned(pin.key);
   return ok_status();

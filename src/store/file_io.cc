@@ -1,7 +1,8 @@
 #include "store/file_io.h"
 
 #include <cerrno>
-#include <cstring>
+
+#include "base/system_error.h"
 
 namespace kvasir::store {
 namespace {
@@ -10,10 +11,6 @@ namespace {
 constexpr int kInterruptionsMax = 100;
 
 }  // namespace
-
-Error io_error(const std::string& what, const std::string& path, int error_number) {
-  return Error{.what = what, .where = path, .found = std::strerror(error_number)};
-}
 
 IoResult read_whole(File& file, int64_t offset_bytes, std::span<std::byte> out) {
   IoResult whole;
@@ -33,7 +30,7 @@ Status read_all(File& file, const std::string& path, int64_t offset_bytes,
                 std::span<std::byte> out) {
   const IoResult result = read_whole(file, offset_bytes, out);
   if (result.ok() && result.count == std::ssize(out)) return ok_status();
-  Error error = io_error("cannot read", path, result.error);
+  Error error = system_error("cannot read", path, result.error);
   error.offset = static_cast<uint64_t>(offset_bytes + result.count);
   if (result.ok()) {
     error.expected = std::to_string(out.size()) + " bytes";
@@ -49,7 +46,7 @@ Status write_all(File& file, const std::string& path, int64_t offset_bytes,
     const IoResult result = file.write(offset_bytes, bytes);
     if (result.error == EINTR && ++interruptions < kInterruptionsMax) continue;
     if (!result.ok() || result.count == 0) {
-      Error error = io_error("cannot write", path, result.ok() ? ENOSPC : result.error);
+      Error error = system_error("cannot write", path, result.ok() ? ENOSPC : result.error);
       error.offset = static_cast<uint64_t>(offset_bytes);
       return error;
     }
@@ -61,7 +58,7 @@ Status write_all(File& file, const std::string& path, int64_t offset_bytes,
 
 Result<int64_t> size_of(File& file, const std::string& path) {
   const IoResult result = file.size();
-  if (!result.ok()) return io_error("cannot read the size", path, result.error);
+  if (!result.ok()) return system_error("cannot read the size", path, result.error);
   return result.count;
 }
 

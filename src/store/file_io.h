@@ -13,9 +13,6 @@
 
 namespace kvasir::store {
 
-// An Error for a call on `path` that failed.
-Error io_error(const std::string& what, const std::string& path, int error_number);
-
 // count: how much was read; less than asked for without an errno where the file ends before.
 IoResult read_whole(File& file, int64_t offset_bytes, std::span<std::byte> out);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/system_error.h"
 #include "store/file_io.h"
 
 namespace kvasir::store {
@@ -22,7 +23,8 @@ Result<std::optional<SegmentContents>> contents_by_footer(File& file, const std:
   KVASIR_RETURN_IF_ERROR(read_all(file, path, file_bytes - kPageBytes, page));
   const std::optional<Trailer> trailer = decode_trailer(page, file_bytes);
   if (is_trailer_of_another_version(page)) {
-    return Error{.what = "a segment of another format version",
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "a segment of another format version",
                  .where = path,
                  .expected = std::to_string(kFormatVersion)};
   }
@@ -130,7 +132,7 @@ Result<SegmentContents> scan_segment(File& file, const std::string& path, uint64
 
 Result<SegmentContents> load_segment(FileSystem& files, const std::string& path, uint64_t number) {
   const Opened<File> opened = files.open(path, OpenMode::kRead);
-  if (!opened.object) return io_error("cannot open a segment", path, opened.error);
+  if (!opened.object) return system_error("cannot open a segment", path, opened.error);
   KVASIR_ASSIGN_OR_RETURN(const int64_t file_bytes, size_of(*opened.object, path));
   KVASIR_ASSIGN_OR_RETURN(std::optional<SegmentContents> contents,
                           contents_by_footer(*opened.object, path, number, file_bytes));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/system_error.h"
 #include "store/file_io.h"
 
 namespace kvasir::store {
@@ -17,7 +18,7 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem>
                                                      Found& found) {
   std::vector<std::string> names;
   const IoResult listed = files->list(options.directory, names);
-  if (!listed.ok()) return io_error("cannot list the store", options.directory, listed.error);
+  if (!listed.ok()) return system_error("cannot list the store", options.directory, listed.error);
   std::vector<uint64_t> numbers;
   for (const std::string& name : names) {
     const auto number = parse_segment_file_name(name);
@@ -83,7 +84,7 @@ Status SegmentLog::sync_directory() {
   if (options_.durability == Durability::kNone) return ok_status();
   const IoResult synced = files_->sync_directory(options_.directory);
   if (synced.ok()) return ok_status();
-  return io_error("cannot sync the store's directory", options_.directory, synced.error);
+  return system_error("cannot sync the store's directory", options_.directory, synced.error);
 }
 
 Status SegmentLog::begin_segment() {
@@ -140,7 +141,7 @@ WriteOutcome SegmentLog::append(const RecordInfo& info, std::span<const int32_t>
 // What could not be cut off is cut off by the next opening; what lies before it stays, once synced.
 void SegmentLog::leave_broken_segment(WriteOutcome& outcome) {
   if (options_.durability != Durability::kNone && !active_->sync().ok()) {
-    outcome.dropped_segment = drop_active(Error{}).dropped_segment;
+    outcome.dropped_segment = drop_active();
     return;
   }
   note_size(active_->number(), active_->size_on_disk());
@@ -158,7 +159,7 @@ WriteOutcome SegmentLog::sync() {
   if (!active_ || options_.durability == Durability::kNone) return {};
   Status status = active_->sync();
   if (status.ok()) return {};
-  return drop_active(std::move(status).error());
+  return {.status = std::move(status), .dropped_segment = drop_active()};
 }
 
 WriteOutcome SegmentLog::seal() {
@@ -178,18 +179,18 @@ WriteOutcome SegmentLog::freeze(uint64_t number) {
   return number == active_number() ? seal() : WriteOutcome{};
 }
 
-WriteOutcome SegmentLog::drop_active(Error error) {
+uint64_t SegmentLog::drop_active() {
   const uint64_t number = active_->number();
   active_.reset();
   // A file that cannot be deleted goes on taking space.
   if (files_->remove(path_of(number)).ok()) forget(number);
-  return {.status = std::move(error), .dropped_segment = number};
+  return number;
 }
 
 Status SegmentLog::remove(uint64_t number) {
   KVASIR_CHECK(number != active_number(), "the active segment stays");
   const IoResult removed = files_->remove(path_of(number));
-  if (!removed.ok()) return io_error("cannot delete a segment", path_of(number), removed.error);
+  if (!removed.ok()) return system_error("cannot delete a segment", path_of(number), removed.error);
   forget(number);
   return ok_status();
 }
@@ -234,7 +235,7 @@ Result<std::shared_ptr<File>> SegmentLog::file_of(uint64_t number, Files& files,
   const auto found = files.find(number);
   if (found != files.end()) return found->second;
   Opened<File> opened = files_->open(path_of(number), mode);
-  if (!opened.object) return io_error("cannot open a segment", path_of(number), opened.error);
+  if (!opened.object) return system_error("cannot open a segment", path_of(number), opened.error);
   // Whoever reads from the one that goes keeps it open until done.
   if (files.size() >= kOpenFilesMax) files.erase(files.begin());
   return files.emplace(number, std::move(opened.object)).first->second;

@@ -103,7 +103,8 @@ class SegmentLog {
   WriteOutcome make_active_ready(int64_t record_bytes);
   Status begin_segment();
   Status continue_segment();
-  WriteOutcome drop_active(Error error);
+  // Returns its number.
+  uint64_t drop_active();
   void leave_broken_segment(WriteOutcome& outcome);
   void sync_newest();
   void add_unreadable(uint64_t number);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/system_error.h"
 #include "store/file_io.h"
 
 namespace kvasir::store {
@@ -10,16 +11,16 @@ namespace kvasir::store {
 Result<SegmentWriter> SegmentWriter::create(FileSystem& files, const std::string& path,
                                             uint64_t number) {
   Opened<File> opened = files.open(path, OpenMode::kCreate);
-  if (!opened.object) return io_error("cannot create a segment", path, opened.error);
+  if (!opened.object) return system_error("cannot create a segment", path, opened.error);
   return SegmentWriter(path, number, std::move(opened.object));
 }
 
 Result<SegmentWriter> SegmentWriter::resume(FileSystem& files, const std::string& path,
                                             uint64_t number, SegmentContents contents) {
   Opened<File> opened = files.open(path, OpenMode::kReadWrite);
-  if (!opened.object) return io_error("cannot open a segment", path, opened.error);
+  if (!opened.object) return system_error("cannot open a segment", path, opened.error);
   const IoResult cut = opened.object->truncate(contents.records_end_bytes);
-  if (!cut.ok()) return io_error("cannot shorten a segment", path, cut.error);
+  if (!cut.ok()) return system_error("cannot shorten a segment", path, cut.error);
   SegmentWriter writer(path, number, std::move(opened.object));
   writer.records_ = std::move(contents.records);
   writer.end_bytes_ = contents.records_end_bytes;
@@ -87,7 +88,7 @@ Status SegmentWriter::sync() {
   // The system may now call the lost pages clean: a second sync would lie.
   if (!synced.ok()) {
     is_broken_ = true;
-    return io_error("cannot sync a segment", path_, synced.error);
+    return system_error("cannot sync a segment", path_, synced.error);
   }
   unsynced_bytes_ = 0;
   return ok_status();

@@ -15,7 +15,8 @@ bool by_content(const AddedToken& a, const AddedToken& b) { return a.content < b
 bool by_id(const AddedToken& a, const AddedToken& b) { return a.id < b.id; }
 
 Error bad_token(const AddedToken& token, std::string_view where, std::string what) {
-  return Error{.what = std::move(what),
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = std::move(what),
                .where = std::string(where) + ": added_tokens",
                .found = "id " + std::to_string(token.id) + " \"" + token.content + "\""};
 }

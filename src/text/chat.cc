@@ -25,7 +25,8 @@ constexpr MarkerName kMarkerNames[] = {
 };
 
 Error bad_conversation(size_t message, std::string expected, std::string found) {
-  return Error{.what = "the conversation has no valid order",
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "the conversation has no valid order",
                .where = "message " + std::to_string(message),
                .expected = std::move(expected),
                .found = std::move(found)};
@@ -63,7 +64,8 @@ Result<ChatFormat> ChatFormat::create(const Tokenizer& tokenizer) {
   for (const MarkerName& name : kMarkerNames) {
     const std::optional<int32_t> id = tokenizer.added_token_id(name.content);
     if (!id) {
-      return Error{.what = "the tokenizer has no chat marker",
+      return Error{.kind = ErrorKind::kUnsupported,
+                   .what = "the tokenizer has no chat marker",
                    .where = "added_tokens",
                    .expected = std::string(name.content)};
     }

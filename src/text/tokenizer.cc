@@ -16,10 +16,14 @@ Result<std::string> read_file(const std::string& path) {
   std::error_code failure;
   const uint64_t size_bytes = std::filesystem::file_size(path, failure);
   if (failure) {
-    return Error{.what = "cannot read the tokenizer", .where = path, .found = failure.message()};
+    return Error{.kind = ErrorKind::kIo,
+                 .what = "cannot read the tokenizer",
+                 .where = path,
+                 .found = failure.message()};
   }
   if (size_bytes > kFileBytesMax) {
-    return Error{.what = "the tokenizer file is too large",
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "the tokenizer file is too large",
                  .where = path,
                  .expected = "at most " + std::to_string(kFileBytesMax) + " bytes",
                  .found = std::to_string(size_bytes)};
@@ -27,7 +31,7 @@ Result<std::string> read_file(const std::string& path) {
   std::string text(size_bytes, '\0');
   std::ifstream file(path, std::ios::binary);
   if (!file.read(text.data(), static_cast<std::streamsize>(size_bytes))) {
-    return Error{.what = "cannot read the tokenizer", .where = path};
+    return Error{.kind = ErrorKind::kIo, .what = "cannot read the tokenizer", .where = path};
   }
   return text;
 }

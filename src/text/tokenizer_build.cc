@@ -20,7 +20,10 @@ Result<IdByText> index_texts(const std::vector<BaseToken>& tokens, const std::st
   ids.reserve(tokens.size());
   for (const BaseToken& token : tokens) {
     if (ids.emplace(token.text, token.id).second) continue;
-    return Error{.what = "a token occurs twice", .where = where, .found = token.text};
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "a token occurs twice",
+                 .where = where,
+                 .found = token.text};
   }
   return ids;
 }
@@ -31,7 +34,8 @@ Result<std::array<int32_t, 256>> find_byte_ids(const IdByText& ids, const std::s
     const std::string text = alphabet_character(static_cast<uint8_t>(byte));
     const auto found = ids.find(text);
     if (found == ids.end()) {
-      return Error{.what = "the vocabulary lacks a byte",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "the vocabulary lacks a byte",
                    .where = where,
                    .expected = "a token \"" + text + "\" for byte " + std::to_string(byte)};
     }
@@ -41,7 +45,8 @@ Result<std::array<int32_t, 256>> find_byte_ids(const IdByText& ids, const std::s
 }
 
 Error unknown_merge(const std::string& left, const std::string& right, const std::string& where) {
-  return Error{.what = "a merge names a token that the vocabulary lacks",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "a merge names a token that the vocabulary lacks",
                .where = where,
                .found = "\"" + left + "\" + \"" + right + "\""};
 }
@@ -66,14 +71,15 @@ Result<std::vector<BpeMerge>> resolve_merges(const TokenizerData& data, const Id
   }
   std::sort(pairs.begin(), pairs.end());
   if (std::adjacent_find(pairs.begin(), pairs.end()) != pairs.end()) {
-    return Error{.what = "a merge occurs twice", .where = where};
+    return Error{.kind = ErrorKind::kDamaged, .what = "a merge occurs twice", .where = where};
   }
   return merges;
 }
 
 Status check_id(int64_t id, std::string_view text, const std::string& where) {
   if (id >= 0 && id < kTokenIdsMax) return ok_status();
-  return Error{.what = "a token id is out of bounds",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "a token id is out of bounds",
                .where = where,
                .expected = "0 to " + std::to_string(kTokenIdsMax - 1),
                .found = std::to_string(id) + " for \"" + std::string(text) + "\""};
@@ -85,7 +91,8 @@ Status check_added(const std::vector<AddedToken>& added, const IdByText& ids,
   for (const AddedToken& token : added) {
     const auto base = ids.find(token.content);
     if (base == ids.end() || base->second == token.id) continue;
-    return Error{.what = "an added token has another id in the vocabulary",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "an added token has another id in the vocabulary",
                  .where = where,
                  .expected = std::to_string(token.id) + " for \"" + token.content + "\"",
                  .found = std::to_string(base->second)};
@@ -100,7 +107,8 @@ Status check_forgery(const AddedTokens& added, const std::array<int32_t, 256>& b
   const auto check = [&](int32_t id) -> Status {
     const AddedToken* token = added.find_id(id);
     if (token == nullptr) return ok_status();
-    return Error{.what = "plain text can become an added token",
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "plain text can become an added token",
                  .where = where,
                  .found = std::to_string(id) + " \"" + token->content + "\""};
   };
@@ -134,7 +142,8 @@ Status Tokenizer::set_token_bytes(const TokenizerData& data, const std::string& 
     const auto index = static_cast<size_t>(id);
     if (index >= bytes_of_id.size()) bytes_of_id.resize(index + 1);
     if (bytes_of_id[index] && (*bytes_of_id[index] != bytes || added_.find_id(id) == nullptr)) {
-      return Error{.what = "two tokens have one id",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "two tokens have one id",
                    .where = where,
                    .found = std::to_string(id) + " for \"" + text + "\""};
     }

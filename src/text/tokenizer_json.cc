@@ -50,7 +50,8 @@ class Fields {
 
   Error refuse(std::string_view name, std::string expected) const {
     const Json* value = find(name);
-    return Error{.what = "the tokenizer asks for what is not supported",
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "the tokenizer asks for what is not supported",
                  .where = where(name),
                  .expected = std::move(expected),
                  .found = value == nullptr ? "nothing" : value->dump()};
@@ -151,7 +152,8 @@ Status check_model_flags(const Fields& model) {
 Result<int32_t> read_id(const Json* value, std::string_view text, const std::string& where) {
   const int64_t* id = value == nullptr ? nullptr : value->as_integer();
   if (id != nullptr && *id >= 0 && *id < kTokenIdsMax) return static_cast<int32_t>(*id);
-  return Error{.what = "a token has no valid id",
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "a token has no valid id",
                .where = where + " of \"" + std::string(text) + "\"",
                .expected = "0 to " + std::to_string(kTokenIdsMax - 1),
                .found = value == nullptr ? "nothing" : value->dump()};
@@ -197,7 +199,8 @@ Result<std::vector<Merge>> read_merges(const Fields& model) {
   for (const Json& item : *value->as_array()) {
     std::optional<Merge> merge = read_merge(item);
     if (!merge) {
-      return Error{.what = "a merge is malformed",
+      return Error{.kind = ErrorKind::kDamaged,
+                   .what = "a merge is malformed",
                    .where = model.where("merges[" + std::to_string(merges.size()) + "]"),
                    .expected = "two tokens",
                    .found = item.dump()};
@@ -244,7 +247,9 @@ Result<TokenizerData> parse_tokenizer_json(std::string_view json, std::string_vi
   KVASIR_ASSIGN_OR_RETURN(const Json root, Json::parse(json, where, kLimits));
   const Fields file(root, std::string(where) + ": ");
   if (root.as_object() == nullptr) {
-    return Error{.what = "the tokenizer file holds no JSON object", .where = std::string(where)};
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "the tokenizer file holds no JSON object",
+                 .where = std::string(where)};
   }
   KVASIR_RETURN_IF_ERROR(check_normalizer(file));
   KVASIR_RETURN_IF_ERROR(check_pre_tokenizer(file));

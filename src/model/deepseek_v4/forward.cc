@@ -35,7 +35,8 @@ Result<std::unique_ptr<DeepSeekV4>> DeepSeekV4::create(Checkpoint checkpoint,
                                                        const ModelOptions& options) {
   std::unique_ptr<DeepSeekV4> model(new DeepSeekV4(std::move(checkpoint), options));
   if (model->work_.failed) {
-    return Error{.what = "not enough memory for the working buffers of a pass",
+    return Error{.kind = ErrorKind::kNoMemory,
+                 .what = "not enough memory for the working buffers of a pass",
                  .expected = std::to_string(Workspace::bytes_for(model->config(), *model->layout_,
                                                                  options.pass_tokens_max,
                                                                  options.thread_count)) +

@@ -108,7 +108,8 @@ Status Workspace::reserve_length(const ModelConfig& config, int64_t length_max) 
   if (grow(visible, visible_rows_max(config, length_max)) && grow(scores, length_max / kCsaRatio)) {
     return ok_status();
   }
-  return Error{.what = "not enough memory for a context of this length",
+  return Error{.kind = ErrorKind::kNoMemory,
+               .what = "not enough memory for a context of this length",
                .found = std::to_string(length_max) + " tokens"};
 }
 
