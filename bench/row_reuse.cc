@@ -66,7 +66,8 @@ class PickRecord {
 Result<RowReuse> measure_row_reuse(EngineOptions options, const std::string& text,
                                    int64_t token_count) {
   PickRecord record;
-  options.on_picks = [&record](int64_t layer, int64_t position, std::span<const int32_t> rows) {
+  options.study.on_picks = [&record](int64_t layer, int64_t position,
+                                     std::span<const int32_t> rows) {
     record.add(layer, position, rows);
   };
   KVASIR_ASSIGN_OR_RETURN(Engine engine, Engine::open(options));

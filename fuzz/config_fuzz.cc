@@ -4,11 +4,17 @@
 #include <string_view>
 
 #include "base/check.h"
-#include "checkpoint/config.h"
+#include "checkpoint/config_source.h"
+#include "model/deepseek_v4/config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const auto config = kvasir::parse_model_config(text, "fuzz");
+  const auto source = kvasir::ConfigSource::parse(text, "fuzz");
+  if (!source) {
+    KVASIR_CHECK(!source.error().message().empty(), "an error without a message");
+    return 0;
+  }
+  const auto config = kvasir::model::deepseek_v4::read_config(source->root(), "fuzz");
   if (!config) {
     KVASIR_CHECK(!config.error().message().empty(), "an error without a message");
     return 0;

@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 #include "checkpoint/safetensors.h"
-#include "checkpoint/tensor_names.h"
+#include "model/deepseek_v4/tensor_names.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::span file(reinterpret_cast<const std::byte*>(data), size);
@@ -18,12 +18,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const kvasir::TensorInfo& tensor : *tensors) {
     KVASIR_CHECK(tensor.offset_bytes <= size && tensor.size_bytes <= size - tensor.offset_bytes,
                  "a tensor reaches beyond its file");
-    const auto official = kvasir::official_tensor_name(tensor.name);
+    const auto official = kvasir::model::deepseek_v4::official_tensor_name(tensor.name);
     if (!official || official->find(".experts.gate_up_proj.") != std::string::npos ||
         official->find(".experts.down_proj.") != std::string::npos) {
       continue;
     }
-    KVASIR_CHECK(kvasir::official_tensor_name(*official) == official,
+    KVASIR_CHECK(kvasir::model::deepseek_v4::official_tensor_name(*official) == official,
                  "an official name is not its own official name");
   }
   return 0;

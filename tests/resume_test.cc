@@ -217,7 +217,7 @@ TEST_F(Resume, AnotherSaltPrecisionOrWeightIsAnotherCache) {
     EXPECT_EQ(engine.resume(tokens)->length(), 0);
   }
   EngineOptions narrow_view = options(true);
-  narrow_view.visible_rows.csa = false;
+  narrow_view.study.visible_rows.picked = false;
   {
     Engine engine = open_engine(narrow_view);
     EXPECT_EQ(engine.resume(tokens)->length(), 0);

@@ -34,7 +34,7 @@ class VisibleRowsTest : public ::testing::Test {
     Engine engine = open_engine({.model_path = directory.path(),
                                  .chunk_tokens = 64,
                                  .needs_text = false,
-                                 .visible_rows = visible_rows});
+                                 .study = {.visible_rows = visible_rows}});
     Session session = new_session(engine);
     return append_all(session, tokens);
   }
@@ -61,17 +61,18 @@ class VisibleRowsTest : public ::testing::Test {
 TEST_F(VisibleRowsTest, WindowsAloneHandThingsOnByOneWindowPerLayer) {
   const testing::TinyModelSpec spec{.compress_ratios = {0, 4, 128}, .index_top_k = 100};
   const auto layers = static_cast<int64_t>(spec.compress_ratios.size());
-  EXPECT_LE(memory_tokens(spec, {.csa = false, .hca = false}), layers * (spec.window - 1) + 1);
+  EXPECT_LE(memory_tokens(spec, {.picked = false, .unpicked = false}),
+            layers * (spec.window - 1) + 1);
   EXPECT_EQ(memory_tokens(spec, {}), kTokens);
 }
 
 TEST_F(VisibleRowsTest, EachKindIsHiddenByItself) {
   const testing::TinyModelSpec csa{.compress_ratios = {0, 4}, .index_top_k = 100};
-  EXPECT_EQ(memory_tokens(csa, {.hca = false}), kTokens);
-  EXPECT_LT(memory_tokens(csa, {.csa = false}), 40);
+  EXPECT_EQ(memory_tokens(csa, {.unpicked = false}), kTokens);
+  EXPECT_LT(memory_tokens(csa, {.picked = false}), 40);
   const testing::TinyModelSpec hca{.compress_ratios = {0, 128}};
-  EXPECT_EQ(memory_tokens(hca, {.csa = false}), kTokens);
-  EXPECT_LT(memory_tokens(hca, {.hca = false}), 40);
+  EXPECT_EQ(memory_tokens(hca, {.picked = false}), kTokens);
+  EXPECT_LT(memory_tokens(hca, {.unpicked = false}), 40);
 }
 
 TEST_F(VisibleRowsTest, ATopKCutIsAModelWithThatTopK) {
@@ -101,11 +102,11 @@ TEST_F(VisibleRowsTest, PicksAreToldInOrderAndDoNotHangOnChunks) {
         {.model_path = directory.path(),
          .chunk_tokens = chunk_tokens,
          .needs_text = false,
-         .on_picks = [&](int64_t layer, int64_t position, std::span<const int32_t> rows) {
+         .study = {.on_picks = [&](int64_t layer, int64_t position, std::span<const int32_t> rows) {
            const bool is_new =
                picks.try_emplace({layer, position}, rows.begin(), rows.end()).second;
            EXPECT_TRUE(is_new);
-         }});
+         }}});
     Session session = new_session(engine);
     append_all(session, tokens);
     return picks;

@@ -29,24 +29,12 @@
 
 #include "kvasir/result.h"
 #include "kvasir/store.h"
+#include "kvasir/study.h"
 
 namespace kvasir {
 
 enum class KvPrecision : uint8_t { kNative, kBf16, kF32 };
 enum class InstructionSet : uint8_t { kAuto, kRef, kAvx2, kAvx512 };
-
-// Compressed rows that attention may see. The whole cache is kept all the same; hiding a part shows
-// what it is worth.
-struct VisibleRows {
-  bool csa = true;          // one row per 4 tokens, picked by the indexer
-  bool hca = true;          // one row per 128 tokens
-  int64_t index_top_k = 0;  // rows the indexer picks at most; 0: as the model's config says
-};
-
-// Called with the compressed rows that a token's query picked in a CSA layer, ascending; all tokens
-// of a pass for one layer, then for the next. For studies of what decoding reads.
-using PickSink =
-    std::function<void(int64_t layer, int64_t position, std::span<const int32_t> rows)>;
 
 struct EngineOptions {
   std::string model_path;  // a checkpoint directory
@@ -55,8 +43,7 @@ struct EngineOptions {
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
   InstructionSet instruction_set = InstructionSet::kAuto;
   bool needs_text = true;  // false: tokenizer.json is not read
-  VisibleRows visible_rows;
-  PickSink on_picks;
+  StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
   // What the cache may take of RAM at most; 0: what it needs. Rows that do not fit are read from
   // the store, which there has to be, whenever they are attended. Bits do not depend on it.

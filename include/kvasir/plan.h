@@ -21,8 +21,10 @@
 #include "kvasir/result.h"
 
 namespace kvasir {
-struct ModelConfig;
+namespace model::deepseek_v4 {
+struct Config;
 }
+}  // namespace kvasir
 
 namespace kvasir::plan {
 
@@ -76,8 +78,8 @@ struct CacheModel {
 
   // DeepSeek-V4: the fields that its layout is made of, and the layers of its draft model.
   // `vectors` is empty then. `runs_here`: the config is whole enough to size the buffers of a pass.
-  std::shared_ptr<const ModelConfig> deepseek_v4;
-  std::shared_ptr<const ModelConfig> deepseek_v4_with_draft;
+  std::shared_ptr<const model::deepseek_v4::Config> deepseek_v4;
+  std::shared_ptr<const model::deepseek_v4::Config> deepseek_v4_with_draft;
   bool runs_here = false;
 };
 

@@ -6,27 +6,29 @@
 #include <utility>
 
 #include "base/check.h"
-#include "checkpoint/tensor_names.h"
 
 namespace kvasir {
-Result<TensorDirectory> TensorDirectory::open(const std::string& directory) {
+Result<TensorDirectory> TensorDirectory::open(const std::string& directory,
+                                              const TensorNaming& naming) {
   const std::string single_path = path_in(directory, kSingleName);
-  if (path_exists(single_path)) return open_single(single_path);
-  if (path_exists(path_in(directory, kIndexName))) return open_shards(directory);
+  if (path_exists(single_path)) return open_single(single_path, naming);
+  if (path_exists(path_in(directory, kIndexName))) return open_shards(directory, naming);
   return Error{.kind = ErrorKind::kNotFound,
                .what = "no weights found",
                .where = directory,
                .expected = std::string(kSingleName) + " or " + std::string(kIndexName)};
 }
 
-Result<TensorDirectory> TensorDirectory::open_single(const std::string& path) {
-  TensorDirectory directory(path);
+Result<TensorDirectory> TensorDirectory::open_single(const std::string& path,
+                                                     const TensorNaming& naming) {
+  TensorDirectory directory(path, naming);
   KVASIR_RETURN_IF_ERROR(directory.add_file(path));
   return directory;
 }
 
-Result<TensorDirectory> TensorDirectory::open_shards(const std::string& directory_path) {
-  TensorDirectory directory(path_in(directory_path, kIndexName));
+Result<TensorDirectory> TensorDirectory::open_shards(const std::string& directory_path,
+                                                     const TensorNaming& naming) {
+  TensorDirectory directory(path_in(directory_path, kIndexName), naming);
   KVASIR_ASSIGN_OR_RETURN(const ShardMap shard_of,
                           read_shard_index(directory_path, directory.path_));
   std::set<std::string> paths;
@@ -47,9 +49,9 @@ Status TensorDirectory::add_file(const std::string& path) {
 }
 
 Status TensorDirectory::add_tensor(TensorInfo info, const MappedFile* file) {
-  if (tensor_is_ignored(info.name)) return ok_status();
+  if (naming_.is_ignored(info.name)) return ok_status();
   StoredTensor tensor{std::move(info), file};
-  std::optional<std::string> official = official_tensor_name(tensor.info.name);
+  std::optional<std::string> official = naming_.official_name(tensor.info.name);
   if (!official) {
     return Error{.kind = ErrorKind::kDamaged,
                  .what = "tensor belongs to no part of the model",
@@ -83,7 +85,7 @@ Status TensorDirectory::check_index(const ShardMap& shard_of) const {
     }
   }
   for (const auto& [name, path] : shard_of) {
-    if (tensor_is_ignored(name) || by_name.count(name) != 0) continue;
+    if (naming_.is_ignored(name) || by_name.count(name) != 0) continue;
     return Error{.kind = ErrorKind::kDamaged,
                  .what = "tensor is not in the shard that the index names",
                  .where = path_ + ": " + name,
@@ -102,7 +104,7 @@ Result<const StoredTensor*> TensorDirectory::take(const std::string& official_na
     return Error{.kind = ErrorKind::kDamaged,
                  .what = "tensor is missing",
                  .where = path_ + ": " + official_name,
-                 .expected = "its official name, with or without model., or transformers' name"};
+                 .expected = "it under this name or another that its family knows"};
   }
   StoredTensor& tensor = tensors_[entry->second];
   KVASIR_CHECK(!tensor.is_taken, "a tensor is taken twice");

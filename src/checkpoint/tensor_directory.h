@@ -3,8 +3,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -28,11 +30,19 @@ struct StoredTensor {
   std::string where() const { return file->path() + ": " + info.name; }
 };
 
+// How a family calls its tensors.
+struct TensorNaming {
+  // The one name of a tensor, whatever spelling it is stored under; none: it is no part of a model.
+  std::optional<std::string> (*official_name)(std::string_view stored_name);
+  // Whether a text model does without the tensor.
+  bool (*is_ignored)(std::string_view stored_name);
+};
+
 class TensorDirectory {
  public:
   // Reads `model.safetensors`, or the shards that `model.safetensors.index.json` names. With both
   // present the single file counts, as in transformers.
-  static Result<TensorDirectory> open(const std::string& directory);
+  static Result<TensorDirectory> open(const std::string& directory, const TensorNaming& naming);
 
   bool has(const std::string& official_name) const;
   // The pointer stays valid as long as the directory. REQUIRES: not taken before.
@@ -45,15 +55,18 @@ class TensorDirectory {
   std::vector<std::pair<std::string, const StoredTensor*>> taken_by_name() const;
 
  private:
-  explicit TensorDirectory(std::string path) : path_(std::move(path)) {}
+  TensorDirectory(std::string path, const TensorNaming& naming)
+      : path_(std::move(path)), naming_(naming) {}
 
-  static Result<TensorDirectory> open_single(const std::string& path);
-  static Result<TensorDirectory> open_shards(const std::string& directory);
+  static Result<TensorDirectory> open_single(const std::string& path, const TensorNaming& naming);
+  static Result<TensorDirectory> open_shards(const std::string& directory,
+                                             const TensorNaming& naming);
   Status add_file(const std::string& path);
   Status add_tensor(TensorInfo info, const MappedFile* file);
   Status check_index(const ShardMap& shard_of) const;
 
   std::string path_;  // of the single file or of the index
+  TensorNaming naming_;
   std::vector<std::unique_ptr<MappedFile>> files_;
   std::vector<StoredTensor> tensors_;                 // in the order of files and headers
   std::unordered_map<std::string, size_t> index_of_;  // by official name

@@ -72,7 +72,7 @@ eval::OpenEngine engine_opener(const EvalOptions& options) {
   return [&options](const eval::EvalRun& run) -> Result<Engine> {
     KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, true));
     chosen.kv = run.kv;
-    chosen.visible_rows = run.visible_rows;
+    chosen.study.visible_rows = run.visible_rows;
     return Engine::open(chosen);
   };
 }

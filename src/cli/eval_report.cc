@@ -159,7 +159,7 @@ void print_cache_bytes(const std::vector<RecallRow>& rows) {
   Table table(rows[0].cells);
   for (const RecallRow& row : rows) {
     const VisibleRows& visible = row.run.visible_rows;
-    if (!visible.csa || !visible.hca || visible.index_top_k != 0) continue;
+    if (!visible.picked || !visible.unpicked || visible.index_top_k != 0) continue;
     std::vector<std::string> cells;
     for (const RecallCell& cell : row.cells) cells.push_back(std::to_string(cell.kv_bytes));
     table.add(row.run.name, std::move(cells));

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <new>
 #include <system_error>
 #include <utility>
 
 #include "base/check.h"
 #include "base/thread_pool.h"
-#include "checkpoint/weights.h"
 #include "engine/engine_state.h"
+#include "model/registry.h"
 
 namespace kvasir {
 namespace {
@@ -26,12 +25,6 @@ kernels::CachePrecision cache_precision(KvPrecision kv) {
       return kernels::CachePrecision::kF32;
   }
   KVASIR_CHECK(false, "a known precision");
-}
-
-model::VisibleRows visible_rows(const VisibleRows& wanted) {
-  model::VisibleRows rows{.csa = wanted.csa, .hca = wanted.hca};
-  if (wanted.index_top_k > 0) rows.index_top_k_max = wanted.index_top_k;
-  return rows;
 }
 
 Result<kernels::Isa> choose_isa(InstructionSet wanted) {
@@ -66,55 +59,31 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                  .expected = "1 to " + std::to_string(model::kPassTokensMax) + " tokens",
                  .found = std::to_string(options.chunk_tokens)};
   }
-  if (options.visible_rows.index_top_k < 0) {
+  if (options.study.visible_rows.index_top_k < 0) {
     return Error{.kind = ErrorKind::kUsage,
                  .what = "index top-k out of range",
                  .field = "index_top_k",
                  .expected = "0 or more",
-                 .found = std::to_string(options.visible_rows.index_top_k)};
+                 .found = std::to_string(options.study.visible_rows.index_top_k)};
   }
   return model::ModelOptions{.precision = cache_precision(options.kv),
                              .isa = isa,
                              .thread_count = thread_count,
                              .pass_tokens_max = options.chunk_tokens,
-                             .visible_rows = visible_rows(options.visible_rows),
-                             .on_picks = options.on_picks};
+                             .study = options.study};
 }
 
-// Starting threads and growing vectors are where opening an engine may meet an exception.
-Result<std::unique_ptr<model::DeepSeekV4>> create_model(Checkpoint checkpoint,
-                                                        const model::ModelOptions& options) {
-  try {
-    return model::DeepSeekV4::create(std::move(checkpoint), options);
-  } catch (const std::system_error& error) {
-    return Error{.kind = ErrorKind::kNoMemory,
-                 .what = "cannot start the threads",
-                 .expected = std::to_string(options.thread_count),
-                 .found = error.what(),
-                 .remedy = "ask for fewer threads"};
-  } catch (const std::bad_alloc&) {
-    return Error{.kind = ErrorKind::kNoMemory,
-                 .what = "not enough memory for the working buffers of a pass"};
-  }
-}
-
-ModelInfo model_info(const model::DeepSeekV4& model) {
-  return {.vocab_size = model.config().vocab_size,
-          .hidden_size = model.config().hidden_size,
-          .layer_count = model.config().layer_count,
-          .weight_bytes = model.checkpoint().weight_bytes(),
+ModelInfo model_info(const model::Model& model) {
+  const model::Facts& facts = model.facts();
+  return {.vocab_size = facts.vocab_size,
+          .hidden_size = facts.hidden_size,
+          .layer_count = facts.layer_count,
+          .weight_bytes = facts.weight_bytes,
           .kv_block_bytes = model.layout()->block_bytes(),
           .kv_block_tokens = kv::kBlockTokens,
           .kv_fixed_bytes = model.layout()->fixed_bytes(),
           .thread_count = model.options().thread_count,
           .instruction_set = kernels::kernel_table(model.options().isa).name};
-}
-
-// Rows that another choice of visible rows made are other rows.
-std::string arithmetic_of(const VisibleRows& rows) {
-  if (rows.csa && rows.hca && rows.index_top_k == 0) return "";
-  return "csa " + std::to_string(rows.csa) + " hca " + std::to_string(rows.hca) + " top_k " +
-         std::to_string(rows.index_top_k);
 }
 
 std::string absolute_path(const std::string& path) {
@@ -125,10 +94,10 @@ std::string absolute_path(const std::string& path) {
 
 Result<std::unique_ptr<persist::Persistence>> open_persistence(const EngineOptions& options,
                                                                const Engine::State& state) {
-  const std::string arithmetic = arithmetic_of(options.visible_rows);
+  const std::string study = state.model->study_name();
   auto persistence = persist::Persistence::open(*options.store,
-                                                {.model = state.model->checkpoint().fingerprint(),
-                                                 .arithmetic = arithmetic,
+                                                {.model = state.model->fingerprint(),
+                                                 .arithmetic = study,
                                                  .salt = options.store->salt,
                                                  .model_path = absolute_path(options.model_path)},
                                                 state.model->layout(), state.account);
@@ -154,7 +123,7 @@ Status set_ram_budget(const EngineOptions& options, Engine::State& state) {
   return state.persistence->keep_within(
       {.budget_bytes = options.ram_bytes,
        .pass = {.tokens_max = options.chunk_tokens,
-                .picked_rows_max = state.model->config().index_top_k}});
+                .picked_rows_max = state.model->facts().picked_rows_max}});
 }
 
 }  // namespace
@@ -166,9 +135,8 @@ Engine::~Engine() = default;
 
 Result<Engine> Engine::open(const EngineOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const model::ModelOptions chosen, model_options(options));
-  KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::open(options.model_path));
   auto state = std::make_unique<State>();
-  KVASIR_ASSIGN_OR_RETURN(state->model, create_model(std::move(checkpoint), chosen));
+  KVASIR_ASSIGN_OR_RETURN(state->model, model::open(options.model_path, chosen));
   state->model_path = options.model_path;
   state->info = model_info(*state->model);
   if (options.needs_text) {
@@ -294,7 +262,7 @@ Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {
 
 Result<std::vector<int32_t>> Engine::encode(std::string_view text) const {
   KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state_->require_tokenizer());
-  std::vector<int32_t> ids{static_cast<int32_t>(state_->model->config().bos_token_id)};
+  std::vector<int32_t> ids{static_cast<int32_t>(state_->model->facts().bos_token_id)};
   const std::vector<int32_t> plain = tokenizer->encode(text, text::SpecialTokens::kIgnore);
   ids.insert(ids.end(), plain.begin(), plain.end());
   return ids;

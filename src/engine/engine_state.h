@@ -9,7 +9,7 @@
 #include "kv/memory_account.h"
 #include "kv/sequence.h"
 #include "kvasir/engine.h"
-#include "model/deepseek_v4/forward.h"
+#include "model/model.h"
 #include "persist/persistence.h"
 #include "text/tokenizer.h"
 
@@ -38,14 +38,14 @@ struct Engine::State {
   Status check_ram(int64_t token_count) const;
 
   std::string model_path;
-  std::unique_ptr<model::DeepSeekV4> model;
+  std::unique_ptr<model::Model> model;
   ModelInfo info;
   std::shared_ptr<kv::MemoryAccount> account = std::make_shared<kv::MemoryAccount>();
   std::optional<text::Tokenizer> tokenizer;
   std::unique_ptr<persist::Persistence> persistence;  // null: no store
 
  private:
-  std::vector<model::Segment> segments;  // of the pass; kept, so that decoding allocates nothing
+  std::vector<model::Piece> pieces;  // of the pass; kept, so that decoding allocates nothing
 
   Status try_pass(std::span<const PassInput> inputs);
   // Begins the session's sequence anew, with the same tokens.

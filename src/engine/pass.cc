@@ -18,20 +18,20 @@ Status Engine::State::run(std::span<const PassInput> inputs) {
 }
 
 Status Engine::State::try_pass(std::span<const PassInput> inputs) {
-  segments.clear();
+  pieces.clear();
   for (const PassInput& input : inputs) {
     Session::State& session = *input.session;
     if (session.recorder) {
       KVASIR_RETURN_IF_ERROR(
           session.recorder->make_room(session.sequence, std::ssize(input.tokens)));
     }
-    segments.push_back({.sequence = &session.sequence,
-                        .tokens = input.tokens,
-                        .logits_of = input.logits_of,
-                        .logits = input.logits});
+    pieces.push_back({.sequence = &session.sequence,
+                      .tokens = input.tokens,
+                      .logits_of = input.logits_of,
+                      .logits = input.logits});
   }
   KVASIR_RETURN_IF_ERROR(
-      model->forward(segments, residency() != nullptr ? &residency()->rows() : nullptr));
+      model->forward(pieces, residency() != nullptr ? &residency()->rows() : nullptr));
   for (const PassInput& input : inputs) {
     if (!input.session->recorder) continue;
     KVASIR_RETURN_IF_ERROR(input.session->recorder->after_pass(input.session->sequence));

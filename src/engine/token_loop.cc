@@ -10,7 +10,7 @@ namespace kvasir {
 namespace {
 
 bool is_end_of_text(const Engine::State& engine, int32_t id) {
-  const std::vector<int64_t>& ids = engine.model->config().eos_token_ids;
+  const std::vector<int64_t>& ids = engine.model->facts().eos_token_ids;
   return std::find(ids.begin(), ids.end(), id) != ids.end();
 }
 

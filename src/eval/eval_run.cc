@@ -25,8 +25,8 @@ std::optional<EvalRun> run_of(const std::string& name) {
     return run;
   }
   if (name == "window-only" || name == "no-csa" || name == "no-hca") {
-    run.visible_rows.csa = name == "no-hca";
-    run.visible_rows.hca = name == "no-csa";
+    run.visible_rows.picked = name == "no-hca";
+    run.visible_rows.unpicked = name == "no-csa";
     return run;
   }
   if (!name.starts_with(kTopKPrefix)) return std::nullopt;

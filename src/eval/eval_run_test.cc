@@ -10,9 +10,9 @@ TEST(EvalRunTest, NamesSayWhatIsSeen) {
       parse_eval_runs({"native", "f32", "window-only", "no-csa", "no-hca", "top-k-8"});
   ASSERT_TRUE(runs.ok());
   EXPECT_EQ((*runs)[1].kv, KvPrecision::kF32);
-  EXPECT_FALSE((*runs)[2].visible_rows.csa || (*runs)[2].visible_rows.hca);
-  EXPECT_TRUE(!(*runs)[3].visible_rows.csa && (*runs)[3].visible_rows.hca);
-  EXPECT_TRUE((*runs)[4].visible_rows.csa && !(*runs)[4].visible_rows.hca);
+  EXPECT_FALSE((*runs)[2].visible_rows.picked || (*runs)[2].visible_rows.unpicked);
+  EXPECT_TRUE(!(*runs)[3].visible_rows.picked && (*runs)[3].visible_rows.unpicked);
+  EXPECT_TRUE((*runs)[4].visible_rows.picked && !(*runs)[4].visible_rows.unpicked);
   EXPECT_EQ((*runs)[5].visible_rows.index_top_k, 8);
 }
 

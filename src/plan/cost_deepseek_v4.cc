@@ -1,14 +1,22 @@
 #include <optional>
 #include <string>
 
-#include "checkpoint/config.h"
 #include "kv/layout.h"
+#include "model/deepseek_v4/config.h"
 #include "model/deepseek_v4/geometry.h"
 #include "model/deepseek_v4/workspace.h"
+#include "model/model.h"
 #include "persist/footprint.h"
 #include "plan/cost.h"
 
 namespace kvasir::plan {
+
+using model::deepseek_v4::cache_spec;
+using model::deepseek_v4::Config;
+using model::deepseek_v4::kCsaRatio;
+using model::deepseek_v4::kHcaRatio;
+using model::deepseek_v4::Workspace;
+
 namespace {
 
 constexpr const char* kWindows = "raw windows";
@@ -168,18 +176,18 @@ void allocate_as_others(const CostOptions& options, int64_t window_tokens,
   }
 }
 
-const ModelConfig& config_of(const CacheModel& model, const CostOptions& options) {
+const Config& config_of(const CacheModel& model, const CostOptions& options) {
   return options.with_draft ? *model.deepseek_v4_with_draft : *model.deepseek_v4;
 }
 
 // As the engine would lay it out; of a precision that it does not have, as its native one.
-kv::CacheLayout layout_of(const ModelConfig& config, const Precision& rows) {
+kv::CacheLayout layout_of(const Config& config, const Precision& rows) {
   return kv::make_layout(
-      model::cache_spec(config, engine_precision(rows).value_or(kernels::CachePrecision::kNative)));
+      cache_spec(config, engine_precision(rows).value_or(kernels::CachePrecision::kNative)));
 }
 
 // Chosen apart, or as the rows are; native where those are padded.
-int64_t key_bytes_of(const ModelConfig& config, const kv::CacheLayout& layout,
+int64_t key_bytes_of(const Config& config, const kv::CacheLayout& layout,
                      const ChosenPrecisions& chosen) {
   const Precision& keys = chosen.index != nullptr ? *chosen.index : *chosen.rows;
   if (keys.scheme == Scheme::kNumbers) return keys.key.bytes(1, layout.key.dim);
@@ -203,7 +211,7 @@ std::vector<std::string> notes_on(const CacheModel& model, const CostOptions& op
 Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
                                       const ChosenPrecisions& chosen) {
   const Precision& rows = *chosen.rows;
-  const ModelConfig& config = config_of(model, options);
+  const Config& config = config_of(model, options);
   const auto own = engine_precision(rows);
   const kv::CacheLayout layout = layout_of(config, rows);
   const bool is_padded = rows.scheme == Scheme::kFlashMla;
@@ -250,10 +258,10 @@ bool is_of_kvasir(const CacheModel& model, const CostOptions& options) {
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count) {
   if (!model.runs_here || !is_of_kvasir(model, options)) return 0;
-  const ModelConfig& config = *model.deepseek_v4;
+  const Config& config = *model.deepseek_v4;
   const kv::CacheLayout layout = layout_of(config, *find_precision(options.precision));
-  return model::Workspace::bytes_for(config, layout, options.pass_tokens, thread_count) +
-         model::Workspace::length_bytes_max(config, context_tokens, thread_count);
+  return Workspace::bytes_for(config, layout, options.pass_tokens, thread_count) +
+         Workspace::length_bytes_max(config, context_tokens, thread_count);
 }
 
 }  // namespace kvasir::plan

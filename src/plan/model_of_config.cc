@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "checkpoint/config.h"
+#include "model/deepseek_v4/config.h"
 #include "plan/model_of_json.h"
 #include "plan/readers.h"
 
@@ -104,29 +104,22 @@ int64_t value_bytes_of(const Json& root, const Json& object) {
   return 2;
 }
 
-// Republished files have model types of their own; their class has told what they are.
-std::string deepseek_v4_text(const Json& object) {
-  Json::Object renamed = *object.as_object();
-  std::erase_if(renamed, [](const auto& member) { return member.first == "model_type"; });
-  renamed.emplace_back("model_type", "deepseek_v4");
-  return Json(std::move(renamed)).dump();
-}
-
 void read_deepseek_v4(const Json& object, std::string_view where, Reading& reading) {
-  const std::string text = deepseek_v4_text(object);
-  auto config = parse_cache_config(text, where, DraftLayers::kLeftOut);
-  auto with_draft = parse_cache_config(text, where, DraftLayers::kAppended);
+  using model::deepseek_v4::Config;
+  using model::deepseek_v4::DraftLayers;
+  auto config = model::deepseek_v4::read_cache_config(object, where, DraftLayers::kLeftOut);
+  auto with_draft = model::deepseek_v4::read_cache_config(object, where, DraftLayers::kAppended);
   if (!config.ok() || !with_draft.ok()) {
     reading.fields.fail(config.ok() ? with_draft.error() : config.error());
     return;
   }
   reading.model.layer_count = config->layer_count;
-  if (auto whole = parse_model_config(text, where); whole.ok()) {
+  if (auto whole = model::deepseek_v4::read_config(object, where); whole.ok()) {
     config = std::move(whole);
     reading.model.runs_here = true;
   }
-  reading.model.deepseek_v4 = std::make_shared<const ModelConfig>(*config);
-  reading.model.deepseek_v4_with_draft = std::make_shared<const ModelConfig>(*with_draft);
+  reading.model.deepseek_v4 = std::make_shared<const Config>(*config);
+  reading.model.deepseek_v4_with_draft = std::make_shared<const Config>(*with_draft);
 }
 
 void read_layers(Reading& reading) {

@@ -4,14 +4,14 @@
 
 #include <cstdint>
 
-#include "checkpoint/weights.h"
 #include "kvasir/result.h"
-#include "model/deepseek_v4/context.h"
+#include "model/deepseek_v4/pass.h"
+#include "model/deepseek_v4/weights.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
 // work.input [n, D] -> work.output [n, D]; writes the layer's rows of all sequences of the pass.
 // Error: rows that are not in memory could not be read.
-Status run_attention(Context& context, int64_t layer, const AttentionWeights& weights);
+Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights);
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

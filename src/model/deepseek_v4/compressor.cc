@@ -6,41 +6,40 @@
 #include "base/check.h"
 #include "model/deepseek_v4/geometry.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
-Compressor::Compressor(Context& context, int64_t layer, Target target,
-                       const CompressorWeights& weights)
-    : context_(context),
+Compressor::Compressor(Pass& pass, int64_t layer, Target target, const CompressorWeights& weights)
+    : pass_(pass),
       layer_(layer),
-      kind_(context.config.layers[static_cast<size_t>(layer)]),
+      kind_(pass.config.layers[static_cast<size_t>(layer)]),
       target_(target),
       weights_(weights),
       ratio_(ratio_of(kind_)),
       halves_(kind_ == LayerKind::kCsa ? 2 : 1),
-      width_(target == Target::kRows ? context.config.head_dim : context.config.index_head_dim) {
+      width_(target == Target::kRows ? pass.config.head_dim : pass.config.index_head_dim) {
   KVASIR_CHECK(is_compressed(kind_), "window layers have no compressor");
 }
 
 void Compressor::run() {
   project();
-  const auto rows = context_.batch.completed_rows(kind_);
-  context_.compute.parallel_for(std::ssize(rows), [&](int64_t index, int worker) {
-    float* pooled = context_.compute.scratch(worker);
+  const auto rows = pass_.batch.completed_rows(kind_);
+  pass_.compute.parallel_for(std::ssize(rows), [&](int64_t index, int worker) {
+    float* pooled = pass_.compute.scratch(worker);
     pool(rows[static_cast<size_t>(index)], pooled);
     write_row(rows[static_cast<size_t>(index)], pooled);
   });
-  for (int64_t segment = 0; segment < std::ssize(context_.batch.segments()); ++segment) {
-    keep_newest(segment);
+  for (int64_t piece = 0; piece < std::ssize(pass_.batch.pieces()); ++piece) {
+    keep_newest(piece);
   }
 }
 
 void Compressor::project() {
-  Workspace& work = context_.work;
-  const int64_t n = context_.batch.token_count();
-  context_.compute.matmul(weights_.values, work.input.data(), n, work.values.data());
-  context_.compute.matmul(weights_.gates, work.input.data(), n, work.gates.data());
-  context_.compute.for_each_token(n, [&](int64_t t, int) {
-    const int64_t slot = context_.batch.token(t).position % ratio_;
+  Workspace& work = pass_.work;
+  const int64_t n = pass_.batch.token_count();
+  pass_.compute.matmul(weights_.values, work.input.data(), n, work.values.data());
+  pass_.compute.matmul(weights_.gates, work.input.data(), n, work.gates.data());
+  pass_.compute.for_each_token(n, [&](int64_t t, int) {
+    const int64_t slot = pass_.batch.token(t).position % ratio_;
     const float* bias = &weights_.position_bias[static_cast<size_t>(slot * columns())];
     float* gate = &work.gates[t * columns()];
     for (int64_t i = 0; i < columns(); ++i) gate[i] += bias[i];
@@ -48,9 +47,9 @@ void Compressor::project() {
 }
 
 void Compressor::pool(const BatchRow& row, float* pooled) {
-  const kv::CompressorRing ring = ring_of(row.segment);
-  const int64_t first_token = context_.batch.first_token(row.segment);
-  const int64_t first_position = context_.batch.first_position(row.segment);
+  const kv::CompressorRing ring = ring_of(row.piece);
+  const int64_t first_token = pass_.batch.first_token(row.piece);
+  const int64_t first_position = pass_.batch.first_position(row.piece);
   const float* values[kHcaRatio];
   const float* gates[kHcaRatio];
   static_assert(2 * kCsaRatio <= kHcaRatio);
@@ -64,51 +63,50 @@ void Compressor::pool(const BatchRow& row, float* pooled) {
     const int64_t column = position < group_begin ? 0 : (halves_ - 1) * width_;
     const bool is_new = position >= first_position;
     const int64_t token = (first_token + position - first_position) * columns();
-    values[entry_count] =
-        (is_new ? &context_.work.values[token] : ring.values_of(position)) + column;
-    gates[entry_count] = (is_new ? &context_.work.gates[token] : ring.gates_of(position)) + column;
+    values[entry_count] = (is_new ? &pass_.work.values[token] : ring.values_of(position)) + column;
+    gates[entry_count] = (is_new ? &pass_.work.gates[token] : ring.gates_of(position)) + column;
     ++entry_count;
   }
-  context_.compute.table().pool({.values = values,
-                                 .gates = gates,
-                                 .entry_count = entry_count,
-                                 .width = width_,
-                                 .out = pooled});
+  pass_.compute.table().pool({.values = values,
+                              .gates = gates,
+                              .entry_count = entry_count,
+                              .width = width_,
+                              .out = pooled});
 }
 
 void Compressor::write_row(const BatchRow& row, float* pooled) {
-  const kernels::KernelTable& table = context_.compute.table();
-  const int64_t rope_dim = context_.config.rope_dim;
-  const RopeTable& rope = context_.batch.row_rope(kind_);
-  kv::Sequence& sequence = *context_.batch.segment(row.segment).sequence;
+  const kernels::KernelTable& table = pass_.compute.table();
+  const int64_t rope_dim = pass_.config.rope_dim;
+  const RopeTable& rope = pass_.batch.row_rope(kind_);
+  kv::Sequence& sequence = *pass_.batch.piece(row.piece).sequence;
 
-  table.rms_norm(pooled, weights_.norm.data(), context_.config.norm_eps, width_, pooled);
+  table.rms_norm(pooled, weights_.norm.data(), pass_.config.norm_eps, width_, pooled);
   table.rope(pooled + width_ - rope_dim, rope.cos(row.rope_index), rope.sin(row.rope_index),
              rope_dim);
   if (target_ == Target::kRows) {
-    table.encode_row(context_.layout.row, pooled, sequence.row(layer_, row.row));
+    table.encode_row(pass_.layout.row, pooled, sequence.row(layer_, row.row));
   } else {
     table.hadamard(pooled, width_);
-    kernels::encode_key(context_.layout.key, pooled, sequence.key(layer_, row.row));
+    kernels::encode_key(pass_.layout.key, pooled, sequence.key(layer_, row.row));
   }
 }
 
-void Compressor::keep_newest(int64_t segment) {
-  const kv::CompressorRing ring = ring_of(segment);
-  const int64_t first_token = context_.batch.first_token(segment);
-  const int64_t start = context_.batch.first_position(segment);
-  const int64_t end = start + std::ssize(context_.batch.segment(segment).tokens);
+void Compressor::keep_newest(int64_t piece) {
+  const kv::CompressorRing ring = ring_of(piece);
+  const int64_t first_token = pass_.batch.first_token(piece);
+  const int64_t start = pass_.batch.first_position(piece);
+  const int64_t end = start + std::ssize(pass_.batch.piece(piece).tokens);
   const auto bytes = static_cast<size_t>(columns()) * sizeof(float);
   for (int64_t position = std::max(start, end - ring.ring_tokens); position < end; ++position) {
     const int64_t token = (first_token + position - start) * columns();
-    std::memcpy(ring.values_of(position), &context_.work.values[token], bytes);
-    std::memcpy(ring.gates_of(position), &context_.work.gates[token], bytes);
+    std::memcpy(ring.values_of(position), &pass_.work.values[token], bytes);
+    std::memcpy(ring.gates_of(position), &pass_.work.gates[token], bytes);
   }
 }
 
-kv::CompressorRing Compressor::ring_of(int64_t segment) const {
-  const kv::Sequence& sequence = *context_.batch.segment(segment).sequence;
+kv::CompressorRing Compressor::ring_of(int64_t piece) const {
+  const kv::Sequence& sequence = *pass_.batch.piece(piece).sequence;
   return target_ == Target::kRows ? sequence.row_ring(layer_) : sequence.key_ring(layer_);
 }
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

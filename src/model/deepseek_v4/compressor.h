@@ -7,17 +7,17 @@
 
 #include <cstdint>
 
-#include "checkpoint/weights.h"
-#include "model/deepseek_v4/context.h"
+#include "model/deepseek_v4/pass.h"
+#include "model/deepseek_v4/weights.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
 class Compressor {
  public:
   enum class Target : uint8_t { kRows, kKeys };
 
   // layer: of a compressed kind; kKeys needs a CSA layer.
-  Compressor(Context& context, int64_t layer, Target target, const CompressorWeights& weights);
+  Compressor(Pass& pass, int64_t layer, Target target, const CompressorWeights& weights);
 
   // From the sub-layer input of every token of the pass: writes the rows (or keys) that the pass
   // completes into the sequences and keeps what later groups need in their rings.
@@ -27,12 +27,12 @@ class Compressor {
   void project();
   void write_row(const BatchRow& row, float* pooled);
   void pool(const BatchRow& row, float* pooled);
-  void keep_newest(int64_t segment);
+  void keep_newest(int64_t piece);
 
-  kv::CompressorRing ring_of(int64_t segment) const;
+  kv::CompressorRing ring_of(int64_t piece) const;
   int64_t columns() const { return width_ * halves_; }
 
-  Context& context_;
+  Pass& pass_;
   int64_t layer_;
   LayerKind kind_;
   Target target_;
@@ -42,4 +42,4 @@ class Compressor {
   int64_t width_;   // d or di
 };
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

@@ -1,12 +1,12 @@
 // The expert layer: routed experts and the shared one (deepseek_v4.md section 7).
 #pragma once
 
-#include "checkpoint/weights.h"
-#include "model/deepseek_v4/context.h"
+#include "model/deepseek_v4/pass.h"
+#include "model/deepseek_v4/weights.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
 // work.input [n, D] -> work.output [n, D].
-void run_experts(Context& context, const MoeWeights& weights);
+void run_experts(Pass& pass, const MoeWeights& weights);
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

@@ -1,8 +1,8 @@
 #include "model/deepseek_v4/geometry.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
-kv::CacheSpec cache_spec(const ModelConfig& config, kernels::CachePrecision precision) {
+kv::CacheSpec cache_spec(const Config& config, kernels::CachePrecision precision) {
   kv::CacheSpec spec{.precision = precision,
                      .head_dim = config.head_dim,
                      .rope_dim = config.rope_dim,
@@ -15,4 +15,4 @@ kv::CacheSpec cache_spec(const ModelConfig& config, kernels::CachePrecision prec
   return spec;
 }
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

@@ -2,17 +2,17 @@
 // cache words.
 #pragma once
 
-#include "checkpoint/config.h"
 #include "kernels/row_format.h"
 #include "kv/layout.h"
+#include "model/deepseek_v4/config.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
 inline bool is_compressed(LayerKind kind) { return kind != LayerKind::kWindow; }
 inline int64_t ratio_of(LayerKind kind) {
   return kind == LayerKind::kCsa ? kCsaRatio : (kind == LayerKind::kHca ? kHcaRatio : 0);
 }
 
-kv::CacheSpec cache_spec(const ModelConfig& config, kernels::CachePrecision precision);
+kv::CacheSpec cache_spec(const Config& config, kernels::CachePrecision precision);
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

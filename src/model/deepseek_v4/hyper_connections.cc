@@ -2,18 +2,18 @@
 
 #include <cmath>
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
-void hyper_enter(Context& context, const HyperWeights& weights, const float* norm) {
-  const ModelConfig& config = context.config;
-  Workspace& work = context.work;
-  const kernels::KernelTable& table = context.compute.table();
+void hyper_enter(Pass& pass, const HyperWeights& weights, const float* norm) {
+  const Config& config = pass.config;
+  Workspace& work = pass.work;
+  const kernels::KernelTable& table = pass.compute.table();
   const int64_t h = config.stream_count;
   const int64_t state = h * config.hidden_size;
-  const int64_t n = context.batch.token_count();
+  const int64_t n = pass.batch.token_count();
 
-  context.compute.matmul(weights.fn, work.streams.data(), n, work.mix.data());
-  context.compute.for_each_token(n, [&](int64_t t, int) {
+  pass.compute.matmul(weights.fn, work.streams.data(), n, work.mix.data());
+  pass.compute.for_each_token(n, [&](int64_t t, int) {
     const float* streams = &work.streams[t * state];
     work.inverse_rms[t] = table.inverse_rms(streams, config.norm_eps, state);
     table.hyper_mix({.mix = &work.mix[t * (2 + h) * h],
@@ -33,29 +33,29 @@ void hyper_enter(Context& context, const HyperWeights& weights, const float* nor
   });
 }
 
-void hyper_leave(Context& context) {
-  const ModelConfig& config = context.config;
-  Workspace& work = context.work;
+void hyper_leave(Pass& pass) {
+  const Config& config = pass.config;
+  Workspace& work = pass.work;
   const int64_t h = config.stream_count;
-  context.compute.for_each_token(context.batch.token_count(), [&](int64_t t, int) {
-    context.compute.table().hyper_expand(&work.streams[t * h * config.hidden_size],
-                                         &work.output[t * config.hidden_size], &work.post[t * h],
-                                         &work.combine[t * h * h], h, config.hidden_size);
+  pass.compute.for_each_token(pass.batch.token_count(), [&](int64_t t, int) {
+    pass.compute.table().hyper_expand(&work.streams[t * h * config.hidden_size],
+                                      &work.output[t * config.hidden_size], &work.post[t * h],
+                                      &work.combine[t * h * h], h, config.hidden_size);
   });
 }
 
-void hyper_collapse_head(Context& context, const HyperWeights& weights, const float* norm,
-                         int64_t token, float* hidden) {
-  const ModelConfig& config = context.config;
-  Workspace& work = context.work;
-  const kernels::KernelTable& table = context.compute.table();
+void hyper_collapse_head(Pass& pass, const HyperWeights& weights, const float* norm, int64_t token,
+                         float* hidden) {
+  const Config& config = pass.config;
+  Workspace& work = pass.work;
+  const kernels::KernelTable& table = pass.compute.table();
   const int64_t h = config.stream_count;
   const int64_t state = h * config.hidden_size;
   const float* streams = &work.streams[token * state];
   float* mix = &work.mix[token * (2 + h) * h];
   float* weight = &work.pre[token * h];
 
-  context.compute.matmul(weights.fn, streams, 1, mix);
+  pass.compute.matmul(weights.fn, streams, 1, mix);
   const float inverse_rms = table.inverse_rms(streams, config.norm_eps, state);
   for (int64_t i = 0; i < h; ++i) {
     const float x = mix[i] * inverse_rms * weights.scale[0] + weights.base[static_cast<size_t>(i)];
@@ -65,4 +65,4 @@ void hyper_collapse_head(Context& context, const HyperWeights& weights, const fl
   table.rms_norm(hidden, norm, config.norm_eps, config.hidden_size, hidden);
 }
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

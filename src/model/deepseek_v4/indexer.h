@@ -4,14 +4,14 @@
 
 #include <cstdint>
 
-#include "checkpoint/weights.h"
-#include "model/deepseek_v4/context.h"
+#include "model/deepseek_v4/pass.h"
+#include "model/deepseek_v4/weights.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
 // From work.input and work.query_rank: writes the index keys the pass completes, then for every
 // token the rows it attends, ascending, into work.picked [n, K] and work.picked_count [n]. While no
 // more than K rows are visible all are picked and nothing is scored.
-void pick_rows(Context& context, int64_t layer, const IndexerWeights& weights);
+void pick_rows(Pass& pass, int64_t layer, const IndexerWeights& weights);
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

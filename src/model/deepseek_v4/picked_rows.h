@@ -5,9 +5,9 @@
 #include <cstdint>
 
 #include "kvasir/result.h"
-#include "model/deepseek_v4/context.h"
+#include "model/deepseek_v4/pass.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
 struct TokenRange {
   int64_t begin = 0;
@@ -17,7 +17,7 @@ struct TokenRange {
 class PickedRows {
  public:
   // After pick_rows. Starts reading for the first tokens; until next() there is time to compute.
-  PickedRows(Context& context, int64_t layer);
+  PickedRows(Pass& pass, int64_t layer);
 
   // The next tokens: where their rows lie is in work.picked_rows, or (sequences that are in memory
   // as a whole) the sequence knows. Empty: all are done. Error: rows could not be read; the
@@ -27,11 +27,11 @@ class PickedRows {
  private:
   void begin_group();
 
-  Context& context_;
+  Pass& pass_;
   int64_t layer_;
   int64_t tokens_per_group_;
   TokenRange group_;         // the next
   bool is_reading_ = false;  // rows of that group
 };
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

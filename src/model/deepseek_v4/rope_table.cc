@@ -6,7 +6,7 @@
 
 #include "base/check.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
 std::vector<double> rope_frequencies(const RopeConfig& rope, int64_t rope_dim) {
   std::vector<double> frequencies(static_cast<size_t>(rope_dim / 2));
@@ -51,4 +51,4 @@ int64_t RopeTable::add(int64_t position) {
   return size_++;
 }
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "checkpoint/config.h"
+#include "model/deepseek_v4/config.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
 // Angle per position of each adjacent pair, f_i. [rope_dim / 2]
 std::vector<double> rope_frequencies(const RopeConfig& rope, int64_t rope_dim);
@@ -39,4 +39,4 @@ class RopeTable {
   std::vector<float> negated_sin_;
 };
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

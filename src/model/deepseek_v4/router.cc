@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 namespace {
 
 // sqrt(softplus(x)); beyond 20 softplus(x) and x agree to float32.
@@ -27,17 +27,17 @@ void choose_by_score(const float* scores, const std::vector<float>& bias, int64_
   }
 }
 
-void route_token(Context& context, const MoeWeights& weights, int64_t token) {
-  const ModelConfig& config = context.config;
+void route_token(Pass& pass, const MoeWeights& weights, int64_t token) {
+  const Config& config = pass.config;
   const int64_t picks = config.experts_per_token;
-  float* scores = &context.work.router[token * config.expert_count];
-  int32_t* ids = &context.work.expert_ids[token * picks];
-  float* pick_scores = &context.work.expert_scores[token * picks];
+  float* scores = &pass.work.router[token * config.expert_count];
+  int32_t* ids = &pass.work.expert_ids[token * picks];
+  float* pick_scores = &pass.work.expert_scores[token * picks];
 
   for (int64_t e = 0; e < config.expert_count; ++e) scores[e] = routing_score(scores[e]);
   if (weights.hash_table.data != nullptr) {
     for (int64_t i = 0; i < picks; ++i) {
-      ids[i] = weights.hash_table.expert(context.batch.token(token).id, i);
+      ids[i] = weights.hash_table.expert(pass.batch.token(token).id, i);
     }
   } else {
     choose_by_score(scores, weights.router_bias, config.expert_count, picks, ids);
@@ -54,10 +54,10 @@ void route_token(Context& context, const MoeWeights& weights, int64_t token) {
 }
 
 // Counting sort of the slots by expert; within an expert tokens keep their order.
-void group_by_expert(Context& context) {
-  Workspace& work = context.work;
-  const int64_t experts = context.config.expert_count;
-  const int64_t slots = context.batch.token_count() * context.config.experts_per_token;
+void group_by_expert(Pass& pass) {
+  Workspace& work = pass.work;
+  const int64_t experts = pass.config.expert_count;
+  const int64_t slots = pass.batch.token_count() * pass.config.experts_per_token;
   int64_t* starts = work.expert_starts.data();
   std::fill(starts, starts + experts + 1, 0);
   for (int64_t slot = 0; slot < slots; ++slot) ++starts[work.expert_ids[slot] + 1];
@@ -74,11 +74,11 @@ void group_by_expert(Context& context) {
 
 }  // namespace
 
-void route(Context& context, const MoeWeights& weights) {
-  const int64_t n = context.batch.token_count();
-  context.compute.matmul(weights.router, context.work.input.data(), n, context.work.router.data());
-  context.compute.for_each_token(n, [&](int64_t t, int) { route_token(context, weights, t); });
-  group_by_expert(context);
+void route(Pass& pass, const MoeWeights& weights) {
+  const int64_t n = pass.batch.token_count();
+  pass.compute.matmul(weights.router, pass.work.input.data(), n, pass.work.router.data());
+  pass.compute.for_each_token(n, [&](int64_t t, int) { route_token(pass, weights, t); });
+  group_by_expert(pass);
 }
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

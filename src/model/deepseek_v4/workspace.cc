@@ -4,20 +4,20 @@
 
 #include "kernels/kernels.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 namespace {
 
 constexpr int64_t kLengthGrowth = 2;
 
-int64_t visible_rows_max(const ModelConfig& config, int64_t length) {
+int64_t visible_rows_max(const Config& config, int64_t length) {
   return config.window +
          std::max(std::min(length / kCsaRatio, config.index_top_k), length / kHcaRatio);
 }
 
 }  // namespace
 
-Workspace::Workspace(const ModelConfig& config, const kv::CacheLayout& layout,
-                     int64_t token_capacity, int thread_count) {
+Workspace::Workspace(const Config& config, const kv::CacheLayout& layout, int64_t token_capacity,
+                     int thread_count) {
   size_buffers(config, layout, token_capacity, thread_count,
                [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
                  buffer = AlignedBuffer<T>(count);
@@ -25,7 +25,7 @@ Workspace::Workspace(const ModelConfig& config, const kv::CacheLayout& layout,
                });
 }
 
-int64_t Workspace::bytes_for(const ModelConfig& config, const kv::CacheLayout& layout,
+int64_t Workspace::bytes_for(const Config& config, const kv::CacheLayout& layout,
                              int64_t token_capacity, int thread_count) {
   int64_t bytes = 0;
   Workspace none;
@@ -36,7 +36,7 @@ int64_t Workspace::bytes_for(const ModelConfig& config, const kv::CacheLayout& l
   return bytes;
 }
 
-int64_t Workspace::length_bytes_max(const ModelConfig& config, int64_t length, int thread_count) {
+int64_t Workspace::length_bytes_max(const Config& config, int64_t length, int thread_count) {
   const int64_t bytes = length / kCsaRatio * static_cast<int64_t>(sizeof(float)) +
                         visible_rows_max(config, length) * static_cast<int64_t>(sizeof(void*));
   return kLengthGrowth * bytes * thread_count;
@@ -44,7 +44,7 @@ int64_t Workspace::length_bytes_max(const ModelConfig& config, int64_t length, i
 
 // allocate(buffer, count) for each buffer.
 template <class Allocate>
-void Workspace::size_buffers(const ModelConfig& config, const kv::CacheLayout& layout,
+void Workspace::size_buffers(const Config& config, const kv::CacheLayout& layout,
                              int64_t token_capacity, int thread_count, const Allocate& allocate) {
   const int64_t n = token_capacity;
   const int64_t h = config.stream_count;
@@ -93,7 +93,7 @@ void Workspace::size_buffers(const ModelConfig& config, const kv::CacheLayout& l
   allocate(shared_up, n * config.shared_expert_count * config.expert_width);
 }
 
-Status Workspace::reserve_length(const ModelConfig& config, int64_t length_max) {
+Status Workspace::reserve_length(const Config& config, int64_t length_max) {
   const auto grow = []<class T>(std::vector<AlignedBuffer<T>>& buffers, int64_t size) {
     for (AlignedBuffer<T>& buffer : buffers) {
       if (buffer.size() >= size) continue;
@@ -113,4 +113,4 @@ Status Workspace::reserve_length(const ModelConfig& config, int64_t length_max) 
                .found = std::to_string(length_max) + " tokens"};
 }
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

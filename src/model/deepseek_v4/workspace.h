@@ -1,6 +1,6 @@
 // Workspace: every buffer a forward pass writes besides the cache, sized once for a number of
 // tokens, so that a pass allocates nothing. Shared by all sequences; one pass at a time. n = tokens
-// of the pass; other letters as in checkpoint/config.h.
+// of the pass; other letters as in config.h.
 #pragma once
 
 #include <cstddef>
@@ -8,29 +8,26 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
-#include "checkpoint/config.h"
 #include "kv/layout.h"
 #include "kvasir/result.h"
+#include "model/deepseek_v4/config.h"
 
-namespace kvasir::model {
-
-// Of a pass: what a user may ask for.
-inline constexpr int64_t kPassTokensMax = 65536;
+namespace kvasir::model::deepseek_v4 {
 
 struct Workspace {
-  Workspace(const ModelConfig& config, const kv::CacheLayout& layout, int64_t token_capacity,
+  Workspace(const Config& config, const kv::CacheLayout& layout, int64_t token_capacity,
             int thread_count);
 
   // What the buffers above take, without taking it.
-  static int64_t bytes_for(const ModelConfig& config, const kv::CacheLayout& layout,
+  static int64_t bytes_for(const Config& config, const kv::CacheLayout& layout,
                            int64_t token_capacity, int thread_count);
   // What reserve_length may have taken at most for a sequence of that length.
-  static int64_t length_bytes_max(const ModelConfig& config, int64_t length, int thread_count);
+  static int64_t length_bytes_max(const Config& config, int64_t length, int thread_count);
 
   // Grows what depends on how long the sequences are; called before a pass, not inside. Doubles, so
   // that decoding allocates ever more rarely.
   // Error: not enough memory.
-  Status reserve_length(const ModelConfig& config, int64_t length_max);
+  Status reserve_length(const Config& config, int64_t length_max);
 
   bool failed = false;  // there was not memory for all of it
 
@@ -77,8 +74,8 @@ struct Workspace {
  private:
   Workspace() = default;
   template <class Allocate>
-  void size_buffers(const ModelConfig& config, const kv::CacheLayout& layout,
-                    int64_t token_capacity, int thread_count, const Allocate& allocate);
+  void size_buffers(const Config& config, const kv::CacheLayout& layout, int64_t token_capacity,
+                    int thread_count, const Allocate& allocate);
 };
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

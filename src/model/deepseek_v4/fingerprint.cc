@@ -1,12 +1,9 @@
-#include "checkpoint/fingerprint.h"
+#include "model/deepseek_v4/fingerprint.h"
 
-#include <algorithm>
+#include "checkpoint/tensor_digest.h"
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 namespace {
-
-constexpr size_t kSampleBytes = 4096;
-constexpr size_t kSampleCountMax = 4096;
 
 void add_rope(Sha256& hash, const RopeConfig& rope) {
   hash.add_value(rope.theta).add_value(rope.has_yarn).add_value(rope.yarn.factor);
@@ -15,7 +12,7 @@ void add_rope(Sha256& hash, const RopeConfig& rope) {
 }
 
 // All that the arithmetic depends on; not the longest position nor the ids that end a text.
-void add_config(Sha256& hash, const ModelConfig& c) {
+void add_config(Sha256& hash, const Config& c) {
   for (const int64_t size : {c.vocab_size,
                              c.hidden_size,
                              c.layer_count,
@@ -47,30 +44,14 @@ void add_config(Sha256& hash, const ModelConfig& c) {
   for (const LayerKind kind : c.layers) hash.add_value(kind);
 }
 
-// The page in the middle of a tensor: the first one may be padding of a vocabulary.
-std::span<const std::byte> sample_of(std::span<const std::byte> bytes) {
-  const size_t begin = bytes.size() / 2 / kSampleBytes * kSampleBytes;
-  return bytes.subspan(begin, std::min(kSampleBytes, bytes.size() - begin));
-}
-
 }  // namespace
 
-Digest256 fingerprint_of(const ModelConfig& config, const TensorDirectory& tensors) {
+Digest256 fingerprint_of(const Config& config, const TensorDirectory& tensors) {
   Sha256 hash;
   hash.add_text("kvasir model 1");
   add_config(hash, config);
-  const auto taken = tensors.taken_by_name();
-  const bool is_small = tensors.taken_bytes() <= kWholeContentBytes;
-  const size_t step = is_small ? 1 : (taken.size() + kSampleCountMax - 1) / kSampleCountMax;
-  for (size_t i = 0; i < taken.size(); ++i) {
-    const auto& [name, tensor] = taken[i];
-    hash.add_text(name).add_text(tensor->info.dtype_name).add_value(tensor->info.size_bytes);
-    for (const int64_t size : tensor->info.shape) hash.add_value(size);
-    if (i % step != 0) continue;
-    const std::span<const std::byte> bytes = tensor->bytes();
-    hash.add(xxh3_128(is_small ? bytes : sample_of(bytes)));
-  }
+  add_tensors(hash, tensors);
   return hash.finish();
 }
 
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

@@ -1,5 +1,5 @@
 // Checkpoints that must load, and that every view shows the bytes it should.
-#include "checkpoint/weights.h"
+#include "model/deepseek_v4/test_support.h"
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@
 #include "numeric/fp8.h"
 #include "temp_directory.h"
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 namespace {
 
 using kernels::WeightFormat;
@@ -31,7 +31,7 @@ std::string golden(const std::string& name) {
 Result<Checkpoint> write_and_open(const TinyModelSpec& spec) {
   TempDirectory directory;
   testing::write_checkpoint(directory.path(), spec);
-  return Checkpoint::open(directory.path());  // the mappings outlive the files' names
+  return open_checkpoint(directory.path());  // the mappings outlive the files' names
 }
 
 std::vector<float> decoded(const WeightMatrix& matrix) {
@@ -45,7 +45,7 @@ std::vector<float> decoded(const WeightMatrix& matrix) {
 // Every matrix and vector of a model by official name, decoded.
 class Flattened {
  public:
-  explicit Flattened(const ModelWeights& weights) {
+  explicit Flattened(const Weights& weights) {
     add("embed.weight", weights.embedding);
     add("head.weight", weights.output);
     parts["norm.weight"] = weights.norm;
@@ -193,7 +193,7 @@ TinyModelSpec uneven_spec() {
 
 TEST(Weights, GoldenCheckpointsLoad) {
   for (const char* name : {"tiny-bf16", "tiny-mixed"}) {
-    const auto checkpoint = Checkpoint::open(golden(name));
+    const auto checkpoint = open_checkpoint(golden(name));
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message();
     EXPECT_EQ(checkpoint->config().vocab_size, 320);
     EXPECT_EQ(checkpoint->weights().layers.size(), name[5] == 'b' ? 6u : 4u);
@@ -201,7 +201,7 @@ TEST(Weights, GoldenCheckpointsLoad) {
 }
 
 TEST(Weights, GoldenMixedCheckpointKeepsStoredFormats) {
-  const auto checkpoint = Checkpoint::open(golden("tiny-mixed"));
+  const auto checkpoint = open_checkpoint(golden("tiny-mixed"));
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message();
   const LayerWeights& layer = checkpoint->weights().layers[1];
   EXPECT_EQ(checkpoint->weights().embedding.format, WeightFormat::kBf16);
@@ -213,9 +213,9 @@ TEST(Weights, GoldenMixedCheckpointKeepsStoredFormats) {
 }
 
 TEST(Weights, FilesOfTransformersLoadAndAgree) {
-  const auto saved = Checkpoint::open(golden("transformers-saved"));
+  const auto saved = open_checkpoint(golden("transformers-saved"));
   ASSERT_TRUE(saved.ok()) << saved.error().message();
-  const auto runtime = Checkpoint::open(golden("transformers-runtime"));
+  const auto runtime = open_checkpoint(golden("transformers-runtime"));
   ASSERT_TRUE(runtime.ok()) << runtime.error().message();
   EXPECT_EQ(Flattened(saved->weights()).parts, Flattened(runtime->weights()).parts);
   EXPECT_EQ(saved->weight_bytes(), runtime->weight_bytes());
@@ -406,7 +406,7 @@ TEST(Weights, TiedModelsUseAStoredHead) {
   spec.is_tied = true;
   TempDirectory directory;
   testing::write_checkpoint(directory.path(), testing::tiny_config(spec), tensors);
-  const auto checkpoint = Checkpoint::open(directory.path());
+  const auto checkpoint = open_checkpoint(directory.path());
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message();
   EXPECT_NE(checkpoint->weights().output.data, checkpoint->weights().embedding.data);
 }
@@ -424,7 +424,7 @@ TEST(Weights, PartsOutsideTheBodyAreIgnored) {
   tensors.push_back({"mtp.0.oddity", "F3_E1M1", {8}, std::vector<std::byte>(3)});
   TempDirectory directory;
   testing::write_checkpoint(directory.path(), testing::tiny_config(spec), tensors);
-  const auto checkpoint = Checkpoint::open(directory.path());
+  const auto checkpoint = open_checkpoint(directory.path());
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message();
   uint64_t body_bytes = 0;
   for (size_t i = 0; i < body_count; ++i) body_bytes += tensors[i].data.size();
@@ -439,7 +439,7 @@ TEST(Weights, TheSingleFileCountsWhenBothExist) {
   spec.shard_count = 1;
   spec.seed = 2;
   testing::write_checkpoint(directory.path(), spec);
-  const auto checkpoint = Checkpoint::open(directory.path() + "/");
+  const auto checkpoint = open_checkpoint(directory.path() + "/");
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message();
   const auto expected = write_and_open(spec);
   EXPECT_EQ(Flattened(checkpoint->weights()).parts, Flattened(expected->weights()).parts);
@@ -477,4 +477,4 @@ TEST(Weights, ViewsSurviveAMove) {
 }
 
 }  // namespace
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

@@ -1,4 +1,4 @@
-#include "checkpoint/config.h"
+#include "model/deepseek_v4/config.h"
 
 #include <fmt/format.h>
 
@@ -10,10 +10,10 @@
 
 #include "base/json.h"
 #include "checkpoint/config_fields.h"
-#include "checkpoint/config_rope.h"
 #include "kernels/kernels.h"
+#include "model/deepseek_v4/config_rope.h"
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 namespace {
 
 // Far above every published model, and low enough that the bytes of any tensor fit in int64.
@@ -26,7 +26,6 @@ constexpr int64_t kSharedExpertsMax = 64;
 constexpr int64_t kSinkhornMax = 1000;
 constexpr int64_t kPositionsMax = int64_t{1} << 40;
 constexpr double kEpsMin = 1e-30;
-constexpr uint64_t kConfigBytesMax = uint64_t{16} << 20;
 
 constexpr std::string_view kModelType = "deepseek_v4";
 constexpr std::string_view kArchitecture = "DeepseekV4ForCausalLM";
@@ -36,19 +35,6 @@ bool names_architecture(const Json* list) {
   return std::any_of(list->as_array()->begin(), list->as_array()->end(), [](const Json& name) {
     return name.as_string() != nullptr && *name.as_string() == kArchitecture;
   });
-}
-
-void check_architecture(ConfigFields& fields) {
-  const Json* type = fields.find({"model_type"});
-  if (type != nullptr) {
-    if (type->as_string() == nullptr || *type->as_string() != kModelType) {
-      fields.fail("model_type", "unsupported model", std::string(kModelType), type);
-    }
-    return;
-  }
-  const Json* architectures = fields.find({"architectures"});
-  if (names_architecture(architectures)) return;
-  fields.fail("architectures", "unsupported model", std::string(kArchitecture), architectures);
 }
 
 // What V4 never asks for, and what would change the arithmetic silently if it were ignored.
@@ -68,7 +54,7 @@ void check_fixed_choices(ConfigFields& fields) {
               "[128,128]", block);
 }
 
-void read_sizes(ConfigFields& fields, ModelConfig& config) {
+void read_sizes(ConfigFields& fields, Config& config) {
   config.vocab_size = fields.integer({"vocab_size"}, 1, kVocabMax);
   config.hidden_size = fields.integer({"hidden_size"}, 1, kWidthMax);
   config.layer_count = fields.integer({"num_hidden_layers"}, 1, kLayersMax);
@@ -88,7 +74,7 @@ void read_sizes(ConfigFields& fields, ModelConfig& config) {
   config.max_position_count = fields.integer_or({"max_position_embeddings"}, 1, kPositionsMax, 0);
 }
 
-void read_scalars(ConfigFields& fields, ModelConfig& config) {
+void read_scalars(ConfigFields& fields, Config& config) {
   constexpr double kFloatMax = 1e30;
   config.hyper_eps = static_cast<float>(fields.real({"hc_eps"}, kEpsMin, 1));
   config.norm_eps = static_cast<float>(fields.real({"rms_norm_eps"}, kEpsMin, 1));
@@ -134,7 +120,7 @@ const Json::Array* layer_list(ConfigFields& fields, std::string_view name, int64
   return nullptr;
 }
 
-void read_layer_kinds(ConfigFields& fields, ModelConfig& config) {
+void read_layer_kinds(ConfigFields& fields, Config& config) {
   const std::string_view name = fields.has({"compress_ratios"}) ? "compress_ratios" : "layer_types";
   if (!fields.has({name})) {
     fields.fail("compress_ratios or layer_types", "config field is missing", "one of them",
@@ -168,7 +154,7 @@ void check_compress_rates(ConfigFields& fields) {
   if (by_type.error()) fields.fail(*by_type.error());
 }
 
-void read_hash_layer_count(ConfigFields& fields, ModelConfig& config) {
+void read_hash_layer_count(ConfigFields& fields, Config& config) {
   if (fields.has({"num_hash_layers"}) || !fields.has({"mlp_layer_types"})) {
     config.hash_layer_count =
         fields.integer({"num_hash_layers", "mlp_layer_types"}, 0, config.layer_count);
@@ -189,7 +175,7 @@ void read_hash_layer_count(ConfigFields& fields, ModelConfig& config) {
   }
 }
 
-void read_index(ConfigFields& fields, ModelConfig& config) {
+void read_index(ConfigFields& fields, Config& config) {
   const bool has_csa = std::count(config.layers.begin(), config.layers.end(), LayerKind::kCsa) > 0;
   if (has_csa || fields.has({"index_n_heads"})) {
     config.index_head_count = fields.integer({"index_n_heads"}, 1, kHeadsMax);
@@ -209,7 +195,7 @@ void read_index(ConfigFields& fields, ModelConfig& config) {
   }
 }
 
-void read_special_tokens(ConfigFields& fields, ModelConfig& config) {
+void read_special_tokens(ConfigFields& fields, Config& config) {
   const int64_t last = config.vocab_size - 1;
   config.bos_token_id = fields.integer_or({"bos_token_id"}, 0, last, 0);
   const Json* eos = fields.find({"eos_token_id"});
@@ -225,16 +211,6 @@ void read_special_tokens(ConfigFields& fields, ModelConfig& config) {
   }
 }
 
-Result<Json> parse_object(std::string_view text, std::string_view where) {
-  KVASIR_ASSIGN_OR_RETURN(Json json,
-                          Json::parse(text, where, JsonLimits{.text_bytes_max = kConfigBytesMax}));
-  if (json.as_object() != nullptr) return json;
-  return Error{.kind = ErrorKind::kDamaged,
-               .what = "config is malformed",
-               .where = std::string(where),
-               .expected = "a JSON object"};
-}
-
 // Layers of the draft model that compress_ratios says anything about.
 int64_t draft_layer_count(ConfigFields& fields, int64_t layer_count) {
   const Json* ratios = fields.find({"compress_ratios"});
@@ -244,7 +220,7 @@ int64_t draft_layer_count(ConfigFields& fields, int64_t layer_count) {
   return std::clamp<int64_t>(listed - layer_count, 0, drafts);
 }
 
-void check_relations(ConfigFields& fields, const ModelConfig& config) {
+void check_relations(ConfigFields& fields, const Config& config) {
   if (config.head_count % config.output_group_count != 0) {
     fields.fail("o_groups", "config field is unusable",
                 fmt::format("a divisor of the {} heads", config.head_count),
@@ -259,11 +235,15 @@ void check_relations(ConfigFields& fields, const ModelConfig& config) {
 
 }  // namespace
 
-Result<ModelConfig> parse_model_config(std::string_view text, std::string_view where) {
-  KVASIR_ASSIGN_OR_RETURN(const Json json, parse_object(text, where));
-  ConfigFields fields(json, where);
-  ModelConfig config;
-  check_architecture(fields);
+bool runs(const Json& root) {
+  const Json* type = root.find("model_type");
+  if (type == nullptr || type->is_null()) return names_architecture(root.find("architectures"));
+  return type->as_string() != nullptr && *type->as_string() == kModelType;
+}
+
+Result<Config> read_config(const Json& root, std::string_view where) {
+  ConfigFields fields(root, where);
+  Config config;
   read_sizes(fields, config);
   check_fixed_choices(fields);
   read_scalars(fields, config);
@@ -274,19 +254,16 @@ Result<ModelConfig> parse_model_config(std::string_view text, std::string_view w
   // From here on every size can be relied upon.
   read_layer_kinds(fields, config);
   read_hash_layer_count(fields, config);
-  read_rope(fields, json, config);
+  read_rope(fields, root, config);
   read_index(fields, config);
   read_special_tokens(fields, config);
   if (fields.error()) return *fields.error();
   return config;
 }
 
-Result<ModelConfig> parse_cache_config(std::string_view text, std::string_view where,
-                                       DraftLayers drafts) {
-  KVASIR_ASSIGN_OR_RETURN(const Json json, parse_object(text, where));
-  ConfigFields fields(json, where);
-  ModelConfig config;
-  check_architecture(fields);
+Result<Config> read_cache_config(const Json& root, std::string_view where, DraftLayers drafts) {
+  ConfigFields fields(root, where);
+  Config config;
   config.layer_count = fields.integer({"num_hidden_layers"}, 1, kLayersMax);
   config.head_dim = fields.integer({"head_dim"}, 2, kWidthMax);
   config.window = fields.integer({"sliding_window"}, 1, kWidthMax);
@@ -296,11 +273,11 @@ Result<ModelConfig> parse_cache_config(std::string_view text, std::string_view w
   if (drafts == DraftLayers::kAppended) {
     config.layer_count += draft_layer_count(fields, config.layer_count);
   }
-  config.rope_dim = read_rope_dim(fields, json, config.head_dim);
+  config.rope_dim = read_rope_dim(fields, root, config.head_dim);
   read_layer_kinds(fields, config);
   read_index(fields, config);
   if (fields.error()) return *fields.error();
   return config;
 }
 
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

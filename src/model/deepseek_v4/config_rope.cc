@@ -1,11 +1,11 @@
-#include "checkpoint/config_rope.h"
+#include "model/deepseek_v4/config_rope.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 namespace {
 
 constexpr double kThetaMin = 1;
@@ -57,7 +57,7 @@ RopeConfig read_nested(ConfigFields& fields, const Json& entry, std::string_view
 }
 
 // The official form: two bases and one rope_scaling, which belongs to the compressed layers.
-void read_plain(ConfigFields& fields, const Json* scaling_json, ModelConfig& config) {
+void read_plain(ConfigFields& fields, const Json* scaling_json, Config& config) {
   const bool is_compressed = std::any_of(config.layers.begin(), config.layers.end(),
                                          [](LayerKind kind) { return kind != LayerKind::kWindow; });
   config.window_rope.theta = fields.real({"rope_theta"}, kThetaMin, kThetaMax);
@@ -107,7 +107,7 @@ int64_t read_rope_dim(ConfigFields& fields, const Json& root, int64_t head_dim) 
   return chosen;
 }
 
-void read_rope(ConfigFields& fields, const Json& root, ModelConfig& config) {
+void read_rope(ConfigFields& fields, const Json& root, Config& config) {
   const Json* main = nested_rope(root, "main");
   const Json* compress = nested_rope(root, "compress");
   config.rope_dim = read_rope_dim(fields, root, config.head_dim);
@@ -119,4 +119,4 @@ void read_rope(ConfigFields& fields, const Json& root, ModelConfig& config) {
   read_plain(fields, fields.find({"rope_scaling", "rope_parameters"}), config);
 }
 
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

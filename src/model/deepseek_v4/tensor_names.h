@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 
 // Nothing when the name belongs to no tensor of a model body. Fused experts, which have no
 // official name, become `layers.N.ffn.experts.gate_up_proj.weight` and so on.
@@ -19,4 +19,4 @@ std::optional<std::string> official_tensor_name(std::string_view stored_name);
 // buffers.
 bool tensor_is_ignored(std::string_view stored_name);
 
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

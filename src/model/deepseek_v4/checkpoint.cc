@@ -1,26 +1,15 @@
-#include "checkpoint/weights.h"
+#include "model/deepseek_v4/weights.h"
 
 #include <utility>
 
 #include "base/check.h"
 #include "base/little_endian.h"
-#include "checkpoint/fingerprint.h"
-#include "checkpoint/mapped_file.h"
-#include "checkpoint/shard_index.h"
-#include "checkpoint/tensor_directory.h"
 #include "checkpoint/tensor_reader.h"
-#include "checkpoint/weight_loader.h"
+#include "model/deepseek_v4/fingerprint.h"
+#include "model/deepseek_v4/tensor_names.h"
+#include "model/deepseek_v4/weight_loader.h"
 
-namespace kvasir {
-namespace {
-
-Result<ModelConfig> read_config(const std::string& path) {
-  KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
-  return parse_model_config(file->text(), path);
-}
-
-}  // namespace
-
+namespace kvasir::model::deepseek_v4 {
 int32_t HashTable::expert(int64_t token_id, int64_t slot) const {
   KVASIR_CHECK(data != nullptr && slot >= 0 && slot < experts_per_token, "no such table entry");
   const int64_t index = token_id * experts_per_token + slot;
@@ -33,10 +22,12 @@ Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
 Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
 Checkpoint::~Checkpoint() = default;
 
-Result<Checkpoint> Checkpoint::open(const std::string& directory) {
+Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source) {
   Checkpoint checkpoint;
-  KVASIR_ASSIGN_OR_RETURN(checkpoint.config_, read_config(path_in(directory, "config.json")));
-  KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors, TensorDirectory::open(directory));
+  KVASIR_ASSIGN_OR_RETURN(checkpoint.config_, read_config(source.root(), source.where()));
+  KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
+                          TensorDirectory::open(directory, {.official_name = official_tensor_name,
+                                                            .is_ignored = tensor_is_ignored}));
   TensorReader reader(tensors);
   KVASIR_RETURN_IF_ERROR(load_weights(checkpoint.config_, reader, checkpoint.weights_));
   checkpoint.weight_bytes_ = tensors.taken_bytes();
@@ -46,4 +37,4 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory) {
 
 Digest256 Checkpoint::fingerprint() const { return fingerprint_of(config_, *tensors_); }
 
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

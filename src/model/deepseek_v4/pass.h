@@ -1,18 +1,17 @@
 // What every part of a forward pass works with. References only; lives for one pass.
 #pragma once
 
-#include "checkpoint/weights.h"
 #include "kv/layout.h"
 #include "kv/row_cache.h"
 #include "model/compute.h"
 #include "model/deepseek_v4/batch.h"
-#include "model/deepseek_v4/visible_rows.h"
+#include "model/deepseek_v4/weights.h"
 #include "model/deepseek_v4/workspace.h"
 
-namespace kvasir::model {
+namespace kvasir::model::deepseek_v4 {
 
-struct Context {
-  const ModelConfig& config;
+struct Pass {
+  const Config& config;
   const kv::CacheLayout& layout;
   const VisibleRows& visible_rows;
   Compute& compute;
@@ -22,4 +21,4 @@ struct Context {
   const PickSink& on_picks;
 };
 
-}  // namespace kvasir::model
+}  // namespace kvasir::model::deepseek_v4

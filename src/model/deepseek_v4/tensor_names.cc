@@ -1,10 +1,10 @@
-#include "checkpoint/tensor_names.h"
+#include "model/deepseek_v4/tensor_names.h"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 namespace {
 
 // Where in a name the next word stands.
@@ -210,4 +210,4 @@ bool tensor_is_ignored(std::string_view stored_name) {
   return false;
 }
 
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

@@ -1,4 +1,4 @@
-// ModelConfig: what a DeepSeek-V4 config.json says, checked, with every accepted alias resolved.
+// Config: what a DeepSeek-V4 config.json says, checked, with every accepted alias resolved.
 // A plain value. The symbols in brackets are those of the model's published description.
 #pragma once
 
@@ -7,9 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
 #include "kvasir/result.h"
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 
 enum class LayerKind : uint8_t {
   kWindow,  // ratio 0: raw window only
@@ -33,7 +34,7 @@ struct RopeConfig {
   YarnConfig yarn;
 };
 
-struct ModelConfig {
+struct Config {
   int64_t vocab_size = 0;   // V
   int64_t hidden_size = 0;  // D
   int64_t layer_count = 0;
@@ -69,17 +70,19 @@ struct ModelConfig {
   std::vector<int64_t> eos_token_ids;
 };
 
-// `where` names the file in messages. Errors: malformed JSON, unknown architecture, a missing,
-// mistyped or absurd field (every size is bounded, so that products of sizes fit in int64), an
-// unsupported scoring function.
-Result<ModelConfig> parse_model_config(std::string_view text, std::string_view where);
+// Whether a config names this architecture, by model_type or, without one, by its class.
+bool runs(const Json& root);
+
+// `where` names the file in messages. Errors: a missing, mistyped or absurd field (every size is
+// bounded, so that products of sizes fit in int64), an unsupported scoring function.
+// REQUIRES: root is an object.
+Result<Config> read_config(const Json& root, std::string_view where);
 
 // Only what the size of a cache depends on: layer_count, layers, head_dim, rope_dim, window,
 // index_head_dim and index_top_k, max_position_count; everything else stays zero. With drafts: the
 // layers of the draft model too, which compress_ratios lists behind the others. Errors: as above,
 // for these fields.
 enum class DraftLayers : uint8_t { kLeftOut, kAppended };
-Result<ModelConfig> parse_cache_config(std::string_view text, std::string_view where,
-                                       DraftLayers drafts);
+Result<Config> read_cache_config(const Json& root, std::string_view where, DraftLayers drafts);
 
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

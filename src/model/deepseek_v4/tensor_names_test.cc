@@ -1,11 +1,11 @@
-#include "checkpoint/tensor_names.h"
+#include "model/deepseek_v4/tensor_names.h"
 
 #include <gtest/gtest.h>
 
 #include <utility>
 #include <vector>
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 namespace {
 
 TEST(TensorNames, SpellingsLeadToTheOfficialName) {
@@ -95,4 +95,4 @@ TEST(TensorNames, PartsOutsideTheBodyAreIgnored) {
 }
 
 }  // namespace
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

@@ -1,17 +1,16 @@
-#include "checkpoint/weight_loader.h"
+#include "model/deepseek_v4/weight_loader.h"
 
 #include <string>
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 namespace {
 
 // Bundles what every step below needs. `at` is the official name so far: "layers.3.attn.".
 class WeightLoader {
  public:
-  WeightLoader(const ModelConfig& config, TensorReader& reader)
-      : config_(config), reader_(reader) {}
+  WeightLoader(const Config& config, TensorReader& reader) : config_(config), reader_(reader) {}
 
-  Status load(ModelWeights& weights) {
+  Status load(Weights& weights) {
     KVASIR_RETURN_IF_ERROR(
         reader_.matrix("embed", config_.vocab_size, config_.hidden_size, weights.embedding));
     weights.layers.resize(static_cast<size_t>(config_.layer_count));
@@ -25,7 +24,7 @@ class WeightLoader {
 
  private:
   // A tied model may still store its head; then the stored one counts.
-  Status load_output(ModelWeights& weights) {
+  Status load_output(Weights& weights) {
     if (config_.tie_word_embeddings && !reader_.has("head.weight")) {
       weights.output = weights.embedding;
       return ok_status();
@@ -164,15 +163,15 @@ class WeightLoader {
     return ok_status();
   }
 
-  const ModelConfig& config_;
+  const Config& config_;
   TensorReader& reader_;
 };
 
 }  // namespace
 
-Status load_weights(const ModelConfig& config, TensorReader& reader, ModelWeights& weights) {
+Status load_weights(const Config& config, TensorReader& reader, Weights& weights) {
   KVASIR_RETURN_IF_ERROR(WeightLoader(config, reader).load(weights));
   return reader.finish();
 }
 
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

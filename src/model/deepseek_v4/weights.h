@@ -14,11 +14,13 @@
 #include <vector>
 
 #include "base/digest.h"
-#include "checkpoint/config.h"
+#include "checkpoint/config_source.h"
+#include "checkpoint/tensor_directory.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
+#include "model/deepseek_v4/config.h"
 
-namespace kvasir {
+namespace kvasir::model::deepseek_v4 {
 
 struct HyperWeights {
   kernels::WeightMatrix fn;  // [(2 + h) * h, h * D]; the head's is [h, h * D]
@@ -85,7 +87,7 @@ struct LayerWeights {
   MoeWeights moe;
 };
 
-struct ModelWeights {
+struct Weights {
   kernels::WeightMatrix embedding;  // [V, D]
   std::vector<LayerWeights> layers;
   HyperWeights head_hyper;
@@ -93,21 +95,19 @@ struct ModelWeights {
   kernels::WeightMatrix output;  // [V, D]; the embedding when tied
 };
 
-class TensorDirectory;
-
 class Checkpoint {
  public:
-  // `directory` holds config.json and model.safetensors, or shards with
-  // model.safetensors.index.json. Errors name file and tensor; nothing large is allocated or read
-  // before the whole directory of tensors has been checked.
-  static Result<Checkpoint> open(const std::string& directory);
+  // `directory` holds model.safetensors, or shards with model.safetensors.index.json, and the
+  // config that `source` is. Errors name file and tensor; nothing large is allocated or read before
+  // the whole directory of tensors has been checked.
+  static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source);
 
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
   ~Checkpoint();
 
-  const ModelConfig& config() const { return config_; }
-  const ModelWeights& weights() const { return weights_; }
+  const Config& config() const { return config_; }
+  const Weights& weights() const { return weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
   // What the model's cache depends on: see fingerprint.h. Takes as long as reading what it hashes.
   Digest256 fingerprint() const;
@@ -115,10 +115,10 @@ class Checkpoint {
  private:
   Checkpoint();
 
-  ModelConfig config_;
-  ModelWeights weights_;
+  Config config_;
+  Weights weights_;
   uint64_t weight_bytes_ = 0;
   std::unique_ptr<TensorDirectory> tensors_;
 };
 
-}  // namespace kvasir
+}  // namespace kvasir::model::deepseek_v4

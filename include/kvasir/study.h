@@ -1,0 +1,34 @@
+// Study: what a measurement of the cache asks of an engine besides running the model as it is
+// meant: to hide rows from attention, and to hear which rows were picked.
+//
+// Plain values. A study's rows are other rows: a store keeps them apart from those of the model as
+// it is meant.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+
+namespace kvasir {
+
+// Compressed rows that attention may see. The whole cache is kept all the same; hiding a part shows
+// what it is worth.
+struct VisibleRows {
+  bool picked = true;       // rows of layers whose indexer picks what a token attends
+  bool unpicked = true;     // compressed rows that every later token attends
+  int64_t index_top_k = 0;  // rows the indexer picks at most; 0: as the model's config says
+
+  bool operator==(const VisibleRows&) const = default;
+};
+
+// Called with the compressed rows that a token's query picked in a layer, ascending; all tokens of
+// a pass for one layer, then for the next.
+using PickSink =
+    std::function<void(int64_t layer, int64_t position, std::span<const int32_t> rows)>;
+
+struct StudyOptions {
+  VisibleRows visible_rows;
+  PickSink on_picks;  // none: nobody asks
+};
+
+}  // namespace kvasir

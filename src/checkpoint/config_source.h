@@ -1,0 +1,32 @@
+// ConfigSource: a model's config as one JSON object, read and bounded once, whoever asks for what
+// is in it. An immutable value.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+inline constexpr std::string_view kConfigName = "config.json";
+
+class ConfigSource {
+ public:
+  // Reads config.json in a checkpoint directory. Error: no such file, or as parse().
+  static Result<ConfigSource> open(const std::string& directory);
+  // `where` names the text in messages. Error: longer than 16 MiB, malformed JSON, no object.
+  static Result<ConfigSource> parse(std::string_view text, std::string_view where);
+
+  const Json& root() const { return root_; }
+  const std::string& where() const { return where_; }
+
+ private:
+  ConfigSource(Json root, std::string where) : root_(std::move(root)), where_(std::move(where)) {}
+
+  Json root_;
+  std::string where_;
+};
+
+}  // namespace kvasir

@@ -1,0 +1,168 @@
+#include "model/deepseek_v4/deepseek_v4.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "model/deepseek_v4/attention.h"
+#include "model/deepseek_v4/experts.h"
+#include "model/deepseek_v4/geometry.h"
+#include "model/deepseek_v4/hyper_connections.h"
+
+namespace kvasir::model::deepseek_v4 {
+namespace {
+
+int64_t matmul_cols_max(const Config& config) {
+  return std::max({config.stream_count * config.hidden_size, config.query_rank,
+                   config.head_count * config.head_dim / config.output_group_count,
+                   config.output_group_count * config.output_rank,
+                   std::max<int64_t>(1, config.shared_expert_count) * config.expert_width});
+}
+
+int64_t scratch_floats(const Config& config, const kv::CacheLayout& layout) {
+  return std::max({kernels::attend_scratch_floats(layout.row, config.head_count), config.head_dim,
+                   config.index_head_dim});
+}
+
+Config with_top_k_cut(Config config, const VisibleRows& visible_rows) {
+  if (visible_rows.index_top_k > 0) {
+    config.index_top_k = std::min(config.index_top_k, visible_rows.index_top_k);
+  }
+  return config;
+}
+
+Facts facts_of(const Config& config, uint64_t weight_bytes) {
+  return {.family = "deepseek_v4",
+          .vocab_size = config.vocab_size,
+          .hidden_size = config.hidden_size,
+          .layer_count = config.layer_count,
+          .context_tokens_max = config.max_position_count,
+          .picked_rows_max = config.index_top_k,
+          .weight_bytes = weight_bytes,
+          .bos_token_id = config.bos_token_id,
+          .eos_token_ids = config.eos_token_ids};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSource& config,
+                                    const ModelOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::open(directory, config));
+  return DeepSeekV4::create(std::move(checkpoint), options);
+}
+
+Result<std::unique_ptr<Model>> DeepSeekV4::create(Checkpoint checkpoint,
+                                                  const ModelOptions& options) {
+  std::unique_ptr<DeepSeekV4> model(new DeepSeekV4(std::move(checkpoint), options));
+  if (model->work_.failed) {
+    return Error{.kind = ErrorKind::kNoMemory,
+                 .what = "not enough memory for the working buffers of a pass",
+                 .field = "chunk_tokens",
+                 .expected = std::to_string(Workspace::bytes_for(model->config_, *model->layout_,
+                                                                 options.pass_tokens_max,
+                                                                 options.thread_count)) +
+                             " bytes",
+                 .remedy = "a shorter pass needs less"};
+  }
+  return std::unique_ptr<Model>(std::move(model));
+}
+
+DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options)
+    : options_(options),
+      checkpoint_(std::move(checkpoint)),
+      config_(with_top_k_cut(checkpoint_.config(), options.study.visible_rows)),
+      facts_(facts_of(config_, checkpoint_.weight_bytes())),
+      layout_(std::make_shared<const kv::CacheLayout>(
+          kv::make_layout(cache_spec(config_, options.precision)))),
+      compute_(kernels::kernel_table(options.isa), options.thread_count, matmul_cols_max(config_),
+               scratch_floats(config_, *layout_)),
+      batch_(config_, options.pass_tokens_max),
+      work_(config_, *layout_, options.pass_tokens_max, options.thread_count) {}
+
+// Part of prefix keys: stored studies are found again under these words.
+std::string DeepSeekV4::study_name() const {
+  const VisibleRows& rows = options_.study.visible_rows;
+  if (rows == VisibleRows{}) return "";
+  return "csa " + std::to_string(rows.picked) + " hca " + std::to_string(rows.unpicked) +
+         " top_k " + std::to_string(rows.index_top_k);
+}
+
+Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {
+  int64_t length_max = 0;
+  for (const Piece& piece : pieces) {
+    length_max = std::max(length_max, piece.sequence->length() + std::ssize(piece.tokens));
+  }
+  KVASIR_RETURN_IF_ERROR(work_.reserve_length(config_, length_max));
+  batch_.fill(pieces);
+  for (size_t s = 0; s < pieces.size(); ++s) {
+    const Piece& piece = pieces[s];
+    if (Status begun = piece.sequence->begin_append(piece.tokens); !begun.ok()) {
+      for (size_t undo = 0; undo < s; ++undo) pieces[undo].sequence->cancel_append();
+      return begun;
+    }
+  }
+
+  Pass pass{config_, *layout_,  options_.study.visible_rows, compute_, batch_,
+            work_,   row_cache, options_.study.on_picks};
+  embed();
+  for (int64_t layer = 0; layer < config_.layer_count; ++layer) {
+    KVASIR_RETURN_IF_ERROR(run_layer(pass, layer));
+  }
+  write_logits(pass);
+  for (const Piece& piece : pieces) piece.sequence->finish_append();
+  return ok_status();
+}
+
+// The embedding of a token starts every one of its residual streams.
+void DeepSeekV4::embed() {
+  const int64_t dim = config_.hidden_size;
+  const int64_t streams = config_.stream_count;
+  compute_.for_each_token(batch_.token_count(), [&](int64_t t, int) {
+    float* first = &work_.streams[t * streams * dim];
+    kernels::decode_weight_row(checkpoint_.weights().embedding, batch_.token(t).id, first);
+    for (int64_t stream = 1; stream < streams; ++stream) {
+      std::memcpy(first + stream * dim, first, static_cast<size_t>(dim) * sizeof(float));
+    }
+  });
+}
+
+Status DeepSeekV4::run_layer(Pass& pass, int64_t layer) {
+  const LayerWeights& weights = checkpoint_.weights().layers[static_cast<size_t>(layer)];
+  hyper_enter(pass, weights.attention_hyper, weights.attention_norm.data());
+  KVASIR_RETURN_IF_ERROR(run_attention(pass, layer, weights.attention));
+  hyper_leave(pass);
+  hyper_enter(pass, weights.moe_hyper, weights.moe_norm.data());
+  run_experts(pass, weights.moe);
+  hyper_leave(pass);
+  return ok_status();
+}
+
+void DeepSeekV4::write_logits(Pass& pass) {
+  const Weights& weights = checkpoint_.weights();
+  const int64_t dim = config_.hidden_size;
+  const int64_t vocab = config_.vocab_size;
+  // Tokens whose logits lie back to back share one product, so that a batch reads the output matrix
+  // once.
+  int64_t run_tokens = 0;
+  float* run_logits = nullptr;
+  const auto finish_run = [&] {
+    if (run_tokens > 0) compute_.matmul(weights.output, work_.input.data(), run_tokens, run_logits);
+    run_tokens = 0;
+  };
+  for (int64_t s = 0; s < std::ssize(batch_.pieces()); ++s) {
+    const Piece& piece = batch_.piece(s);
+    if (piece.logits_of == LogitsOf::kNone) continue;
+    const int64_t count = piece.logits_of == LogitsOf::kAllTokens ? std::ssize(piece.tokens) : 1;
+    const int64_t end = batch_.first_token(s) + std::ssize(piece.tokens);
+    if (run_tokens > 0 && piece.logits != run_logits + run_tokens * vocab) finish_run();
+    if (run_tokens == 0) run_logits = piece.logits;
+    for (int64_t token = end - count; token < end; ++token) {
+      hyper_collapse_head(pass, weights.head_hyper, weights.norm.data(), token,
+                          &work_.input[run_tokens++ * dim]);
+    }
+  }
+  finish_run();
+}
+
+}  // namespace kvasir::model::deepseek_v4

@@ -1,0 +1,56 @@
+// DeepSeekV4: a loaded DeepSeek-V4 model and one forward path for everything: prefill in chunks,
+// decode, any mix of sequences. Its arithmetic: docs/deepseek_v4.md.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "checkpoint/config_source.h"
+#include "kv/layout.h"
+#include "kvasir/result.h"
+#include "model/compute.h"
+#include "model/deepseek_v4/batch.h"
+#include "model/deepseek_v4/pass.h"
+#include "model/deepseek_v4/weights.h"
+#include "model/deepseek_v4/workspace.h"
+#include "model/model.h"
+
+namespace kvasir::model::deepseek_v4 {
+
+// Loads the checkpoint in `directory`, whose config is `config`. Errors: a damaged checkpoint, no
+// memory for a pass of options.pass_tokens_max tokens.
+Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSource& config,
+                                    const ModelOptions& options);
+
+class DeepSeekV4 : public Model {
+ public:
+  // Error: no memory for a pass of options.pass_tokens_max tokens.
+  static Result<std::unique_ptr<Model>> create(Checkpoint checkpoint, const ModelOptions& options);
+
+  const Facts& facts() const override { return facts_; }
+  const ModelOptions& options() const override { return options_; }
+  std::shared_ptr<const kv::CacheLayout> layout() const override { return layout_; }
+  Digest256 fingerprint() const override { return checkpoint_.fingerprint(); }
+  std::string study_name() const override;
+  Status forward(std::span<const Piece> pieces, kv::RowCache* row_cache) override;
+
+ private:
+  DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options);
+
+  void embed();
+  Status run_layer(Pass& pass, int64_t layer);
+  void write_logits(Pass& pass);
+
+  ModelOptions options_;
+  Checkpoint checkpoint_;
+  Config config_;  // the checkpoint's, with the index top-k that the study leaves
+  Facts facts_;
+  std::shared_ptr<const kv::CacheLayout> layout_;
+  Compute compute_;
+  Batch batch_;
+  Workspace work_;
+};
+
+}  // namespace kvasir::model::deepseek_v4

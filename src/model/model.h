@@ -1,0 +1,83 @@
+// Model: a loaded model of any family, as the engine runs it.
+//
+// SAME BITS: a token's logits depend on the weights, the tokens before it, the cache precision, the
+// instruction set and the rows made visible, and on nothing else. A Model owns its weights and all
+// working memory; one pass at a time, from one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "kernels/kernels.h"
+#include "kv/layout.h"
+#include "kv/row_cache.h"
+#include "kv/sequence.h"
+#include "kvasir/result.h"
+#include "kvasir/study.h"
+
+namespace kvasir::model {
+
+// The largest pass that a user may ask for.
+inline constexpr int64_t kPassTokensMax = 65536;
+
+struct ModelOptions {
+  kernels::CachePrecision precision = kernels::CachePrecision::kNative;
+  kernels::Isa isa = kernels::Isa::kRef;
+  int thread_count = 1;
+  int64_t pass_tokens_max = 256;  // memory of a pass grows with it
+  StudyOptions study;
+};
+
+// What an engine has to know of a model besides its cache.
+struct Facts {
+  std::string family;
+  int64_t vocab_size = 0;
+  int64_t hidden_size = 0;
+  int64_t layer_count = 0;
+  int64_t context_tokens_max = 0;  // that the model was made for; 0: its config does not say
+  int64_t picked_rows_max = 0;     // rows of one layer that a token attends by an indexer's choice
+  uint64_t weight_bytes = 0;       // of the tensors in use, as stored
+  int64_t bos_token_id = 0;
+  std::vector<int64_t> eos_token_ids;
+};
+
+enum class LogitsOf : uint8_t { kNone, kLastToken, kAllTokens };
+
+// New tokens of one sequence. A sequence occurs at most once in a pass.
+struct Piece {
+  kv::Sequence* sequence = nullptr;
+  std::span<const int32_t> tokens;  // not empty, each in [0, vocab)
+  LogitsOf logits_of = LogitsOf::kNone;
+  float* logits = nullptr;  // [1 or tokens.size(), vocab]
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  Model() = default;
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
+  virtual const Facts& facts() const = 0;
+  virtual const ModelOptions& options() const = 0;
+  virtual std::shared_ptr<const kv::CacheLayout> layout() const = 0;
+
+  // Names what the rows depend on besides the tokens and the options: architecture and weights.
+  // Takes as long as reading what it hashes.
+  virtual Digest256 fingerprint() const = 0;
+  // Names what a study changes in the rows; empty for the model as it is meant.
+  virtual std::string study_name() const = 0;
+
+  // Appends every piece's tokens to its sequence and writes the logits asked for. Rows that are not
+  // in memory come by way of `row_cache`; null: all are in memory.
+  // REQUIRES: 1 <= tokens in all <= pass_tokens_max. Error: no memory for the cache, then no
+  // sequence has changed in what it holds; or rows that could not be read, then sequences with cold
+  // parts still know their tokens, but are of no further use.
+  virtual Status forward(std::span<const Piece> pieces, kv::RowCache* row_cache) = 0;
+};
+
+}  // namespace kvasir::model

@@ -1,0 +1,50 @@
+#include "model/registry.h"
+
+#include <gtest/gtest.h>
+
+#include "checkpoint_maker.h"
+#include "temp_directory.h"
+
+namespace kvasir::model {
+namespace {
+
+std::string message_of(const std::string& directory) {
+  const auto model = open(directory, {.pass_tokens_max = 8});
+  return model.ok() ? "" : model.error().message();
+}
+
+TEST(Registry, OpensACheckpointByItsArchitecture) {
+  testing::TempDirectory directory;
+  testing::write_checkpoint(directory.path(), testing::TinyModelSpec());
+  const auto model = open(directory.path(), {.pass_tokens_max = 8});
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  EXPECT_EQ((*model)->facts().family, "deepseek_v4");
+  EXPECT_GT((*model)->facts().weight_bytes, 0U);
+  EXPECT_EQ((*model)->study_name(), "");
+}
+
+TEST(Registry, RefusesAnArchitectureThatNoFamilyRuns) {
+  for (const char* type : {"deepseek_v41", "llama"}) {
+    Json::Object config = testing::tiny_config(testing::TinyModelSpec());
+    for (auto& [name, value] : config) {
+      if (name == "model_type") value = Json(type);
+    }
+    testing::TempDirectory directory;
+    testing::write_checkpoint(directory.path(), config, {});
+    const auto model = open(directory.path(), {});
+    ASSERT_FALSE(model.ok());
+    EXPECT_EQ(model.error().kind, ErrorKind::kUnsupported);
+    const std::string message = model.error().message();
+    EXPECT_NE(message.find(directory.file("config.json")), std::string::npos) << message;
+    EXPECT_NE(message.find(type), std::string::npos) << message;
+    EXPECT_NE(message.find("deepseek_v4"), std::string::npos) << message;
+  }
+}
+
+TEST(Registry, SaysThatThereIsNoConfig) {
+  testing::TempDirectory directory;
+  EXPECT_NE(message_of(directory.path()).find("config.json"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace kvasir::model
