@@ -46,11 +46,11 @@ class RowMaker {
   // All rows and keys that the tokens [begin, end) complete.
   void write(kv::Sequence& sequence, int64_t begin, int64_t end) {
     for_each_new_row(layout_, begin, end, [&](int64_t layer, int64_t row) {
-      std::memcpy(sequence.row(layer, row),
+      std::memcpy(sequence.writable_row(layer, row),
                   rows_.data() + random_.below(kPoolRows) * layout_.row.bytes(),
                   static_cast<size_t>(layout_.row.bytes()));
       if (layout_.layers[static_cast<size_t>(layer)].spec.has_index_keys) {
-        write_key(sequence.key(layer, row));
+        write_key(sequence.writable_key(layer, row));
       }
     });
   }
@@ -115,8 +115,8 @@ class IndexQueries {
 
 class Decoder {
  public:
-  Decoder(const LongDecodeOptions& options, const kv::CacheLayout& layout, kv::Sequence& sequence,
-          kv::RowCache* row_cache)
+  Decoder(const LongDecodeOptions& options, const kv::CacheLayout& layout,
+          const kv::Sequence& sequence, kv::RowCache* row_cache)
       : options_(options),
         layout_(layout),
         sequence_(sequence),
@@ -266,7 +266,7 @@ class Decoder {
 
   const LongDecodeOptions& options_;
   const kv::CacheLayout& layout_;
-  kv::Sequence& sequence_;
+  const kv::Sequence& sequence_;
   kv::RowCache* row_cache_;
   const kernels::KernelTable& table_;
   ThreadPool pool_;

@@ -58,9 +58,9 @@ class Conversation {
   void write_rows(int64_t begin, int64_t end) {
     const kv::CacheLayout& layout = sequence_.layout();
     for_each_new_row(layout, begin, end, [&](int64_t layer, int64_t row) {
-      fill(sequence_.row(layer, row), layout.row.bytes());
+      fill(sequence_.writable_row(layer, row), layout.row.bytes());
       if (layout.layers[static_cast<size_t>(layer)].spec.has_index_keys) {
-        fill(sequence_.key(layer, row), layout.key.bytes());
+        fill(sequence_.writable_key(layer, row), layout.key.bytes());
       }
     });
   }

@@ -22,6 +22,10 @@ if(KVASIR_SANITIZE)
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${KVASIR_SANITIZE})
 endif()
+# Checks too dear for a release (base/check.h).
+if(KVASIR_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL Debug)
+  add_compile_definitions(KVASIR_DCHECKS)
+endif()
 if(KVASIR_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
@@ -29,7 +33,7 @@ include_directories(${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
 
 # What the thread sanitizer has to see: the tests labelled `threads`.
 add_custom_target(thread_tests)
-set(KVASIR_MODULES_WITH_THREADS base store model engine)
+set(KVASIR_MODULES_WITH_THREADS base store persist model engine)
 
 # kvasir_test(name SOURCES files... USES libraries... LABELS labels...)
 # Labels: `threads` runs under the thread sanitizer too; `not_asan` is too slow for the address

@@ -1,5 +1,9 @@
 // KVASIR_CHECK: aborts with its message when a condition that only a bug can break does not hold.
 // Never for what a file, a user or the machine can cause: that is a Result.
+//
+// KVASIR_DCHECK: the same where a release build cannot afford to look, a row at a time. It looks in
+// debug builds and under every sanitizer (the build defines KVASIR_DCHECKS there); elsewhere its
+// condition is compiled and never run.
 #pragma once
 
 namespace kvasir {
@@ -15,3 +19,12 @@ namespace kvasir {
       ::kvasir::check_failed(__FILE__, __LINE__, #condition, message); \
     }                                                                  \
   } while (false)
+
+#ifdef KVASIR_DCHECKS
+#define KVASIR_DCHECK(condition, message) KVASIR_CHECK(condition, message)
+#else
+#define KVASIR_DCHECK(condition, message)        \
+  do {                                           \
+    if (false) KVASIR_CHECK(condition, message); \
+  } while (false)
+#endif

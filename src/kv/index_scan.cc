@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace kvasir::kv {
 namespace {
 
@@ -14,6 +16,7 @@ int64_t rows_per_block(const Sequence& sequence, int64_t layer) {
 // Blocks with at least one of the rows that are asked for.
 int64_t block_count(const Sequence& sequence, const IndexQuestion& question) {
   const int64_t per_block = rows_per_block(sequence, question.layer);
+  KVASIR_DCHECK(per_block > 0 && question.row_count >= 0, "rows of a layer that has keys");
   return (question.row_count + per_block - 1) / per_block;
 }
 

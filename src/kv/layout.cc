@@ -22,13 +22,18 @@ int64_t CacheLayout::boundary_state_bytes() const {
 }
 
 CacheLayout make_layout(const CacheSpec& spec) {
+  KVASIR_CHECK(spec.head_dim > 0 && spec.window_tokens >= 0, "rows have a width, windows a length");
   CacheLayout layout;
   layout.row = {spec.precision, spec.head_dim, spec.rope_dim};
   layout.key = {spec.precision, spec.index_dim};
   layout.window_tokens = spec.window_tokens;
   for (const LayerSpec& layer_spec : spec.layers) {
+    KVASIR_CHECK(layer_spec.ratio >= 0, "a ratio of tokens to a row");
     KVASIR_CHECK(layer_spec.ratio == 0 || kBlockTokens % layer_spec.ratio == 0,
                  "a block holds whole groups of every layer");
+    KVASIR_CHECK(layer_spec.ratio > 0 || (!layer_spec.overlaps && !layer_spec.has_index_keys),
+                 "a layer without rows has nothing to overlap and no keys");
+    KVASIR_CHECK(!layer_spec.has_index_keys || spec.index_dim > 0, "keys have a width");
     LayerLayout layer{.spec = layer_spec};
     layer.rows_per_block = CacheLayout::row_count(layer_spec, kBlockTokens);
     size_rings(spec, layer);

@@ -27,7 +27,9 @@ RowCache::RowCache(int64_t row_bytes, std::shared_ptr<MemoryAccount> account, Ro
     : row_bytes_(row_bytes),
       rows_per_chunk_(rows_per_chunk(row_bytes)),
       account_(std::move(account)),
-      reader_(reader) {}
+      reader_(reader) {
+  KVASIR_CHECK(row_bytes > 0, "rows have bytes");
+}
 
 int64_t RowCache::bytes_for(int64_t row_bytes, int64_t row_count) {
   const int64_t chunk_rows = rows_per_chunk(row_bytes);
@@ -42,6 +44,7 @@ int64_t RowCache::allocated_bytes() const {
 
 Status RowCache::resize(int64_t bytes) {
   KVASIR_CHECK(missing_.empty(), "no group is under way");
+  KVASIR_CHECK(bytes >= 0, "memory to hold rows in");
   // Rows of groups before need not stay.
   group_ += 2;
   int64_t row_count = bytes / (row_bytes_ + static_cast<int64_t>(sizeof(Slot)));
@@ -139,6 +142,8 @@ void RowCache::begin_group() {
 }
 
 const std::byte* RowCache::ask(ColdPart& part, int64_t offset_bytes) {
+  KVASIR_CHECK(capacity_rows_ > 0, "rows have a place");
+  KVASIR_CHECK(offset_bytes >= 0 && offset_bytes < UINT32_MAX, "a place in a block");
   const auto offset = static_cast<uint32_t>(offset_bytes);
   ++stats_.asked_rows;
   uint32_t slot = table_.data()[find(part.id(), offset)];

@@ -148,5 +148,15 @@ TEST_F(RowCacheTest, WhatCouldNotBeReadIsNotThere) {
   EXPECT_EQ(reader_.row_count - before, 1);
 }
 
+TEST_F(RowCacheTest, RowsOutsideOfABlockAndWithoutAPlaceAreRefused) {
+  RowCache cache(kRowBytes, account_, reader_);
+  Part part;
+  cache.begin_group();
+  EXPECT_DEATH(cache.ask(part, 0), "rows have a place");
+  ASSERT_TRUE(cache.resize(RowCache::bytes_for(kRowBytes, 100)).ok());
+  EXPECT_DEATH(cache.ask(part, -1), "a place in a block");
+  EXPECT_DEATH(cache.ask(part, int64_t{1} << 32), "a place in a block");
+}
+
 }  // namespace
 }  // namespace kvasir::kv

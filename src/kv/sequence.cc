@@ -1,10 +1,19 @@
 #include "kv/sequence.h"
 
 #include <cstring>
+#include <functional>
 
 #include "base/check.h"
 
 namespace kvasir::kv {
+namespace {
+
+bool overlap(std::span<const int32_t> a, std::span<const int32_t> b) {
+  const std::less<const int32_t*> is_before;
+  return is_before(a.data(), b.data() + b.size()) && is_before(b.data(), a.data() + a.size());
+}
+
+}  // namespace
 
 Result<Sequence> Sequence::create(std::shared_ptr<const CacheLayout> layout,
                                   std::shared_ptr<MemoryAccount> account) {
@@ -79,8 +88,7 @@ Result<Sequence> Sequence::resume(std::shared_ptr<const CacheLayout> layout,
                      (is_hot_part ? sequence.layout_->hot_bytes : sequence.layout_->block_bytes()),
                  "blocks of this layout");
     if (is_hot_part) ++sequence.hot_part_count_;
-    // Sealed: only read from now on.
-    sequence.block_data_.push_back(const_cast<std::byte*>(block->data()));
+    sequence.block_data_.push_back(block->data());
   }
   sequence.sealed_ = std::move(blocks);
   sequence.read_boundary_state(boundary_state);
@@ -111,6 +119,7 @@ void for_each_overlap(const CacheLayout& layout, std::span<const CompressorRing>
 }  // namespace
 
 void Sequence::write_boundary_state(std::span<std::byte> out) const {
+  KVASIR_CHECK(!is_appending(), "rows that are all written");
   KVASIR_CHECK(length_ > 0 && length_ % kBlockTokens == 0, "a boundary");
   KVASIR_CHECK(std::ssize(out) == layout_->boundary_state_bytes(), "room for a boundary state");
   std::byte* next = out.data();
@@ -140,16 +149,17 @@ void Sequence::read_boundary_state(std::span<const std::byte> in) {
 
 void Sequence::keep_hot_part(int64_t block, SealedBlock hot_part) {
   KVASIR_CHECK(hot_part->cold_part && hot_part->size() == layout_->hot_bytes, "a hot part");
+  KVASIR_CHECK(block >= 0 && block < std::ssize(sealed_), "a sealed block");
   const auto index = static_cast<size_t>(block);
   KVASIR_CHECK(!sealed_[index]->cold_part, "a whole block");
-  // Sealed: only read from now on.
-  block_data_[index] = const_cast<std::byte*>(hot_part->data());
+  block_data_[index] = hot_part->data();
   sealed_[index] = std::move(hot_part);
   ++hot_part_count_;
 }
 
 Status Sequence::begin_append(std::span<const int32_t> tokens) {
   KVASIR_CHECK(!is_appending(), "one append at a time");
+  KVASIR_CHECK(!overlap(tokens, tokens_), "tokens that stay where they are");
   const int64_t length_after = length_ + static_cast<int64_t>(tokens.size());
   while (std::ssize(block_data_) < layout_->block_count(length_after)) {
     Block block(layout_->block_bytes(), account_);
@@ -169,6 +179,9 @@ Status Sequence::begin_append(std::span<const int32_t> tokens) {
 }
 
 void Sequence::finish_append() {
+  KVASIR_CHECK(std::ssize(block_data_) == std::ssize(sealed_) + std::ssize(unsealed_) &&
+                   std::ssize(block_data_) == layout_->block_count(std::ssize(tokens_)),
+               "a block for every token");
   length_ = static_cast<int64_t>(tokens_.size());
   if (layout_->block_bytes() == 0) return;
   const int64_t full = length_ / kBlockTokens - std::ssize(sealed_);

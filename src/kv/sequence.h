@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "base/check.h"
 #include "kv/block.h"
 #include "kv/layout.h"
 #include "kv/memory_account.h"
@@ -29,8 +30,12 @@ struct CompressorRing {
   int64_t ring_tokens = 0;
   int64_t columns = 0;
 
-  float* values_of(int64_t position) const { return values + position % ring_tokens * columns; }
-  float* gates_of(int64_t position) const { return gates + position % ring_tokens * columns; }
+  float* values_of(int64_t position) const { return values + slot_of(position) * columns; }
+  float* gates_of(int64_t position) const { return gates + slot_of(position) * columns; }
+  int64_t slot_of(int64_t position) const {
+    KVASIR_DCHECK(ring_tokens > 0 && position >= 0, "a token of a layer that pools");
+    return position % ring_tokens;
+  }
 };
 
 class Sequence {
@@ -66,7 +71,7 @@ class Sequence {
   void write_boundary_state(std::span<std::byte> out) const;
 
   // Makes room for the rows of `tokens`, which follow the present ones. On error the sequence is as
-  // before.
+  // before. REQUIRES: they are not a part of tokens(), whose memory may move.
   Status begin_append(std::span<const int32_t> tokens);
   // The rows of all appended tokens are written: counts them and seals the blocks they complete.
   void finish_append();
@@ -86,25 +91,31 @@ class Sequence {
   int64_t hot_part_count() const { return hot_part_count_; }
   int64_t row_offset_bytes(int64_t layer, int64_t row) const {
     const LayerLayout& entry = layer_layout(layer);
-    return entry.rows_offset_bytes + row % entry.rows_per_block * layout_->row.bytes();
+    return entry.rows_offset_bytes + row_in_block(entry, row) * layout_->row.bytes();
   }
 
-  // Compressed row `row` (and its index key) of a layer. REQUIRES: its last token was appended, and
-  // it is in memory.
-  std::byte* row(int64_t layer, int64_t row) {
-    return block_data_[row_block(layer, row)] + row_offset_bytes(layer, row);
-  }
+  // Compressed row `row` of a layer, to be read. REQUIRES: its last token was appended, and it is
+  // in memory.
   const std::byte* row(int64_t layer, int64_t row) const {
-    return block_data_[row_block(layer, row)] + row_offset_bytes(layer, row);
-  }
-  std::byte* key(int64_t layer, int64_t row) {
-    return block_data_[row_block(layer, row)] + key_offset_bytes(layer, row);
+    KVASIR_DCHECK(cold_part_of(layer, row) == nullptr, "a row in memory");
+    return block_at(row_block(layer, row)) + row_offset_bytes(layer, row);
   }
   // Keys of one block lie back to back from here. [rows_per_block, key bytes]
   const std::byte* block_keys(int64_t layer, int64_t block) const {
-    return block_data_[static_cast<size_t>(block)] +
-           layout_->layers[static_cast<size_t>(layer)].keys_offset_bytes;
+    KVASIR_DCHECK(layer_layout(layer).spec.has_index_keys, "a layer with keys");
+    return block_at(static_cast<size_t>(block)) + layer_layout(layer).keys_offset_bytes;
   }
+  // A row and its index key, to be written. REQUIRES: its block is not sealed: others may hold that
+  // one.
+  std::byte* writable_row(int64_t layer, int64_t row) {
+    return writable_block(row_block(layer, row)) + row_offset_bytes(layer, row);
+  }
+  std::byte* writable_key(int64_t layer, int64_t row) {
+    return writable_block(row_block(layer, row)) + key_offset_bytes(layer, row);
+  }
+  // Whoever may change the sequence asks for its rows to write them.
+  std::byte* row(int64_t layer, int64_t row) { return writable_row(layer, row); }
+  std::byte* key(int64_t layer, int64_t row) { return writable_key(layer, row); }
 
   // Raw row of a token position; the ring keeps the newest window_tokens of each layer.
   std::byte* raw_row(int64_t layer, int64_t position) {
@@ -121,16 +132,34 @@ class Sequence {
   Sequence() = default;
 
   const LayerLayout& layer_layout(int64_t layer) const {
+    KVASIR_DCHECK(layer >= 0 && layer < std::ssize(layout_->layers), "a layer of the layout");
     return layout_->layers[static_cast<size_t>(layer)];
   }
   size_t row_block(int64_t layer, int64_t row) const {
-    return static_cast<size_t>(row / layer_layout(layer).rows_per_block);
+    const LayerLayout& entry = layer_layout(layer);
+    KVASIR_DCHECK(row >= 0 && entry.rows_per_block > 0, "a row of a layer that has rows");
+    return static_cast<size_t>(row / entry.rows_per_block);
+  }
+  static int64_t row_in_block(const LayerLayout& entry, int64_t row) {
+    return row % entry.rows_per_block;
+  }
+  const std::byte* block_at(size_t block) const {
+    KVASIR_DCHECK(block < block_data_.size(), "a block that was begun");
+    return block_data_[block];
+  }
+  std::byte* writable_block(size_t block) {
+    KVASIR_CHECK(block >= sealed_.size() && block < block_data_.size(),
+                 "what is written is not sealed");
+    return unsealed_[block - sealed_.size()].data();
   }
   int64_t key_offset_bytes(int64_t layer, int64_t row) const {
     const LayerLayout& entry = layer_layout(layer);
-    return entry.keys_offset_bytes + row % entry.rows_per_block * layout_->key.bytes();
+    KVASIR_DCHECK(entry.spec.has_index_keys, "a layer with keys");
+    return entry.keys_offset_bytes + row_in_block(entry, row) * layout_->key.bytes();
   }
   int64_t raw_offset_bytes(int64_t layer, int64_t position) const {
+    KVASIR_DCHECK(layer >= 0 && layer < std::ssize(layout_->layers), "a layer of the layout");
+    KVASIR_DCHECK(position >= 0 && layout_->window_tokens > 0, "a token of a window");
     return (layer * layout_->window_tokens + position % layout_->window_tokens) *
            layout_->row.bytes();
   }
@@ -143,9 +172,9 @@ class Sequence {
   std::vector<int32_t> tokens_;
 
   std::vector<SealedBlock> sealed_;
-  int64_t hot_part_count_ = 0;          // of the sealed ones
-  std::vector<Block> unsealed_;         // follow the sealed ones
-  std::vector<std::byte*> block_data_;  // of all blocks; sealed ones are only read
+  int64_t hot_part_count_ = 0;                // of the sealed ones
+  std::vector<Block> unsealed_;               // follow the sealed ones
+  std::vector<const std::byte*> block_data_;  // of all blocks, sealed ones first
 
   AccountedBuffer<std::byte> raw_windows_;  // [layers, window_tokens, row bytes]
   AccountedBuffer<float> ring_floats_;

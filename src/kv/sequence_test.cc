@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 namespace kvasir::kv {
 namespace {
@@ -36,8 +37,8 @@ class SequenceTest : public ::testing::Test {
       const LayerSpec& spec = layout_->layers[static_cast<size_t>(layer)].spec;
       for (int64_t row = CacheLayout::row_count(spec, start);
            row < CacheLayout::row_count(spec, start + count); ++row) {
-        write(sequence.row(layer, row), layer * 100000 + row);
-        if (spec.has_index_keys) write(sequence.key(layer, row), row);
+        write(sequence.writable_row(layer, row), layer * 100000 + row);
+        if (spec.has_index_keys) write(sequence.writable_key(layer, row), row);
       }
     }
     sequence.finish_append();
@@ -92,8 +93,8 @@ TEST_F(SequenceTest, AForkSharesSealedBlocksAndOwnsTheRest) {
   Sequence child = parent.fork().value();
   EXPECT_EQ(account_->allocated_bytes() - before_bytes,
             layout_->fixed_bytes() + layout_->block_bytes());
-  EXPECT_EQ(child.row(kCsaLayer, 40), parent.row(kCsaLayer, 40));
-  EXPECT_NE(child.row(kCsaLayer, 74), parent.row(kCsaLayer, 74));
+  EXPECT_EQ(std::as_const(child).row(kCsaLayer, 40), std::as_const(parent).row(kCsaLayer, 40));
+  EXPECT_NE(std::as_const(child).row(kCsaLayer, 74), std::as_const(parent).row(kCsaLayer, 74));
 
   write(parent.raw_row(0, 299), 1);
   write(child.raw_row(0, 299), 2);
@@ -125,6 +126,51 @@ TEST_F(SequenceTest, ACancelledAppendLeavesNoTrace) {
   EXPECT_EQ(account_->allocated_bytes(), bytes);
   append(sequence, 200);
   expect_rows(sequence);
+}
+
+// Forks, the store's thread and later sequences read sealed blocks: nobody writes there.
+TEST_F(SequenceTest, ASealedBlockCannotBeWritten) {
+  Sequence sequence = make();
+  append(sequence, 200);
+  EXPECT_NE(sequence.writable_row(kCsaLayer, 32), nullptr);
+  EXPECT_DEATH(sequence.writable_row(kCsaLayer, 31), "not sealed");
+  EXPECT_DEATH(sequence.writable_key(kCsaLayer, 0), "not sealed");
+  EXPECT_DEATH(sequence.writable_row(kCsaLayer, 64), "not sealed");
+}
+
+TEST_F(SequenceTest, ItsOwnTokensMoveAsItGrowsAndAreRefused) {
+  Sequence sequence = make();
+  append(sequence, 200);
+  EXPECT_DEATH((void)sequence.begin_append(sequence.tokens().subspan(3, 5)), "stay where they");
+  const std::vector<int32_t> copy(sequence.tokens().begin(), sequence.tokens().end());
+  EXPECT_TRUE(sequence.begin_append(copy).ok());
+}
+
+#ifdef KVASIR_DCHECKS
+TEST_F(SequenceTest, CheckedBuildsRefuseRowsThatAreNotThere) {
+  Sequence sequence = make();
+  append(sequence, 200);
+  const Sequence& readable = sequence;
+  EXPECT_DEATH((void)readable.row(kCsaLayer, 64), "a block that was begun");
+  EXPECT_DEATH((void)readable.row(0, 0), "a layer that has rows");
+  EXPECT_DEATH((void)readable.row(3, 0), "a layer of the layout");
+  EXPECT_DEATH((void)readable.block_keys(kHcaLayer, 0), "a layer with keys");
+}
+#endif
+
+// A model without windows and overlaps: nothing but blocks outlives a boundary.
+TEST_F(SequenceTest, WithoutWindowsABoundaryNeedsNoState) {
+  layout_ = std::make_shared<const CacheLayout>(
+      make_layout({.head_dim = 128, .rope_dim = 64, .layers = {{}, {.ratio = 4}, {.ratio = 128}}}));
+  ASSERT_EQ(layout_->boundary_state_bytes(), 0);
+  Sequence sequence = make();
+  append(sequence, 256);
+  sequence.write_boundary_state({});
+  std::vector<SealedBlock> blocks(sequence.sealed_blocks().begin(), sequence.sealed_blocks().end());
+  Sequence resumed =
+      Sequence::resume(layout_, account_, sequence.tokens(), std::move(blocks), {}).value();
+  append(resumed, 100);
+  expect_rows(resumed);
 }
 
 TEST_F(SequenceTest, RawWindowAndCompressorRingsReuseTheirSlots) {
