@@ -17,7 +17,7 @@ namespace kvasir {
 
 enum class StoreDurability : uint8_t {
   kNone,    // a power failure may cost everything since the last start
-  kBatch,   // at most the last second, or 32 MiB
+  kBatch,   // at most the last 1.25 s, or 32 MiB
   kStrict,  // nothing that counts as stored
 };
 
