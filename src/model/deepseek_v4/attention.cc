@@ -12,7 +12,8 @@
 namespace kvasir::model {
 namespace {
 
-// Point 1, its first half: what the indexer needs of the queries, into work.query_rank.
+// The points are those of deepseek_v4.md section 3. Point 1, its first half: what the indexer needs
+// of the queries, into work.query_rank.
 void project_query_rank(Context& context, const AttentionWeights& weights) {
   const ModelConfig& config = context.config;
   Workspace& work = context.work;

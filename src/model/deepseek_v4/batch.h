@@ -1,7 +1,7 @@
-// Batch: the tokens of one forward pass, possibly of several sequences, laid flat, with everything
-// that depends on their positions alone: rotary angles and the compressed rows they complete.
-// Filled anew for every pass; the memory is kept. Every per-token buffer of the pass is indexed by
-// the flat token index.
+// A Batch lays the tokens of one forward pass flat, possibly of several sequences. It has all that
+// depends on their positions alone: rotary angles, and the compressed rows that they complete. It
+// is filled anew for every pass and keeps its memory. Every per-token buffer of the pass is indexed
+// by the flat token index.
 #pragma once
 
 #include <array>
@@ -17,7 +17,7 @@ namespace kvasir::model {
 
 enum class LogitsOf : uint8_t { kNone, kLastToken, kAllTokens };
 
-// A piece of work: new tokens of one sequence. A sequence occurs at most once in a pass.
+// A Segment is the new tokens of one sequence. A sequence occurs at most once in a pass.
 struct Segment {
   kv::Sequence* sequence = nullptr;
   std::span<const int32_t> tokens;  // not empty, each in [0, vocab)
@@ -31,7 +31,7 @@ struct BatchToken {
   int64_t position;
 };
 
-// A compressed row that the batch completes.
+// A BatchRow is a compressed row that the batch completes.
 struct BatchRow {
   int32_t segment;
   int64_t row;  // index in its sequence

@@ -1,9 +1,9 @@
-// DeepSeekV4: a loaded model and one forward path for everything: prefill in chunks, decode, any
-// mix of sequences.
+// A DeepSeekV4 is a loaded model. It has one forward path for everything: prefill in chunks,
+// decode, any mix of sequences.
 //
 // SAME BITS: a token's logits depend on the weights, the tokens before it, the cache precision and
-// the instruction set, and on nothing else. Owns the checkpoint and all working memory; one pass at
-// a time, from one thread.
+// the instruction set, and on nothing else. It owns the checkpoint and all working memory. One pass
+// at a time, from one thread.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,7 @@ struct ModelOptions {
   int thread_count = 1;
   int64_t pass_tokens_max = 256;  // memory of a pass grows with it
   VisibleRows visible_rows;
-  PickSink on_picks;  // none: nobody asks
+  PickSink on_picks;  // may be empty
 };
 
 class DeepSeekV4 {
@@ -37,17 +37,18 @@ class DeepSeekV4 {
   static Result<std::unique_ptr<DeepSeekV4>> create(Checkpoint checkpoint,
                                                     const ModelOptions& options);
 
-  // The checkpoint's, with the index top-k that the options leave.
+  // The checkpoint's config; VisibleRows may have lowered its index top-k.
   const ModelConfig& config() const { return config_; }
   const Checkpoint& checkpoint() const { return checkpoint_; }
   const ModelOptions& options() const { return options_; }
   std::shared_ptr<const kv::CacheLayout> layout() const { return layout_; }
 
   // Appends every segment's tokens to its sequence and writes the logits asked for.
-  // Rows that are not in memory come by way of `row_cache`; null: all are.
-  // REQUIRES: 1 <= tokens in all <= pass_tokens_max. Error: no memory for the cache, then no
-  // sequence has changed in what it holds; or rows that could not be read, then those with cold
-  // parts still know their tokens, but are of no further use.
+  // `row_cache` brings rows that are not in memory; null: all are in memory.
+  // REQUIRES: 1 <= tokens in all <= pass_tokens_max.
+  // Error: there is no memory for the cache; then no sequence has changed in what it holds. Or rows
+  // could not be read; then sequences with cold parts still know their tokens, and are of no other
+  // use.
   Status forward(std::span<const Segment> segments, kv::RowCache* row_cache);
 
  private:

@@ -1,5 +1,5 @@
-// The indexer of a CSA layer: chooses the compressed rows a token attends (deepseek_v4.md section
-// 5).
+// The indexer of a CSA layer chooses the compressed rows that a token attends
+// (deepseek_v4.md section 5).
 #pragma once
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 
 namespace kvasir::model {
 
-// From work.input and work.query_rank: writes the index keys the pass completes, then for every
-// token the rows it attends, ascending, into work.picked [n, K] and work.picked_count [n]. While no
-// more than K rows are visible all are picked and nothing is scored.
+// Reads work.input and work.query_rank. Writes the index keys that the pass completes. Then writes
+// for every token the rows it attends, ascending, into work.picked [n, K] and work.picked_count
+// [n]. While no more than K rows are visible, all are picked and nothing is scored.
 void pick_rows(Context& context, int64_t layer, const IndexerWeights& weights);
 
 }  // namespace kvasir::model

@@ -1,6 +1,5 @@
-// What studies of the cache ask of a model: which compressed rows attention may see (all of them,
-// as the model means it, unless somebody measures what they are worth), and to hear of those that
-// were picked.
+// VisibleRows and PickSink serve studies of the cache. VisibleRows hides compressed rows from
+// attention, to measure what they are worth. A PickSink hears of the rows that were picked.
 #pragma once
 
 #include <cstdint>

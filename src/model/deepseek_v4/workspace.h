@@ -1,6 +1,6 @@
-// Workspace: every buffer a forward pass writes besides the cache, sized once for a number of
-// tokens, so that a pass allocates nothing. Shared by all sequences; one pass at a time. n = tokens
-// of the pass; other letters as in checkpoint/config.h.
+// A Workspace has every buffer that a forward pass writes besides the cache. Its size is fixed for
+// a number of tokens, so a pass allocates nothing. All sequences share it; one pass at a time. In
+// comments n is the tokens of the pass; the other letters are those of checkpoint/config.h.
 #pragma once
 
 #include <cstddef>
@@ -14,22 +14,21 @@
 
 namespace kvasir::model {
 
-// Of a pass: what a user may ask for.
+// A user may ask for passes of at most so many tokens.
 inline constexpr int64_t kPassTokensMax = 65536;
 
 struct Workspace {
   Workspace(const ModelConfig& config, const kv::CacheLayout& layout, int64_t token_capacity,
             int thread_count);
 
-  // What the buffers above take, without taking it.
+  // How many bytes the buffers take.
   static int64_t bytes_for(const ModelConfig& config, const kv::CacheLayout& layout,
                            int64_t token_capacity, int thread_count);
-  // What reserve_length may have taken at most for a sequence of that length.
+  // How many bytes reserve_length has taken at most, once a sequence of that length was reserved.
   static int64_t length_bytes_max(const ModelConfig& config, int64_t length, int thread_count);
 
-  // Grows what depends on how long the sequences are; called before a pass, not inside. Doubles, so
-  // that decoding allocates ever more rarely.
-  // Error: not enough memory.
+  // Grows the buffers that depend on how long the sequences are. Called before a pass, not inside.
+  // They double, so decoding allocates ever more rarely. Error: not enough memory.
   Status reserve_length(const ModelConfig& config, int64_t length_max);
 
   bool failed = false;  // there was not memory for all of it
