@@ -1,4 +1,4 @@
-// Engine: a loaded model. Session: one timeline of tokens with its KV cache.
+// An Engine is a loaded model. A Session is one timeline of tokens with its KV cache.
 //
 //   auto engine = Engine::open({.model_path = "models/kvasir-tiny"});
 //   auto session = engine->new_session();
@@ -43,8 +43,8 @@ struct VisibleRows {
   int64_t index_top_k = 0;  // rows the indexer picks at most; 0: as the model's config says
 };
 
-// Called with the compressed rows that a token's query picked in a CSA layer, ascending; all tokens
-// of a pass for one layer, then for the next. For studies of what decoding reads.
+// Called with the compressed rows that a token's query picked in a CSA layer, ascending. Called for
+// all tokens of a pass in one layer, then in the next. For studies of what decoding reads.
 using PickSink =
     std::function<void(int64_t layer, int64_t position, std::span<const int32_t> rows)>;
 
@@ -58,8 +58,8 @@ struct EngineOptions {
   VisibleRows visible_rows;
   PickSink on_picks;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
-  // What the cache may take of RAM at most; 0: what it needs. Rows that do not fit are read from
-  // the store, which there has to be, whenever they are attended. Bits do not depend on it.
+  // How much RAM the cache may take at most; 0: as much as it needs. Rows that do not fit are read
+  // from the store when they are attended, so there has to be one. Bits do not depend on it.
   int64_t ram_bytes = 0;
 };
 
@@ -75,8 +75,8 @@ struct ModelInfo {
   const char* instruction_set = "";  // the one in use
 };
 
-// Called after each forward pass of a long append with the tokens done and to do; false stops
-// there.
+// Called after each forward pass of a long append, with the tokens done and all tokens to do.
+// Returns false to stop there.
 using Progress = std::function<bool(int64_t done_tokens, int64_t total_tokens)>;
 // Called for each pass with the logits of its tokens [tokens, vocab]; an error ends the
 // append.
@@ -132,10 +132,10 @@ class Engine {
   const ModelInfo& info() const;
   // Error: an id outside the vocabulary, naming its place. Appending checks the same.
   Status check_tokens(std::span<const int32_t> tokens) const;
-  // What the cache of one session of that many tokens takes of RAM at least (EngineOptions::
-  // ram_bytes). 0: this engine has no bound to keep.
+  // Returns how much RAM the cache of one session of that many tokens takes at least, under
+  // EngineOptions::ram_bytes. 0: this engine has no bound to keep.
   int64_t ram_bytes_min(int64_t token_count) const;
-  // Error: it is more than the engine was given.
+  // Error: that is more than EngineOptions::ram_bytes.
   Status check_ram(int64_t token_count) const;
   Result<Session> new_session();
   // A session that holds the longest prefix of `tokens`, short of the last one, that the store can
