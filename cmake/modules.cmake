@@ -1,8 +1,9 @@
 # One static library per folder of src/, and one test program from the *_test.cc files beside the
 # sources. A folder without sources yet becomes an interface library, so the tree always configures.
 
-# Every kernel states its own order of operations, so the compiler must not fuse a multiply and an
-# add on its own: design invariant 1 (same bits) hangs on -ffp-contract=off.
+# Every kernel states its own order of operations. The compiler must not fuse a multiply and an add
+# on its own: then a token's logits would depend on how a loop was compiled, and with it on how the
+# tokens were cut into passes.
 add_compile_options(-ffp-contract=off)
 # Designated initializers leave out what has a default; that is their point.
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion

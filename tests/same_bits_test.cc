@@ -1,4 +1,4 @@
-// Design invariant 1: the logits of a token depend on the model, the tokens before it and the cache
+// The same-bits rule: the logits of a token depend on the model, the tokens before it and the cache
 // precision, and on nothing else. Every test here compares bits, not values.
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
-// Chat: a conversation with a model in DeepSeek-V4's chat form, kept on one session so that a turn
-// computes only what is new.
+// A Chat is a conversation with a model in DeepSeek-V4's chat form. It stays on one session, so a
+// turn computes only what is new.
 #pragma once
 
 #include <functional>
@@ -34,8 +34,8 @@ struct ChatTurn {
 
 using ChatSink = std::function<void(std::string_view piece, bool is_reasoning)>;
 
-// The ids of a conversation that is one user message, up to where the answer begins: what a first
-// Chat::turn would prefill. Error: as Chat::create.
+// Returns the ids that a first Chat::turn would prefill: one user message, up to where the answer
+// begins. Error: as Chat::create.
 Result<std::vector<int32_t>> encode_chat_prompt(Engine& engine, const ChatOptions& options,
                                                 std::string_view user_text);
 

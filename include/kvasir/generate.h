@@ -1,4 +1,4 @@
-// Generation: sampling token after token from a session until something says stop.
+// generate() samples token after token from a session, until something says stop.
 #pragma once
 
 #include <atomic>
@@ -45,7 +45,8 @@ struct Generated {
   double decode_ms = 0;
 };
 
-// Whole characters only, but for an incomplete last one; together they are Generated::text.
+// Called with pieces of whole characters (only the last piece may end inside one). Together they
+// are Generated::text.
 using TextSink = std::function<void(std::string_view piece)>;
 
 // REQUIRES: the session has logits. Every sampled token but the last is appended to the session.

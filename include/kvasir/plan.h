@@ -1,12 +1,12 @@
-// The memory bill of a model's KV cache, before anything is loaded.
+// cache_cost says what memory a model's KV cache takes, before anything is loaded.
 //
 //   auto model = plan::built_in_model("deepseek-v4-flash");
 //   auto cost = plan::cache_cost(*model, {.precision = "native"});
 //   int64_t bytes = plan::bytes_of(cost->ram, {.context_tokens = 1 << 20});
 //
-// A cost is a list of terms, each linear in a count of tokens, so that whoever has the list (the
-// commands, the page that a browser shows) computes the same integers. Values; nothing is loaded,
-// allocated or remembered. Any thread.
+// A cost is a list of terms. Each is linear in a count of tokens. So whoever has the list (the
+// commands, the page that a browser shows) computes the same integers. Plain values: nothing is
+// loaded, allocated or remembered. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -28,12 +28,12 @@ struct Config;
 
 namespace kvasir::plan {
 
-// Contexts that are planned; sums beyond int64 are its largest number.
+// The longest context that is planned. A sum beyond int64 becomes the largest int64.
 inline constexpr int64_t kContextTokensMax = int64_t{1} << 32;
 
 // ---- the model ----------------------------------------------------------------------------------
 
-// What like layers keep of every token.
+// CachedVectors are what a group of like layers keeps of every token.
 struct CachedVectors {
   enum class Kind : uint8_t {
     kHeads,      // keys and values of each head
@@ -51,9 +51,10 @@ struct CachedVectors {
   bool is_draft = false;      // of layers that only speculative decoding runs
 };
 
-// What like layers keep of a sequence, however long.
+// A RecurrentState is what a group of like layers keeps of a sequence, however long it is.
 struct RecurrentState {
-  // Of a layer. Ranks share heads or channels, and repeat them where there are fewer than ranks.
+  // A Piece is a part of one layer's state. Ranks share its heads or channels, and repeat them
+  // where there are fewer than ranks.
   struct Piece {
     int64_t values = 0;
     int64_t shares = 1;    // heads, groups or channels; divides `values`
@@ -86,14 +87,14 @@ struct CacheModel {
 // `text`: a config.json, `where` its name in messages. Errors: malformed, an architecture or a kind
 // of layer that is not known, a missing or absurd field.
 Result<CacheModel> model_of_config(std::string_view text, std::string_view where);
-// The same of a GGUF file, of which only the head is read; the weights are those that it lists.
+// Does the same for a GGUF file. Only its head is read; the weights are those that it lists.
 Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_view where);
 
-// A checkpoint directory (with its weights), a config.json, a GGUF file, or a built-in model's
-// name.
+// Opens a checkpoint directory (then its weights are counted), a config.json, a GGUF file, or a
+// built-in model by its name.
 Result<CacheModel> open_model(const std::string& name_or_path);
 
-// Values of model_type that are known, and of a GGUF file's general.architecture; sorted.
+// Return the known values of model_type, and of general.architecture in GGUF files; sorted.
 std::vector<std::string> known_architectures();
 std::vector<std::string> known_gguf_architectures();
 
@@ -110,9 +111,11 @@ Result<CacheModel> built_in_model(std::string_view name);
 
 // ---- what it costs ------------------------------------------------------------------------------
 
-// How often something is held for a sequence of T tokens: once when fixed, else
+// A Growth says how often something is held for a sequence of T tokens: once when fixed, else
 //   x = T, or the cap where T is more, in whole pages, less the newest `skip`
 //   x * numerator / unit, rounded down or up, or x mod unit.
+// A row per 4 tokens, for example, is {.unit_tokens = 4}: 250 rows for 1,003 tokens. A window of
+// 128 is {.cap_tokens = 128}.
 struct Growth {
   enum class Rounding : uint8_t { kDown, kUp, kRemainder };
   bool is_fixed = false;
@@ -124,7 +127,7 @@ struct Growth {
   Rounding rounding = Rounding::kDown;
 
   int64_t count(int64_t tokens) const;
-  // The most of any context up to that one: remainders come and go.
+  // The largest count of any context up to that one. (A remainder falls again as tokens come.)
   int64_t count_max(int64_t tokens) const;
 };
 
@@ -136,7 +139,7 @@ struct Term {
   bool is_once = false;   // for all sequences together
   bool is_state = false;  // does not hold tokens' rows: recurrent and compressor state, buffers
 
-  // Of every further token, where the context has outgrown windows and pages.
+  // Bytes for every further token, where the context has outgrown windows and pages.
   double bytes_per_token() const;
 };
 
@@ -167,26 +170,26 @@ struct CacheCost {
 // Error: no such precision, or it says nothing about such a cache.
 Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options);
 
-// Whether Kvasir would hold the cache so: DeepSeek-V4 in one of its precisions, in its own blocks,
-// on one machine.
+// Whether Kvasir itself would hold the cache this way: DeepSeek-V4, in one of its precisions, in
+// its own blocks, on one machine.
 bool is_of_kvasir(const CacheModel& model, const CostOptions& options);
 
-// Working buffers of Kvasir's forward pass; 0 for what it does not run.
+// Bytes of the working buffers of Kvasir's forward pass; 0 for models that it does not run.
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count);
 
-// Of one rank, evenly divided; 0 when they are not known.
+// Bytes of the weights of one rank, evenly divided; 0 when they are not known.
 int64_t weights_of_rank(const CacheModel& model, const CostOptions& options);
 
 struct Load {
   int64_t context_tokens = 0;  // of each sequence
   int64_t sequences = 1;
   int64_t shared_prefix_tokens = 0;  // that all sequences begin with, held once
-  bool is_bound = false;             // the most of any context up to that one
+  bool is_bound = false;             // count the most that any context up to that one takes
 };
 int64_t bytes_of(const Term& term, const Load& load);
 int64_t bytes_of(std::span<const Term> terms, const Load& load);
-// The --ram that leaves this much to the cache.
+// The RAM budget (EngineOptions::ram_bytes) that leaves this much to the cache.
 int64_t budget_for_cold(int64_t cache_bytes);
 
 // ---- precisions ---------------------------------------------------------------------------------

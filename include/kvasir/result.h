@@ -1,4 +1,4 @@
-// Result<T>: a value, or the one Error that says why there is none.
+// A Result<T> is a value, or the one Error that says why there is none.
 //
 // What the world can cause (I/O, a damaged file, a bad model, wrong usage) travels as an Error;
 // what only a bug can cause is a KVASIR_CHECK (base/check.h). Nothing throws across a module's

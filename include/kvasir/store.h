@@ -1,5 +1,5 @@
-// Store: the directory where caches outlive a process. An engine that is given one continues from
-// it and saves to it (engine.h); here is what a person does with it: look, check, keep, hand on,
+// A Store is the directory where caches outlive a process. An engine continues from it and saves to
+// it (engine.h). This header is for the person who looks after it: look, check, keep, hand on,
 // delete.
 #pragma once
 
@@ -17,7 +17,7 @@ namespace kvasir {
 
 enum class StoreDurability : uint8_t {
   kNone,    // a power failure may cost everything since the last start
-  kBatch,   // at most the last second, or 32 MiB
+  kBatch,   // at most the last 1.25 s, or 32 MiB
   kStrict,  // nothing that counts as stored
 };
 
@@ -31,7 +31,8 @@ struct StoreOptions {
   bool read_only = false;
 };
 
-// A run of stored tokens up to where another text branches off, or to an end. Runs form trees.
+// A StoredRun is a stretch of stored tokens, up to where another text branches off or to an end.
+// Runs form trees.
 struct StoredRun {
   std::string key;         // hex; names all tokens up to token_end
   std::string parent;      // the run that this one continues; empty: it begins at token 0
@@ -76,10 +77,10 @@ struct ImportReport {
   std::string key;  // of the conversation's last block
 };
 
-// done and total bytes; false stops.
+// Called with the bytes done and in all. Returns false to stop.
 using StoreProgress = std::function<bool(int64_t done_bytes, int64_t total_bytes)>;
 
-// What a store did, counted since it was opened.
+// A StoreMetric counts something that a store did since it was opened.
 enum class StoreMetric : uint8_t {
   kLookups,          // prefixes looked for
   kRequestedTokens,  // of these lookups
@@ -116,8 +117,8 @@ struct StoreMetrics {
   int64_t operator[](StoreMetric metric) const { return values[static_cast<size_t>(metric)]; }
 };
 
-// A store directory as a person manages it. One thread. Keys are hex and may be shortened as long
-// as one run fits. With StoreOptions::read_only nothing is locked or changed.
+// A Store object manages one directory, on one thread. Keys are hex, and may be shortened as long
+// as only one run fits. With StoreOptions::read_only nothing is locked or changed.
 class Store {
  public:
   // Error: there is no such store (reading), another process writes it (writing).
@@ -126,10 +127,10 @@ class Store {
   Store& operator=(Store&&) noexcept;
   ~Store();
 
-  // Parents before what continues them.
+  // Lists all runs, parents before what continues them.
   std::vector<StoredRun> list();
   StoreSummary summary();
-  // Of all processes that wrote here so far.
+  // Metrics summed over all processes that wrote here so far.
   StoreMetrics totals();
 
   // Reads every byte of every segment. With `repair` (writing) damaged records are removed.
@@ -140,19 +141,20 @@ class Store {
   Status unpin(const std::string& key);
 
   // Each returns the bytes that the files became smaller by.
-  // A run and all that continues it. Error: something of it is pinned.
+  // Removes a run and all that continues it. Error: something of it is pinned.
   Result<int64_t> remove(const std::string& key);
-  // Runs that were not used after that time, with all that continues them; pinned ones stay.
+  // Removes runs that were not used after that time, with all that continues them; pinned ones
+  // stay.
   Result<int64_t> remove_unused_since(int64_t time_s);
-  // By value, until the files hold at most that much; pinned ones stay.
+  // Removes what is worth least until the files hold at most that much; pinned runs stay.
   Result<int64_t> shrink_to(int64_t bytes);
-  // Everything, pinned or not.
+  // Removes everything, pinned or not.
   Result<int64_t> clear();
 
-  // One conversation, from its first token to the end of that run, as a file for another machine.
-  // Error: the file exists, or part of the conversation is missing.
+  // Writes one conversation, from its first token to the end of that run, to a file for another
+  // machine. Error: the file exists, or part of the conversation is missing.
   Result<ImportReport> export_to(const std::string& key, const std::string& path);
-  // Takes such a file in, after every byte and every key of it was checked.
+  // Takes such a file into the store, after every byte and every key of it was checked.
   Result<ImportReport> import_from(const std::string& path);
 
  private:

@@ -1,4 +1,4 @@
-// TextDecoder: token ids to text with a model's tokenizer alone, no weights.
+// A TextDecoder turns token ids into text. It needs a model's tokenizer alone, no weights.
 #pragma once
 
 #include <cstdint>

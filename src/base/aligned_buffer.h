@@ -1,6 +1,8 @@
-// AlignedBuffer<T>: a fixed-size array of plain values on a boundary of 64 bytes (or of what is
-// asked for), zero-filled unless asked otherwise.
-// Owns its memory; movable, not copyable. Running out of memory shows in failed().
+// An AlignedBuffer<T> holds a fixed number of plain values. It begins at a multiple of 64 bytes (or
+// of what the caller asks for) and is filled with zeros unless the caller asks otherwise.
+//
+// It owns its memory, and can be moved but not copied. When there is not enough memory, failed()
+// says so.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +16,7 @@ namespace kvasir {
 
 enum class Fill : uint8_t {
   kZeros,
-  kNothing,  // for what is written whole before it is read
+  kNothing,  // for a buffer that is written whole before it is read
 };
 
 template <class T, size_t kAlignment = 64>
@@ -27,7 +29,7 @@ class AlignedBuffer {
     if (size == 0) return;
     const size_t bytes = static_cast<size_t>(size) * sizeof(T);
     size_t space = bytes + kAlignment;
-    // Zeroed by the system where it can: what is never touched takes no memory.
+    // The system zeroes pages where it can, and pages that are never touched take no memory.
     memory_ = fill == Fill::kZeros ? std::calloc(space, 1) : std::malloc(space);
     if (memory_ == nullptr) return;
     void* start = memory_;
@@ -39,7 +41,7 @@ class AlignedBuffer {
         data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
-    // What was here is freed now, not with `other`.
+    // This buffer's old memory is freed now. It must not live on in `other`.
     AlignedBuffer taken(std::move(other));
     std::swap(memory_, taken.memory_);
     std::swap(data_, taken.data_);

@@ -1,5 +1,5 @@
-// KVASIR_CHECK: aborts with its message when a condition that only a bug can break does not hold.
-// Never for what a file, a user or the machine can cause: that is a Result.
+// KVASIR_CHECK aborts the process with a message when a condition does not hold that only a bug can
+// break. What a file, a user or the machine can cause is never checked so: that is a Result.
 //
 // KVASIR_DCHECK: the same where a release build cannot afford to look, a row at a time. It looks in
 // debug builds and under every sanitizer (the build defines KVASIR_DCHECKS there); elsewhere its

@@ -1,5 +1,5 @@
-// The wall clock. What has to last longer than a process is dated by it; spans are measured with
-// Stopwatch.
+// unix_seconds reads the wall clock. Times that have to outlast the process are taken from it;
+// spans of time are measured with Stopwatch.
 #pragma once
 
 #include <chrono>

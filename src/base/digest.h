@@ -1,5 +1,5 @@
-// Digests: XXH3-128 proves which bytes (fast, for damage), SHA-256 names content (for keys, which
-// an adversary may try to collide). The one place where the hash libraries are known. Plain values.
+// Digests name bytes by a number. XXH3-128 is fast and finds damage. SHA-256 makes keys, which an
+// adversary may try to collide. This is the one place that knows the hash libraries. Plain values.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ using Digest128 = std::array<std::byte, 16>;  // XXH3-128, most significant byte
 using Digest256 = std::array<std::byte, 32>;  // SHA-256
 
 Digest128 xxh3_128(std::span<const std::byte> bytes);
-// For pieces of what an XXH3-128 covers as a whole.
+// A short digest for the pieces of something that an XXH3-128 covers as a whole.
 uint64_t xxh3_64(std::span<const std::byte> bytes);
 
 class Sha256 {
@@ -26,15 +26,15 @@ class Sha256 {
   Sha256& operator=(const Sha256&) = delete;
 
   Sha256& add(std::span<const std::byte> bytes);
-  // Plain values by their bytes, little-endian.
+  // Adds the bytes of a plain value, little-endian.
   template <class T>
   Sha256& add_value(const T& value) {
     static_assert(std::is_arithmetic_v<T> || std::is_enum_v<T>);
     return add(std::as_bytes(std::span<const T, 1>(&value, 1)));
   }
-  // Length first, so that two neighbouring strings cannot be taken for two others.
+  // Adds the length, then the text: so "ab", "c" differs from "a", "bc".
   Sha256& add_text(std::string_view text);
-  // Of all that was added. REQUIRES: called once.
+  // The digest of all that was added. REQUIRES: called once.
   Digest256 finish();
 
  private:

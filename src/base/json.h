@@ -1,8 +1,8 @@
-// Json: an immutable JSON value, and the one place where the JSON library is known.
+// A Json is an immutable JSON value. This is the one place that knows the JSON library.
 //
-// Parsing is strict and bounded: limits are checked before memory is taken, and a
-// name that occurs twice in one object is an error (in a checkpoint header the second one would
-// silently win). Object order is kept.
+// Parsing is strict and bounded. Limits are checked before memory is taken. A name that occurs
+// twice in one object is an error: in the header of a checkpoint the second would silently win.
+// Objects keep their order.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace kvasir {
 
 struct JsonLimits {
   uint64_t text_bytes_max = uint64_t{256} << 20;
-  // "0," is two bytes of text and 40 of memory: the size of the text alone is no bound.
+  // "0," is two bytes of text and 40 of memory, so the size of the text alone bounds nothing.
   int64_t value_count_max = int64_t{8} << 20;
   int depth_max = 64;
 };

@@ -1,4 +1,5 @@
-// Little-endian values at bytes of any alignment, as checkpoint and store files hold them.
+// These functions load and store little-endian values at any address. Checkpoint and store files
+// hold such values.
 #pragma once
 
 #include <bit>
@@ -17,7 +18,7 @@ T load_little_endian(const std::byte* data) {
   return value;
 }
 
-// The type is named at the call, so that a format's width does not hang on an argument's type.
+// The caller names the type, so that the width in a file never depends on an argument's type.
 template <class T>
 void store_little_endian(std::byte* data, std::type_identity_t<T> value) {
   std::memcpy(data, &value, sizeof value);

@@ -1,16 +1,15 @@
-// What this process holds of the machine's memory. Linux.
+// These functions ask the system how much memory this process holds. Linux.
 #pragma once
 
 #include <cstdint>
 
 namespace kvasir {
 
-// The most that was resident at a time since the start, or since the peak was forgotten; 0 where
-// the system does not say.
+// The most memory that was resident at one time since the process started, or since the last
+// forget_rss_peak. 0 where the system does not say.
 int64_t rss_peak_bytes();
 
-// Gives freed memory back and lets the peak begin anew. Without effect where the system has no
-// such thing.
+// Gives freed memory back and starts a new peak. Does nothing where the system cannot.
 void forget_rss_peak();
 
 }  // namespace kvasir

@@ -1,5 +1,5 @@
-// Random numbers that are the same on every machine: what is drawn from a seed is part of what a
-// measurement means.
+// A Random draws the same numbers from one seed on every machine. A measurement that draws from a
+// seed can so be repeated elsewhere.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 namespace kvasir {
 
-// splitmix64's step: distinct inputs give distinct, unrelated outputs.
+// One step of splitmix64. Distinct inputs give distinct outputs that look unrelated.
 inline uint64_t mix_bits(uint64_t x) {
   x += 0x9e3779b97f4a7c15u;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -16,7 +16,7 @@ inline uint64_t mix_bits(uint64_t x) {
   return x ^ (x >> 31);
 }
 
-// In [0, 1), from the upper 53 bits.
+// The upper 53 bits as a number in [0, 1).
 inline double unit_interval(uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1p-53; }
 
 // A sequence of draws. One thread at a time.

@@ -1,4 +1,4 @@
-// Time since a moment, by the steady clock. A plain value.
+// A Stopwatch measures the time since it was made, by the steady clock. A plain value.
 #pragma once
 
 #include <chrono>

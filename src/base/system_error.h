@@ -1,4 +1,5 @@
-// Errors of system calls: one wording and one kind for each errno, whoever made the call.
+// system_error turns an errno into an Error. Each errno has one wording and one kind, whoever made
+// the call.
 #pragma once
 
 #include <string>

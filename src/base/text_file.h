@@ -1,4 +1,4 @@
-// Reading and writing a whole file of text.
+// These functions read and write a whole file of text.
 #pragma once
 
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace kvasir {
 
-// The whole file; "-" is standard input. Errors: unreadable, larger than 1 GiB.
+// Returns the whole file; "-" is standard input. Errors: unreadable, larger than 1 GiB.
 Result<std::string> read_text_file(const std::string& path);
-// In place of what was there. Error: it cannot be written; then it may be cut short.
+// Replaces what was there. Error: the file cannot be written; it may then be cut short.
 Status write_text_file(const std::string& path, std::string_view text);
 
 }  // namespace kvasir

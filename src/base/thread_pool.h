@@ -1,10 +1,10 @@
-// ThreadPool: a fixed set of workers that run one loop at a time, the calling thread among them;
-// and how many there may usefully be.
+// A ThreadPool runs one loop at a time on a fixed set of threads; the calling thread is one of
+// them. processors_of_this_process says how many threads are of use.
 //
-// The pool decides WHO computes an index, never HOW: work handed to it must give the same result
-// whichever worker runs it. Starting a loop allocates nothing. parallel_for is called from one
-// thread at a time, must not be nested (both are checked), and its body must not throw (that ends
-// the process).
+// The pool decides WHO computes an index, never HOW. Work handed to it must give the same result
+// whichever worker runs it. Starting a loop allocates nothing. One thread at a time calls
+// parallel_for. Loops must not be nested (both are checked). A body must not throw; that ends the
+// process.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,7 @@
 
 namespace kvasir {
 
-// That it may run on, at least one.
+// How many processors this process may run on; at least one.
 int processors_of_this_process();
 
 class ThreadPool {

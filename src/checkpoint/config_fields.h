@@ -1,7 +1,7 @@
-// ConfigFields: typed, bounded access to the members of one JSON object of a config.
+// ConfigFields reads the members of one JSON object of a config, with types and bounds.
 //
-// The first failure is kept and every later read gives a harmless value, so that a parser reads as
-// a plain list of fields and asks once, at the end, whether all went well. Borrows the object.
+// It keeps the first failure, and every later read gives a harmless value. So a parser reads as a
+// plain list of fields, and asks once, at the end, whether all went well. It borrows the object.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ class ConfigFields {
   // Null when absent or JSON null.
   const Json* find(Names names) const;
   bool has(Names names) const { return find(names) != nullptr; }
-  // Even as null.
+  // Whether the field is there, even as null.
   bool mentions(std::string_view name) const { return object_.find(name) != nullptr; }
 
   // The value of a required field in [min, max].
@@ -39,7 +39,7 @@ class ConfigFields {
   bool boolean_or(Names names, bool absent);
   std::string text_or(Names names, std::string absent);
 
-  // Refuses any other value of an optional field: what it would mean is not implemented.
+  // Refuses every value of an optional field but one: no other is implemented.
   void expect_text(Names names, std::string_view only);
   void expect_integer(Names names, int64_t only);
   void expect_false(Names names);

@@ -1,8 +1,9 @@
-// The head of a GGUF file: its keys and its list of tensors, nothing of their data.
+// A GgufHead holds the head of a GGUF file: its keys and its list of tensors, nothing of their
+// data.
 //
-// Little-endian: "GGUF", u32 version, u64 tensor count, u64 key count, the keys, the tensors. The
-// head comes from outside: every count and length is checked against the bytes that are there
-// before memory is taken. Pure functions on bytes.
+// The head is little-endian: "GGUF", u32 version, u64 tensor count, u64 key count, the keys, the
+// tensors. It comes from outside, so every count and length is checked against the bytes that are
+// there before memory is taken. Pure functions on bytes.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,8 @@
-// MappedFile: a whole regular file mapped read-only. Owns the mapping: spans die with it.
-// Immutable, so any number of threads may read it.
+// A MappedFile maps a whole regular file read-only. It owns the mapping, so spans die with it. It
+// is immutable, and any number of threads may read it.
 //
-// A file that another process shortens while it is mapped raises SIGBUS on access; checkpoints are
-// taken to be still.
+// When another process shortens the file meanwhile, an access raises SIGBUS. Checkpoints are taken
+// to be still.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,9 @@
-// The directory of one safetensors file: u64 header length, JSON header, tensor data.
+// parse_safetensors reads the directory of one safetensors file: u64 header length, JSON header,
+// tensor data.
 //
-// Everything the header claims is checked against the file before it is believed. Tensors must
-// fill the data section exactly, as the format demands: no overlap, no hole, nothing behind the
-// last one, so that a file cut short or joined wrongly never loads. Pure functions on bytes.
+// It checks everything that the header claims against the file. Tensors must fill the data section
+// exactly, as the format demands: no overlap, no hole, nothing behind the last one. So a file that
+// was cut short or joined wrongly never loads. Pure functions on bytes.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// model.safetensors.index.json: which shard holds which tensor.
+// read_shard_index reads model.safetensors.index.json, which says in which file (shard) a tensor
+// lies.
 #pragma once
 
 #include <map>

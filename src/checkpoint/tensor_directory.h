@@ -1,5 +1,6 @@
-// TensorDirectory: every tensor of a checkpoint directory by its official name, each to be taken
-// exactly once. Owns the mapped files. Filled by one thread while opening, immutable afterwards.
+// A TensorDirectory holds every tensor of a checkpoint directory by its official name. Each is to
+// be taken exactly once. It owns the mapped files. One thread fills it while opening; afterwards it
+// is immutable.
 #pragma once
 
 #include <memory>

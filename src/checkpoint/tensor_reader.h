@@ -1,7 +1,9 @@
-// TensorReader: takes tensors out of a directory as matrix views, float vectors and routing tables.
+// A TensorReader takes tensors out of a directory as matrix views, float vectors and routing
+// tables.
 //
-// Shapes and types are checked at once; content is only read by finish(), when the whole directory
-// is known to be right. Targets given to vector() must stay where they are until then. One thread.
+// It checks shapes and types at once. Content is read by finish() alone, when the whole directory
+// is known to be right. The targets given to vector() must stay where they are until then. One
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +16,7 @@
 
 namespace kvasir {
 
-// `count` matrices of one shape and format, back to back.
+// A MatrixStack is a number of matrices of one shape and format, back to back.
 struct MatrixStack {
   kernels::WeightMatrix first;
   int64_t data_step_bytes = 0;
@@ -23,7 +25,7 @@ struct MatrixStack {
   kernels::WeightMatrix at(int64_t index) const;
 };
 
-// Rows [begin, begin + count) of a matrix.
+// Returns rows [begin, begin + count) of a matrix.
 kernels::WeightMatrix slice_rows(const kernels::WeightMatrix& matrix, int64_t begin, int64_t count);
 
 class TensorReader {

@@ -1,4 +1,5 @@
-// How large a checkpoint's weights are, of any architecture: only the heads of its files are read.
+// weight_bytes_in says how large a checkpoint's weights are, whatever its architecture. It reads
+// only the heads of the files.
 #pragma once
 
 #include <cstdint>

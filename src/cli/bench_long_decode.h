@@ -1,4 +1,5 @@
-// kvasir bench decode --geometry flash: decoding behind very long contexts, cache work only.
+// kvasir bench decode --geometry flash measures decoding behind very long contexts: the work on the
+// cache alone, without matrix products.
 #pragma once
 
 #include <CLI/CLI.hpp>

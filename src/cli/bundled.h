@@ -1,4 +1,5 @@
-// Files that come with the program: the bundled model and the texts of the evaluations.
+// These functions find the files that come with the program: the bundled model, and the texts of
+// the evaluations.
 #pragma once
 
 #include <string>

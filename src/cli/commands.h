@@ -1,5 +1,5 @@
-// The commands of the kvasir program. Each adds itself to the parser and returns what main runs
-// when it is chosen; the function's result is the exit status.
+// Each command of the kvasir program adds itself to the parser and returns what main runs when it
+// is chosen. The function's result is the exit status.
 #pragma once
 
 #include <CLI/CLI.hpp>

@@ -1,4 +1,4 @@
-// Spans of time as people write them: 90s, 30min, 12h, 7d.
+// These functions read and write spans of time as people do: 90s, 30min, 12h, 7d.
 #pragma once
 
 #include <cstdint>

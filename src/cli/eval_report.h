@@ -1,4 +1,4 @@
-// What `kvasir eval` prints: tables, JSON, and the lines of its charts.
+// These functions print what `kvasir eval` found, as tables, JSON and charts.
 #pragma once
 
 #include <vector>

@@ -1,6 +1,6 @@
-// Interruption by the user: while an InterruptGuard lives, SIGINT and SIGTERM set a flag that long
-// work looks at, instead of ending the process. A second signal ends it as usual. One guard at a
-// time.
+// An InterruptGuard lets the user stop long work. While it lives, SIGINT and SIGTERM set a flag
+// that the work looks at, instead of ending the process. A second signal ends the process as usual.
+// One guard at a time.
 #pragma once
 
 #include <signal.h>

@@ -1,4 +1,4 @@
-// Options that every command with a model takes.
+// These functions add the options that every command with a model takes.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -18,7 +18,7 @@ struct ModelOptions {
   int64_t chunk = 256;
 };
 
-// A check for options: an unset shell variable must not silently mean something else.
+// A check for options that may not be empty: an unset shell variable must not mean something else.
 std::string not_empty(const std::string& text);
 
 // --model, --threads, --chunk, --isa.

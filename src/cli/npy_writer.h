@@ -1,5 +1,5 @@
-// NpyWriter: a two-dimensional float32 array in NumPy's .npy format (version 1.0), written row by
-// row.
+// An NpyWriter writes a two-dimensional float32 array row by row, in NumPy's .npy format (version
+// 1.0).
 #pragma once
 
 #include <cstdint>

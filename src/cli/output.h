@@ -1,4 +1,4 @@
-// What the commands print besides their results: error lines, progress lines, process figures.
+// These functions print what is no result: error lines, progress lines, figures of the process.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ bool stdin_is_terminal();
 bool stdout_is_terminal();
 bool stderr_is_terminal();
 
-// A line on standard error that is rewritten in place: on a terminal only, silent in a pipe. Erased
-// when destroyed.
+// A ProgressLine rewrites one line on standard error in place. It shows on a terminal only, and is
+// erased when the object is destroyed.
 class ProgressLine {
  public:
   explicit ProgressLine(std::string label, std::string unit = "tokens");
@@ -38,7 +38,7 @@ class ProgressLine {
   bool shown_ = false;
 };
 
-// After the last output: error when standard output did not take it all.
+// To be called after the last output. Error: standard output did not take it all.
 Status flush_output();
 
 }  // namespace kvasir::cli

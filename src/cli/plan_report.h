@@ -1,4 +1,4 @@
-// The answers of `kvasir plan`, for people in 80 columns, as JSON, and as CSV.
+// These functions write the answer of `kvasir plan`: for people in 80 columns, as JSON, and as CSV.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Sizes in bytes as people write them: 600M, 16GB, 4GiB, 1.5G. K, M, G, T with or without B are
-// powers of 1000; KiB, MiB, GiB, TiB powers of 1024.
+// These functions read and write sizes in bytes as people do: 600M, 16GB, 4GiB, 1.5G. K, M, G, T,
+// with or without B, are powers of 1000; KiB, MiB, GiB, TiB are powers of 1024.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Options of every command that has a store.
+// These functions add the options that every command with a store takes, and open its engine.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -32,12 +32,12 @@ void add_size_option(CLI::App& command, StoreFlags& flags);
 Result<std::string> default_store_directory();
 Result<StoreOptions> store_options(const StoreFlags& flags);
 
-// With its store, unless there is to be none. A store that was not asked for by name and cannot be
-// used is left out with a note on standard error.
+// Opens the engine with its store, unless the flags say to do without. The default store is left
+// out where it cannot be used, with a note on standard error; one that was named has to work.
 Result<Engine> open_engine_with_store(const ModelOptions& model, const StoreFlags& flags,
                                       bool needs_text);
 
-// Waits until all is saved; what could not be is told on standard error.
+// Waits until all is saved. Prints on standard error what could not be.
 void finish_saving(Engine& engine);
 
 }  // namespace kvasir::cli

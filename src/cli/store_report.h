@@ -1,4 +1,4 @@
-// What a store holds and did, as JSON and as text for a terminal.
+// These functions write what a store holds and did, as JSON and as text for a terminal.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Reading token ids from a file.
+// read_token_file reads token ids from a file.
 #pragma once
 
 #include <cstdint>

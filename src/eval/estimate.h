@@ -1,4 +1,4 @@
-// Estimates with their 95 % intervals.
+// An Estimate is a measured value with its 95 % interval.
 #pragma once
 
 #include <cstdint>
@@ -11,17 +11,18 @@ struct Estimate {
   double value = 0;
   double low = 0;
   double high = 0;
-  int64_t count = 0;  // of what was measured; 0: nothing, and the rest means nothing
+  int64_t count = 0;  // how many things were measured; with 0 the rest means nothing
 };
 
-// The share right_count / count, with Wilson's score interval.
+// Returns the share right_count / count, with Wilson's score interval.
 Estimate share(int64_t right_count, int64_t count);
 
-// The mean of independent values, with Student's interval; of one value it is unbounded.
+// Returns the mean of independent values, with Student's interval. Of one value it is unbounded.
 Estimate mean(std::span<const double> values);
 
-// What was measured on the same things differs more surely. REQUIRES: as many of each.
-// The mean of values[i] - baseline[i].
+// Two runs over the same questions are compared question by question, which gives narrower
+// intervals than comparing their means. REQUIRES: as many of each. The mean of values[i] -
+// baseline[i].
 Estimate mean_difference(std::span<const double> values, std::span<const double> baseline);
 // The same for shares, each answer right or not: the interval of Agresti and Min, which has a width
 // also where all answers agree.

@@ -1,5 +1,5 @@
-// EvalRun: one way to run the model that an evaluation compares with others: a cache precision, or
-// a part of the cache hidden.
+// An EvalRun is one way to run the model, which an evaluation compares with others: a cache
+// precision, or a part of the cache hidden.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// LineChart: values with intervals over context length, drawn as one self-contained SVG.
+// A LineChart draws values with their intervals over context length, as one self-contained SVG.
 #pragma once
 
 #include <cstdint>

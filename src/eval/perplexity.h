@@ -1,5 +1,6 @@
-// Perplexity of a text, cut into windows. Every token is predicted from the cache as it is kept:
-// compressed and rounded rows are what attention sees, as when generating.
+// evaluate_perplexity measures how well a model predicts a text that is cut into windows. Every
+// token is predicted from the cache as it is kept: attention sees compressed and rounded rows, as
+// it does when the model generates.
 #pragma once
 
 #include <cstdint>

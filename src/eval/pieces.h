@@ -1,4 +1,5 @@
-// What an evaluation reports while it runs, and the plan of its work: runs x lengths x pieces.
+// measure_pieces does the work of an evaluation: runs x lengths x pieces. EvalProgress tells how
+// far it is.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,10 @@
 
 namespace kvasir::eval {
 
-// Tokens read so far and in all; false stops.
+// Told the tokens read so far and in all. Returns false to stop.
 using EvalProgress = std::function<bool(int64_t done_tokens, int64_t total_tokens)>;
 
-// A piece of work: a document or a window.
+// A Piece is one unit of work: a document or a window.
 struct Piece {
   int64_t length_tokens = 0;
   int64_t index = 0;
@@ -34,8 +35,8 @@ inline Error interrupted() { return Error{.kind = ErrorKind::kInterrupted, .what
 using MeasurePiece = std::function<Result<Json>(const Piece& piece, Engine& engine,
                                                 const std::function<bool(int64_t)>& step)>;
 
-// Sees to it that the log holds every piece in every run. An engine is opened only for a run with
-// something left to do.
+// Measures every piece of every run that the log does not hold yet. An engine is opened only for a
+// run with something left to do.
 Status measure_pieces(const std::vector<EvalRun>& runs, const std::vector<Piece>& pieces,
                       const OpenEngine& open_engine, ResultLog& log, const EvalProgress& progress,
                       const MeasurePiece& measure);

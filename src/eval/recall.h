@@ -1,6 +1,6 @@
-// Recall: does the model answer questions about facts that lie far back in its context? Seeded
-// documents, one prefill each, and a fork of the session for every question; the answer must be
-// exact.
+// evaluate_recall asks a model about facts that lie far back in its context. Documents follow from
+// a seed. Each is read once, every question is asked in a fork of that session, and an answer must
+// be exact.
 #pragma once
 
 #include <atomic>
@@ -29,7 +29,7 @@ struct RecallOptions {
   const std::atomic<bool>* interrupted = nullptr;  // seen inside an answer; `progress` between them
 };
 
-// Right answers of some questions.
+// A Tally counts the right answers to some questions.
 struct Tally {
   int64_t right = 0;
   int64_t count = 0;
@@ -56,7 +56,7 @@ struct RecallRow {
   std::vector<RecallCell> cells;  // one per length
 };
 
-// What the log must agree on.
+// The settings that a log to be continued must have.
 Json recall_settings(const RecallOptions& options);
 
 // Rows in the order of `runs`. The same documents in every run. Errors: those of the engine, of the

@@ -1,5 +1,5 @@
-// RecallDocument: prose with facts strewn in, and the questions about them. Everything follows from
-// the seed.
+// A RecallDocument is prose with facts strewn in, and questions about these facts. Everything
+// follows from the seed.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace kvasir::eval {
 
 enum class QuestionKind : uint8_t {
   kStated,   // the document says it once
-  kUpdated,  // it says something else first; the newest counts
-  kAbsent,   // it says nothing of the kind
+  kUpdated,  // the document first says something else; the newest counts
+  kAbsent,   // the document says nothing of the kind
 };
 const char* name_of(QuestionKind kind);
 
@@ -39,11 +39,12 @@ struct RecallDocumentOptions {
   int64_t length_tokens = 4096;
   int64_t fact_count =
       32;  // every one is asked for; a quarter as many questions more have no answer
-  // No fact lies closer to the end than this: stacked windows hand things on beyond one window.
+  // No fact lies closer to the end than this. Windows of several layers hand things on, so facts
+  // closer than some windows could be known without compressed rows.
   int64_t tail_tokens = 1024;
 };
 
-// Tokens of a text that follows other text.
+// Counts the tokens of a text that follows other text.
 using CountTokens = std::function<int64_t(std::string_view text)>;
 
 // Sentences of a text, taken in turn; after the last comes the first. Only full stops end one.

@@ -1,4 +1,5 @@
-// What one document of a recall evaluation gave, and its form in the log.
+// A RecallEntry holds the answers about one document of a recall evaluation. It is kept in the log
+// as JSON.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// RecallTask: the words and phrasings from which recall documents are made, read from
-// data/recall_task.json. The training of the bundled model reads the same file. Plain values.
+// A RecallTask holds the words and phrasings from which recall documents are made. It is read from
+// data/recall_task.json, as is the training of the bundled model. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,9 @@
 
 namespace kvasir::eval {
 
-// Facts of one kind say one thing (its value) about one object of one person. Phrases have the
-// slots {person}, {object} and {value}; questions have no {value}.
+// A FactKind describes facts that say one thing (the value) about one object of one person: "The
+// dog of Jane Fairfax is called Pepper." Phrases have the slots {person}, {object} and {value};
+// questions have no {value}.
 struct FactKind {
   std::string name;
   std::vector<std::string> objects;

@@ -1,8 +1,8 @@
-// ResultLog: what an evaluation has measured so far, one JSON line each, so that a run that was
-// stopped goes on where it was.
+// A ResultLog keeps what an evaluation has measured so far, one JSON line each. An evaluation that
+// was stopped goes on from there.
 //
-// The first line says what is being measured; a log of something else is refused. A line that was
-// cut off by a crash is dropped. One thread at a time; the file is locked while it is open.
+// The first line says what is being measured, and a log of something else is refused. A line that
+// was cut off by a crash is dropped. One thread at a time; the file is locked while it is open.
 #pragma once
 
 #include <cstdio>

@@ -1,12 +1,13 @@
-// The kernel table: every arithmetic loop of the engine, once per instruction set.
+// A KernelTable holds every arithmetic loop of the engine, once for each instruction set. The
+// formulas are those of docs/deepseek_v4.md.
 //
-// SAME BITS: an output's numbers come from one fixed order of operations that depends on its own
-// inputs only: not on how many tokens, rows or heads share the call, on the position within the
-// call, on alignment, or on the thread. So every function here may be cut into any pieces (token
-// ranges, row ranges, head ranges) without changing one bit. Instruction sets may differ from each
-// other within the tolerances of kernels_test.cc; `ref` is the oracle.
+// SAME BITS: the numbers of an output come from one fixed order of operations. It depends on the
+// inputs of that output alone: not on how many tokens, rows or heads share the call, on the place
+// within the call, on alignment, or on the thread. So every function here may be cut into any
+// pieces (ranges of tokens, rows or heads) without changing one bit. Instruction sets may differ
+// from each other within the tolerances of kernels_test; `ref` is what they are tested against.
 //
-// All functions are reentrant, allocate nothing and take unaligned pointers; strides count floats.
+// All functions are reentrant, allocate nothing and take unaligned pointers. Strides count floats.
 // Inputs are finite.
 #pragma once
 
@@ -18,7 +19,7 @@
 
 namespace kvasir::kernels {
 
-// The most residual streams hyper_expand holds at once.
+// hyper_expand holds at most so many residual streams at once.
 inline constexpr int64_t kStreamCountMax = 16;
 
 // y[t, o] = sum_k W[o, k] * x[t, k]   for t in [0, token_count), o in [row_begin, row_end). y and x
@@ -55,7 +56,7 @@ struct IndexScoreArgs {
   const std::byte* keys = nullptr;      // [key_count, format.bytes()], contiguous
   int64_t key_count = 0;
   float* scores = nullptr;  // [key_count]
-  // Keys that will be scored next, as many: fetched meanwhile. May be nullptr.
+  // The keys of the next call, as many as of this one. They are fetched meanwhile. May be nullptr.
   const std::byte* keys_ahead = nullptr;
 };
 
@@ -141,14 +142,14 @@ Isa best_supported_isa();
 // REQUIRES: isa_is_supported(isa).
 const KernelTable& kernel_table(Isa isa);
 
-// Scratch and query sizes, the same for every instruction set.
+// How large scratch and queries must be. The same for every instruction set.
 int64_t matmul_scratch_floats(int64_t cols);
 int64_t attend_scratch_floats(const RowFormat& format, int64_t head_count);
 int64_t index_query_bytes(const KeyFormat& format, int64_t head_count);
 
-// The k best of scores [count]: highest first to be chosen, ties to the lower index; picked [min(k,
-// count)] comes out in ascending index order. -0 equals +0. Returns how many were picked. Works in
-// place, allocates nothing.
+// Picks the k highest of scores [count]; of equal ones the lower index. picked [min(k, count)]
+// comes out in ascending order of index. -0 equals +0. Returns how many were picked. Allocates
+// nothing.
 int64_t top_k(const float* scores, int64_t count, int64_t k, int32_t* picked);
 
 }  // namespace kvasir::kernels

@@ -1,5 +1,5 @@
-// Sizes on which the shared scratch arithmetic and every instruction set agree. Constants only: the
-// files built for wide instruction sets include this.
+// These constants are sizes on which the shared scratch arithmetic and every instruction set agree.
+// The files built for wide instruction sets include this, so it has nothing but constants.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Loops that do nothing but what the machine does best: the limits that kernels are measured
-// against.
+// PeakLoops do nothing but what the machine does best. Their speed is the limit that kernels are
+// measured against.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,10 @@
-// How a cached row and an index key lie in memory, and their scalar codecs (the oracle of the
-// attention kernels).
+// RowFormat and KeyFormat say how a cached row and an index key lie in memory. The functions here
+// encode and decode them one number at a time; the attention kernels are tested against them.
 //
-// Native row: (dim - rope_dim) E4M3 codes, rope_dim BF16 little-endian, one UE8M0 scale per 64
-// codes, zeros up to a multiple of 8 bytes. Native key: packed E2M1 codes, then one UE8M0 scale
-// per 32. 584 and 68 bytes for Flash. `bf16` and `f32` rows and keys are plain arrays of that type.
+// A native row has (dim - rope_dim) E4M3 codes, rope_dim BF16 little-endian, one UE8M0 scale per 64
+// codes, and zeros up to a multiple of 8 bytes. A native key has packed E2M1 codes, then one UE8M0
+// scale per 32. They take 584 and 68 bytes for Flash. `bf16` and `f32` rows and keys are plain
+// arrays of that type.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// The tables themselves; callers ask kernel_table().
+// These are the kernel tables of the instruction sets. Callers use kernel_table().
 #pragma once
 
 #include "kernels/kernels.h"

@@ -1,4 +1,4 @@
-// What the kernel tests share: seeded data, exact-size copies at odd addresses, comparisons.
+// The kernel tests share this: seeded data, exact-size copies at odd addresses, comparisons.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// Reads and writes of a plain value at any address. Little-endian machines only, like all of x86.
+// These functions read and write a plain value at any address. They are for little-endian machines,
+// as all x86 are.
 #pragma once
 
 #include <bit>

@@ -1,5 +1,6 @@
-// WeightMatrix: a view of a matrix in the type it is stored in. Owns nothing; the bytes may lie at
-// any address (a checkpoint promises no alignment) and are decoded inside the matmul, never copied.
+// A WeightMatrix is a view of a matrix in the type it is stored in. It owns nothing. The bytes may
+// lie at any address (a checkpoint promises no alignment). They are decoded inside the product,
+// never copied.
 #pragma once
 
 #include <cstddef>
@@ -32,8 +33,8 @@ struct WeightMatrix {
 // Bytes of one row of codes, scales not counted.
 int64_t weight_row_bytes(WeightFormat format, int64_t cols);
 
-// Decodes row `row` into out [cols]: the scalar oracle of the matmul's decoding, also used for
-// embeddings.
+// Decodes row `row` into out [cols]. Embeddings are read so, and the decoding inside the products
+// is tested against it.
 void decode_weight_row(const WeightMatrix& weight, int64_t row, float* out);
 
 }  // namespace kvasir::kernels

@@ -1,6 +1,6 @@
 // CacheLayout: the one table that says what a model's cache is made of. Allocator, forward pass,
 // planner and file format read their byte counts and offsets here and have no arithmetic of their
-// own (design invariant 2). Plain values, immutable once made.
+// own. Plain values, immutable once made.
 //
 // A block holds ALL layers' compressed rows and index keys of kBlockTokens consecutive tokens:
 //   hot part:  index keys of every layer that has them, then the rows of layers whose rows are all

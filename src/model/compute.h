@@ -1,5 +1,5 @@
-// Compute: the kernel table, the threads and their scratch memory: what the layers of a model
-// calculate with.
+// Compute is what the layers of a model calculate with: the kernel table, the threads and their
+// scratch memory.
 //
 // It cuts work into pieces for the threads. The cuts may follow token counts and thread counts
 // freely, because no kernel's bits depend on them (kernels.h). One loop at a time, started from one

@@ -1,4 +1,5 @@
-// bfloat16: the upper half of a float32. Scalar conversions, the oracle of every fast path.
+// bfloat16 is the upper half of a float32. These functions convert one number at a time; every fast
+// path is tested against them.
 #pragma once
 
 #include <bit>

@@ -1,5 +1,5 @@
-// IEEE half precision. Scalar decoding, the oracle of every fast path. Nothing in Kvasir writes
-// F16.
+// f16_decode turns IEEE half precision into float32, one number at a time; every fast path is
+// tested against it. Nothing in Kvasir writes F16.
 #pragma once
 
 #include <bit>

@@ -1,6 +1,6 @@
-// FP4 E2M1: 0, .5, 1, 1.5, 2, 3, 4, 6 and their negatives (bit 3 is the sign), two codes per byte,
-// the even element in the low nibble, one UE8M0 scale per 32. Scalar, the oracle of every fast
-// path.
+// FP4 (E2M1) has the values 0, .5, 1, 1.5, 2, 3, 4, 6 and their negatives; bit 3 is the sign. Two
+// codes share a byte, the even element in the low nibble, and 32 elements share a UE8M0 scale.
+// These functions convert one number at a time; every fast path is tested against them.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// FP8 E4M3 (finite only: largest value 448, no infinity, NaN = S.1111.111) and the UE8M0 scale
-// byte, with the rule by which DeepSeek chooses a block's scale. Scalar, the oracle of every fast
-// path.
+// FP8 (E4M3) is finite only: its largest value is 448, it has no infinity, and its NaN is
+// S.1111.111. UE8M0 is a scale in one byte. These functions convert one number at a time and choose
+// a block's scale as DeepSeek does; every fast path is tested against them.
 #pragma once
 
 #include <cstdint>

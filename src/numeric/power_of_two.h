@@ -1,5 +1,5 @@
-// Exact ceil(log2(x)) for positive float32, from the bits: no logarithm whose last bit could differ
-// between libraries.
+// exponent_of_next_power_of_two computes ceil(log2(x)) exactly, from the bits of x. A logarithm's
+// last bit could differ between libraries.
 #pragma once
 
 #include <bit>

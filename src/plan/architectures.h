@@ -1,8 +1,8 @@
-// The model architectures that are known, as one table: how a config of each is to be read. What is
-// not in the table is said to be unknown; nothing is guessed from field names.
+// The table of architectures says how the config of each known architecture is read. What is not in
+// the table is unknown; nothing is guessed from field names.
 //
-// Reading a config goes: table row -> the mix of its layers -> what attention layers keep of every
-// token -> what recurrent layers keep of a sequence.
+// A config is read in this order: its row of the table, the mix of its layers, what attention
+// layers keep of every token, what recurrent layers keep of a sequence.
 #pragma once
 
 #include <cstdint>
@@ -36,8 +36,8 @@ using ReadMix = LayerMix (*)(Reading& reading, int64_t layer_count);
 using ReadAttention = void (*)(Reading& reading, const LayerMix& mix);
 using ReadRecurrence = void (*)(Reading& reading, int64_t layer_count);
 
-// What the reference implementation takes where a config leaves a field out; 0: nothing, the field
-// is required (or follows from others).
+// Defaults are what the reference implementation takes where a config leaves a field out. 0 means
+// that there is no default: the field is required, or follows from others.
 struct Defaults {
   int64_t layer_count = 0;
   int64_t hidden_size = 0;
@@ -59,7 +59,7 @@ struct Architecture {
   ReadAttention attention = nullptr;
   ReadRecurrence recurrence = nullptr;
   Defaults defaults;
-  bool holds_latents_in_fp8 = false;  // as its native cache
+  bool holds_latents_in_fp8 = false;  // in its native cache
 };
 
 // By model_type, or by the name of a class ("Qwen3MoeForCausalLM"). Null: unknown.

@@ -1,4 +1,4 @@
-// The bill: the terms of a cost, evaluated for a load and summed by part.
+// A Bill sums the terms of a cost, for a load, by part of the cache.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The terms of a cache, by the kind of model.
+// These functions make the terms of a cache's cost, one for each kind of model.
 #pragma once
 
 #include "kvasir/plan.h"
@@ -6,7 +6,7 @@
 
 namespace kvasir::plan {
 
-// How the options say that rows, index keys and states are held.
+// ChosenPrecisions are the formats that the options ask for.
 struct ChosenPrecisions {
   const Precision* rows = nullptr;
   const Precision* index = nullptr;  // null: what goes with the rows

@@ -1,5 +1,5 @@
-// What fits into a memory: the largest context for each precision and residency, and which of them
-// to take.
+// find_fits searches the largest context that fits into a memory, for each precision and residency.
+// choose says which of them to take.
 #pragma once
 
 #include <cstdint>
@@ -37,8 +37,8 @@ struct Advice {
   std::string reason;
 };
 
-// For every precision that says something about such a cache, the most faithful first. Errors: an
-// option of `options` that no precision can do anything about.
+// Returns a fit for every precision that can hold such a cache, the most faithful first. Errors: an
+// option that fits no precision.
 Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& options,
                                    const FitQuestion& question);
 

@@ -1,4 +1,5 @@
-// A config that was parsed already: a file's, a built-in one, or one made of a GGUF file's keys.
+// model_of_json reads a config that was parsed already: a file's, a built-in one, or one made from
+// the keys of a GGUF file.
 #pragma once
 
 #include <string_view>

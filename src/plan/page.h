@@ -1,6 +1,6 @@
-// One self-contained page on which a person changes model, context, precision and memory and sees
-// bill and curves. It carries the terms of every built-in model in every precision and sums them as
-// bytes_of does.
+// make_page writes one self-contained page for a browser. A person changes model, context,
+// precision and memory on it, and sees bill and curves. The page carries the terms of every
+// built-in model in every precision, and sums them as bytes_of does.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,6 @@
-// The ways to hold cached vectors, as one table. Bytes follow from the published description of
-// each: scales, zero points, outliers, residual windows and bases are counted.
+// The table of precisions says how many bytes cached vectors take in each format. The bytes follow
+// from the published description of a format. Scales, zero points, outliers, residual windows and
+// bases are counted.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@
 
 namespace kvasir::plan {
 
-// A vector of numbers: blocks of `block_values` in `block_bytes`, and `vector_bytes` on top.
+// A NumberFormat holds a vector in blocks: `block_values` numbers take `block_bytes`. Each vector
+// takes `vector_bytes` on top. q8_0, for example: 32 numbers in 34 bytes.
 struct NumberFormat {
   int64_t block_values = 1;
   int64_t block_bytes = 2;

@@ -1,5 +1,5 @@
-// How the fields of a config are read: the mix of layers, attention caches, recurrent states. The
-// functions that the table of architectures is made of. Failures go to reading.fields.
+// These functions read the fields of a config: the mix of layers, attention caches, recurrent
+// states. The rows of the table of architectures name them. Failures go to reading.fields.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// What the tests of the planner share.
+// These functions make models and bills for the planner's tests.
 #pragma once
 
 #include <gtest/gtest.h>

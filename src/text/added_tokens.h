@@ -1,7 +1,8 @@
-// AddedTokens: finds a tokenizer's added tokens (markers and the like) in raw text. Those flagged
-// "normalized" are looked for in what the others leave over; at each place the longest one wins.
+// AddedTokens finds a tokenizer's added tokens (markers and the like) in raw text. First it looks
+// for tokens that are not flagged "normalized", then for the flagged ones in what is left over.
+// Where several begin at one place the longest wins.
 //
-// Immutable once built: any number of threads.
+// It is immutable once built, and any number of threads may use it.
 #pragma once
 
 #include <array>
@@ -32,7 +33,7 @@ class AddedTokens {
 
   static constexpr size_t kContentBytesMax = 256;
 
-  // In order, together the whole text; none is empty.
+  // The pieces in order. Together they are the whole text, and none is empty.
   std::vector<TextSegment> split(std::string_view text) const;
 
   // Null when there is none.

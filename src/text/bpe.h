@@ -1,8 +1,8 @@
-// Bpe: byte pair encoding of one piece. Starts from one token per byte and merges, as long as any
-// two neighbours can be, the pair of lowest rank, the leftmost of equals.
+// A Bpe encodes one piece of text by byte pair encoding. It starts from one token per byte. While
+// two neighbours can be merged, it merges the pair of lowest rank, and of equals the leftmost.
 //
-// n log n in the length of the piece. Immutable once built: any number of threads, each with its
-// own BpeScratch.
+// This takes n log n steps for a piece of n bytes. A Bpe is immutable once built. Any number of
+// threads may use it, each with a BpeScratch of its own.
 #pragma once
 
 #include <array>
@@ -19,7 +19,7 @@ struct BpeMerge {
   int32_t result = 0;
 };
 
-// Working memory, kept from piece to piece to save allocations.
+// Working memory that is kept from piece to piece, to save allocations.
 struct BpeScratch {
   struct Symbol {
     int32_t id;

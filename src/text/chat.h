@@ -1,13 +1,14 @@
-// Chat: conversations as token ids in DeepSeek-V4's layout, and the model's reply taken apart.
+// ChatFormat writes conversations as token ids in DeepSeek-V4's layout, and ReplyParser takes the
+// model's reply apart.
 //
 //   BOS system (<｜User｜> text <｜Assistant｜> [<think> reasoning] </think> answer EOS)...
 //
-// Markers are put in as ids and everything a person wrote is encoded with SpecialTokens::kIgnore:
-// no message can forge a marker. Reasoning stays only after the last user message.
+// Markers are put in as ids, and what people wrote is encoded with SpecialTokens::kIgnore. So no
+// message can forge a marker. Reasoning stays only after the last user message.
 //
-// ChatFormat is an immutable value, for any number of threads; it and all that is made from it keep
-// a reference to the tokenizer, which must outlive them. ChatTranscript and ReplyParser belong to
-// one thread at a time.
+// A ChatFormat is immutable, and any number of threads may use it. It refers to the tokenizer, as
+// does all that is made from it, so the tokenizer must outlive them. A ChatTranscript and a
+// ReplyParser belong to one thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -81,9 +82,9 @@ class ReplyParser {
   // `mode` is the one the prompt was made with.
   ReplyParser(const ChatFormat& format, ChatMode mode);
 
-  // The text that is certain now. Ids after the end of the reply give nothing.
+  // Returns the text that is certain now. Ids behind the end of the reply give nothing.
   ReplyText push(int32_t id);
-  // What is left when the model stops or is stopped.
+  // Returns the text still held back. For when the model stops or is stopped.
   ReplyText flush();
 
   bool in_reasoning() const { return part_ == Part::kReasoning; }
@@ -99,9 +100,9 @@ class ReplyParser {
   Part part_;
 };
 
-// A conversation that grows, kept as the exact ids the model saw: earlier text is never encoded
-// again, so that its KV cache stays valid. Only the reasoning of an answer is taken out when the
-// next user message comes; ids before it stay as they were.
+// A ChatTranscript keeps a growing conversation as the exact ids that the model saw. Earlier text
+// is never encoded again, so its KV cache stays valid. When the next user message comes, the
+// reasoning of the last answer is taken out; the ids before that answer stay as they were.
 class ChatTranscript {
  public:
   // The system text may be empty.

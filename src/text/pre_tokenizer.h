@@ -1,13 +1,13 @@
-// PreTokenizer: cuts text into the pieces that byte-level BPE then works on, one by one, as
-// DeepSeek's three regular expressions do; each works inside the pieces of the one before:
+// A PreTokenizer cuts text into pieces, which byte-level BPE then encodes one by one. It does what
+// DeepSeek's three regular expressions do. Each works inside the pieces of the one before:
 //
 //   1. \p{N}{1,3}
 //   2. [U+4E00-U+9FA5 U+3040-U+30FF]+
 //   3. [ASCII punctuation][A-Za-z]+ | [^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+ | ?[\p{P}\p{S}]+[\r\n]*
 //      | \s*[\r\n]+ | \s+(?!\S) | \s+                                     leftmost, first fit
 //
-// What matches nowhere stays together as a piece. The pieces in order are the text, whatever its
-// bytes. Refers to the text, which must outlive it. One thread at a time.
+// What nothing matches stays together as a piece. The pieces in order are the text, whatever its
+// bytes. The text must outlive the PreTokenizer. One thread at a time.
 #pragma once
 
 #include <cstddef>

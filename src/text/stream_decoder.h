@@ -1,8 +1,9 @@
-// StreamDecoder: turns ids into text as they come, and never splits a character between two pieces.
+// A StreamDecoder turns ids into text as they come, and never splits a character between two
+// pieces.
 //
 // The pieces put together are exactly Tokenizer::decode of all ids. A tail that may still become a
-// character is held back (at most 3 bytes); bytes that can no longer become one are given out as
-// they are. Keeps a reference to the tokenizer, which must outlive it. One thread at a time.
+// character is held back (at most 3 bytes). Bytes that can no longer become one are given out as
+// they are. The tokenizer must outlive the decoder. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,9 @@ class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {}
 
-  // The text that is certain now; often empty.
+  // Adds an id. Returns the text that is certain now, which is often empty.
   std::string push(int32_t id);
-  // What is left. The decoder is as new afterwards.
+  // Returns the bytes still held back. The decoder is as new afterwards.
   std::string flush();
 
  private:

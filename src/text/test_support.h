@@ -1,4 +1,5 @@
-// Tokenizers for the unit tests: the checked-in fixture, and tokenizer.json texts made to order.
+// These functions make tokenizers for the unit tests: from the checked-in file, and from
+// tokenizer.json texts made to order.
 #pragma once
 
 #include <gtest/gtest.h>

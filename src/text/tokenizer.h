@@ -1,10 +1,10 @@
-// Tokenizer: text to token ids and back, as Hugging Face `tokenizers` does it for DeepSeek-V4's
-// tokenizer.json (byte-level BPE). What that file asks for and this class does not do is refused
-// when it is loaded, never ignored (but its truncation, padding and post-processing, which are no
-// part of turning text into ids).
+// A Tokenizer turns text into token ids and back, as Hugging Face `tokenizers` does with
+// DeepSeek-V4's tokenizer.json (byte-level BPE). When that file asks for something this class
+// cannot do, loading fails. Only truncation, padding and post-processing are ignored, as they are
+// no part of turning text into ids.
 //
-// A loaded tokenizer is immutable: any number of threads may use one at the same time. Moving is
-// cheap; views it hands out point into it and live as long as it does.
+// A loaded Tokenizer is immutable, and any number of threads may use it at the same time. Moving it
+// is cheap. Views that it hands out point into it and live as long as it does.
 #pragma once
 
 #include <cstddef>
@@ -46,7 +46,7 @@ class Tokenizer {
   // give nothing.
   std::string decode(std::span<const int32_t> ids) const;
 
-  // Empty for ids without a token.
+  // The bytes of one token. Empty for ids without a token.
   std::string_view token_bytes(int32_t id) const;
   // Whether the id is an added token that its file flags as special. DeepSeek's <think> is not.
   bool is_special(int32_t id) const;

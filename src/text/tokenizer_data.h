@@ -1,5 +1,5 @@
-// TokenizerData: what a tokenizer file says, before it is checked as a whole and made into tables.
-// Readers of file formats fill it; Tokenizer::build takes it. A plain value.
+// TokenizerData holds what a tokenizer file says, before it is checked as a whole and made into
+// tables. Readers of file formats fill it, and Tokenizer::build takes it. A plain value.
 #pragma once
 
 #include <cstdint>

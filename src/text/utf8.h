@@ -1,5 +1,5 @@
-// UTF-8 as it is met in the wild: reading a character never fails, and never reads past the end.
-// Free functions without state; any thread.
+// These functions read UTF-8 as it is met in the wild. Reading a character never fails, and never
+// reads past the end. Free functions without state; any thread.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// Plain loops, each as close as can be to the arithmetic's statement in deepseek_v4.md, whose
-// sections are named. Sums run in double and in index order.
+// These plain loops follow the statements of docs/deepseek_v4.md as closely as can be. Comments
+// name its sections. Sums run in double and in index order.
 #include <algorithm>
 #include <cmath>
 #include <cstring>

@@ -1,13 +1,14 @@
-// Attention of one token over encoded rows. Included once per instruction set.
+// attend computes the attention of one token over encoded rows. Included once per instruction set.
 //
-// Tiles of kAttendTileRows rows, in list order: decode, score all heads, then add the weighted
-// rows. The softmax is kept online: at each tile a head's sums are rescaled to its new maximum. The
-// sink is where the running maximum and sum begin.
+// It goes through the rows in tiles of kAttendTileRows, in list order. For each tile it decodes the
+// rows, scores all heads, then adds the weighted rows. The softmax is kept online: at each tile a
+// head's sums are rescaled to its new maximum. The running maximum and sum begin as the sink.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-// The call's scratch, cut up. Every array is indexed by the head's place in the call.
+// AttendScratch cuts up the scratch of a call. Its arrays are indexed by the head's place in the
+// call.
 struct AttendScratch {
   float* tile;  // [kAttendTileRows, row_stride]
   int64_t row_stride;

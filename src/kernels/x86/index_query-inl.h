@@ -1,6 +1,7 @@
-// The index query in native precision, as index_score wants it. Included once per instruction set.
+// encode_index_query writes the index query as index_score wants it. Included once per instruction
+// set.
 //
-// Lanes are heads. Twice an FP4 value is a small integer, so in native precision each group of 32
+// Lanes are heads. Twice an FP4 value is a small integer. So in native precision each group of 32
 // dims is an exact integer dot product, and only its two scales make it a float:
 //   query: for each group [8 quads of dims][heads][4] signed bytes, [heads] offsets (int32),
 //          [heads] factors (float32), heads padded with zeros to whole vectors; behind them the

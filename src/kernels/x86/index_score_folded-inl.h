@@ -1,16 +1,18 @@
-// Index scores in one integer sum per key and head. Included behind index_query-inl.h where any two
-// bytes can be multiplied and added.
+// score_folded_block computes index scores with one integer sum per key and head. Included behind
+// index_query-inl.h where any two bytes can be multiplied and added.
 //
-// The scales of a key's groups are powers of two that lie close together, as are a query head's.
-// Shifting the FP4 values up by their distance to the smallest scale (at most 3 places, then a byte
-// still holds them) leaves one scale per key and one per head: the whole dot product is an exact
-// integer, and powers of two can be taken out of the sum over heads. Group by group the same sum
-// rounds nowhere else either (every part is a multiple of the smallest, below 2^24 of it), so the
-// bits are those of the other way, and which way a key goes is nobody's business but its own speed.
+// The scales of a key's groups are powers of two that lie close together, as are those of a query
+// head. Each group's FP4 values are shifted up by the distance of its scale to the smallest one (at
+// most 3 places, then a byte still holds them). One scale per key and one per head are left: the
+// whole dot product is an exact integer, and powers of two can be taken out of the sum over heads.
+//
+// The bits are those of the sum group by group, which rounds nowhere else either: every part of it
+// is a multiple of the smallest scale, below 2^24 of it. Which way a key goes decides its speed
+// alone.
 //
 // Dims go in chunks of 128, the even ones of all four groups first, as a key unpacks in whole
-// registers. Keys are the unsigned side, four bytes at a time to all lanes: 128 is added to each,
-// which every head's sum begins by taking away again.
+// registers. Keys are the unsigned side, four bytes at a time to all lanes. 128 is added to each of
+// their bytes, and every head's sum begins by taking that away again.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

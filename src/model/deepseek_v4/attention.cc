@@ -12,7 +12,8 @@
 namespace kvasir::model::deepseek_v4 {
 namespace {
 
-// Point 1, its first half: what the indexer needs of the queries, into work.query_rank.
+// The points are those of docs/deepseek_v4.md section 3. Point 1, its first half: what the indexer
+// needs of the queries, into work.query_rank.
 void project_query_rank(Pass& pass, const AttentionWeights& weights) {
   const Config& config = pass.config;
   Workspace& work = pass.work;

@@ -1,5 +1,5 @@
-// Attention of one layer: queries, the raw row of every new token, compressed rows, the attended
-// sum, and the grouped output projection (deepseek_v4.md section 3).
+// run_attention computes the attention of one layer: queries, the raw row of every new token,
+// compressed rows, the attended sum, and the grouped output projection (deepseek_v4.md section 3).
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
-// The compressor: pools groups of tokens into one row each (deepseek_v4.md section 4). Used for the
-// rows of CSA and HCA layers and, with its own weights and width, for the index keys.
+// A Compressor pools groups of tokens into one row each (deepseek_v4.md section 4). It makes the
+// rows of CSA and HCA layers and, with its own weights and width, the index keys.
 //
-// A group's tokens may come from this pass or, if it began earlier, from the sequence's ring; the
-// entries and their order are the same either way, so chunking leaves no trace in the bits.
+// A group's tokens come from this pass or, where the group began earlier, from the sequence's ring.
+// The entries and their order are the same either way, so chunking leaves no trace in the bits.
 #pragma once
 
 #include <cstdint>

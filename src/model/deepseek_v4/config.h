@@ -1,5 +1,5 @@
-// Config: what a DeepSeek-V4 config.json says, checked, with every accepted alias resolved.
-// A plain value. The symbols in brackets are those of the model's published description.
+// A Config holds what a DeepSeek-V4 config.json says, checked, with every accepted alias resolved. A
+// plain value. The letters in comments are those of docs/deepseek_v4.md.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// The rotary settings of a config: the two published forms and their aliases.
+// These functions read the rotary settings of a config, in the two published forms and their
+// aliases.
 #pragma once
 
 #include "base/json.h"

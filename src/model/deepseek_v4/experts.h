@@ -1,4 +1,5 @@
-// The expert layer: routed experts and the shared one (deepseek_v4.md section 7).
+// run_experts computes the expert layer: the routed experts and the shared one
+// (deepseek_v4.md section 7).
 #pragma once
 
 #include "model/deepseek_v4/pass.h"

@@ -1,5 +1,5 @@
-// From a model's config to the cache it needs: the one translation between checkpoint words and
-// cache words.
+// cache_spec translates a model's config into the cache it needs. No other place turns checkpoint
+// words into cache words.
 #pragma once
 
 #include "kernels/row_format.h"

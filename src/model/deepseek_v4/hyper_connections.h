@@ -1,5 +1,5 @@
-// Hyper-connections: the h residual streams around every sub-layer (deepseek_v4.md section 2). All
-// float32.
+// Hyper-connections mix the h residual streams around every sub-layer (deepseek_v4.md section 2).
+// All float32.
 #pragma once
 
 #include "model/deepseek_v4/pass.h"

@@ -9,9 +9,9 @@
 
 namespace kvasir::model::deepseek_v4 {
 
-// From work.input and work.query_rank: writes the index keys the pass completes, then for every
-// token the rows it attends, ascending, into work.picked [n, K] and work.picked_count [n]. While no
-// more than K rows are visible all are picked and nothing is scored.
+// Reads work.input and work.query_rank. Writes the index keys that the pass completes. Then writes
+// for every token the rows it attends, ascending, into work.picked [n, K] and work.picked_count
+// [n]. While no more than K rows are visible, all are picked and nothing is scored.
 void pick_rows(Pass& pass, int64_t layer, const IndexerWeights& weights);
 
 }  // namespace kvasir::model::deepseek_v4

@@ -1,4 +1,5 @@
-// What every part of a forward pass works with. References only; lives for one pass.
+// A Context refers to all that the parts of a forward pass work with. It owns nothing and lives for
+// one pass.
 #pragma once
 
 #include "kv/layout.h"

@@ -1,5 +1,6 @@
-// PickedRows: brings the cold rows that a CSA layer's tokens picked into memory, as many tokens at
-// a time as the row cache has room for. The next tokens' rows are read while one group is attended.
+// PickedRows brings the cold rows that the tokens of a CSA layer picked into memory. It takes as
+// many tokens at a time as the row cache has room for. While one group is attended, the next one's
+// rows are read.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// RopeTable: cosines and sines of the rotary angles of a list of positions, with or without YaRN
-// (deepseek_v4.md section 3, "Rope"). Angles are formed in float64: at a million tokens a float32
-// angle is off by 0.06.
+// A RopeTable holds cosines and sines of the rotary angles of a list of positions, with or without
+// YaRN (deepseek_v4.md section 3, "Rope"). Angles are formed in float64: at a million tokens a
+// float32 angle is off by 0.06.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace kvasir::model::deepseek_v4 {
 
-// Angle per position of each adjacent pair, f_i. [rope_dim / 2]
+// Returns by what angle each adjacent pair turns from one position to the next, f_i. [rope_dim / 2]
 std::vector<double> rope_frequencies(const RopeConfig& rope, int64_t rope_dim);
 
 class RopeTable {

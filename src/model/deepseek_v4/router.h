@@ -1,4 +1,4 @@
-// The router: which experts a token goes to and with what weights (deepseek_v4.md section 7).
+// The router says which experts a token goes to, and with what weights (deepseek_v4.md section 7).
 #pragma once
 
 #include "model/deepseek_v4/pass.h"

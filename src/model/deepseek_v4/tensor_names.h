@@ -1,8 +1,9 @@
-// The spellings under which a checkpoint may name a tensor, brought to one: the official name.
+// official_tensor_name turns the spellings under which checkpoints name a tensor into one, the
+// official name.
 //
-// Known spellings: official (`layers.0.attn.wq_a.weight`), the same behind `model.`, transformers'
-// run-time names (`model.layers.0.self_attn.q_a_proj.weight`), and mixtures of their words, which
-// re-exports and transformers' own save_pretrained write. Pure functions.
+// Known spellings are the official one (`layers.0.attn.wq_a.weight`), the same behind `model.`,
+// transformers' run-time names (`model.layers.0.self_attn.q_a_proj.weight`), and mixtures of their
+// words, which re-exports and transformers' own save_pretrained write. Pure functions.
 #pragma once
 
 #include <optional>
@@ -11,7 +12,7 @@
 
 namespace kvasir::model::deepseek_v4 {
 
-// Nothing when the name belongs to no tensor of a model body. Fused experts, which have no
+// Returns nothing when the name belongs to no tensor of a model body. Fused experts, which have no
 // official name, become `layers.N.ffn.experts.gate_up_proj.weight` and so on.
 std::optional<std::string> official_tensor_name(std::string_view stored_name);
 

@@ -1,4 +1,5 @@
-// Which tensors a model of a given config consists of, and where each of them goes.
+// load_weights knows which tensors a model of a given config consists of, and where each of them
+// goes.
 #pragma once
 
 #include "checkpoint/tensor_reader.h"

@@ -1,10 +1,11 @@
-// Checkpoint: a Hugging Face directory opened for reading: the config and every tensor of the model
-// body, found under official, `model.`-prefixed or transformers' run-time names, checked for
-// presence, shape and type.
+// A Checkpoint is a Hugging Face directory, opened for reading. It has the config and every tensor
+// of the model body. Tensors are found under official, `model.`-prefixed or transformers' run-time
+// names, and checked for presence, shape and type.
 //
-// Large matrices are views into the mapped files in their stored type; small vectors (norms,
-// biases, sinks, hyper-connection constants) are decoded to float32. Owns the mappings: every view
-// dies with the Checkpoint. Immutable after opening, so any number of threads may read it.
+// Large matrices are views into the mapped files, in their stored type. Small vectors (norms,
+// biases, sinks, hyper-connection constants) are decoded to float32. The Checkpoint owns the
+// mappings, so every view dies with it. It is immutable once open, and any number of threads may
+// read it.
 #pragma once
 
 #include <cstdint>
@@ -60,8 +61,8 @@ struct ExpertWeights {
   kernels::WeightMatrix down;  // w2 [D, F]
 };
 
-// Token id to expert ids, for hash layers; I32 or I64 as stored. Every entry was checked to be in
-// [0, E).
+// A HashTable says which experts a token id goes to in a hash layer. I32 or I64, as stored. Every
+// entry was checked to be in [0, E).
 struct HashTable {
   const std::byte* data = nullptr;  // [V, e]
   int64_t experts_per_token = 0;

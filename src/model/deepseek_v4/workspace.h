@@ -1,6 +1,6 @@
-// Workspace: every buffer a forward pass writes besides the cache, sized once for a number of
-// tokens, so that a pass allocates nothing. Shared by all sequences; one pass at a time. n = tokens
-// of the pass; other letters as in config.h.
+// A Workspace has every buffer that a forward pass writes besides the cache. Its size is fixed for
+// a number of tokens, so a pass allocates nothing. All sequences share it; one pass at a time. In
+// comments n is the tokens of the pass; the other letters are those of config.h.
 #pragma once
 
 #include <cstddef>
