@@ -2,13 +2,26 @@
 
 #include <limits>
 
-#include "kv/flash_spec.h"
+#include "base/check.h"
+#include "model/deepseek_v4/geometry.h"
 
 namespace kvasir::bench {
 
 std::shared_ptr<const kv::CacheLayout> flash_layout() {
-  return std::make_shared<const kv::CacheLayout>(
-      kv::make_layout(kv::flash_spec(kernels::CachePrecision::kNative)));
+  // 43 layers: 2 of windows alone, then 21 of CSA and 20 of HCA in turn.
+  using model::deepseek_v4::LayerKind;
+  model::deepseek_v4::Config config;
+  config.head_dim = 512;
+  config.rope_dim = 64;
+  config.index_head_dim = 128;
+  config.window = 128;
+  config.layers = {LayerKind::kWindow, LayerKind::kWindow};
+  for (int layer = 2; layer < 43; ++layer) {
+    config.layers.push_back(layer % 2 == 0 ? LayerKind::kCsa : LayerKind::kHca);
+  }
+  const auto spec = model::deepseek_v4::cache_spec(config, "native");
+  KVASIR_CHECK(spec.ok(), "a precision that is known");
+  return std::make_shared<const kv::CacheLayout>(kv::make_layout(*spec));
 }
 
 Result<std::unique_ptr<persist::Persistence>> open_flash_persistence(

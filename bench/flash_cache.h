@@ -22,15 +22,14 @@ Result<std::unique_ptr<persist::Persistence>> open_flash_persistence(
     const std::string& directory, const std::shared_ptr<const kv::CacheLayout>& layout,
     const std::shared_ptr<kv::MemoryAccount>& account, int64_t ram_bytes);
 
-// visit(layer, row) for every row that the tokens [begin, end) complete.
+// visit(stream, row) for every row in blocks that the tokens [begin, end) complete.
 template <class Visit>
 void for_each_new_row(const kv::CacheLayout& layout, int64_t begin, int64_t end,
                       const Visit& visit) {
-  for (int64_t layer = 0; layer < std::ssize(layout.layers); ++layer) {
-    const kv::LayerSpec& spec = layout.layers[static_cast<size_t>(layer)].spec;
-    for (int64_t row = kv::CacheLayout::row_count(spec, begin);
-         row < kv::CacheLayout::row_count(spec, end); ++row) {
-      visit(layer, row);
+  for (int64_t stream = 0; stream < std::ssize(layout.streams); ++stream) {
+    const kv::Stream& spec = layout.streams[static_cast<size_t>(stream)].spec;
+    for (int64_t row = kv::row_count(spec, begin); row < kv::row_count(spec, end); ++row) {
+      visit(stream, row);
     }
   }
 }

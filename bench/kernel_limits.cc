@@ -16,7 +16,7 @@
 namespace kvasir::bench {
 namespace {
 
-using kernels::CachePrecision;
+using kernels::CodecId;
 using kernels::Isa;
 using kernels::WeightFormat;
 
@@ -45,8 +45,8 @@ class Bench {
         measure_attention();
         break;
       case KernelGroup::kIndex:
-        measure_index_score("native", CachePrecision::kNative);
-        measure_index_score("bf16", CachePrecision::kBf16);
+        measure_index_score("native", CodecId::kFp4);
+        measure_index_score("bf16", CodecId::kBf16);
         measure_top_k();
         break;
     }
@@ -248,15 +248,15 @@ class Bench {
         "float multiply-adds", float_rate_);
   }
 
-  void measure_index_score(const std::string& name, CachePrecision precision) {
+  void measure_index_score(const std::string& name, CodecId codec) {
     constexpr int64_t kKeys = 4096;
     constexpr int64_t kHeads = 64;
     constexpr int64_t kDim = 128;
-    const kernels::KeyFormat format{.precision = precision, .dim = kDim};
+    const kernels::RowFormat format{.codec = codec, .dim = kDim};
     const std::vector<float> source = random_floats(kHeads * kDim);
     std::vector<std::byte> keys(kKeys * format.bytes());
     for (int64_t j = 0; j < kKeys; ++j)
-      kernels::encode_key(format, source.data(), keys.data() + j * format.bytes());
+      kernels::encode_row(format, source.data(), keys.data() + j * format.bytes());
     AlignedBuffer<std::byte> query(kernels::index_query_bytes(format, kHeads));
     table_.encode_index_query(format, source.data(), kHeads, query.data());
     const std::vector<float> head_weights(kHeads, 0.1f);
@@ -273,7 +273,7 @@ class Bench {
                             .scores = scores.data() + piece * kPiece});
       });
     });
-    const bool is_native = precision == CachePrecision::kNative;
+    const bool is_native = codec == CodecId::kFp4;
     add("index score " + name, static_cast<double>(kKeys * kHeads * kDim) / seconds,
         "multiply-adds/s", is_native ? "int8 multiply-adds" : "float multiply-adds",
         is_native ? byte_rate_ : float_rate_);

@@ -14,6 +14,7 @@
 #include "bench/pick_shares.h"
 #include "kernels/peak.h"
 #include "kv/index_scan.h"
+#include "model/deepseek_v4/geometry.h"
 
 namespace kvasir::bench {
 namespace {
@@ -32,26 +33,26 @@ float normal(Random& random) {
 // Rows are drawn from a pool of encoded ones; keys are all different.
 class RowMaker {
  public:
-  RowMaker(const kv::CacheLayout& layout, kernels::Isa isa) : layout_(layout) {
-    const int64_t dim = layout.row.dim;
+  RowMaker(const kv::CacheLayout& layout, kernels::Isa isa)
+      : layout_(layout), geometry_(model::deepseek_v4::geometry_of(layout)) {
+    const int64_t dim = geometry_.row.dim;
     std::vector<float> source(static_cast<size_t>(dim));
-    rows_.resize(static_cast<size_t>(kPoolRows * layout.row.bytes()));
+    rows_.resize(static_cast<size_t>(kPoolRows * geometry_.row.bytes()));
     for (int64_t row = 0; row < kPoolRows; ++row) {
       for (float& value : source) value = normal(random_);
-      kernels::kernel_table(isa).encode_row(layout.row, source.data(),
-                                            rows_.data() + row * layout.row.bytes());
+      kernels::kernel_table(isa).encode_row(geometry_.row, source.data(),
+                                            rows_.data() + row * geometry_.row.bytes());
     }
   }
 
   // All rows and keys that the tokens [begin, end) complete.
   void write(kv::Sequence& sequence, int64_t begin, int64_t end) {
-    for_each_new_row(layout_, begin, end, [&](int64_t layer, int64_t row) {
-      std::memcpy(sequence.writable_row(layer, row),
-                  rows_.data() + random_.below(kPoolRows) * layout_.row.bytes(),
-                  static_cast<size_t>(layout_.row.bytes()));
-      if (layout_.layers[static_cast<size_t>(layer)].spec.has_index_keys) {
-        write_key(sequence.writable_key(layer, row));
-      }
+    for_each_new_row(layout_, begin, end, [&](int64_t stream, int64_t row) {
+      std::byte* target = sequence.writable_row(stream, row);
+      const kv::Role role = layout_.streams[static_cast<size_t>(stream)].spec.role;
+      if (role == kv::Role::kIndexKeys) return write_key(target);
+      std::memcpy(target, rows_.data() + random_.below(kPoolRows) * geometry_.row.bytes(),
+                  static_cast<size_t>(geometry_.row.bytes()));
     });
   }
 
@@ -60,15 +61,16 @@ class RowMaker {
 
   // Any codes are a key; the scales are those of values around 1.
   void write_key(std::byte* key) {
-    const int64_t code_bytes = layout_.key.dim / 2;
+    const int64_t code_bytes = geometry_.key.dim / 2;
     for (int64_t i = 0; i < code_bytes; i += 8) {
       const uint64_t word = random_.bits();
       std::memcpy(key + i, &word, sizeof word);
     }
-    std::memset(key + code_bytes, 126, static_cast<size_t>(layout_.key.bytes() - code_bytes));
+    std::memset(key + code_bytes, 126, static_cast<size_t>(geometry_.key.bytes() - code_bytes));
   }
 
   const kv::CacheLayout& layout_;
+  model::deepseek_v4::Geometry geometry_;
   Random random_{3};
   std::vector<std::byte> rows_;
 };
@@ -88,11 +90,11 @@ Status append(persist::Resumed& live, RowMaker& rows, std::span<const int32_t> t
 class IndexQueries {
  public:
   // correlation: of any two tokens' queries.
-  IndexQueries(const kv::CacheLayout& layout, double correlation)
+  IndexQueries(const model::deepseek_v4::Geometry& geometry, double correlation)
       : lasting_share_(static_cast<float>(std::sqrt(correlation))),
         fresh_share_(static_cast<float>(std::sqrt(1 - correlation))),
-        lasting_(layout.layers.size()),
-        query_(static_cast<size_t>(kIndexHeads * layout.key.dim)) {}
+        lasting_(geometry.layers.size()),
+        query_(static_cast<size_t>(kIndexHeads * geometry.key.dim)) {}
 
   std::span<const float> next(int64_t layer) {
     std::vector<float>& lasting = lasting_[static_cast<size_t>(layer)];
@@ -118,38 +120,41 @@ class Decoder {
   Decoder(const LongDecodeOptions& options, const kv::CacheLayout& layout,
           const kv::Sequence& sequence, kv::RowCache* row_cache)
       : options_(options),
-        layout_(layout),
+        geometry_(model::deepseek_v4::geometry_of(layout)),
         sequence_(sequence),
         row_cache_(row_cache),
         table_(kernels::kernel_table(options.isa)),
         pool_(options.thread_count),
-        queries_(layout, options.query_correlation),
-        pick_shares_(layout.layers.size()),
-        query_(static_cast<size_t>(kHeads * layout.row.dim)),
+        queries_(geometry_, options.query_correlation),
+        pick_shares_(geometry_.layers.size()),
+        query_(static_cast<size_t>(kHeads * geometry_.row.dim)),
         sinks_(kHeads),
-        attended_(static_cast<size_t>(kHeads * layout.row.dim)),
-        scratch_floats_(kernels::attend_scratch_floats(layout.row, kHeads)),
+        attended_(static_cast<size_t>(kHeads * geometry_.row.dim)),
+        scratch_floats_(kernels::attend_scratch_floats(geometry_.row, kHeads)),
         scratch_(static_cast<size_t>(scratch_floats_ * options.thread_count)),
-        encoded_(kernels::index_query_bytes(layout.key, kIndexHeads)) {
+        encoded_(kernels::index_query_bytes(geometry_.key, kIndexHeads)) {
     for (float& value : query_) value = normal(random_);
     for (int64_t head = 0; head < kIndexHeads; ++head) head_weights_.push_back(normal(random_));
   }
 
   // One token through all layers' caches.
   Status step() {
-    for (int64_t layer = 0; layer < std::ssize(layout_.layers); ++layer) {
+    const int64_t length = sequence_.length();
+    for (int64_t layer = 0; layer < std::ssize(geometry_.layers); ++layer) {
       visible_.clear();
-      const int64_t length = sequence_.length();
-      for (int64_t p = std::max<int64_t>(0, length - layout_.window_tokens); p < length; ++p) {
-        visible_.push_back(sequence_.raw_row(layer, p));
+      const auto& streams = geometry_.of(layer);
+      const int64_t window_tokens = spec_of(streams.window).window_tokens;
+      for (int64_t p = std::max<int64_t>(0, length - window_tokens); p < length; ++p) {
+        visible_.push_back(sequence_.window_row(streams.window, p));
       }
-      const kv::LayerSpec& spec = layout_.layers[static_cast<size_t>(layer)].spec;
-      const int64_t row_count = kv::CacheLayout::row_count(spec, length);
-      if (spec.has_index_keys) {
+      const int64_t row_count = streams.rows < 0 ? 0 : kv::row_count(spec_of(streams.rows), length);
+      if (streams.keys >= 0) {
         pick(layer, row_count);
-        KVASIR_RETURN_IF_ERROR(fetch(layer));
+        KVASIR_RETURN_IF_ERROR(fetch(streams.rows));
       } else {
-        for (int64_t row = 0; row < row_count; ++row) visible_.push_back(sequence_.row(layer, row));
+        for (int64_t row = 0; row < row_count; ++row) {
+          visible_.push_back(sequence_.row(streams.rows, row));
+        }
       }
       attend();
     }
@@ -204,14 +209,17 @@ class Decoder {
   }
 
  private:
+  const kv::Stream& spec_of(int64_t stream) const {
+    return sequence_.layout().streams[static_cast<size_t>(stream)].spec;
+  }
   kv::RowCacheStats stats() const { return row_cache_ ? row_cache_->stats() : kv::RowCacheStats(); }
 
   void pick(int64_t layer, int64_t row_count) {
     const std::span<const float> query = queries_.next(layer);
     scores_.resize(static_cast<size_t>(row_count));
     const Stopwatch scan;
-    table_.encode_index_query(layout_.key, query.data(), kIndexHeads, encoded_.data());
-    const kv::IndexQuestion question{.layer = layer,
+    table_.encode_index_query(geometry_.key, query.data(), kIndexHeads, encoded_.data());
+    const kv::IndexQuestion question{.stream = geometry_.of(layer).keys,
                                      .head_count = kIndexHeads,
                                      .query = encoded_.data(),
                                      .head_weights = head_weights_.data(),
@@ -220,7 +228,7 @@ class Decoder {
       kv::run_scan_task(table_, sequence_, question, task, scores_.data());
     });
     times_.scan_ms += scan.elapsed_ms();
-    scan_products_ += row_count * kIndexHeads * layout_.key.dim;
+    scan_products_ += row_count * kIndexHeads * geometry_.key.dim;
     const Stopwatch top_k;
     std::vector<int32_t> picked(kFlashTopK);
     picked.resize(
@@ -230,14 +238,14 @@ class Decoder {
     picked_ = std::move(picked);
   }
 
-  Status fetch(int64_t layer) {
+  Status fetch(int64_t stream) {
     const Stopwatch watch;
     if (row_cache_) row_cache_->begin_group();
     for (const int32_t row : picked_) {
-      kv::ColdPart* part = sequence_.cold_part_of(layer, row);
+      kv::ColdPart* part = sequence_.cold_part_of(stream, row);
       visible_.push_back(part == nullptr
-                             ? sequence_.row(layer, row)
-                             : row_cache_->ask(*part, sequence_.row_offset_bytes(layer, row)));
+                             ? sequence_.row(stream, row)
+                             : row_cache_->ask(*part, sequence_.row_offset_bytes(stream, row)));
     }
     if (row_cache_) {
       row_cache_->start();
@@ -251,12 +259,12 @@ class Decoder {
     const Stopwatch watch;
     const int64_t parts = std::min<int64_t>(kHeads, options_.thread_count);
     pool_.parallel_for(parts, [&](int64_t part, int worker) {
-      table_.attend({.format = layout_.row,
+      table_.attend({.format = geometry_.row,
                      .rows = visible_.data(),
                      .row_count = std::ssize(visible_),
                      .q = query_.data(),
                      .sinks = sinks_.data(),
-                     .scale = 1.0f / std::sqrt(static_cast<float>(layout_.row.dim)),
+                     .scale = 1.0f / std::sqrt(static_cast<float>(geometry_.row.dim)),
                      .out = attended_.data(),
                      .scratch = scratch_.data() + worker * scratch_floats_},
                     kHeads * part / parts, kHeads * (part + 1) / parts);
@@ -265,7 +273,7 @@ class Decoder {
   }
 
   const LongDecodeOptions& options_;
-  const kv::CacheLayout& layout_;
+  const model::deepseek_v4::Geometry geometry_;
   const kv::Sequence& sequence_;
   kv::RowCache* row_cache_;
   const kernels::KernelTable& table_;

@@ -57,11 +57,9 @@ class Conversation {
  private:
   void write_rows(int64_t begin, int64_t end) {
     const kv::CacheLayout& layout = sequence_.layout();
-    for_each_new_row(layout, begin, end, [&](int64_t layer, int64_t row) {
-      fill(sequence_.writable_row(layer, row), layout.row.bytes());
-      if (layout.layers[static_cast<size_t>(layer)].spec.has_index_keys) {
-        fill(sequence_.writable_key(layer, row), layout.key.bytes());
-      }
+    for_each_new_row(layout, begin, end, [&](int64_t stream, int64_t row) {
+      fill(sequence_.writable_row(stream, row),
+           layout.streams[static_cast<size_t>(stream)].row_bytes);
     });
   }
   void fill(std::byte* target, int64_t bytes) {

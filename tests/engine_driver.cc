@@ -1,5 +1,8 @@
 #include "engine_driver.h"
 
+#include <fstream>
+#include <iterator>
+
 #include <algorithm>
 #include <cstring>
 #include <random>
@@ -55,6 +58,11 @@ int64_t first_difference(std::span<const float> a, std::span<const float> b, int
     }
   }
   return -1;
+}
+
+std::vector<int32_t> read_tokens(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istream_iterator<int32_t>(file), std::istream_iterator<int32_t>()};
 }
 
 }  // namespace kvasir::testing

@@ -17,6 +17,8 @@ std::vector<InstructionSet> supported_instruction_sets();
 Engine open_engine(const EngineOptions& options);
 Session new_session(Engine& engine);
 
+// Whitespace-separated ids of a file.
+std::vector<int32_t> read_tokens(const std::string& path);
 // Deterministic ids in [0, vocab).
 std::vector<int32_t> random_tokens(int64_t count, int64_t vocab, uint64_t seed);
 

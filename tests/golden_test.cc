@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "engine_driver.h"
 #include "kvasir/engine.h"
 #include "npy.h"
 
@@ -19,11 +20,6 @@ struct Difference {
   std::vector<double> rel;  // [tokens]
   double same_top_share = 0;
 };
-
-std::vector<int32_t> read_tokens(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istream_iterator<int32_t>(file), std::istream_iterator<int32_t>()};
-}
 
 double standard_deviation(std::span<const float> values) {
   double sum = 0;
@@ -65,7 +61,7 @@ double median(std::vector<double> values) {
 
 struct Case {
   const char* model;
-  KvPrecision kv;
+  std::string kv;
   InstructionSet instruction_set;
 };
 
@@ -86,13 +82,13 @@ TEST_P(GoldenTest, LogitsStayWithinTheBars) {
   ASSERT_TRUE(session.ok());
   std::vector<float> ours;
   const Status status = session->append_with_logits(
-      read_tokens(folder + "/tokens.txt"), [&](std::span<const float> logits) {
+      testing::read_tokens(folder + "/tokens.txt"), [&](std::span<const float> logits) {
         ours.insert(ours.end(), logits.begin(), logits.end());
         return ok_status();
       });
   ASSERT_TRUE(status.ok()) << status.error().message();
 
-  const bool is_native = kv == KvPrecision::kNative;
+  const bool is_native = kv == "native";
   const auto golden =
       testing::read_float_npy(folder + (is_native ? "/logits-native.npy" : "/logits-f32.npy"));
   ASSERT_EQ(ours.size(), golden.values.size());
@@ -114,7 +110,7 @@ TEST_P(GoldenTest, LogitsStayWithinTheBars) {
 std::vector<Case> all_cases() {
   std::vector<Case> cases;
   for (const char* model : {"tiny-bf16", "tiny-mixed"}) {
-    for (const KvPrecision kv : {KvPrecision::kF32, KvPrecision::kNative}) {
+    for (const char* kv : {"f32", "native"}) {
       for (const InstructionSet isa :
            {InstructionSet::kRef, InstructionSet::kAvx2, InstructionSet::kAvx512}) {
         cases.push_back({model, kv, isa});

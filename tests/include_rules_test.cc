@@ -34,7 +34,7 @@ constexpr Rule kRules[] = {
      "kv checkpoint model/model.h model/deepseek_v4/config.h model/deepseek_v4/geometry.h "
      "model/deepseek_v4/workspace.h persist/footprint.h"},
     {"engine", "public model persist text kv kernels/kernels.h"},
-    {"bench", "public kernels numeric kv store persist"},
+    {"bench", "public kernels numeric kv store persist model/deepseek_v4/geometry.h"},
     {"eval", "public"},
     {"cli", "public plan bench eval"},
 };

@@ -47,12 +47,9 @@ TEST_F(PlanCommand, ACheckpointComesWithItsWeights) {
 TEST_F(PlanCommand, WhatIsPlannedIsWhatAnEngineTakes) {
   const auto model = plan::open_model(golden_);
   ASSERT_TRUE(model.ok());
-  constexpr KvPrecision kPrecisions[] = {KvPrecision::kNative, KvPrecision::kBf16,
-                                         KvPrecision::kF32};
-  constexpr const char* kNames[] = {"native", "bf16", "f32"};
-  for (size_t i = 0; i < std::size(kPrecisions); ++i) {
-    EngineOptions options{.model_path = golden_, .kv = kPrecisions[i], .needs_text = false};
-    const plan::CostOptions cost_options{.precision = kNames[i]};
+  for (const char* kv : {"native", "bf16", "f32"}) {
+    EngineOptions options{.model_path = golden_, .kv = kv, .needs_text = false};
+    const plan::CostOptions cost_options{.precision = kv};
     const auto cost = plan::cache_cost(*model, cost_options);
     ASSERT_TRUE(cost.ok());
     {

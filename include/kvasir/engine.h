@@ -33,12 +33,11 @@
 
 namespace kvasir {
 
-enum class KvPrecision : uint8_t { kNative, kBf16, kF32 };
 enum class InstructionSet : uint8_t { kAuto, kRef, kAvx2, kAvx512 };
 
 struct EngineOptions {
-  std::string model_path;  // a checkpoint directory
-  KvPrecision kv = KvPrecision::kNative;
+  std::string model_path;      // a checkpoint directory
+  std::string kv = "native";   // precision of the cache; the others: "bf16", "f32"
   int thread_count = 0;        // 0: one per processor this process may use
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
   InstructionSet instruction_set = InstructionSet::kAuto;

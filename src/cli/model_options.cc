@@ -8,8 +8,6 @@
 namespace kvasir::cli {
 namespace {
 
-const std::map<std::string, KvPrecision> kPrecisions = {
-    {"native", KvPrecision::kNative}, {"bf16", KvPrecision::kBf16}, {"f32", KvPrecision::kF32}};
 const std::map<std::string, InstructionSet> kInstructionSets = {
     {"auto", InstructionSet::kAuto},
     {"ref", InstructionSet::kRef},
@@ -51,7 +49,7 @@ Result<std::string> model_path(const ModelOptions& options) {
 Result<EngineOptions> engine_options(const ModelOptions& options, bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options));
   return EngineOptions{.model_path = path,
-                       .kv = kPrecisions.at(options.kv),
+                       .kv = options.kv,
                        .thread_count = options.threads,
                        .chunk_tokens = options.chunk,
                        .instruction_set = kInstructionSets.at(options.isa),

@@ -22,6 +22,7 @@ constexpr FieldWords kFieldWords[] = {
     {"chunk_tokens", "--chunk"},
     {"index_precision", "--index", "'kvasir plan --list' shows all precisions"},
     {"instruction_set", "--isa"},
+    {"kv", "--kv"},
     {"min_p", "--min-p"},
     {"model", "--model", "'kvasir plan --list' shows what is known"},
     {"page_tokens", "--page"},

@@ -15,18 +15,6 @@ namespace {
 
 constexpr int kThreadCountMax = 1024;
 
-kernels::CachePrecision cache_precision(KvPrecision kv) {
-  switch (kv) {
-    case KvPrecision::kNative:
-      return kernels::CachePrecision::kNative;
-    case KvPrecision::kBf16:
-      return kernels::CachePrecision::kBf16;
-    case KvPrecision::kF32:
-      return kernels::CachePrecision::kF32;
-  }
-  KVASIR_CHECK(false, "a known precision");
-}
-
 Result<kernels::Isa> choose_isa(InstructionSet wanted) {
   kernels::Isa isa = kernels::best_supported_isa();
   if (wanted == InstructionSet::kRef) isa = kernels::Isa::kRef;
@@ -66,7 +54,7 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                  .expected = "0 or more",
                  .found = std::to_string(options.study.visible_rows.index_top_k)};
   }
-  return model::ModelOptions{.precision = cache_precision(options.kv),
+  return model::ModelOptions{.precision = options.kv,
                              .isa = isa,
                              .thread_count = thread_count,
                              .pass_tokens_max = options.chunk_tokens,

@@ -21,7 +21,7 @@ std::optional<EvalRun> run_of(const std::string& name) {
   EvalRun run{.name = name};
   if (name == "native") return run;
   if (name == "bf16" || name == "f32") {
-    run.kv = name == "bf16" ? KvPrecision::kBf16 : KvPrecision::kF32;
+    run.kv = name;
     return run;
   }
   if (name == "window-only" || name == "no-csa" || name == "no-hca") {

@@ -13,7 +13,7 @@ namespace kvasir::eval {
 
 struct EvalRun {
   std::string name;  // native, bf16, f32, window-only, no-csa, no-hca, top-k-N
-  KvPrecision kv = KvPrecision::kNative;
+  std::string kv = "native";
   VisibleRows visible_rows;
 };
 

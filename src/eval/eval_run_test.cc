@@ -9,7 +9,7 @@ TEST(EvalRunTest, NamesSayWhatIsSeen) {
   const auto runs =
       parse_eval_runs({"native", "f32", "window-only", "no-csa", "no-hca", "top-k-8"});
   ASSERT_TRUE(runs.ok());
-  EXPECT_EQ((*runs)[1].kv, KvPrecision::kF32);
+  EXPECT_EQ((*runs)[1].kv, "f32");
   EXPECT_FALSE((*runs)[2].visible_rows.picked || (*runs)[2].visible_rows.unpicked);
   EXPECT_TRUE(!(*runs)[3].visible_rows.picked && (*runs)[3].visible_rows.unpicked);
   EXPECT_TRUE((*runs)[4].visible_rows.picked && !(*runs)[4].visible_rows.unpicked);

@@ -5,8 +5,7 @@
 namespace kvasir::kernels {
 namespace {
 
-constexpr CachePrecision kPrecisions[] = {CachePrecision::kNative, CachePrecision::kBf16,
-                                          CachePrecision::kF32};
+constexpr CodecId kCodecs[] = {CodecId::kFp8, CodecId::kBf16, CodecId::kF32};
 
 struct Case {
   RowFormat format;
@@ -52,7 +51,7 @@ std::vector<float> attend(const KernelTable& table, const Case& c) {
 }
 
 RowFormat random_format(Random& random, int round) {
-  RowFormat format{.precision = kPrecisions[round % 3], .dim = 2 * random.integer(1, 100)};
+  RowFormat format{.codec = kCodecs[round % 3], .dim = 2 * random.integer(1, 100)};
   format.rope_dim = 2 * random.integer(0, format.dim / 2);
   return format;
 }

@@ -5,11 +5,10 @@
 namespace kvasir::kernels {
 namespace {
 
-constexpr CachePrecision kPrecisions[] = {CachePrecision::kNative, CachePrecision::kBf16,
-                                          CachePrecision::kF32};
+constexpr CodecId kCodecs[] = {CodecId::kFp4, CodecId::kBf16, CodecId::kF32};
 
 struct Case {
-  KeyFormat format;
+  RowFormat format;
   int64_t head_count = 0;
   int64_t key_count = 0;
   std::vector<std::byte> keys;
@@ -17,12 +16,12 @@ struct Case {
   std::vector<float> head_weights;
 };
 
-Case make_case(Random& random, const KeyFormat& format, int64_t head_count, int64_t key_count) {
+Case make_case(Random& random, const RowFormat& format, int64_t head_count, int64_t key_count) {
   Case c{.format = format, .head_count = head_count, .key_count = key_count};
   c.keys.resize(key_count * format.bytes());
   for (int64_t j = 0; j < key_count; ++j) {
     const std::vector<float> key = random.normals(format.dim, std::exp(random.normal()));
-    encode_key(format, key.data(), c.keys.data() + j * format.bytes());
+    encode_row(format, key.data(), c.keys.data() + j * format.bytes());
   }
   c.q = random.normals(head_count * format.dim);
   c.head_weights = random.normals(head_count);
@@ -63,7 +62,7 @@ TEST_P(IndexScore, AgreesWithRef) {
   Random random(1);
   const int64_t dims[] = {2, 8, 16, 32, 48, 64, 96, 128, 256};
   for (int round = 0; round < 150; ++round) {
-    const KeyFormat format{.precision = kPrecisions[round % 3], .dim = dims[random.integer(0, 8)]};
+    const RowFormat format{.codec = kCodecs[round % 3], .dim = dims[random.integer(0, 8)]};
     const Case c = make_case(random, format, random.integer(1, 150), random.integer(1, 20));
     const std::vector<float> scores = score(table(), c);
     const std::vector<float> expected = score(ref(), c);
@@ -78,7 +77,7 @@ TEST_P(IndexScore, AgreesWithRef) {
 TEST_P(IndexScore, IsExactWithinAGroup) {
   Random random(2);
   for (int round = 0; round < 50; ++round) {
-    Case c = make_case(random, {.dim = 32}, 1, 30);
+    Case c = make_case(random, {.codec = CodecId::kFp4, .dim = 32}, 1, 30);
     c.head_weights = {1};
     EXPECT_EQ(score(table(), c), score(ref(), c));
   }
@@ -87,8 +86,7 @@ TEST_P(IndexScore, IsExactWithinAGroup) {
 TEST_P(IndexScore, SameBitsHoweverTheKeysAreCut) {
   Random random(3);
   for (int round = 0; round < 60; ++round) {
-    const KeyFormat format{.precision = kPrecisions[round % 3],
-                           .dim = int64_t{16} << random.integer(0, 3)};
+    const RowFormat format{.codec = kCodecs[round % 3], .dim = int64_t{16} << random.integer(0, 3)};
     const Case c = make_case(random, format, random.integer(1, 80), random.integer(1, 40));
     const std::vector<float> whole = score(table(), c);
     Placed<std::byte> query(encode_query(table(), c), random.integer(0, 63));
@@ -115,7 +113,7 @@ TEST_P(IndexScore, SameBitsHoweverTheKeysAreCut) {
 TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
   Random random(4);
   for (int round = 0; round < 200; ++round) {
-    const KeyFormat format{.dim = 32 * random.integer(1, 8)};
+    const RowFormat format{.codec = CodecId::kFp4, .dim = 32 * random.integer(1, 8)};
     Case c = make_case(random, format, random.integer(1, 80), 24);
     const auto stretch = [&](float* values, int64_t exponent_max) {
       for (int64_t i = 0; i < format.dim; ++i) {
@@ -137,7 +135,7 @@ TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
     for (int64_t j = 0; j < c.key_count; ++j) {
       std::vector<float> key = random.normals(format.dim, is_extreme ? power(-33, 33) : 1);
       if (j % 5 == 0) stretch(key.data(), random.integer(1, 30));
-      encode_key(format, key.data(), c.keys.data() + j * format.bytes());
+      encode_row(format, key.data(), c.keys.data() + j * format.bytes());
     }
     if (round % 4 == 0) stretch(c.q.data(), 20);
     const std::vector<float> whole = score(table(), c);
@@ -157,14 +155,14 @@ TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
 }
 
 TEST_P(IndexScore, ReluDropsNegativeHeads) {
-  Case c{.format = {.precision = CachePrecision::kF32, .dim = 2},
+  Case c{.format = {.codec = CodecId::kF32, .dim = 2},
          .head_count = 2,
          .key_count = 1,
          .q = {1, 0, -1, 0},
          .head_weights = {3, 5}};
   const std::vector<float> key = {2, 7};
   c.keys.resize(8);
-  encode_key(c.format, key.data(), c.keys.data());
+  encode_row(c.format, key.data(), c.keys.data());
   EXPECT_EQ(score(table(), c), std::vector<float>{6});
 }
 

@@ -67,7 +67,7 @@ int64_t attend_scratch_floats(const RowFormat& format, int64_t head_count) {
   return kAttendTileRows * row_floats + head_count * kAttendHeadFloats;
 }
 
-int64_t index_query_bytes(const KeyFormat& format, int64_t head_count) {
+int64_t index_query_bytes(const RowFormat& format, int64_t head_count) {
   const int64_t heads = round_up(head_count, kLanesMax);
   const int64_t dims = round_up(format.dim, kIndexGroupSize);
   return 4 * heads * dims;

@@ -14,7 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/row_format.h"
+#include "kernels/codecs/codec.h"
 #include "kernels/weight_matrix.h"
 
 namespace kvasir::kernels {
@@ -49,7 +49,7 @@ struct AttendArgs {
 
 // Index scores of ONE token (section 5): scores[j] = sum_h head_weights[h] * max(0, q[h] . key[j]).
 struct IndexScoreArgs {
-  KeyFormat format;
+  RowFormat format;
   int64_t head_count = 0;
   const std::byte* query = nullptr;     // what encode_index_query wrote; best on 64 bytes
   const float* head_weights = nullptr;  // [head_count]
@@ -119,8 +119,8 @@ struct KernelTable {
   void (*attend)(const AttendArgs& args, int64_t head_begin, int64_t head_end);
 
   // The index query in the form index_score wants: q [head_count, dim] (after rope and Hadamard;
-  // put on the FP4 grid in native precision) -> query [index_query_bytes].
-  void (*encode_index_query)(const KeyFormat& format, const float* q, int64_t head_count,
+  // put on the FP4 grid for kFp4 keys) -> query [index_query_bytes].
+  void (*encode_index_query)(const RowFormat& format, const float* q, int64_t head_count,
                              std::byte* query);
   void (*index_score)(const IndexScoreArgs& args);
 
@@ -145,7 +145,7 @@ const KernelTable& kernel_table(Isa isa);
 // How large scratch and queries must be. The same for every instruction set.
 int64_t matmul_scratch_floats(int64_t cols);
 int64_t attend_scratch_floats(const RowFormat& format, int64_t head_count);
-int64_t index_query_bytes(const KeyFormat& format, int64_t head_count);
+int64_t index_query_bytes(const RowFormat& format, int64_t head_count);
 
 // Picks the k highest of scores [count]; of equal ones the lower index. picked [min(k, count)]
 // comes out in ascending order of index. -0 equals +0. Returns how many were picked. Allocates

@@ -9,13 +9,13 @@ namespace {
 
 constexpr int64_t kBlocksPerTask = 32;
 
-int64_t rows_per_block(const Sequence& sequence, int64_t layer) {
-  return sequence.layout().layers[static_cast<size_t>(layer)].rows_per_block;
+const StreamLayout& stream_of(const Sequence& sequence, const IndexQuestion& question) {
+  return sequence.layout().streams[static_cast<size_t>(question.stream)];
 }
 
 // Blocks with at least one of the rows that are asked for.
 int64_t block_count(const Sequence& sequence, const IndexQuestion& question) {
-  const int64_t per_block = rows_per_block(sequence, question.layer);
+  const int64_t per_block = stream_of(sequence, question).rows_per_block;
   KVASIR_DCHECK(per_block > 0 && question.row_count >= 0, "rows of a layer that has keys");
   return (question.row_count + per_block - 1) / per_block;
 }
@@ -28,8 +28,8 @@ int64_t scan_task_count(const Sequence& sequence, const IndexQuestion& question)
 
 void run_scan_task(const kernels::KernelTable& table, const Sequence& sequence,
                    const IndexQuestion& question, int64_t task, float* scores) {
-  const int64_t per_block = rows_per_block(sequence, question.layer);
-  const kernels::KeyFormat& format = sequence.layout().key;
+  const StreamLayout& keys = stream_of(sequence, question);
+  const int64_t per_block = keys.rows_per_block;
   const int64_t block_total = block_count(sequence, question);
   const int64_t block_end = std::min(block_total, (task + 1) * kBlocksPerTask);
   for (int64_t block = task * kBlocksPerTask; block < block_end; ++block) {
@@ -37,17 +37,17 @@ void run_scan_task(const kernels::KernelTable& table, const Sequence& sequence,
     // A block's keys lie far from those of the block before, where no prefetcher looks for them.
     // They are fetched while that one is scored, and before it their pages' addresses.
     const std::byte* keys_ahead =
-        block + 1 < block_total ? sequence.block_keys(question.layer, block + 1) : nullptr;
+        block + 1 < block_total ? sequence.block_rows(question.stream, block + 1) : nullptr;
     if (block + 2 < block_total) {
-      const std::byte* later = sequence.block_keys(question.layer, block + 2);
+      const std::byte* later = sequence.block_rows(question.stream, block + 2);
       __builtin_prefetch(later);
-      __builtin_prefetch(later + per_block * format.bytes() - 1);
+      __builtin_prefetch(later + keys.bytes_per_block - 1);
     }
-    table.index_score({.format = format,
+    table.index_score({.format = keys.format,
                        .head_count = question.head_count,
                        .query = question.query,
                        .head_weights = question.head_weights,
-                       .keys = sequence.block_keys(question.layer, block),
+                       .keys = sequence.block_rows(question.stream, block),
                        .key_count = std::min(per_block, question.row_count - first_row),
                        .scores = scores + first_row,
                        .keys_ahead = keys_ahead});

@@ -10,9 +10,9 @@
 
 namespace kvasir::kv {
 
-// One token's question to a layer's index keys.
+// One token's question to a stream of index keys.
 struct IndexQuestion {
-  int64_t layer = 0;
+  int64_t stream = 0;  // index keys, in the layout
   int64_t head_count = 0;
   const std::byte* query = nullptr;     // what KernelTable::encode_index_query wrote
   const float* head_weights = nullptr;  // [head_count]

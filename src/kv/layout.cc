@@ -5,62 +5,110 @@
 namespace kvasir::kv {
 namespace {
 
-void size_rings(const CacheSpec& spec, LayerLayout& layer) {
-  if (layer.spec.ratio == 0) return;
-  const int64_t halves = layer.spec.overlaps ? 2 : 1;
-  layer.ring_tokens = layer.spec.ratio * halves;
-  layer.row_columns = spec.head_dim * halves;
-  layer.key_columns = layer.spec.has_index_keys ? spec.index_dim * halves : 0;
+StreamLayout size_stream(const Stream& stream, int64_t layer) {
+  const kernels::Codec& codec = kernels::codec_of(stream.codec);
+  KVASIR_CHECK(stream.vectors > 0 && stream.width > 0 && stream.tokens_per_row > 0,
+               "a stream has rows");
+  KVASIR_CHECK(stream.rope_width >= 0 && stream.rope_width <= stream.width, "a part of the vector");
+  KVASIR_CHECK(kBlockTokens % (stream.tokens_per_row * codec.group_rows) == 0,
+               "a block holds whole rows and groups of every stream");
+  StreamLayout out{.spec = stream, .layer = layer};
+  out.format = {.codec = stream.codec, .dim = stream.width, .rope_dim = stream.rope_width};
+  const int64_t group_bytes = codec.bytes(
+      {.width = stream.width, .rope_width = stream.rope_width, .vectors = stream.vectors});
+  KVASIR_CHECK(group_bytes > 0, "a row takes space");
+  if (codec.group_rows == 1) out.row_bytes = group_bytes;
+  if (out.is_in_blocks()) {
+    out.rows_per_block = row_count(stream, kBlockTokens);
+    out.bytes_per_block = out.rows_per_block / codec.group_rows * group_bytes;
+  } else {
+    KVASIR_CHECK(stream.window_tokens > 0 && stream.tokens_per_row == 1 && codec.group_rows == 1,
+                 "a window holds single rows of single tokens");
+  }
+  if (stream.tokens_per_row > 1) {
+    const int64_t halves = stream.overlaps ? 2 : 1;
+    out.ring_tokens = stream.tokens_per_row * halves;
+    out.columns = stream.width * halves;
+  }
+  return out;
+}
+
+void place_windows(CacheLayout& layout) {
+  for (StreamLayout& stream : layout.streams) {
+    layout.ring_floats += stream.ring_floats();
+    if (stream.is_in_blocks()) continue;
+    stream.offset_bytes = layout.window_bytes;
+    layout.window_bytes += stream.spec.window_tokens * stream.row_bytes;
+  }
+}
+
+// Appends the streams for which `belongs` holds to what lies before offset_bytes.
+void place_in_block(CacheLayout& layout, int64_t& offset_bytes, const auto& belongs) {
+  for (StreamLayout& stream : layout.streams) {
+    if (!stream.is_in_blocks() || !belongs(stream)) continue;
+    stream.offset_bytes = offset_bytes;
+    offset_bytes += stream.bytes_per_block;
+  }
+}
+
+bool is_index_key(const StreamLayout& stream) { return stream.spec.role == Role::kIndexKeys; }
+
+void place_blocks(CacheLayout& layout) {
+  int64_t offset_bytes = 0;
+  place_in_block(layout, offset_bytes, is_index_key);
+  place_in_block(layout, offset_bytes, [](const StreamLayout& stream) {
+    return !is_index_key(stream) && !stream.is_cold();
+  });
+  layout.hot_bytes = offset_bytes;
+  place_in_block(layout, offset_bytes, [](const StreamLayout& stream) {
+    return !is_index_key(stream) && stream.is_cold();
+  });
+  layout.cold_bytes = offset_bytes - layout.hot_bytes;
+}
+
+void check_cold_rows(CacheLayout& layout) {
+  for (const StreamLayout& stream : layout.streams) {
+    if (!stream.is_cold()) continue;
+    KVASIR_CHECK(!is_index_key(stream) && stream.row_bytes > 0,
+                 "rows that are picked are rows that stand alone");
+    KVASIR_CHECK(layout.cold_row_bytes == 0 || layout.cold_row_bytes == stream.row_bytes,
+                 "rows that are picked share one cache");
+    layout.cold_row_bytes = stream.row_bytes;
+  }
 }
 
 }  // namespace
 
 int64_t CacheLayout::boundary_state_bytes() const {
   int64_t floats = 0;
-  for (const LayerLayout& layer : layers) floats += layer.overlap_floats();
-  return raw_window_bytes + floats * static_cast<int64_t>(sizeof(float));
+  for (const StreamLayout& stream : streams) floats += stream.overlap_floats();
+  return window_bytes + floats * static_cast<int64_t>(sizeof(float));
+}
+
+int64_t CacheLayout::find(int64_t layer, Role role, bool is_window) const {
+  int64_t found = -1;
+  for (int64_t i = 0; i < static_cast<int64_t>(streams.size()); ++i) {
+    const StreamLayout& stream = streams[static_cast<size_t>(i)];
+    if (stream.layer != layer || stream.spec.role != role) continue;
+    if (stream.is_in_blocks() == is_window) continue;
+    KVASIR_CHECK(found == -1, "one stream of a kind in a layer");
+    found = i;
+  }
+  return found;
 }
 
 CacheLayout make_layout(const CacheSpec& spec) {
-  KVASIR_CHECK(spec.head_dim > 0 && spec.window_tokens >= 0, "rows have a width, windows a length");
   CacheLayout layout;
-  layout.row = {spec.precision, spec.head_dim, spec.rope_dim};
-  layout.key = {spec.precision, spec.index_dim};
-  layout.window_tokens = spec.window_tokens;
-  for (const LayerSpec& layer_spec : spec.layers) {
-    KVASIR_CHECK(layer_spec.ratio >= 0, "a ratio of tokens to a row");
-    KVASIR_CHECK(layer_spec.ratio == 0 || kBlockTokens % layer_spec.ratio == 0,
-                 "a block holds whole groups of every layer");
-    KVASIR_CHECK(layer_spec.ratio > 0 || (!layer_spec.overlaps && !layer_spec.has_index_keys),
-                 "a layer without rows has nothing to overlap and no keys");
-    KVASIR_CHECK(!layer_spec.has_index_keys || spec.index_dim > 0, "keys have a width");
-    LayerLayout layer{.spec = layer_spec};
-    layer.rows_per_block = CacheLayout::row_count(layer_spec, kBlockTokens);
-    size_rings(spec, layer);
-    layout.layers.push_back(layer);
+  layout.layer_count = static_cast<int64_t>(spec.layers.size());
+  for (int64_t i = 0; i < layout.layer_count; ++i) {
+    const Layer& layer = spec.layers[static_cast<size_t>(i)];
+    KVASIR_CHECK(layer.source_layer < i, "a layer reads the streams of one before it");
+    KVASIR_CHECK(layer.source_layer < 0 || layer.streams.empty(), "a layer that reads another's");
+    for (const Stream& stream : layer.streams) layout.streams.push_back(size_stream(stream, i));
   }
-
-  int64_t offset_bytes = 0;
-  for (LayerLayout& layer : layout.layers) {
-    if (!layer.spec.has_index_keys) continue;
-    layer.keys_offset_bytes = offset_bytes;
-    offset_bytes += layer.rows_per_block * layout.key.bytes();
-  }
-  for (const bool cold : {false, true}) {
-    for (LayerLayout& layer : layout.layers) {
-      if (layer.spec.has_index_keys != cold) continue;
-      layer.rows_offset_bytes = offset_bytes;
-      offset_bytes += layer.rows_per_block * layout.row.bytes();
-    }
-    if (!cold) layout.hot_bytes = offset_bytes;
-  }
-  layout.cold_bytes = offset_bytes - layout.hot_bytes;
-
-  for (const LayerLayout& layer : layout.layers) {
-    layout.raw_window_bytes += layout.window_tokens * layout.row.bytes();
-    layout.compressor_ring_floats +=
-        layer.ring_tokens * 2 * (layer.row_columns + layer.key_columns);
-  }
+  place_windows(layout);
+  place_blocks(layout);
+  check_cold_rows(layout);
   return layout;
 }
 

@@ -20,11 +20,9 @@ Result<Sequence> Sequence::create(std::shared_ptr<const CacheLayout> layout,
   Sequence sequence;
   sequence.layout_ = std::move(layout);
   sequence.account_ = std::move(account);
-  sequence.raw_windows_ =
-      AccountedBuffer<std::byte>(sequence.layout_->raw_window_bytes, sequence.account_);
-  sequence.ring_floats_ =
-      AccountedBuffer<float>(sequence.layout_->compressor_ring_floats, sequence.account_);
-  if (sequence.raw_windows_.failed() || sequence.ring_floats_.failed()) {
+  sequence.windows_ = AccountedBuffer<std::byte>(sequence.layout_->window_bytes, sequence.account_);
+  sequence.ring_floats_ = AccountedBuffer<float>(sequence.layout_->ring_floats, sequence.account_);
+  if (sequence.windows_.failed() || sequence.ring_floats_.failed()) {
     return out_of_memory(sequence.layout_->fixed_bytes());
   }
   sequence.place_rings();
@@ -34,13 +32,12 @@ Result<Sequence> Sequence::create(std::shared_ptr<const CacheLayout> layout,
 void Sequence::place_rings() {
   float* next = ring_floats_.data();
   const auto take = [&next](int64_t ring_tokens, int64_t columns) {
-    CompressorRing ring{next, next + ring_tokens * columns, ring_tokens, columns};
+    PoolingRing ring{next, next + ring_tokens * columns, ring_tokens, columns};
     next += 2 * ring_tokens * columns;
     return ring;
   };
-  for (const LayerLayout& layer : layout_->layers) {
-    row_rings_.push_back(take(layer.ring_tokens, layer.row_columns));
-    key_rings_.push_back(take(layer.ring_tokens, layer.key_columns));
+  for (const StreamLayout& stream : layout_->streams) {
+    rings_.push_back(take(stream.ring_tokens, stream.columns));
   }
   KVASIR_CHECK(next == ring_floats_.data() + ring_floats_.size(), "the rings fill their memory");
 }
@@ -61,9 +58,8 @@ Result<Sequence> Sequence::fork() const {
     copy.block_data_.push_back(twin.data());
     copy.unsealed_.push_back(std::move(twin));
   }
-  if (raw_windows_.size() != 0) {
-    std::memcpy(copy.raw_windows_.data(), raw_windows_.data(),
-                static_cast<size_t>(raw_windows_.bytes()));
+  if (windows_.size() != 0) {
+    std::memcpy(copy.windows_.data(), windows_.data(), static_cast<size_t>(windows_.bytes()));
   }
   if (ring_floats_.size() != 0) {
     std::memcpy(copy.ring_floats_.data(), ring_floats_.data(),
@@ -98,20 +94,15 @@ Result<Sequence> Sequence::resume(std::shared_ptr<const CacheLayout> layout,
 namespace {
 
 // Calls visit(float*, count) for every run of floats that outlives the boundary at `position`, in
-// the order in which a state holds them: layer, row compressor then key compressor, token, values,
-// gates.
-template <class Visit>
-void for_each_overlap(const CacheLayout& layout, std::span<const CompressorRing> row_rings,
-                      std::span<const CompressorRing> key_rings, int64_t position,
-                      const Visit& visit) {
-  for (size_t i = 0; i < layout.layers.size(); ++i) {
-    const LayerSpec& spec = layout.layers[i].spec;
+// the order in which a state holds them: stream, token, values, gates.
+void for_each_overlap(const CacheLayout& layout, std::span<const PoolingRing> rings,
+                      int64_t position, const auto& visit) {
+  for (size_t i = 0; i < layout.streams.size(); ++i) {
+    const Stream& spec = layout.streams[i].spec;
     if (!spec.overlaps || position == 0) continue;
-    for (const CompressorRing& ring : {row_rings[i], key_rings[i]}) {
-      for (int64_t t = position - spec.ratio; t < position && ring.columns != 0; ++t) {
-        visit(ring.values_of(t), ring.columns / 2);
-        visit(ring.gates_of(t), ring.columns / 2);
-      }
+    for (int64_t t = position - spec.tokens_per_row; t < position; ++t) {
+      visit(rings[i].values_of(t), rings[i].columns / 2);
+      visit(rings[i].gates_of(t), rings[i].columns / 2);
     }
   }
 }
@@ -127,8 +118,8 @@ void Sequence::write_boundary_state(std::span<std::byte> out) const {
     if (bytes != 0) std::memcpy(next, data, static_cast<size_t>(bytes));
     next += bytes;
   };
-  put(raw_windows_.data(), raw_windows_.bytes());
-  for_each_overlap(*layout_, row_rings_, key_rings_, length_, [&](const float* run, int64_t count) {
+  put(windows_.data(), windows_.bytes());
+  for_each_overlap(*layout_, rings_, length_, [&](const float* run, int64_t count) {
     put(run, count * static_cast<int64_t>(sizeof(float)));
   });
   KVASIR_CHECK(next == out.data() + out.size(), "a state fills its bytes");
@@ -141,8 +132,8 @@ void Sequence::read_boundary_state(std::span<const std::byte> in) {
     if (bytes != 0) std::memcpy(data, next, static_cast<size_t>(bytes));
     next += bytes;
   };
-  take(raw_windows_.data(), raw_windows_.bytes());
-  for_each_overlap(*layout_, row_rings_, key_rings_, length_, [&](float* run, int64_t count) {
+  take(windows_.data(), windows_.bytes());
+  for_each_overlap(*layout_, rings_, length_, [&](float* run, int64_t count) {
     take(run, count * static_cast<int64_t>(sizeof(float)));
   });
 }

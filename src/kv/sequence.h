@@ -1,5 +1,5 @@
 // Sequence: one timeline of tokens and everything the model remembers of them: sealed blocks
-// (shared with its forks), unsealed blocks, raw windows, values and gates not yet pooled, and the
+// (shared with its forks), unsealed blocks, windows, values and gates not yet pooled, and the
 // token ids.
 //
 // Rows are written by the forward pass between begin_append and finish_append; in between the
@@ -22,9 +22,9 @@
 
 namespace kvasir::kv {
 
-// Values and gates of the newest ring_tokens tokens of one compressor; token t lies at slot t %
-// ring_tokens. A view into the sequence's memory.
-struct CompressorRing {
+// Values and gates of the newest ring_tokens tokens of one stream that pools them; token t lies at
+// slot t % ring_tokens. A view into the sequence's memory.
+struct PoolingRing {
   float* values = nullptr;  // [ring_tokens, columns]
   float* gates = nullptr;   // [ring_tokens, columns], position bias already added
   int64_t ring_tokens = 0;
@@ -81,67 +81,60 @@ class Sequence {
   // Takes an append back before any of its rows was written.
   void cancel_append();
 
-  // Where a layer's row is read when it is not in memory; null: row() has it.
-  ColdPart* cold_part_of(int64_t layer, int64_t row) const {
-    if (hot_part_count_ == 0 || !layer_layout(layer).spec.has_index_keys) return nullptr;
-    const size_t block = row_block(layer, row);
+  // In what follows `stream` is an index into layout().streams.
+
+  // Where a row is read when it is not in memory; null: row() has it.
+  ColdPart* cold_part_of(int64_t stream, int64_t row) const {
+    if (hot_part_count_ == 0 || !stream_layout(stream).is_cold()) return nullptr;
+    const size_t block = row_block(stream, row);
     return block < sealed_.size() ? sealed_[block]->cold_part.get() : nullptr;
   }
   // Sealed blocks of which only the hot part is here.
   int64_t hot_part_count() const { return hot_part_count_; }
-  int64_t row_offset_bytes(int64_t layer, int64_t row) const {
-    const LayerLayout& entry = layer_layout(layer);
-    return entry.rows_offset_bytes + row_in_block(entry, row) * layout_->row.bytes();
+  int64_t row_offset_bytes(int64_t stream, int64_t row) const {
+    const StreamLayout& entry = stream_layout(stream);
+    KVASIR_DCHECK(entry.row_bytes > 0, "a stream whose rows stand alone");
+    return entry.offset_bytes + row % entry.rows_per_block * entry.row_bytes;
   }
 
-  // Compressed row `row` of a layer, to be read. REQUIRES: its last token was appended, and it is
+  // Row `row` of a stream in blocks, to be read. REQUIRES: its last token was appended, and it is
   // in memory.
-  const std::byte* row(int64_t layer, int64_t row) const {
-    KVASIR_DCHECK(cold_part_of(layer, row) == nullptr, "a row in memory");
-    return block_at(row_block(layer, row)) + row_offset_bytes(layer, row);
+  const std::byte* row(int64_t stream, int64_t row) const {
+    KVASIR_DCHECK(cold_part_of(stream, row) == nullptr, "a row in memory");
+    return block_at(row_block(stream, row)) + row_offset_bytes(stream, row);
   }
-  // Keys of one block lie back to back from here. [rows_per_block, key bytes]
-  const std::byte* block_keys(int64_t layer, int64_t block) const {
-    KVASIR_DCHECK(layer_layout(layer).spec.has_index_keys, "a layer with keys");
-    return block_at(static_cast<size_t>(block)) + layer_layout(layer).keys_offset_bytes;
+  // A stream's rows in one block lie back to back from here. [rows_per_block, row_bytes]
+  const std::byte* block_rows(int64_t stream, int64_t block) const {
+    KVASIR_DCHECK(stream_layout(stream).is_in_blocks(), "a stream in blocks");
+    return block_at(static_cast<size_t>(block)) + stream_layout(stream).offset_bytes;
   }
-  // A row and its index key, to be written. REQUIRES: its block is not sealed: others may hold that
-  // one.
-  std::byte* writable_row(int64_t layer, int64_t row) {
-    return writable_block(row_block(layer, row)) + row_offset_bytes(layer, row);
-  }
-  std::byte* writable_key(int64_t layer, int64_t row) {
-    return writable_block(row_block(layer, row)) + key_offset_bytes(layer, row);
-  }
-  // Whoever may change the sequence asks for its rows to write them.
-  std::byte* row(int64_t layer, int64_t row) { return writable_row(layer, row); }
-  std::byte* key(int64_t layer, int64_t row) { return writable_key(layer, row); }
-
-  // Raw row of a token position; the ring keeps the newest window_tokens of each layer.
-  std::byte* raw_row(int64_t layer, int64_t position) {
-    return raw_windows_.data() + raw_offset_bytes(layer, position);
-  }
-  const std::byte* raw_row(int64_t layer, int64_t position) const {
-    return raw_windows_.data() + raw_offset_bytes(layer, position);
+  // A row to be written. REQUIRES: its block is not sealed: others may hold that one.
+  std::byte* writable_row(int64_t stream, int64_t row) {
+    return writable_block(row_block(stream, row)) + row_offset_bytes(stream, row);
   }
 
-  CompressorRing row_ring(int64_t layer) const { return row_rings_[static_cast<size_t>(layer)]; }
-  CompressorRing key_ring(int64_t layer) const { return key_rings_[static_cast<size_t>(layer)]; }
+  // The row of a token position in a window, which keeps the newest window_tokens.
+  std::byte* window_row(int64_t stream, int64_t position) {
+    return windows_.data() + window_offset_bytes(stream, position);
+  }
+  const std::byte* window_row(int64_t stream, int64_t position) const {
+    return windows_.data() + window_offset_bytes(stream, position);
+  }
+
+  // Of a stream that pools tokens.
+  PoolingRing ring(int64_t stream) const { return rings_[static_cast<size_t>(stream)]; }
 
  private:
   Sequence() = default;
 
-  const LayerLayout& layer_layout(int64_t layer) const {
-    KVASIR_DCHECK(layer >= 0 && layer < std::ssize(layout_->layers), "a layer of the layout");
-    return layout_->layers[static_cast<size_t>(layer)];
+  const StreamLayout& stream_layout(int64_t stream) const {
+    KVASIR_DCHECK(stream >= 0 && stream < std::ssize(layout_->streams), "a stream of the layout");
+    return layout_->streams[static_cast<size_t>(stream)];
   }
-  size_t row_block(int64_t layer, int64_t row) const {
-    const LayerLayout& entry = layer_layout(layer);
-    KVASIR_DCHECK(row >= 0 && entry.rows_per_block > 0, "a row of a layer that has rows");
+  size_t row_block(int64_t stream, int64_t row) const {
+    const StreamLayout& entry = stream_layout(stream);
+    KVASIR_DCHECK(row >= 0 && entry.rows_per_block > 0, "a row of a stream in blocks");
     return static_cast<size_t>(row / entry.rows_per_block);
-  }
-  static int64_t row_in_block(const LayerLayout& entry, int64_t row) {
-    return row % entry.rows_per_block;
   }
   const std::byte* block_at(size_t block) const {
     KVASIR_DCHECK(block < block_data_.size(), "a block that was begun");
@@ -152,16 +145,10 @@ class Sequence {
                  "what is written is not sealed");
     return unsealed_[block - sealed_.size()].data();
   }
-  int64_t key_offset_bytes(int64_t layer, int64_t row) const {
-    const LayerLayout& entry = layer_layout(layer);
-    KVASIR_DCHECK(entry.spec.has_index_keys, "a layer with keys");
-    return entry.keys_offset_bytes + row_in_block(entry, row) * layout_->key.bytes();
-  }
-  int64_t raw_offset_bytes(int64_t layer, int64_t position) const {
-    KVASIR_DCHECK(layer >= 0 && layer < std::ssize(layout_->layers), "a layer of the layout");
-    KVASIR_DCHECK(position >= 0 && layout_->window_tokens > 0, "a token of a window");
-    return (layer * layout_->window_tokens + position % layout_->window_tokens) *
-           layout_->row.bytes();
+  int64_t window_offset_bytes(int64_t stream, int64_t position) const {
+    const StreamLayout& entry = stream_layout(stream);
+    KVASIR_DCHECK(position >= 0 && !entry.is_in_blocks(), "a token of a window");
+    return entry.offset_bytes + position % entry.spec.window_tokens * entry.row_bytes;
   }
   void place_rings();
   void read_boundary_state(std::span<const std::byte> in);
@@ -176,10 +163,9 @@ class Sequence {
   std::vector<Block> unsealed_;               // follow the sealed ones
   std::vector<const std::byte*> block_data_;  // of all blocks, sealed ones first
 
-  AccountedBuffer<std::byte> raw_windows_;  // [layers, window_tokens, row bytes]
+  AccountedBuffer<std::byte> windows_;  // [streams with a window][window_tokens, row_bytes]
   AccountedBuffer<float> ring_floats_;
-  std::vector<CompressorRing> row_rings_;  // [layers], views into ring_floats_
-  std::vector<CompressorRing> key_rings_;  // [layers]
+  std::vector<PoolingRing> rings_;  // [streams], views into ring_floats_
 };
 
 }  // namespace kvasir::kv

@@ -6,23 +6,23 @@
 #include <numeric>
 #include <utility>
 
+#include "kv/test_support.h"
+
 namespace kvasir::kv {
 namespace {
 
 class SequenceTest : public ::testing::Test {
  protected:
-  static constexpr int64_t kCsaLayer = 1;
-  static constexpr int64_t kHcaLayer = 2;
+  // Streams of three layers: a window; a window, picked rows and their keys; a window and rows.
+  static constexpr int64_t kWindow = 0;
+  static constexpr int64_t kOtherWindow = 1;
+  static constexpr int64_t kPickedRows = 2;
+  static constexpr int64_t kKeys = 3;
+  static constexpr int64_t kRows = 5;
 
   SequenceTest()
-      : layout_(std::make_shared<const CacheLayout>(
-            make_layout({.head_dim = 128,
-                         .rope_dim = 64,
-                         .index_dim = 128,
-                         .window_tokens = 16,
-                         .layers = {{},
-                                    {.ratio = 4, .overlaps = true, .has_index_keys = true},
-                                    {.ratio = 128}}}))),
+      : layout_(
+            std::make_shared<const CacheLayout>(make_layout(pooled_spec({.window_tokens = 16})))),
         account_(std::make_shared<MemoryAccount>()) {}
 
   Sequence make() { return Sequence::create(layout_, account_).value(); }
@@ -33,12 +33,10 @@ class SequenceTest : public ::testing::Test {
     std::iota(tokens.begin(), tokens.end(), static_cast<int32_t>(sequence.length()));
     const int64_t start = sequence.length();
     ASSERT_TRUE(sequence.begin_append(tokens).ok());
-    for (int64_t layer : {kCsaLayer, kHcaLayer}) {
-      const LayerSpec& spec = layout_->layers[static_cast<size_t>(layer)].spec;
-      for (int64_t row = CacheLayout::row_count(spec, start);
-           row < CacheLayout::row_count(spec, start + count); ++row) {
-        write(sequence.writable_row(layer, row), layer * 100000 + row);
-        if (spec.has_index_keys) write(sequence.writable_key(layer, row), row);
+    for (int64_t stream = 0; stream < std::ssize(layout_->streams); ++stream) {
+      const Stream& spec = layout_->streams[static_cast<size_t>(stream)].spec;
+      for (int64_t row = row_count(spec, start); row < row_count(spec, start + count); ++row) {
+        write(sequence.writable_row(stream, row), stream * 100000 + row);
       }
     }
     sequence.finish_append();
@@ -52,13 +50,12 @@ class SequenceTest : public ::testing::Test {
   }
 
   void expect_rows(const Sequence& sequence) {
-    for (int64_t layer : {kCsaLayer, kHcaLayer}) {
-      const LayerLayout& entry = layout_->layers[static_cast<size_t>(layer)];
-      for (int64_t row = 0; row < CacheLayout::row_count(entry.spec, sequence.length()); ++row) {
-        ASSERT_EQ(read(sequence.row(layer, row)), layer * 100000 + row);
-        if (!entry.spec.has_index_keys) continue;
-        const std::byte* keys = sequence.block_keys(layer, row / entry.rows_per_block);
-        ASSERT_EQ(read(keys + row % entry.rows_per_block * layout_->key.bytes()), row);
+    for (int64_t stream = 0; stream < std::ssize(layout_->streams); ++stream) {
+      const StreamLayout& entry = layout_->streams[static_cast<size_t>(stream)];
+      for (int64_t row = 0; row < row_count(entry.spec, sequence.length()); ++row) {
+        ASSERT_EQ(read(sequence.row(stream, row)), stream * 100000 + row);
+        const std::byte* first = sequence.block_rows(stream, row / entry.rows_per_block);
+        ASSERT_EQ(first + row % entry.rows_per_block * entry.row_bytes, sequence.row(stream, row));
       }
     }
   }
@@ -93,12 +90,12 @@ TEST_F(SequenceTest, AForkSharesSealedBlocksAndOwnsTheRest) {
   Sequence child = parent.fork().value();
   EXPECT_EQ(account_->allocated_bytes() - before_bytes,
             layout_->fixed_bytes() + layout_->block_bytes());
-  EXPECT_EQ(std::as_const(child).row(kCsaLayer, 40), std::as_const(parent).row(kCsaLayer, 40));
-  EXPECT_NE(std::as_const(child).row(kCsaLayer, 74), std::as_const(parent).row(kCsaLayer, 74));
+  EXPECT_EQ(std::as_const(child).row(kPickedRows, 40), std::as_const(parent).row(kPickedRows, 40));
+  EXPECT_NE(std::as_const(child).row(kPickedRows, 74), std::as_const(parent).row(kPickedRows, 74));
 
-  write(parent.raw_row(0, 299), 1);
-  write(child.raw_row(0, 299), 2);
-  EXPECT_EQ(read(parent.raw_row(0, 299)), 1);
+  write(parent.window_row(kWindow, 299), 1);
+  write(child.window_row(kWindow, 299), 2);
+  EXPECT_EQ(read(parent.window_row(kWindow, 299)), 1);
   append(child, 200);
   append(parent, 90);
   expect_rows(child);
@@ -132,10 +129,10 @@ TEST_F(SequenceTest, ACancelledAppendLeavesNoTrace) {
 TEST_F(SequenceTest, ASealedBlockCannotBeWritten) {
   Sequence sequence = make();
   append(sequence, 200);
-  EXPECT_NE(sequence.writable_row(kCsaLayer, 32), nullptr);
-  EXPECT_DEATH(sequence.writable_row(kCsaLayer, 31), "not sealed");
-  EXPECT_DEATH(sequence.writable_key(kCsaLayer, 0), "not sealed");
-  EXPECT_DEATH(sequence.writable_row(kCsaLayer, 64), "not sealed");
+  EXPECT_NE(sequence.writable_row(kPickedRows, 32), nullptr);
+  EXPECT_DEATH(sequence.writable_row(kPickedRows, 31), "not sealed");
+  EXPECT_DEATH(sequence.writable_row(kKeys, 0), "not sealed");
+  EXPECT_DEATH(sequence.writable_row(kPickedRows, 64), "not sealed");
 }
 
 TEST_F(SequenceTest, ItsOwnTokensMoveAsItGrowsAndAreRefused) {
@@ -151,17 +148,19 @@ TEST_F(SequenceTest, CheckedBuildsRefuseRowsThatAreNotThere) {
   Sequence sequence = make();
   append(sequence, 200);
   const Sequence& readable = sequence;
-  EXPECT_DEATH((void)readable.row(kCsaLayer, 64), "a block that was begun");
-  EXPECT_DEATH((void)readable.row(0, 0), "a layer that has rows");
-  EXPECT_DEATH((void)readable.row(3, 0), "a layer of the layout");
-  EXPECT_DEATH((void)readable.block_keys(kHcaLayer, 0), "a layer with keys");
+  EXPECT_DEATH((void)readable.row(kPickedRows, 64), "a block that was begun");
+  EXPECT_DEATH((void)readable.row(kWindow, 0), "a row of a stream in blocks");
+  EXPECT_DEATH((void)readable.row(6, 0), "a stream of the layout");
+  EXPECT_DEATH((void)readable.block_rows(kWindow, 0), "a stream in blocks");
 }
 #endif
 
 // A model without windows and overlaps: nothing but blocks outlives a boundary.
 TEST_F(SequenceTest, WithoutWindowsABoundaryNeedsNoState) {
   layout_ = std::make_shared<const CacheLayout>(
-      make_layout({.head_dim = 128, .rope_dim = 64, .layers = {{}, {.ratio = 4}, {.ratio = 128}}}));
+      make_layout({.layers = {{.streams = {{.role = Role::kKeys, .vectors = 2, .width = 16},
+                                           {.role = Role::kValues, .vectors = 2, .width = 16}}},
+                              {.streams = {{.tokens_per_row = 128, .width = 32}}}}}));
   ASSERT_EQ(layout_->boundary_state_bytes(), 0);
   Sequence sequence = make();
   append(sequence, 256);
@@ -173,16 +172,16 @@ TEST_F(SequenceTest, WithoutWindowsABoundaryNeedsNoState) {
   expect_rows(resumed);
 }
 
-TEST_F(SequenceTest, RawWindowAndCompressorRingsReuseTheirSlots) {
+TEST_F(SequenceTest, WindowsAndPoolingRingsReuseTheirSlots) {
   Sequence sequence = make();
-  EXPECT_EQ(sequence.raw_row(0, 3), sequence.raw_row(0, 19));
-  EXPECT_NE(sequence.raw_row(0, 3), sequence.raw_row(1, 3));
-  const CompressorRing rows = sequence.row_ring(kCsaLayer);
+  EXPECT_EQ(sequence.window_row(kWindow, 3), sequence.window_row(kWindow, 19));
+  EXPECT_NE(sequence.window_row(kWindow, 3), sequence.window_row(kOtherWindow, 3));
+  const PoolingRing rows = sequence.ring(kPickedRows);
   EXPECT_EQ(rows.ring_tokens, 8);
   EXPECT_EQ(rows.columns, 256);
   EXPECT_EQ(rows.values_of(2), rows.values_of(10));
-  EXPECT_EQ(sequence.row_ring(kHcaLayer).ring_tokens, 128);
-  EXPECT_EQ(sequence.key_ring(kHcaLayer).columns, 0);
+  EXPECT_EQ(sequence.ring(kRows).ring_tokens, 128);
+  EXPECT_EQ(sequence.ring(kWindow).columns, 0);
 }
 
 }  // namespace

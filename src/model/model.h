@@ -25,7 +25,8 @@ namespace kvasir::model {
 inline constexpr int64_t kPassTokensMax = 65536;
 
 struct ModelOptions {
-  kernels::CachePrecision precision = kernels::CachePrecision::kNative;
+  // "native": as the model's makers fixed its cache; or the name of a codec that the family takes.
+  std::string precision = "native";
   kernels::Isa isa = kernels::Isa::kRef;
   int thread_count = 1;
   int64_t pass_tokens_max = 256;  // memory of a pass grows with it

@@ -26,7 +26,7 @@ ColdFootprint cold_footprint(const kv::CacheLayout& layout, const PassNeeds& nee
   // A row may lie in two pages.
   const int64_t pieces = std::clamp(2 * picked_rows, kPiecesMin, kPiecesMax);
   return {.rows_bytes_min =
-              kv::RowCache::bytes_for(layout.row.bytes(), 2 * std::max<int64_t>(1, picked_rows)),
+              kv::RowCache::bytes_for(layout.cold_row_bytes, 2 * std::max<int64_t>(1, picked_rows)),
           .read_pieces_max = pieces,
           .read_bytes = pieces * store::piece_bytes_for(layout.block_bytes()),
           .pass_bytes = blocks * layout.block_bytes() + kStates * layout.boundary_state_bytes(),

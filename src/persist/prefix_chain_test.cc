@@ -5,24 +5,20 @@
 #include <numeric>
 #include <set>
 
+#include "kv/test_support.h"
+
 namespace kvasir::persist {
 namespace {
 
-kv::CacheLayout layout_of(const kv::CacheSpec& spec) { return kv::make_layout(spec); }
-
-kv::CacheSpec small_spec() {
-  return {.head_dim = 128,
-          .rope_dim = 64,
-          .index_dim = 128,
-          .window_tokens = 128,
-          .layers = {{}, {.ratio = 4, .overlaps = true, .has_index_keys = true}, {.ratio = 128}}};
+kv::CacheLayout layout_of(const kv::PooledShape& shape) {
+  return kv::make_layout(kv::pooled_spec(shape));
 }
 
 TEST(PrefixChain, WhateverRowsDependOnMakesAnotherRoot) {
   std::set<store::Key> roots;
   CacheIdentity identity;
-  kv::CacheSpec spec = small_spec();
-  const auto add = [&] { roots.insert(root_key(identity, layout_of(spec))); };
+  kv::PooledShape shape;
+  const auto add = [&] { roots.insert(root_key(identity, layout_of(shape))); };
   add();
   identity.model[7] = std::byte{1};
   add();
@@ -31,13 +27,13 @@ TEST(PrefixChain, WhateverRowsDependOnMakesAnotherRoot) {
   identity.salt = "";
   identity.arithmetic = "a";
   add();
-  spec.precision = kernels::CachePrecision::kF32;
+  shape.rows = shape.keys = kernels::CodecId::kF32;
   add();
-  spec.window_tokens = 64;
+  shape.window_tokens = 64;
   add();
-  spec.layers[0] = {.ratio = 128};
+  shape.ratios[0] = 128;
   add();
-  spec.layers[0] = {.ratio = 128, .overlaps = true};
+  shape.ratios[0] = 4;
   add();
   EXPECT_EQ(roots.size(), 8u);
   // A path is for people.
@@ -47,7 +43,7 @@ TEST(PrefixChain, WhateverRowsDependOnMakesAnotherRoot) {
 }
 
 TEST(PrefixChain, AKeyStandsForAllTokensUpToItsEnd) {
-  const store::Key root = root_key({}, layout_of(small_spec()));
+  const store::Key root = root_key({}, layout_of({}));
   std::vector<int32_t> tokens(600);
   std::iota(tokens.begin(), tokens.end(), 0);
   const std::vector<store::Key> keys = block_keys(root, tokens);
@@ -66,7 +62,7 @@ TEST(PrefixChain, AKeyStandsForAllTokensUpToItsEnd) {
 
 // Keys are in files: they may never change.
 TEST(PrefixChain, KeysKeepTheirValues) {
-  const store::Key root = root_key({}, layout_of(small_spec()));
+  const store::Key root = root_key({}, layout_of({}));
   EXPECT_EQ(to_hex(root), "9622415e98a60f9f57b7ab52d96c422c3b0f6957b0560038b42ce9b4d0960887");
   EXPECT_EQ(to_hex(block_key(root, std::vector<int32_t>(128, 5))),
             "4d4d3b12ee48d31bd6a8a064c79131a152fe3ca69ea38b37ba33a07fb9a394dc");

@@ -10,8 +10,8 @@ Residency::Residency(store::BlockStore& store, std::shared_ptr<const kv::CacheLa
       account_(std::move(account)),
       options_(options),
       cold_(cold_footprint(*layout_, options.pass)),
-      reader_(store, layout_->row.bytes(), layout_->block_bytes(), cold_.read_pieces_max),
-      rows_(layout_->row.bytes(), account_, reader_) {}
+      reader_(store, layout_->cold_row_bytes, layout_->block_bytes(), cold_.read_pieces_max),
+      rows_(layout_->cold_row_bytes, account_, reader_) {}
 
 Result<std::unique_ptr<Residency>> Residency::create(store::BlockStore& store,
                                                      std::shared_ptr<const kv::CacheLayout> layout,

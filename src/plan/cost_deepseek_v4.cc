@@ -1,6 +1,7 @@
 #include <optional>
 #include <string>
 
+#include "base/check.h"
 #include "kv/layout.h"
 #include "model/deepseek_v4/config.h"
 #include "model/deepseek_v4/geometry.h"
@@ -13,6 +14,7 @@ namespace kvasir::plan {
 
 using model::deepseek_v4::cache_spec;
 using model::deepseek_v4::Config;
+using model::deepseek_v4::geometry_of;
 using model::deepseek_v4::kCsaRatio;
 using model::deepseek_v4::kHcaRatio;
 using model::deepseek_v4::Workspace;
@@ -36,12 +38,8 @@ int64_t padded(int64_t bytes) {
   return (bytes + kPaddingBytes - 1) / kPaddingBytes * kPaddingBytes;
 }
 
-// Null: the engine cannot hold its rows so.
-std::optional<kernels::CachePrecision> engine_precision(const Precision& precision) {
-  if (precision.name == "native") return kernels::CachePrecision::kNative;
-  if (precision.name == "bf16") return kernels::CachePrecision::kBf16;
-  if (precision.name == "f32") return kernels::CachePrecision::kF32;
-  return std::nullopt;
+bool engine_holds(const Config& config, const Precision& precision) {
+  return cache_spec(config, precision.name).ok();
 }
 
 // What one block holds of the layers of one kind.
@@ -59,17 +57,19 @@ struct Parts {
 
 Parts parts_of(const kv::CacheLayout& layout) {
   Parts parts;
-  for (const kv::LayerLayout& layer : layout.layers) {
-    if (layer.spec.ratio == 0) continue;
-    Part& rows = layer.spec.has_index_keys ? parts.cold : parts.hot;
-    ++rows.layer_count;
-    rows.rows_per_block += layer.rows_per_block;
-    if (layer.spec.has_index_keys) {
-      ++parts.keys.layer_count;
-      parts.keys.rows_per_block += layer.rows_per_block;
-    }
+  for (const kv::StreamLayout& stream : layout.streams) {
+    if (!stream.is_in_blocks()) continue;
+    Part& part = stream.spec.role == kv::Role::kIndexKeys ? parts.keys
+                 : stream.is_cold()                       ? parts.cold
+                                                          : parts.hot;
+    ++part.layer_count;
+    part.rows_per_block += stream.rows_per_block;
   }
   return parts;
+}
+
+int64_t window_tokens_of(const kv::CacheLayout& layout) {
+  return layout.streams.front().spec.window_tokens;
 }
 
 Growth per_block(Growth::Rounding rounding) {
@@ -94,23 +94,22 @@ std::vector<Term> terms_in_blocks(const kv::CacheLayout& layout, int64_t row_byt
   const Parts parts = parts_of(layout);
   std::vector<Term> terms;
   terms.push_back({.part = kWindows,
-                   .layer_count = std::ssize(layout.layers),
-                   .bytes = std::ssize(layout.layers) * layout.window_tokens * row_bytes,
+                   .layer_count = layout.layer_count,
+                   .bytes = layout.layer_count * window_tokens_of(layout) * row_bytes,
                    .growth = {.is_fixed = true}});
   const Growth begun = per_block(Growth::Rounding::kUp);
   add_part(parts.cold, row_bytes, begun, terms);
   add_part(parts.keys, key_bytes, begun, terms);
   add_part(parts.hot, row_bytes, begun, terms);
-  add_fixed(kCompressor, layout.compressor_ring_floats * static_cast<int64_t>(sizeof(float)), true,
-            terms);
+  add_fixed(kCompressor, layout.ring_floats * static_cast<int64_t>(sizeof(float)), true, terms);
   return terms;
 }
 
 // Rows of each layer in padded blocks of 64, whose tokens depend on the layer's ratio.
 std::vector<Term> terms_in_padded_blocks(const kv::CacheLayout& layout, int64_t key_bytes) {
-  const int64_t block_bytes = padded(kPaddedRows * layout.row.bytes());
-  const int64_t window_blocks = (layout.window_tokens + kPaddedRows - 1) / kPaddedRows;
-  std::vector<Term> terms = terms_in_blocks(layout, layout.row.bytes(), key_bytes);
+  const int64_t block_bytes = padded(kPaddedRows * geometry_of(layout).row.bytes());
+  const int64_t window_blocks = (window_tokens_of(layout) + kPaddedRows - 1) / kPaddedRows;
+  std::vector<Term> terms = terms_in_blocks(layout, geometry_of(layout).row.bytes(), key_bytes);
   for (Term& term : terms) {
     if (term.part == kWindows) term.bytes = term.layer_count * window_blocks * block_bytes;
     if (term.part != kColdRows && term.part != kHotRows) continue;
@@ -124,7 +123,8 @@ std::vector<Term> terms_in_padded_blocks(const kv::CacheLayout& layout, int64_t 
 std::vector<Term> terms_of_hot_parts(const kv::CacheLayout& layout,
                                      const persist::PassNeeds& needs) {
   const persist::ColdFootprint cold = persist::cold_footprint(layout, needs);
-  std::vector<Term> terms = terms_in_blocks(layout, layout.row.bytes(), layout.key.bytes());
+  std::vector<Term> terms =
+      terms_in_blocks(layout, geometry_of(layout).row.bytes(), geometry_of(layout).key.bytes());
   for (Term& term : terms) {
     if (term.part != kColdRows) continue;
     term.bytes = cold.rows_bytes_min;
@@ -148,9 +148,9 @@ std::vector<Term> terms_on_disk(const kv::CacheLayout& layout) {
   const Parts parts = parts_of(layout);
   const Growth sealed = per_block(Growth::Rounding::kDown);
   std::vector<Term> terms;
-  add_part(parts.cold, layout.row.bytes(), sealed, terms);
-  add_part(parts.keys, layout.key.bytes(), sealed, terms);
-  add_part(parts.hot, layout.row.bytes(), sealed, terms);
+  add_part(parts.cold, geometry_of(layout).row.bytes(), sealed, terms);
+  add_part(parts.keys, geometry_of(layout).key.bytes(), sealed, terms);
+  add_part(parts.hot, geometry_of(layout).row.bytes(), sealed, terms);
   terms.push_back({.part = "record headers",
                    .bytes = persist::stored_block_bytes(layout) - layout.block_bytes(),
                    .growth = sealed,
@@ -182,16 +182,18 @@ const Config& config_of(const CacheModel& model, const CostOptions& options) {
 
 // As the engine would lay it out; of a precision that it does not have, as its native one.
 kv::CacheLayout layout_of(const Config& config, const Precision& rows) {
-  return kv::make_layout(
-      cache_spec(config, engine_precision(rows).value_or(kernels::CachePrecision::kNative)));
+  const auto spec = cache_spec(config, engine_holds(config, rows) ? rows.name : "native");
+  KVASIR_CHECK(spec.ok(), "a precision that the engine has");
+  return kv::make_layout(*spec);
 }
 
 // Chosen apart, or as the rows are; native where those are padded.
 int64_t key_bytes_of(const Config& config, const kv::CacheLayout& layout,
                      const ChosenPrecisions& chosen) {
   const Precision& keys = chosen.index != nullptr ? *chosen.index : *chosen.rows;
-  if (keys.scheme == Scheme::kNumbers) return keys.key.bytes(1, layout.key.dim);
-  return keys.scheme == Scheme::kNative ? layout_of(config, keys).key.bytes() : layout.key.bytes();
+  if (keys.scheme == Scheme::kNumbers) return keys.key.bytes(1, geometry_of(layout).key.dim);
+  return keys.scheme == Scheme::kNative ? geometry_of(layout_of(config, keys)).key.bytes()
+                                        : geometry_of(layout).key.bytes();
 }
 
 std::vector<std::string> notes_on(const CacheModel& model, const CostOptions& options) {
@@ -212,7 +214,7 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
                                       const ChosenPrecisions& chosen) {
   const Precision& rows = *chosen.rows;
   const Config& config = config_of(model, options);
-  const auto own = engine_precision(rows);
+  const bool own = engine_holds(config, rows);
   const kv::CacheLayout layout = layout_of(config, rows);
   const bool is_padded = rows.scheme == Scheme::kFlashMla;
   if (!own && !is_padded && (rows.scheme != Scheme::kNumbers || rows.for_heads_only)) {
@@ -235,12 +237,13 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
     cost.ram = terms_in_padded_blocks(layout, key_bytes);
     return cost;
   }
-  cost.ram = terms_in_blocks(layout, own ? layout.row.bytes() : rows.key.bytes(1, config.head_dim),
-                             key_bytes);
+  cost.ram = terms_in_blocks(
+      layout, own ? geometry_of(layout).row.bytes() : rows.key.bytes(1, config.head_dim),
+      key_bytes);
   if (options.page_tokens > 1 || options.keeps_whole_windows) {
-    allocate_as_others(options, layout.window_tokens, cost.ram);
+    allocate_as_others(options, window_tokens_of(layout), cost.ram);
   }
-  if (!is_of_kvasir(model, options) || key_bytes != layout.key.bytes()) return cost;
+  if (!is_of_kvasir(model, options) || key_bytes != geometry_of(layout).key.bytes()) return cost;
   if (layout.block_bytes() == 0) return cost;
   cost.ssd = terms_on_disk(layout);
   if (layout.cold_bytes == 0) return cost;
@@ -251,8 +254,9 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
 
 bool is_of_kvasir(const CacheModel& model, const CostOptions& options) {
   const Precision* rows = find_precision(options.precision);
-  return model.deepseek_v4 != nullptr && rows != nullptr && engine_precision(*rows) &&
-         options.page_tokens == 1 && !options.keeps_whole_windows && options.tensor_parallel == 1;
+  return model.deepseek_v4 != nullptr && rows != nullptr &&
+         engine_holds(*model.deepseek_v4, *rows) && options.page_tokens == 1 &&
+         !options.keeps_whole_windows && options.tensor_parallel == 1;
 }
 
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
@@ -260,7 +264,7 @@ int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
   if (!model.runs_here || !is_of_kvasir(model, options)) return 0;
   const Config& config = *model.deepseek_v4;
   const kv::CacheLayout layout = layout_of(config, *find_precision(options.precision));
-  return Workspace::bytes_for(config, layout, options.pass_tokens, thread_count) +
+  return Workspace::bytes_for(config, geometry_of(layout), options.pass_tokens, thread_count) +
          Workspace::length_bytes_max(config, context_tokens, thread_count);
 }
 

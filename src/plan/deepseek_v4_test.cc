@@ -7,53 +7,57 @@
 #include <vector>
 
 #include "kv/sequence.h"
+#include "kv/test_support.h"
 #include "plan/test_support.h"
 
 namespace kvasir::plan {
 namespace {
 
-using kernels::CachePrecision;
+using kernels::CodecId;
 
 struct Chosen {
   const char* name;
-  CachePrecision precision;
+  CodecId rows;
+  CodecId keys;
 };
-constexpr Chosen kChosen[] = {{"native", CachePrecision::kNative},
-                              {"bf16", CachePrecision::kBf16},
-                              {"f32", CachePrecision::kF32}};
+constexpr Chosen kChosen[] = {{"native", CodecId::kFp8, CodecId::kFp4},
+                              {"bf16", CodecId::kBf16, CodecId::kBf16},
+                              {"f32", CodecId::kF32, CodecId::kF32}};
 
 // A model of random shape, as a config and as the engine's own description of its cache.
 struct RandomModel {
   std::string config;
-  kv::CacheSpec spec;
+  kv::PooledShape shape;
 };
 
 RandomModel random_model(std::mt19937& random) {
   const auto below = [&](int64_t count) { return static_cast<int64_t>(random() % count); };
   RandomModel model;
-  kv::CacheSpec& spec = model.spec;
-  spec.head_dim = 8 * (1 + below(80));
-  spec.rope_dim = std::min<int64_t>(spec.head_dim, 2 * (1 + below(40)));
-  spec.index_dim = 128;
-  if (spec.rope_dim > spec.index_dim) spec.rope_dim = spec.index_dim;
-  spec.window_tokens = 1 + below(300);
+  kv::PooledShape& shape = model.shape;
+  shape.ratios.clear();
+  shape.width = 8 * (1 + below(80));
+  shape.rope_width = std::min<int64_t>(shape.width, 2 * (1 + below(40)));
+  shape.index_width = 128;
+  if (shape.rope_width > shape.index_width) shape.rope_width = shape.index_width;
+  shape.window_tokens = 1 + below(300);
   const int64_t layers = 1 + below(12);
   std::string ratios;
   for (int64_t layer = 0; layer < layers; ++layer) {
     const int64_t ratio = std::array<int64_t, 3>{0, 4, 128}[static_cast<size_t>(below(3))];
-    spec.layers.push_back({.ratio = ratio, .overlaps = ratio == 4, .has_index_keys = ratio == 4});
+    shape.ratios.push_back(ratio);
     ratios += (layer == 0 ? "" : ", ") + std::to_string(ratio);
   }
   model.config = fmt::format(
       R"({{"model_type": "deepseek_v4", "num_hidden_layers": {}, "head_dim": {},
           "qk_rope_head_dim": {}, "sliding_window": {}, "index_head_dim": 128,
           "index_n_heads": 4, "index_topk": 16, "compress_ratios": [{}]}})",
-      layers, spec.head_dim, spec.rope_dim, spec.window_tokens, ratios);
+      layers, shape.width, shape.rope_width, shape.window_tokens, ratios);
   return model;
 }
 
-int64_t allocated_bytes(const kv::CacheSpec& spec, int64_t token_count) {
-  const auto layout = std::make_shared<const kv::CacheLayout>(kv::make_layout(spec));
+int64_t allocated_bytes(const kv::PooledShape& shape, int64_t token_count) {
+  const auto layout =
+      std::make_shared<const kv::CacheLayout>(kv::make_layout(kv::pooled_spec(shape)));
   const auto account = std::make_shared<kv::MemoryAccount>();
   kv::Sequence sequence = kv::Sequence::create(layout, account).value();
   const std::vector<int32_t> tokens(static_cast<size_t>(token_count));
@@ -68,10 +72,11 @@ TEST(PlanOfDeepSeekV4, IsWhatASequenceAllocates) {
     RandomModel model = random_model(random);
     const CacheModel plan = testing::of_config(model.config);
     for (const Chosen& chosen : kChosen) {
-      model.spec.precision = chosen.precision;
+      model.shape.rows = chosen.rows;
+      model.shape.keys = chosen.keys;
       const auto tokens = static_cast<int64_t>(random() % 1500);
       EXPECT_EQ(testing::all_bytes(plan, tokens, {.precision = chosen.name}),
-                allocated_bytes(model.spec, tokens))
+                allocated_bytes(model.shape, tokens))
           << model.config << " " << chosen.name << " " << tokens;
     }
   }

@@ -135,10 +135,10 @@ void attend(const AttendArgs& args, int64_t head_begin, int64_t head_end) {
 }
 
 // The query [heads, dim] as float32, on the FP4 grid (section 6) in native precision.
-void encode_index_query(const KeyFormat& format, const float* q, int64_t head_count,
+void encode_index_query(const RowFormat& format, const float* q, int64_t head_count,
                         std::byte* query) {
   std::memcpy(query, q, 4 * head_count * format.dim);
-  if (format.precision != CachePrecision::kNative) return;
+  if (format.codec != CodecId::kFp4) return;
   for (int64_t h = 0; h < head_count; ++h) {
     for (int64_t begin = 0; begin < format.dim; begin += kFp4GroupSize) {
       const int64_t end = std::min(begin + kFp4GroupSize, format.dim);
@@ -153,15 +153,10 @@ void encode_index_query(const KeyFormat& format, const float* q, int64_t head_co
   }
 }
 
-float key_element(const KeyFormat& format, const std::byte* key, int64_t i) {
-  switch (format.precision) {
-    case CachePrecision::kF32:
-      return load_unaligned<float>(key + 4 * i);
-    case CachePrecision::kBf16:
-      return bf16_decode(load_unaligned<uint16_t>(key + 2 * i));
-    case CachePrecision::kNative:
-      break;
-  }
+float key_element(const RowFormat& format, const std::byte* key, int64_t i) {
+  if (format.codec == CodecId::kF32) return load_unaligned<float>(key + 4 * i);
+  if (format.codec == CodecId::kBf16) return bf16_decode(load_unaligned<uint16_t>(key + 2 * i));
+  KVASIR_CHECK(format.codec == CodecId::kFp4, "a codec that index keys are held in");
   const auto pair = static_cast<uint8_t>(key[i / 2]);
   const std::byte scale = key[(format.dim + 1) / 2 + i / kFp4GroupSize];
   const float value = fp4_decode(static_cast<uint8_t>(i % 2 == 0 ? pair & 15 : pair >> 4));

@@ -29,43 +29,6 @@ KVASIR_INLINE AttendScratch cut_scratch(const AttendArgs& args, int64_t head_cou
   return s;
 }
 
-template <class LoadWhole, class LoadPart>
-KVASIR_INLINE void decode_run(int64_t count, float* target, LoadWhole load_whole,
-                              LoadPart load_part) {
-  int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) store(target + i, load_whole(i));
-  if (i < count) store(target + i, load_part(i, count - i), first_lanes(count - i));
-}
-
-KVASIR_INLINE void decode_bf16_run(const uint8_t* source, int64_t count, float* target) {
-  decode_run(
-      count, target, [=](int64_t i) { return load_bf16(source + 2 * i); },
-      [=](int64_t i, int64_t left) { return load_bf16(source + 2 * i, left); });
-}
-
-void decode_cached_row(const RowFormat& format, const uint8_t* row, float* target) {
-  if (format.precision == CachePrecision::kBf16) return decode_bf16_run(row, format.dim, target);
-  if (format.precision == CachePrecision::kF32) {
-    const auto at = [=](int64_t i) { return reinterpret_cast<const float*>(row + 4 * i); };
-    return decode_run(
-        format.dim, target, [=](int64_t i) { return load(at(i)); },
-        [=](int64_t i, int64_t left) { return load(at(i), first_lanes(left)); });
-  }
-  const int64_t code_count = format.dim - format.rope_dim;
-  const uint8_t* scales = row + code_count + 2 * format.rope_dim;
-  for (int64_t begin = 0; begin < code_count; begin += kRowScaleGroupSize) {
-    const Vec scale = broadcast(kScaleTables.ue8m0[scales[begin / kRowScaleGroupSize]]);
-    // Two steps: the product of the factors may be beyond float32.
-    const auto value = [=](Vec code) { return code * broadcast(kFp8Factor) * scale; };
-    const uint8_t* codes = row + begin;
-    decode_run(
-        smaller(kRowScaleGroupSize, code_count - begin), target + begin,
-        [=](int64_t i) { return value(load_fp8(codes + i)); },
-        [=](int64_t i, int64_t left) { return value(load_fp8(codes + i, left)); });
-  }
-  decode_bf16_run(row + code_count, format.rope_dim, target + code_count);
-}
-
 constexpr int64_t kTileVecs = kAttendTileRows / kLanes;
 
 // One head's scores of the tile, scaled; minus infinity beyond row_count.
@@ -178,11 +141,12 @@ KVASIR_INLINE void attend_tile(const AttendArgs& args, const AttendScratch& s, i
   const int64_t dim = args.format.dim;
   const int64_t row_count = smaller(kAttendTileRows, args.row_count - row_begin);
   const int64_t row_bytes = args.format.bytes();
+  const DecodeRow decode = kDecoders[static_cast<int>(args.format.codec)];
   for (int64_t j = 0; j < row_count; ++j) {
     const int64_t ahead = row_begin + kAttendTileRows + j;
     if (ahead < args.row_count) fetch_ahead(args.rows[ahead], row_bytes);
     const auto* row = reinterpret_cast<const uint8_t*>(args.rows[row_begin + j]);
-    decode_cached_row(args.format, row, s.tile + j * s.row_stride);
+    decode(args.format, row, s.tile + j * s.row_stride);
   }
   dot_rows(s.tile, s.row_stride, row_count, args.q + head_begin * dim, dim, head_count, dim,
            s.scores, kAttendTileRows);

@@ -13,6 +13,7 @@
 // clang-format off
 #include "kernels/x86/math-inl.h"
 #include "kernels/x86/matmul-inl.h"
+#include "kernels/x86/decode_row-inl.h"
 #include "kernels/x86/attend-inl.h"
 #include "kernels/x86/elementwise-inl.h"
 #include "kernels/x86/encode_row-inl.h"

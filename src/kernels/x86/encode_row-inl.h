@@ -36,11 +36,11 @@ KVASIR_INLINE void encode_bf16_run(const float* source, int64_t size, uint8_t* t
   });
 }
 
-void encode_native_row(const RowFormat& format, const float* source, uint8_t* row) {
+void encode_fp8_row(const RowFormat& format, const float* source, uint8_t* row) {
   const int64_t code_count = format.dim - format.rope_dim;
   uint8_t* scales = row + code_count + 2 * format.rope_dim;
-  for (int64_t begin = 0; begin < code_count; begin += kRowScaleGroupSize) {
-    const int64_t size = smaller(kRowScaleGroupSize, code_count - begin);
+  for (int64_t begin = 0; begin < code_count; begin += kFp8GroupSize) {
+    const int64_t size = smaller(kFp8GroupSize, code_count - begin);
     const float* group = source + begin;
     const uint8_t scale = fp8_grid_scale(largest_magnitude(group, size));
     *scales++ = scale;
@@ -56,18 +56,28 @@ void encode_native_row(const RowFormat& format, const float* source, uint8_t* ro
   while (scales < row + format.bytes()) *scales++ = 0;
 }
 
+void encode_f32_row(const RowFormat& format, const float* source, uint8_t* row) {
+  for_each_vec(format.dim, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    store(reinterpret_cast<float*>(row + 4 * i), load(source + i, mask), mask);
+  });
+}
+
+void encode_bf16_row(const RowFormat& format, const float* source, uint8_t* row) {
+  encode_bf16_run(source, format.dim, row);
+}
+
+// Rows are never held so: index keys are, and these few are written by the scalar codec.
+void encode_fp4_row(const RowFormat& format, const float* source, uint8_t* row) {
+  kernels::encode_row(format, source, reinterpret_cast<std::byte*>(row));
+}
+
+// By CodecId.
+using EncodeRow = void (*)(const RowFormat& format, const float* source, uint8_t* row);
+constexpr EncodeRow kEncoders[kCodecCount] = {encode_f32_row, encode_bf16_row, encode_fp8_row,
+                                              encode_fp4_row};
+
 void encode_row(const RowFormat& format, const float* source, std::byte* row) {
-  auto* bytes = reinterpret_cast<uint8_t*>(row);
-  switch (format.precision) {
-    case CachePrecision::kNative:
-      return encode_native_row(format, source, bytes);
-    case CachePrecision::kBf16:
-      return encode_bf16_run(source, format.dim, bytes);
-    case CachePrecision::kF32:
-      return for_each_vec(format.dim, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
-        store(reinterpret_cast<float*>(bytes + 4 * i), load(source + i, mask), mask);
-      });
-  }
+  kEncoders[static_cast<int>(format.codec)](format, source, reinterpret_cast<uint8_t*>(row));
 }
 
 }  // namespace

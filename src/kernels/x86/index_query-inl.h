@@ -94,7 +94,7 @@ void encode_query_group(const float* q, int64_t size, const QueryLayout& layout,
   store(reinterpret_cast<float*>(group + layout.factors + 4 * head), factor, first_lanes(1));
 }
 
-void encode_native_query(const KeyFormat& format, const float* q, int64_t head_count,
+void encode_native_query(const RowFormat& format, const float* q, int64_t head_count,
                          uint8_t* query) {
   const QueryLayout layout = native_query_layout(head_count);
   for (int64_t begin = 0; begin < format.dim; begin += kGroupDims) {

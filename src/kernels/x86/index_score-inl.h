@@ -6,10 +6,10 @@
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-void encode_index_query(const KeyFormat& format, const float* q, int64_t head_count,
+void encode_index_query(const RowFormat& format, const float* q, int64_t head_count,
                         std::byte* query) {
   auto* bytes = reinterpret_cast<uint8_t*>(query);
-  if (format.precision == CachePrecision::kNative) {
+  if (format.codec == CodecId::kFp4) {
     encode_native_query(format, q, head_count, bytes);
     return fold_query(format, head_count, bytes);
   }
@@ -97,8 +97,7 @@ KVASIR_INLINE void add_native_group(const ScorePass& pass, const uint8_t* const*
 
 KVASIR_INLINE void widen_key_group(const IndexScoreArgs& args, const uint8_t* key, int64_t begin,
                                    int64_t size, float* target) {
-  if (args.format.precision == CachePrecision::kBf16)
-    return decode_bf16_run(key + 2 * begin, size, target);
+  if (args.format.codec == CodecId::kBf16) return decode_bf16_run(key + 2 * begin, size, target);
   for_each_vec(size, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
     store(target + i, load(reinterpret_cast<const float*>(key + 4 * (begin + i)), mask), mask);
   });
@@ -139,7 +138,7 @@ void score_heads(const ScorePass& pass, const uint8_t* const* keys, Vec* totals)
   }
   const int64_t group_count = (args.format.dim + kGroupDims - 1) / kGroupDims;
   for (int64_t group = 0; group < group_count; ++group) {
-    if (args.format.precision == CachePrecision::kNative) {
+    if (args.format.codec == CodecId::kFp4) {
       add_native_group<kKeys, kVecs>(pass, keys, group, products);
     } else {
       add_float_group<kKeys, kVecs>(pass, keys, group, products);

@@ -92,12 +92,12 @@ bool fold_query_head(const QueryLayout& layout, const FoldedLayout& folded, int6
   return true;
 }
 
-KVASIR_INLINE bool can_fold(const KeyFormat& format) {
-  return format.precision == CachePrecision::kNative && format.dim >= kFoldedDimsMin &&
+KVASIR_INLINE bool can_fold(const RowFormat& format) {
+  return format.codec == CodecId::kFp4 && format.dim >= kFoldedDimsMin &&
          format.dim <= kFoldedDimsMax;
 }
 
-void fold_query(const KeyFormat& format, int64_t head_count, uint8_t* query) {
+void fold_query(const RowFormat& format, int64_t head_count, uint8_t* query) {
   if (!can_fold(format)) return;
   const QueryLayout layout = native_query_layout(head_count);
   const FoldedLayout folded = folded_layout(layout, format.dim);

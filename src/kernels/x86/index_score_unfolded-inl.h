@@ -4,7 +4,7 @@
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-KVASIR_INLINE void fold_query(const KeyFormat&, int64_t, uint8_t*) {}
+KVASIR_INLINE void fold_query(const RowFormat&, int64_t, uint8_t*) {}
 
 struct FoldedQuery {};
 struct FoldedKeys {};

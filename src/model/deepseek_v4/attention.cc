@@ -49,7 +49,7 @@ void project(Pass& pass, LayerKind kind, const AttentionWeights& weights) {
     float* row = &work.row[t * d];
     table.rms_norm(row, weights.row_norm.data(), config.norm_eps, d, row);
     table.rope(row + d - r, rope.cos(t), rope.sin(t), r);
-    table.encode_row(pass.layout.row, row, &work.raw_rows[t * pass.layout.row.bytes()]);
+    table.encode_row(pass.geometry.row, row, &work.raw_rows[t * pass.geometry.row.bytes()]);
   });
 }
 
@@ -58,6 +58,7 @@ int64_t list_visible(const Pass& pass, int64_t layer, LayerKind kind, int64_t to
                      const std::byte** rows) {
   const Batch& batch = pass.batch;
   const kv::Sequence& sequence = batch.sequence_of(token);
+  const LayerStreams& streams = pass.geometry.of(layer);
   const int64_t position = batch.token(token).position;
   const int64_t first_position = batch.first_position(batch.token(token).piece);
   int64_t count = 0;
@@ -65,8 +66,8 @@ int64_t list_visible(const Pass& pass, int64_t layer, LayerKind kind, int64_t to
     // Rows of this pass are not in the ring yet: later ones would overwrite what earlier tokens
     // still see.
     rows[count++] = p < first_position
-                        ? sequence.raw_row(layer, p)
-                        : &pass.work.raw_rows[(token - (position - p)) * pass.layout.row.bytes()];
+                        ? sequence.window_row(streams.window, p)
+                        : &pass.work.raw_rows[(token - (position - p)) * pass.geometry.row.bytes()];
   }
   if (kind == LayerKind::kCsa && pass.visible_rows.picked) {
     const int32_t* picked = &pass.work.picked[token * pass.config.index_top_k];
@@ -76,10 +77,11 @@ int64_t list_visible(const Pass& pass, int64_t layer, LayerKind kind, int64_t to
                   rows + count);
       return count + picked_count;
     }
-    for (int32_t i = 0; i < picked_count; ++i) rows[count++] = sequence.row(layer, picked[i]);
+    for (int32_t i = 0; i < picked_count; ++i)
+      rows[count++] = sequence.row(streams.rows, picked[i]);
   } else if (kind == LayerKind::kHca && pass.visible_rows.unpicked) {
     for (int64_t row = 0; row < (position + 1) / kHcaRatio; ++row) {
-      rows[count++] = sequence.row(layer, row);
+      rows[count++] = sequence.row(streams.rows, row);
     }
   }
   return count;
@@ -97,7 +99,7 @@ void attend_heads(Pass& pass, int64_t layer, const AttentionWeights& weights, in
   const std::byte** rows = work.visible[static_cast<size_t>(worker)].data();
   float* attended = &work.attended[token * config.head_count * d];
 
-  table.attend({.format = pass.layout.row,
+  table.attend({.format = pass.geometry.row,
                 .rows = rows,
                 .row_count = list_visible(pass, layer, kind, token, rows),
                 .q = &work.query[token * config.head_count * d],
@@ -145,13 +147,14 @@ void project_output(Pass& pass, const AttentionWeights& weights) {
 // The newest rows of every piece enter the raw window.
 void keep_raw_rows(Pass& pass, int64_t layer) {
   const Batch& batch = pass.batch;
-  const auto row_bytes = static_cast<size_t>(pass.layout.row.bytes());
+  const auto row_bytes = static_cast<size_t>(pass.geometry.row.bytes());
+  const int64_t window = pass.geometry.of(layer).window;
   for (int64_t s = 0; s < std::ssize(batch.pieces()); ++s) {
     const int64_t token_count = std::ssize(batch.piece(s).tokens);
     const int64_t kept = std::min(token_count, pass.config.window);
     for (int64_t i = token_count - kept; i < token_count; ++i) {
       const int64_t token = batch.first_token(s) + i;
-      std::memcpy(batch.piece(s).sequence->raw_row(layer, batch.token(token).position),
+      std::memcpy(batch.piece(s).sequence->window_row(window, batch.token(token).position),
                   &pass.work.raw_rows[token * static_cast<int64_t>(row_bytes)], row_bytes);
     }
   }

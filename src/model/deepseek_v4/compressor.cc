@@ -10,14 +10,15 @@ namespace kvasir::model::deepseek_v4 {
 
 Compressor::Compressor(Pass& pass, int64_t layer, Target target, const CompressorWeights& weights)
     : pass_(pass),
-      layer_(layer),
+      stream_(target == Target::kRows ? pass.geometry.of(layer).rows
+                                      : pass.geometry.of(layer).keys),
       kind_(pass.config.layers[static_cast<size_t>(layer)]),
       target_(target),
       weights_(weights),
       ratio_(ratio_of(kind_)),
       halves_(kind_ == LayerKind::kCsa ? 2 : 1),
       width_(target == Target::kRows ? pass.config.head_dim : pass.config.index_head_dim) {
-  KVASIR_CHECK(is_compressed(kind_), "window layers have no compressor");
+  KVASIR_CHECK(is_compressed(kind_) && stream_ >= 0, "window layers have no compressor");
 }
 
 void Compressor::run() {
@@ -47,7 +48,7 @@ void Compressor::project() {
 }
 
 void Compressor::pool(const BatchRow& row, float* pooled) {
-  const kv::CompressorRing ring = ring_of(row.piece);
+  const kv::PoolingRing ring = ring_of(row.piece);
   const int64_t first_token = pass_.batch.first_token(row.piece);
   const int64_t first_position = pass_.batch.first_position(row.piece);
   const float* values[kHcaRatio];
@@ -84,15 +85,15 @@ void Compressor::write_row(const BatchRow& row, float* pooled) {
   table.rope(pooled + width_ - rope_dim, rope.cos(row.rope_index), rope.sin(row.rope_index),
              rope_dim);
   if (target_ == Target::kRows) {
-    table.encode_row(pass_.layout.row, pooled, sequence.row(layer_, row.row));
+    table.encode_row(pass_.geometry.row, pooled, sequence.writable_row(stream_, row.row));
   } else {
     table.hadamard(pooled, width_);
-    kernels::encode_key(pass_.layout.key, pooled, sequence.key(layer_, row.row));
+    kernels::encode_row(pass_.geometry.key, pooled, sequence.writable_row(stream_, row.row));
   }
 }
 
 void Compressor::keep_newest(int64_t piece) {
-  const kv::CompressorRing ring = ring_of(piece);
+  const kv::PoolingRing ring = ring_of(piece);
   const int64_t first_token = pass_.batch.first_token(piece);
   const int64_t start = pass_.batch.first_position(piece);
   const int64_t end = start + std::ssize(pass_.batch.piece(piece).tokens);
@@ -104,9 +105,8 @@ void Compressor::keep_newest(int64_t piece) {
   }
 }
 
-kv::CompressorRing Compressor::ring_of(int64_t piece) const {
-  const kv::Sequence& sequence = *pass_.batch.piece(piece).sequence;
-  return target_ == Target::kRows ? sequence.row_ring(layer_) : sequence.key_ring(layer_);
+kv::PoolingRing Compressor::ring_of(int64_t piece) const {
+  return pass_.batch.piece(piece).sequence->ring(stream_);
 }
 
 }  // namespace kvasir::model::deepseek_v4

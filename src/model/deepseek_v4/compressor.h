@@ -29,11 +29,11 @@ class Compressor {
   void pool(const BatchRow& row, float* pooled);
   void keep_newest(int64_t piece);
 
-  kv::CompressorRing ring_of(int64_t piece) const;
+  kv::PoolingRing ring_of(int64_t piece) const;
   int64_t columns() const { return width_ * halves_; }
 
   Pass& pass_;
-  int64_t layer_;
+  int64_t stream_;  // that the rows go to
   LayerKind kind_;
   Target target_;
   const CompressorWeights& weights_;

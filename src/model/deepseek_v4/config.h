@@ -1,5 +1,5 @@
-// A Config holds what a DeepSeek-V4 config.json says, checked, with every accepted alias resolved. A
-// plain value. The letters in comments are those of docs/deepseek_v4.md.
+// A Config holds what a DeepSeek-V4 config.json says, checked, with every accepted alias resolved.
+// A plain value. The letters in comments are those of docs/deepseek_v4.md.
 #pragma once
 
 #include <cstdint>

@@ -20,8 +20,8 @@ int64_t matmul_cols_max(const Config& config) {
                    std::max<int64_t>(1, config.shared_expert_count) * config.expert_width});
 }
 
-int64_t scratch_floats(const Config& config, const kv::CacheLayout& layout) {
-  return std::max({kernels::attend_scratch_floats(layout.row, config.head_count), config.head_dim,
+int64_t scratch_floats(const Config& config, const Geometry& geometry) {
+  return std::max({kernels::attend_scratch_floats(geometry.row, config.head_count), config.head_dim,
                    config.index_head_dim});
 }
 
@@ -54,12 +54,15 @@ Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSo
 
 Result<std::unique_ptr<Model>> DeepSeekV4::create(Checkpoint checkpoint,
                                                   const ModelOptions& options) {
-  std::unique_ptr<DeepSeekV4> model(new DeepSeekV4(std::move(checkpoint), options));
+  KVASIR_ASSIGN_OR_RETURN(const kv::CacheSpec spec,
+                          cache_spec(checkpoint.config(), options.precision));
+  std::unique_ptr<DeepSeekV4> model(
+      new DeepSeekV4(std::move(checkpoint), kv::make_layout(spec), options));
   if (model->work_.failed) {
     return Error{.kind = ErrorKind::kNoMemory,
                  .what = "not enough memory for the working buffers of a pass",
                  .field = "chunk_tokens",
-                 .expected = std::to_string(Workspace::bytes_for(model->config_, *model->layout_,
+                 .expected = std::to_string(Workspace::bytes_for(model->config_, model->geometry_,
                                                                  options.pass_tokens_max,
                                                                  options.thread_count)) +
                              " bytes",
@@ -68,17 +71,17 @@ Result<std::unique_ptr<Model>> DeepSeekV4::create(Checkpoint checkpoint,
   return std::unique_ptr<Model>(std::move(model));
 }
 
-DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options)
+DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptions& options)
     : options_(options),
       checkpoint_(std::move(checkpoint)),
       config_(with_top_k_cut(checkpoint_.config(), options.study.visible_rows)),
       facts_(facts_of(config_, checkpoint_.weight_bytes())),
-      layout_(std::make_shared<const kv::CacheLayout>(
-          kv::make_layout(cache_spec(config_, options.precision)))),
+      layout_(std::make_shared<const kv::CacheLayout>(std::move(layout))),
+      geometry_(geometry_of(*layout_)),
       compute_(kernels::kernel_table(options.isa), options.thread_count, matmul_cols_max(config_),
-               scratch_floats(config_, *layout_)),
+               scratch_floats(config_, geometry_)),
       batch_(config_, options.pass_tokens_max),
-      work_(config_, *layout_, options.pass_tokens_max, options.thread_count) {}
+      work_(config_, geometry_, options.pass_tokens_max, options.thread_count) {}
 
 // Part of prefix keys: stored studies are found again under these words.
 std::string DeepSeekV4::study_name() const {
@@ -103,7 +106,7 @@ Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cach
     }
   }
 
-  Pass pass{config_, *layout_,  options_.study.visible_rows, compute_, batch_,
+  Pass pass{config_, geometry_, options_.study.visible_rows, compute_, batch_,
             work_,   row_cache, options_.study.on_picks};
   embed();
   for (int64_t layer = 0; layer < config_.layer_count; ++layer) {

@@ -37,7 +37,7 @@ class DeepSeekV4 : public Model {
   Status forward(std::span<const Piece> pieces, kv::RowCache* row_cache) override;
 
  private:
-  DeepSeekV4(Checkpoint checkpoint, const ModelOptions& options);
+  DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptions& options);
 
   void embed();
   Status run_layer(Pass& pass, int64_t layer);
@@ -48,6 +48,7 @@ class DeepSeekV4 : public Model {
   Config config_;  // the checkpoint's, with the index top-k that the study leaves
   Facts facts_;
   std::shared_ptr<const kv::CacheLayout> layout_;
+  Geometry geometry_;
   Compute compute_;
   Batch batch_;
   Workspace work_;

@@ -1,9 +1,12 @@
-// cache_spec translates a model's config into the cache it needs. No other place turns checkpoint
-// words into cache words.
+// From a DeepSeek-V4 config to the cache it needs: the one translation of its layers into streams.
 #pragma once
 
-#include "kernels/row_format.h"
+#include <string_view>
+#include <vector>
+
 #include "kv/layout.h"
+#include "kv/spec.h"
+#include "kvasir/result.h"
 #include "model/deepseek_v4/config.h"
 
 namespace kvasir::model::deepseek_v4 {
@@ -13,6 +16,25 @@ inline int64_t ratio_of(LayerKind kind) {
   return kind == LayerKind::kCsa ? kCsaRatio : (kind == LayerKind::kHca ? kHcaRatio : 0);
 }
 
-kv::CacheSpec cache_spec(const Config& config, kernels::CachePrecision precision);
+// `precision`: "native" (FP8 rows, FP4 index keys, as the model was trained with), or the codec of
+// everything: "bf16", "f32". Error: another one.
+Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision);
+
+// Where a layer's streams stand in the layout; -1: it has none of that kind.
+struct LayerStreams {
+  int64_t window = -1;  // raw rows
+  int64_t rows = -1;    // compressed rows
+  int64_t keys = -1;    // index keys
+};
+
+struct Geometry {
+  kernels::RowFormat row;  // of raw and compressed rows
+  kernels::RowFormat key;  // of index keys; dim 0 when no layer has any
+  std::vector<LayerStreams> layers;
+
+  const LayerStreams& of(int64_t layer) const { return layers[static_cast<size_t>(layer)]; }
+};
+// REQUIRES: a layout of a cache_spec().
+Geometry geometry_of(const kv::CacheLayout& layout);
 
 }  // namespace kvasir::model::deepseek_v4

@@ -48,7 +48,7 @@ void project_queries(Pass& pass, const IndexerWeights& weights) {
 kv::IndexQuestion question_of(const Pass& pass, int64_t layer, int64_t token,
                               const std::byte* query) {
   const int64_t heads = pass.config.index_head_count;
-  return {.layer = layer,
+  return {.stream = pass.geometry.of(layer).keys,
           .head_count = heads,
           .query = query,
           .head_weights = &pass.work.index_head_weights[token * heads],
@@ -57,7 +57,7 @@ kv::IndexQuestion question_of(const Pass& pass, int64_t layer, int64_t token,
 
 void encode_query(Pass& pass, int64_t token, std::byte* query) {
   const int64_t floats = pass.config.index_head_count * pass.config.index_head_dim;
-  pass.compute.table().encode_index_query(pass.layout.key, &pass.work.index_query[token * floats],
+  pass.compute.table().encode_index_query(pass.geometry.key, &pass.work.index_query[token * floats],
                                           pass.config.index_head_count, query);
 }
 

@@ -2,10 +2,10 @@
 // one pass.
 #pragma once
 
-#include "kv/layout.h"
 #include "kv/row_cache.h"
 #include "model/compute.h"
 #include "model/deepseek_v4/batch.h"
+#include "model/deepseek_v4/geometry.h"
 #include "model/deepseek_v4/weights.h"
 #include "model/deepseek_v4/workspace.h"
 
@@ -13,7 +13,7 @@ namespace kvasir::model::deepseek_v4 {
 
 struct Pass {
   const Config& config;
-  const kv::CacheLayout& layout;
+  const Geometry& geometry;
   const VisibleRows& visible_rows;
   Compute& compute;
   const Batch& batch;

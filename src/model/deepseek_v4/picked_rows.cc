@@ -14,7 +14,8 @@ bool any_cold_parts(const Batch& batch) {
 
 }  // namespace
 
-PickedRows::PickedRows(Pass& pass, int64_t layer) : pass_(pass), layer_(layer) {
+PickedRows::PickedRows(Pass& pass, int64_t layer)
+    : pass_(pass), stream_(pass.geometry.of(layer).rows) {
   tokens_per_group_ = pass.batch.token_count();
   if (pass.config.layers[static_cast<size_t>(layer)] == LayerKind::kCsa &&
       pass.visible_rows.picked && any_cold_parts(pass.batch)) {
@@ -39,9 +40,9 @@ void PickedRows::begin_group() {
     const int32_t* picked = &pass_.work.picked[token * k];
     const std::byte** rows = &pass_.work.picked_rows[token * k];
     for (int32_t i = 0; i < pass_.work.picked_count[token]; ++i) {
-      kv::ColdPart* part = sequence.cold_part_of(layer_, picked[i]);
-      rows[i] = part == nullptr ? sequence.row(layer_, picked[i])
-                                : cache.ask(*part, sequence.row_offset_bytes(layer_, picked[i]));
+      kv::ColdPart* part = sequence.cold_part_of(stream_, picked[i]);
+      rows[i] = part == nullptr ? sequence.row(stream_, picked[i])
+                                : cache.ask(*part, sequence.row_offset_bytes(stream_, picked[i]));
     }
   }
   cache.start();

@@ -29,7 +29,7 @@ class PickedRows {
   void begin_group();
 
   Pass& pass_;
-  int64_t layer_;
+  int64_t stream_;  // compressed rows
   int64_t tokens_per_group_;
   TokenRange group_;         // the next
   bool is_reading_ = false;  // rows of that group

@@ -16,20 +16,20 @@ int64_t visible_rows_max(const Config& config, int64_t length) {
 
 }  // namespace
 
-Workspace::Workspace(const Config& config, const kv::CacheLayout& layout, int64_t token_capacity,
+Workspace::Workspace(const Config& config, const Geometry& geometry, int64_t token_capacity,
                      int thread_count) {
-  size_buffers(config, layout, token_capacity, thread_count,
+  size_buffers(config, geometry, token_capacity, thread_count,
                [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
                  buffer = AlignedBuffer<T>(count);
                  failed = failed || buffer.failed();
                });
 }
 
-int64_t Workspace::bytes_for(const Config& config, const kv::CacheLayout& layout,
-                             int64_t token_capacity, int thread_count) {
+int64_t Workspace::bytes_for(const Config& config, const Geometry& geometry, int64_t token_capacity,
+                             int thread_count) {
   int64_t bytes = 0;
   Workspace none;
-  none.size_buffers(config, layout, token_capacity, thread_count,
+  none.size_buffers(config, geometry, token_capacity, thread_count,
                     [&bytes]<class T>(AlignedBuffer<T>&, int64_t count) {
                       bytes += count * static_cast<int64_t>(sizeof(T));
                     });
@@ -44,8 +44,8 @@ int64_t Workspace::length_bytes_max(const Config& config, int64_t length, int th
 
 // allocate(buffer, count) for each buffer.
 template <class Allocate>
-void Workspace::size_buffers(const Config& config, const kv::CacheLayout& layout,
-                             int64_t token_capacity, int thread_count, const Allocate& allocate) {
+void Workspace::size_buffers(const Config& config, const Geometry& geometry, int64_t token_capacity,
+                             int thread_count, const Allocate& allocate) {
   const int64_t n = token_capacity;
   const int64_t h = config.stream_count;
   allocate(streams, n * h * config.hidden_size);
@@ -62,7 +62,7 @@ void Workspace::size_buffers(const Config& config, const kv::CacheLayout& layout
   allocate(attended, n * config.head_count * config.head_dim);
   allocate(grouped, n * config.output_group_count * config.output_rank);
   allocate(row, n * config.head_dim);
-  allocate(raw_rows, n * layout.row.bytes());
+  allocate(raw_rows, n * geometry.row.bytes());
   allocate(values, n * 2 * std::max(config.head_dim, config.index_head_dim));
   allocate(gates, n * 2 * std::max(config.head_dim, config.index_head_dim));
 
@@ -73,7 +73,7 @@ void Workspace::size_buffers(const Config& config, const kv::CacheLayout& layout
   allocate(picked_rows, n * config.index_top_k);
   for (int worker = 0; worker < thread_count; ++worker) {
     allocate(encoded_query.emplace_back(),
-             kernels::index_query_bytes(layout.key, config.index_head_count));
+             kernels::index_query_bytes(geometry.key, config.index_head_count));
   }
   scores.resize(static_cast<size_t>(thread_count));
   visible.resize(static_cast<size_t>(thread_count));

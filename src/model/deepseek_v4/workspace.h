@@ -8,19 +8,19 @@
 #include <vector>
 
 #include "base/aligned_buffer.h"
-#include "kv/layout.h"
 #include "kvasir/result.h"
 #include "model/deepseek_v4/config.h"
+#include "model/deepseek_v4/geometry.h"
 
 namespace kvasir::model::deepseek_v4 {
 
 struct Workspace {
-  Workspace(const Config& config, const kv::CacheLayout& layout, int64_t token_capacity,
+  Workspace(const Config& config, const Geometry& geometry, int64_t token_capacity,
             int thread_count);
 
   // What the buffers above take, without taking it.
-  static int64_t bytes_for(const Config& config, const kv::CacheLayout& layout,
-                           int64_t token_capacity, int thread_count);
+  static int64_t bytes_for(const Config& config, const Geometry& geometry, int64_t token_capacity,
+                           int thread_count);
   // What reserve_length may have taken at most for a sequence of that length.
   static int64_t length_bytes_max(const Config& config, int64_t length, int thread_count);
 
@@ -74,7 +74,7 @@ struct Workspace {
  private:
   Workspace() = default;
   template <class Allocate>
-  void size_buffers(const Config& config, const kv::CacheLayout& layout, int64_t token_capacity,
+  void size_buffers(const Config& config, const Geometry& geometry, int64_t token_capacity,
                     int thread_count, const Allocate& allocate);
 };
 

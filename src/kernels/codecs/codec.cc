@@ -1,0 +1,44 @@
+#include "kernels/codecs/codec.h"
+
+#include <array>
+
+#include "base/check.h"
+
+namespace kvasir::kernels {
+namespace {
+
+constexpr std::array<const Codec*, kCodecCount> kCodecs = {&kF32Codec, &kBf16Codec, &kFp8Codec,
+                                                           &kFp4Codec};
+
+}  // namespace
+
+const Codec& codec_of(CodecId id) {
+  const auto index = static_cast<size_t>(id);
+  KVASIR_CHECK(index < kCodecs.size() && kCodecs[index]->id == id, "the table is in order of ids");
+  return *kCodecs[index];
+}
+
+const Codec* find_codec(std::string_view name) {
+  for (const Codec* codec : kCodecs) {
+    if (codec->name == name) return codec;
+  }
+  return nullptr;
+}
+
+int64_t RowFormat::bytes() const {
+  return codec_of(codec).bytes({.width = dim, .rope_width = rope_dim});
+}
+
+void encode_row(const RowFormat& format, const float* source, std::byte* row) {
+  const Codec& codec = codec_of(format.codec);
+  KVASIR_CHECK(codec.group_rows == 1, "a codec whose rows stand alone");
+  codec.encode({.width = format.dim, .rope_width = format.rope_dim}, {}, source, row);
+}
+
+void decode_row(const RowFormat& format, const std::byte* row, float* target) {
+  const Codec& codec = codec_of(format.codec);
+  KVASIR_CHECK(codec.group_rows == 1, "a codec whose rows stand alone");
+  codec.decode({.width = format.dim, .rope_width = format.rope_dim}, {}, row, 0, 1, target);
+}
+
+}  // namespace kvasir::kernels

@@ -1,0 +1,79 @@
+// Codec: how the rows of a stream become bytes and back. Each codec is one file beside this one,
+// its scalar definition: the oracle of the vectorised versions.
+//
+// A codec is a pure function of the rows of one group and of side data that were fixed beforehand.
+// Pointers may lie anywhere; nothing is allocated; any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace kvasir::kernels {
+
+// The order is that of the table; ids stand in no file.
+enum class CodecId : uint8_t {
+  kF32,   // plain float32
+  kBf16,  // plain BF16, little-endian
+  kFp8,   // E4M3 in groups of 64 with UE8M0 scales, the rotated part BF16
+  kFp4,   // E2M1 in groups of 32 with UE8M0 scales
+};
+inline constexpr size_t kCodecCount = 4;
+
+// Codes of kFp8 that share a scale.
+inline constexpr int64_t kFp8GroupSize = 64;
+
+// One row: `vectors` vectors of `width` floats, the last rope_width of each rotated by position.
+struct RowShape {
+  int64_t width = 0;
+  int64_t rope_width = 0;
+  int64_t vectors = 1;
+};
+
+// What a codec reads besides the rows (codebooks, bases); empty for most.
+using SideData = std::span<const std::byte>;
+
+struct Codec {
+  CodecId id;
+  const char* name;    // as a user writes it
+  uint32_t version;    // of the bytes; part of prefix keys
+  int64_t group_rows;  // consecutive rows that are coded together; 1: each row stands alone
+  // Rows are read as coded from the first token on. Otherwise a token reads the rows of its own
+  // block at full width, and those of earlier blocks as coded.
+  bool is_read_at_once;
+
+  // Bytes of a group of rows of that shape.
+  int64_t (*bytes)(const RowShape& shape);
+  // rows [group_rows, vectors, width] -> group [bytes], every byte written. REQUIRES: finite rows.
+  void (*encode)(const RowShape& shape, SideData side, const float* rows, std::byte* group);
+  // Rows [row_begin, row_end) of a group -> rows [row_end - row_begin, vectors, width].
+  void (*decode)(const RowShape& shape, SideData side, const std::byte* group, int64_t row_begin,
+                 int64_t row_end, float* rows);
+};
+
+extern const Codec kF32Codec;
+extern const Codec kBf16Codec;
+extern const Codec kFp8Codec;
+extern const Codec kFp4Codec;
+
+const Codec& codec_of(CodecId id);
+// Null: there is none of that name.
+const Codec* find_codec(std::string_view name);
+
+// One vector of a row whose codec takes rows one by one: what the kernels are told of cached rows.
+struct RowFormat {
+  CodecId codec = CodecId::kFp8;
+  int64_t dim = 0;
+  int64_t rope_dim = 0;  // the last dims of the vector
+
+  int64_t bytes() const;
+  bool operator==(const RowFormat&) const = default;
+};
+
+// source [dim] -> row [format.bytes()]. REQUIRES: finite source.
+void encode_row(const RowFormat& format, const float* source, std::byte* row);
+// row -> target [dim]; exact.
+void decode_row(const RowFormat& format, const std::byte* row, float* target);
+
+}  // namespace kvasir::kernels

@@ -1,0 +1,58 @@
+// Reading cached rows, value for value like the scalar codecs. Included once per instruction set.
+
+namespace kvasir::kernels::KVASIR_ISA {
+namespace {
+
+template <class LoadWhole, class LoadPart>
+KVASIR_INLINE void decode_run(int64_t count, float* target, LoadWhole load_whole,
+                              LoadPart load_part) {
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(target + i, load_whole(i));
+  if (i < count) store(target + i, load_part(i, count - i), first_lanes(count - i));
+}
+
+KVASIR_INLINE void decode_bf16_run(const uint8_t* source, int64_t count, float* target) {
+  decode_run(
+      count, target, [=](int64_t i) { return load_bf16(source + 2 * i); },
+      [=](int64_t i, int64_t left) { return load_bf16(source + 2 * i, left); });
+}
+
+void decode_f32_row(const RowFormat& format, const uint8_t* row, float* target) {
+  const auto at = [=](int64_t i) { return reinterpret_cast<const float*>(row + 4 * i); };
+  decode_run(
+      format.dim, target, [=](int64_t i) { return load(at(i)); },
+      [=](int64_t i, int64_t left) { return load(at(i), first_lanes(left)); });
+}
+
+void decode_bf16_row(const RowFormat& format, const uint8_t* row, float* target) {
+  decode_bf16_run(row, format.dim, target);
+}
+
+void decode_fp8_row(const RowFormat& format, const uint8_t* row, float* target) {
+  const int64_t code_count = format.dim - format.rope_dim;
+  const uint8_t* scales = row + code_count + 2 * format.rope_dim;
+  for (int64_t begin = 0; begin < code_count; begin += kFp8GroupSize) {
+    const Vec scale = broadcast(kScaleTables.ue8m0[scales[begin / kFp8GroupSize]]);
+    // Two steps: the product of the factors may be beyond float32.
+    const auto value = [=](Vec code) { return code * broadcast(kFp8Factor) * scale; };
+    const uint8_t* codes = row + begin;
+    decode_run(
+        smaller(kFp8GroupSize, code_count - begin), target + begin,
+        [=](int64_t i) { return value(load_fp8(codes + i)); },
+        [=](int64_t i, int64_t left) { return value(load_fp8(codes + i, left)); });
+  }
+  decode_bf16_run(row + code_count, format.rope_dim, target + code_count);
+}
+
+// Rows are never held so; the scalar codec does for whoever asks.
+void decode_fp4_row(const RowFormat& format, const uint8_t* row, float* target) {
+  kernels::decode_row(format, reinterpret_cast<const std::byte*>(row), target);
+}
+
+// By CodecId.
+using DecodeRow = void (*)(const RowFormat& format, const uint8_t* row, float* target);
+constexpr DecodeRow kDecoders[kCodecCount] = {decode_f32_row, decode_bf16_row, decode_fp8_row,
+                                              decode_fp4_row};
+
+}  // namespace
+}  // namespace kvasir::kernels::KVASIR_ISA

@@ -1,0 +1,64 @@
+// CacheSpec: what a model remembers of its tokens, as a table of streams. A family makes it from
+// its config; planner, allocator, file format and prefix keys read this one table.
+//
+// Plain values.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/codecs/codec.h"
+
+namespace kvasir::kv {
+
+// What the vectors of a stream are.
+enum class Role : uint8_t {
+  kKeys,       // of attention heads
+  kValues,     // of attention heads
+  kLatents,    // one vector that is key and value of all heads, or from which both are computed
+  kIndexKeys,  // scored by an indexer, never attended
+};
+
+// How later tokens use the rows of a stream.
+enum class Reach : uint8_t {
+  kAll,     // every row is read: hot
+  kPicked,  // rows that an indexer chose are read: cold
+  kWindow,  // the newest window_tokens rows are read: a ring, in no block
+};
+
+// A Stream is one kind of row that a layer remembers. Examples, for a layer of 8 KV heads of 128:
+//   GQA:  {kKeys, vectors 8, width 128} and {kValues, vectors 8, width 128}
+//   MLA:  {kLatents, width 576, rope_width 64}
+//   pooled rows of 4 tokens that an indexer picks from:
+//         {kLatents, kPicked, tokens_per_row 4, width 512, rope_width 64, overlaps}
+struct Stream {
+  Role role = Role::kLatents;
+  Reach reach = Reach::kAll;
+  int64_t tokens_per_row = 1;  // more than 1: values and gates of so many tokens are pooled
+  bool overlaps = false;       // a row pools the tokens of the row before it too
+  int64_t vectors = 1;         // of a row: one for each KV head
+  int64_t width = 0;           // floats of a vector
+  int64_t rope_width = 0;      // of these, rotated by position
+  int64_t window_tokens = 0;   // with reach kWindow
+  kernels::CodecId codec = kernels::CodecId::kBf16;
+};
+
+// What a layer keeps of a sequence however long that is: the state of a recurrence. `shares` are
+// the heads, groups or channels that it divides into.
+struct State {
+  int64_t values = 0;
+  int64_t shares = 1;
+  bool is_convolution = false;
+};
+
+struct Layer {
+  std::vector<Stream> streams;
+  std::vector<State> states;
+  int64_t source_layer = -1;  // this layer reads the streams of that one; -1: its own
+};
+
+struct CacheSpec {
+  std::vector<Layer> layers;
+};
+
+}  // namespace kvasir::kv
