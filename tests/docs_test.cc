@@ -9,11 +9,11 @@
 #include <set>
 #include <string>
 
-#include "checkpoint/config.h"
 #include "doc_tables.h"
 #include "kv/flash_spec.h"
 #include "kv/layout.h"
 #include "model/deepseek_v4/geometry.h"
+#include "model/deepseek_v4/test_support.h"
 #include "source_tree.h"
 
 namespace kvasir {
@@ -47,9 +47,9 @@ kv::CacheLayout flash(CachePrecision precision = CachePrecision::kNative) {
 
 kv::CacheLayout bundled() {
   const std::string_view path = "models/kvasir-tiny/config.json";
-  const auto config = parse_model_config(project_text(path), path);
+  const auto config = model::deepseek_v4::parse_config(project_text(path), path);
   EXPECT_TRUE(config.ok());
-  return kv::make_layout(model::cache_spec(*config, CachePrecision::kNative));
+  return kv::make_layout(model::deepseek_v4::cache_spec(*config, CachePrecision::kNative));
 }
 
 using Sizes = std::map<std::string, std::string>;
@@ -200,6 +200,28 @@ TEST(Docs, ALinkThatLeadsNowhereIsNoticed) {
   EXPECT_EQ(complaint(page, "../include/kvasir/engine.h"), "");
   EXPECT_EQ(complaint(page, "nowhere.md"), "no such file");
   EXPECT_EQ(complaint(page, "block_format.md#nothing"), "no such heading");
+}
+
+// Whether a name in a page is meant to be a source file: "kv/layout.h".
+bool names_source(std::string_view word) {
+  const bool is_source = word.ends_with(".cc") || word.ends_with(".h") || word.ends_with(".py");
+  return is_source && word.find('/') != word.npos;
+}
+
+bool some_file_ends_with(const std::string& word) {
+  return std::ranges::any_of(project_files(), [&](const SourceFile& file) {
+    return file.path == word || file.path.ends_with("/" + word);
+  });
+}
+
+TEST(Docs, EveryFileNamedInAPageExists) {
+  for (const SourceFile& file : project_files()) {
+    if (!file.path.ends_with(".md")) continue;
+    for (const std::string& word : backquoted(file.text)) {
+      if (!names_source(word)) continue;
+      EXPECT_TRUE(some_file_ends_with(word)) << file.path << ": " << word;
+    }
+  }
 }
 
 // Comments cite the page of the arithmetic by its numbered sections.
