@@ -25,9 +25,12 @@ using kernels::CachePrecision;
 
 // 57376 -> "57,376".
 std::string grouped(int64_t number) {
-  std::string text = std::to_string(number);
-  for (int64_t at = std::ssize(text) - 3; at > 0; at -= 3)
-    text.insert(static_cast<size_t>(at), ",");
+  const std::string digits = std::to_string(number);
+  std::string text;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
   return text;
 }
 
