@@ -151,7 +151,7 @@ part_format() { check format_of_sources; }
 
 syntax_of_scripts() {
   local script
-  for script in kvasir.sh .ci/run fuzz/run.sh; do bash -n "$script" || return 1; done
+  for script in kvasir.sh .ci/run fuzz/run.sh tools/*.sh training/*.sh; do bash -n "$script" || return 1; done
   find training tools -path training/work -prune -o -name '*.py' -print0 |
     PYTHONPYCACHEPREFIX=$root/build/pycache xargs -0 -r python3 -m compileall -q
 }

@@ -1,4 +1,5 @@
-// Tokens per second of a whole engine, through its public interface, on random token ids.
+// These functions measure the tokens per second of a whole engine, through its public interface, on
+// random token ids.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// A cache of DeepSeek-V4-Flash geometry in native precision without a model: what benchmarks of
-// store and decoding fill themselves.
+// These functions make a cache of DeepSeek-V4-Flash geometry in native precision, without a model.
+// Benchmarks of the store and of decoding fill themselves with it.
 #pragma once
 
 #include <cstdint>

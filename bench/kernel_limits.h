@@ -1,4 +1,5 @@
-// Measures, in this process, what the machine can do and how near the kernels come to it.
+// These functions measure, in this process, what the machine can do and how near the kernels come
+// to it.
 #pragma once
 
 #include <string>

@@ -1,6 +1,6 @@
-// Decoding a token behind a very long context of DeepSeek-V4-Flash geometry: what of it is cache
-// work (index scan, top-k, fetching rows, attending them) with the real kernels, row cache and
-// store. Rows and keys are made up; matrix products are not part of it.
+// A LongContext decodes tokens behind a very long context of DeepSeek-V4-Flash geometry. It
+// measures the work on the cache (index scan, top-k, fetching rows, attending them) with the real
+// kernels, row cache and store. Rows and keys are made up; matrix products are not part of it.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,8 @@ namespace kvasir::bench {
 
 struct LongDecodeOptions {
   int64_t ram_bytes = 0;  // of the cache; 0: all rows in RAM
-  // Of a layer's index queries, any two tokens'. 0: every token picks anew, the worst case.
+  // How alike the index queries of any two tokens are in a layer. 0: every token picks anew, the
+  // worst case.
   double query_correlation = 0;
   int64_t warmup_tokens = 16;
   int64_t measured_tokens = 16;
@@ -24,7 +25,7 @@ struct LongDecodeOptions {
   kernels::Isa isa = kernels::Isa::kRef;
 };
 
-// Per token, but for what is a share or a size.
+// A LongDecode is what was measured. Values are per token, unless they are shares or sizes.
 struct LongDecode {
   int64_t context_tokens = 0;
   double scan_ms = 0;  // index scores of all keys, all CSA layers
@@ -45,7 +46,7 @@ struct LongDecode {
   double total_ms() const { return scan_ms + top_k_ms + fetch_ms + attend_ms; }
 };
 
-// A store with one long conversation in it.
+// A LongContext is a store with one long conversation in it.
 class LongContext {
  public:
   // Writes it within `ram_bytes`, as a prefill does. context_tokens: rounded down to a block.
@@ -53,7 +54,7 @@ class LongContext {
                                     int64_t ram_bytes, kernels::Isa isa);
 
   int64_t context_tokens() const { return static_cast<int64_t>(tokens_.size()); }
-  // Of a RAM budget for this context.
+  // The least RAM budget for this context.
   int64_t ram_bytes_min() const { return ram_bytes_min_; }
   Result<LongDecode> measure(const LongDecodeOptions& options) const;
 

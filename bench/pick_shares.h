@@ -1,4 +1,4 @@
-// How much of what tokens pick is picked again by those that follow.
+// PickShares says how much of what tokens pick is picked again by the tokens that follow.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// How often rows that tokens pick are still there from before, under several ways to decide what
-// stays: the engine's own row cache and what it could have been.
+// These functions count how often a picked row is still there from before, under several rules
+// about what stays: that of the engine's own row cache, and others that it could have had.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What a model reads of its own past: how often the rows that its tokens pick come again, and how
-// many of them a row cache of some size would have had.
+// These functions count what a model reads of its own past: how often the rows that its tokens pick
+// come again, and how many of them a row cache of some size would have had.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// A folder of its own on the device to measure, deleted with all that is in it.
+// A ScratchFolder is a new folder on the device to be measured. It is deleted with all that is in
+// it.
 #pragma once
 
 #include <cerrno>

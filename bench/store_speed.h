@@ -1,6 +1,6 @@
-// What a store costs and gives: bytes written and read for a long conversation, how fast it is read
-// back, and how much sooner the first token comes. Everything in a folder of its own that is
-// deleted.
+// These functions measure what a store costs and gives: bytes written and read for a long
+// conversation, how fast it is read back, and how much sooner the first token comes. Everything
+// lies in a folder of its own that is deleted.
 #pragma once
 
 #include <cstdint>

@@ -22,6 +22,7 @@ TEST_F(CliTest, RunPrintsTextOnStandardOutputAndASummaryOnStandardError) {
   EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
   EXPECT_FALSE(outcome.out.empty());
   EXPECT_NE(outcome.err.find("prompt tokens"), std::string::npos);
+  EXPECT_NE(outcome.err.find("; first token after "), std::string::npos);
 }
 
 TEST_F(CliTest, RunJsonIsOneObjectWithTheContractsFields) {

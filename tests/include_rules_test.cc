@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
@@ -8,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "doc_tables.h"
 #include "source_tree.h"
 
 namespace kvasir {
@@ -205,6 +207,27 @@ TEST(IncludeRules, TheTableHasNoCycle) {
     }
     earlier.emplace(rule.module);
   }
+}
+
+std::set<std::string> words_of(std::string_view list) {
+  std::istringstream words{std::string(list)};
+  return {std::istream_iterator<std::string>(words), {}};
+}
+
+// "`src/kv/`" -> "kv", "`bench/`" -> "bench".
+std::string module_of_cell(const std::string& cell) { return module_of(backquoted(cell).front()); }
+
+using RulesByModule = std::map<std::string, std::set<std::string>>;
+
+TEST(IncludeRules, TheArchitecturePageSaysTheSame) {
+  RulesByModule rules;
+  for (const Rule& rule : kRules) rules[std::string(rule.module)] = words_of(rule.may_use);
+  RulesByModule page;
+  for (const DocRow& row : doc_table("docs/architecture.md", "include rules")) {
+    const auto words = backquoted(row.at(2));
+    page[module_of_cell(row.at(0))] = {words.begin(), words.end()};
+  }
+  EXPECT_EQ(page, rules);
 }
 
 size_t count_violations(const std::string& path, const std::string& include) {

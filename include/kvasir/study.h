@@ -1,8 +1,8 @@
-// Study: what a measurement of the cache asks of an engine besides running the model as it is
-// meant: to hide rows from attention, and to hear which rows were picked.
+// A study measures the cache. It asks an engine for more than running the model as it is meant: to
+// hide rows from attention, and to report which rows were picked.
 //
-// Plain values. A study's rows are other rows: a store keeps them apart from those of the model as
-// it is meant.
+// Plain values. The rows of a study are other rows, so a store keeps them apart from those of the
+// model as it is meant.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace kvasir {
 
-// Compressed rows that attention may see. The whole cache is kept all the same; hiding a part shows
-// what it is worth.
+// VisibleRows are the compressed rows that attention may see. The whole cache is kept all the same;
+// hiding a part shows what it is worth.
 struct VisibleRows {
   bool picked = true;       // rows of layers whose indexer picks what a token attends
   bool unpicked = true;     // compressed rows that every later token attends
@@ -28,7 +28,7 @@ using PickSink =
 
 struct StudyOptions {
   VisibleRows visible_rows;
-  PickSink on_picks;  // none: nobody asks
+  PickSink on_picks;  // may be empty
 };
 
 }  // namespace kvasir

@@ -1,5 +1,5 @@
-// ConfigSource: a model's config as one JSON object, read and bounded once, whoever asks for what
-// is in it. An immutable value.
+// A ConfigSource is a model's config as one JSON object. It is read once, with bounds, whoever asks
+// for what is in it. An immutable value.
 #pragma once
 
 #include <string>

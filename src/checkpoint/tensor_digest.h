@@ -1,4 +1,4 @@
-// Digest of the tensors that a model uses: what tells two checkpoints of one architecture apart.
+// The digest of the tensors that a model uses tells two checkpoints of one architecture apart.
 #pragma once
 
 #include <cstdint>

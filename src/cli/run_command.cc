@@ -1,4 +1,6 @@
 // kvasir run: one prompt in, the model's continuation (or, with --chat, its answer) out.
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -135,16 +137,23 @@ double per_second(int64_t count, double ms) {
   return ms > 0 ? static_cast<double>(count) * 1000 / ms : 0;
 }
 
+// Empty when a run was stopped before its first token.
+std::string first_token_text(const RunReport& report) {
+  return report.generated_tokens == 0
+             ? ""
+             : fmt::format("first token after {:.3f} s; ", report.ttft_ms / 1000);
+}
+
 void print_summary(const RunReport& report) {
   std::printf("\n");
   std::fflush(stdout);
   std::fprintf(stderr,
-               "[%s: %lld prompt tokens, %lld of them reused, %.0f per second; %lld generated, "
+               "[%s: %lld prompt tokens, %lld of them reused, %.0f per second; %s%lld generated, "
                "%.0f per second; cache %.1f KiB]\n",
                name_of(report.stop_reason), static_cast<long long>(report.prompt_tokens),
                static_cast<long long>(report.reused_tokens),
                per_second(report.computed_tokens, report.prefill_ms),
-               static_cast<long long>(report.generated_tokens),
+               first_token_text(report).c_str(), static_cast<long long>(report.generated_tokens),
                // The first token comes with the prompt.
                per_second(report.generated_tokens - 1, report.decode_ms),
                static_cast<double>(report.kv_bytes) / 1024);

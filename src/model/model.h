@@ -1,8 +1,8 @@
-// Model: a loaded model of any family, as the engine runs it.
+// A Model is a loaded model of any family, as the engine runs it.
 //
 // SAME BITS: a token's logits depend on the weights, the tokens before it, the cache precision, the
 // instruction set and the rows made visible, and on nothing else. A Model owns its weights and all
-// working memory; one pass at a time, from one thread.
+// working memory. One pass at a time, from one thread.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ struct ModelOptions {
   StudyOptions study;
 };
 
-// What an engine has to know of a model besides its cache.
+// Facts are what an engine has to know of a model besides its cache.
 struct Facts {
   std::string family;
   int64_t vocab_size = 0;
@@ -48,7 +48,7 @@ struct Facts {
 
 enum class LogitsOf : uint8_t { kNone, kLastToken, kAllTokens };
 
-// New tokens of one sequence. A sequence occurs at most once in a pass.
+// A Piece is the new tokens of one sequence. A sequence occurs at most once in a pass.
 struct Piece {
   kv::Sequence* sequence = nullptr;
   std::span<const int32_t> tokens;  // not empty, each in [0, vocab)

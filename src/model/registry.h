@@ -1,4 +1,4 @@
-// The registry of families: which code runs a checkpoint. A new family is one more row.
+// The registry of families says which code runs a checkpoint. A new family is one more row.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// Norms, rope, Hadamard, SwiGLU, pooling. Included once per instruction set.
+// These loops compute norms, rope, Hadamard, SwiGLU and pooling. Included once per instruction set.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

@@ -1,4 +1,5 @@
-// Writing cached rows, byte for byte like the scalar codec. Included once per instruction set.
+// encode_row writes cached rows, byte for byte like the scalar codec. Included once per instruction
+// set.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

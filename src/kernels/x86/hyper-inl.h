@@ -1,4 +1,5 @@
-// The hyper-connections' mixing weights and their use. Included once per instruction set.
+// These loops compute the mixing weights of the hyper-connections and use them. Included once per
+// instruction set.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

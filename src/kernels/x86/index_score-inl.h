@@ -1,5 +1,7 @@
-// Index scores of one token over many keys. Included once per instruction set, behind
-// index_query-inl.h. In native precision a block of keys goes in whole sums where it can
+// index_score computes the scores of one token over many keys. Included once per instruction set,
+// behind index_query-inl.h.
+//
+// In native precision it sums a block of keys whole where the scales allow it
 // (index_score_folded-inl.h), else group by group. The other precisions keep the query as
 // [dims][heads] float32.
 

@@ -1,5 +1,5 @@
-// Where sums of byte products are kept in 16 bits, every key goes group by group. Included in place
-// of index_score_folded-inl.h.
+// This file stands in for index_score_folded-inl.h where sums of byte products are kept in 16 bits.
+// There every key goes group by group.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

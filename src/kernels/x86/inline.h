@@ -1,6 +1,7 @@
-// For the files that are compiled once per instruction set. Everything in them lies in an unnamed
-// namespace and is inlined by force, and they include no header with inline functions of its own
-// kind: a copy compiled for a wide instruction set must never be the one the linker keeps for all.
+// The files that are compiled once per instruction set include this. Everything in them lies in an
+// unnamed namespace and is inlined by force, and they include no header that defines inline
+// functions: a copy compiled for a wide instruction set must never be the one that the linker keeps
+// for all.
 #pragma once
 
 #define KVASIR_INLINE inline __attribute__((always_inline))

@@ -1,4 +1,5 @@
-// Shared arithmetic on vectors. Included once per instruction set.
+// This file has the arithmetic on vectors that the other kernels share. Included once per
+// instruction set.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

@@ -1,7 +1,7 @@
-// y = W x straight from the stored codes. Included once per instruction set.
+// matmul computes y = W x straight from the stored codes. Included once per instruction set.
 //
-// Few tokens: rows are decoded in registers and stream past once. Many tokens: a panel of rows is
-// decoded into scratch and used again and again. Either way an output is summed as in dot_block.
+// With few tokens, rows are decoded in registers and stream past once. With many, a panel of rows
+// is decoded into scratch and used again and again. Either way an output is summed as in dot_block.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

@@ -1,4 +1,4 @@
-// See kernels/peak.h. Included once per instruction set.
+// These are the loops of kernels/peak.h. Included once per instruction set.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

@@ -1,4 +1,4 @@
-// Decoding tables, so that a scale byte costs one load.
+// These tables decode a scale byte with one load.
 #pragma once
 
 namespace kvasir::kernels {

@@ -1,4 +1,4 @@
-// The table's entries. Included once per instruction set.
+// This file fills the entries of the kernel table. Included once per instruction set.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

@@ -1,4 +1,5 @@
-// Eight float lanes: what the kernels need of AVX2, FMA and F16C. The same names as vec_avx512.h.
+// A Vec is eight float lanes: what the kernels need of AVX2, FMA and F16C, under the same names as
+// in vec_avx512.h.
 #pragma once
 
 #include <immintrin.h>

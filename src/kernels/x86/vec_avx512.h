@@ -1,4 +1,4 @@
-// Sixteen float lanes: what the kernels need of AVX-512 (F, BW, VL, DQ, VNNI).
+// A Vec is sixteen float lanes: what the kernels need of AVX-512 (F, BW, VL, DQ, VNNI).
 #pragma once
 
 // GCC 12 takes the deliberately undefined operands inside its own intrinsics for mistakes.

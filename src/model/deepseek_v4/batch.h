@@ -1,7 +1,7 @@
-// Batch: the tokens of one forward pass, possibly of several sequences, laid flat, with everything
-// that depends on their positions alone: rotary angles and the compressed rows they complete.
-// Filled anew for every pass; the memory is kept. Every per-token buffer of the pass is indexed by
-// the flat token index.
+// A Batch lays the tokens of one forward pass flat, possibly of several sequences. It has all that
+// depends on their positions alone: rotary angles, and the compressed rows that they complete. It
+// is filled anew for every pass and keeps its memory. Every per-token buffer of the pass is indexed
+// by the flat token index.
 #pragma once
 
 #include <array>

@@ -78,9 +78,9 @@ bool runs(const Json& root);
 // REQUIRES: root is an object.
 Result<Config> read_config(const Json& root, std::string_view where);
 
-// Only what the size of a cache depends on: layer_count, layers, head_dim, rope_dim, window,
-// index_head_dim and index_top_k, max_position_count; everything else stays zero. With drafts: the
-// layers of the draft model too, which compress_ratios lists behind the others. Errors: as above,
+// Reads only what the size of a cache depends on: layer_count, layers, head_dim, rope_dim, window,
+// index_head_dim and index_top_k, max_position_count. Everything else stays zero. kAppended adds
+// the layers of the draft model, which compress_ratios lists behind the others. Errors: as above,
 // for these fields.
 enum class DraftLayers : uint8_t { kLeftOut, kAppended };
 Result<Config> read_cache_config(const Json& root, std::string_view where, DraftLayers drafts);

@@ -1,5 +1,5 @@
-// DeepSeekV4: a loaded DeepSeek-V4 model and one forward path for everything: prefill in chunks,
-// decode, any mix of sequences. Its arithmetic: docs/deepseek_v4.md.
+// A DeepSeekV4 is a loaded DeepSeek-V4 model. It has one forward path for everything: prefill in
+// chunks, decode, any mix of sequences. docs/deepseek_v4.md states its arithmetic.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
-// Fingerprint of a model: what its rows depend on. Two checkpoints with one fingerprint write the
-// same cache; where they lie, how they are sharded and who runs them does not matter.
+// The fingerprint names a model by all that its rows depend on. Two checkpoints with one
+// fingerprint write the same cache. Where they lie, how they are cut into files and who runs them
+// does not matter.
 #pragma once
 
 #include "base/digest.h"

@@ -1,5 +1,5 @@
-// The indexer of a CSA layer: chooses the compressed rows a token attends (deepseek_v4.md section
-// 5).
+// The indexer of a CSA layer chooses the compressed rows that a token attends
+// (deepseek_v4.md section 5).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// A Context refers to all that the parts of a forward pass work with. It owns nothing and lives for
+// A Pass refers to all that the parts of a forward pass work with. It owns nothing and lives for
 // one pass.
 #pragma once
 

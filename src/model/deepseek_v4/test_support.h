@@ -1,4 +1,5 @@
-// Test support: a DeepSeek-V4 checkpoint and its config opened by path, as the registry does.
+// These functions open a DeepSeek-V4 checkpoint and its config by path for tests, as the registry
+// does.
 #pragma once
 
 #include <string>
