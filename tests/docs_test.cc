@@ -10,16 +10,14 @@
 #include <string>
 
 #include "doc_tables.h"
-#include "kv/flash_spec.h"
 #include "kv/layout.h"
+#include "kv/test_support.h"
 #include "model/deepseek_v4/geometry.h"
 #include "model/deepseek_v4/test_support.h"
 #include "source_tree.h"
 
 namespace kvasir {
 namespace {
-
-using kernels::CachePrecision;
 
 // ---- sizes --------------------------------------------------------------------------------------
 
@@ -44,22 +42,27 @@ std::string per_token(const kv::CacheLayout& layout) {
   return text;
 }
 
-kv::CacheLayout flash(CachePrecision precision = CachePrecision::kNative) {
-  return kv::make_layout(kv::flash_spec(precision));
+kv::CacheLayout flash() { return kv::make_layout(kv::pooled_spec(kv::flash_shape())); }
+
+kv::CacheLayout flash_in_float32() {
+  kv::PooledShape shape = kv::flash_shape();
+  shape.rows = shape.keys = kernels::CodecId::kF32;
+  return kv::make_layout(kv::pooled_spec(shape));
 }
 
 kv::CacheLayout bundled() {
   const std::string_view path = "models/kvasir-tiny/config.json";
   const auto config = model::deepseek_v4::parse_config(project_text(path), path);
   EXPECT_TRUE(config.ok());
-  return kv::make_layout(model::deepseek_v4::cache_spec(*config, CachePrecision::kNative));
+  return kv::make_layout(model::deepseek_v4::cache_spec(*config, "native").value());
 }
 
 using Sizes = std::map<std::string, std::string>;
 
 Sizes sizes_of(const kv::CacheLayout& layout) {
-  return {{"row", grouped(layout.row.bytes())},
-          {"index key", grouped(layout.key.bytes())},
+  const auto geometry = model::deepseek_v4::geometry_of(layout);
+  return {{"row", grouped(geometry.row.bytes())},
+          {"index key", grouped(geometry.key.bytes())},
           {"hot part of a block", grouped(layout.hot_bytes)},
           {"cold part of a block", grouped(layout.cold_bytes)},
           {"block", grouped(layout.block_bytes())},
@@ -83,9 +86,10 @@ TEST(Docs, TheTableOfSizesIsTheLayout) {
 // Sizes that stand in running text.
 TEST(Docs, SizesInSentencesAreTheLayouts) {
   const kv::CacheLayout native = flash();
-  const kv::CacheLayout f32 = flash(CachePrecision::kF32);
-  const int64_t row = native.row.bytes();
-  const int64_t key = native.key.bytes();
+  const auto geometry = model::deepseek_v4::geometry_of(native);
+  const kv::CacheLayout f32 = flash_in_float32();
+  const int64_t row = geometry.row.bytes();
+  const int64_t key = geometry.key.bytes();
   const std::string hot = grouped(native.hot_bytes);
   const std::string cold = grouped(native.cold_bytes);
   const std::pair<std::string, std::string> kSentences[] = {
@@ -103,7 +107,8 @@ TEST(Docs, SizesInSentencesAreTheLayouts) {
       {"docs/numerics.md", fmt::format("Flash: {} bytes", row)},
       {"docs/numerics.md", fmt::format("Flash: {} bytes", key)},
       {"docs/segment_format.md", fmt::format("a row of {} bytes", row)},
-      {"src/kernels/row_format.h", fmt::format("{} and {} bytes for Flash", row, key)},
+      {"src/kernels/codecs/fp8.cc", fmt::format("{} bytes for 512 values", row)},
+      {"src/kernels/codecs/fp4.cc", fmt::format("{} bytes for 128 values", key)},
   };
   for (const auto& [path, sentence] : kSentences) {
     EXPECT_NE(project_text(path).find(sentence), std::string::npos) << path << ": " << sentence;
