@@ -45,7 +45,7 @@ bool BlockStore::shrink_locked(int64_t goal_bytes, const std::function<int64_t()
   int64_t lowest_bytes = log_->file_bytes();
   while (log_->file_bytes() > goal_bytes) {
     if (clean_one_segment_locked(kLiveShareMax)) continue;
-    if (evict(portion_bytes()) > 0) continue;
+    if (evict_locked(portion_bytes()) > 0) continue;
     // Nothing is left to evict: scrape together what holes there are, as long as it helps.
     if (!clean_one_segment_locked(1) || log_->file_bytes() >= lowest_bytes) return false;
     lowest_bytes = log_->file_bytes();
@@ -67,10 +67,8 @@ void BlockStore::keep_budget() {
   make_room_locked(0);
 }
 
-int64_t BlockStore::evict(int64_t bytes) {
-  const std::lock_guard lock(index_mutex_);
-  const auto is_held = [this](const Key& key) { return holds_.contains(key); };
-  const Evicted evicted = Evictor(index_, is_held, now_s()).evict(bytes);
+int64_t BlockStore::evict_locked(int64_t bytes) {
+  const Evicted evicted = Evictor(index_, now_s()).evict(bytes);
   metrics_.add(StoreMetric::kEvictedStates, evicted.states);
   metrics_.add(StoreMetric::kEvictedBlocks, evicted.blocks);
   metrics_.add(StoreMetric::kEvictedBytes, evicted.bytes);
@@ -79,7 +77,6 @@ int64_t BlockStore::evict(int64_t bytes) {
 
 // Bytes that the survivors of a segment take elsewhere, footers included.
 int64_t BlockStore::kept_bytes_of(uint64_t number) const {
-  const std::lock_guard lock(index_mutex_);
   const Index::SegmentLoad live = index_.live_in(number);
   return live.bytes == 0 ? 0 : live.bytes + 2 * footer_bytes(live.records) + kFooterRoundingBytes;
 }
@@ -90,7 +87,6 @@ bool BlockStore::clean_one_segment_locked(double live_share_max) {
   for (const auto& [number, file_bytes] : log_->segments()) {
     if (log_->is_unreadable(number) || file_bytes - kept_bytes_of(number) < kFreedBytesMin)
       continue;
-    const std::lock_guard lock(index_mutex_);
     const double share =
         static_cast<double>(index_.live_in(number).bytes) / static_cast<double>(file_bytes);
     if (share <= live_share_max) candidates.emplace_back(share, number);
@@ -107,11 +103,7 @@ bool BlockStore::clean_one_segment_locked(double live_share_max) {
 
 Status BlockStore::clean_segment_locked(uint64_t number) {
   KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
-  std::vector<IndexEntry> survivors;
-  {
-    const std::lock_guard lock(index_mutex_);
-    for (const RecordId& id : ids_in_segment(number)) survivors.push_back(*index_.find(id));
-  }
+  std::vector<IndexEntry> survivors = entries_in(number);
   const int64_t dropped = metrics_[StoreMetric::kDroppedSegments];
   Status moved = move_survivors_locked(survivors);
   if (moved.ok() && metrics_[StoreMetric::kDroppedSegments] != dropped) {
@@ -123,7 +115,6 @@ Status BlockStore::clean_segment_locked(uint64_t number) {
   }
   metrics_.add(StoreMetric::kCleanedSegments, 1);
   KVASIR_RETURN_IF_ERROR(log_->remove(number));
-  const std::lock_guard lock(index_mutex_);
   index_.forget_copies_in(number);
   return ok_status();
 }
@@ -143,7 +134,7 @@ Status BlockStore::move_survivors_locked(const std::vector<IndexEntry>& survivor
     if (!header) return header.error();
     if (result == ReadResult::kDamaged || !*header || (*header)->info != entry.info) {
       metrics_.add(StoreMetric::kVerifyFailures, 1);
-      quarantine(entry);
+      index_.forget(entry);
       continue;
     }
     RecordInfo info = entry.info;
@@ -157,9 +148,8 @@ Status BlockStore::move_survivors_locked(const std::vector<IndexEntry>& survivor
 
 // What lost its new copy is still where it was.
 void BlockStore::restore_locked(const std::vector<IndexEntry>& survivors) {
-  const std::lock_guard lock(index_mutex_);
   for (const IndexEntry& entry : survivors) {
-    if (index_.find(entry.info.id) != nullptr) continue;
+    if (index_.find(entry.info.id)) continue;
     index_.insert({entry.info, entry.offset_bytes}, entry.segment_number, entry.usage);
   }
 }
@@ -169,11 +159,7 @@ Status BlockStore::clean_all_locked(std::set<uint64_t> numbers) {
   Status first_failure = ok_status();
   for (const bool only_empty : {true, false}) {
     for (auto number = numbers.begin(); number != numbers.end();) {
-      bool is_empty = false;
-      {
-        const std::lock_guard lock(index_mutex_);
-        is_empty = index_.live_in(*number).records == 0;
-      }
+      const bool is_empty = index_.live_in(*number).records == 0;
       if (only_empty && !is_empty) {
         ++number;
         continue;
@@ -191,13 +177,9 @@ Status BlockStore::clean_all_locked(std::set<uint64_t> numbers) {
 Status BlockStore::remove(std::span<const RecordId> ids) {
   const std::lock_guard lock(write_mutex_);
   std::set<uint64_t> touched;
-  {
-    const std::lock_guard index_lock(index_mutex_);
-    for (const RecordId& id : ids) {
-      if (const IndexEntry* entry = index_.find(id)) touched.insert(entry->segment_number);
-      for (const uint64_t number : index_.segments_with_copies(id)) touched.insert(number);
-      index_.erase(id);
-    }
+  for (const RecordId& id : ids) {
+    index_.erase_leaving_copy(id);
+    for (const uint64_t number : index_.segments_with_copies(id)) touched.insert(number);
   }
   return clean_all_locked(std::move(touched));
 }
@@ -245,8 +227,8 @@ Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProg
     }
     for (const Damage& damage : *found) {
       damaged.push_back({path, damage.offset_bytes, damage.expected, damage.found});
-      forget_record_at(number, damage.offset_bytes);
     }
+    forget_damaged(number, *found);
     if (repair && !found->empty()) KVASIR_RETURN_IF_ERROR(clean_segment_locked(number));
     if (!goes_on) break;
   }
@@ -254,12 +236,14 @@ Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProg
   return damaged;
 }
 
-void BlockStore::forget_record_at(uint64_t number, int64_t offset_bytes) {
-  const std::lock_guard lock(index_mutex_);
-  for (const RecordId& id : ids_in_segment(number)) {
-    const IndexEntry& entry = *index_.find(id);
+void BlockStore::forget_damaged(uint64_t number, const std::vector<Damage>& damages) {
+  if (damages.empty()) return;
+  for (const IndexEntry& entry : entries_in(number)) {
     const int64_t end = entry.offset_bytes + entry.info.record_bytes();
-    if (offset_bytes >= entry.offset_bytes && offset_bytes < end) return index_.erase(id);
+    const bool is_damaged = std::any_of(damages.begin(), damages.end(), [&](const Damage& damage) {
+      return damage.offset_bytes >= entry.offset_bytes && damage.offset_bytes < end;
+    });
+    if (is_damaged) index_.forget(entry);
   }
 }
 
