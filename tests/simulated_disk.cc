@@ -93,7 +93,7 @@ class SimulatedFile : public store::File {
 
   IoResult sync() override {
     const Fault fault = disk_->next_operation();
-    if (fault == Fault::kSyncFails || fault == Fault::kIoError) {
+    if (fault == Fault::kSyncFails || fault == Fault::kFileSyncFails || fault == Fault::kIoError) {
       // As Linux does: the pages count as clean from now on, whatever the device holds.
       lost_ = true;
       return {.error = EIO};

@@ -24,8 +24,10 @@ enum class Fault : uint8_t {
   kInterrupted,    // EINTR
   kShort,          // reads and writes move some of the bytes only
   kSyncFails,      // EIO from sync calls; what was not synced is lost for good
+  kFileSyncFails,  // the same, and directories are synced
   kShortThenFail,  // writes move some of the bytes, then ENOSPC
 };
+// What each operation may do by itself.
 inline constexpr Fault kFaults[] = {Fault::kIoError, Fault::kNoSpace,   Fault::kInterrupted,
                                     Fault::kShort,   Fault::kSyncFails, Fault::kShortThenFail};
 

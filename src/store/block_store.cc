@@ -178,18 +178,19 @@ Status BlockStore::append_locked(const RecordInfo& info, std::span<const int32_t
   return ok_status();
 }
 
-// A segment that a failed sync took away is forgotten.
+// What failed syncs took away is forgotten.
 Status BlockStore::settle(WriteOutcome outcome) {
-  if (outcome.dropped_segment != 0) {
+  for (const uint64_t number : outcome.dropped_segments) {
     metrics_.add(StoreMetric::kDroppedSegments, 1);
-    forget_segment(outcome.dropped_segment);
+    forget_segment(number);
+    if (!log_->has_segment(number)) index_.forget_copies_in(number);
   }
   if (!outcome.status.ok()) metrics_.add(StoreMetric::kIoFailures, 1);
   return std::move(outcome.status);
 }
 
 void BlockStore::forget_segment(uint64_t number) {
-  for (const IndexEntry& entry : entries_in(number)) index_.erase(entry.info.id);
+  for (const IndexEntry& entry : entries_in(number)) index_.forget(entry);
 }
 
 std::vector<IndexEntry> BlockStore::entries_where(

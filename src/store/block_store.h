@@ -169,10 +169,16 @@ class BlockStore {
   int64_t evict_locked(int64_t bytes);
   bool clean_one_segment_locked(double live_share_max);
   Status clean_segment_locked(uint64_t number);
-  Status move_survivors_locked(const std::vector<IndexEntry>& survivors);
-  void restore_locked(const std::vector<IndexEntry>& survivors);
+  // Those that turn out to be damaged are taken off the list.
+  Status move_survivors_locked(std::vector<IndexEntry>& survivors);
+  // False: it is damaged, and found no more.
+  Result<bool> move_record_locked(const IndexEntry& entry, std::vector<std::byte>& payload);
+  // Returns how many had been lost.
+  int64_t restore_locked(const std::vector<IndexEntry>& survivors);
   Status clean_all_locked(std::set<uint64_t> numbers);
+  // Deletes it with all that lies in it.
   Status delete_segment_locked(uint64_t number);
+  Status remove_segment_locked(uint64_t number);
 
   std::shared_ptr<FileSystem> files_;
   BlockStoreOptions options_;

@@ -104,54 +104,61 @@ bool BlockStore::clean_one_segment_locked(double live_share_max) {
 Status BlockStore::clean_segment_locked(uint64_t number) {
   KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
   std::vector<IndexEntry> survivors = entries_in(number);
-  const int64_t dropped = metrics_[StoreMetric::kDroppedSegments];
   Status moved = move_survivors_locked(survivors);
-  if (moved.ok() && metrics_[StoreMetric::kDroppedSegments] != dropped) {
-    moved = Error{.kind = ErrorKind::kIo, .what = "a sync failed while a segment was cleaned"};
-  }
-  if (!moved.ok()) {
-    restore_locked(survivors);
-    return moved;
+  const int64_t lost_copies = restore_locked(survivors);
+  KVASIR_RETURN_IF_ERROR(std::move(moved));
+  if (lost_copies != 0) {
+    return Error{.kind = ErrorKind::kIo,
+                 .what = "a sync failed while a segment was cleaned",
+                 .where = log_->path_of(number)};
   }
   metrics_.add(StoreMetric::kCleanedSegments, 1);
-  KVASIR_RETURN_IF_ERROR(log_->remove(number));
-  index_.forget_copies_in(number);
-  return ok_status();
+  return remove_segment_locked(number);
 }
 
-Status BlockStore::move_survivors_locked(const std::vector<IndexEntry>& survivors) {
+Status BlockStore::move_survivors_locked(std::vector<IndexEntry>& survivors) {
   std::vector<std::byte> payload;
-  for (const IndexEntry& entry : survivors) {
-    payload.resize(static_cast<size_t>(entry.info.payload_bytes));
-    const ReadResult result = read_entry(entry, payload);
-    // A device that fails now may work later: nothing is given up for that.
-    if (result == ReadResult::kFailed) {
-      return Error{.kind = ErrorKind::kIo,
-                   .what = "cannot read a record",
-                   .where = log_->path_of(entry.segment_number)};
-    }
-    const auto header = log_->read_header({entry.segment_number, entry.offset_bytes});
-    if (!header) return header.error();
-    if (result == ReadResult::kDamaged || !*header || (*header)->info != entry.info) {
-      metrics_.add(StoreMetric::kVerifyFailures, 1);
-      index_.forget(entry);
-      continue;
-    }
-    RecordInfo info = entry.info;
-    info.sequence_number = next_sequence_number_++;
-    KVASIR_RETURN_IF_ERROR(append_locked(info, (*header)->tokens, payload, entry.usage));
-    metrics_.add(StoreMetric::kRewrittenBytes, info.record_bytes());
+  for (auto survivor = survivors.begin(); survivor != survivors.end();) {
+    KVASIR_ASSIGN_OR_RETURN(const bool is_moved, move_record_locked(*survivor, payload));
+    survivor = is_moved ? survivor + 1 : survivors.erase(survivor);
   }
   // The old copies go only when the new ones are as safe.
   return settle(log_->sync());
 }
 
-// What lost its new copy is still where it was.
-void BlockStore::restore_locked(const std::vector<IndexEntry>& survivors) {
+Result<bool> BlockStore::move_record_locked(const IndexEntry& entry,
+                                            std::vector<std::byte>& payload) {
+  payload.resize(static_cast<size_t>(entry.info.payload_bytes));
+  const ReadResult result = read_entry(entry, payload);
+  // A device that fails now may work later: nothing is given up for that.
+  if (result == ReadResult::kFailed) {
+    return Error{.kind = ErrorKind::kIo,
+                 .what = "cannot read a record",
+                 .where = log_->path_of(entry.segment_number)};
+  }
+  KVASIR_ASSIGN_OR_RETURN(const auto header,
+                          log_->read_header({entry.segment_number, entry.offset_bytes}));
+  if (result == ReadResult::kDamaged || !header || header->info != entry.info) {
+    metrics_.add(StoreMetric::kVerifyFailures, 1);
+    index_.forget(entry);
+    return false;
+  }
+  RecordInfo info = entry.info;
+  info.sequence_number = next_sequence_number_++;
+  KVASIR_RETURN_IF_ERROR(append_locked(info, header->tokens, payload, entry.usage));
+  metrics_.add(StoreMetric::kRewrittenBytes, info.record_bytes());
+  return true;
+}
+
+// What lost its new copy to a failed sync is still where it was.
+int64_t BlockStore::restore_locked(const std::vector<IndexEntry>& survivors) {
+  int64_t count = 0;
   for (const IndexEntry& entry : survivors) {
     if (index_.find(entry.info.id)) continue;
     index_.insert({entry.info, entry.offset_bytes}, entry.segment_number, entry.usage);
+    ++count;
   }
+  return count;
 }
 
 // All of them, the emptiest first, even if one fails; so that a full device gets room on the way.
@@ -187,7 +194,13 @@ Status BlockStore::remove(std::span<const RecordId> ids) {
 Status BlockStore::delete_segment_locked(uint64_t number) {
   forget_segment(number);
   KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
-  return log_->remove(number);
+  return remove_segment_locked(number);
+}
+
+Status BlockStore::remove_segment_locked(uint64_t number) {
+  KVASIR_RETURN_IF_ERROR(log_->remove(number));
+  index_.forget_copies_in(number);
+  return ok_status();
 }
 
 Status BlockStore::clear() {
