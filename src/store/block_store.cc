@@ -17,6 +17,12 @@ namespace {
 
 constexpr const char* kLockName = "LOCK";
 
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return path.substr(0, std::max<size_t>(1, slash));
+}
+
 // Every folder of the path that is not there yet.
 Status make_directories(FileSystem& files, const std::string& path) {
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
@@ -28,7 +34,7 @@ Status make_directories(FileSystem& files, const std::string& path) {
       return error;
     }
     // A new directory is there after a power failure only if its parent says so.
-    if (made.ok()) files.sync_directory(part.substr(0, std::max<size_t>(1, part.rfind('/'))));
+    if (made.ok()) files.sync_directory(parent_of(part));
     if (slash == std::string::npos) return ok_status();
   }
 }
