@@ -14,7 +14,15 @@ using store::OpenMode;
 constexpr size_t kSectorBytes = 512;
 constexpr size_t kPageBytes = 4096;
 
-std::string folder_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
+std::string folder_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+bool is_in(const std::string& path, const std::string& folder) {
+  return path.starts_with(folder + "/") || path == folder;
+}
 
 // Bytes a short call moves: less than asked for, and at least one where it can.
 size_t short_count(size_t count) { return count <= 1 ? count : count / 2; }
@@ -93,7 +101,7 @@ class SimulatedFile : public store::File {
 
   IoResult sync() override {
     const Fault fault = disk_->next_operation();
-    if (fault == Fault::kSyncFails || fault == Fault::kIoError) {
+    if (fault == Fault::kSyncFails || fault == Fault::kFileSyncFails || fault == Fault::kIoError) {
       // As Linux does: the pages count as clean from now on, whatever the device holds.
       lost_ = true;
       return {.error = EIO};
@@ -184,6 +192,9 @@ IoResult SimulatedDisk::sync_directory(const std::string& path) {
   for (const auto& [file, inode] : files_) {
     if (folder_of(file) == path) durable_files_.emplace(file, inode);
   }
+  for (const std::string& directory : directories_) {
+    if (folder_of(directory) == path) durable_directories_.insert(directory);
+  }
   return {};
 }
 
@@ -199,6 +210,7 @@ IoResult SimulatedDisk::free_bytes(const std::string&) {
 std::shared_ptr<SimulatedDisk> SimulatedDisk::after_kill() const {
   auto disk = std::make_shared<SimulatedDisk>(capacity_bytes_);
   disk->directories_ = directories_;
+  disk->durable_directories_ = directories_;
   for (const auto& [path, inode] : files_) {
     disk->files_.emplace(path, std::make_shared<Inode>(Inode{inode->data, inode->data}));
   }
@@ -217,6 +229,14 @@ std::shared_ptr<SimulatedDisk> SimulatedDisk::after_power_loss(uint64_t seed) co
   for (const auto& [path, inode] : durable_files_) {
     if (!files_.contains(path) && random() % 2 == 0) names.erase(path);
   }
+  // A folder that goes takes along what is in it.
+  for (const std::string& directory : directories_) {
+    if (durable_directories_.contains(directory) || random() % 2 == 0) continue;
+    std::erase_if(names, [&](const auto& one) { return is_in(one.first, directory); });
+    std::erase_if(disk->directories_,
+                  [&](const std::string& one) { return is_in(one, directory); });
+  }
+  disk->durable_directories_ = disk->directories_;
   for (const auto& [path, inode] : names) {
     std::vector<std::byte> data = torn(inode->synced, inode->data, random);
     disk->files_.emplace(path, std::make_shared<Inode>(Inode{data, data}));

@@ -24,8 +24,10 @@ enum class Fault : uint8_t {
   kInterrupted,    // EINTR
   kShort,          // reads and writes move some of the bytes only
   kSyncFails,      // EIO from sync calls; what was not synced is lost for good
+  kFileSyncFails,  // the same, and directories are synced
   kShortThenFail,  // writes move some of the bytes, then ENOSPC
 };
+// What each operation may do by itself.
 inline constexpr Fault kFaults[] = {Fault::kIoError, Fault::kNoSpace,   Fault::kInterrupted,
                                     Fault::kShort,   Fault::kSyncFails, Fault::kShortThenFail};
 
@@ -81,6 +83,7 @@ class SimulatedDisk : public store::FileSystem, public std::enable_shared_from_t
   Files files_;
   Files durable_files_;  // names as of the last directory sync
   std::set<std::string> directories_;
+  std::set<std::string> durable_directories_;  // as of the last sync of what holds each
   std::set<std::string> locks_;
   int64_t operation_count_ = 0;
   int64_t fault_count_ = 0;

@@ -243,6 +243,22 @@ TEST(StoreCrash, PowerLossLosesNothingAcknowledgedWhereDurabilityIsStrict) {
   EXPECT_GT(power_loss.right(), 0);
 }
 
+// The folders of a store's path are new as well.
+TEST(StoreCrash, PowerLossLeavesTheStoreWhereItIs) {
+  for (const char* path : {"store", "a/store", "a/b/store/", "/store", "/a/b/store"}) {
+    auto disk = std::make_shared<SimulatedDisk>();
+    BlockStoreOptions wanted = options(Durability::kStrict);
+    wanted.directory = path;
+    auto store = open_or_fail(disk, wanted);
+    ASSERT_TRUE(put(*store, {1, 0}).ok());
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      auto after = open_or_fail(disk->after_power_loss(seed), wanted);
+      ASSERT_TRUE(after);
+      EXPECT_EQ(read(*after, {1, 0}), ReadOutcome::kRight) << path << ", seed " << seed;
+    }
+  }
+}
+
 TEST(StoreCrash, PowerLossNeverMakesWrongData) {
   for (const Durability durability : {Durability::kNone, Durability::kBatch}) {
     PowerLoss(durability, 10, stride(3)).run();

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
+#include <deque>
 #include <utility>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/stopwatch.h"
 #include "base/system_error.h"
-#include "store/eviction.h"
 #include "store/file_io.h"
 #include "store/segment_check.h"
 
@@ -17,6 +16,12 @@ namespace kvasir::store {
 namespace {
 
 constexpr const char* kLockName = "LOCK";
+
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return path.substr(0, std::max<size_t>(1, slash));
+}
 
 // Every folder of the path that is not there yet.
 Status make_directories(FileSystem& files, const std::string& path) {
@@ -29,7 +34,7 @@ Status make_directories(FileSystem& files, const std::string& path) {
       return error;
     }
     // A new directory is there after a power failure only if its parent says so.
-    if (made.ok()) files.sync_directory(part.substr(0, std::max<size_t>(1, part.rfind('/'))));
+    if (made.ok()) files.sync_directory(parent_of(part));
     if (slash == std::string::npos) return ok_status();
   }
 }
@@ -82,14 +87,8 @@ int64_t BlockStore::now_s() const { return options_.now_s ? options_.now_s() : u
 
 // ---- reading ----
 
-std::optional<IndexEntry> BlockStore::entry_of(const RecordId& id) const {
-  const std::lock_guard lock(index_mutex_);
-  const IndexEntry* entry = index_.find(id);
-  return entry == nullptr ? std::nullopt : std::optional(*entry);
-}
-
 std::optional<RecordInfo> BlockStore::find(const RecordId& id) const {
-  const std::optional<IndexEntry> entry = entry_of(id);
+  const std::optional<IndexEntry> entry = index_.find(id);
   return entry ? std::optional(entry->info) : std::nullopt;
 }
 
@@ -105,17 +104,17 @@ BlockStore::ReadResult BlockStore::read_entry(const IndexEntry& entry,
 
 bool BlockStore::read_where_it_lies(const RecordId& id,
                                     const std::function<ReadResult(const IndexEntry&)>& attempt) {
-  std::optional<IndexEntry> entry = entry_of(id);
+  std::optional<IndexEntry> entry = index_.find(id);
   // Cleaning may move a record and delete its old segment in between: then it is looked up anew.
   while (entry) {
     const ReadResult result = attempt(*entry);
     if (result == ReadResult::kRight) return true;
-    const std::optional<IndexEntry> now = entry_of(id);
+    const std::optional<IndexEntry> now = index_.find(id);
     if (now && now->info.sequence_number == entry->info.sequence_number) {
       metrics_.add(
           result == ReadResult::kDamaged ? StoreMetric::kVerifyFailures : StoreMetric::kIoFailures,
           1);
-      quarantine(*entry);
+      index_.forget(*entry);
       return false;
     }
     entry = now;
@@ -135,19 +134,11 @@ bool BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
 }
 
 std::optional<std::vector<int32_t>> BlockStore::read_tokens(const RecordId& id) {
-  const std::optional<IndexEntry> entry = entry_of(id);
+  const std::optional<IndexEntry> entry = index_.find(id);
   if (!entry) return std::nullopt;
   const auto header = log_->read_header({entry->segment_number, entry->offset_bytes});
   if (!header || !*header || (*header)->info != entry->info) return std::nullopt;
   return (*header)->tokens;
-}
-
-void BlockStore::quarantine(const IndexEntry& entry) {
-  const std::lock_guard lock(index_mutex_);
-  const IndexEntry* now = index_.find(entry.info.id);
-  if (now != nullptr && now->info.sequence_number == entry.info.sequence_number) {
-    index_.erase_leaving_copy(entry.info.id);
-  }
 }
 
 // ---- writing ----
@@ -189,32 +180,37 @@ Status BlockStore::append_locked(const RecordInfo& info, std::span<const int32_t
                                  std::span<const std::byte> payload, const Usage& usage) {
   Place place;
   KVASIR_RETURN_IF_ERROR(settle(log_->append(info, tokens, payload, place)));
-  const std::lock_guard lock(index_mutex_);
   index_.insert({info, place.offset_bytes}, place.segment_number, usage);
   return ok_status();
 }
 
-// A segment that a failed sync took away is forgotten.
+// What failed syncs took away is forgotten.
 Status BlockStore::settle(WriteOutcome outcome) {
-  if (outcome.dropped_segment != 0) {
+  for (const uint64_t number : outcome.dropped_segments) {
     metrics_.add(StoreMetric::kDroppedSegments, 1);
-    forget_segment(outcome.dropped_segment);
+    forget_segment(number);
+    if (!log_->has_segment(number)) index_.forget_copies_in(number);
   }
   if (!outcome.status.ok()) metrics_.add(StoreMetric::kIoFailures, 1);
   return std::move(outcome.status);
 }
 
 void BlockStore::forget_segment(uint64_t number) {
-  const std::lock_guard lock(index_mutex_);
-  for (const RecordId& id : ids_in_segment(number)) index_.erase(id);
+  for (const IndexEntry& entry : entries_in(number)) index_.forget(entry);
 }
 
-std::vector<RecordId> BlockStore::ids_in_segment(uint64_t number) const {
-  std::vector<RecordId> ids;
-  for (const auto& [id, entry] : index_.entries()) {
-    if (entry.segment_number == number) ids.push_back(id);
-  }
-  return ids;
+std::vector<IndexEntry> BlockStore::entries_where(
+    const std::function<bool(const IndexEntry&)>& is_wanted) const {
+  std::deque<IndexEntry> list;  // grows without being copied while the index waits
+  index_.for_each([&](const Index&, const IndexEntry& entry) {
+    if (is_wanted(entry)) list.push_back(entry);
+  });
+  return {list.begin(), list.end()};
+}
+
+std::vector<IndexEntry> BlockStore::entries_in(uint64_t segment_number) const {
+  return entries_where(
+      [&](const IndexEntry& entry) { return entry.segment_number == segment_number; });
 }
 
 Status BlockStore::sync() {
@@ -229,39 +225,20 @@ Status BlockStore::sync_if_due() {
 
 // ---- use ----
 
-void BlockStore::touch(const RecordId& id) {
-  const int64_t now = now_s();
-  const std::lock_guard lock(index_mutex_);
-  if (IndexEntry* entry = index_.find(id)) add_hit(entry->usage, now);
-}
+void BlockStore::touch(const RecordId& id) { index_.add_hit(id, now_s()); }
 
-void BlockStore::set_usage(const RecordId& id, const Usage& usage) {
-  const std::lock_guard lock(index_mutex_);
-  if (IndexEntry* entry = index_.find(id)) entry->usage = usage;
-}
+void BlockStore::set_usage(const RecordId& id, const Usage& usage) { index_.set_usage(id, usage); }
 
-void BlockStore::hold(const Key& key) {
-  const std::lock_guard lock(index_mutex_);
-  ++holds_[key];
-}
+void BlockStore::hold(const Key& key) { index_.hold(key); }
 
-void BlockStore::release(const Key& key) {
-  const std::lock_guard lock(index_mutex_);
-  const auto found = holds_.find(key);
-  KVASIR_CHECK(found != holds_.end(), "what is released was held");
-  if (--found->second == 0) holds_.erase(found);
-}
+void BlockStore::release(const Key& key) { index_.release(key); }
 
 std::vector<IndexEntry> BlockStore::entries() const {
-  const std::lock_guard lock(index_mutex_);
-  std::vector<IndexEntry> list;
-  list.reserve(index_.entries().size());
-  for (const auto& [id, entry] : index_.entries()) list.push_back(entry);
-  return list;
+  const std::lock_guard lock(write_mutex_);
+  return entries_where([](const IndexEntry&) { return true; });
 }
 
 StoreUsage BlockStore::usage() const {
-  const std::lock_guard lock(index_mutex_);
   return {.file_bytes = log_->file_bytes(),
           .live_bytes = index_.live_bytes(),
           .segment_count = std::ssize(log_->segments()),

@@ -6,7 +6,8 @@
 // and written anew by the next put. A record is found only after all of it was written.
 //
 // One writer per directory (a lock), any number of readers, each with the records it found when it
-// opened. All functions may be called from any thread.
+// opened. All functions may be called from any thread, and finding, using and holding records waits
+// for no work on the store as a whole.
 #pragma once
 
 #include <cstdint>
@@ -17,16 +18,15 @@
 #include <set>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "kvasir/result.h"
 #include "kvasir/store.h"
 #include "store/file_system.h"
-#include "store/index.h"
 #include "store/metrics.h"
 #include "store/segment_log.h"
+#include "store/shared_index.h"
 
 namespace kvasir::store {
 
@@ -151,16 +151,14 @@ class BlockStore {
   ReadResult read_checks(const IndexEntry& entry, PieceSource& source);
   ReadResult read_head(const IndexEntry& entry, std::span<std::byte> head, PieceSource& source);
   int64_t now_s() const;
-  std::optional<IndexEntry> entry_of(const RecordId& id) const;
-  void quarantine(const IndexEntry& entry);
-  void forget_record_at(uint64_t segment_number, int64_t offset_bytes);
-  void forget_segment(uint64_t number);
-  int64_t evict(int64_t bytes);
   int64_t kept_bytes_of(uint64_t segment_number) const;
-  // REQUIRES: index_mutex_ is held.
-  std::vector<RecordId> ids_in_segment(uint64_t number) const;
 
   // REQUIRES: write_mutex_ is held.
+  std::vector<IndexEntry> entries_where(
+      const std::function<bool(const IndexEntry&)>& is_wanted) const;
+  std::vector<IndexEntry> entries_in(uint64_t segment_number) const;
+  void forget_segment(uint64_t number);
+  void forget_damaged(uint64_t segment_number, const std::vector<Damage>& damages);
   Result<PutOutcome> put_locked(const NewRecord& record, std::span<const std::byte> payload);
   Status append_locked(const RecordInfo& info, std::span<const int32_t> tokens,
                        std::span<const std::byte> payload, const Usage& usage);
@@ -168,12 +166,19 @@ class BlockStore {
   int64_t limit_bytes() const;
   bool shrink_locked(int64_t goal_bytes, const std::function<int64_t()>& portion_bytes);
   bool make_room_locked(int64_t bytes);
+  int64_t evict_locked(int64_t bytes);
   bool clean_one_segment_locked(double live_share_max);
   Status clean_segment_locked(uint64_t number);
-  Status move_survivors_locked(const std::vector<IndexEntry>& survivors);
-  void restore_locked(const std::vector<IndexEntry>& survivors);
+  // Those that turn out to be damaged are taken off the list.
+  Status move_survivors_locked(std::vector<IndexEntry>& survivors);
+  // False: it is damaged, and found no more.
+  Result<bool> move_record_locked(const IndexEntry& entry, std::vector<std::byte>& payload);
+  // Returns how many had been lost.
+  int64_t restore_locked(const std::vector<IndexEntry>& survivors);
   Status clean_all_locked(std::set<uint64_t> numbers);
+  // Deletes it with all that lies in it.
   Status delete_segment_locked(uint64_t number);
+  Status remove_segment_locked(uint64_t number);
 
   std::shared_ptr<FileSystem> files_;
   BlockStoreOptions options_;
@@ -181,12 +186,10 @@ class BlockStore {
   std::unique_ptr<SegmentLog> log_;
   Metrics metrics_;
 
-  std::mutex write_mutex_;  // taken before index_mutex_; whoever changes files holds it
-  uint64_t next_sequence_number_ = 1;
+  SharedIndex index_;
 
-  mutable std::mutex index_mutex_;  // guards the two below
-  Index index_;
-  std::unordered_map<Key, int64_t, KeyHash> holds_;
+  mutable std::mutex write_mutex_;  // whoever changes files holds it
+  uint64_t next_sequence_number_ = 1;
 };
 
 // Holds a key for as long as it lives; a copy holds it once more. The store must outlive it.

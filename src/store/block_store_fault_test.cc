@@ -25,8 +25,13 @@ using testing::SimulatedDisk;
 
 constexpr int64_t kBlocks = 6;
 
-std::unique_ptr<BlockStore> open(const std::shared_ptr<SimulatedDisk>& disk) {
-  auto store = BlockStore::open(disk, {.directory = "/store", .min_free_bytes = 0});
+std::unique_ptr<BlockStore> open(const std::shared_ptr<SimulatedDisk>& disk,
+                                 Durability durability = Durability::kBatch,
+                                 int64_t segment_bytes_max = int64_t{256} << 20) {
+  auto store = BlockStore::open(disk, {.directory = "/store",
+                                       .min_free_bytes = 0,
+                                       .segment_bytes_max = segment_bytes_max,
+                                       .durability = durability});
   EXPECT_TRUE(store.ok()) << store.error().message();
   return std::move(store).value();
 }
@@ -108,6 +113,54 @@ TEST(BlockStoreFault, WhatCannotBeCutOffCostsOnlyWhatFailed) {
     EXPECT_EQ(right_reads(*store, 2), kBlocks);
   }
   EXPECT_GE(failed_puts, 3);  // payload, padding, header
+}
+
+// One append may lose two segments: the full one that it ends, and the one that it begins.
+TEST(BlockStoreFault, WhatFailedSyncsTookAwayIsNotFound) {
+  constexpr int64_t kConversations = 8;
+  int64_t struck = 1;
+  for (int64_t operation = 0; struck != 0 && !HasFailure(); ++operation) {
+    SCOPED_TRACE("from operation " + std::to_string(operation) + " on");
+    auto disk = std::make_shared<SimulatedDisk>();
+    auto store = open(disk, Durability::kStrict, int64_t{64} << 10);
+    disk->set_fault(Fault::kFileSyncFails, disk->operation_count() + operation, true);
+    for (int64_t c = 0; c < kConversations; ++c) {
+      for (int64_t b = 0; b < kBlocks; ++b) (void)put(*store, {c, b});
+    }
+    struck = disk->fault_count();
+    EXPECT_LE(store->usage().live_bytes, store->usage().file_bytes);
+    for (int64_t c = 0; c < kConversations; ++c) {
+      for (int64_t b = 0; b < kBlocks; ++b) {
+        const bool is_found = store->find(testing::id_of({c, b})).has_value();
+        EXPECT_EQ(read(*store, {c, b}) == ReadOutcome::kRight, is_found);
+      }
+    }
+  }
+}
+
+// Survivors move into small segments, whose syncs fail for good or once.
+TEST(BlockStoreFault, AFailedSyncWhileCleaningCostsNoSurvivor) {
+  for (const bool is_sticky : {false, true}) {
+    int64_t struck = 1;
+    for (int64_t operation = 0; struck != 0 && !HasFailure(); ++operation) {
+      SCOPED_TRACE("at operation " + std::to_string(operation));
+      auto disk = std::make_shared<SimulatedDisk>();
+      {
+        auto store = open(disk);
+        for (int64_t c = 1; c < 8; ++c) put_conversation(*store, c);
+      }
+      auto store = open(disk, Durability::kStrict, int64_t{64} << 10);
+      disk->set_fault(Fault::kFileSyncFails, disk->operation_count() + operation, is_sticky);
+      (void)store->remove(ids_of(1));
+      struck = disk->fault_count();
+      disk->set_fault(Fault::kNone, 0, false);
+      EXPECT_EQ(right_reads(*store, 1), 0);
+      for (int64_t c = 2; c < 8; ++c) EXPECT_EQ(right_reads(*store, c), kBlocks);
+      EXPECT_EQ(store->usage().file_bytes, disk->total_bytes());
+      EXPECT_TRUE(store->clear().ok());
+      EXPECT_EQ(disk->total_bytes(), 0);
+    }
+  }
 }
 
 // An exported conversation is segment 0, and no number follows the last.

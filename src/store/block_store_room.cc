@@ -45,7 +45,7 @@ bool BlockStore::shrink_locked(int64_t goal_bytes, const std::function<int64_t()
   int64_t lowest_bytes = log_->file_bytes();
   while (log_->file_bytes() > goal_bytes) {
     if (clean_one_segment_locked(kLiveShareMax)) continue;
-    if (evict(portion_bytes()) > 0) continue;
+    if (evict_locked(portion_bytes()) > 0) continue;
     // Nothing is left to evict: scrape together what holes there are, as long as it helps.
     if (!clean_one_segment_locked(1) || log_->file_bytes() >= lowest_bytes) return false;
     lowest_bytes = log_->file_bytes();
@@ -67,10 +67,8 @@ void BlockStore::keep_budget() {
   make_room_locked(0);
 }
 
-int64_t BlockStore::evict(int64_t bytes) {
-  const std::lock_guard lock(index_mutex_);
-  const auto is_held = [this](const Key& key) { return holds_.contains(key); };
-  const Evicted evicted = Evictor(index_, is_held, now_s()).evict(bytes);
+int64_t BlockStore::evict_locked(int64_t bytes) {
+  const Evicted evicted = Evictor(index_, now_s()).evict(bytes);
   metrics_.add(StoreMetric::kEvictedStates, evicted.states);
   metrics_.add(StoreMetric::kEvictedBlocks, evicted.blocks);
   metrics_.add(StoreMetric::kEvictedBytes, evicted.bytes);
@@ -79,7 +77,6 @@ int64_t BlockStore::evict(int64_t bytes) {
 
 // Bytes that the survivors of a segment take elsewhere, footers included.
 int64_t BlockStore::kept_bytes_of(uint64_t number) const {
-  const std::lock_guard lock(index_mutex_);
   const Index::SegmentLoad live = index_.live_in(number);
   return live.bytes == 0 ? 0 : live.bytes + 2 * footer_bytes(live.records) + kFooterRoundingBytes;
 }
@@ -90,7 +87,6 @@ bool BlockStore::clean_one_segment_locked(double live_share_max) {
   for (const auto& [number, file_bytes] : log_->segments()) {
     if (log_->is_unreadable(number) || file_bytes - kept_bytes_of(number) < kFreedBytesMin)
       continue;
-    const std::lock_guard lock(index_mutex_);
     const double share =
         static_cast<double>(index_.live_in(number).bytes) / static_cast<double>(file_bytes);
     if (share <= live_share_max) candidates.emplace_back(share, number);
@@ -107,61 +103,62 @@ bool BlockStore::clean_one_segment_locked(double live_share_max) {
 
 Status BlockStore::clean_segment_locked(uint64_t number) {
   KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
-  std::vector<IndexEntry> survivors;
-  {
-    const std::lock_guard lock(index_mutex_);
-    for (const RecordId& id : ids_in_segment(number)) survivors.push_back(*index_.find(id));
-  }
-  const int64_t dropped = metrics_[StoreMetric::kDroppedSegments];
+  std::vector<IndexEntry> survivors = entries_in(number);
   Status moved = move_survivors_locked(survivors);
-  if (moved.ok() && metrics_[StoreMetric::kDroppedSegments] != dropped) {
-    moved = Error{.kind = ErrorKind::kIo, .what = "a sync failed while a segment was cleaned"};
-  }
-  if (!moved.ok()) {
-    restore_locked(survivors);
-    return moved;
+  const int64_t lost_copies = restore_locked(survivors);
+  KVASIR_RETURN_IF_ERROR(std::move(moved));
+  if (lost_copies != 0) {
+    return Error{.kind = ErrorKind::kIo,
+                 .what = "a sync failed while a segment was cleaned",
+                 .where = log_->path_of(number)};
   }
   metrics_.add(StoreMetric::kCleanedSegments, 1);
-  KVASIR_RETURN_IF_ERROR(log_->remove(number));
-  const std::lock_guard lock(index_mutex_);
-  index_.forget_copies_in(number);
-  return ok_status();
+  return remove_segment_locked(number);
 }
 
-Status BlockStore::move_survivors_locked(const std::vector<IndexEntry>& survivors) {
+Status BlockStore::move_survivors_locked(std::vector<IndexEntry>& survivors) {
   std::vector<std::byte> payload;
-  for (const IndexEntry& entry : survivors) {
-    payload.resize(static_cast<size_t>(entry.info.payload_bytes));
-    const ReadResult result = read_entry(entry, payload);
-    // A device that fails now may work later: nothing is given up for that.
-    if (result == ReadResult::kFailed) {
-      return Error{.kind = ErrorKind::kIo,
-                   .what = "cannot read a record",
-                   .where = log_->path_of(entry.segment_number)};
-    }
-    const auto header = log_->read_header({entry.segment_number, entry.offset_bytes});
-    if (!header) return header.error();
-    if (result == ReadResult::kDamaged || !*header || (*header)->info != entry.info) {
-      metrics_.add(StoreMetric::kVerifyFailures, 1);
-      quarantine(entry);
-      continue;
-    }
-    RecordInfo info = entry.info;
-    info.sequence_number = next_sequence_number_++;
-    KVASIR_RETURN_IF_ERROR(append_locked(info, (*header)->tokens, payload, entry.usage));
-    metrics_.add(StoreMetric::kRewrittenBytes, info.record_bytes());
+  for (auto survivor = survivors.begin(); survivor != survivors.end();) {
+    KVASIR_ASSIGN_OR_RETURN(const bool is_moved, move_record_locked(*survivor, payload));
+    survivor = is_moved ? survivor + 1 : survivors.erase(survivor);
   }
   // The old copies go only when the new ones are as safe.
   return settle(log_->sync());
 }
 
-// What lost its new copy is still where it was.
-void BlockStore::restore_locked(const std::vector<IndexEntry>& survivors) {
-  const std::lock_guard lock(index_mutex_);
-  for (const IndexEntry& entry : survivors) {
-    if (index_.find(entry.info.id) != nullptr) continue;
-    index_.insert({entry.info, entry.offset_bytes}, entry.segment_number, entry.usage);
+Result<bool> BlockStore::move_record_locked(const IndexEntry& entry,
+                                            std::vector<std::byte>& payload) {
+  payload.resize(static_cast<size_t>(entry.info.payload_bytes));
+  const ReadResult result = read_entry(entry, payload);
+  // A device that fails now may work later: nothing is given up for that.
+  if (result == ReadResult::kFailed) {
+    return Error{.kind = ErrorKind::kIo,
+                 .what = "cannot read a record",
+                 .where = log_->path_of(entry.segment_number)};
   }
+  KVASIR_ASSIGN_OR_RETURN(const auto header,
+                          log_->read_header({entry.segment_number, entry.offset_bytes}));
+  if (result == ReadResult::kDamaged || !header || header->info != entry.info) {
+    metrics_.add(StoreMetric::kVerifyFailures, 1);
+    index_.forget(entry);
+    return false;
+  }
+  RecordInfo info = entry.info;
+  info.sequence_number = next_sequence_number_++;
+  KVASIR_RETURN_IF_ERROR(append_locked(info, header->tokens, payload, entry.usage));
+  metrics_.add(StoreMetric::kRewrittenBytes, info.record_bytes());
+  return true;
+}
+
+// What lost its new copy to a failed sync is still where it was.
+int64_t BlockStore::restore_locked(const std::vector<IndexEntry>& survivors) {
+  int64_t count = 0;
+  for (const IndexEntry& entry : survivors) {
+    if (index_.find(entry.info.id)) continue;
+    index_.insert({entry.info, entry.offset_bytes}, entry.segment_number, entry.usage);
+    ++count;
+  }
+  return count;
 }
 
 // All of them, the emptiest first, even if one fails; so that a full device gets room on the way.
@@ -169,11 +166,7 @@ Status BlockStore::clean_all_locked(std::set<uint64_t> numbers) {
   Status first_failure = ok_status();
   for (const bool only_empty : {true, false}) {
     for (auto number = numbers.begin(); number != numbers.end();) {
-      bool is_empty = false;
-      {
-        const std::lock_guard lock(index_mutex_);
-        is_empty = index_.live_in(*number).records == 0;
-      }
+      const bool is_empty = index_.live_in(*number).records == 0;
       if (only_empty && !is_empty) {
         ++number;
         continue;
@@ -191,13 +184,9 @@ Status BlockStore::clean_all_locked(std::set<uint64_t> numbers) {
 Status BlockStore::remove(std::span<const RecordId> ids) {
   const std::lock_guard lock(write_mutex_);
   std::set<uint64_t> touched;
-  {
-    const std::lock_guard index_lock(index_mutex_);
-    for (const RecordId& id : ids) {
-      if (const IndexEntry* entry = index_.find(id)) touched.insert(entry->segment_number);
-      for (const uint64_t number : index_.segments_with_copies(id)) touched.insert(number);
-      index_.erase(id);
-    }
+  for (const RecordId& id : ids) {
+    index_.erase_leaving_copy(id);
+    for (const uint64_t number : index_.segments_with_copies(id)) touched.insert(number);
   }
   return clean_all_locked(std::move(touched));
 }
@@ -205,7 +194,13 @@ Status BlockStore::remove(std::span<const RecordId> ids) {
 Status BlockStore::delete_segment_locked(uint64_t number) {
   forget_segment(number);
   KVASIR_RETURN_IF_ERROR(settle(log_->freeze(number)));
-  return log_->remove(number);
+  return remove_segment_locked(number);
+}
+
+Status BlockStore::remove_segment_locked(uint64_t number) {
+  KVASIR_RETURN_IF_ERROR(log_->remove(number));
+  index_.forget_copies_in(number);
+  return ok_status();
 }
 
 Status BlockStore::clear() {
@@ -245,8 +240,8 @@ Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProg
     }
     for (const Damage& damage : *found) {
       damaged.push_back({path, damage.offset_bytes, damage.expected, damage.found});
-      forget_record_at(number, damage.offset_bytes);
     }
+    forget_damaged(number, *found);
     if (repair && !found->empty()) KVASIR_RETURN_IF_ERROR(clean_segment_locked(number));
     if (!goes_on) break;
   }
@@ -254,12 +249,14 @@ Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProg
   return damaged;
 }
 
-void BlockStore::forget_record_at(uint64_t number, int64_t offset_bytes) {
-  const std::lock_guard lock(index_mutex_);
-  for (const RecordId& id : ids_in_segment(number)) {
-    const IndexEntry& entry = *index_.find(id);
+void BlockStore::forget_damaged(uint64_t number, const std::vector<Damage>& damages) {
+  if (damages.empty()) return;
+  for (const IndexEntry& entry : entries_in(number)) {
     const int64_t end = entry.offset_bytes + entry.info.record_bytes();
-    if (offset_bytes >= entry.offset_bytes && offset_bytes < end) return index_.erase(id);
+    const bool is_damaged = std::any_of(damages.begin(), damages.end(), [&](const Damage& damage) {
+      return damage.offset_bytes >= entry.offset_bytes && damage.offset_bytes < end;
+    });
+    if (is_damaged) index_.forget(entry);
   }
 }
 

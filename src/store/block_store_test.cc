@@ -185,6 +185,20 @@ TEST(BlockStore, LargeSegmentsUnderASmallerBudget) {
   EXPECT_LE(disk->peak_bytes(), wanted.budget_bytes);
 }
 
+bool is_on_disk(SimulatedDisk& disk, const TestRecord& record) {
+  const std::vector<std::byte> payload = testing::payload_of(record);
+  const std::vector<std::string> paths = disk.paths();
+  return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+    const std::vector<std::byte>& bytes = *disk.contents(path);
+    return std::search(bytes.begin(), bytes.end(), payload.begin(), payload.end()) != bytes.end();
+  });
+}
+
+Status remove_one(BlockStore& store, const TestRecord& record) {
+  const RecordId id = testing::id_of(record);
+  return store.remove(std::span(&id, 1));
+}
+
 TEST(BlockStore, RemovingRemovesOlderCopiesToo) {
   auto disk = std::make_shared<SimulatedDisk>();
   BlockStoreOptions wanted = options();
@@ -197,10 +211,60 @@ TEST(BlockStore, RemovingRemovesOlderCopiesToo) {
   auto store = open(disk, wanted);
   EXPECT_EQ(read(*store, {1, 0}), ReadOutcome::kMiss);
   ASSERT_TRUE(put(*store, {1, 0}).ok());
-  const RecordId id = testing::id_of({1, 0});
-  ASSERT_TRUE(store->remove(std::span(&id, 1)).ok());
+  ASSERT_TRUE(remove_one(*store, {1, 0}).ok());
   store.reset();
-  EXPECT_FALSE(open(disk, wanted)->read_tokens(id));
+  EXPECT_FALSE(open(disk, wanted)->read_tokens(testing::id_of({1, 0})));
+}
+
+// The header is what is damaged: verifying finds it, and the payload is as it was.
+TEST(BlockStore, RemovingRemovesWhatVerifyingFoundDamaged) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  put_conversation(*open(disk), 1, 4);
+  (*disk->contents("/store/" + segment_file_name(1)))[10] ^= std::byte{4};
+  auto store = open(disk);
+  EXPECT_EQ(store->verify(false, {})->size(), 1u);
+  EXPECT_EQ(read(*store, {1, 0}), ReadOutcome::kMiss);
+  EXPECT_TRUE(is_on_disk(*disk, {1, 0}));
+  ASSERT_TRUE(remove_one(*store, {1, 0}).ok());
+  EXPECT_FALSE(is_on_disk(*disk, {1, 0}));
+  EXPECT_EQ(blocks_there(*store, 1, 4), 3);
+}
+
+TEST(BlockStore, RemovingRemovesWhatWasEvictedAndWrittenAnew) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  auto store = open(disk);
+  put_conversation(*store, 1, 4);
+  // Of a segment so full the evicted bytes stay where they are for now.
+  store->hold(testing::key_of(2, 19));
+  put_conversation(*store, 2, 20);
+  ASSERT_TRUE(store->shrink_to(store->usage().file_bytes - 1).ok());
+  ASSERT_EQ(read(*store, {1, 0}), ReadOutcome::kMiss);
+  for (int64_t b = 0; b < 4; ++b) ASSERT_TRUE(put(*store, {1, b}).ok());
+  for (int64_t b = 0; b < 4; ++b) ASSERT_TRUE(remove_one(*store, {1, b}).ok());
+  for (int64_t b = 0; b < 4; ++b) EXPECT_FALSE(is_on_disk(*disk, {1, b}));
+  store->release(testing::key_of(2, 19));
+}
+
+// However its segment went: cleared, or dropped after a failed sync.
+TEST(BlockStore, RemovingNeedsNoSegmentThatIsGone) {
+  for (const bool is_cleared : {true, false}) {
+    auto disk = std::make_shared<SimulatedDisk>();
+    auto store = open(disk);
+    put_conversation(*store, 1, 4);
+    (*disk->contents("/store/" + segment_file_name(1)))[kPageBytes + 10] ^= std::byte{4};
+    EXPECT_EQ(read(*store, {1, 0}), ReadOutcome::kMiss);
+    if (is_cleared) {
+      ASSERT_TRUE(store->clear().ok());
+    } else {
+      disk->set_fault(testing::Fault::kFileSyncFails, 0, true);
+      EXPECT_FALSE(store->sync().ok());
+      disk->set_fault(testing::Fault::kNone, 0, false);
+    }
+    EXPECT_EQ(disk->total_bytes(), 0);
+    put_conversation(*store, 1, 4);
+    EXPECT_TRUE(remove_one(*store, {1, 0}).ok());
+    EXPECT_EQ(blocks_there(*store, 1, 4), 3);
+  }
 }
 
 BlockStoreOptions small(int64_t budget_bytes) {
@@ -306,18 +370,13 @@ TEST(BlockStore, RemovingLeavesNoBytes) {
   auto store = open(disk);
   put_conversation(*store, 1, 3);
   put_conversation(*store, 2, 3);
-  const std::vector<std::byte> secret = testing::payload_of({1, 1});
   std::vector<RecordId> ids;
   for (int64_t b = 0; b < 3; ++b) ids.push_back(testing::id_of({1, b}));
   ids.push_back(testing::id_of({1, 2, Kind::kState}));
   ASSERT_TRUE(store->remove(ids).ok());
   EXPECT_EQ(blocks_there(*store, 1, 3), 0);
   EXPECT_EQ(blocks_there(*store, 2, 3), 3);
-  for (const std::string& path : disk->paths()) {
-    const std::vector<std::byte>& bytes = *disk->contents(path);
-    EXPECT_EQ(std::search(bytes.begin(), bytes.end(), secret.begin(), secret.begin() + 64),
-              bytes.end());
-  }
+  EXPECT_FALSE(is_on_disk(*disk, {1, 1}));
 }
 
 TEST(BlockStore, TheDeviceKeepsItsFreeSpace) {

@@ -1,6 +1,8 @@
 #include "store/eviction.h"
 
 #include <cmath>
+#include <deque>
+#include <optional>
 #include <tuple>
 
 namespace kvasir::store {
@@ -19,15 +21,17 @@ bool Evictor::Candidate::operator<(const Candidate& other) const {
   return std::tie(value, last_used_s) > std::tie(other.value, other.last_used_s);
 }
 
-Evictor::Evictor(Index& index, IsHeld is_held, int64_t now_s)
-    : index_(index), is_held_(std::move(is_held)), now_s_(now_s) {
-  for (const auto& [id, entry] : index_.entries()) {
-    if (id.kind == Kind::kState && !is_held_(id.key)) candidates_.push(candidate_of(entry));
-  }
-}
+Evictor::Evictor(SharedIndex& index, int64_t now_s) : index_(index), now_s_(now_s) {}
 
-bool Evictor::serves_nothing(const Key& block) const {
-  return index_.child_count(block) == 0 && !is_held_(block);
+void Evictor::collect_candidates() {
+  std::deque<RecordId> states;  // grows without being copied while the index waits
+  index_.for_each([&](const Index& index, const IndexEntry& entry) {
+    const RecordId& id = entry.info.id;
+    if (id.kind == Kind::kState && !index.is_held(id.key)) states.push_back(id);
+  });
+  for (const RecordId& id : states) {
+    if (const auto state = index_.find(id)) candidates_.push(candidate_of(*state));
+  }
 }
 
 Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
@@ -41,14 +45,14 @@ Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
   Key key = info.id.key;
   int64_t end = info.token_begin;
   while (!is_whole) {
-    const IndexEntry* block = index_.find({Kind::kBlock, key});
-    if (block == nullptr || block->info.token_end() != end) break;
-    is_own = is_own && index_.child_count(key) == 1 && !is_held_(key);
+    const std::optional<IndexEntry> block = index_.find({Kind::kBlock, key});
+    if (!block || block->info.token_end() != end) break;
+    is_own = is_own && index_.child_count(key) == 1 && !index_.is_held(key);
     if (is_own) bytes += block->info.record_bytes();
     replayed_tokens += block->info.token_count;
     key = block->info.parent;
     end = block->info.token_begin;
-    is_whole = block->info.is_first_block() || index_.find({Kind::kState, key}) != nullptr;
+    is_whole = block->info.is_first_block() || index_.find({Kind::kState, key});
   }
   // Behind a gap nothing can be resumed.
   if (!is_whole) replayed_tokens = 0;
@@ -59,46 +63,45 @@ Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
   return {value, std::max(state.usage.last_used_s, info.created_s), info.id};
 }
 
-void Evictor::erase(const RecordInfo& info) {
+bool Evictor::erase(const RecordInfo& info) {
+  if (!index_.erase_unneeded(info.id)) return false;
   evicted_.bytes += info.record_bytes();
   ++(info.id.kind == Kind::kState ? evicted_.states : evicted_.blocks);
-  index_.erase(RecordId(info.id));
+  return true;
 }
 
 void Evictor::evict_chain(Key key) {
-  while (serves_nothing(key)) {
-    const IndexEntry* block = index_.find({Kind::kBlock, key});
-    if (block == nullptr) return;
-    const RecordInfo info = block->info;
-    erase(info);
-    if (info.is_first_block()) return;
-    key = info.parent;
+  while (const std::optional<IndexEntry> block = index_.find({Kind::kBlock, key})) {
+    if (!erase(block->info) || block->info.is_first_block()) return;
+    key = block->info.parent;
   }
 }
 
 void Evictor::evict_idle_blocks() {
-  std::vector<Key> leaves;
-  for (const auto& [id, entry] : index_.entries()) {
-    if (id.kind == Kind::kBlock && serves_nothing(id.key)) leaves.push_back(id.key);
-  }
+  std::deque<Key> leaves;
+  index_.for_each([&](const Index& index, const IndexEntry& entry) {
+    const RecordId& id = entry.info.id;
+    const bool is_leaf = id.kind == Kind::kBlock && index.child_count(id.key) == 0;
+    if (is_leaf && !index.is_held(id.key)) leaves.push_back(id.key);
+  });
   for (const Key& key : leaves) evict_chain(key);
 }
 
 Evicted Evictor::evict(int64_t bytes) {
+  collect_candidates();
   evict_idle_blocks();
   while (evicted_.bytes < bytes && !candidates_.empty()) {
     const Candidate top = candidates_.top();
     candidates_.pop();
-    const IndexEntry* state = index_.find(top.id);
-    if (state == nullptr) continue;
+    const std::optional<IndexEntry> state = index_.find(top.id);
+    if (!state) continue;
     // Since it was queued the state before it may have gone: then it is worth more than it was.
     const Candidate fresh = candidate_of(*state);
     if (!candidates_.empty() && fresh < candidates_.top()) {
       candidates_.push(fresh);
       continue;
     }
-    erase(RecordInfo(state->info));
-    evict_chain(top.id.key);
+    if (erase(state->info)) evict_chain(top.id.key);
   }
   return evicted_;
 }

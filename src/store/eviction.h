@@ -8,11 +8,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <queue>
-#include <vector>
 
-#include "store/index.h"
+#include "store/shared_index.h"
 
 namespace kvasir::store {
 
@@ -22,18 +20,17 @@ inline constexpr int64_t kUsageHalfLifeS = 24 * 3600;
 double decayed_hits(const Usage& usage, int64_t now_s);
 void add_hit(Usage& usage, int64_t now_s);
 
-using IsHeld = std::function<bool(const Key&)>;
-
 struct Evicted {
   int64_t states = 0;
   int64_t blocks = 0;
   int64_t bytes = 0;
 };
 
-// Works on one index, which changes only through it while it lives.
+// An Evictor gives up records of one index. Other threads may look up, use, hold and forget records
+// meanwhile: what they hold in time stays.
 class Evictor {
  public:
-  Evictor(Index& index, IsHeld is_held, int64_t now_s);
+  Evictor(SharedIndex& index, int64_t now_s);
 
   // Removes the least valuable records from the index until at least that many bytes are gone or
   // all that is left is held.
@@ -48,15 +45,15 @@ class Evictor {
     bool operator<(const Candidate& other) const;
   };
 
+  void collect_candidates();
   // Removes a block that nothing hangs on, and its ancestors as far as that makes them such.
   void evict_chain(Key key);
   void evict_idle_blocks();
-  void erase(const RecordInfo& info);
+  // False: somebody has just begun to hold it, or has forgotten it.
+  bool erase(const RecordInfo& info);
   Candidate candidate_of(const IndexEntry& state) const;
-  bool serves_nothing(const Key& block) const;
 
-  Index& index_;
-  IsHeld is_held_;
+  SharedIndex& index_;
   int64_t now_s_;
   std::priority_queue<Candidate> candidates_;
   Evicted evicted_;

@@ -1,5 +1,9 @@
 #include "store/index.h"
 
+#include <utility>
+
+#include "base/check.h"
+
 namespace kvasir::store {
 namespace {
 
@@ -23,7 +27,7 @@ void Index::insert(const PlacedRecord& record, uint64_t segment_number, const Us
                    .usage = usage};
   if (const IndexEntry* old = find(record.info.id)) {
     if (old->info.sequence_number > record.info.sequence_number) {
-      copies_.emplace(record.info.id, segment_number);
+      copies_[segment_number].insert(record.info.id);
       return;
     }
     entry.usage = old->usage;
@@ -61,19 +65,30 @@ Index::SegmentLoad Index::live_in(uint64_t segment_number) const {
 }
 
 void Index::erase_leaving_copy(const RecordId& id) {
-  if (const IndexEntry* entry = find(id)) copies_.emplace(id, entry->segment_number);
+  if (const IndexEntry* entry = find(id)) copies_[entry->segment_number].insert(id);
   erase(id);
 }
 
 std::vector<uint64_t> Index::segments_with_copies(const RecordId& id) const {
   std::vector<uint64_t> numbers;
-  const auto [begin, end] = copies_.equal_range(id);
-  for (auto copy = begin; copy != end; ++copy) numbers.push_back(copy->second);
+  for (const auto& [number, ids] : copies_) {
+    if (ids.contains(id)) numbers.push_back(number);
+  }
   return numbers;
 }
 
-void Index::forget_copies_in(uint64_t segment_number) {
-  std::erase_if(copies_, [&](const auto& copy) { return copy.second == segment_number; });
+Index::Ids Index::forget_copies_in(uint64_t segment_number) {
+  const auto found = copies_.find(segment_number);
+  if (found == copies_.end()) return {};
+  Ids ids = std::move(found->second);
+  copies_.erase(found);
+  return ids;
+}
+
+void Index::release(const Key& key) {
+  const auto found = holds_.find(key);
+  KVASIR_CHECK(found != holds_.end(), "what is released was held");
+  if (--found->second == 0) holds_.erase(found);
 }
 
 }  // namespace kvasir::store

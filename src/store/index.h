@@ -1,5 +1,5 @@
-// Index: which records a store has, where they lie, and what hangs on what. In memory only, rebuilt
-// from the segments. Not thread-safe: its store guards it.
+// Index: which records a store has, where they lie, what hangs on what, and what is held. In memory
+// only, rebuilt from the segments. Not thread-safe: SharedIndex guards it.
 //
 // Records form trees: a block hangs on the block before it, a state on the block it stands behind.
 // A record whose parent is not here is an orphan: of no use until the parent is written again.
@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "store/footer.h"
@@ -40,10 +41,17 @@ class Index {
   void erase(const RecordId& id);
   // The same for a record whose bytes stay where they are, to be found by segments_with_copies.
   void erase_leaving_copy(const RecordId& id);
-  // Segments that hold older or damaged copies of a record, which opening the store again could
-  // find.
+  // Segments that hold older, damaged or evicted copies of a record, which opening the store again
+  // could find.
   std::vector<uint64_t> segments_with_copies(const RecordId& id) const;
-  void forget_copies_in(uint64_t segment_number);
+  using Ids = std::unordered_set<RecordId, RecordIdHash>;
+  // Returns what was forgotten.
+  Ids forget_copies_in(uint64_t segment_number);
+
+  // Holds on a key add up.
+  void hold(const Key& key) { ++holds_[key]; }
+  void release(const Key& key);
+  bool is_held(const Key& key) const { return holds_.contains(key); }
 
   const Map& entries() const { return entries_; }
   // Records here whose parent is that block, states included.
@@ -62,7 +70,8 @@ class Index {
   Map entries_;
   std::unordered_map<RecordId, int64_t, RecordIdHash> child_counts_;  // by the parent's id
   std::unordered_map<uint64_t, SegmentLoad> segment_loads_;
-  std::unordered_multimap<RecordId, uint64_t, RecordIdHash> copies_;
+  std::unordered_map<uint64_t, Ids> copies_;  // by the segment they lie in
+  std::unordered_map<Key, int64_t, KeyHash> holds_;
   int64_t live_bytes_ = 0;
 };
 

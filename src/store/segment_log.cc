@@ -1,6 +1,7 @@
 #include "store/segment_log.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include "base/check.h"
 #include "base/system_error.h"
@@ -12,6 +13,12 @@ namespace {
 constexpr size_t kOpenFilesMax = 64;
 
 }  // namespace
+
+void WriteOutcome::add(WriteOutcome next) {
+  status = std::move(next.status);
+  dropped_segments.insert(dropped_segments.end(), next.dropped_segments.begin(),
+                          next.dropped_segments.end());
+}
 
 Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem> files,
                                                      const SegmentLogOptions& options,
@@ -133,15 +140,14 @@ WriteOutcome SegmentLog::append(const RecordInfo& info, std::span<const int32_t>
     return outcome;
   }
   place = {active_->number(), *offset_bytes};
-  WriteOutcome synced = options_.durability == Durability::kStrict ? sync() : sync_if_due();
-  if (synced.dropped_segment == 0) synced.dropped_segment = outcome.dropped_segment;
-  return synced;
+  outcome.add(options_.durability == Durability::kStrict ? sync() : sync_if_due());
+  return outcome;
 }
 
 // What could not be cut off is cut off by the next opening; what lies before it stays, once synced.
 void SegmentLog::leave_broken_segment(WriteOutcome& outcome) {
   if (options_.durability != Durability::kNone && !active_->sync().ok()) {
-    outcome.dropped_segment = drop_active();
+    drop_active(outcome);
     return;
   }
   note_size(active_->number(), active_->size_on_disk());
@@ -157,9 +163,9 @@ WriteOutcome SegmentLog::sync_if_due() {
 
 WriteOutcome SegmentLog::sync() {
   if (!active_ || options_.durability == Durability::kNone) return {};
-  Status status = active_->sync();
-  if (status.ok()) return {};
-  return {.status = std::move(status), .dropped_segment = drop_active()};
+  WriteOutcome outcome{.status = active_->sync()};
+  if (!outcome.status.ok()) drop_active(outcome);
+  return outcome;
 }
 
 WriteOutcome SegmentLog::seal() {
@@ -179,18 +185,20 @@ WriteOutcome SegmentLog::freeze(uint64_t number) {
   return number == active_number() ? seal() : WriteOutcome{};
 }
 
-uint64_t SegmentLog::drop_active() {
+void SegmentLog::drop_active(WriteOutcome& outcome) {
   const uint64_t number = active_->number();
   active_.reset();
+  outcome.dropped_segments.push_back(number);
   // A file that cannot be deleted goes on taking space.
   if (files_->remove(path_of(number)).ok()) forget(number);
-  return number;
 }
 
 Status SegmentLog::remove(uint64_t number) {
   KVASIR_CHECK(number != active_number(), "the active segment stays");
   const IoResult removed = files_->remove(path_of(number));
-  if (!removed.ok()) return system_error("cannot delete a segment", path_of(number), removed.error);
+  if (!removed.ok() && removed.error != ENOENT) {
+    return system_error("cannot delete a segment", path_of(number), removed.error);
+  }
   forget(number);
   return ok_status();
 }
@@ -211,6 +219,11 @@ void SegmentLog::forget(uint64_t number) {
 std::map<uint64_t, int64_t> SegmentLog::segments() const {
   const std::lock_guard lock(mutex_);
   return file_bytes_;
+}
+
+bool SegmentLog::has_segment(uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  return file_bytes_.contains(number);
 }
 
 bool SegmentLog::is_unreadable(uint64_t number) const {

@@ -40,10 +40,14 @@ struct Place {
   int64_t offset_bytes = 0;  // of the header
 };
 
-// What writing came to. `dropped_segment` lost all its records to a failed sync; 0: none did.
+// A WriteOutcome says what writing came to. The dropped segments lost all their records to failed
+// syncs, also where the status is good.
 struct WriteOutcome {
   Status status = ok_status();
-  uint64_t dropped_segment = 0;
+  std::vector<uint64_t> dropped_segments;
+
+  // What was done after that: its status is the one that counts.
+  void add(WriteOutcome next);
 };
 
 class SegmentLog {
@@ -73,7 +77,7 @@ class SegmentLog {
   // Nothing more is appended to that segment.
   WriteOutcome freeze(uint64_t number);
 
-  // Deletes a frozen segment.
+  // Deletes a frozen segment; one that is gone already is none.
   Status remove(uint64_t number);
 
   // The payload of a record. Error: I/O; what the bytes are worth is for the caller to find out.
@@ -85,6 +89,7 @@ class SegmentLog {
 
   // Numbers and file sizes.
   std::map<uint64_t, int64_t> segments() const;
+  bool has_segment(uint64_t number) const;
   int64_t file_bytes() const;
   // What ending the active segment will add to it.
   int64_t pending_footer_bytes() const {
@@ -103,8 +108,7 @@ class SegmentLog {
   WriteOutcome make_active_ready(int64_t record_bytes);
   Status begin_segment();
   Status continue_segment();
-  // Returns its number.
-  uint64_t drop_active();
+  void drop_active(WriteOutcome& outcome);
   void leave_broken_segment(WriteOutcome& outcome);
   void sync_newest();
   void add_unreadable(uint64_t number);

@@ -1,0 +1,117 @@
+#include "store/shared_index.h"
+
+#include <algorithm>
+
+#include "store/eviction.h"
+
+namespace kvasir::store {
+namespace {
+
+// A bucket has one record on average.
+constexpr size_t kBucketsPerLock = 64;
+
+}  // namespace
+
+std::optional<IndexEntry> SharedIndex::find(const RecordId& id) const {
+  const std::lock_guard lock(mutex_);
+  const IndexEntry* entry = index_.find(id);
+  return entry == nullptr ? std::nullopt : std::optional(*entry);
+}
+
+void SharedIndex::for_each(const Visit& visit) const {
+  const Index::Map& entries = index_.entries();
+  // Erasing leaves the buckets as they are, so the walk finds its place again.
+  for (size_t bucket = 0, count = 1; bucket < count;) {
+    const std::lock_guard lock(mutex_);
+    count = entries.bucket_count();
+    for (const size_t end = std::min(count, bucket + kBucketsPerLock); bucket < end; ++bucket) {
+      for (auto one = entries.begin(bucket); one != entries.end(bucket); ++one) {
+        visit(index_, one->second);
+      }
+    }
+  }
+}
+
+int64_t SharedIndex::child_count(const Key& block) const {
+  const std::lock_guard lock(mutex_);
+  return index_.child_count(block);
+}
+
+int64_t SharedIndex::live_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return index_.live_bytes();
+}
+
+Index::SegmentLoad SharedIndex::live_in(uint64_t segment_number) const {
+  const std::lock_guard lock(mutex_);
+  return index_.live_in(segment_number);
+}
+
+void SharedIndex::insert(const PlacedRecord& record, uint64_t segment_number, const Usage& usage) {
+  const std::lock_guard lock(mutex_);
+  index_.insert(record, segment_number, usage);
+}
+
+void SharedIndex::erase(const RecordId& id) {
+  const std::lock_guard lock(mutex_);
+  index_.erase(id);
+}
+
+void SharedIndex::erase_leaving_copy(const RecordId& id) {
+  const std::lock_guard lock(mutex_);
+  index_.erase_leaving_copy(id);
+}
+
+void SharedIndex::forget(const IndexEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  const IndexEntry* now = index_.find(entry.info.id);
+  if (now != nullptr && now->info.sequence_number == entry.info.sequence_number) {
+    index_.erase_leaving_copy(entry.info.id);
+  }
+}
+
+bool SharedIndex::erase_unneeded(const RecordId& id) {
+  const std::lock_guard lock(mutex_);
+  const bool has_children = id.kind == Kind::kBlock && index_.child_count(id.key) != 0;
+  if (has_children || index_.is_held(id.key) || index_.find(id) == nullptr) return false;
+  index_.erase_leaving_copy(id);
+  return true;
+}
+
+std::vector<uint64_t> SharedIndex::segments_with_copies(const RecordId& id) const {
+  const std::lock_guard lock(mutex_);
+  return index_.segments_with_copies(id);
+}
+
+void SharedIndex::forget_copies_in(uint64_t segment_number) {
+  Index::Ids forgotten;  // freed behind the lock
+  const std::lock_guard lock(mutex_);
+  forgotten = index_.forget_copies_in(segment_number);
+}
+
+void SharedIndex::add_hit(const RecordId& id, int64_t now_s) {
+  const std::lock_guard lock(mutex_);
+  if (IndexEntry* entry = index_.find(id)) store::add_hit(entry->usage, now_s);
+}
+
+void SharedIndex::set_usage(const RecordId& id, const Usage& usage) {
+  const std::lock_guard lock(mutex_);
+  if (IndexEntry* entry = index_.find(id)) entry->usage = usage;
+}
+
+void SharedIndex::hold(const Key& key) {
+  const std::lock_guard lock(mutex_);
+  index_.hold(key);
+}
+
+void SharedIndex::release(const Key& key) {
+  const std::lock_guard lock(mutex_);
+  index_.release(key);
+}
+
+bool SharedIndex::is_held(const Key& key) const {
+  const std::lock_guard lock(mutex_);
+  return index_.is_held(key);
+}
+
+}  // namespace kvasir::store

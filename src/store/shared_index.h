@@ -1,0 +1,53 @@
+// SharedIndex: a store's Index, for any thread.
+//
+// Each call takes the lock for itself alone and is as short in a large store as in a small one, so
+// a look-up waits for no walk over the records. Whoever changes files (one thread at a time) is the
+// only one to insert.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "store/index.h"
+
+namespace kvasir::store {
+
+class SharedIndex {
+ public:
+  std::optional<IndexEntry> find(const RecordId& id) const;
+  // Visits every record, a few under one lock; calls of other threads go in between. `visit` must
+  // not use this SharedIndex. REQUIRES: nobody inserts meanwhile.
+  using Visit = std::function<void(const Index& index, const IndexEntry& entry)>;
+  void for_each(const Visit& visit) const;
+
+  int64_t child_count(const Key& block) const;
+  int64_t live_bytes() const;
+  Index::SegmentLoad live_in(uint64_t segment_number) const;
+
+  void insert(const PlacedRecord& record, uint64_t segment_number, const Usage& usage);
+  void erase(const RecordId& id);
+  void erase_leaving_copy(const RecordId& id);
+  // Erases that very record, leaving a copy. A newer one under its id stays.
+  void forget(const IndexEntry& entry);
+  // Erases what eviction gives up, leaving a copy. False: it is not here, it is held, or something
+  // hangs on it.
+  bool erase_unneeded(const RecordId& id);
+  std::vector<uint64_t> segments_with_copies(const RecordId& id) const;
+  void forget_copies_in(uint64_t segment_number);
+
+  void add_hit(const RecordId& id, int64_t now_s);
+  void set_usage(const RecordId& id, const Usage& usage);
+
+  void hold(const Key& key);
+  void release(const Key& key);
+  bool is_held(const Key& key) const;
+
+ private:
+  mutable std::mutex mutex_;  // guards the index
+  Index index_;
+};
+
+}  // namespace kvasir::store
