@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/random.h"
 
 namespace kvasir {
 namespace {
+
+// Most draws end among so many of the most likely, and so few are quickly sorted.
+constexpr size_t kSortedAtOnce = 64;
 
 // SplitMix64's finaliser over seed and position: a counter-based generator needs no state that a
 // resume would have to carry.
@@ -58,42 +62,56 @@ Result<int32_t> Sampler::sample(std::span<const float> logits, int64_t position)
   }
   if (options_.temperature == 0) return static_cast<int32_t>(best);
 
-  const std::span<Candidate> kept = keep_likely(logits);
-  double total = 0;
-  for (const Candidate& candidate : kept) total += candidate.weight;
-  double left = uniform_draw(options_.seed, position) * total;
-  for (const Candidate& candidate : kept) {
-    left -= candidate.weight;
-    if (left < 0) return candidate.id;
+  const double uniform = uniform_draw(options_.seed, position);
+  fill_candidates(logits);
+  const bool is_cut = options_.top_k > 0 && options_.top_k < std::ssize(candidates_);
+  if (is_cut) {
+    const auto end = candidates_.begin() + options_.top_k;
+    std::nth_element(candidates_.begin(), end, candidates_.end(), is_more_likely);
+    candidates_.erase(end, candidates_.end());
   }
-  return kept.back().id;
+  weigh(logits[best]);
+  if (const std::optional<int32_t> id = draw_unsorted(uniform)) return *id;
+  std::sort(candidates_.begin(), candidates_.end(), is_more_likely);
+  return draw_in_order(uniform);
 }
 
-std::span<Sampler::Candidate> Sampler::keep_likely(std::span<const float> logits) {
+bool Sampler::is_more_likely(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
+}
+
+void Sampler::fill_candidates(std::span<const float> logits) {
   candidates_.clear();
   for (size_t i = 0; i < logits.size(); ++i) {
     candidates_.push_back({logits[i], static_cast<int32_t>(i), 0});
   }
-  const auto more_likely = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-  };
-  const auto limit = static_cast<size_t>(options_.top_k);
-  if (limit > 0 && limit < candidates_.size()) {
-    const auto end = candidates_.begin() + static_cast<int64_t>(limit);
-    std::nth_element(candidates_.begin(), end, candidates_.end(), more_likely);
-    candidates_.resize(limit);
-  }
-  std::sort(candidates_.begin(), candidates_.end(), more_likely);
-  const double highest = candidates_.front().logit;
-  double total = 0;
-  for (Candidate& candidate : candidates_) {
-    candidate.weight = std::exp((candidate.logit - highest) / options_.temperature);
-    total += candidate.weight;
-  }
-  return {candidates_.data(), cut_by_probability(total)};
 }
 
-size_t Sampler::cut_by_probability(double total_weight) {
+void Sampler::weigh(double highest) {
+  for (Candidate& candidate : candidates_) {
+    candidate.weight = std::exp((candidate.logit - highest) / options_.temperature);
+  }
+}
+
+double Sampler::weight_of(size_t begin, size_t end) const {
+  double sum = 0;
+  for (size_t i = begin; i < end; ++i) sum += candidates_[i].weight;
+  return sum;
+}
+
+// ---- the definition ----
+
+int32_t Sampler::draw_in_order(double uniform) const {
+  const size_t count = cut_by_probability(weight_of(0, candidates_.size()));
+  double left = uniform * weight_of(0, count);
+  for (size_t i = 0; i < count; ++i) {
+    left -= candidates_[i].weight;
+    if (left < 0) return candidates_[i].id;
+  }
+  return candidates_[count - 1].id;
+}
+
+size_t Sampler::cut_by_probability(double total_weight) const {
   size_t count = 0;
   for (double sum = 0; count < candidates_.size(); ++count) {
     // The most likely one always stays.
@@ -102,6 +120,61 @@ size_t Sampler::cut_by_probability(double total_weight) {
     sum += candidates_[count].weight;
   }
   return count;
+}
+
+// ---- without sorting ----
+
+std::optional<int32_t> Sampler::draw_unsorted(double uniform) {
+  size_t count = candidates_.size();
+  const double total = weight_of(0, count);
+  // Two sums of n weights, or walks down from them, in different orders are apart by less: up to 4n
+  // roundings of half an epsilon each. Twice that is allowed for.
+  const double error =
+      4 * static_cast<double>(count) * std::numeric_limits<double>::epsilon() * total;
+  double kept = total;
+  if (options_.min_p > 0) {
+    // The most likely one weighs 1.
+    const auto end =
+        std::partition(candidates_.begin(), candidates_.end(),
+                       [&](const Candidate& one) { return one.weight >= options_.min_p; });
+    count = static_cast<size_t>(end - candidates_.begin());
+    kept = weight_of(0, count);
+  }
+  if (options_.top_p < 1 && kept > options_.top_p * total - error) {
+    const std::optional<Crossing> cut = cross(options_.top_p * total, count, error);
+    if (!cut) return std::nullopt;
+    count = cut->index + 1;
+    kept = cut->weight;
+  }
+  const std::optional<Crossing> drawn = cross(uniform * kept, count, error);
+  if (!drawn) return std::nullopt;
+  return candidates_[drawn->index].id;
+}
+
+std::optional<Sampler::Crossing> Sampler::cross(double wanted, size_t count, double error) {
+  const auto at = [this](size_t i) { return candidates_.begin() + static_cast<int64_t>(i); };
+  size_t begin = 0;
+  size_t end = count;
+  double before = 0;  // weight of the candidates in front of `begin`
+  for (size_t middle = kSortedAtOnce; end - begin > kSortedAtOnce;
+       middle = begin + (end - begin) / 2) {
+    std::nth_element(at(begin), at(middle), at(end), is_more_likely);
+    const double weight = before + weight_of(begin, middle);
+    if (std::abs(weight - wanted) <= error) return std::nullopt;
+    if (weight > wanted) {
+      end = middle;
+    } else {
+      begin = middle;
+      before = weight;
+    }
+  }
+  std::sort(at(begin), at(end), is_more_likely);
+  for (size_t i = begin; i < end; ++i) {
+    before += candidates_[i].weight;
+    if (std::abs(before - wanted) <= error) return std::nullopt;
+    if (before > wanted) return Crossing{i, before};
+  }
+  return std::nullopt;
 }
 
 }  // namespace kvasir

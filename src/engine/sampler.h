@@ -1,8 +1,15 @@
 // Sampler: from logits to one token id. Allocates when made, not when sampling. One thread at a
 // time.
+//
+// What it draws is defined over all candidates in order, the most likely first, ties to the lower
+// id: their weights are added up in that order, top_p and min_p cut the list, and the draw walks
+// down what is left. Sorting a vocabulary for it takes longer than all the rest, so the place where
+// the walk ends is closed in on by parts of the order that are added up unsorted. Where rounding
+// could make another token of that, the list is sorted after all: the draw is the same, always.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -25,9 +32,25 @@ class Sampler {
     double weight;  // exp((logit - highest) / temperature)
   };
 
-  // The candidates that top_k, top_p and min_p leave, the most likely first, with their weights.
-  std::span<Candidate> keep_likely(std::span<const float> logits);
-  size_t cut_by_probability(double total_weight);
+  static bool is_more_likely(const Candidate& a, const Candidate& b);
+  void fill_candidates(std::span<const float> logits);
+  void weigh(double highest);
+  double weight_of(size_t begin, size_t end) const;
+
+  // The definition. REQUIRES: candidates in order.
+  int32_t draw_in_order(double uniform) const;
+  size_t cut_by_probability(double total_weight) const;
+
+  // The same from candidates in any order. Null: rounding could decide.
+  std::optional<int32_t> draw_unsorted(double uniform);
+  // The first place in order at which the weights up to and with it pass `wanted`. Afterwards
+  // candidates [0, index] are the first ones in order. REQUIRES: candidates [0, count) are. Null:
+  // an error of that size could decide.
+  struct Crossing {
+    size_t index = 0;
+    double weight = 0;  // up to and with it
+  };
+  std::optional<Crossing> cross(double wanted, size_t count, double error);
 
   SamplingOptions options_;
   std::vector<Candidate> candidates_;  // [vocab]

@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <random>
+
+#include "base/random.h"
 
 namespace kvasir {
 namespace {
@@ -80,6 +85,110 @@ TEST(SamplerTest, ADrawDependsOnSeedAndPositionAlone) {
     differing += id != sample({.temperature = 2, .seed = 6}, position) ? 1 : 0;
   }
   EXPECT_GT(differing, 30);
+}
+
+// ---- the definition, as plainly as it can be written ----
+
+double uniform(uint64_t seed, int64_t position) {
+  return unit_interval(mix_bits(mix_bits(seed) ^ static_cast<uint64_t>(position)));
+}
+
+struct Weighed {
+  int32_t id;
+  double weight;
+};
+
+std::vector<Weighed> in_order(const SamplingOptions& options, const std::vector<float>& logits) {
+  std::vector<int32_t> ids(logits.size());
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i);
+  std::stable_sort(ids.begin(), ids.end(), [&](int32_t a, int32_t b) {
+    return logits[static_cast<size_t>(a)] > logits[static_cast<size_t>(b)];
+  });
+  if (options.top_k > 0 && options.top_k < std::ssize(ids)) {
+    ids.resize(static_cast<size_t>(options.top_k));
+  }
+  const double highest = logits[static_cast<size_t>(ids[0])];
+  std::vector<Weighed> list;
+  for (const int32_t id : ids) {
+    const double logit = logits[static_cast<size_t>(id)];
+    list.push_back({id, std::exp((logit - highest) / options.temperature)});
+  }
+  return list;
+}
+
+int32_t plain_sample(const SamplingOptions& options, int64_t position,
+                     const std::vector<float>& logits) {
+  const std::vector<Weighed> list = in_order(options, logits);
+  double total = 0;
+  for (const Weighed& one : list) total += one.weight;
+  size_t count = 0;
+  double kept = 0;
+  for (; count < list.size(); ++count) {
+    if (count > 0 && kept >= options.top_p * total) break;
+    if (list[count].weight < options.min_p * list[0].weight) break;
+    kept += list[count].weight;
+  }
+  double left = uniform(options.seed, position) * kept;
+  for (size_t i = 0; i < count; ++i) {
+    left -= list[i].weight;
+    if (left < 0) return list[i].id;
+  }
+  return list[count - 1].id;
+}
+
+// Peaked and flat, with and without many ties.
+std::vector<float> random_logits(std::mt19937_64& random, size_t count) {
+  std::normal_distribution<float> normal(0, 0.5f * static_cast<float>(random() % 9));
+  const float step = random() % 2 == 0 ? 0.0f : 0.25f;
+  std::vector<float> logits(count);
+  for (float& logit : logits) {
+    logit = normal(random);
+    if (step > 0) logit = std::round(logit / step) * step;
+  }
+  return logits;
+}
+
+TEST(SamplerTest, DrawsAreThoseOfTheWholeVocabularySorted) {
+  std::mt19937_64 random(1);
+  for (int round = 0; round < 3000; ++round) {
+    const size_t count = round % 100 == 0 ? 50'000 : 1 + random() % 1500;
+    const std::vector<float> logits = random_logits(random, count);
+    const SamplingOptions options{
+        .temperature = std::array{0.05, 0.7, 1.0, 3.0, 100.0}[random() % 5],
+        .top_k = std::array<int64_t, 6>{0, 0, 0, 1, 40, 1000}[random() % 6],
+        .top_p = std::array{1.0, 1.0, 0.99, 0.9, 0.5, 1e-9}[random() % 6],
+        .min_p = std::array{0.0, 0.0, 1e-300, 0.01, 0.3, 1.0}[random() % 6],
+        .seed = random()};
+    Sampler sampler(options, std::ssize(logits));
+    for (int64_t position = 0; position < (count > 1500 ? 3 : 8); ++position) {
+      ASSERT_EQ(sampler.sample(logits, position).value(), plain_sample(options, position, logits))
+          << "round " << round << ", position " << position << ", of " << count;
+    }
+  }
+}
+
+// Of very many draws a few fall so close to the edge between two tokens that the order of a sum
+// decides: the order is that of the definition.
+TEST(SamplerTest, DrawsThatRoundingDecidesAreTheSameToo) {
+  std::mt19937_64 random(2);
+  std::normal_distribution<float> normal(0, 2);
+  std::vector<float> logits(60'000);
+  for (float& logit : logits) logit = normal(random);
+  const SamplingOptions options{.temperature = 4, .seed = 11};
+  const std::vector<Weighed> list = in_order(options, logits);
+  std::vector<double> edges;
+  double sum = 0;
+  for (const Weighed& one : list) edges.push_back(sum += one.weight);
+  Sampler sampler(options, std::ssize(logits));
+  int64_t close_draws = 0;
+  for (int64_t position = 0; position < 3'000'000; ++position) {
+    const double at = uniform(options.seed, position) * sum;
+    const auto edge = std::lower_bound(edges.begin(), edges.end(), at - 2e-11 * sum);
+    if (edge == edges.end() || std::abs(*edge - at) > 2e-11 * sum) continue;
+    ++close_draws;
+    ASSERT_EQ(sampler.sample(logits, position).value(), plain_sample(options, position, logits));
+  }
+  EXPECT_GT(close_draws, 3);
 }
 
 TEST(SamplerTest, LogitsThatAreNotFiniteAreAnError) {
