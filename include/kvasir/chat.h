@@ -1,5 +1,5 @@
-// A Chat is a conversation with a model in DeepSeek-V4's chat form. It stays on one session, so a
-// turn computes only what is new.
+// A Chat is a conversation with a model in the chat form that it was trained on. It stays on one
+// session, so a turn computes only what is new.
 #pragma once
 
 #include <functional>

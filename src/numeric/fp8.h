@@ -1,6 +1,6 @@
 // FP8 (E4M3) is finite only: its largest value is 448, it has no infinity, and its NaN is
 // S.1111.111. UE8M0 is a scale in one byte. These functions convert one number at a time and choose
-// a block's scale as DeepSeek does; every fast path is tested against them.
+// a block's scale as models are trained with it; every fast path is tested against them.
 #pragma once
 
 #include <cstdint>

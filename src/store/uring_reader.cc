@@ -9,7 +9,8 @@
 namespace kvasir::store {
 namespace {
 
-// What one CSA layer of one token can miss; what is more waits for its turn in finish().
+// As many pages as one token can miss in a layer of a large model; what is more waits for its turn
+// in finish().
 constexpr unsigned kDepth = 1024;
 
 class UringReader : public BatchReader {
