@@ -75,13 +75,19 @@ class RowMaker {
   std::vector<std::byte> rows_;
 };
 
-Status append(persist::Resumed& live, RowMaker& rows, std::span<const int32_t> tokens) {
+Status append(persist::Persistence& persistence, persist::Resumed& live, RowMaker& rows,
+              std::span<const int32_t> tokens) {
   const int64_t begin = live.sequence.length();
-  KVASIR_RETURN_IF_ERROR(live.recorder.make_room(live.sequence, std::ssize(tokens)));
+  const persist::Appending pass{
+      .sequence = &live.sequence, .recorder = &live.recorder, .token_count = std::ssize(tokens)};
+  KVASIR_RETURN_IF_ERROR(persistence.make_room({&pass, 1}));
+  KVASIR_ASSIGN_OR_RETURN(kv::Block state_memory,
+                          live.recorder.state_memory(live.sequence, std::ssize(tokens)));
   KVASIR_RETURN_IF_ERROR(live.sequence.begin_append(tokens));
   rows.write(live.sequence, begin, begin + std::ssize(tokens));
   live.sequence.finish_append();
-  return live.recorder.after_pass(live.sequence);
+  live.recorder.after_pass(live.sequence, std::move(state_memory));
+  return ok_status();
 }
 
 // ---- decoding ----
@@ -314,7 +320,7 @@ Result<LongContext> LongContext::create(const std::string& directory, int64_t co
   std::vector<int32_t> tokens(kv::kBlockTokens);
   while (context.context_tokens() + kv::kBlockTokens <= context_tokens) {
     for (int32_t& token : tokens) token = static_cast<int32_t>(random.below(kFlashVocabSize));
-    KVASIR_RETURN_IF_ERROR(append(live, rows, tokens));
+    KVASIR_RETURN_IF_ERROR(append(*persistence, live, rows, tokens));
     context.tokens_.insert(context.tokens_.end(), tokens.begin(), tokens.end());
   }
   live.recorder.keep();
@@ -341,7 +347,7 @@ Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const 
   persist::Residency* residency = persistence->residency();
   RowMaker rows(*layout, options.isa);
   Decoder decoder(options, *layout, live.sequence,
-                  residency != nullptr ? &residency->rows() : nullptr);
+                  residency != nullptr ? residency->rows() : nullptr);
   Random random(11);
   int64_t read_bytes_before = 0;
   for (int64_t step = 0; step < options.warmup_tokens + options.measured_tokens; ++step) {
@@ -350,7 +356,7 @@ Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const 
       read_bytes_before = persistence->metrics()[StoreMetric::kPieceReadBytes];
     }
     const auto token = static_cast<int32_t>(random.below(kFlashVocabSize));
-    KVASIR_RETURN_IF_ERROR(append(live, rows, {&token, 1}));
+    KVASIR_RETURN_IF_ERROR(append(*persistence, live, rows, {&token, 1}));
     KVASIR_RETURN_IF_ERROR(decoder.step());
     decoder.measure_byte_rate();
   }

@@ -42,10 +42,12 @@ class Conversation {
       const int64_t begin = sequence_.length();
       const int64_t end = recorder_.pass_end(begin, begin + std::ssize(left));
       const auto count = static_cast<size_t>(std::min<int64_t>(end - begin, kFlashPassTokens));
+      KVASIR_ASSIGN_OR_RETURN(kv::Block state_memory,
+                              recorder_.state_memory(sequence_, static_cast<int64_t>(count)));
       KVASIR_RETURN_IF_ERROR(sequence_.begin_append(left.first(count)));
       write_rows(begin, begin + static_cast<int64_t>(count));
       sequence_.finish_append();
-      KVASIR_RETURN_IF_ERROR(recorder_.after_pass(sequence_));
+      recorder_.after_pass(sequence_, std::move(state_memory));
       left = left.subspan(count);
     }
     recorder_.keep();

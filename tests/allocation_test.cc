@@ -73,6 +73,25 @@ TEST(AllocationTest, DecodingATokenAllocatesNothing) {
   EXPECT_EQ(engine.kv_bytes(), kv_bytes + engine.info().kv_block_bytes);
 }
 
+TEST(AllocationTest, NorDoesAStepOfABatch) {
+  Engine engine = testing::open_engine(
+      {.model_path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/tiny-mixed",
+       .thread_count = 2,
+       .needs_text = false});
+  const auto tokens = testing::random_tokens(1024, engine.info().vocab_size, 2);
+  Session sessions[] = {testing::new_session(engine), testing::new_session(engine)};
+  for (Session& session : sessions) testing::append_all(session, std::span(tokens).first(300));
+  const auto step = [&](size_t position) {
+    const BatchInput inputs[] = {{&sessions[0], std::span(tokens).subspan(position, 1)},
+                                 {&sessions[1], std::span(tokens).subspan(position, 1)}};
+    return engine.append_batch(inputs).ok();
+  };
+  ASSERT_TRUE(step(300));
+  const int64_t before = allocation_count.load();
+  for (size_t position = 301; position < 383; ++position) ASSERT_TRUE(step(position));
+  EXPECT_EQ(allocation_count.load() - before, 0);
+}
+
 }  // namespace
 }  // namespace kvasir
 

@@ -9,6 +9,7 @@
 #include "checkpoint_maker.h"
 #include "engine_driver.h"
 #include "kvasir/engine.h"
+#include "persist/footprint.h"
 #include "temp_directory.h"
 
 namespace kvasir {
@@ -204,6 +205,21 @@ TEST_F(Ram, ARefusedPassLeavesTheSessionAsItWas) {
   EXPECT_EQ(first_difference(rest, std::span(wanted).subspan(2000 * kVocab), kVocab), -1);
 }
 
+// The device damages all that the store has.
+void damage(const std::string& store) {
+  for (const auto& entry : std::filesystem::directory_iterator(store)) {
+    if (entry.path().extension() != ".kvs") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    const auto bytes = static_cast<int64_t>(entry.file_size());
+    for (int64_t at = 4096 + 3000; at < bytes; at += 5 * 4096) {
+      file.seekg(at);
+      const int old = file.get();
+      file.seekp(at);
+      file.put(static_cast<char>(old ^ 0x15));
+    }
+  }
+}
+
 // The device damages rows while a session is using them: they are computed again.
 TEST_F(Ram, DamagedRowsAreComputedAgain) {
   const std::vector<int32_t> tokens = random_tokens(kTokens, kVocab, 4);
@@ -212,17 +228,7 @@ TEST_F(Ram, DamagedRowsAreComputedAgain) {
   Session session = new_session(engine);
   append_all(session, std::span(tokens).first(2000));
   ASSERT_TRUE(engine.flush_store().ok());
-  {
-    const std::string path = store_ + "/segment-0000000000000001.kvs";
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    const auto bytes = static_cast<int64_t>(std::filesystem::file_size(path));
-    for (int64_t at = 4096 + 3000; at < bytes; at += 5 * 4096) {
-      file.seekg(at);
-      const int old = file.get();
-      file.seekp(at);
-      file.put(static_cast<char>(old ^ 0x15));
-    }
-  }
+  damage(store_);
   std::vector<float> logits;
   for (size_t i = 2000; i < tokens.size(); i += 50) {
     const std::vector<float> some = append_all(session, std::span(tokens).subspan(i, 50));
@@ -230,6 +236,160 @@ TEST_F(Ram, DamagedRowsAreComputedAgain) {
   }
   EXPECT_GT(engine.store_metrics()[StoreMetric::kVerifyFailures], 0);
   EXPECT_EQ(first_difference(logits, std::span(wanted).subspan(2000 * kVocab), kVocab), -1);
+}
+
+// It goes on damaging them, in the pass that is tried again and in those that compute anew: the
+// append fails, the session knows what it holds, and once the device is well it goes on.
+TEST_F(Ram, DamageThatStrikesAgainCostsAnErrorNotTheSession) {
+  const std::vector<int32_t> tokens = random_tokens(kTokens, kVocab, 7);
+  const std::vector<float> wanted = expected(tokens);
+  for (const int64_t damaged_from : {2000, 1000}) {
+    std::filesystem::remove_all(store_);
+    bool is_damaging = false;
+    EngineOptions wanted_options = options(tight());
+    wanted_options.on_picks = [&](int64_t, int64_t position, std::span<const int32_t>) {
+      if (is_damaging && position >= damaged_from && position % 16 == 0) damage(store_);
+    };
+    Engine engine = open_engine(wanted_options);
+    Session session = new_session(engine);
+    append_all(session, std::span(tokens).first(2000));
+    const std::vector<float> before(session.logits().begin(), session.logits().end());
+    ASSERT_TRUE(engine.flush_store().ok());
+    is_damaging = true;
+    int failures = 0;
+    size_t next = 2000;
+    while (next < 2400 && failures < 3) {
+      if (session.append(std::span(tokens).subspan(next, 50)).ok()) {
+        next += 50;
+        continue;
+      }
+      ++failures;
+      ASSERT_EQ(session.length(), next);
+      ASSERT_TRUE(std::equal(session.tokens().begin(), session.tokens().end(), tokens.begin()));
+      const float* last = &wanted[(next - 1) * kVocab];
+      ASSERT_EQ(std::memcmp(session.logits().data(), last, kVocab * sizeof(float)), 0);
+      session.keep();
+    }
+    EXPECT_GT(failures, 0);
+    is_damaging = false;
+    {
+      const auto branch = session.fork();
+      ASSERT_TRUE(branch.ok()) << branch.error().message();
+      EXPECT_EQ(branch.value().length(), next);
+    }
+    const std::vector<float> rest = append_all(session, std::span(tokens).subspan(next));
+    EXPECT_EQ(first_difference(rest, std::span(wanted).subspan(next * kVocab), kVocab), -1);
+  }
+}
+
+// Every session of a batch takes a block and a state at once: all of that is within the budget, in
+// the middle of a pass and behind it, or the step is refused.
+TEST_F(Ram, ABatchKeepsTheBudgetAtABoundaryOfAllItsSessions) {
+  constexpr int64_t kSessions = 16;
+  constexpr size_t kLength = 384;
+  std::vector<std::vector<int32_t>> tokens;
+  std::vector<std::vector<float>> wanted;
+  for (int64_t i = 0; i < kSessions; ++i) {
+    tokens.push_back(random_tokens(kLength, kVocab, 200 + static_cast<uint64_t>(i)));
+    wanted.push_back(expected(tokens.back()));
+  }
+  int refused = 0;
+  int spilled = 0;
+  const ModelInfo info = open_engine(options(0)).info();
+  const int64_t block_bytes = kSessions * info.kv_block_bytes;
+  const int64_t least = tight(kLength) + kSessions * info.kv_fixed_bytes + block_bytes;
+  for (int64_t ram_bytes = least; ram_bytes < least + 7 * block_bytes;
+       ram_bytes += block_bytes / 3) {
+    const int64_t share_bytes = persist::cache_share_of(ram_bytes);
+    std::filesystem::remove_all(store_);
+    const Engine* watched = nullptr;
+    EngineOptions wanted_options = options(ram_bytes);
+    wanted_options.on_picks = [&](int64_t, int64_t, std::span<const int32_t>) {
+      ASSERT_LE(watched->kv_bytes(), share_bytes);
+    };
+    Engine engine = open_engine(wanted_options);
+    watched = &engine;
+    std::vector<Session> sessions;
+    for (int64_t i = 0; i < kSessions; ++i) sessions.push_back(new_session(engine));
+    Status status = ok_status();
+    for (size_t done = 0; done < kLength && status.ok(); done += 16) {
+      std::vector<BatchInput> inputs;
+      for (size_t i = 0; i < sessions.size(); ++i) {
+        inputs.push_back({&sessions[i], std::span(tokens[i]).subspan(done, 16)});
+      }
+      status = engine.append_batch(inputs);
+      ASSERT_LE(engine.kv_bytes(), share_bytes);
+    }
+    refused += !status.ok();
+    spilled += engine.store_metrics()[StoreMetric::kPieceReads] > 0;
+    for (size_t i = 0; i < sessions.size() && status.ok(); ++i) {
+      EXPECT_EQ(std::memcmp(sessions[i].logits().data(), &wanted[i][(kLength - 1) * kVocab],
+                            kVocab * sizeof(float)),
+                0);
+    }
+  }
+  EXPECT_GT(refused, 0);
+  EXPECT_GT(spilled, 0);
+}
+
+// A batch that does not fit as a whole is not begun, though any of its sessions alone would be.
+TEST_F(Ram, ABatchThatDoesNotFitLeavesAllItsSessionsAsTheyWere) {
+  const std::vector<int32_t> tokens = random_tokens(kTokens, kVocab, 8);
+  Engine engine = open_engine(options(tight(600)));
+  std::vector<Session> sessions;
+  Status status = ok_status();
+  while (status.ok()) {
+    ASSERT_LT(sessions.size(), 200u);
+    sessions.push_back(new_session(engine));
+    std::vector<BatchInput> inputs;
+    for (Session& session : sessions) {
+      const auto at = static_cast<size_t>(session.length());
+      inputs.push_back({&session, std::span(tokens).subspan(at, 1)});
+    }
+    std::vector<int64_t> lengths;
+    for (const Session& session : sessions) lengths.push_back(session.length());
+    status = engine.append_batch(inputs);
+    if (status.ok()) continue;
+    EXPECT_EQ(status.error().field, "ram_bytes");
+    for (size_t i = 0; i < sessions.size(); ++i) EXPECT_EQ(sessions[i].length(), lengths[i]);
+    EXPECT_DEATH((void)sessions.back().logits(), "has no logits");
+  }
+  EXPECT_GT(sessions.size(), 1u);
+}
+
+// Logits are those of the newest token or none at all, never what an append that failed left.
+TEST_F(Ram, AFailedAppendLeavesTheLogitsOfBefore) {
+  const std::vector<int32_t> tokens = random_tokens(kTokens, kVocab, 9);
+  {
+    Engine engine = open_engine(options(tight(2500)));
+    Session session = new_session(engine);
+    append_all(session, std::span(tokens).first(2000));
+    session.keep();
+  }
+  Engine engine = open_engine(options(tight(2500)));
+  auto resumed = engine.resume(std::span(tokens).first(2000));
+  ASSERT_TRUE(resumed.ok()) << resumed.error().message();
+  ASSERT_EQ(resumed->length(), 1920);
+  EXPECT_DEATH((void)resumed->logits(), "has no logits");
+  std::vector<Session> others;
+  Status status = ok_status();
+  while (status.ok()) {
+    others.push_back(new_session(engine));
+    const auto appended = others.back().append(std::span(tokens).first(300));
+    if (!appended.ok()) status = appended.error();
+  }
+  const auto more = std::span(tokens).subspan(1920, 500);
+  EXPECT_FALSE(resumed->append(more).ok());
+  EXPECT_DEATH((void)resumed->logits(), "has no logits");
+  EXPECT_FALSE(resumed->append_with_logits(more, [](auto) { return ok_status(); }).ok());
+  EXPECT_DEATH((void)resumed->logits(), "has no logits");
+  const BatchInput input{&*resumed, more.first(200)};
+  EXPECT_FALSE(engine.append_batch({&input, 1}).ok());
+  EXPECT_EQ(resumed->append({}).value(), 0);
+  EXPECT_DEATH((void)resumed->logits(), "has no logits");
+  others.clear();
+  EXPECT_TRUE(resumed->append(more).ok());
+  EXPECT_EQ(resumed->logits().size(), static_cast<size_t>(kVocab));
 }
 
 }  // namespace

@@ -210,6 +210,72 @@ TEST(SameBitsTest, ForksAtRandomPoints) {
   }
 }
 
+// What a session has read may be read again: its tokens move as it grows, in one pass or several.
+TEST(SameBitsTest, ASessionReadsItsOwnTokens) {
+  const std::string model = golden_model("tiny-mixed");
+  const auto tokens = random_tokens(300, 320, 40);
+  std::vector<int32_t> doubled = tokens;
+  doubled.insert(doubled.end(), tokens.begin() + 20, tokens.begin() + 290);
+  const auto whole = logits_of(options_for(model, 256, 2), doubled);
+  for (const int64_t chunk : {64, 1000}) {
+    Engine engine = open_engine(options_for(model, chunk, 2));
+    Session one = new_session(engine);
+    append_all(one, tokens);
+    auto two = one.fork();
+    ASSERT_TRUE(one.append(one.tokens().subspan(20, 270)).ok());
+    EXPECT_EQ(first_difference(std::span(whole).last(320), one.logits(), 320), -1);
+    append_all(*two, two->tokens().subspan(20, 270));
+    EXPECT_EQ(first_difference(std::span(whole).last(320), two->logits(), 320), -1);
+  }
+}
+
+// In a batch each may read what the other has read so far.
+TEST(SameBitsTest, SessionsOfABatchReadEachOthersTokens) {
+  const std::string model = golden_model("tiny-mixed");
+  const auto a = random_tokens(120, 320, 41);
+  const auto b = random_tokens(90, 320, 42);
+  Engine engine = open_engine(options_for(model, 256, 2));
+  Session one = new_session(engine);
+  Session two = new_session(engine);
+  append_all(one, a);
+  append_all(two, b);
+  const BatchInput inputs[] = {{&one, two.tokens()}, {&two, one.tokens()}};
+  ASSERT_TRUE(engine.append_batch(inputs).ok());
+  std::vector<int32_t> ab = a;
+  ab.insert(ab.end(), b.begin(), b.end());
+  std::vector<int32_t> ba = b;
+  ba.insert(ba.end(), a.begin(), a.end());
+  for (const auto& [session, tokens] : {std::pair(&one, ab), std::pair(&two, ba)}) {
+    const auto whole = logits_of(options_for(model, 256, 2), tokens);
+    EXPECT_EQ(first_difference(std::span(whole).last(320), session->logits(), 320), -1);
+  }
+}
+
+TEST(SameBitsTest, ABatchTakesSessionsOfItsEngineEachOnce) {
+  const std::string model = golden_model("tiny-mixed");
+  const auto tokens = random_tokens(40, 320, 43);
+  Engine engine = open_engine(options_for(model, 64, 1));
+  Engine other = open_engine(options_for(model, 64, 1, KvPrecision::kF32));
+  Session one = new_session(engine);
+  Session two = new_session(engine);
+  Session foreign = new_session(other);
+  const std::span<const int32_t> some = std::span(tokens).first(20);
+  const std::vector<std::vector<BatchInput>> wrong = {
+      {{&one, some}, {&foreign, some}}, {{&one, some}, {&two, some}, {&one, some}},
+      {{&one, some}, {nullptr, some}},  {{&one, some}, {&two, {}}},
+      {{&one, tokens}, {&two, tokens}},
+  };
+  for (const std::vector<BatchInput>& inputs : wrong) {
+    const Status status = engine.append_batch(inputs);
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().kind, ErrorKind::kUsage);
+    EXPECT_EQ(one.length(), 0);
+    EXPECT_EQ(two.length(), 0);
+    EXPECT_EQ(foreign.length(), 0);
+  }
+  EXPECT_TRUE(engine.append_batch({}).ok());
+}
+
 // The tests above would pass for a model that ignores its past; this one is not.
 TEST(SameBitsTest, LogitsDoDependOnTheFarPast) {
   const std::string model = golden_model("tiny-bf16");

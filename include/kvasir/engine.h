@@ -79,13 +79,15 @@ class Session {
 
   // Appends tokens, chunk by chunk. Returns how many were appended: fewer than given only when
   // `progress` said stop. Errors: a token outside the vocabulary (nothing is appended), no memory
-  // for the cache.
+  // for the cache, rows that a damaged store took and that cannot be computed again. After an error
+  // the session holds the chunks that went through, has the logits of its newest token if it had
+  // or got any, and can be appended to again.
   Result<int64_t> append(std::span<const int32_t> tokens, const Progress& progress = {});
   // The same, and hands every token's logits to `sink`.
   Status append_with_logits(std::span<const int32_t> tokens, const LogitsSink& sink);
 
-  // Of the newest token. [vocab]; REQUIRES: something was appended to this session or the one it
-  // was forked from.
+  // Of the newest token. [vocab]; REQUIRES: a token went through this session or the one it was
+  // forked from. A resume alone computes none, nor does an append that failed at once.
   std::span<const float> logits() const;
 
   Result<Session> fork() const;
@@ -137,7 +139,8 @@ class Engine {
   bool saves() const;
 
   // One step over several sessions of this engine, each at most once, chunk_tokens tokens
-  // in all at most.
+  // in all at most. The cache of all of them together fits into ram_bytes, or the step is not
+  // begun. After an error each session is as Session::append leaves one.
   Status append_batch(std::span<const BatchInput> inputs);
 
   // Bytes of cache allocated now, over all sessions; what forks share is counted once.
@@ -155,8 +158,6 @@ class Engine {
 
  private:
   explicit Engine(std::unique_ptr<State> state);
-  // One pass over as much of each input as it takes; inputs that are done leave the list.
-  Status run_pass(std::vector<BatchInput>& left);
   std::unique_ptr<State> state_;
 };
 

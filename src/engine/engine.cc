@@ -157,52 +157,19 @@ Result<Session> Engine::resume(std::span<const int32_t> tokens) {
     KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence,
                             kv::Sequence::create(state_->model->layout(), state_->account));
     return Session(std::make_unique<Session::State>(
-        Session::State{state_.get(), std::move(sequence), std::nullopt, {}}));
+        Session::State{.engine = state_.get(), .sequence = std::move(sequence)}));
   }
   // One token at least has to be computed for there to be logits.
   KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed,
                           state_->persistence->resume(tokens, std::ssize(tokens) - 1));
-  return Session(std::make_unique<Session::State>(
-      Session::State{state_.get(), std::move(resumed.sequence), std::move(resumed.recorder), {}}));
+  return Session(
+      std::make_unique<Session::State>(Session::State{.engine = state_.get(),
+                                                      .sequence = std::move(resumed.sequence),
+                                                      .recorder = std::move(resumed.recorder)}));
 }
 
 Status Engine::append_batch(std::span<const BatchInput> inputs) {
-  int64_t token_count = 0;
-  for (const BatchInput& input : inputs) {
-    if (input.tokens.empty())
-      return Error{.kind = ErrorKind::kUsage, .what = "a session of a batch has no new tokens"};
-    KVASIR_RETURN_IF_ERROR(state_->check_tokens(input.tokens));
-    token_count += std::ssize(input.tokens);
-  }
-  const int64_t token_count_max = state_->model->options().pass_tokens_max;
-  if (token_count > token_count_max) {
-    return Error{.kind = ErrorKind::kUsage,
-                 .what = "a batch is more than one pass takes",
-                 .expected = "at most " + std::to_string(token_count_max) + " tokens in all",
-                 .found = std::to_string(token_count)};
-  }
-  // One pass, or two where a session has a boundary state to be taken on the way.
-  std::vector<BatchInput> left(inputs.begin(), inputs.end());
-  while (!left.empty()) KVASIR_RETURN_IF_ERROR(run_pass(left));
-  return ok_status();
-}
-
-Status Engine::run_pass(std::vector<BatchInput>& left) {
-  std::vector<Engine::State::PassInput> pass;
-  pass.reserve(left.size());
-  for (BatchInput& input : left) {
-    Session::State& session = *input.session->state_;
-    session.logits.resize(static_cast<size_t>(state_->info.vocab_size));
-    const auto tokens = input.tokens.first(session.pass_tokens(input.tokens.size()));
-    pass.push_back({.session = &session,
-                    .tokens = tokens,
-                    .logits_of = model::LogitsOf::kLastToken,
-                    .logits = session.logits.data()});
-    input.tokens = input.tokens.subspan(tokens.size());
-  }
-  KVASIR_RETURN_IF_ERROR(state_->run(pass));
-  std::erase_if(left, [](const BatchInput& input) { return input.tokens.empty(); });
-  return ok_status();
+  return state_->append_batch(inputs);
 }
 
 Status Engine::flush_store() {

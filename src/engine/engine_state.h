@@ -20,6 +20,7 @@ struct Engine::State {
   struct PassInput {
     Session::State* session;
     std::span<const int32_t> tokens;
+    int64_t room_tokens = 0;  // room is made for so many, of passes that follow too
     model::LogitsOf logits_of = model::LogitsOf::kNone;
     float* logits = nullptr;  // [1 or tokens.size(), vocab]
   };
@@ -29,9 +30,17 @@ struct Engine::State {
   // Error: an id outside the vocabulary.
   Status check_tokens(std::span<const int32_t> tokens) const;
 
-  // REQUIRES: pass_tokens() of each session allow it. Error: the sessions hold what they held, or
-  // (rows that cannot be read back, or computed again) are of no further use.
+  // REQUIRES: the sessions are whole, and pass_tokens() of each allows it. Error: the sessions hold
+  // what they held.
   Status run(std::span<const PassInput> inputs);
+  // One step of several sessions.
+  Status append_batch(std::span<const BatchInput> inputs);
+  // Before an append. Error: a token outside the vocabulary, too little RAM, or rows of the session
+  // that damage took cannot be computed again now.
+  Status begin_append(Session::State& session, std::span<const int32_t> tokens);
+  // Computes again what damage took of a session: it holds the tokens that it held. Error: it may
+  // be tried again.
+  Status make_whole(Session::State& session);
   // Null: the cache takes what it needs.
   persist::Residency* residency() const;
   // Error: the cache of a session of that many tokens would pass its RAM.
@@ -45,21 +54,50 @@ struct Engine::State {
   std::unique_ptr<persist::Persistence> persistence;  // null: no store
 
  private:
-  std::vector<model::Piece> pieces;  // of the pass; kept, so that decoding allocates nothing
+  // Of the pass; kept, so that decoding allocates nothing.
+  std::vector<model::Piece> pieces;
+  std::vector<persist::Appending> appendings;
+  std::vector<kv::Block> state_memory;  // [pieces]
+  // Of the batch.
+  struct BatchPart {
+    Session::State* session;
+    std::span<const int32_t> tokens;  // those still to do, in batch_tokens
+  };
+  std::vector<BatchPart> batch;
+  std::vector<const Session::State*> batch_sessions;  // by address
+  std::vector<int32_t> batch_tokens;
+  std::vector<PassInput> batch_pass;
 
   Status try_pass(std::span<const PassInput> inputs);
-  // Begins the session's sequence anew, with the same tokens.
-  Status rebuild(Session::State& session);
+  Status make_room(std::span<const PassInput> inputs);
+  // Error: an input without tokens, with a session of another engine or one that occurs twice, or
+  // more tokens than a pass takes.
+  Status check_batch(std::span<const BatchInput> inputs);
+  void fill_batch(std::span<const BatchInput> inputs);
+  // One pass over as much of each part as it takes; parts that are done leave the batch.
+  Status run_batch_pass();
 };
 
 struct Session::State {
   // How many of the tokens that an append has still to do go into one pass.
   size_t pass_tokens(size_t token_count) const;
+  // Those that the session holds, whether their rows are there or lost.
+  std::span<const int32_t> tokens() const;
+  int64_t length() const { return std::ssize(tokens()); }
+  // False: damage ended a pass in its middle, and the rows are of no further use.
+  bool is_whole() const { return sequence && !sequence->is_appending(); }
+  // The same tokens, copied where they are the session's own: those move as it grows.
+  std::span<const int32_t> standing_tokens(std::span<const int32_t> tokens,
+                                           std::vector<int32_t>& copy) const;
+  // Where a pass writes the newest token's logits.
+  float* logits_memory();
 
   Engine::State* engine;
-  kv::Sequence sequence;
+  std::optional<kv::Sequence> sequence;       // none: lost
   std::optional<persist::Recorder> recorder;  // with a store
-  std::vector<float> logits;                  // [vocab] of the newest token; empty before the first
+  std::vector<float> logits;                  // [vocab] of the newest token
+  bool has_logits = false;                    // false: none were computed yet
+  std::vector<int32_t> lost_tokens;           // of a sequence that is lost
 };
 
 }  // namespace kvasir

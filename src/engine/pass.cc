@@ -1,7 +1,9 @@
 // One forward pass of an engine: room for it beforehand, what it made handed to the store
 // afterwards, and what to do when rows that were put on disk cannot be read back.
 #include <algorithm>
+#include <utility>
 
+#include "base/check.h"
 #include "engine/engine_state.h"
 
 namespace kvasir {
@@ -10,53 +12,83 @@ Status Engine::State::run(std::span<const PassInput> inputs) {
   Status status = try_pass(inputs);
   // Only rows that could not be read end a pass in its middle. Damage costs time, not the session.
   const bool was_cut_short = std::any_of(inputs.begin(), inputs.end(), [](const PassInput& input) {
-    return input.session->sequence.is_appending();
+    return !input.session->is_whole();
   });
   if (status.ok() || !was_cut_short) return status;
-  for (const PassInput& input : inputs) KVASIR_RETURN_IF_ERROR(rebuild(*input.session));
+  for (const PassInput& input : inputs) KVASIR_RETURN_IF_ERROR(make_whole(*input.session));
   return try_pass(inputs);
 }
 
 Status Engine::State::try_pass(std::span<const PassInput> inputs) {
+  if (persistence) KVASIR_RETURN_IF_ERROR(make_room(inputs));
   pieces.clear();
   for (const PassInput& input : inputs) {
-    Session::State& session = *input.session;
-    if (session.recorder) {
-      KVASIR_RETURN_IF_ERROR(
-          session.recorder->make_room(session.sequence, std::ssize(input.tokens)));
-    }
-    pieces.push_back({.sequence = &session.sequence,
+    KVASIR_CHECK(input.session->is_whole(), "a session whose rows are there");
+    pieces.push_back({.sequence = &*input.session->sequence,
                       .tokens = input.tokens,
                       .logits_of = input.logits_of,
                       .logits = input.logits});
   }
-  KVASIR_RETURN_IF_ERROR(
-      model->forward(pieces, residency() != nullptr ? &residency()->rows() : nullptr));
+  Status status = model->forward(pieces, residency() != nullptr ? residency()->rows() : nullptr);
+  for (size_t i = 0; status.ok() && i < state_memory.size(); ++i) {
+    Session::State& session = *inputs[i].session;
+    session.recorder->after_pass(*session.sequence, std::move(state_memory[i]));
+  }
+  state_memory.clear();
+  return status;
+}
+
+// All that the pass will allocate is granted, and what is taken behind it allocated, before any
+// token is appended.
+Status Engine::State::make_room(std::span<const PassInput> inputs) {
+  appendings.clear();
   for (const PassInput& input : inputs) {
-    if (!input.session->recorder) continue;
-    KVASIR_RETURN_IF_ERROR(input.session->recorder->after_pass(input.session->sequence));
+    appendings.push_back({.sequence = &*input.session->sequence,
+                          .recorder = &*input.session->recorder,
+                          .token_count = std::max(input.room_tokens, std::ssize(input.tokens))});
+  }
+  KVASIR_RETURN_IF_ERROR(persistence->make_room(appendings));
+  state_memory.clear();
+  for (const PassInput& input : inputs) {
+    Session::State& session = *input.session;
+    Result<kv::Block> memory =
+        session.recorder->state_memory(*session.sequence, std::ssize(input.tokens));
+    if (!memory.ok()) {
+      state_memory.clear();
+      return std::move(memory).error();
+    }
+    state_memory.push_back(std::move(*memory));
   }
   return ok_status();
 }
 
-Status Engine::State::rebuild(Session::State& session) {
-  const auto known = session.sequence.tokens();
-  const std::vector<int32_t> tokens(known.begin(), known.end());
-  // Where one row is damaged others may be: after this what the store finds is right.
-  if (session.recorder) KVASIR_RETURN_IF_ERROR(session.recorder->verify());
-  // The old sequence's memory would be in the new one's way.
-  session.recorder.reset();
-  KVASIR_ASSIGN_OR_RETURN(session.sequence, kv::Sequence::create(model->layout(), account));
+Status Engine::State::make_whole(Session::State& session) {
+  if (session.is_whole()) return ok_status();
+  KVASIR_CHECK(persistence != nullptr, "only what a store gave back can be damaged");
+  if (session.sequence) {
+    // Where one row is damaged others may be: after this what the store finds is right.
+    if (session.recorder) KVASIR_RETURN_IF_ERROR(session.recorder->verify());
+    const auto known = session.sequence->tokens();
+    session.lost_tokens.assign(known.begin(), known.end());
+    // The old sequence's memory would be in the new one's way.
+    session.recorder.reset();
+    session.sequence.reset();
+  }
+  const std::span<const int32_t> tokens = session.lost_tokens;
   KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed,
                           persistence->resume(tokens, std::ssize(tokens)));
-  session.sequence = std::move(resumed.sequence);
-  session.recorder.emplace(std::move(resumed.recorder));
-  while (session.sequence.length() < std::ssize(tokens)) {
-    const auto rest = std::span(tokens).subspan(static_cast<size_t>(session.sequence.length()));
-    const PassInput input{.session = &session,
-                          .tokens = rest.first(session.pass_tokens(rest.size()))};
+  // Damage that strikes again takes this one, and what the session knows of itself stays.
+  Session::State again{.engine = this,
+                       .sequence = std::move(resumed.sequence),
+                       .recorder = std::move(resumed.recorder)};
+  while (again.length() < std::ssize(tokens)) {
+    const auto rest = tokens.subspan(static_cast<size_t>(again.length()));
+    const PassInput input{.session = &again, .tokens = rest.first(again.pass_tokens(rest.size()))};
     KVASIR_RETURN_IF_ERROR(try_pass({&input, 1}));
   }
+  session.sequence = std::move(again.sequence);
+  session.recorder = std::move(again.recorder);
+  session.lost_tokens = {};
   return ok_status();
 }
 
@@ -66,6 +98,12 @@ persist::Residency* Engine::State::residency() const {
 
 Status Engine::State::check_ram(int64_t token_count) const {
   return residency() == nullptr ? ok_status() : residency()->check(token_count);
+}
+
+Status Engine::State::begin_append(Session::State& session, std::span<const int32_t> tokens) {
+  KVASIR_RETURN_IF_ERROR(check_tokens(tokens));
+  KVASIR_RETURN_IF_ERROR(check_ram(session.length() + std::ssize(tokens)));
+  return make_whole(session);
 }
 
 }  // namespace kvasir

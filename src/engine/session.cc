@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "base/aligned_buffer.h"
@@ -13,17 +14,38 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
-int64_t Session::length() const { return state_->sequence.length(); }
+int64_t Session::length() const { return state_->length(); }
 
-std::span<const int32_t> Session::tokens() const { return state_->sequence.tokens(); }
+std::span<const int32_t> Session::tokens() const { return state_->tokens(); }
 
 std::span<const float> Session::logits() const {
-  KVASIR_CHECK(!state_->logits.empty(), "a session without tokens has no logits");
+  KVASIR_CHECK(state_->has_logits, "a session that nothing was appended to has no logits");
   return state_->logits;
 }
 
+std::span<const int32_t> Session::State::tokens() const {
+  return sequence ? sequence->tokens() : std::span<const int32_t>(lost_tokens);
+}
+
+std::span<const int32_t> Session::State::standing_tokens(std::span<const int32_t> tokens,
+                                                         std::vector<int32_t>& copy) const {
+  const std::span<const int32_t> own = this->tokens();
+  const std::less<const int32_t*> is_before;
+  const bool is_own = is_before(tokens.data(), own.data() + own.size()) &&
+                      is_before(own.data(), tokens.data() + tokens.size());
+  if (!is_own) return tokens;
+  copy.assign(tokens.begin(), tokens.end());
+  return copy;
+}
+
+// A pass writes there only once all else has gone well, so the logits of before stay until then.
+float* Session::State::logits_memory() {
+  logits.resize(static_cast<size_t>(engine->info.vocab_size));
+  return logits.data();
+}
+
 size_t Session::State::pass_tokens(size_t token_count) const {
-  const int64_t begin = sequence.length();
+  const int64_t begin = length();
   int64_t end = begin + static_cast<int64_t>(token_count);
   if (recorder) end = recorder->pass_end(begin, end);
   return static_cast<size_t>(std::min(end - begin, engine->model->options().pass_tokens_max));
@@ -33,11 +55,10 @@ void Session::keep() {
   if (state_->recorder) state_->recorder->keep();
 }
 
-Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress& progress) {
-  KVASIR_RETURN_IF_ERROR(state_->engine->check_tokens(tokens));
-  if (tokens.empty()) return int64_t{0};
-  KVASIR_RETURN_IF_ERROR(state_->engine->check_ram(length() + std::ssize(tokens)));
-  state_->logits.resize(static_cast<size_t>(state_->engine->info.vocab_size));
+Result<int64_t> Session::append(std::span<const int32_t> given, const Progress& progress) {
+  std::vector<int32_t> copy;
+  const std::span<const int32_t> tokens = state_->standing_tokens(given, copy);
+  KVASIR_RETURN_IF_ERROR(state_->engine->begin_append(*state_, tokens));
   size_t done = 0;
   while (done < tokens.size()) {
     const auto chunk = tokens.subspan(done, state_->pass_tokens(tokens.size() - done));
@@ -46,11 +67,9 @@ Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress&
     const Engine::State::PassInput input{.session = state_.get(),
                                          .tokens = chunk,
                                          .logits_of = model::LogitsOf::kLastToken,
-                                         .logits = state_->logits.data()};
-    if (Status status = state_->engine->run({&input, 1}); !status.ok()) {
-      if (length() == 0) state_->logits.clear();
-      return std::move(status).error();
-    }
+                                         .logits = state_->logits_memory()};
+    KVASIR_RETURN_IF_ERROR(state_->engine->run({&input, 1}));
+    state_->has_logits = true;
     done += chunk.size();
     if (progress && !progress(static_cast<int64_t>(done), std::ssize(tokens))) {
       keep();
@@ -60,9 +79,10 @@ Result<int64_t> Session::append(std::span<const int32_t> tokens, const Progress&
   return static_cast<int64_t>(done);
 }
 
-Status Session::append_with_logits(std::span<const int32_t> tokens, const LogitsSink& sink) {
-  KVASIR_RETURN_IF_ERROR(state_->engine->check_tokens(tokens));
-  KVASIR_RETURN_IF_ERROR(state_->engine->check_ram(length() + std::ssize(tokens)));
+Status Session::append_with_logits(std::span<const int32_t> given, const LogitsSink& sink) {
+  std::vector<int32_t> copy;
+  const std::span<const int32_t> tokens = state_->standing_tokens(given, copy);
+  KVASIR_RETURN_IF_ERROR(state_->engine->begin_append(*state_, tokens));
   const auto vocab = static_cast<size_t>(state_->engine->info.vocab_size);
   const auto chunk_max = static_cast<size_t>(state_->engine->model->options().pass_tokens_max);
   AlignedBuffer<float> logits(static_cast<int64_t>(std::min(chunk_max, tokens.size()) * vocab));
@@ -82,16 +102,25 @@ Status Session::append_with_logits(std::span<const int32_t> tokens, const Logits
     done += chunk.size();
     const std::span<const float> written(logits.data(), chunk.size() * vocab);
     const auto newest = written.last(vocab);
-    state_->logits.assign(newest.begin(), newest.end());
+    std::copy(newest.begin(), newest.end(), state_->logits_memory());
+    state_->has_logits = true;
     KVASIR_RETURN_IF_ERROR(sink(written));
   }
   return ok_status();
 }
 
 Result<Session> Session::fork() const {
-  KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, state_->sequence.fork());
-  return Session(std::make_unique<State>(
-      State{state_->engine, std::move(sequence), state_->recorder, state_->logits}));
+  KVASIR_RETURN_IF_ERROR(state_->engine->make_whole(*state_));
+  if (persist::Persistence* persistence = state_->engine->persistence.get()) {
+    const kv::CacheLayout& layout = state_->sequence->layout();
+    persistence->make_way(layout.fixed_bytes() + layout.block_bytes());
+  }
+  KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, state_->sequence->fork());
+  return Session(std::make_unique<State>(State{.engine = state_->engine,
+                                               .sequence = std::move(sequence),
+                                               .recorder = state_->recorder,
+                                               .logits = state_->logits,
+                                               .has_logits = state_->has_logits}));
 }
 
 }  // namespace kvasir

@@ -37,7 +37,7 @@ struct RowRead {
 class RowReader {
  public:
   virtual ~RowReader() = default;
-  // REQUIRES: parts and memory stay until finish() returns.
+  // REQUIRES: no row twice; parts and memory stay until finish() returns.
   virtual void start(std::span<const RowRead> reads) = 0;
   // Error: a row could not be read, or was not what it should be. Then none of the batch counts.
   virtual Status finish() = 0;

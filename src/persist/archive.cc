@@ -1,10 +1,14 @@
 #include "persist/archive.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "base/aligned_buffer.h"
+#include "base/check.h"
 #include "base/system_error.h"
 #include "persist/prefix_chain.h"
 #include "store/file_io.h"
@@ -26,6 +30,61 @@ Error missing(int64_t token_begin) {
                .found = "none, or a damaged one"};
 }
 
+// ---- lengths ----
+//
+// How long a block and a state are follows from the layout, which the root key hashes and an
+// archive does not carry. So those of one root must agree with each other, and with what the store
+// has of that root.
+
+struct ChainFault {
+  size_t record = 0;
+  std::string expected;
+  std::string found;
+};
+
+std::string bytes_text(int64_t bytes) { return std::to_string(bytes) + " bytes"; }
+
+// The first record that has another length, or another model, than the first one of its kind.
+std::optional<ChainFault> fault_of_lengths(std::span<const RecordInfo> chain) {
+  std::optional<int64_t> lengths[2];
+  for (size_t i = 0; i < chain.size(); ++i) {
+    const RecordInfo& info = chain[i];
+    if (info.model != chain[0].model) return ChainFault{i, "records of one model", "two"};
+    std::optional<int64_t>& length = lengths[info.id.kind == Kind::kState];
+    if (!length) length = info.payload_bytes;
+    if (*length != info.payload_bytes) {
+      return ChainFault{i, bytes_text(*length), bytes_text(info.payload_bytes)};
+    }
+  }
+  return std::nullopt;
+}
+
+// Lengths of what a store has under one root, each kind's ascending.
+struct KnownLengths {
+  std::set<int64_t> blocks;
+  std::set<int64_t> states;
+};
+
+KnownLengths lengths_under(const store::Key& root, std::vector<store::IndexEntry> entries) {
+  // Blocks before what hangs on them: a block before the state at its end, too.
+  const auto end_of = [](const store::IndexEntry& entry) {
+    return std::make_pair(entry.info.token_end(), entry.info.id.kind == Kind::kState);
+  };
+  std::sort(entries.begin(), entries.end(),
+            [&](const auto& a, const auto& b) { return end_of(a) < end_of(b); });
+  std::unordered_set<store::Key, store::KeyHash> keys{root};
+  KnownLengths lengths;
+  for (const store::IndexEntry& entry : entries) {
+    if (!keys.contains(entry.info.parent)) continue;
+    const bool is_state = entry.info.id.kind == Kind::kState;
+    (is_state ? lengths.states : lengths.blocks).insert(entry.info.payload_bytes);
+    if (!is_state) keys.insert(entry.info.id.key);
+  }
+  return lengths;
+}
+
+// ---- a chain ----
+
 // Blocks from the first on, each followed by its state where it has one.
 Result<std::vector<RecordInfo>> chain_of(const store::BlockStore& store,
                                          const store::Key& last_block) {
@@ -44,6 +103,24 @@ Result<std::vector<RecordInfo>> chain_of(const store::BlockStore& store,
   return chain;
 }
 
+using Payload = AlignedBuffer<std::byte>;
+
+// Room for the largest payload of a chain.
+Result<Payload> payload_memory(int64_t bytes) {
+  Payload payload(bytes, Fill::kNothing);
+  if (payload.failed()) {
+    return Error{.kind = ErrorKind::kNoMemory,
+                 .what = "not enough memory for a record of the conversation",
+                 .expected = std::to_string(bytes) + " bytes"};
+  }
+  return payload;
+}
+
+std::span<std::byte> first_bytes(Payload& payload, const RecordInfo& info) {
+  KVASIR_CHECK(info.payload_bytes <= payload.size(), "room for the payload");
+  return {payload.data(), static_cast<size_t>(info.payload_bytes)};
+}
+
 void count(ImportReport& report, const RecordInfo& info, bool is_new) {
   ++report.records;
   report.new_records += is_new;
@@ -55,10 +132,12 @@ void count(ImportReport& report, const RecordInfo& info, bool is_new) {
 Result<ImportReport> write_archive(store::BlockStore& store, const std::vector<RecordInfo>& chain,
                                    store::SegmentWriter& writer) {
   ImportReport report;
-  std::vector<std::byte> payload;
+  int64_t bytes_max = 0;
+  for (const RecordInfo& info : chain) bytes_max = std::max(bytes_max, info.payload_bytes);
+  KVASIR_ASSIGN_OR_RETURN(Payload memory, payload_memory(bytes_max));
   for (const RecordInfo& info : chain) {
     const std::optional<std::vector<int32_t>> tokens = store.read_tokens(info.id);
-    payload.resize(static_cast<size_t>(info.payload_bytes));
+    const std::span<std::byte> payload = first_bytes(memory, info);
     if (!tokens || !store.read(info.id, payload)) return missing(info.token_begin);
     KVASIR_ASSIGN_OR_RETURN(const int64_t offset_bytes, writer.append(info, *tokens, payload));
     (void)offset_bytes;
@@ -74,6 +153,15 @@ Result<ImportReport> write_archive(store::BlockStore& store, const std::vector<R
 Result<ImportReport> export_chain(store::BlockStore& store, const store::Key& last_block,
                                   store::FileSystem& files, const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<RecordInfo> chain, chain_of(store, last_block));
+  // Nothing that another store would refuse leaves this one.
+  if (const std::optional<ChainFault> fault = fault_of_lengths(chain)) {
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "the conversation is damaged",
+                 .where = "token " + std::to_string(chain[fault->record].token_begin),
+                 .expected = fault->expected,
+                 .found = fault->found,
+                 .remedy = "a run with the model replaces what is wrong"};
+  }
   KVASIR_ASSIGN_OR_RETURN(store::SegmentWriter writer,
                           store::SegmentWriter::create(files, path, kArchiveNumber));
   Result<ImportReport> report = write_archive(store, chain, writer);
@@ -86,17 +174,22 @@ namespace {
 class Archive {
  public:
   static Result<Archive> open(store::FileSystem& files, const std::string& path);
+  // Error: a record is not as long as those that the store has of the same cache.
+  Status check_against(const store::BlockStore& store) const;
   Result<ImportReport> put_into(store::BlockStore& store);
 
  private:
   explicit Archive(std::string path) : path_(std::move(path)) {}
   Status check_chain();
-  Error bad(const store::PlacedRecord& record, const char* expected) const {
+  Status check_lengths() const;
+  Error bad(const store::PlacedRecord& record, const std::string& expected,
+            const std::string& found = "") const {
     return Error{.kind = ErrorKind::kDamaged,
                  .what = "not a conversation",
                  .where = path_,
                  .offset = static_cast<uint64_t>(record.offset_bytes),
-                 .expected = expected};
+                 .expected = expected,
+                 .found = found};
   }
 
   std::string path_;
@@ -132,6 +225,7 @@ Result<Archive> Archive::open(store::FileSystem& files, const std::string& path)
   if (!opened.object) return system_error("cannot open", path, opened.error);
   archive.file_ = std::move(opened.object);
   KVASIR_RETURN_IF_ERROR(archive.check_chain());
+  KVASIR_RETURN_IF_ERROR(archive.check_lengths());
   return archive;
 }
 
@@ -143,7 +237,8 @@ Status Archive::check_chain() {
     if (!header || header->info != record.info) return bad(record, "a header as the footer says");
     const RecordInfo& info = record.info;
     if (info.id.kind == Kind::kState) {
-      if (!last || info.id.key != last->id.key || info.token_begin != last->token_end()) {
+      if (!last || info.id.key != last->id.key || info.parent != last->id.key ||
+          info.token_begin != last->token_end()) {
         return bad(record, "a state behind its block");
       }
     } else {
@@ -163,15 +258,39 @@ Status Archive::check_chain() {
   return ok_status();
 }
 
+Status Archive::check_lengths() const {
+  std::vector<RecordInfo> chain;
+  chain.reserve(records_.size());
+  for (const store::PlacedRecord& record : records_) chain.push_back(record.info);
+  const std::optional<ChainFault> fault = fault_of_lengths(chain);
+  if (!fault) return ok_status();
+  return bad(records_[fault->record], fault->expected, fault->found);
+}
+
+Status Archive::check_against(const store::BlockStore& store) const {
+  const KnownLengths known = lengths_under(records_.front().info.parent, store.entries());
+  for (const store::PlacedRecord& record : records_) {
+    const RecordInfo& info = record.info;
+    const std::set<int64_t>& lengths = info.id.kind == Kind::kState ? known.states : known.blocks;
+    if (lengths.empty() || lengths.contains(info.payload_bytes)) continue;
+    Error error = bad(record, bytes_text(*lengths.begin()), bytes_text(info.payload_bytes));
+    error.remedy = "one of both is damaged: a run with the model replaces what is wrong here";
+    return error;
+  }
+  return ok_status();
+}
+
 Result<ImportReport> Archive::put_into(store::BlockStore& store) {
   ImportReport report;
+  int64_t bytes_max = 0;
+  for (const auto& record : records_) bytes_max = std::max(bytes_max, record.info.payload_bytes);
+  KVASIR_ASSIGN_OR_RETURN(Payload memory, payload_memory(bytes_max));
   // What was just taken in is not evicted for what comes after it.
   std::vector<store::Hold> holds;
   holds.reserve(records_.size());
-  std::vector<std::byte> payload;
   for (size_t i = 0; i < records_.size(); ++i) {
     const RecordInfo& info = records_[i].info;
-    payload.resize(static_cast<size_t>(info.payload_bytes));
+    const std::span<std::byte> payload = first_bytes(memory, info);
     KVASIR_RETURN_IF_ERROR(
         store::read_all(*file_, path_, records_[i].offset_bytes + store::kPageBytes, payload));
     // The file may have changed since it was checked.
@@ -201,6 +320,7 @@ Result<ImportReport> Archive::put_into(store::BlockStore& store) {
 Result<ImportReport> import_archive(store::BlockStore& store, store::FileSystem& files,
                                     const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(Archive archive, Archive::open(files, path));
+  KVASIR_RETURN_IF_ERROR(archive.check_against(store));
   KVASIR_ASSIGN_OR_RETURN(const ImportReport report, archive.put_into(store));
   KVASIR_RETURN_IF_ERROR(store.sync());
   return report;

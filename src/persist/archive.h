@@ -14,8 +14,10 @@ namespace kvasir::persist {
 Result<ImportReport> export_chain(store::BlockStore& store, const store::Key& last_block,
                                   store::FileSystem& files, const std::string& path);
 
-// Nothing is taken in before all of the file was found to be sound: digests, footer, and every key,
-// which must follow from its parent and its tokens.
+// Nothing is taken in before all of the file was found to be sound: digests, footer, every key,
+// which must follow from its parent and its tokens, and every length, which must be that of the
+// other records of its kind, in the file and in the store under the same root key. A length that
+// all of them have wrongly is damage to whoever reads them with the model.
 Result<ImportReport> import_archive(store::BlockStore& store, store::FileSystem& files,
                                     const std::string& path);
 

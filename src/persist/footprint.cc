@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "kv/row_cache.h"
 #include "persist/stored_rows.h"
 #include "store/record.h"
@@ -21,16 +22,18 @@ int64_t record_bytes(int64_t payload_bytes) {
 }  // namespace
 
 ColdFootprint cold_footprint(const kv::CacheLayout& layout, const PassNeeds& needs) {
-  const int64_t picked_rows = layout.cold_bytes == 0 ? 0 : needs.picked_rows_max;
+  KVASIR_CHECK(needs.tokens_max >= 0 && needs.picked_rows_max >= 0, "needs of a pass");
   const int64_t blocks = needs.tokens_max / kv::kBlockTokens + 2;
+  ColdFootprint cold{.pass_bytes =
+                         blocks * layout.block_bytes() + kStates * layout.boundary_state_bytes()};
+  if (layout.cold_bytes == 0) return cold;
+  const int64_t rows = 2 * std::max<int64_t>(1, needs.picked_rows_max);
+  cold.rows_bytes_min = kv::RowCache::bytes_for(layout.cold_row_bytes, rows);
   // A row may lie in two pages.
-  const int64_t pieces = std::clamp(2 * picked_rows, kPiecesMin, kPiecesMax);
-  return {.rows_bytes_min =
-              kv::RowCache::bytes_for(layout.cold_row_bytes, 2 * std::max<int64_t>(1, picked_rows)),
-          .read_pieces_max = pieces,
-          .read_bytes = pieces * store::piece_bytes_for(layout.block_bytes()),
-          .pass_bytes = blocks * layout.block_bytes() + kStates * layout.boundary_state_bytes(),
-          .bytes_per_block = StoredPart::bytes_for(layout.block_bytes())};
+  cold.read_pieces_max = std::clamp(rows, kPiecesMin, kPiecesMax);
+  cold.read_bytes = cold.read_pieces_max * store::piece_bytes_for(layout.block_bytes());
+  cold.bytes_per_block = StoredPart::bytes_for(layout.block_bytes());
+  return cold;
 }
 
 int64_t cache_share_of(int64_t budget_bytes) {
@@ -38,6 +41,7 @@ int64_t cache_share_of(int64_t budget_bytes) {
 }
 
 int64_t budget_for(int64_t cache_bytes) {
+  KVASIR_CHECK(cache_bytes >= 0, "a size");
   return std::min(cache_bytes + kProcessBytesMax,
                   cache_bytes + cache_bytes / (kProcessShare - 1) + 1);
 }

@@ -29,11 +29,27 @@ std::span<std::byte> bytes_of(kv::Block& block) {
   return {block.data(), static_cast<size_t>(block.size())};
 }
 
+// Error: what the layout has as one record is more than one can hold.
+Status check_record_sizes(const kv::CacheLayout& layout) {
+  const int64_t largest_bytes = std::max(layout.block_bytes(), layout.boundary_state_bytes());
+  if (largest_bytes <= store::kPayloadBytesMax) return ok_status();
+  return Error{.kind = ErrorKind::kUnsupported,
+               .what = "this model's cache comes in larger pieces than a store takes",
+               .field = "store",
+               .expected = "at most " + std::to_string(store::kPayloadBytesMax) + " bytes",
+               .found = std::to_string(largest_bytes),
+               .remedy = "run it without a store"};
+}
+
 }  // namespace
+
+static_assert(store::kRecordTokensMax == kv::kBlockTokens, "a record holds the ids of one block");
 
 Result<std::unique_ptr<Persistence>> Persistence::open(
     const StoreOptions& options, const CacheIdentity& identity,
     std::shared_ptr<const kv::CacheLayout> layout, std::shared_ptr<kv::MemoryAccount> account) {
+  KVASIR_CHECK(layout && account, "a cache to keep");
+  KVASIR_RETURN_IF_ERROR(check_record_sizes(*layout));
   std::unique_ptr<Persistence> persistence(new Persistence(std::move(layout), std::move(account)));
   KVASIR_ASSIGN_OR_RETURN(persistence->directory_, open_store(options, IfLocked::kReadOnly));
   persistence->store_ = &persistence->directory_->blocks();
@@ -68,23 +84,23 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
   std::vector<kv::SealedBlock> blocks;
   for (int64_t count = std::min(known, length_max / kv::kBlockTokens); count > 0; --count) {
     const std::span<const store::Key> prefix(keys.data(), static_cast<size_t>(count));
-    if (!store_->find({store::Kind::kState, prefix.back()})) continue;
+    if (!has_state(prefix.back())) continue;
     // A deeper state may have failed after its blocks were loaded.
     blocks.resize(std::min(blocks.size(), prefix.size()));
-    KVASIR_ASSIGN_OR_RETURN(const kv::Block state, load(prefix, blocks));
+    KVASIR_ASSIGN_OR_RETURN(const std::optional<kv::Block> state, load(prefix, blocks));
     if (std::ssize(blocks) < count) {
       // A damaged block: nothing behind it counts.
       known = std::ssize(blocks);
       count = known + 1;
       continue;
     }
-    if (state.size() == 0) continue;
+    if (!state) continue;
     blocks.resize(static_cast<size_t>(layout_->block_count(count * kv::kBlockTokens)));
     KVASIR_ASSIGN_OR_RETURN(
         kv::Sequence sequence,
-        kv::Sequence::resume(layout_, account_,
-                             tokens.first(static_cast<size_t>(count * kv::kBlockTokens)),
-                             std::move(blocks), {state.data(), static_cast<size_t>(state.size())}));
+        kv::Sequence::resume(
+            layout_, account_, tokens.first(static_cast<size_t>(count * kv::kBlockTokens)),
+            std::move(blocks), {state->data(), static_cast<size_t>(state->size())}));
     // A state's uses decide what is evicted; its blocks stay as long as it does.
     store_->touch({store::Kind::kState, prefix.back()});
     store_->metrics().add(StoreMetric::kHitTokens, count * kv::kBlockTokens);
@@ -94,7 +110,13 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
   return resume_nothing(branch_of(known, 0));
 }
 
+// Where there is nothing in a state, every boundary is one to go on from.
+bool Persistence::has_state(const store::Key& key) const {
+  return layout_->boundary_state_bytes() == 0 || store_->find({store::Kind::kState, key});
+}
+
 Result<Resumed> Persistence::resume_nothing(int64_t branch_tokens) {
+  make_way(layout_->fixed_bytes());
   KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, kv::Sequence::create(layout_, account_));
   return Resumed{std::move(sequence), Recorder(*this, root_, {}, branch_tokens)};
 }
@@ -126,11 +148,15 @@ void Persistence::remember(const store::Key& key, const kv::SealedBlock& block) 
 
 // Memory is taken here, on the reading thread, so that the device does not wait for it.
 void Persistence::read(Incoming& one) {
+  if (one.payload_bytes == 0) {
+    one.is_right = true;
+    return;
+  }
   if (one.wants_hot_part) {
     one.payload = kv::Block(layout_->hot_bytes, account_, Fill::kNothing);
     if (one.payload.failed()) return;
-    if (auto source = store_->open_pieces(one.id, bytes_of(one.payload))) {
-      one.payload.cold_part = std::make_shared<StoredPart>(std::move(*source));
+    if (auto source = store_->open_pieces(one.id, one.payload_bytes, bytes_of(one.payload))) {
+      one.payload.cold_part = std::make_shared<StoredPart>(std::move(*source), *account_);
       one.is_right = true;
       return;
     }
@@ -150,16 +176,15 @@ Status Persistence::fetch(std::span<Incoming> incoming) {
   return ok_status();
 }
 
-Result<kv::Block> Persistence::load(std::span<const store::Key> prefix,
-                                    std::vector<kv::SealedBlock>& blocks) {
+std::vector<Persistence::Incoming> Persistence::missing_of(std::span<const store::Key> prefix,
+                                                           std::vector<kv::SealedBlock>& blocks,
+                                                           std::vector<size_t>& places) {
+  KVASIR_CHECK(blocks.size() <= prefix.size(), "a beginning of the prefix");
   std::vector<Incoming> incoming;
   incoming.reserve(prefix.size() - blocks.size() + 1);
+  places.reserve(prefix.size() - blocks.size());
   incoming.push_back({.id = {store::Kind::kState, prefix.back()},
                       .payload_bytes = layout_->boundary_state_bytes()});
-  const int64_t token_count = std::ssize(prefix) * kv::kBlockTokens;
-  const bool wants_hot_parts = residency_ && !residency_->takes_whole(token_count);
-  std::vector<size_t> places;  // in blocks, of incoming[1] and those that follow
-  places.reserve(prefix.size() - blocks.size());
   for (size_t i = blocks.size(); i < prefix.size(); ++i) {
     // Empty blocks were found, and that is all there is to them.
     blocks.push_back(block_in_memory(prefix[i]));
@@ -167,12 +192,30 @@ Result<kv::Block> Persistence::load(std::span<const store::Key> prefix,
       store_->metrics().add(StoreMetric::kRamReadBlocks, 1);
       store_->metrics().add(StoreMetric::kRamReadBytes, blocks.back()->size());
     } else if (layout_->block_bytes() != 0) {
-      incoming.push_back({.id = {store::Kind::kBlock, prefix[i]},
-                          .payload_bytes = layout_->block_bytes(),
-                          .wants_hot_part = wants_hot_parts});
+      incoming.push_back(
+          {.id = {store::Kind::kBlock, prefix[i]}, .payload_bytes = layout_->block_bytes()});
       places.push_back(i);
     }
   }
+  return incoming;
+}
+
+Status Persistence::choose_parts(std::span<Incoming> blocks, int64_t token_count) {
+  if (!residency_ || residency_->admit_whole(residency_->ticket_for_whole(token_count))) {
+    return ok_status();
+  }
+  KVASIR_RETURN_IF_ERROR(residency_->give_rest_to_rows(
+      residency_->ticket_for_hot_parts(token_count, std::ssize(blocks))));
+  for (Incoming& one : blocks) one.wants_hot_part = layout_->cold_bytes != 0;
+  return ok_status();
+}
+
+Result<std::optional<kv::Block>> Persistence::load(std::span<const store::Key> prefix,
+                                                   std::vector<kv::SealedBlock>& blocks) {
+  std::vector<size_t> places;  // in blocks, of incoming[1] and those that follow
+  std::vector<Incoming> incoming = missing_of(prefix, blocks, places);
+  KVASIR_RETURN_IF_ERROR(
+      choose_parts(std::span(incoming).subspan(1), std::ssize(prefix) * kv::kBlockTokens));
   KVASIR_RETURN_IF_ERROR(fetch(incoming));
   for (size_t n = 0; n < places.size(); ++n) {
     const size_t place = places[n];
@@ -184,7 +227,8 @@ Result<kv::Block> Persistence::load(std::span<const store::Key> prefix,
     blocks[place] = std::make_shared<const kv::Block>(std::move(one.payload));
     remember(prefix[place], blocks[place]);
   }
-  return incoming[0].is_right ? std::move(incoming[0].payload) : kv::Block();
+  if (!incoming[0].is_right) return std::optional<kv::Block>();
+  return std::optional(std::move(incoming[0].payload));
 }
 
 // ---- saving ----
@@ -223,20 +267,37 @@ Status Persistence::keep_within(const ResidencyOptions& options) {
   return ok_status();
 }
 
-Status Persistence::make_room(kv::Sequence& sequence, std::span<const store::Key> keys,
-                              int64_t token_count) {
-  if (!residency_ || layout_->cold_bytes == 0) return ok_status();
-  if (residency_->takes_whole(sequence, token_count)) return ok_status();
-  release_cold_parts(sequence, keys);
-  if (residency_->give_rest_to_rows(sequence, token_count).ok()) return ok_status();
+Status Persistence::make_room(std::span<const Appending> pass) {
+  if (!residency_) return ok_status();
+  Ticket ticket;
+  for (const Appending& one : pass) {
+    ticket += residency_->ticket_for(*one.sequence, one.token_count);
+  }
+  if (residency_->admit_whole(ticket)) return ok_status();
+  if (layout_->cold_bytes == 0) return residency_->give_rest_to_rows(ticket);
+  if (release_and_give_rest(pass, ticket).ok()) return ok_status();
   // Blocks may still be on their way.
   drain();
-  release_cold_parts(sequence, keys);
-  return residency_->give_rest_to_rows(sequence, token_count);
+  if (release_and_give_rest(pass, ticket).ok()) return ok_status();
+  for (const Appending& one : pass) one.recorder->save_whole_blocks(*one.sequence);
+  drain();
+  return release_and_give_rest(pass, ticket);
+}
+
+Status Persistence::release_and_give_rest(std::span<const Appending> pass, const Ticket& ticket) {
+  for (const Appending& one : pass) release_cold_parts(*one.sequence, one.recorder->keys_);
+  return residency_->give_rest_to_rows(ticket);
+}
+
+void Persistence::make_way(int64_t bytes) {
+  const Ticket ticket{.bytes = bytes};
+  if (!residency_ || residency_->admit_whole(ticket)) return;
+  (void)residency_->give_rest_to_rows(ticket);
 }
 
 void Persistence::release_cold_parts(kv::Sequence& sequence, std::span<const store::Key> keys) {
   const auto blocks = sequence.sealed_blocks();
+  KVASIR_CHECK(blocks.size() == keys.size(), "a key for every block");
   // Mostly the newest are whole, or none.
   int64_t whole_count = std::ssize(blocks) - sequence.hot_part_count();
   for (int64_t i = std::ssize(blocks) - 1; i >= 0 && whole_count > 0; --i) {
@@ -250,14 +311,15 @@ void Persistence::release_cold_parts(kv::Sequence& sequence, std::span<const sto
 
 kv::SealedBlock Persistence::hot_part_of(const store::Key& key, const kv::Block& whole) {
   if (const kv::SealedBlock known = block_in_memory(key); known && known->cold_part) return known;
+  KVASIR_CHECK(whole.size() == layout_->block_bytes() && !whole.cold_part, "a whole block");
   const store::RecordId id{store::Kind::kBlock, key};
   if (!store_->find(id)) return nullptr;
   kv::Block hot_part(layout_->hot_bytes, account_, Fill::kNothing);
   if (hot_part.failed()) return nullptr;
-  auto source = store_->open_pieces(id, {});
+  auto source = store_->open_pieces(id, layout_->block_bytes(), {});
   if (!source) return nullptr;
   std::memcpy(hot_part.data(), whole.data(), static_cast<size_t>(hot_part.size()));
-  hot_part.cold_part = std::make_shared<StoredPart>(std::move(*source));
+  hot_part.cold_part = std::make_shared<StoredPart>(std::move(*source), *account_);
   kv::SealedBlock shared = std::make_shared<const kv::Block>(std::move(hot_part));
   remember(key, shared);
   return shared;

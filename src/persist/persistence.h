@@ -31,17 +31,25 @@ struct Resumed {
   Recorder recorder;
 };
 
+// New tokens of one sequence in a pass.
+struct Appending {
+  kv::Sequence* sequence = nullptr;
+  Recorder* recorder = nullptr;  // the sequence's
+  int64_t token_count = 0;
+};
+
 class Persistence {
  public:
-  // When another process writes the store, it is read only. Error: it cannot be opened at all.
+  // When another process writes the store, it is read only. Error: it cannot be opened at all, or a
+  // model's cache comes in larger pieces than it takes.
   static Result<std::unique_ptr<Persistence>> open(const StoreOptions& options,
                                                    const CacheIdentity& identity,
                                                    std::shared_ptr<const kv::CacheLayout> layout,
                                                    std::shared_ptr<kv::MemoryAccount> account);
 
   // A sequence that holds the longest prefix of `tokens`, of at most length_max tokens, for which
-  // all blocks and the state at its end are there. Damage makes it shorter, never wrong. Error: no
-  // memory.
+  // all blocks and the state at its end are there (where a layout has none, all blocks). Damage
+  // makes it shorter, never wrong. Error: no memory, or a RAM budget would be passed.
   Result<Resumed> resume(std::span<const int32_t> tokens, int64_t length_max);
 
   // Returns when all that was handed over is written.
@@ -53,9 +61,11 @@ class Persistence {
   Status keep_within(const ResidencyOptions& options);
   // Null: there is no budget.
   Residency* residency() { return residency_.get(); }
-  // Before an append to a sequence whose whole blocks have these keys. Error: the budget is too
-  // small for it.
-  Status make_room(kv::Sequence& sequence, std::span<const store::Key> keys, int64_t token_count);
+  // Before every pass, for all its sequences at once. Error: the budget is too small for them.
+  Status make_room(std::span<const Appending> pass);
+  // Rows at hand give way, as far as they can, to a sequence that is never refused: one without
+  // tokens, or a fork. Its next pass may be.
+  void make_way(int64_t bytes);
 
   // Reads the blocks of these keys whole; damaged ones are found no more. Error: no memory to read
   // into.
@@ -76,6 +86,7 @@ class Persistence {
   Result<kv::Block> new_state();
 
   Result<Resumed> resume_nothing(int64_t branch_tokens);
+  bool has_state(const store::Key& key) const;
   // Reads records with many reads in flight. Error: no memory.
   struct Incoming {
     store::RecordId id;
@@ -87,8 +98,15 @@ class Persistence {
   void read(Incoming& one);
   Status fetch(std::span<Incoming> incoming);
   // Brings `blocks`, which hold a beginning of the prefix, up to the whole of it, or to where a
-  // block is missing. Returns the state at the prefix's end, empty where it is missing.
-  Result<kv::Block> load(std::span<const store::Key> prefix, std::vector<kv::SealedBlock>& blocks);
+  // block is missing. Returns the state at the prefix's end, if it is there.
+  Result<std::optional<kv::Block>> load(std::span<const store::Key> prefix,
+                                        std::vector<kv::SealedBlock>& blocks);
+  // What is missing of `blocks`, the state first where the layout has one. `places` of the others.
+  std::vector<Incoming> missing_of(std::span<const store::Key> prefix,
+                                   std::vector<kv::SealedBlock>& blocks,
+                                   std::vector<size_t>& places);
+  Status choose_parts(std::span<Incoming> blocks, int64_t token_count);
+  Status release_and_give_rest(std::span<const Appending> pass, const Ticket& ticket);
   void release_cold_parts(kv::Sequence& sequence, std::span<const store::Key> keys);
   // Null: the store does not have the block (yet).
   kv::SealedBlock hot_part_of(const store::Key& key, const kv::Block& whole);

@@ -31,29 +31,37 @@ int64_t Recorder::pass_end(int64_t begin, int64_t end) const {
   return wanted > begin ? wanted : end;
 }
 
-Status Recorder::make_room(kv::Sequence& sequence, int64_t token_count) {
-  if (persistence_->make_room(sequence, keys_, token_count).ok()) return ok_status();
-  // What the store had may have been damaged since: it gets those blocks again.
+void Recorder::save_whole_blocks(const kv::Sequence& sequence) {
   for (int64_t block = 0; block < std::ssize(sequence.sealed_blocks()); ++block) {
     const kv::SealedBlock& payload = sequence.sealed_blocks()[static_cast<size_t>(block)];
     if (!payload->cold_part) save_block(sequence, block);
   }
-  return persistence_->make_room(sequence, keys_, token_count);
 }
 
 Status Recorder::verify() { return persistence_->verify(keys_); }
 
-Status Recorder::after_pass(const kv::Sequence& sequence) {
+bool Recorder::takes_state_at(int64_t length) const {
+  return length % kv::kBlockTokens == 0 && persistence_->saves();
+}
+
+Result<kv::Block> Recorder::state_memory(const kv::Sequence& sequence, int64_t token_count) {
+  if (!takes_state_at(sequence.length() + token_count)) return kv::Block();
+  // It would give way to the new one; before, so that there are never more of them.
+  before_ = {};
+  return persistence_->new_state();
+}
+
+void Recorder::after_pass(const kv::Sequence& sequence, kv::Block state_memory) {
   const int64_t length = sequence.length();
+  KVASIR_CHECK(length >= std::ssize(keys_) * kv::kBlockTokens, "the sequence of these keys");
   for (int64_t block = std::ssize(keys_); block < length / kv::kBlockTokens; ++block) {
     add_block(sequence, block);
   }
   before_ = {};
-  if (length % kv::kBlockTokens != 0 || !persistence_->saves()) return ok_status();
-  KVASIR_RETURN_IF_ERROR(take_state(sequence));
+  if (!takes_state_at(length)) return;
+  take_state(sequence, std::move(state_memory));
   const bool is_far = length - kept_tokens_ >= kStateIntervalTokens;
   if (is_far || length == branch_tokens_) save_state(newest_);
-  return ok_status();
 }
 
 std::span<const int32_t> Recorder::tokens_of(const kv::Sequence& sequence, int64_t block) {
@@ -72,6 +80,7 @@ void Recorder::add_block(const kv::Sequence& sequence, int64_t block) {
 }
 
 void Recorder::save_block(const kv::Sequence& sequence, int64_t block) {
+  KVASIR_CHECK(block >= 0 && block < std::ssize(keys_), "a block with a key");
   const auto tokens = tokens_of(sequence, block);
   // Where blocks are empty, records still say which tokens a prefix has.
   const kv::SealedBlock payload = sequence.sealed_blocks().empty()
@@ -84,12 +93,10 @@ void Recorder::save_block(const kv::Sequence& sequence, int64_t block) {
                       .payload = payload});
 }
 
-Status Recorder::take_state(const kv::Sequence& sequence) {
-  KVASIR_ASSIGN_OR_RETURN(kv::Block bytes, persistence_->new_state());
-  sequence.write_boundary_state({bytes.data(), static_cast<size_t>(bytes.size())});
-  before_ = std::exchange(newest_,
-                          {std::make_shared<const kv::Block>(std::move(bytes)), sequence.length()});
-  return ok_status();
+void Recorder::take_state(const kv::Sequence& sequence, kv::Block memory) {
+  sequence.write_boundary_state({memory.data(), static_cast<size_t>(memory.size())});
+  before_ = std::exchange(
+      newest_, {std::make_shared<const kv::Block>(std::move(memory)), sequence.length()});
 }
 
 void Recorder::keep() {
@@ -99,6 +106,8 @@ void Recorder::keep() {
 
 void Recorder::save_state(State& state) {
   if (!state.bytes || state.is_saved) return;
+  KVASIR_CHECK(state.tokens > 0 && state.tokens <= std::ssize(keys_) * kv::kBlockTokens,
+               "a state behind one of the blocks");
   const store::Key& key = keys_[static_cast<size_t>(state.tokens / kv::kBlockTokens - 1)];
   persistence_->save({.id = {store::Kind::kState, key},
                       .parent = key,

@@ -28,10 +28,11 @@ class Recorder {
   // wanted is run over: the last boundary short of `end`, or an earlier one that is kept anyway.
   int64_t pass_end(int64_t begin, int64_t end) const;
 
-  // Before every pass. Error: a RAM budget would be passed.
-  Status make_room(kv::Sequence& sequence, int64_t token_count);
-  // After every pass. Error: no memory for the state of a boundary.
-  Status after_pass(const kv::Sequence& sequence);
+  // Before every pass: the memory for the state at its end, empty where none will be taken. Error:
+  // there is none; nothing was appended yet.
+  Result<kv::Block> state_memory(const kv::Sequence& sequence, int64_t token_count);
+  // After every pass, with the memory it was begun with.
+  void after_pass(const kv::Sequence& sequence, kv::Block state_memory);
 
   // Reads all that the store has of the sequence; damaged blocks are found no more. Error: no
   // memory to read into.
@@ -41,17 +42,22 @@ class Recorder {
   void keep();
 
  private:
+  friend class Persistence;
+
   struct State {
     kv::SealedBlock bytes;  // null: none
     int64_t tokens = 0;
     bool is_saved = false;
   };
 
+  bool takes_state_at(int64_t length) const;
   static std::span<const int32_t> tokens_of(const kv::Sequence& sequence, int64_t block);
   const store::Key& parent_of(int64_t block) const;
   void add_block(const kv::Sequence& sequence, int64_t block);
   void save_block(const kv::Sequence& sequence, int64_t block);
-  Status take_state(const kv::Sequence& sequence);
+  // What the store had may have been damaged since: it gets the blocks that are here whole again.
+  void save_whole_blocks(const kv::Sequence& sequence);
+  void take_state(const kv::Sequence& sequence, kv::Block memory);
   void save_state(State& state);
 
   Persistence* persistence_;

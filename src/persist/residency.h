@@ -5,8 +5,11 @@
 // block keeps its hot part only, as soon as the store has it. Used by the engine's thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "kv/layout.h"
 #include "kv/memory_account.h"
@@ -23,6 +26,19 @@ struct ResidencyOptions {
   PassNeeds pass;
 };
 
+// Ticket: memory that is about to be allocated, as it is asked for beforehand. Those of a pass are
+// added up and granted as one, so that no sequence of a batch counts on what another takes.
+struct Ticket {
+  int64_t bytes = 0;
+  int64_t length = 0;  // tokens of the longest sequence afterwards
+
+  Ticket& operator+=(const Ticket& other) {
+    bytes += other.bytes;
+    length = std::max(length, other.length);
+    return *this;
+  }
+};
+
 class Residency {
  public:
   // Error: no memory to read rows into.
@@ -31,42 +47,42 @@ class Residency {
                                                    std::shared_ptr<kv::MemoryAccount> account,
                                                    const ResidencyOptions& options);
 
-  kv::RowCache& rows() { return rows_; }
+  // Null: the layout has no rows that are picked, so blocks stay whole.
+  kv::RowCache* rows() { return rows_ ? &*rows_ : nullptr; }
 
   // What a cache of one sequence of that many tokens takes at least.
   int64_t bytes_min(int64_t token_count) const;
   // Error: that is more than the budget.
   Status check(int64_t token_count) const;
 
-  // Whether a sequence of that many tokens can be taken in whole, beside what is there. Once it
-  // cannot, nothing is any more.
-  bool takes_whole(int64_t token_count);
-  // The same for an append to a sequence that is there.
-  bool takes_whole(const kv::Sequence& sequence, int64_t token_count);
-  // Once the sequence's blocks are hot parts: gives the rest of the budget to cold rows. Error: the
-  // append would pass the budget.
-  Status give_rest_to_rows(const kv::Sequence& sequence, int64_t token_count);
+  // What an append of that many tokens to a sequence may allocate.
+  Ticket ticket_for(const kv::Sequence& sequence, int64_t token_count) const;
+  // What a resumed sequence of that many tokens may allocate, all its blocks whole, and the pass
+  // behind it.
+  Ticket ticket_for_whole(int64_t token_count) const;
+  // The same where of so many blocks the hot parts are read, and the others are there.
+  Ticket ticket_for_hot_parts(int64_t token_count, int64_t new_block_count) const;
+
+  // Whether what is on a ticket fits beside what is there while all blocks stay whole. Once
+  // something does not, blocks are never kept whole any more.
+  bool admit_whole(const Ticket& ticket);
+  // Sizes the row cache to what the ticket leaves of the budget. Error: it leaves too little.
+  Status give_rest_to_rows(const Ticket& ticket);
 
  private:
   Residency(store::BlockStore& store, std::shared_ptr<const kv::CacheLayout> layout,
             std::shared_ptr<kv::MemoryAccount> account, const ResidencyOptions& options);
 
-  // Of the budget, cold rows apart: what is allocated now, with what an account does not see of a
-  // sequence of that many tokens.
-  int64_t used_bytes(int64_t token_count) const;
-  // What an append is about to allocate.
-  int64_t append_bytes(const kv::Sequence& sequence, int64_t token_count) const;
-  int64_t uncounted_bytes(int64_t token_count) const;
-  // Once they do not, nothing does any more.
-  bool fits_whole(int64_t bytes);
+  // Of the budget, cold rows apart: what is allocated now, and the memory to read rows into.
+  int64_t used_bytes() const;
   Error no_room(const std::string& expected) const;
 
   std::shared_ptr<const kv::CacheLayout> layout_;
   std::shared_ptr<kv::MemoryAccount> account_;
   ResidencyOptions options_;
   ColdFootprint cold_;
-  StoredRows reader_;
-  kv::RowCache rows_;
+  std::optional<StoredRows> reader_;
+  std::optional<kv::RowCache> rows_;
   bool is_tight_ = false;
 };
 

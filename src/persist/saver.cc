@@ -3,6 +3,8 @@
 #include <chrono>
 #include <utility>
 
+#include "base/check.h"
+
 namespace kvasir::persist {
 namespace {
 
@@ -21,6 +23,10 @@ Saver::~Saver() {
 }
 
 void Saver::save(SaveJob job) {
+  const bool is_block = job.id.kind == store::Kind::kBlock;
+  KVASIR_CHECK(job.payload && job.payload->size() <= store::kPayloadBytesMax, "bytes of a record");
+  KVASIR_CHECK(std::ssize(job.tokens) == (is_block ? kv::kBlockTokens : 0), "a block's tokens");
+  KVASIR_CHECK(!job.payload->cold_part, "all bytes of a block");
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return queued_bytes_ < kQueuedBytesMax; });
   queued_bytes_ += job.payload->size();

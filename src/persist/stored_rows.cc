@@ -3,10 +3,18 @@
 #include <algorithm>
 #include <cstring>
 #include <tuple>
+#include <utility>
 
 #include "base/check.h"
 
 namespace kvasir::persist {
+
+StoredPart::StoredPart(store::PieceSource source, kv::MemoryAccount& account)
+    : source_(std::move(source)), account_(account) {
+  account_.add(bytes_for(source_.payload_bytes));
+}
+
+StoredPart::~StoredPart() { account_.add(-bytes_for(source_.payload_bytes)); }
 
 int64_t StoredPart::bytes_for(int64_t block_bytes) {
   const int64_t piece_bytes = store::piece_bytes_for(block_bytes);
@@ -17,10 +25,13 @@ int64_t StoredPart::bytes_for(int64_t block_bytes) {
 StoredRows::StoredRows(store::BlockStore& store, int64_t row_bytes, int64_t block_bytes,
                        int64_t pieces_max)
     : row_bytes_(row_bytes),
+      block_bytes_(block_bytes),
       piece_bytes_(store::piece_bytes_for(block_bytes)),
       pieces_max_(pieces_max),
       reader_(store),
-      memory_(pieces_max * piece_bytes_, Fill::kNothing) {}
+      memory_(pieces_max * piece_bytes_, Fill::kNothing) {
+  KVASIR_CHECK(row_bytes > 0 && pieces_max > 0, "rows, and room to read one into");
+}
 
 Status StoredRows::check_memory() const {
   if (!memory_.failed()) return ok_status();
@@ -35,9 +46,20 @@ void StoredRows::start(std::span<const kv::RowRead> reads) {
     return std::make_tuple(a.part->id(), a.offset_bytes) <
            std::make_tuple(b.part->id(), b.offset_bytes);
   });
+  const auto overlaps_next = [this](const kv::RowRead& a, const kv::RowRead& b) {
+    return a.part == b.part && a.offset_bytes + row_bytes_ > b.offset_bytes;
+  };
+  KVASIR_CHECK(std::adjacent_find(reads_.begin(), reads_.end(), overlaps_next) == reads_.end(),
+               "every row once");
   pieces_.clear();
   for (const kv::RowRead& read : reads_) {
     auto* part = static_cast<StoredPart*>(read.part);
+    // The memory of a piece and the row's place in it hang on these.
+    KVASIR_CHECK(part->source().payload_bytes == block_bytes_ &&
+                     part->source().checks.piece_bytes == piece_bytes_,
+                 "a block of the layout that rows are read of");
+    KVASIR_CHECK(read.offset_bytes >= 0 && read.offset_bytes + row_bytes_ <= block_bytes_,
+                 "a row inside of its block");
     const int64_t last = (read.offset_bytes + row_bytes_ - 1) / piece_bytes_;
     int64_t piece = read.offset_bytes / piece_bytes_;
     // Neighbouring rows share pages.

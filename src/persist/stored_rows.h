@@ -6,26 +6,32 @@
 #include <vector>
 
 #include "kv/cold_rows.h"
+#include "kv/memory_account.h"
 #include "store/piece_reader.h"
 #include "store/record.h"
 
 namespace kvasir::persist {
 
-// The cold part of a block that is in the store.
+// StoredPart: the cold part of a block that is in the store. Its memory is charged to the block's
+// account.
 class StoredPart : public kv::ColdPart {
  public:
-  explicit StoredPart(store::PieceSource source) : source_(std::move(source)) {}
+  // The account outlives it, as the block does that has it.
+  StoredPart(store::PieceSource source, kv::MemoryAccount& account);
+  ~StoredPart() override;
   store::PieceSource& source() { return source_; }
   // Memory that goes with it.
   static int64_t bytes_for(int64_t block_bytes);
 
  private:
   store::PieceSource source_;
+  kv::MemoryAccount& account_;
 };
 
 class StoredRows : public kv::RowReader {
  public:
-  // pieces_max: that many are read at a time. The store outlives it.
+  // pieces_max: that many are read at a time. The store outlives it. REQUIRES: every part it is
+  // asked for is one of a block of block_bytes.
   StoredRows(store::BlockStore& store, int64_t row_bytes, int64_t block_bytes, int64_t pieces_max);
 
   // Error: there was no memory.
@@ -39,6 +45,7 @@ class StoredRows : public kv::RowReader {
   void hand_out(const store::PieceRead& read);
 
   int64_t row_bytes_;
+  int64_t block_bytes_;
   int64_t piece_bytes_;
   int64_t pieces_max_;
   store::PieceReader reader_;

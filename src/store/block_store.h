@@ -10,6 +10,7 @@
 // for no work on the store as a whole.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -58,20 +59,46 @@ struct NewRecord {
   std::span<const int32_t> tokens;  // of a block
 };
 
+// LastPlace remembers where a record was seen last. Threads that share it may set it at once: what
+// is read there is proven by its checks, so a place that is half old costs a look-up, no more.
+class LastPlace {
+ public:
+  LastPlace() = default;
+  explicit LastPlace(const Place& place) { set(place); }
+  LastPlace(const LastPlace& other) { set(other.get()); }
+  LastPlace& operator=(const LastPlace& other) {
+    set(other.get());
+    return *this;
+  }
+
+  Place get() const {
+    return {segment_number_.load(std::memory_order_relaxed),
+            offset_bytes_.load(std::memory_order_relaxed)};
+  }
+  void set(const Place& place) {
+    segment_number_.store(place.segment_number, std::memory_order_relaxed);
+    offset_bytes_.store(place.offset_bytes, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<uint64_t> segment_number_{0};
+  std::atomic<int64_t> offset_bytes_{0};
+};
+
 // Where the pieces of one payload are read, and what each must be. Ids stay right when cleaning
 // moves the record; places are looked up anew.
 struct PieceSource {
   RecordId id;
-  Place place;
+  LastPlace place;
   int64_t payload_bytes = 0;
   PieceChecks checks;
 
   int64_t piece_count() const { return std::ssize(checks.values); }
-  // In its segment.
-  int64_t offset_bytes(int64_t piece) const;
+  // Of a piece, in its segment.
+  int64_t offset_bytes(const Place& record, int64_t piece) const;
   // On disk, padding included: whole pages.
   int64_t stored_bytes(int64_t piece) const;
-  // Whether these are the bytes of that piece. bytes: [stored_bytes(piece)]
+  // Whether these are the bytes of that piece. bytes: [stored_bytes(piece)] or more
   bool is_right(int64_t piece, std::span<const std::byte> bytes) const;
 };
 
@@ -98,9 +125,11 @@ class BlockStore {
   // The ids of a block's tokens, from its header. Null: not here or damaged.
   std::optional<std::vector<int32_t>> read_tokens(const RecordId& id);
 
-  // Takes a block apart: its first bytes into `head`, the rest to be read in pieces (PieceReader)
-  // later. Null: not here, damaged, or written without checks of its pieces.
-  std::optional<PieceSource> open_pieces(const RecordId& id, std::span<std::byte> head);
+  // Takes a block of that many bytes apart: its first ones into `head`, the rest to be read in
+  // pieces (PieceReader) later. Null: not here, damaged, of another length, or written without
+  // checks of its pieces.
+  std::optional<PieceSource> open_pieces(const RecordId& id, int64_t payload_bytes,
+                                         std::span<std::byte> head);
 
   // Error: I/O. The store goes on without the record.
   Result<PutOutcome> put(const NewRecord& record, std::span<const std::byte> payload);

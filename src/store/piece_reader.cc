@@ -9,17 +9,20 @@
 
 namespace kvasir::store {
 
-int64_t PieceSource::offset_bytes(int64_t piece) const {
-  return place.offset_bytes + kPageBytes + piece * checks.piece_bytes;
+int64_t PieceSource::offset_bytes(const Place& record, int64_t piece) const {
+  return record.offset_bytes + kPageBytes + piece * checks.piece_bytes;
 }
 
 int64_t PieceSource::stored_bytes(int64_t piece) const {
+  KVASIR_CHECK(piece >= 0 && piece < piece_count(), "a piece of the payload");
   return std::min(checks.piece_bytes, padded_to_pages(payload_bytes) - piece * checks.piece_bytes);
 }
 
 bool PieceSource::is_right(int64_t piece, std::span<const std::byte> bytes) const {
+  KVASIR_CHECK(piece >= 0 && piece < piece_count(), "a piece of the payload");
   const int64_t own_bytes =
       std::min(checks.piece_bytes, payload_bytes - piece * checks.piece_bytes);
+  KVASIR_CHECK(own_bytes > 0 && own_bytes <= std::ssize(bytes), "the bytes of a whole piece");
   return xxh3_64(bytes.first(static_cast<size_t>(own_bytes))) ==
          checks.values[static_cast<size_t>(piece)];
 }
@@ -35,18 +38,23 @@ bool fill(File& file, int64_t offset_bytes, std::span<std::byte> out) {
 
 PieceSource source_of(const IndexEntry& entry, RecordHeader header) {
   return {.id = entry.info.id,
-          .place = {entry.segment_number, entry.offset_bytes},
+          .place = LastPlace({entry.segment_number, entry.offset_bytes}),
           .payload_bytes = entry.info.payload_bytes,
           .checks = std::move(header.checks)};
 }
 
 }  // namespace
 
-std::optional<PieceSource> BlockStore::open_pieces(const RecordId& id, std::span<std::byte> head) {
+std::optional<PieceSource> BlockStore::open_pieces(const RecordId& id, int64_t payload_bytes,
+                                                   std::span<std::byte> head) {
+  KVASIR_CHECK(std::ssize(head) <= payload_bytes, "a part of the payload");
   const Stopwatch watch;
   PieceSource source;
-  const bool is_right = read_where_it_lies(
-      id, [&](const IndexEntry& entry) { return read_head(entry, head, source); });
+  const bool is_right = read_where_it_lies(id, [&](const IndexEntry& entry) {
+    // As in read(): a key has one right length, and whoever asks knows it.
+    if (entry.info.payload_bytes != payload_bytes) return ReadResult::kDamaged;
+    return read_head(entry, head, source);
+  });
   if (!is_right || source.checks.piece_bytes == 0) return std::nullopt;
   metrics_.add(StoreMetric::kDiskReadRecords, 1);
   metrics_.add(StoreMetric::kDiskReadBytes, std::ssize(head));
@@ -65,7 +73,6 @@ BlockStore::ReadResult BlockStore::read_checks(const IndexEntry& entry, PieceSou
 
 BlockStore::ReadResult BlockStore::read_head(const IndexEntry& entry, std::span<std::byte> head,
                                              PieceSource& source) {
-  KVASIR_CHECK(std::ssize(head) <= entry.info.payload_bytes, "a part of the payload");
   if (head.empty()) return read_checks(entry, source);
   const auto file = log_->direct_file(entry.segment_number);
   if (!file) return ReadResult::kFailed;
@@ -106,16 +113,19 @@ void PieceReader::start(std::span<PieceRead> reads) {
   std::shared_ptr<File> file;
   for (const PieceRead& read : reads) {
     const PieceSource& source = *read.source;
+    KVASIR_CHECK(std::ssize(read.out) == source.stored_bytes(read.piece), "room for one piece");
+    const Place place = source.place.get();
     // Neighbours mostly lie in one segment.
-    if (!file || source.place.segment_number != opened_number) {
-      auto opened = store_.log_->direct_file(source.place.segment_number);
+    if (!file || place.segment_number != opened_number) {
+      auto opened = store_.log_->direct_file(place.segment_number);
       file = opened ? std::move(*opened) : nullptr;
-      opened_number = source.place.segment_number;
+      opened_number = place.segment_number;
       if (file) files_.push_back(file);
     }
     if (!file) continue;
-    page_reads_.push_back(
-        {.file = file.get(), .offset_bytes = source.offset_bytes(read.piece), .out = read.out});
+    page_reads_.push_back({.file = file.get(),
+                           .offset_bytes = source.offset_bytes(place, read.piece),
+                           .out = read.out});
   }
   batch_->start(page_reads_);
 }
@@ -139,10 +149,13 @@ void PieceReader::finish() {
 bool PieceReader::read_again(PieceRead& read) {
   PieceSource& source = *read.source;
   return store_.read_where_it_lies(source.id, [&](const IndexEntry& entry) {
-    source.place = {entry.segment_number, entry.offset_bytes};
+    // Another record was put under the id since: not what the checks are of.
+    if (entry.info.payload_bytes != source.payload_bytes) return BlockStore::ReadResult::kDamaged;
+    const Place place{entry.segment_number, entry.offset_bytes};
+    source.place.set(place);
     const auto file = store_.log_->direct_file(entry.segment_number);
     if (!file) return BlockStore::ReadResult::kFailed;
-    if (!fill(**file, source.offset_bytes(read.piece), read.out)) {
+    if (!fill(**file, source.offset_bytes(place, read.piece), read.out)) {
       return BlockStore::ReadResult::kFailed;
     }
     return source.is_right(read.piece, read.out) ? BlockStore::ReadResult::kRight

@@ -14,7 +14,7 @@
 namespace kvasir::store {
 
 struct PieceRead {
-  PieceSource* source = nullptr;  // its place is brought up to date where the record was moved
+  PieceSource* source = nullptr;  // its place is set anew where the record was moved
   int64_t piece = 0;
   std::span<std::byte> out;  // [source->stored_bytes(piece)], page-aligned
   bool is_right = false;     // once finished: these are the bytes that were put
