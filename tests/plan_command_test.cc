@@ -153,5 +153,51 @@ TEST_F(PlanCommand, ListsAllNames) {
   }
 }
 
+TEST_F(PlanCommand, ListsAllNamesAsOneObject) {
+  const Json list = run_json("plan --list --json");
+  EXPECT_EQ(member(list, "models").as_array()->size(), plan::built_in_models().size());
+  EXPECT_EQ(member(list, "precisions").as_array()->size(), plan::precisions().size());
+  EXPECT_EQ(member(list, "architectures").as_array()->size(), plan::known_architectures().size());
+}
+
+// One config, one answer: what the planner reads the engine reads, and what one refuses the other
+// does not take.
+TEST_F(PlanCommand, ReadsTheConfigsThatTheEngineReads) {
+  const std::string copy = directory_.file("copy");
+  ASSERT_EQ(std::system(("cp -r " + golden_ + " " + copy).c_str()), 0);
+  testing::write_file(directory_.file("tokens"), "1 2 3");
+  const std::string config = testing::read_file(golden_ + "/config.json");
+  const auto expect_both = [&](const std::string& member, int status) {
+    testing::write_file(copy + "/config.json",
+                        config.substr(0, config.rfind('}')) + ", " + member + "}");
+    const std::string logits = "logits --model " + copy + " --tokens " + directory_.file("tokens") +
+                               " --out " + directory_.file("logits.npy");
+    for (const std::string& command : {"plan " + copy, logits}) {
+      const auto outcome = run(command);
+      EXPECT_EQ(outcome.exit_status, status) << command << outcome.err;
+    }
+  };
+  expect_both(R"("time_step_limit": [0.0, Infinity], "x": NaN, "y": -Infinity)", 0);
+  expect_both(R"("x": infinity)", 1);
+  expect_both(R"("compress_rate_csa": NaN)", 1);
+}
+
+TEST_F(PlanCommand, ThePageTakesWhatTheCommandTakes) {
+  const std::string page = directory_.file("page.html");
+  const std::string options =
+      "--context 1M --memory 128GB --weights 81GB --sequences 2 --headroom 8GB --kv bf16 --tp 2 "
+      "--dp 2 --page 16 --draft --whole-windows --index fp8 --shared-prefix 4k --threads 2 ";
+  EXPECT_EQ(run("plan deepseek-v4-flash " + options + "--html " + page).exit_status, 0);
+  EXPECT_EQ(run("plan " + options + "--html " + page).exit_status, 0);
+  // What the command would refuse is refused with the same words.
+  for (const char* wrong : {"llama-3.1-8b --kv q9", "llama-3.1-8b --context 0", "--kv q9",
+                            "--context 1k --shared-prefix 2k", "deepseek-v4-flash --kv kivi2",
+                            "llama-3.1-8b --memory 1GB --headroom 2GB"}) {
+    const auto outcome = run("plan " + std::string(wrong) + " --html " + page);
+    EXPECT_EQ(outcome.exit_status, 1) << wrong;
+    EXPECT_NE(outcome.err, "") << wrong;
+  }
+}
+
 }  // namespace
 }  // namespace kvasir

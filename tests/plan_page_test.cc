@@ -44,23 +44,35 @@ constexpr const char* kDriver = R"(<pre id="outcome"></pre><script>
   at('outcome').textContent = 'BEGIN' + JSON.stringify(outcome) + 'END';
 </script>)";
 
+// Reads the page as it opens.
+constexpr const char* kReader = R"(<pre id="outcome"></pre><script>
+  const total = document.querySelector('tr.total'), fits = at('fits'), seen = {};
+  for (const id of fields) seen[id] = at(id).value;
+  at('outcome').textContent = 'BEGIN' + JSON.stringify({
+    ...seen, model: at('model').value, ram: Number(total.dataset.ram),
+    cold: Number(total.dataset.cold), fit_ram: Number(fits.dataset.ram),
+    fit_cold: Number(fits.dataset.cold), command: at('command').textContent,
+    wrong: at('wrong').textContent}) + 'END';
+</script>)";
+
 class PlanPage : public CliTest {
  protected:
   // What the driver saw, by "model precision context"; the browser is started once.
   const Json& seen() {
-    static const Json outcome = drive();
+    static const Json outcome = drive("", kDriver);
     return outcome;
   }
 
- private:
-  Json drive() {
+ protected:
+  // What the page of these arguments says to a script that stands behind it.
+  Json drive(const std::string& arguments, const std::string& driver) {
     const std::string page_path = directory_.file("plan.html");
-    EXPECT_EQ(run("plan --html " + page_path).exit_status, 0);
+    EXPECT_EQ(run("plan " + arguments + " --html " + page_path).exit_status, 0);
     const std::string page = testing::read_file(page_path);
     for (const char* loads : {" src=", "@import", "fetch(", "<link", "url("}) {
       EXPECT_EQ(page.find(loads), std::string::npos) << loads;
     }
-    testing::write_file(directory_.file("driven.html"), page + kDriver);
+    testing::write_file(directory_.file("driven.html"), page + driver);
     const std::string command =
         "chromium --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir=" +
         directory_.file("profile") + " --virtual-time-budget=60000 --dump-dom file://" +
@@ -156,6 +168,48 @@ TEST_F(PlanPage, BeginsWithTheModelThatIsNamed) {
   const std::string odd = directory_.file("x<!--<script>");
   testing::write_file(odd, testing::read_file(golden_ + "/config.json"));
   EXPECT_EQ(page_of("'" + odd + "'").find("<!--"), std::string::npos);
+}
+
+// Every field as it was written, and the answers those of the command.
+TEST_F(PlanPage, OpensWithWhatTheCommandWasGiven) {
+  const std::string question =
+      "llama-3.1-8b --kv q8_0 --context 64k --sequences 6 --shared-prefix 4k --memory 48GB "
+      "--headroom 2GiB --weights 16GB --tp 2 --dp 2 --page 16";
+  const Json shown = drive(question, kReader);
+  const auto field = [&](const char* name) { return *shown.find(name)->as_string(); };
+  EXPECT_EQ(field("model"), "llama-3.1-8b");
+  EXPECT_EQ(field("context"), "64k");
+  EXPECT_EQ(field("precision"), "q8_0");
+  EXPECT_EQ(field("sequences"), "6");
+  EXPECT_EQ(field("prefix"), "4k");
+  EXPECT_EQ(field("memory"), "48GB");
+  EXPECT_EQ(field("headroom"), "2GiB");
+  EXPECT_EQ(field("weights"), "16GB");
+  EXPECT_EQ(field("wrong"), "");
+  const Json plan = run_json("plan " + question + " --json");
+  EXPECT_EQ(integer(shown, "ram"), integer(*plan.find("bill"), "ram_bytes"));
+  for (const Json& fit : *plan.find("memory")->find("fits")->as_array()) {
+    if (*fit.find("precision")->as_string() != "q8_0") continue;
+    EXPECT_EQ(integer(shown, "fit_ram"), integer(fit, "context_tokens"));
+  }
+  // The command that the page names asks the same.
+  const std::string words = field("command").substr(std::string("kvasir ").size());
+  const Json again = run_json(words + " --json");
+  for (const char* part : {"bill", "memory"}) {
+    EXPECT_EQ(again.find(part)->dump(), plan.find(part)->dump()) << words;
+  }
+}
+
+// A tenth stays free unless told otherwise, as in the command; weights of a checkpoint are known.
+TEST_F(PlanPage, OpensWithWhatTheCommandTakesUntold) {
+  const Json shown = drive("deepseek-v4-flash --context 1M --memory 128GB", kReader);
+  EXPECT_EQ(*shown.find("context")->as_string(), "1M");
+  EXPECT_EQ(*shown.find("headroom")->as_string(), "10%");
+  EXPECT_EQ(integer(shown, "fit_ram"), 1 << 20);
+  const Json own = drive(golden_, kReader);
+  const Json plan = run_json("plan " + golden_ + " --json");
+  EXPECT_EQ(*own.find("weights")->as_string(),
+            std::to_string(integer(*plan.find("bill"), "weight_bytes")));
 }
 
 // What stands in a cell, and the command that the page names, run as a person would.

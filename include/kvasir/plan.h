@@ -74,6 +74,8 @@ struct CacheModel {
   std::vector<CachedVectors> vectors;
   std::vector<RecurrentState> states;
   bool holds_latents_in_fp8 = false;  // its native cache (DeepSeek-V3.2)
+  // Another precision that the checkpoint asks for as its native one; empty: values of its type.
+  std::string native_precision;
   std::optional<int64_t> weight_bytes;
   std::vector<std::string> notes;  // what was not counted, or not believed, and why
 

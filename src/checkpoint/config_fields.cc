@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <limits>
 #include <utility>
 
 namespace kvasir {
@@ -43,6 +44,9 @@ double ConfigFields::real_or(Names names, double min, double max, double absent)
   double number = min - 1;
   if (value->as_double() != nullptr) number = *value->as_double();
   if (value->as_integer() != nullptr) number = static_cast<double>(*value->as_integer());
+  if (value->as_string() != nullptr && *value->as_string() == "Infinity") {
+    number = std::numeric_limits<double>::infinity();
+  }
   if (number >= min && number <= max) return number;
   fail(spelling_of(names), "config field is unusable",
        fmt::format("a number from {} to {}", min, max), value);

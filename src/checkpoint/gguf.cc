@@ -7,6 +7,7 @@
 #include <cstring>
 #include <optional>
 
+#include "base/foreign_content.h"
 #include "base/little_endian.h"
 
 namespace kvasir {
@@ -258,12 +259,15 @@ GgufTensor read_tensor(Reader& reader) {
 
 Result<GgufHead> GgufHead::parse(std::span<const std::byte> file, std::string_view path) {
   Reader reader(file, path);
+  const std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
+  KVASIR_RETURN_IF_ERROR(check_content(text, path, FileForm::kBinary));
   if (file.size() < kMagic.size() || std::memcmp(file.data(), kMagic.data(), kMagic.size()) != 0) {
     return Error{.kind = ErrorKind::kDamaged,
                  .what = "not a GGUF file",
                  .where = std::string(path),
                  .offset = 0,
-                 .expected = std::string(kMagic)};
+                 .expected = std::string(kMagic),
+                 .found = fmt::format("{} bytes of something else", file.size())};
   }
   reader.take(kMagic.size());
   const auto version = reader.number<uint32_t>();
@@ -291,6 +295,10 @@ const GgufHead::Value* GgufHead::find(std::string_view key) const {
   const auto found = std::find_if(values_.begin(), values_.end(),
                                   [&](const auto& entry) { return entry.first == key; });
   return found == values_.end() ? nullptr : &found->second;
+}
+
+void GgufHead::add_tensors(const GgufHead& part) {
+  tensors_.insert(tensors_.end(), part.tensors_.begin(), part.tensors_.end());
 }
 
 }  // namespace kvasir

@@ -44,6 +44,8 @@ class GgufHead {
   // Null when there is none of that name.
   const Value* find(std::string_view key) const;
   const std::vector<GgufTensor>& tensors() const { return tensors_; }
+  // Those of another part of the same model.
+  void add_tensors(const GgufHead& part);
 
  private:
   std::vector<std::pair<std::string, Value>> values_;  // in the order of the file

@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/foreign_content.h"
 #include "base/json.h"
 #include "base/little_endian.h"
 
@@ -229,6 +230,8 @@ std::string shape_text(std::span<const int64_t> shape) {
 
 Result<std::vector<TensorInfo>> parse_safetensors(std::span<const std::byte> file,
                                                   std::string_view path) {
+  const std::string_view content(reinterpret_cast<const char*>(file.data()), file.size());
+  KVASIR_RETURN_IF_ERROR(check_content(content, path, FileForm::kBinary));
   KVASIR_ASSIGN_OR_RETURN(const auto header, header_bytes(file, path));
   const std::string_view text(reinterpret_cast<const char*>(header.data()), header.size());
   auto json = Json::parse(

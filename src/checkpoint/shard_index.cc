@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/foreign_content.h"
 #include "base/json.h"
 #include "checkpoint/mapped_file.h"
 
@@ -23,6 +24,7 @@ bool is_plain_file_name(std::string_view name) {
 
 Result<ShardMap> read_shard_index(const std::string& directory, const std::string& index_path) {
   KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(index_path));
+  KVASIR_RETURN_IF_ERROR(check_content(file->text(), index_path, FileForm::kJson));
   KVASIR_ASSIGN_OR_RETURN(const Json json, Json::parse(file->text(), index_path,
                                                        JsonLimits{.text_bytes_max = kIndexBytesMax,
                                                                   .depth_max = kIndexDepthMax}));

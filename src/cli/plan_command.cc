@@ -137,18 +137,57 @@ Result<PlanAnswer> answer_of(const PlanOptions& options) {
   return answer;
 }
 
+// As they are written on a command line: what the page's own fields do not hold.
+std::vector<std::string> flags_of(const PlanOptions& options) {
+  const plan::CostOptions& cost = options.cost;
+  const plan::CostOptions usual;
+  std::vector<std::string> flags;
+  const auto add = [&](bool is_given, const char* flag, const std::string& value) {
+    if (is_given) flags.push_back(value.empty() ? flag : fmt::format("{} {}", flag, value));
+  };
+  const auto add_number = [&](const char* flag, int64_t value, int64_t absent) {
+    add(value != absent, flag, std::to_string(value));
+  };
+  add(!cost.index_precision.empty(), "--index", cost.index_precision);
+  add(!cost.state_precision.empty(), "--state", cost.state_precision);
+  add_number("--page", cost.page_tokens, usual.page_tokens);
+  add_number("--tp", cost.tensor_parallel, usual.tensor_parallel);
+  add_number("--dp", options.data_parallel, 1);
+  add_number("--chunk", cost.pass_tokens, usual.pass_tokens);
+  add(cost.keeps_whole_windows, "--whole-windows", "");
+  add(cost.with_draft, "--draft", "");
+  return flags;
+}
+
 Status write_page(const PlanOptions& options) {
-  std::optional<plan::PageModel> own;
-  if (!options.target.empty()) {
-    KVASIR_ASSIGN_OR_RETURN(plan::CacheModel model, read_model(options));
-    own = plan::PageModel{options.target, std::move(model)};
+  plan::PageStart start{.argument = options.target,
+                        .cost = options.cost,
+                        .flags = flags_of(options),
+                        .context = options.context,
+                        .memory = options.memory,
+                        .headroom = options.headroom,
+                        .weights = options.weights,
+                        .shared_prefix = options.shared_prefix,
+                        .sequences = options.sequences,
+                        .replicas = options.data_parallel};
+  if (options.target.empty()) {
+    KVASIR_RETURN_IF_ERROR(check(load_of(options, {})));
+  } else {
+    // What the command would refuse is not shown either.
+    KVASIR_ASSIGN_OR_RETURN(PlanAnswer answer, answer_of(options));
+    start.model = std::move(answer.model);
   }
-  return write_text_file(options.html_path, plan::make_page(own));
+  KVASIR_ASSIGN_OR_RETURN(const std::string page, plan::make_page(start));
+  return write_text_file(options.html_path, page);
 }
 
 Status run(const PlanOptions& options) {
   if (options.list) {
-    print_plan_names();
+    if (options.json) {
+      fmt::print("{}\n", plan_names_json());
+    } else {
+      print_plan_names();
+    }
     return flush_output();
   }
   if (!options.html_path.empty()) return write_page(options);
@@ -215,15 +254,10 @@ void add_plan_command(CLI::App& app, Command& chosen) {
   add_json_option(*command, options->json);
   CLI::Option* csv = command->add_flag("--csv", options->csv, "print the bill over contexts");
   csv->excludes(command->get_option("--json"));
-  CLI::Option* html =
-      command->add_option("--html", options->html_path, "write one page to plan in a browser")
-          ->check(not_empty);
-  for (const CLI::Option* other : command->get_options()) {
-    // The page has its own controls; it starts with the model that is named.
-    const bool is_kept =
-        other == html || other->get_name() == "MODEL" || other->get_name() == "--help";
-    if (!is_kept) html->excludes(command->get_option(other->get_name()));
-  }
+  command->add_option("--html", options->html_path, "write one page to plan in a browser")
+      ->check(not_empty)
+      ->excludes(csv)
+      ->excludes(command->get_option("--json"));
   command->add_flag("--list", options->list, "print the known models and precisions");
   on_chosen(*command, options, chosen, run);
 }

@@ -99,4 +99,27 @@ std::string plan_json(const PlanAnswer& answer) {
   return Json(std::move(object)).dump();
 }
 
+std::string plan_names_json() {
+  Json::Array models;
+  for (const plan::BuiltInModel& model : plan::built_in_models()) {
+    models.emplace_back(Json::Object{{"name", model.name},
+                                     {"title", model.title},
+                                     {"source", model.source},
+                                     {"is_confirmed", model.is_confirmed}});
+  }
+  Json::Array precisions;
+  for (const plan::PrecisionInfo& precision : plan::precisions()) {
+    precisions.emplace_back(Json::Object{
+        {"name", precision.name}, {"what", precision.what}, {"runs_here", precision.runs_here}});
+  }
+  const auto list = [](const std::vector<std::string>& names) {
+    return Json(Json::Array(names.begin(), names.end()));
+  };
+  return Json(Json::Object{{"models", std::move(models)},
+                           {"architectures", list(plan::known_architectures())},
+                           {"gguf_architectures", list(plan::known_gguf_architectures())},
+                           {"precisions", std::move(precisions)}})
+      .dump();
+}
+
 }  // namespace kvasir::cli

@@ -34,5 +34,6 @@ void print_plan_csv(const PlanAnswer& answer);
 
 // Models and precisions that are known by name.
 void print_plan_names();
+std::string plan_names_json();
 
 }  // namespace kvasir::cli

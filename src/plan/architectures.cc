@@ -12,11 +12,12 @@ namespace {
 
 const std::array kArchitectures = std::to_array<Architecture>({
     // Plain multi-head and grouped attention.
-    {"llama llava doge",
+    {"llama llava",
      all_full,
      heads,
      nullptr,
      {.layer_count = 32, .hidden_size = 4096, .head_count = 32}},
+    {"doge", all_full, heads, nullptr, {.layer_count = 32, .hidden_size = 1024, .head_count = 8}},
     {"apertus arcee arctic aria_text baichuan bailing_moe biogpt bitnet bloom codegen cohere "
      "deci deepseek diffllama ernie4_5 ernie4_5_moe exaone flex_olmo glm glm4 glm4_moe "
      "glm4v_moe_text glm4v_text gpt-sw3 gpt2 gpt_neox gpt_neox_japanese gptj granite "
@@ -32,7 +33,11 @@ const std::array kArchitectures = std::to_array<Architecture>({
     {"falcon RefinedWeb RefinedWebModel", all_full, heads_of_falcon},
     {"mpt dbrx", all_full, heads_of_attn_config},
     {"nemotron-nas", all_full, heads_of_blocks},
-    {"minimax_m3 minimax_m3_vl minimax_m3_vl_text", all_full, heads_with_index},
+    {"minimax_m3 minimax_m3_vl minimax_m3_vl_text",
+     all_full,
+     heads_with_index,
+     nullptr,
+     {.index_dim = 128}},
 
     // Windows.
     {"mistral ministral",
@@ -74,6 +79,7 @@ const std::array kArchitectures = std::to_array<Architecture>({
       .head_dim = 256,
       .window_tokens = 4096,
       .context_tokens = 131072,
+      .states_scaled_context = true,
       .pattern_layers = 6}},
     {"gemma3n_text",
      full_every_window,
@@ -85,12 +91,18 @@ const std::array kArchitectures = std::to_array<Architecture>({
       .kv_head_count = 2,
       .head_dim = 256,
       .window_tokens = 512,
-      .pattern_layers = 5}},
-    {"gemma4_text gemma4_unified_text",
+      .pattern_layers = 5,
+      .shared_layers = 15}},
+    {"gemma4_text",
      full_every_window_and_last,
      heads,
      nullptr,
-     {.global_head_dim = 512, .pattern_layers = 6}},
+     {.window_tokens = 512, .global_head_dim = 512, .pattern_layers = 6}},
+    {"gemma4_unified_text",
+     full_every_window_and_last,
+     heads,
+     nullptr,
+     {.window_tokens = 1024, .global_head_dim = 512, .pattern_layers = 6}},
     {"cohere2 cohere2_moe olmo3",
      full_every_window,
      heads,
@@ -98,17 +110,22 @@ const std::array kArchitectures = std::to_array<Architecture>({
      {.window_tokens = 4096, .pattern_layers = 4}},
     {"exaone4 exaone_moe afmoe", full_every_window, heads, nullptr, {.pattern_layers = 4}},
     {"cwm flint granite_swa granitemoe_swa kolibri1 laguna mellum", full_every_window, heads},
-    {"mimo_v2_flash mimo_v2", hybrid_layer_pattern, heads, nullptr, {.window_head_factor = 2}},
+    {"mimo_v2_flash mimo_v2",
+     hybrid_layer_pattern,
+     heads,
+     nullptr,
+     {.value_dim = 128, .window_head_factor = 2}},
     {"gpt_neo", attention_layers, heads},
     {"llama4_text", full_every_chunk, heads, nullptr, {.kv_head_count = 8, .pattern_layers = 4}},
 
     // Latents.
-    {"axk1 axk2 deepseek_v2 deepseek_v3 glm4_moe_lite glm_moe_dsa kimi_k2 minicpm3 youtu", all_full,
-     latents},
-    {"hy_v4", all_full, latents, nullptr, {.index_distance = 4}},
+    {"axk1 deepseek_v2 deepseek_v3 glm4_moe_lite kimi_k2 minicpm3 youtu", all_full, latents},
+    {"axk2 glm_moe_dsa", all_full, latents, nullptr, {.index_dim = 128}},
+    {"hy_v4", all_full, latents, nullptr, {.index_dim = 128, .index_distance = 4}},
     {.model_types = "deepseek_v32",
      .mix = all_full,
      .attention = latents,
+     .defaults = {.index_dim = 128},
      .holds_latents_in_fp8 = true},
     {"longcat_flash", all_full, latents_twice},
 
@@ -123,14 +140,14 @@ const std::array kArchitectures = std::to_array<Architecture>({
     {"minimax minimax_text_01 minimax_m1", attn_type_list, heads, lightning},
     {"jamba", full_at_offset, heads, mamba},
     {"zamba", both_at_offset, heads, mamba, {.attention_width_factor = 2}},
-    {"zamba2", hybrid_layer_ids, heads, mamba2},
+    {"zamba2", hybrid_layer_ids, heads, mamba2, {.attention_width_factor = 2}},
     {"bamba granitemoehybrid", all_recurrent, heads, mamba2},
     {"falcon_h1", all_both, heads, mamba2},
-    {"nemotron_h", hybrid_override_pattern, heads, mamba2},
+    {"nemotron_h", hybrid_override_pattern, heads, mamba2, {.state_groups = 8}},
     {"lfm2 lfm2_moe lfm3", full_attn_idxs, heads, short_conv},
     {"recurrent_gemma", block_types, heads, gated_linear_unit},
     {"mamba falcon_mamba", all_recurrent, no_attention, mamba},
-    {"mamba2", all_recurrent, no_attention, mamba2},
+    {"mamba2", all_recurrent, no_attention, mamba2, {.state_groups = 8}},
 
     // Its own layout, that of the engine (cost_deepseek_v4.cc).
     {"deepseek_v4", nullptr, nullptr},
@@ -145,14 +162,15 @@ void for_each_name(const Architecture& architecture, const auto& visit) {
   }
 }
 
-// The first whose names meet a condition.
-const Architecture* find_by_name(const auto& condition) {
+// The first name that meets a condition.
+KnownArchitecture find_by_name(const auto& condition) {
+  KnownArchitecture found;
   for (const Architecture& one : kArchitectures) {
-    bool is_found = false;
-    for_each_name(one, [&](std::string_view name) { is_found = is_found || condition(name); });
-    if (is_found) return &one;
+    for_each_name(one, [&](std::string_view name) {
+      if (found.row == nullptr && condition(name)) found = {&one, name};
+    });
   }
-  return nullptr;
+  return found;
 }
 
 // "Qwen3MoeForCausalLM" and "qwen3_moe" alike.
@@ -168,20 +186,22 @@ std::string bare(std::string_view name) {
 
 }  // namespace
 
-const Architecture* find_architecture(std::string_view model_type) {
+KnownArchitecture find_architecture(std::string_view model_type) {
   return find_by_name([&](std::string_view name) { return name == model_type; });
 }
 
-const Architecture* find_architecture_of_class(std::string_view class_name) {
-  for (const std::string_view ending : {"ForCausalLM", "ForConditionalGeneration", "LMHeadModel"}) {
+KnownArchitecture find_architecture_of_class(std::string_view class_name) {
+  for (const std::string_view ending : {"ForCausalLM", "ForConditionalGeneration", "LMHeadModel",
+                                        "SparseForCausalLM", "SparseForConditionalGeneration"}) {
     if (!class_name.ends_with(ending)) continue;
     const std::string wanted = bare(class_name.substr(0, class_name.size() - ending.size()));
-    return find_by_name([&](std::string_view name) {
+    const KnownArchitecture found = find_by_name([&](std::string_view name) {
       const std::string letters = bare(name);
       return letters == wanted || letters == wanted + "text";
     });
+    if (found.row != nullptr) return found;
   }
-  return nullptr;
+  return {};
 }
 
 std::vector<std::string> known_architectures() {

@@ -27,18 +27,22 @@ int64_t required_or(Reading& reading, ConfigFields::Names names, int64_t max, in
 }
 
 int64_t read_head_count(Reading& reading) {
-  return required_or(reading, kHeadNames, kHeadsMax, reading.architecture.defaults.head_count);
+  return required_or(reading, kHeadNames, kHeadsMax, reading.defaults.head_count);
 }
 
 // Stated, or what the hidden size leaves to each head. (hidden size by heads is wrong for many.)
 int64_t read_head_dim(Reading& reading, int64_t head_count) {
-  const int64_t absent = reading.architecture.defaults.head_dim;
-  if (absent != 0 || reading.fields.has(kHeadDimNames)) {
-    return reading.fields.integer_or(kHeadDimNames, 1, kDimMax, absent);
+  const int64_t absent = reading.defaults.head_dim;
+  // Where attention is wider than the hidden size kv_channels are not a head's.
+  const ConfigFields::Names wide_names = {"head_dim", "attention_head_dim"};
+  const ConfigFields::Names names =
+      reading.defaults.attention_width_factor != 1 ? wide_names : kHeadDimNames;
+  if (absent != 0 || reading.fields.has(names)) {
+    return reading.fields.integer_or(names, 1, kDimMax, absent);
   }
   const int64_t width = required_or(reading, {"hidden_size", "n_embd", "d_model", "n_embed"},
-                                    kWidthMax, reading.architecture.defaults.hidden_size) *
-                        reading.architecture.defaults.attention_width_factor;
+                                    kWidthMax, reading.defaults.hidden_size) *
+                        reading.defaults.attention_width_factor;
   const int64_t hidden =
       reading.fields.integer_or({"attention_hidden_size"}, 1, 2 * kWidthMax, width);
   if (hidden % head_count != 0) {
@@ -50,14 +54,22 @@ int64_t read_head_dim(Reading& reading, int64_t head_count) {
   return std::max<int64_t>(1, hidden / head_count);
 }
 
+// The reference's own number only where it could be: a config of other heads has lost the field.
 int64_t read_kv_head_count(Reading& reading, int64_t head_count) {
-  const int64_t absent = reading.architecture.defaults.kv_head_count;
-  return reading.fields.integer_or(kKvHeadNames, 1, kHeadsMax, absent != 0 ? absent : head_count);
+  const int64_t own = reading.defaults.kv_head_count;
+  const int64_t absent = own != 0 ? own : head_count;
+  if (head_count % absent != 0 && !reading.fields.has(kKvHeadNames)) {
+    reading.fields.fail(
+        "num_key_value_heads", "config field is missing",
+        fmt::format("it, as the reference's {} do not divide {} heads", absent, head_count),
+        nullptr);
+  }
+  return reading.fields.integer_or(kKvHeadNames, 1, kHeadsMax, absent);
 }
 
 HeadDims full_dims(Reading& reading, const HeadDims& stated) {
   HeadDims dims = stated;
-  const int64_t absent = reading.architecture.defaults.global_head_dim;
+  const int64_t absent = reading.defaults.global_head_dim;
   dims.key_dim = reading.fields.integer_or({"global_head_dim"}, 1, kDimMax,
                                            absent != 0 ? absent : stated.key_dim);
   if (dims.key_dim != stated.key_dim) dims.value_dim = dims.key_dim;
@@ -71,9 +83,9 @@ HeadDims full_dims(Reading& reading, const HeadDims& stated) {
 
 HeadDims window_dims(Reading& reading, const HeadDims& stated) {
   HeadDims dims = stated;
-  dims.head_count = reading.fields.integer_or(
-      {"swa_num_key_value_heads"}, 1, kHeadsMax,
-      stated.head_count * reading.architecture.defaults.window_head_factor);
+  dims.head_count =
+      reading.fields.integer_or({"swa_num_key_value_heads"}, 1, kHeadsMax,
+                                stated.head_count * reading.defaults.window_head_factor);
   dims.key_dim = reading.fields.integer_or({"swa_head_dim"}, 1, kDimMax, stated.key_dim);
   const int64_t absent = dims.key_dim != stated.key_dim ? dims.key_dim : stated.value_dim;
   dims.value_dim = reading.fields.integer_or({"swa_v_head_dim"}, 1, kDimMax, absent);
@@ -88,7 +100,15 @@ bool is_attention(LayerRole role) {
 // The layers of a mix that keep a cache of their own: some read another layer's.
 LayerMix without_sharing(Reading& reading, LayerMix mix) {
   const int64_t layer_count = std::ssize(mix);
-  const int64_t shared = reading.fields.integer_or({"num_kv_shared_layers"}, 0, layer_count, 0);
+  const int64_t absent = reading.defaults.shared_layers;
+  if (absent > layer_count && !reading.fields.has({"num_kv_shared_layers"})) {
+    reading.fields.fail("num_kv_shared_layers", "config field is missing",
+                        fmt::format("it, as the reference's {} are more than all layers", absent),
+                        nullptr);
+    return mix;
+  }
+  const int64_t shared =
+      reading.fields.integer_or({"num_kv_shared_layers"}, 0, layer_count, absent);
   for (int64_t layer = layer_count - shared; layer < layer_count; ++layer) {
     mix[static_cast<size_t>(layer)] = LayerRole::kNone;
   }
@@ -111,7 +131,7 @@ LayerMix without_sharing(Reading& reading, LayerMix mix) {
 int64_t read_window(Reading& reading) {
   return required_or(
       reading, {"sliding_window", "sliding_window_size", "attention_window_size", "window_size"},
-      kTokensMax, reading.architecture.defaults.window_tokens);
+      kTokensMax, reading.defaults.window_tokens);
 }
 
 CachedVectors vectors_of(LayerRole role, const HeadDims& dims) {
@@ -137,16 +157,6 @@ void add_layer(Reading& reading, const CachedVectors& layer) {
   }
   reading.model.vectors.push_back(layer);
   reading.model.vectors.back().layer_count = 1;
-}
-
-void add_drafts(Reading& reading) {
-  const int64_t drafts = draft_layer_count(reading);
-  if (drafts == 0 || reading.model.vectors.empty()) return;
-  CachedVectors draft = reading.model.vectors.front();
-  draft.part = "draft layers";
-  draft.layer_count = drafts;
-  draft.is_draft = true;
-  reading.model.vectors.push_back(draft);
 }
 
 // What per_layer_config says of one layer ("05": {"head_dim": 512}), as transformers writes it.
@@ -184,6 +194,20 @@ CachedVectors layer_vectors(Reading& reading, LayerRole role, const HeadDims& st
   return vectors;
 }
 
+// Those that a config does not tell apart are as the first layer that attends.
+void add_drafts(Reading& reading, const LayerMix& mix, const HeadDims& stated) {
+  const auto first = std::find_if(mix.begin(), mix.end(), is_attention);
+  if (first == mix.end() || reading.model.vectors.empty()) return;
+  const CachedVectors as_first = reading.model.vectors.front();
+  for (const LayerRole role : draft_mix(reading, std::ssize(mix), *first)) {
+    if (!is_attention(role)) continue;
+    CachedVectors draft = role == *first ? as_first : layer_vectors(reading, role, stated);
+    draft.part = "draft layers";
+    draft.is_draft = true;
+    add_layer(reading, draft);
+  }
+}
+
 // kv_heads: [layers], or empty where all layers have as many as `stated` says.
 void add_layers(Reading& reading, const LayerMix& whole_mix, const HeadDims& stated,
                 const std::vector<int64_t>& kv_heads) {
@@ -201,13 +225,15 @@ void add_layers(Reading& reading, const LayerMix& whole_mix, const HeadDims& sta
     if (!kv_heads.empty()) vectors.head_count = kv_heads[layer];
     if (vectors.head_count != 0) add_layer(reading, vectors);
   }
-  add_drafts(reading);
+  add_drafts(reading, mix, stated);
 }
 
 HeadDims stated_dims(Reading& reading) {
   const int64_t head_count = read_head_count(reading);
   const int64_t head_dim = read_head_dim(reading, head_count);
-  const int64_t value_dim = reading.fields.integer_or({"v_head_dim"}, 1, kDimMax, head_dim);
+  const int64_t absent = reading.defaults.value_dim;
+  const int64_t value_dim =
+      reading.fields.integer_or({"v_head_dim"}, 1, kDimMax, absent != 0 ? absent : head_dim);
   return {.head_count = head_count, .key_dim = head_dim, .value_dim = value_dim};
 }
 
@@ -247,18 +273,14 @@ int64_t read_layer_count(Reading& reading) {
                                     : 0;
     if (count > 0) return std::min(count, kLayersMax);
   }
-  return required_or(reading, names, kLayersMax, reading.architecture.defaults.layer_count);
-}
-
-int64_t draft_layer_count(Reading& reading) {
-  return reading.fields.integer_or({"num_nextn_predict_layers", "mtp_num_hidden_layers"}, 0,
-                                   kLayersMax, 0);
+  return required_or(reading, names, kLayersMax, reading.defaults.layer_count);
 }
 
 void heads(Reading& reading, const LayerMix& mix) {
   HeadDims dims = stated_dims(reading);
   const std::vector<int64_t> kv_heads = read_kv_list(reading, std::ssize(mix));
-  if (kv_heads.empty()) dims.head_count = read_kv_head_count(reading, dims.head_count);
+  const bool attends = std::any_of(mix.begin(), mix.end(), is_attention);
+  if (kv_heads.empty() && attends) dims.head_count = read_kv_head_count(reading, dims.head_count);
   add_layers(reading, mix, dims, kv_heads);
 }
 
@@ -296,6 +318,7 @@ void heads_of_chatglm(Reading& reading, const LayerMix& mix) {
 
 void heads_of_attn_config(Reading& reading, const LayerMix& mix) {
   HeadDims dims = stated_dims(reading);
+  if (reading.defaults.kv_head_count != 0) dims.head_count = reading.defaults.kv_head_count;
   if (const Json* config = reading.fields.find({"attn_config"})) {
     ConfigFields nested(*config, reading.fields.path(), "attn_config.");
     dims.head_count = nested.integer_or({"kv_n_heads"}, 1, kHeadsMax, dims.head_count);
@@ -334,7 +357,8 @@ void heads_with_index(Reading& reading, const LayerMix& mix) {
   heads(reading, mix);
   const int64_t layer_count = std::ssize(mix);
   int64_t index_layers = 0;
-  int64_t index_dim = reading.fields.integer_or({"index_head_dim"}, 1, kDimMax, 0);
+  int64_t index_dim =
+      reading.fields.integer_or({"index_head_dim"}, 1, kDimMax, reading.defaults.index_dim);
   if (const Json* sparse = reading.fields.find({"sparse_attention_config"})) {
     ConfigFields nested(*sparse, reading.fields.path(), "sparse_attention_config.");
     index_dim = nested.integer({"sparse_index_dim"}, 1, kDimMax);

@@ -37,7 +37,7 @@ int64_t count_indexers(Reading& reading, int64_t layer_count) {
                         });
   }
   const int64_t distance = reading.fields.integer_or({"index_topk_freq"}, 1, kLayersMax,
-                                                     reading.architecture.defaults.index_distance);
+                                                     reading.defaults.index_distance);
   const int64_t offset = reading.fields.integer_or({"index_skip_topk_offset"}, 0, kLayersMax, 2);
   int64_t count = 0;
   for (int64_t layer = 0; layer < layer_count; ++layer) {
@@ -59,11 +59,14 @@ CachedVectors latent_of(Reading& reading) {
 }
 
 void add_index_keys(Reading& reading, int64_t layer_count, int64_t draft_count) {
-  if (!reading.fields.has({"index_head_dim"})) return;
-  CachedVectors keys{.part = "index keys",
-                     .kind = CachedVectors::Kind::kIndexKeys,
-                     .layer_count = count_indexers(reading, layer_count),
-                     .key_dim = reading.fields.integer({"index_head_dim"}, 1, kDimMax)};
+  const int64_t absent = reading.defaults.index_dim;
+  if (absent == 0 && !reading.fields.has({"index_head_dim", "index_topk", "index_n_heads"})) return;
+  CachedVectors keys{
+      .part = "index keys",
+      .kind = CachedVectors::Kind::kIndexKeys,
+      .layer_count = count_indexers(reading, layer_count),
+      .key_dim = absent != 0 ? reading.fields.integer_or({"index_head_dim"}, 1, kDimMax, absent)
+                             : reading.fields.integer({"index_head_dim"}, 1, kDimMax)};
   if (keys.layer_count < layer_count) {
     reading.model.notes.push_back(
         fmt::format("{} of {} layers have an indexer; the others use its choice", keys.layer_count,

@@ -146,8 +146,11 @@ Status add_vectors(const CachedVectors& vectors, const CacheModel& model,
       return ok_status();
     case Scheme::kNative: {
       const NumberFormat own{.block_bytes = model.value_bytes};
+      const Precision* asked = find_precision(model.native_precision);
       if (model.holds_latents_in_fp8) {
         terms.mla_fp8();
+      } else if (asked != nullptr) {
+        terms.numbers(asked->key, asked->value);
       } else {
         terms.numbers(own, own);
       }

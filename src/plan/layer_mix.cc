@@ -39,14 +39,6 @@ constexpr std::array kRoleNames = std::to_array<RoleName>({
     {"moe", LayerRole::kNone},
 });
 
-std::optional<LayerRole> role_of_name(const Json& name) {
-  if (name.as_string() == nullptr) return std::nullopt;
-  for (const RoleName& one : kRoleNames) {
-    if (one.name == *name.as_string()) return one.role;
-  }
-  return std::nullopt;
-}
-
 // A number that is not zero means `one`.
 template <LayerRole kZero, LayerRole kOne>
 std::optional<LayerRole> role_of_flag(const Json& flag) {
@@ -115,7 +107,7 @@ int64_t pattern_length(Reading& reading, int64_t layer_count) {
   const ConfigFields::Names kNames = {"sliding_window_pattern", "_sliding_window_pattern",
                                       "full_attention_interval", "global_attn_every_n_layers",
                                       "no_rope_layer_interval"};
-  const int64_t absent = reading.architecture.defaults.pattern_layers;
+  const int64_t absent = reading.defaults.pattern_layers;
   if (absent == 0 && !reading.fields.has(kNames)) {
     reading.fields.fail("layer_types", "config field is missing", "the kind of each layer",
                         nullptr);
@@ -167,8 +159,8 @@ LayerMix windows_where(int64_t layer_count, const auto& is_window) {
 
 // A config that says null has no window; one that says nothing has the reference's.
 bool has_window(const Reading& reading, ConfigFields::Names names) {
-  return reading.fields.has(names) || (reading.architecture.defaults.window_tokens != 0 &&
-                                       !reading.fields.mentions("sliding_window"));
+  return reading.fields.has(names) ||
+         (reading.defaults.window_tokens != 0 && !reading.fields.mentions("sliding_window"));
 }
 
 // Qwen fills sliding_window in whether or not it is used.
@@ -187,6 +179,14 @@ bool is_list(const Reading& reading, std::string_view field) {
 }
 
 }  // namespace
+
+std::optional<LayerRole> role_of_name(const Json& name) {
+  if (name.as_string() == nullptr) return std::nullopt;
+  for (const RoleName& one : kRoleNames) {
+    if (one.name == *name.as_string()) return one.role;
+  }
+  return std::nullopt;
+}
 
 int64_t count_marked(ConfigFields& fields, std::string_view field, int64_t layer_count,
                      const std::function<std::optional<bool>(const Json&)>& is_marked) {

@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "checkpoint/gguf.h"
+#include "plan/model_of_gguf.h"
 #include "plan/model_of_json.h"
 
 namespace kvasir::plan {
@@ -141,6 +142,15 @@ class Config {
     const int64_t* integer = value == nullptr ? nullptr : std::get_if<int64_t>(value);
     return integer == nullptr ? 0 : *integer;
   }
+  double real(std::string_view name) const {
+    const GgufHead::Value* value = key(name);
+    const double* number = value == nullptr ? nullptr : std::get_if<double>(value);
+    return number == nullptr ? static_cast<double>(this->number(name)) : *number;
+  }
+  const std::string* text(std::string_view name) const {
+    const GgufHead::Value* value = key(name);
+    return value == nullptr ? nullptr : std::get_if<std::string>(value);
+  }
   const std::vector<int64_t>* list(std::string_view name) const {
     const GgufHead::Value* value = key(name);
     return value == nullptr ? nullptr : std::get_if<std::vector<int64_t>>(value);
@@ -232,8 +242,38 @@ void set_states(Config& config, std::string_view model_type) {
   config.set("mamba_d_head", heads == 0 ? 0 : inner / heads);
 }
 
+// What llama.cpp takes where a file leaves it out, which is not always what transformers takes.
+void set_what_is_left_out(Config& config, std::string_view model_type) {
+  const int64_t heads = config.number("attention.head_count");
+  const bool says_its_limit = config.key("context_length") != nullptr;
+  if (!says_its_limit && model_type != "deepseek_v4") config.set("max_position_embeddings", 0);
+  if (heads == 0) return;
+  if (config.key("attention.head_count_kv") == nullptr) config.set("num_key_value_heads", heads);
+  if (config.key("attention.key_length") == nullptr) {
+    config.set("head_dim", std::max<int64_t>(1, config.number("embedding_length") / heads));
+  }
+}
+
 int64_t largest(const std::vector<int64_t>& list) {
   return list.empty() ? 0 : *std::max_element(list.begin(), list.end());
+}
+
+// As a config says it; the first files scaled linearly and said no more than by how much.
+void set_rope_scaling(Config& config) {
+  Json::Object scaling;
+  const std::string* type = config.text("rope.scaling.type");
+  const double linear = config.real("rope.scale_linear");
+  if (type != nullptr && *type != "none") {
+    scaling.emplace_back("rope_type", *type);
+    scaling.emplace_back("factor", config.real("rope.scaling.factor"));
+  } else if (type == nullptr && linear > 0) {
+    scaling.emplace_back("rope_type", "linear");
+    scaling.emplace_back("factor", linear);
+  }
+  if (scaling.empty()) return;
+  const int64_t original = config.number("rope.scaling.original_context_length");
+  if (original != 0) scaling.emplace_back("original_max_position_embeddings", original);
+  config.set("rope_scaling", Json(std::move(scaling)));
 }
 
 Json config_of(const GgufHead& head, std::string_view architecture, std::string_view model_type) {
@@ -254,6 +294,8 @@ Json config_of(const GgufHead& head, std::string_view architecture, std::string_
   }
   if (is_hybrid) set_hybrid_layers(model_type, config);
   set_states(config, model_type);
+  set_rope_scaling(config);
+  set_what_is_left_out(config, model_type);
   if (model_type == "llama4_text" && config.number("attention.chunk_size") == 0) {
     config.set("attention_chunk_size", kLlama4ChunkTokens);
   }
@@ -307,6 +349,18 @@ Error unknown(std::string_view where, std::string found) {
                .found = std::move(found)};
 }
 
+Status check_is_a_model(const GgufHead& head, std::string_view where) {
+  const GgufHead::Value* type = head.find("general.type");
+  const std::string* name = type == nullptr ? nullptr : std::get_if<std::string>(type);
+  if (name == nullptr || *name == "model") return ok_status();
+  return Error{.kind = ErrorKind::kUnsupported,
+               .what = "a GGUF file that is no model but goes with one",
+               .field = "model",
+               .where = std::string(where),
+               .expected = "general.type model",
+               .found = *name};
+}
+
 }  // namespace
 
 std::vector<std::string> known_gguf_architectures() {
@@ -319,6 +373,11 @@ std::vector<std::string> known_gguf_architectures() {
 
 Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_view where) {
   KVASIR_ASSIGN_OR_RETURN(const GgufHead head, GgufHead::parse(file, where));
+  return model_of_gguf_head(head, where);
+}
+
+Result<CacheModel> model_of_gguf_head(const GgufHead& head, std::string_view where) {
+  KVASIR_RETURN_IF_ERROR(check_is_a_model(head, where));
   const GgufHead::Value* value = head.find("general.architecture");
   const std::string* name = value == nullptr ? nullptr : std::get_if<std::string>(value);
   if (name == nullptr) return unknown(where, "no general.architecture");
@@ -341,10 +400,6 @@ Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_vi
   model.value_bytes = 2;  // llama.cpp's f16
   model.holds_latents_in_fp8 = false;
   model.weight_bytes = weight_bytes_of(head, model);
-  const GgufHead::Value* splits = head.find("split.count");
-  if (splits != nullptr && *splits != GgufHead::Value{int64_t{1}}) {
-    model.notes.emplace_back("one of several files: the weights are those of this file");
-  }
   return model;
 }
 

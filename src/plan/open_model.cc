@@ -1,26 +1,112 @@
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "checkpoint/config_source.h"
+#include "checkpoint/directory.h"
+#include "checkpoint/gguf_file.h"
 #include "checkpoint/mapped_file.h"
+#include "checkpoint/safetensors.h"
 #include "checkpoint/shard_index.h"
 #include "checkpoint/weight_size.h"
 #include "kvasir/plan.h"
+#include "plan/cache_format.h"
+#include "plan/model_of_gguf.h"
+#include "plan/text_model.h"
 
 namespace kvasir::plan {
 namespace {
 
-constexpr std::string_view kConfigName = "config.json";
+constexpr std::string_view kAdapterName = "adapter_config.json";
 constexpr std::string_view kGgufMagic = "GGUF";
 
-Result<CacheModel> open_directory(const std::string& directory) {
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// Of a part of the weights nobody would want to know the size.
+Result<CacheModel> open_gguf(const std::string& path) {
+  KVASIR_ASSIGN_OR_RETURN(const GgufFile file, read_gguf_file(path));
+  KVASIR_ASSIGN_OR_RETURN(CacheModel model, model_of_gguf_head(file.head, file.path));
+  if (!file.missing.empty()) {
+    model.weight_bytes.reset();
+    model.notes.push_back("weights are not counted: " + joined(file.missing) + " is not there");
+  }
+  if (!file.cut_short.empty()) {
+    model.notes.push_back("cut short, the file ends before its tensors do: " +
+                          joined(file.cut_short));
+  }
+  return model;
+}
+
+// What some quantisers write instead of a part of the config.
+Status read_quantization_file(const std::string& directory, CacheModel& model) {
+  const std::string path = path_in(directory, "hf_quant_config.json");
+  if (!model.native_precision.empty() || !path_exists(path)) return ok_status();
+  KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
+  KVASIR_ASSIGN_OR_RETURN(const ConfigSource config, ConfigSource::parse(file->text(), path));
+  read_cache_format(config.root(), model);
+  return ok_status();
+}
+
+Result<CacheModel> open_checkpoint(const std::string& directory) {
   const std::string config_path = path_in(directory, kConfigName);
   KVASIR_ASSIGN_OR_RETURN(const auto config, MappedFile::open(config_path));
   KVASIR_ASSIGN_OR_RETURN(CacheModel model, model_of_config(config->text(), config_path));
+  KVASIR_RETURN_IF_ERROR(read_quantization_file(directory, model));
   KVASIR_ASSIGN_OR_RETURN(model.weight_bytes, weight_bytes_in(directory));
   return model;
 }
 
+// An adapter says which model it changes.
+Error adapter_alone(const std::string& directory, const std::string& path) {
+  std::string base;
+  const auto file = MappedFile::open(path);
+  const auto config = file.ok() ? ConfigSource::parse((*file)->text(), path) : file.error();
+  if (config.ok()) {
+    const std::string* name = text_of(config->root(), "base_model_name_or_path");
+    if (name != nullptr) base = *name;
+  }
+  return Error{.kind = ErrorKind::kNotFound,
+               .what = "an adapter, not a model",
+               .where = directory,
+               .expected = "a config.json or a GGUF file",
+               .found = base.empty() ? std::string(kAdapterName) : "an adapter of " + base,
+               .remedy = "name the model that it adapts"};
+}
+
+Result<CacheModel> open_directory(const std::string& directory) {
+  if (path_exists(path_in(directory, kConfigName))) return open_checkpoint(directory);
+  const auto gguf = find_gguf_in(directory);
+  if (gguf.ok()) return open_gguf(*gguf);
+  if (gguf.error().kind != ErrorKind::kNotFound) return gguf.error();
+  const std::string adapter = path_in(directory, kAdapterName);
+  if (path_exists(adapter)) return adapter_alone(directory, adapter);
+  return Error{.kind = ErrorKind::kNotFound,
+               .what = "no model in this directory",
+               .where = directory,
+               .expected = "a config.json or a GGUF file",
+               .found = names_in(directory)};
+}
+
+Error weights_alone(const std::string& path) {
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "weights alone do not say how a cache is made",
+               .where = path,
+               .expected = "a config.json",
+               .remedy = "name the directory that holds both"};
+}
+
 Result<CacheModel> open_file(const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
-  return file->text().starts_with(kGgufMagic) ? model_of_gguf(file->bytes(), path)
-                                              : model_of_config(file->text(), path);
+  if (file->text().starts_with(kGgufMagic) || path.ends_with(".gguf")) return open_gguf(path);
+  if (path.ends_with(".safetensors")) {
+    const auto tensors = parse_safetensors(file->bytes(), path);
+    return tensors.ok() ? weights_alone(path) : tensors.error();
+  }
+  return model_of_config(file->text(), path);
 }
 
 // "models/kvasir-tiny" and "models/kvasir-tiny/" are kvasir-tiny.
@@ -33,9 +119,8 @@ std::string last_part(std::string path) {
 
 Result<CacheModel> open_model(const std::string& name_or_path) {
   if (!path_exists(name_or_path)) return built_in_model(name_or_path);
-  Result<CacheModel> model = path_exists(path_in(name_or_path, kConfigName))
-                                 ? open_directory(name_or_path)
-                                 : open_file(name_or_path);
+  Result<CacheModel> model =
+      is_directory(name_or_path) ? open_directory(name_or_path) : open_file(name_or_path);
   if (model.ok()) model->name = last_part(name_or_path);
   return model;
 }

@@ -22,7 +22,8 @@ Json term_json(const Term& term) {
   const Growth& growth = term.growth;
   return Json(Json::Array{term.part, term.bytes, growth.is_fixed ? 1 : 0, growth.cap_tokens,
                           growth.skip_tokens, growth.page_tokens, growth.numerator,
-                          growth.unit_tokens, static_cast<int>(growth.rounding)});
+                          growth.unit_tokens, static_cast<int>(growth.rounding),
+                          term.is_once ? 1 : 0});
 }
 
 Json terms_json(const std::vector<Term>& terms) {
@@ -41,27 +42,77 @@ Json layers_json(const std::vector<Term>& terms) {
   return Json(std::move(list));
 }
 
-Json costs_json(const CacheModel& model) {
+// Empty: none of the precisions can hold it as the options say.
+Json::Object costs_json(const CacheModel& model, const CostOptions& options) {
   Json::Object costs;
   for (const PrecisionInfo& precision : precisions()) {
-    const auto cost = cache_cost(model, {.precision = precision.name});
+    CostOptions chosen = options;
+    chosen.precision = precision.name;
+    const auto cost = cache_cost(model, chosen);
     if (!cost.ok()) continue;
+    const Json::Array notes(cost->notes.begin(), cost->notes.end());
     costs.emplace_back(precision.name, Json(Json::Object{{"ram", terms_json(cost->ram)},
                                                          {"cold", terms_json(cost->ram_cold)},
                                                          {"ssd", terms_json(cost->ssd)},
-                                                         {"layers", layers_json(cost->ram)}}));
+                                                         {"layers", layers_json(cost->ram)},
+                                                         {"notes", notes}}));
   }
-  return Json(std::move(costs));
+  return costs;
 }
 
-Json model_json(const std::string& name, const CacheModel& model) {
-  return Json(Json::Object{{"name", name},
-                           {"title", model.name},
-                           {"source", model.source},
-                           {"layers", model.layer_count},
-                           {"limit", model.context_tokens_max},
-                           {"notes", Json::Array(model.notes.begin(), model.notes.end())},
-                           {"costs", costs_json(model)}});
+void add_model(const std::string& name, const CacheModel& model, const CostOptions& options,
+               Json::Array& models) {
+  Json::Object costs = costs_json(model, options);
+  if (costs.empty()) return;
+  models.emplace_back(
+      Json::Object{{"name", name},
+                   {"title", model.name},
+                   {"source", model.source},
+                   {"layers", model.layer_count},
+                   {"limit", model.context_tokens_max},
+                   {"weights", model.weight_bytes ? Json(*model.weight_bytes) : Json()},
+                   {"notes", Json::Array(model.notes.begin(), model.notes.end())},
+                   {"costs", std::move(costs)}});
+}
+
+Json models_json(const PageStart& start) {
+  Json::Array models;
+  models.reserve(built_in_models().size() + 1);
+  if (start.model) add_model(start.argument, *start.model, start.cost, models);
+  for (const BuiltInModel& one : built_in_models()) {
+    const bool is_own =
+        start.model && start.model->source == one.source && start.model->name == one.title;
+    if (is_own) continue;
+    const auto model = built_in_model(one.name);
+    KVASIR_CHECK(model.ok(), "every built-in model can be read");
+    add_model(one.name, *model, start.cost, models);
+  }
+  return Json(std::move(models));
+}
+
+Status check_some_model_can(const CostOptions& options) {
+  std::optional<Error> refusal;
+  for (const BuiltInModel& one : built_in_models()) {
+    const auto cost = cache_cost(built_in_model(one.name).value(), options);
+    if (cost.ok()) return ok_status();
+    if (!refusal) refusal = cost.error();
+  }
+  return *refusal;
+}
+
+// By the ids of the page's fields. With a memory goes the part of it that the command leaves free.
+Json start_json(const PageStart& start) {
+  const bool has_share = !start.memory.empty() && start.headroom.empty();
+  return Json(Json::Object{{"context", start.context},
+                           {"precision", start.cost.precision},
+                           {"sequences", start.sequences},
+                           {"prefix", start.shared_prefix},
+                           {"memory", start.memory},
+                           {"headroom", has_share ? std::string("10%") : start.headroom},
+                           {"weights", start.weights},
+                           {"ranks", start.cost.tensor_parallel},
+                           {"replicas", start.replicas},
+                           {"flags", Json::Array(start.flags.begin(), start.flags.end())}});
 }
 
 // Nothing in it can end or nest a script element.
@@ -80,20 +131,13 @@ std::string harmless(const std::string& text) {
 
 }  // namespace
 
-std::string make_page(const std::optional<PageModel>& own) {
-  Json::Array models;
-  models.reserve(built_in_models().size() + 1);
-  if (own) models.push_back(model_json(own->argument, own->model));
-  for (const BuiltInModel& one : built_in_models()) {
-    if (own && own->model.source == one.source && own->model.name == one.title) continue;
-    const auto model = built_in_model(one.name);
-    KVASIR_CHECK(model.ok(), "every built-in model can be read");
-    models.push_back(model_json(one.name, *model));
-  }
+Result<std::string> make_page(const PageStart& start) {
+  KVASIR_RETURN_IF_ERROR(check_some_model_can(start.cost));
   const Json data(Json::Object{{"context_tokens_max", kContextTokensMax},
                                {"process_bytes_max", persist::kProcessBytesMax},
                                {"process_share", persist::kProcessShare},
-                               {"models", std::move(models)}});
+                               {"start", start_json(start)},
+                               {"models", models_json(start)}});
   std::string page(embedded::page_html);
   const size_t place = page.find(kDataPlace);
   KVASIR_CHECK(place != std::string::npos, "the page has a place for its data");

@@ -3,19 +3,32 @@
 // built-in model in every precision, and sums them as bytes_of does.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "kvasir/plan.h"
 
 namespace kvasir::plan {
 
-struct PageModel {
-  std::string argument;  // what the command was given for it
-  CacheModel model;
+// What the command was given, and the page opens with. Texts stand in its fields as they were
+// written; empty: not given.
+struct PageStart {
+  std::string argument;             // that names the model
+  std::optional<CacheModel> model;  // shown first, beside the other built-in ones
+  CostOptions cost;                 // of all models
+  std::vector<std::string> flags;   // those of `cost`, as they are written on a command line
+  std::string context;
+  std::string memory;
+  std::string headroom;
+  std::string weights;
+  std::string shared_prefix;
+  int64_t sequences = 1;
+  int64_t replicas = 1;
 };
 
-// own: a model to show first, beside the other built-in ones.
-std::string make_page(const std::optional<PageModel>& own);
+// Error: no model's cache can be held so.
+Result<std::string> make_page(const PageStart& start);
 
 }  // namespace kvasir::plan

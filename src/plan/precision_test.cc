@@ -98,7 +98,8 @@ TEST(Precision, LowRankCountsItsBasesOnce) {
 TEST(Precision, LlamaCppBlocksRunThroughTheHeads) {
   // Heads of 80 dims are no whole blocks of 32; two of them are.
   const CacheModel model = testing::of_config(R"({"model_type": "stablelm",
-      "num_hidden_layers": 1, "hidden_size": 160, "num_attention_heads": 2})");
+      "num_hidden_layers": 1, "hidden_size": 160, "num_attention_heads": 2,
+      "num_key_value_heads": 2})");
   EXPECT_EQ(row_bytes(model, 1, {.precision = "q8_0"}), 2 * 160 / 32 * 34);
 }
 

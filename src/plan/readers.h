@@ -19,6 +19,9 @@ inline constexpr int64_t kTokensMax = int64_t{1} << 40;
 
 int64_t read_layer_count(Reading& reading);
 
+// "full_attention", "mamba", ...; null: not known.
+std::optional<LayerRole> role_of_name(const Json& name);
+
 // How many of the first layer_count items of a list are marked; `is_marked` says null of an item
 // that means nothing to it.
 int64_t count_marked(ConfigFields& fields, std::string_view field, int64_t layer_count,
@@ -78,8 +81,12 @@ void latents(Reading& reading, const LayerMix& mix);        // MLA, with an inde
 void latents_twice(Reading& reading, const LayerMix& mix);  // two attentions a layer
 void no_attention(Reading& reading, const LayerMix& mix);
 
-// Layers that only speculative decoding runs, with the cache of the layers before them.
+// ---- drafts (drafts.cc) -------------------------------------------------------------------------
+
+// Layers that only speculative decoding runs, with a cache of their own.
 int64_t draft_layer_count(Reading& reading);
+// Their kinds, where a config lists them; else all are of the usual one.
+LayerMix draft_mix(Reading& reading, int64_t layer_count, LayerRole usual);
 
 // ---- recurrent states (recurrence.cc) -----------------------------------------------------------
 

@@ -30,6 +30,13 @@ int64_t required(Reading& reading, ConfigFields::Names names, int64_t max) {
   return reading.fields.integer(names, 1, max);
 }
 
+// Of all heads of a state together.
+int64_t expanded_width(Reading& reading) {
+  const int64_t expanded = reading.fields.integer_or({"mamba_expand"}, 1, kExpandMax, 2) *
+                           required(reading, {"hidden_size"}, kWidthMax);
+  return reading.fields.integer_or({"mamba_d_ssm"}, 1, kExpandMax * kWidthMax, expanded);
+}
+
 }  // namespace
 
 void gated_delta(Reading& reading, int64_t layer_count) {
@@ -82,21 +89,20 @@ void mamba(Reading& reading, int64_t layer_count) {
 }
 
 void mamba2(Reading& reading, int64_t layer_count) {
-  const int64_t heads_of = required(
-      reading, {"mamba_n_heads", "mamba_num_heads", "n_mamba_heads", "num_heads"}, kHeadsMax);
-  const ConfigFields::Names dim_names = {"mamba_d_head", "mamba_head_dim", "mamba_headdim",
-                                         "head_dim"};
+  // Beside attention heads and their dims are those of attention.
+  const bool is_alone = reading.architecture.attention == no_attention;
+  const ConfigFields::Names own_heads = {"mamba_n_heads", "mamba_num_heads", "n_mamba_heads"};
+  const ConfigFields::Names heads_alone = {"mamba_n_heads", "mamba_num_heads", "num_heads"};
+  const ConfigFields::Names own_dims = {"mamba_d_head", "mamba_head_dim", "mamba_headdim"};
+  const ConfigFields::Names dims_alone = {"mamba_d_head", "mamba_head_dim", "head_dim"};
+  const int64_t heads_of = required(reading, is_alone ? heads_alone : own_heads, kHeadsMax);
+  const ConfigFields::Names dim_names = is_alone ? dims_alone : own_dims;
   const Json* stated = reading.fields.find(dim_names);
   const bool is_auto = stated != nullptr && stated->as_string() != nullptr;  // "auto"
-  int64_t dim = is_auto ? 0 : required(reading, dim_names, kDimMax);
-  if (is_auto) {
-    const int64_t expanded = reading.fields.integer_or({"mamba_expand"}, 1, kExpandMax, 2) *
-                             required(reading, {"hidden_size"}, kWidthMax);
-    dim =
-        reading.fields.integer_or({"mamba_d_ssm"}, 1, kExpandMax * kWidthMax, expanded) / heads_of;
-  }
-  const int64_t groups =
-      reading.fields.integer_or({"mamba_n_groups", "mamba_ngroups", "n_groups"}, 1, kHeadsMax, 1);
+  const int64_t dim =
+      is_auto ? expanded_width(reading) / heads_of : required(reading, dim_names, kDimMax);
+  const int64_t groups = reading.fields.integer_or({"mamba_n_groups", "mamba_ngroups", "n_groups"},
+                                                   1, kHeadsMax, reading.defaults.state_groups);
   const int64_t state =
       required(reading, {"mamba_d_state", "ssm_state_size", "state_size"}, kDimMax);
   const int64_t kernel = required(reading, {"mamba_d_conv", "conv_kernel"}, kKernelMax);

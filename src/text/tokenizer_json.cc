@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/foreign_content.h"
 #include "base/json.h"
 #include "text/tokenizer_data.h"
 
@@ -244,6 +245,7 @@ Result<std::vector<AddedToken>> read_added_tokens(const Fields& file) {
 // Not looked at: "truncation" and "padding", which are settings of whoever saved the file, and
 // "post_processor", which adds what the chat encoding adds here.
 Result<TokenizerData> parse_tokenizer_json(std::string_view json, std::string_view where) {
+  KVASIR_RETURN_IF_ERROR(check_content(json, where, FileForm::kJson));
   KVASIR_ASSIGN_OR_RETURN(const Json root, Json::parse(json, where, kLimits));
   const Fields file(root, std::string(where) + ": ");
   if (root.as_object() == nullptr) {

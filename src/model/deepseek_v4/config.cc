@@ -8,8 +8,8 @@
 #include <limits>
 #include <optional>
 
-#include "base/json.h"
 #include "checkpoint/config_fields.h"
+#include "checkpoint/context_limit.h"
 #include "kernels/kernels.h"
 #include "model/deepseek_v4/config_rope.h"
 
@@ -54,6 +54,11 @@ void check_fixed_choices(ConfigFields& fields) {
               "[128,128]", block);
 }
 
+int64_t read_position_count(ConfigFields& fields) {
+  return context_limit(fields, fields.integer_or({"max_position_embeddings"}, 1, kPositionsMax, 0))
+      .tokens;
+}
+
 void read_sizes(ConfigFields& fields, Config& config) {
   config.vocab_size = fields.integer({"vocab_size"}, 1, kVocabMax);
   config.hidden_size = fields.integer({"hidden_size"}, 1, kWidthMax);
@@ -71,7 +76,7 @@ void read_sizes(ConfigFields& fields, Config& config) {
   config.shared_expert_count = fields.integer({"n_shared_experts"}, 1, kSharedExpertsMax);
   config.stream_count = fields.integer({"hc_mult"}, 1, kernels::kStreamCountMax);
   config.sinkhorn_iterations = fields.integer({"hc_sinkhorn_iters"}, 1, kSinkhornMax);
-  config.max_position_count = fields.integer_or({"max_position_embeddings"}, 1, kPositionsMax, 0);
+  config.max_position_count = read_position_count(fields);
 }
 
 void read_scalars(ConfigFields& fields, Config& config) {
@@ -81,8 +86,10 @@ void read_scalars(ConfigFields& fields, Config& config) {
   config.routed_scale =
       static_cast<float>(fields.real({"routed_scaling_factor"}, kEpsMin, kFloatMax));
   // A limit of 0 would silence every expert; as in the published inference code it means none.
-  const auto limit = static_cast<float>(fields.real_or({"swiglu_limit"}, 0, kFloatMax, 0));
-  config.swiglu_limit = limit > 0 ? limit : std::numeric_limits<float>::infinity();
+  constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+  const double limit = fields.real_or({"swiglu_limit"}, 0, kNoLimit, 0);
+  config.swiglu_limit = limit > 0 && limit <= kFloatMax ? static_cast<float>(limit)
+                                                        : std::numeric_limits<float>::infinity();
   config.norm_topk_prob = fields.boolean_or({"norm_topk_prob"}, true);
   config.tie_word_embeddings = fields.boolean_or({"tie_word_embeddings"}, false);
 }
@@ -267,7 +274,7 @@ Result<Config> read_cache_config(const Json& root, std::string_view where, Draft
   config.layer_count = fields.integer({"num_hidden_layers"}, 1, kLayersMax);
   config.head_dim = fields.integer({"head_dim"}, 2, kWidthMax);
   config.window = fields.integer({"sliding_window"}, 1, kWidthMax);
-  config.max_position_count = fields.integer_or({"max_position_embeddings"}, 1, kPositionsMax, 0);
+  config.max_position_count = read_position_count(fields);
   check_compress_rates(fields);
   if (fields.error()) return *fields.error();
   if (drafts == DraftLayers::kAppended) {

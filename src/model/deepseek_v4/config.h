@@ -55,7 +55,7 @@ struct Config {
   int64_t shared_expert_count = 0;  // the shared expert is shared_expert_count * F wide
   int64_t stream_count = 0;         // h
   int64_t sinkhorn_iterations = 0;
-  int64_t max_position_count = 0;  // max_position_embeddings; 0 when absent
+  int64_t max_position_count = 0;  // as RoPE scaling leaves it (context_limit.h); 0: not said
   float hyper_eps = 0;
   float norm_eps = 0;
   float routed_scale = 0;

@@ -1,0 +1,14 @@
+// read_cache_format reads in which format a checkpoint asks for its cache: what quantisers write
+// beside the weights' own formats.
+#pragma once
+
+#include "base/json.h"
+#include "kvasir/plan.h"
+
+namespace kvasir::plan {
+
+// `place`: a config, or hf_quant_config.json. Sets native_precision, or says in a note why not.
+// False: it asks for nothing.
+bool read_cache_format(const Json& place, CacheModel& model);
+
+}  // namespace kvasir::plan

@@ -1,0 +1,15 @@
+// The head of a GGUF file that was read already, of all its parts together.
+#pragma once
+
+#include <string_view>
+
+#include "checkpoint/gguf.h"
+#include "kvasir/plan.h"
+#include "kvasir/result.h"
+
+namespace kvasir::plan {
+
+// Errors: as model_of_gguf.
+Result<CacheModel> model_of_gguf_head(const GgufHead& head, std::string_view where);
+
+}  // namespace kvasir::plan

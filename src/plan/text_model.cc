@@ -1,0 +1,95 @@
+#include "plan/text_model.h"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+namespace kvasir::plan {
+namespace {
+
+constexpr size_t kDepthMax = 4;
+constexpr std::array kNestings = std::to_array<std::string_view>(
+    {"text_config", "llm_config", "language_config", "thinker_config", "language_model_config",
+     "text_model_config", "lm_config", "llm_cfg"});
+constexpr std::array kLayerCounts = std::to_array<std::string_view>(
+    {"num_hidden_layers", "n_layer", "n_layers", "num_layers", "layer_types"});
+
+bool has_any(const Json& object, const auto& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&](std::string_view name) { return object.find(name) != nullptr; });
+}
+
+// Not some fields of little weight beside a flat config.
+bool describes_a_model(const Json& object, const Json& outer) {
+  constexpr std::array kSigns =
+      std::to_array<std::string_view>({"model_type", "architectures", "num_hidden_layers"});
+  if (object.as_object() == nullptr || object.as_object()->empty()) return false;
+  return has_any(object, kSigns) || has_any(object, kNestings) || !has_any(outer, kLayerCounts);
+}
+
+const Json* nested_in(const Json& object, std::string& prefix) {
+  for (const std::string_view name : kNestings) {
+    const Json* nested = object.find(name);
+    if (nested == nullptr || !describes_a_model(*nested, object)) continue;
+    prefix += std::string(name) + ".";
+    return nested;
+  }
+  return nullptr;
+}
+
+// Of a model with several parts the config's name is that of the whole.
+KnownArchitecture find_part(std::string type) {
+  const KnownArchitecture found = find_architecture(type);
+  if (found.row != nullptr) return found;
+  constexpr std::string_view kThinker = "_thinker";
+  if (type.ends_with(kThinker)) type.resize(type.size() - kThinker.size());
+  return find_architecture(type + "_text");
+}
+
+// True: the object says what it is, be that known or not.
+bool look_up(const Json& object, TextModel& found) {
+  if (const std::string* type = text_of(object, "model_type")) {
+    found.known = find_part(*type);
+    found.model_type = *type;
+  }
+  // Republished files have model types of their own; their class tells what they are.
+  const Json* classes = object.find("architectures");
+  if (classes == nullptr || classes->as_array() == nullptr) return !found.model_type.empty();
+  for (const Json& name : *classes->as_array()) {
+    if (name.as_string() == nullptr || found.known.row != nullptr) continue;
+    found.known = find_architecture_of_class(*name.as_string());
+    if (found.known.row != nullptr || found.model_type.empty()) {
+      found.model_type = *name.as_string();
+    }
+  }
+  return !found.model_type.empty();
+}
+
+}  // namespace
+
+const std::string* text_of(const Json& object, std::string_view name) {
+  const Json* value = object.find(name);
+  return value == nullptr ? nullptr : value->as_string();
+}
+
+TextModel find_text_model(const Json& root) {
+  TextModel found;
+  std::vector<const Json*> chain = {&root};
+  while (chain.size() <= kDepthMax) {
+    const Json* nested = nested_in(*chain.back(), found.prefix);
+    if (nested == nullptr) break;
+    chain.push_back(nested);
+  }
+  found.object = chain.back();
+  for (size_t i = chain.size(); i > 0 && !look_up(*chain[i - 1], found); --i) {
+  }
+  // A class is the lesser name where the whole has a type of the same kind.
+  const std::string* type = text_of(root, "model_type");
+  const bool is_class = text_of(*found.object, "model_type") == nullptr;
+  if (is_class && type != nullptr && find_part(*type).row == found.known.row) {
+    found.model_type = *type;
+  }
+  return found;
+}
+
+}  // namespace kvasir::plan

@@ -1,0 +1,26 @@
+// find_text_model finds the text model in a config, which may wrap it in parts of its own name,
+// once or twice.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "plan/architectures.h"
+
+namespace kvasir::plan {
+
+struct TextModel {
+  const Json* object = nullptr;  // that describes it
+  std::string prefix;            // of its fields in messages: "text_config."
+  std::string_view model_type;   // as stated, or the name of its class; empty: neither
+  KnownArchitecture known;
+};
+
+// What the innermost part says of itself counts; where it says nothing, the whole's name.
+TextModel find_text_model(const Json& root);
+
+// Null: not a text, or not there.
+const std::string* text_of(const Json& object, std::string_view name);
+
+}  // namespace kvasir::plan
