@@ -26,6 +26,11 @@ Error missing(int64_t token_begin) {
                .found = "none, or a damaged one"};
 }
 
+// What only could not be read now may be whole.
+Error unreadable(const RecordInfo& info, const Error& error) {
+  return store::is_lost(error) ? missing(info.token_begin) : error;
+}
+
 // Blocks from the first on, each followed by its state where it has one.
 Result<std::vector<RecordInfo>> chain_of(const store::BlockStore& store,
                                          const store::Key& last_block) {
@@ -57,9 +62,11 @@ Result<ImportReport> write_archive(store::BlockStore& store, const std::vector<R
   ImportReport report;
   std::vector<std::byte> payload;
   for (const RecordInfo& info : chain) {
-    const std::optional<std::vector<int32_t>> tokens = store.read_tokens(info.id);
+    const Result<std::vector<int32_t>> tokens = store.read_tokens(info.id);
+    if (!tokens) return unreadable(info, tokens.error());
     payload.resize(static_cast<size_t>(info.payload_bytes));
-    if (!tokens || !store.read(info.id, payload)) return missing(info.token_begin);
+    const Status read = store.read(info.id, payload);
+    if (!read.ok()) return unreadable(info, read.error());
     KVASIR_ASSIGN_OR_RETURN(const int64_t offset_bytes, writer.append(info, *tokens, payload));
     (void)offset_bytes;
     count(report, info, true);

@@ -3,7 +3,9 @@
 //
 // NEVER WRONG DATA: read() gives back exactly the bytes that were put under that id, or nothing.
 // What fails its digest is forgotten (the segment keeps the bytes until it is cleaned), counted,
-// and written anew by the next put. A record is found only after all of it was written.
+// and written anew by the next put. What only could not be read now, for want of a descriptor or of
+// memory, stays; what the device refused is written anew by the next put. A record is found only
+// after all of it was written.
 //
 // One writer per directory (a lock), any number of readers, each with the records it found when it
 // opened. All functions may be called from any thread, and finding, using and holding records waits
@@ -93,10 +95,11 @@ class BlockStore {
   bool is_writer() const { return options_.is_writer; }
 
   std::optional<RecordInfo> find(const RecordId& id) const;
-  // Exactly the bytes that were put, or false: not here, damaged, or of another length.
-  bool read(const RecordId& id, std::span<std::byte> payload);
-  // The ids of a block's tokens, from its header. Null: not here or damaged.
-  std::optional<std::vector<int32_t>> read_tokens(const RecordId& id);
+  // Exactly the bytes that were put. Error: not here (kNotFound); damaged, or of another length
+  // (kDamaged); they could not be read now, which says nothing of them.
+  Status read(const RecordId& id, std::span<std::byte> payload);
+  // The ids of a block's tokens, from its header. Errors are those of read().
+  Result<std::vector<int32_t>> read_tokens(const RecordId& id);
 
   // Takes a block apart: its first bytes into `head`, the rest to be read in pieces (PieceReader)
   // later. Null: not here, damaged, or written without checks of its pieces.
@@ -142,14 +145,20 @@ class BlockStore {
 
   static int64_t segment_bytes_for(const BlockStoreOptions& options);
   Status open_directory();
-  enum class ReadResult : uint8_t { kRight, kDamaged, kFailed };
-  ReadResult read_entry(const IndexEntry& entry, std::span<std::byte> payload);
-  // Reads a record by `attempt`, once more wherever cleaning has moved it meanwhile. What is wrong
-  // is counted and found no more.
-  bool read_where_it_lies(const RecordId& id,
-                          const std::function<ReadResult(const IndexEntry&)>& attempt);
-  ReadResult read_checks(const IndexEntry& entry, PieceSource& source);
-  ReadResult read_head(const IndexEntry& entry, std::span<std::byte> head, PieceSource& source);
+  using Attempt = std::function<Status(const IndexEntry&)>;
+  // Reads a record by `attempt`, once more wherever cleaning has moved it meanwhile. Failures are
+  // counted, and what is damaged or gone is found no more.
+  Status read_where_it_lies(const RecordId& id, const Attempt& attempt);
+  Status read_entry(const IndexEntry& entry, std::span<std::byte> payload);
+  Result<RecordHeader> read_header(const IndexEntry& entry);
+  // From its header on.
+  Status read_bytes(const IndexEntry& entry, File& file, int64_t offset_bytes,
+                    std::span<std::byte> out);
+  Error damaged(const IndexEntry& entry) const;
+  // The error of reading a record; what the device refused is remembered.
+  Error noted(const IndexEntry& entry, Error error);
+  Status read_checks(const IndexEntry& entry, PieceSource& source);
+  Status read_head(const IndexEntry& entry, std::span<std::byte> head, PieceSource& source);
   int64_t now_s() const;
   int64_t kept_bytes_of(uint64_t segment_number) const;
 
