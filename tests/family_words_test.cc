@@ -21,12 +21,15 @@ constexpr std::string_view kRooms[] = {
     "src/model/",           "src/text/", "src/plan/", "src/cli/", "src/eval/", "bench/",
     "include/kvasir/plan.h"};
 
-// The page that states the arithmetic may be cited anywhere.
-constexpr std::string_view kCitation = "deepseek_v4.md";
+// The page that states the arithmetic may be cited anywhere; a kind of rotary scaling and a program
+// that writes files carry a family's name.
+constexpr std::string_view kCitations[] = {"deepseek_v4.md", "llama3", "llama.cpp"};
 
 std::string without_citations(std::string text) {
-  for (size_t at = text.find(kCitation); at != text.npos; at = text.find(kCitation, at)) {
-    text.erase(at, kCitation.size());
+  for (const std::string_view citation : kCitations) {
+    for (size_t at = text.find(citation); at != text.npos; at = text.find(citation, at)) {
+      text.erase(at, citation.size());
+    }
   }
   return text;
 }

@@ -59,6 +59,7 @@ class SimulatedFile : public store::File {
     const Fault fault = disk_->next_operation();
     if (fault == Fault::kIoError || fault == Fault::kNoSpace) return {.error = EIO};
     if (fault == Fault::kInterrupted) return {.error = EINTR};
+    if (fault == Fault::kShortage) return {.error = ENOMEM};
     const auto offset = static_cast<size_t>(offset_bytes);
     if (offset >= inode_->data.size()) return {};
     size_t count = std::min(out.size(), inode_->data.size() - offset);
@@ -145,6 +146,8 @@ Fault SimulatedDisk::next_operation() {
 store::Opened<store::File> SimulatedDisk::open(const std::string& path, OpenMode mode) {
   const Fault fault = next_operation();
   if (fault == Fault::kIoError) return {.error = EIO};
+  if (fault == Fault::kInterrupted) return {.error = EINTR};
+  if (fault == Fault::kShortage) return {.error = EMFILE};
   const auto found = files_.find(path);
   if (mode == OpenMode::kCreate) {
     if (fault == Fault::kNoSpace) return {.error = ENOSPC};
@@ -158,7 +161,9 @@ store::Opened<store::File> SimulatedDisk::open(const std::string& path, OpenMode
 }
 
 store::Opened<store::FileLock> SimulatedDisk::lock(const std::string& path) {
-  if (next_operation() == Fault::kIoError) return {.error = EIO};
+  const Fault fault = next_operation();
+  if (fault == Fault::kIoError) return {.error = EIO};
+  if (fault == Fault::kShortage) return {.error = EMFILE};
   if (!locks_.insert(path).second) return {.error = EWOULDBLOCK};
   return {.object = std::make_unique<SimulatedLock>(shared_from_this(), path)};
 }

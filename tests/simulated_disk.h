@@ -26,10 +26,12 @@ enum class Fault : uint8_t {
   kSyncFails,      // EIO from sync calls; what was not synced is lost for good
   kFileSyncFails,  // the same, and directories are synced
   kShortThenFail,  // writes move some of the bytes, then ENOSPC
+  kShortage,       // EMFILE from opening and locking, ENOMEM from reads
 };
 // What each operation may do by itself.
 inline constexpr Fault kFaults[] = {Fault::kIoError, Fault::kNoSpace,   Fault::kInterrupted,
-                                    Fault::kShort,   Fault::kSyncFails, Fault::kShortThenFail};
+                                    Fault::kShort,   Fault::kSyncFails, Fault::kShortThenFail,
+                                    Fault::kShortage};
 
 class SimulatedDisk : public store::FileSystem, public std::enable_shared_from_this<SimulatedDisk> {
  public:

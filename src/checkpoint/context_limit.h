@@ -18,8 +18,8 @@ inline constexpr int64_t kContextLimitMax = int64_t{1} << 40;
 
 // `stated`: max_position_embeddings or its kin; 0: none. YaRN and its like count from the positions
 // before scaling; linear and dynamic scaling multiply what is stated, unless the config says that
-// it is scaled already; Llama 3's and LongRoPE state the result. A config that states fewer
-// positions than the model had before scaling was cut down to them.
+// it is scaled already; the kinds "llama3" and LongRoPE state the result. A config that states
+// fewer positions than the model had before scaling was cut down to them.
 ContextLimit context_limit(const ConfigFields& fields, int64_t stated);
 
 }  // namespace kvasir

@@ -30,6 +30,11 @@ Error missing(int64_t token_begin) {
                .found = "none, or a damaged one"};
 }
 
+// What only could not be read now may be whole.
+Error unreadable(const RecordInfo& info, const Error& error) {
+  return store::is_lost(error) ? missing(info.token_begin) : error;
+}
+
 // ---- lengths ----
 //
 // How long a block and a state are follows from the layout, which the root key hashes and an
@@ -136,9 +141,11 @@ Result<ImportReport> write_archive(store::BlockStore& store, const std::vector<R
   for (const RecordInfo& info : chain) bytes_max = std::max(bytes_max, info.payload_bytes);
   KVASIR_ASSIGN_OR_RETURN(Payload memory, payload_memory(bytes_max));
   for (const RecordInfo& info : chain) {
-    const std::optional<std::vector<int32_t>> tokens = store.read_tokens(info.id);
+    const Result<std::vector<int32_t>> tokens = store.read_tokens(info.id);
+    if (!tokens) return unreadable(info, tokens.error());
     const std::span<std::byte> payload = first_bytes(memory, info);
-    if (!tokens || !store.read(info.id, payload)) return missing(info.token_begin);
+    const Status read = store.read(info.id, payload);
+    if (!read.ok()) return unreadable(info, read.error());
     KVASIR_ASSIGN_OR_RETURN(const int64_t offset_bytes, writer.append(info, *tokens, payload));
     (void)offset_bytes;
     count(report, info, true);

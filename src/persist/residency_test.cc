@@ -57,7 +57,7 @@ TEST_F(ResidencyTest, RowsGetTheRestAndNoMore) {
   for (int64_t bytes = 0; bytes < 7'000'000; bytes += 300'000) {
     ASSERT_TRUE(residency->give_rest_to_rows({.bytes = bytes}).ok());
     EXPECT_LE(account_->allocated_bytes() + bytes, cache_share_of(budget));
-    EXPECT_GT(residency->rows().allocated_bytes(), 0);
+    EXPECT_GT(residency->rows()->allocated_bytes(), 0);
   }
   const Status refused = residency->give_rest_to_rows({.bytes = 8'000'000});
   ASSERT_FALSE(refused.ok());

@@ -89,56 +89,82 @@ int64_t BlockStore::now_s() const { return options_.now_s ? options_.now_s() : u
 
 std::optional<RecordInfo> BlockStore::find(const RecordId& id) const {
   const std::optional<IndexEntry> entry = index_.find(id);
-  return entry ? std::optional(entry->info) : std::nullopt;
+  return entry && !entry->is_given_up() ? std::optional(entry->info) : std::nullopt;
 }
 
-BlockStore::ReadResult BlockStore::read_entry(const IndexEntry& entry,
-                                              std::span<std::byte> payload) {
+Error BlockStore::damaged(const IndexEntry& entry) const {
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "damaged record",
+               .where = log_->path_of(entry.segment_number),
+               .offset = static_cast<uint64_t>(entry.offset_bytes)};
+}
+
+Error BlockStore::noted(const IndexEntry& entry, Error error) {
+  if (error.kind == ErrorKind::kIo) index_.note_refusal(entry);
+  return error;
+}
+
+Status BlockStore::read_bytes(const IndexEntry& entry, File& file, int64_t offset_bytes,
+                              std::span<std::byte> out) {
+  Status read =
+      read_all(file, log_->path_of(entry.segment_number), entry.offset_bytes + offset_bytes, out);
+  return read.ok() ? read : noted(entry, std::move(read).error());
+}
+
+Status BlockStore::read_entry(const IndexEntry& entry, std::span<std::byte> payload) {
   // A key hashes the layout, so it has one right length.
-  if (entry.info.payload_bytes != std::ssize(payload)) return ReadResult::kDamaged;
-  if (!log_->read({entry.segment_number, entry.offset_bytes}, payload).ok()) {
-    return ReadResult::kFailed;
-  }
-  return xxh3_128(payload) == entry.info.payload_digest ? ReadResult::kRight : ReadResult::kDamaged;
+  if (entry.info.payload_bytes != std::ssize(payload)) return damaged(entry);
+  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, log_->file(entry.segment_number));
+  KVASIR_RETURN_IF_ERROR(read_bytes(entry, *file, kPageBytes, payload));
+  if (xxh3_128(payload) != entry.info.payload_digest) return damaged(entry);
+  return ok_status();
 }
 
-bool BlockStore::read_where_it_lies(const RecordId& id,
-                                    const std::function<ReadResult(const IndexEntry&)>& attempt) {
+Result<RecordHeader> BlockStore::read_header(const IndexEntry& entry) {
+  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, log_->file(entry.segment_number));
+  auto header = store::read_header(*file, log_->path_of(entry.segment_number), entry.segment_number,
+                                   entry.offset_bytes);
+  if (!header) return noted(entry, std::move(header).error());
+  if (!*header || (*header)->info != entry.info) return damaged(entry);
+  return std::move(**header);
+}
+
+Status BlockStore::read_where_it_lies(const RecordId& id, const Attempt& attempt) {
   std::optional<IndexEntry> entry = index_.find(id);
   // Cleaning may move a record and delete its old segment in between: then it is looked up anew.
   while (entry) {
-    const ReadResult result = attempt(*entry);
-    if (result == ReadResult::kRight) return true;
+    Status status = attempt(*entry);
+    if (status.ok()) {
+      if (entry->refusal_count != 0) index_.note_reading(*entry);
+      return status;
+    }
     const std::optional<IndexEntry> now = index_.find(id);
     if (now && now->info.sequence_number == entry->info.sequence_number) {
-      metrics_.add(
-          result == ReadResult::kDamaged ? StoreMetric::kVerifyFailures : StoreMetric::kIoFailures,
-          1);
-      index_.forget(*entry);
-      return false;
+      const bool is_damaged = status.error().kind == ErrorKind::kDamaged;
+      metrics_.add(is_damaged ? StoreMetric::kVerifyFailures : StoreMetric::kIoFailures, 1);
+      if (is_lost(status.error())) index_.forget(*entry);
+      return status;
     }
     entry = now;
   }
-  return false;
+  return Error{.kind = ErrorKind::kNotFound, .what = "no such record"};
 }
 
-bool BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
+Status BlockStore::read(const RecordId& id, std::span<std::byte> payload) {
   const Stopwatch watch;
-  const bool is_right =
-      read_where_it_lies(id, [&](const IndexEntry& entry) { return read_entry(entry, payload); });
-  if (!is_right) return false;
+  KVASIR_RETURN_IF_ERROR(
+      read_where_it_lies(id, [&](const IndexEntry& entry) { return read_entry(entry, payload); }));
   metrics_.add(StoreMetric::kDiskReadRecords, 1);
   metrics_.add(StoreMetric::kDiskReadBytes, std::ssize(payload));
   metrics_.add(StoreMetric::kDiskReadUs, watch.elapsed_us());
-  return true;
+  return ok_status();
 }
 
-std::optional<std::vector<int32_t>> BlockStore::read_tokens(const RecordId& id) {
+Result<std::vector<int32_t>> BlockStore::read_tokens(const RecordId& id) {
   const std::optional<IndexEntry> entry = index_.find(id);
-  if (!entry) return std::nullopt;
-  const auto header = log_->read_header({entry->segment_number, entry->offset_bytes});
-  if (!header || !*header || (*header)->info != entry->info) return std::nullopt;
-  return (*header)->tokens;
+  if (!entry) return Error{.kind = ErrorKind::kNotFound, .what = "no such record"};
+  KVASIR_ASSIGN_OR_RETURN(RecordHeader header, read_header(*entry));
+  return std::move(header.tokens);
 }
 
 // ---- writing ----
@@ -151,7 +177,8 @@ Result<PutOutcome> BlockStore::put(const NewRecord& record, std::span<const std:
 
 Result<PutOutcome> BlockStore::put_locked(const NewRecord& record,
                                           std::span<const std::byte> payload) {
-  if (find(record.id)) {
+  const std::optional<IndexEntry> known = index_.find(record.id);
+  if (known && known->refusal_count == 0) {
     metrics_.add(StoreMetric::kDuplicatePuts, 1);
     return PutOutcome::kPresent;
   }

@@ -3,14 +3,15 @@
 //
 // NEVER WRONG DATA: read() gives back exactly the bytes that were put under that id, or nothing.
 // What fails its digest is forgotten (the segment keeps the bytes until it is cleaned), counted,
-// and written anew by the next put. A record is found only after all of it was written.
+// and written anew by the next put. What only could not be read now, for want of a descriptor or of
+// memory, stays; what the device refused is written anew by the next put. A record is found only
+// after all of it was written.
 //
 // One writer per directory (a lock), any number of readers, each with the records it found when it
 // opened. All functions may be called from any thread, and finding, using and holding records waits
 // for no work on the store as a whole.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +27,7 @@
 #include "kvasir/store.h"
 #include "store/file_system.h"
 #include "store/metrics.h"
+#include "store/piece_source.h"
 #include "store/segment_log.h"
 #include "store/shared_index.h"
 
@@ -59,49 +61,6 @@ struct NewRecord {
   std::span<const int32_t> tokens;  // of a block
 };
 
-// LastPlace remembers where a record was seen last. Threads that share it may set it at once: what
-// is read there is proven by its checks, so a place that is half old costs a look-up, no more.
-class LastPlace {
- public:
-  LastPlace() = default;
-  explicit LastPlace(const Place& place) { set(place); }
-  LastPlace(const LastPlace& other) { set(other.get()); }
-  LastPlace& operator=(const LastPlace& other) {
-    set(other.get());
-    return *this;
-  }
-
-  Place get() const {
-    return {segment_number_.load(std::memory_order_relaxed),
-            offset_bytes_.load(std::memory_order_relaxed)};
-  }
-  void set(const Place& place) {
-    segment_number_.store(place.segment_number, std::memory_order_relaxed);
-    offset_bytes_.store(place.offset_bytes, std::memory_order_relaxed);
-  }
-
- private:
-  std::atomic<uint64_t> segment_number_{0};
-  std::atomic<int64_t> offset_bytes_{0};
-};
-
-// Where the pieces of one payload are read, and what each must be. Ids stay right when cleaning
-// moves the record; places are looked up anew.
-struct PieceSource {
-  RecordId id;
-  LastPlace place;
-  int64_t payload_bytes = 0;
-  PieceChecks checks;
-
-  int64_t piece_count() const { return std::ssize(checks.values); }
-  // Of a piece, in its segment.
-  int64_t offset_bytes(const Place& record, int64_t piece) const;
-  // On disk, padding included: whole pages.
-  int64_t stored_bytes(int64_t piece) const;
-  // Whether these are the bytes of that piece. bytes: [stored_bytes(piece)] or more
-  bool is_right(int64_t piece, std::span<const std::byte> bytes) const;
-};
-
 struct StoreUsage {
   int64_t file_bytes = 0;  // of all segments
   int64_t live_bytes = 0;  // of the records that can be read
@@ -120,10 +79,11 @@ class BlockStore {
   bool is_writer() const { return options_.is_writer; }
 
   std::optional<RecordInfo> find(const RecordId& id) const;
-  // Exactly the bytes that were put, or false: not here, damaged, or of another length.
-  bool read(const RecordId& id, std::span<std::byte> payload);
-  // The ids of a block's tokens, from its header. Null: not here or damaged.
-  std::optional<std::vector<int32_t>> read_tokens(const RecordId& id);
+  // Exactly the bytes that were put. Error: not here (kNotFound); damaged, or of another length
+  // (kDamaged); they could not be read now, which says nothing of them.
+  Status read(const RecordId& id, std::span<std::byte> payload);
+  // The ids of a block's tokens, from its header. Errors are those of read().
+  Result<std::vector<int32_t>> read_tokens(const RecordId& id);
 
   // Takes a block of that many bytes apart: its first ones into `head`, the rest to be read in
   // pieces (PieceReader) later. Null: not here, damaged, of another length, or written without
@@ -171,14 +131,20 @@ class BlockStore {
 
   static int64_t segment_bytes_for(const BlockStoreOptions& options);
   Status open_directory();
-  enum class ReadResult : uint8_t { kRight, kDamaged, kFailed };
-  ReadResult read_entry(const IndexEntry& entry, std::span<std::byte> payload);
-  // Reads a record by `attempt`, once more wherever cleaning has moved it meanwhile. What is wrong
-  // is counted and found no more.
-  bool read_where_it_lies(const RecordId& id,
-                          const std::function<ReadResult(const IndexEntry&)>& attempt);
-  ReadResult read_checks(const IndexEntry& entry, PieceSource& source);
-  ReadResult read_head(const IndexEntry& entry, std::span<std::byte> head, PieceSource& source);
+  using Attempt = std::function<Status(const IndexEntry&)>;
+  // Reads a record by `attempt`, once more wherever cleaning has moved it meanwhile. Failures are
+  // counted, and what is damaged or gone is found no more.
+  Status read_where_it_lies(const RecordId& id, const Attempt& attempt);
+  Status read_entry(const IndexEntry& entry, std::span<std::byte> payload);
+  Result<RecordHeader> read_header(const IndexEntry& entry);
+  // From its header on.
+  Status read_bytes(const IndexEntry& entry, File& file, int64_t offset_bytes,
+                    std::span<std::byte> out);
+  Error damaged(const IndexEntry& entry) const;
+  // The error of reading a record; what the device refused is remembered.
+  Error noted(const IndexEntry& entry, Error error);
+  Status read_checks(const IndexEntry& entry, PieceSource& source);
+  Status read_head(const IndexEntry& entry, std::span<std::byte> head, PieceSource& source);
   int64_t now_s() const;
   int64_t kept_bytes_of(uint64_t segment_number) const;
 

@@ -115,6 +115,120 @@ TEST(BlockStoreFault, WhatCannotBeCutOffCostsOnlyWhatFailed) {
   EXPECT_GE(failed_puts, 3);  // payload, padding, header
 }
 
+// Whatever fails once: nothing is known of the bytes, so nothing is forgotten.
+TEST(BlockStoreFault, WhatCannotBeReadNowIsReadLater) {
+  for (const Fault fault : testing::kFaults) {
+    int64_t struck = 1;
+    for (int64_t operation = 0; struck != 0 && !HasFailure(); ++operation) {
+      SCOPED_TRACE("fault " + std::to_string(static_cast<int>(fault)) + " at operation " +
+                   std::to_string(operation));
+      auto disk = std::make_shared<SimulatedDisk>();
+      put_conversation(*open(disk), 1);
+      auto store = open(disk);
+      disk->set_fault(fault, disk->operation_count() + operation, false);
+      std::vector<std::byte> head(100);
+      (void)store->open_pieces(testing::id_of({1, 0}), std::ssize(testing::payload_of({1, 0})), {});
+      (void)store->open_pieces(testing::id_of({1, 1}), std::ssize(testing::payload_of({1, 1})),
+                               head);
+      (void)store->read_tokens(testing::id_of({1, 2}));
+      (void)right_reads(*store, 1);
+      struck = disk->fault_count();
+      disk->set_fault(Fault::kNone, 0, false);
+      EXPECT_EQ(right_reads(*store, 1), kBlocks);
+      EXPECT_EQ(store->metrics()[StoreMetric::kVerifyFailures], 0);
+    }
+  }
+}
+
+TEST(BlockStoreFault, AShortageMakesNoSecondCopies) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  put_conversation(*open(disk), 1);
+  auto store = open(disk);
+  for (int round = 0; round < 5; ++round) {
+    disk->set_fault(Fault::kShortage, 0, true);
+    std::vector<std::byte> payload = testing::payload_of({1, 0});
+    const Status read = store->read(testing::id_of({1, 0}), payload);
+    ASSERT_FALSE(read.ok());
+    EXPECT_EQ(read.error().kind, ErrorKind::kNoMemory);
+    EXPECT_EQ(right_reads(*store, 1), 0);
+    disk->set_fault(Fault::kNone, 0, false);
+  }
+  for (int64_t b = 0; b < kBlocks; ++b) {
+    EXPECT_EQ(put(*store, {1, b}).value(), PutOutcome::kPresent);
+  }
+  EXPECT_EQ(right_reads(*store, 1), kBlocks);
+}
+
+// Whoever then computed it anew has it written anew.
+TEST(BlockStoreFault, WhatTheDeviceRefusesIsWrittenAnew) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  put_conversation(*open(disk), 1);
+  auto store = open(disk);
+  ASSERT_EQ(right_reads(*store, 1), kBlocks);  // opens the file
+  disk->set_fault(Fault::kIoError, 0, true);
+  EXPECT_EQ(right_reads(*store, 1), 0);
+  EXPECT_TRUE(store->find(testing::id_of({1, 0})));
+  EXPECT_EQ(right_reads(*store, 1), 0);
+  EXPECT_FALSE(store->find(testing::id_of({1, 0})));
+  disk->set_fault(Fault::kNone, 0, false);
+  EXPECT_EQ(put(*store, {1, 0}).value(), PutOutcome::kWritten);
+  EXPECT_EQ(right_reads(*store, 1), kBlocks);
+  EXPECT_EQ(put(*store, {1, 1}).value(), PutOutcome::kPresent);
+}
+
+TEST(BlockStoreFault, RepairingDeletesNothingThatCannotBeRead) {
+  for (const Fault fault : testing::kFaults) {
+    for (const bool is_sticky : {false, true}) {
+      int64_t struck = 1;
+      for (int64_t operation = 0; struck != 0 && !HasFailure(); ++operation) {
+        SCOPED_TRACE("fault " + std::to_string(static_cast<int>(fault)) + " at operation " +
+                     std::to_string(operation));
+        auto disk = std::make_shared<SimulatedDisk>();
+        put_conversation(*open(disk), 1);
+        auto store = open(disk);
+        disk->set_fault(fault, disk->operation_count() + operation, is_sticky);
+        (void)store->verify(true, {});
+        struck = disk->fault_count();
+        disk->set_fault(Fault::kNone, 0, false);
+        EXPECT_EQ(right_reads(*store, 1), kBlocks);
+        store.reset();
+        EXPECT_EQ(right_reads(*open(disk), 1), kBlocks);
+      }
+    }
+  }
+}
+
+// An empty store in its place would be filled with what is there already.
+TEST(BlockStoreFault, AShortageWhileOpeningIsAnError) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  put_conversation(*open(disk), 1);
+  int64_t struck = 1;
+  for (int64_t operation = 0; struck != 0; ++operation) {
+    const int64_t before = disk->fault_count();
+    disk->set_fault(Fault::kShortage, disk->operation_count() + operation, true);
+    const auto opened = BlockStore::open(disk, {.directory = "/store", .is_writer = false});
+    struck = disk->fault_count() - before;
+    disk->set_fault(Fault::kNone, 0, false);
+    if (opened.ok()) {
+      EXPECT_EQ(right_reads(**opened, 1), kBlocks);
+    } else {
+      EXPECT_EQ(opened.error().kind, ErrorKind::kNoMemory);
+    }
+  }
+}
+
+// The file shrank under the store: that is damage.
+TEST(BlockStoreFault, WhatIsCutOffIsForgotten) {
+  auto disk = std::make_shared<SimulatedDisk>();
+  put_conversation(*open(disk), 1);
+  auto store = open(disk);
+  disk->contents("/store/" + segment_file_name(1))->resize(kPageBytes + 100);
+  EXPECT_EQ(right_reads(*store, 1), 0);
+  EXPECT_EQ(store->metrics()[StoreMetric::kVerifyFailures], kBlocks);
+  put_conversation(*store, 1);
+  EXPECT_EQ(right_reads(*store, 1), kBlocks);
+}
+
 // One append may lose two segments: the full one that it ends, and the one that it begins.
 TEST(BlockStoreFault, WhatFailedSyncsTookAwayIsNotFound) {
   constexpr int64_t kConversations = 8;

@@ -129,16 +129,11 @@ Status BlockStore::move_survivors_locked(std::vector<IndexEntry>& survivors) {
 Result<bool> BlockStore::move_record_locked(const IndexEntry& entry,
                                             std::vector<std::byte>& payload) {
   payload.resize(static_cast<size_t>(entry.info.payload_bytes));
-  const ReadResult result = read_entry(entry, payload);
-  // A device that fails now may work later: nothing is given up for that.
-  if (result == ReadResult::kFailed) {
-    return Error{.kind = ErrorKind::kIo,
-                 .what = "cannot read a record",
-                 .where = log_->path_of(entry.segment_number)};
-  }
-  KVASIR_ASSIGN_OR_RETURN(const auto header,
-                          log_->read_header({entry.segment_number, entry.offset_bytes}));
-  if (result == ReadResult::kDamaged || !header || header->info != entry.info) {
+  const Status read = read_entry(entry, payload);
+  Result<RecordHeader> header = read.ok() ? read_header(entry) : read.error();
+  if (!header) {
+    // A device that fails now may work later: nothing is given up for that.
+    if (!is_lost(header.error())) return std::move(header).error();
     metrics_.add(StoreMetric::kVerifyFailures, 1);
     index_.forget(entry);
     return false;
@@ -234,8 +229,8 @@ Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProg
       return goes_on;
     });
     if (!found) {
+      // Nothing is known of what is in it, so it stays.
       damaged.push_back({path, 0, "a readable file", found.error().message()});
-      if (repair) KVASIR_RETURN_IF_ERROR(delete_segment_locked(number));
       continue;
     }
     for (const Damage& damage : *found) {

@@ -12,6 +12,16 @@ constexpr int kInterruptionsMax = 100;
 
 }  // namespace
 
+Result<std::unique_ptr<File>> open_file(FileSystem& files, const std::string& path, OpenMode mode,
+                                        const char* what) {
+  for (int interruptions = 0;;) {
+    Opened<File> opened = files.open(path, mode);
+    if (opened.object) return std::move(opened.object);
+    if (opened.error == EINTR && ++interruptions < kInterruptionsMax) continue;
+    return system_error(what, path, opened.error);
+  }
+}
+
 IoResult read_whole(File& file, int64_t offset_bytes, std::span<std::byte> out) {
   IoResult whole;
   int interruptions = 0;
@@ -33,6 +43,7 @@ Status read_all(File& file, const std::string& path, int64_t offset_bytes,
   Error error = system_error("cannot read", path, result.error);
   error.offset = static_cast<uint64_t>(offset_bytes + result.count);
   if (result.ok()) {
+    error.kind = ErrorKind::kDamaged;
     error.expected = std::to_string(out.size()) + " bytes";
     error.found = std::to_string(result.count) + " before the end";
   }

@@ -1,5 +1,5 @@
-// Whole reads and writes over the single calls of File: short counts go on, interruptions are
-// repeated, everything else is an Error that names path, offset and cause.
+// Whole reads and writes over the single calls of FileSystem and File: short counts go on,
+// interruptions are repeated, everything else is an Error that names path, offset and cause.
 #pragma once
 
 #include <cstddef>
@@ -13,10 +13,14 @@
 
 namespace kvasir::store {
 
+// Error: the system refused, which says nothing of what is in the file.
+Result<std::unique_ptr<File>> open_file(FileSystem& files, const std::string& path, OpenMode mode,
+                                        const char* what);
+
 // count: how much was read; less than asked for without an errno where the file ends before.
 IoResult read_whole(File& file, int64_t offset_bytes, std::span<std::byte> out);
 
-// Error: the call failed, or the file ends before `out` is full.
+// Error: the call failed, or (kDamaged) the file ends before `out` is full.
 Status read_all(File& file, const std::string& path, int64_t offset_bytes,
                 std::span<std::byte> out);
 Status write_all(File& file, const std::string& path, int64_t offset_bytes,

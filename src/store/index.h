@@ -26,6 +26,11 @@ struct IndexEntry {
   uint64_t segment_number = 0;
   int64_t offset_bytes = 0;
   Usage usage;
+  int refusal_count = 0;  // how often in a row the device did not give its bytes
+
+  // A device that refuses once may work the next time. What it refused twice is not looked for any
+  // more; it stays known, so that cleaning does not delete it.
+  bool is_given_up() const { return refusal_count >= 2; }
 };
 
 class Index {

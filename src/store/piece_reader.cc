@@ -31,11 +31,6 @@ bool PieceSource::is_right(int64_t piece, std::span<const std::byte> bytes) cons
 
 namespace {
 
-bool fill(File& file, int64_t offset_bytes, std::span<std::byte> out) {
-  const IoResult result = read_whole(file, offset_bytes, out);
-  return result.ok() && result.count == std::ssize(out);
-}
-
 PieceSource source_of(const IndexEntry& entry, RecordHeader header) {
   return {.id = entry.info.id,
           .place = LastPlace({entry.segment_number, entry.offset_bytes}),
@@ -50,12 +45,12 @@ std::optional<PieceSource> BlockStore::open_pieces(const RecordId& id, int64_t p
   KVASIR_CHECK(std::ssize(head) <= payload_bytes, "a part of the payload");
   const Stopwatch watch;
   PieceSource source;
-  const bool is_right = read_where_it_lies(id, [&](const IndexEntry& entry) {
+  const Status read = read_where_it_lies(id, [&](const IndexEntry& entry) -> Status {
     // As in read(): a key has one right length, and whoever asks knows it.
-    if (entry.info.payload_bytes != payload_bytes) return ReadResult::kDamaged;
+    if (entry.info.payload_bytes != payload_bytes) return damaged(entry);
     return read_head(entry, head, source);
   });
-  if (!is_right || source.checks.piece_bytes == 0) return std::nullopt;
+  if (!read.ok() || source.checks.piece_bytes == 0) return std::nullopt;
   metrics_.add(StoreMetric::kDiskReadRecords, 1);
   metrics_.add(StoreMetric::kDiskReadBytes, std::ssize(head));
   metrics_.add(StoreMetric::kDiskReadUs, watch.elapsed_us());
@@ -63,40 +58,40 @@ std::optional<PieceSource> BlockStore::open_pieces(const RecordId& id, int64_t p
 }
 
 // What was just written is in the page cache still: past it, the read would wait for the device.
-BlockStore::ReadResult BlockStore::read_checks(const IndexEntry& entry, PieceSource& source) {
-  auto header = log_->read_header({entry.segment_number, entry.offset_bytes});
-  if (!header) return ReadResult::kFailed;
-  if (!*header || (*header)->info != entry.info) return ReadResult::kDamaged;
-  source = source_of(entry, std::move(**header));
-  return ReadResult::kRight;
+Status BlockStore::read_checks(const IndexEntry& entry, PieceSource& source) {
+  KVASIR_ASSIGN_OR_RETURN(RecordHeader header, read_header(entry));
+  source = source_of(entry, std::move(header));
+  return ok_status();
 }
 
-BlockStore::ReadResult BlockStore::read_head(const IndexEntry& entry, std::span<std::byte> head,
-                                             PieceSource& source) {
+Status BlockStore::read_head(const IndexEntry& entry, std::span<std::byte> head,
+                             PieceSource& source) {
   if (head.empty()) return read_checks(entry, source);
-  const auto file = log_->direct_file(entry.segment_number);
-  if (!file) return ReadResult::kFailed;
+  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
+                          log_->direct_file(entry.segment_number));
   const int64_t piece_bytes = piece_bytes_for(entry.info.payload_bytes);
   const int64_t head_pieces = piece_count(std::ssize(head), piece_bytes);
   const int64_t head_bytes =
       std::min(head_pieces * piece_bytes, padded_to_pages(entry.info.payload_bytes));
   PageBuffer memory(kPageBytes + head_bytes, Fill::kNothing);
-  if (memory.failed()) return ReadResult::kFailed;
+  if (memory.failed()) {
+    return Error{.kind = ErrorKind::kNoMemory, .what = "not enough memory to read a record"};
+  }
   const std::span<std::byte> bytes(memory.data(), static_cast<size_t>(memory.size()));
-  if (!fill(**file, entry.offset_bytes, bytes)) return ReadResult::kFailed;
+  KVASIR_RETURN_IF_ERROR(read_bytes(entry, *file, 0, bytes));
 
   std::optional<RecordHeader> header = decode_header(bytes.first(kPageBytes));
-  if (!header || header->info != entry.info) return ReadResult::kDamaged;
+  if (!header || header->info != entry.info) return damaged(entry);
   source = source_of(entry, std::move(*header));
-  if (source.checks.piece_bytes == 0) return ReadResult::kRight;
+  if (source.checks.piece_bytes == 0) return ok_status();
   const std::span<const std::byte> payload = bytes.subspan(kPageBytes);
   for (int64_t piece = 0; piece < head_pieces; ++piece) {
     if (!source.is_right(piece, payload.subspan(static_cast<size_t>(piece * piece_bytes)))) {
-      return ReadResult::kDamaged;
+      return damaged(entry);
     }
   }
   std::memcpy(head.data(), payload.data(), head.size());
-  return ReadResult::kRight;
+  return ok_status();
 }
 
 // ---- reading pieces ----
@@ -148,19 +143,19 @@ void PieceReader::finish() {
 
 bool PieceReader::read_again(PieceRead& read) {
   PieceSource& source = *read.source;
-  return store_.read_where_it_lies(source.id, [&](const IndexEntry& entry) {
+  const auto attempt = [&](const IndexEntry& entry) -> Status {
     // Another record was put under the id since: not what the checks are of.
-    if (entry.info.payload_bytes != source.payload_bytes) return BlockStore::ReadResult::kDamaged;
+    if (entry.info.payload_bytes != source.payload_bytes) return store_.damaged(entry);
     const Place place{entry.segment_number, entry.offset_bytes};
     source.place.set(place);
-    const auto file = store_.log_->direct_file(entry.segment_number);
-    if (!file) return BlockStore::ReadResult::kFailed;
-    if (!fill(**file, source.offset_bytes(place, read.piece), read.out)) {
-      return BlockStore::ReadResult::kFailed;
-    }
-    return source.is_right(read.piece, read.out) ? BlockStore::ReadResult::kRight
-                                                 : BlockStore::ReadResult::kDamaged;
-  });
+    KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
+                            store_.log_->direct_file(entry.segment_number));
+    const int64_t offset_bytes = source.offset_bytes(place, read.piece) - entry.offset_bytes;
+    KVASIR_RETURN_IF_ERROR(store_.read_bytes(entry, *file, offset_bytes, read.out));
+    if (!source.is_right(read.piece, read.out)) return store_.damaged(entry);
+    return ok_status();
+  };
+  return store_.read_where_it_lies(source.id, attempt).ok();
 }
 
 }  // namespace kvasir::store

@@ -26,8 +26,8 @@ class PieceReader {
 
   // REQUIRES: `reads` and what they point to stay where they are until finish() returns.
   void start(std::span<PieceRead> reads);
-  // What is not right then was damaged or could not be read: it is counted, and its record is found
-  // no more.
+  // What is not right then was damaged or could not be read: it is counted, and a damaged record is
+  // found no more.
   void finish();
 
  private:

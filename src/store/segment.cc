@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/system_error.h"
 #include "store/file_io.h"
 
 namespace kvasir::store {
@@ -88,6 +87,10 @@ std::optional<uint64_t> parse_segment_file_name(std::string_view name) {
   return number;
 }
 
+bool is_lost(const Error& error) {
+  return error.kind == ErrorKind::kDamaged || error.kind == ErrorKind::kNotFound;
+}
+
 Result<std::optional<RecordHeader>> read_header(File& file, const std::string& path,
                                                 uint64_t number, int64_t offset_bytes) {
   Page page;
@@ -131,13 +134,13 @@ Result<SegmentContents> scan_segment(File& file, const std::string& path, uint64
 }
 
 Result<SegmentContents> load_segment(FileSystem& files, const std::string& path, uint64_t number) {
-  const Opened<File> opened = files.open(path, OpenMode::kRead);
-  if (!opened.object) return system_error("cannot open a segment", path, opened.error);
-  KVASIR_ASSIGN_OR_RETURN(const int64_t file_bytes, size_of(*opened.object, path));
+  KVASIR_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                          open_file(files, path, OpenMode::kRead, "cannot open a segment"));
+  KVASIR_ASSIGN_OR_RETURN(const int64_t file_bytes, size_of(*file, path));
   KVASIR_ASSIGN_OR_RETURN(std::optional<SegmentContents> contents,
-                          contents_by_footer(*opened.object, path, number, file_bytes));
+                          contents_by_footer(*file, path, number, file_bytes));
   if (contents) return std::move(*contents);
-  return scan_segment(*opened.object, path, number, nullptr);
+  return scan_segment(*file, path, number, nullptr);
 }
 
 }  // namespace kvasir::store

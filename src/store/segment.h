@@ -31,6 +31,10 @@ struct Damage {
   std::string found;
 };
 
+// Whether an error of reading a record says that its bytes are not there any more. All other errors
+// say nothing of them.
+bool is_lost(const Error& error);
+
 // Error: the file cannot be opened or read at all. Damage inside costs the damaged records only.
 Result<SegmentContents> load_segment(FileSystem& files, const std::string& path, uint64_t number);
 

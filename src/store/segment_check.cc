@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/system_error.h"
 #include "store/file_io.h"
 
 namespace kvasir::store {
@@ -68,9 +67,9 @@ Status SegmentChecker::check_gap(int64_t begin_bytes, int64_t end_bytes) {
 
 Result<std::vector<Damage>> check_segment(FileSystem& files, const std::string& path,
                                           uint64_t number, const CheckProgress& progress) {
-  const Opened<File> opened = files.open(path, OpenMode::kRead);
-  if (!opened.object) return system_error("cannot open a segment", path, opened.error);
-  File& file = *opened.object;
+  KVASIR_ASSIGN_OR_RETURN(const std::unique_ptr<File> opened,
+                          open_file(files, path, OpenMode::kRead, "cannot open a segment"));
+  File& file = *opened;
   KVASIR_ASSIGN_OR_RETURN(SegmentContents contents, load_segment(files, path, number));
   if (!contents.has_footer) {
     std::vector<Damage> damages;

@@ -38,6 +38,8 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem>
   for (const uint64_t number : numbers) {
     log->next_number_ = number + 1;
     Result<SegmentContents> contents = load_segment(*log->files_, log->path_of(number), number);
+    // Who is short of something now would write anew all that is there.
+    if (!contents && contents.error().kind == ErrorKind::kNoMemory) return contents.error();
     if (!contents) {
       log->add_unreadable(number);
       continue;
@@ -52,10 +54,8 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem>
 // Nothing of it can be used, but it takes space; the bytes count until it is cleaned away.
 void SegmentLog::add_unreadable(uint64_t number) {
   unreadable_.insert(number);
-  const Opened<File> opened = files_->open(path_of(number), OpenMode::kRead);
-  int64_t bytes = 0;
-  if (opened.object) bytes = opened.object->size().count;
-  note_size(number, bytes);
+  const auto file = open_file(*files_, path_of(number), OpenMode::kRead, "");
+  note_size(number, file ? (*file)->size().count : 0);
 }
 
 std::string SegmentLog::path_of(uint64_t number) const {
@@ -83,8 +83,8 @@ void SegmentLog::recover(const Found& found) {
 // A process that was killed may have left what counts as stored unsynced.
 void SegmentLog::sync_newest() {
   if (options_.durability == Durability::kNone) return;
-  const Opened<File> opened = files_->open(path_of(newest_->first), OpenMode::kReadWrite);
-  if (opened.object) (void)opened.object->sync();
+  const auto file = open_file(*files_, path_of(newest_->first), OpenMode::kReadWrite, "");
+  if (file) (void)(*file)->sync();
 }
 
 Status SegmentLog::sync_directory() {
@@ -247,28 +247,19 @@ Result<std::shared_ptr<File>> SegmentLog::file_of(uint64_t number, Files& files,
   const std::lock_guard lock(mutex_);
   const auto found = files.find(number);
   if (found != files.end()) return found->second;
-  Opened<File> opened = files_->open(path_of(number), mode);
-  if (!opened.object) return system_error("cannot open a segment", path_of(number), opened.error);
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                          open_file(*files_, path_of(number), mode, "cannot open a segment"));
   // Whoever reads from the one that goes keeps it open until done.
   if (files.size() >= kOpenFilesMax) files.erase(files.begin());
-  return files.emplace(number, std::move(opened.object)).first->second;
+  return files.emplace(number, std::move(file)).first->second;
+}
+
+Result<std::shared_ptr<File>> SegmentLog::file(uint64_t number) {
+  return file_of(number, readers_, OpenMode::kRead);
 }
 
 Result<std::shared_ptr<File>> SegmentLog::direct_file(uint64_t number) {
   return file_of(number, direct_files_, OpenMode::kReadDirect);
-}
-
-Status SegmentLog::read(const Place& place, std::span<std::byte> payload) {
-  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
-                          file_of(place.segment_number, readers_, OpenMode::kRead));
-  return read_all(*file, path_of(place.segment_number), place.offset_bytes + kPageBytes, payload);
-}
-
-Result<std::optional<RecordHeader>> SegmentLog::read_header(const Place& place) {
-  KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file,
-                          file_of(place.segment_number, readers_, OpenMode::kRead));
-  return store::read_header(*file, path_of(place.segment_number), place.segment_number,
-                            place.offset_bytes);
 }
 
 }  // namespace kvasir::store

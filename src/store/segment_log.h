@@ -3,7 +3,7 @@
 //
 // After a failed write the bytes behind the last whole record are cut off. After a failed sync
 // nothing in that segment is believed any longer: it is dropped, never synced again. Writing,
-// syncing and removing are for one thread at a time; read() and read_header() may run beside them
+// syncing and removing are for one thread at a time; file() and direct_file() may run beside them
 // on any number of threads.
 #pragma once
 
@@ -55,7 +55,8 @@ class SegmentLog {
   // What was found, by segment, ascending.
   using Found = std::vector<std::pair<uint64_t, SegmentContents>>;
 
-  // Reads the contents of every segment. One that cannot be read is left out and counted.
+  // Reads the contents of every segment. One that cannot be read is left out and counted. Error:
+  // the directory cannot be listed; no memory or descriptors to read with.
   static Result<std::unique_ptr<SegmentLog>> open(std::shared_ptr<FileSystem> files,
                                                   const SegmentLogOptions& options, Found& found);
 
@@ -80,12 +81,10 @@ class SegmentLog {
   // Deletes a frozen segment; one that is gone already is none.
   Status remove(uint64_t number);
 
-  // The payload of a record. Error: I/O; what the bytes are worth is for the caller to find out.
-  Status read(const Place& place, std::span<std::byte> payload);
-  // For reading many pages at once. Error: the segment is gone, or cannot be opened.
+  // For reading. Error: the segment is gone (kNotFound), or cannot be opened.
+  Result<std::shared_ptr<File>> file(uint64_t number);
+  // The same past the page cache, for many pages at once.
   Result<std::shared_ptr<File>> direct_file(uint64_t number);
-  // Null: there is no such record at that place.
-  Result<std::optional<RecordHeader>> read_header(const Place& place);
 
   // Numbers and file sizes.
   std::map<uint64_t, int64_t> segments() const;

@@ -10,18 +10,18 @@ namespace kvasir::store {
 
 Result<SegmentWriter> SegmentWriter::create(FileSystem& files, const std::string& path,
                                             uint64_t number) {
-  Opened<File> opened = files.open(path, OpenMode::kCreate);
-  if (!opened.object) return system_error("cannot create a segment", path, opened.error);
-  return SegmentWriter(path, number, std::move(opened.object));
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                          open_file(files, path, OpenMode::kCreate, "cannot create a segment"));
+  return SegmentWriter(path, number, std::move(file));
 }
 
 Result<SegmentWriter> SegmentWriter::resume(FileSystem& files, const std::string& path,
                                             uint64_t number, SegmentContents contents) {
-  Opened<File> opened = files.open(path, OpenMode::kReadWrite);
-  if (!opened.object) return system_error("cannot open a segment", path, opened.error);
-  const IoResult cut = opened.object->truncate(contents.records_end_bytes);
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
+                          open_file(files, path, OpenMode::kReadWrite, "cannot open a segment"));
+  const IoResult cut = file->truncate(contents.records_end_bytes);
   if (!cut.ok()) return system_error("cannot shorten a segment", path, cut.error);
-  SegmentWriter writer(path, number, std::move(opened.object));
+  SegmentWriter writer(path, number, std::move(file));
   writer.records_ = std::move(contents.records);
   writer.end_bytes_ = contents.records_end_bytes;
   return writer;

@@ -62,12 +62,25 @@ void SharedIndex::erase_leaving_copy(const RecordId& id) {
   index_.erase_leaving_copy(id);
 }
 
+IndexEntry* SharedIndex::now_of(const IndexEntry& entry) {
+  IndexEntry* now = index_.find(entry.info.id);
+  const bool is_same = now != nullptr && now->info.sequence_number == entry.info.sequence_number;
+  return is_same ? now : nullptr;
+}
+
 void SharedIndex::forget(const IndexEntry& entry) {
   const std::lock_guard lock(mutex_);
-  const IndexEntry* now = index_.find(entry.info.id);
-  if (now != nullptr && now->info.sequence_number == entry.info.sequence_number) {
-    index_.erase_leaving_copy(entry.info.id);
-  }
+  if (now_of(entry) != nullptr) index_.erase_leaving_copy(entry.info.id);
+}
+
+void SharedIndex::note_refusal(const IndexEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  if (IndexEntry* now = now_of(entry)) ++now->refusal_count;
+}
+
+void SharedIndex::note_reading(const IndexEntry& entry) {
+  const std::lock_guard lock(mutex_);
+  if (IndexEntry* now = now_of(entry)) now->refusal_count = 0;
 }
 
 bool SharedIndex::erase_unneeded(const RecordId& id) {

@@ -32,6 +32,10 @@ class SharedIndex {
   void erase_leaving_copy(const RecordId& id);
   // Erases that very record, leaving a copy. A newer one under its id stays.
   void forget(const IndexEntry& entry);
+  // The device refused to give bytes of that record.
+  void note_refusal(const IndexEntry& entry);
+  // The device gave them after all.
+  void note_reading(const IndexEntry& entry);
   // Erases what eviction gives up, leaving a copy. False: it is not here, it is held, or something
   // hangs on it.
   bool erase_unneeded(const RecordId& id);
@@ -46,6 +50,9 @@ class SharedIndex {
   bool is_held(const Key& key) const;
 
  private:
+  // The same record as it is known now; null: it is gone, or there is a newer one.
+  IndexEntry* now_of(const IndexEntry& entry);
+
   mutable std::mutex mutex_;  // guards the index
   Index index_;
 };

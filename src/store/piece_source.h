@@ -1,0 +1,57 @@
+// A PieceSource says where the pieces of one payload are read, and what each must be. Plain values;
+// copies may be shared by threads.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "store/segment_log.h"
+
+namespace kvasir::store {
+
+// LastPlace remembers where a record was seen last. Threads that share it may set it at once: what
+// is read there is proven by its checks, so a place that is half old costs a look-up, no more.
+class LastPlace {
+ public:
+  LastPlace() = default;
+  explicit LastPlace(const Place& place) { set(place); }
+  LastPlace(const LastPlace& other) { set(other.get()); }
+  LastPlace& operator=(const LastPlace& other) {
+    set(other.get());
+    return *this;
+  }
+
+  Place get() const {
+    return {segment_number_.load(std::memory_order_relaxed),
+            offset_bytes_.load(std::memory_order_relaxed)};
+  }
+  void set(const Place& place) {
+    segment_number_.store(place.segment_number, std::memory_order_relaxed);
+    offset_bytes_.store(place.offset_bytes, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<uint64_t> segment_number_{0};
+  std::atomic<int64_t> offset_bytes_{0};
+};
+
+// Where the pieces of one payload are read, and what each must be. Ids stay right when cleaning
+// moves the record; places are looked up anew.
+struct PieceSource {
+  RecordId id;
+  LastPlace place;
+  int64_t payload_bytes = 0;
+  PieceChecks checks;
+
+  int64_t piece_count() const { return std::ssize(checks.values); }
+  // Of a piece, in its segment.
+  int64_t offset_bytes(const Place& record, int64_t piece) const;
+  // On disk, padding included: whole pages.
+  int64_t stored_bytes(int64_t piece) const;
+  // Whether these are the bytes of that piece. bytes: [stored_bytes(piece)] or more
+  bool is_right(int64_t piece, std::span<const std::byte> bytes) const;
+};
+
+}  // namespace kvasir::store
