@@ -67,7 +67,7 @@ Status Engine::State::make_whole(Session::State& session) {
   KVASIR_CHECK(persistence != nullptr, "only what a store gave back can be damaged");
   if (session.sequence) {
     // Where one row is damaged others may be: after this what the store finds is right.
-    if (session.recorder) KVASIR_RETURN_IF_ERROR(session.recorder->verify());
+    if (session.recorder) KVASIR_RETURN_IF_ERROR(persistence->verify(session.recorder->keys()));
     const auto known = session.sequence->tokens();
     session.lost_tokens.assign(known.begin(), known.end());
     // The old sequence's memory would be in the new one's way.

@@ -6,28 +6,14 @@
 #include <utility>
 
 #include "base/check.h"
-#include "base/thread_pool.h"
 #include "persist/open_store.h"
+#include "store/disk_tier.h"
 
 namespace kvasir::persist {
 namespace {
 
-// Reads in flight while a prefix is restored: queue depth is what makes a device fast.
-constexpr int64_t kReadThreads = 8;
-
-std::unique_ptr<ThreadPool> start_read_threads(int64_t count) {
-  try {
-    return std::make_unique<ThreadPool>(
-        static_cast<int>(std::clamp(count, int64_t{1}, kReadThreads)));
-  } catch (const std::system_error&) {
-    // Where no threads can be started, one record after the other.
-    return std::make_unique<ThreadPool>(1);
-  }
-}
-
-std::span<std::byte> bytes_of(kv::Block& block) {
-  return {block.data(), static_cast<size_t>(block.size())};
-}
+// A local disk is waited for: what it does not answer would have to be computed again.
+constexpr store::Deadline kDeadline = store::kNoDeadline;
 
 // Error: what the layout has as one record is more than one can hold.
 Status check_record_sizes(const kv::CacheLayout& layout) {
@@ -53,11 +39,12 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
   std::unique_ptr<Persistence> persistence(new Persistence(std::move(layout), std::move(account)));
   KVASIR_ASSIGN_OR_RETURN(persistence->directory_, open_store(options, IfLocked::kReadOnly));
   persistence->store_ = &persistence->directory_->blocks();
+  persistence->tier_ = std::make_unique<store::DiskTier>(*persistence->store_);
   persistence->directory_->set_model_path(identity.model, identity.model_path);
   persistence->root_ = root_key(identity, *persistence->layout_);
   if (persistence->store_->is_writer()) {
     try {
-      persistence->saver_ = std::make_unique<Saver>(*persistence->store_, identity.model);
+      persistence->saver_ = std::make_unique<Saver>(*persistence->tier_, identity.model);
     } catch (const std::system_error& error) {
       return Error{.kind = ErrorKind::kNoMemory,
                    .what = "cannot start the thread that saves",
@@ -78,20 +65,19 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
   store_->metrics().add(StoreMetric::kRequestedTokens, std::ssize(tokens));
 
   const std::vector<store::Key> keys = block_keys(root_, tokens);
-  int64_t known = 0;
-  while (known < std::ssize(keys) && has_block(keys[static_cast<size_t>(known)])) ++known;
+  Known known = find_known(keys);
 
   std::vector<kv::SealedBlock> blocks;
-  for (int64_t count = std::min(known, length_max / kv::kBlockTokens); count > 0; --count) {
+  for (int64_t count = std::min(known.blocks, length_max / kv::kBlockTokens); count > 0; --count) {
     const std::span<const store::Key> prefix(keys.data(), static_cast<size_t>(count));
-    if (!has_state(prefix.back())) continue;
+    if (!known.state_at[static_cast<size_t>(count - 1)]) continue;
     // A deeper state may have failed after its blocks were loaded.
     blocks.resize(std::min(blocks.size(), prefix.size()));
-    KVASIR_ASSIGN_OR_RETURN(const std::optional<kv::Block> state, load(prefix, blocks));
+    KVASIR_ASSIGN_OR_RETURN(const std::optional<kv::Block> state, load(prefix, known, blocks));
     if (std::ssize(blocks) < count) {
       // A damaged block: nothing behind it counts.
-      known = std::ssize(blocks);
-      count = known + 1;
+      known.blocks = std::ssize(blocks);
+      count = known.blocks + 1;
       continue;
     }
     if (!state) continue;
@@ -102,17 +88,34 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
             layout_, account_, tokens.first(static_cast<size_t>(count * kv::kBlockTokens)),
             std::move(blocks), {state->data(), static_cast<size_t>(state->size())}));
     // A state's uses decide what is evicted; its blocks stay as long as it does.
-    store_->touch({store::Kind::kState, prefix.back()});
+    const store::RecordId state_id{store::Kind::kState, prefix.back()};
+    tier_->touch({&state_id, 1});
     store_->metrics().add(StoreMetric::kHitTokens, count * kv::kBlockTokens);
-    return Resumed{std::move(sequence),
-                   Recorder(*this, root_, {prefix.begin(), prefix.end()}, branch_of(known, count))};
+    return Resumed{std::move(sequence), Recorder(*this, root_, {prefix.begin(), prefix.end()},
+                                                 branch_of(known.blocks, count))};
   }
-  return resume_nothing(branch_of(known, 0));
+  return resume_nothing(branch_of(known.blocks, 0));
 }
 
-// Where there is nothing in a state, every boundary is one to go on from.
-bool Persistence::has_state(const store::Key& key) const {
-  return layout_->boundary_state_bytes() == 0 || store_->find({store::Kind::kState, key});
+Persistence::Known Persistence::find_known(std::span<const store::Key> keys) {
+  std::vector<store::RecordId> ids;
+  ids.reserve(2 * keys.size());
+  for (const store::Key& key : keys) ids.push_back({store::Kind::kBlock, key});
+  for (const store::Key& key : keys) ids.push_back({store::Kind::kState, key});
+  const std::vector<bool> is_here = store::find_now(*tier_, ids, kDeadline);
+  KVASIR_CHECK(is_here.size() == ids.size(), "an answer for every record");
+  const auto states = is_here.begin() + std::ssize(keys);
+  Known known{.in_tier = {is_here.begin(), states}, .state_at = {states, is_here.end()}};
+  // Where there is nothing in a state, every boundary is one to go on from.
+  if (layout_->boundary_state_bytes() == 0) known.state_at.assign(keys.size(), true);
+  for (size_t i = 0; i < keys.size(); ++i, ++known.blocks) {
+    if (!known.in_tier[i] && !block_in_memory(keys[i], /*is_in_tier=*/false)) break;
+  }
+  return known;
+}
+
+bool Persistence::is_in_tier(const store::RecordId& id) {
+  return store::find_now(*tier_, {&id, 1}, kDeadline)[0];
 }
 
 Result<Resumed> Persistence::resume_nothing(int64_t branch_tokens) {
@@ -125,15 +128,11 @@ int64_t Persistence::branch_of(int64_t known_blocks, int64_t resumed_blocks) {
   return known_blocks > resumed_blocks ? known_blocks * kv::kBlockTokens : 0;
 }
 
-bool Persistence::has_block(const store::Key& key) {
-  return block_in_memory(key) || store_->find({store::Kind::kBlock, key});
-}
-
-kv::SealedBlock Persistence::block_in_memory(const store::Key& key) {
+kv::SealedBlock Persistence::block_in_memory(const store::Key& key, bool is_in_tier) const {
   const auto found = in_memory_.find(key);
   kv::SealedBlock block = found == in_memory_.end() ? nullptr : found->second.lock();
-  // Half a block is worth as much as the other half in the store.
-  if (block && block->cold_part && !store_->find({store::Kind::kBlock, key})) return nullptr;
+  // A hot part is worth as much as the other part in the tier.
+  if (block && block->cold_part && !is_in_tier) return nullptr;
   return block;
 }
 
@@ -146,54 +145,51 @@ void Persistence::remember(const store::Key& key, const kv::SealedBlock& block) 
   in_memory_[key] = block;
 }
 
-// Memory is taken here, on the reading thread, so that the device does not wait for it.
-void Persistence::read(Incoming& one) {
-  if (one.payload_bytes == 0) {
-    one.is_right = true;
-    return;
-  }
-  if (one.wants_hot_part) {
-    one.payload = kv::Block(layout_->hot_bytes, account_, Fill::kNothing);
-    if (one.payload.failed()) return;
-    if (auto source = store_->open_pieces(one.id, one.payload_bytes, bytes_of(one.payload))) {
-      one.payload.cold_part = std::make_shared<StoredPart>(std::move(*source), *account_);
-      one.is_right = true;
-      return;
-    }
-    // What is there without checks of its pieces is there as a whole only.
-  }
-  one.payload = kv::Block(one.payload_bytes, account_, Fill::kNothing);
-  one.is_right = !one.payload.failed() && store_->read(one.id, bytes_of(one.payload));
-}
-
 Status Persistence::fetch(std::span<Incoming> incoming) {
-  const auto pool = start_read_threads(std::ssize(incoming));
-  pool->parallel_for(std::ssize(incoming),
-                     [&](int64_t i, int) { read(incoming[static_cast<size_t>(i)]); });
-  for (const Incoming& one : incoming) {
-    if (one.payload.failed()) return kv::out_of_memory(one.payload_bytes);
+  std::vector<store::WantedRecord> wanted;
+  std::vector<Incoming*> asked;
+  for (Incoming& one : incoming) {
+    one.is_right = one.payload_bytes == 0;
+    if (one.is_right) continue;
+    asked.push_back(&one);
+    const auto take_memory = [this, &one](int64_t bytes) -> std::byte* {
+      one.payload = kv::Block(bytes, account_, Fill::kNothing);
+      return one.payload.failed() ? nullptr : one.payload.data();
+    };
+    wanted.push_back({one.id, one.payload_bytes, one.head_bytes, take_memory});
+  }
+  std::vector<store::Arrival> arrivals = store::read_now(*tier_, std::move(wanted), kDeadline);
+  KVASIR_CHECK(arrivals.size() == asked.size(), "an answer for every record");
+  for (size_t i = 0; i < asked.size(); ++i) {
+    Incoming& one = *asked[i];
+    if (arrivals[i].got == store::Got::kNoMemory) return kv::out_of_memory(one.payload_bytes);
+    one.is_right = arrivals[i].got != store::Got::kMissing;
+    if (arrivals[i].got != store::Got::kHead) continue;
+    one.payload.cold_part = std::make_shared<StoredPart>(std::move(*arrivals[i].rest), *account_);
   }
   return ok_status();
 }
 
 std::vector<Persistence::Incoming> Persistence::missing_of(std::span<const store::Key> prefix,
+                                                           const Known& known,
                                                            std::vector<kv::SealedBlock>& blocks,
                                                            std::vector<size_t>& places) {
   KVASIR_CHECK(blocks.size() <= prefix.size(), "a beginning of the prefix");
   std::vector<Incoming> incoming;
   incoming.reserve(prefix.size() - blocks.size() + 1);
   places.reserve(prefix.size() - blocks.size());
-  incoming.push_back({.id = {store::Kind::kState, prefix.back()},
-                      .payload_bytes = layout_->boundary_state_bytes()});
+  const auto want = [&incoming](store::Kind kind, const store::Key& key, int64_t bytes) {
+    incoming.push_back({.id = {kind, key}, .payload_bytes = bytes, .head_bytes = bytes});
+  };
+  want(store::Kind::kState, prefix.back(), layout_->boundary_state_bytes());
   for (size_t i = blocks.size(); i < prefix.size(); ++i) {
     // Empty blocks were found, and that is all there is to them.
-    blocks.push_back(block_in_memory(prefix[i]));
+    blocks.push_back(block_in_memory(prefix[i], known.in_tier[i]));
     if (blocks.back()) {
       store_->metrics().add(StoreMetric::kRamReadBlocks, 1);
       store_->metrics().add(StoreMetric::kRamReadBytes, blocks.back()->size());
     } else if (layout_->block_bytes() != 0) {
-      incoming.push_back(
-          {.id = {store::Kind::kBlock, prefix[i]}, .payload_bytes = layout_->block_bytes()});
+      want(store::Kind::kBlock, prefix[i], layout_->block_bytes());
       places.push_back(i);
     }
   }
@@ -206,14 +202,15 @@ Status Persistence::choose_parts(std::span<Incoming> blocks, int64_t token_count
   }
   KVASIR_RETURN_IF_ERROR(residency_->give_rest_to_rows(
       residency_->ticket_for_hot_parts(token_count, std::ssize(blocks))));
-  for (Incoming& one : blocks) one.wants_hot_part = layout_->cold_bytes != 0;
+  for (Incoming& one : blocks) one.head_bytes = layout_->hot_bytes;
   return ok_status();
 }
 
 Result<std::optional<kv::Block>> Persistence::load(std::span<const store::Key> prefix,
+                                                   const Known& known,
                                                    std::vector<kv::SealedBlock>& blocks) {
   std::vector<size_t> places;  // in blocks, of incoming[1] and those that follow
-  std::vector<Incoming> incoming = missing_of(prefix, blocks, places);
+  std::vector<Incoming> incoming = missing_of(prefix, known, blocks, places);
   KVASIR_RETURN_IF_ERROR(
       choose_parts(std::span(incoming).subspan(1), std::ssize(prefix) * kv::kBlockTokens));
   KVASIR_RETURN_IF_ERROR(fetch(incoming));
@@ -254,8 +251,12 @@ Status Persistence::verify(std::span<const store::Key> keys) {
   AlignedBuffer<std::byte> payload(layout_->block_bytes(), Fill::kNothing);
   if (payload.failed()) return kv::out_of_memory(payload.size());
   for (const store::Key& key : keys) {
-    (void)store_->read({store::Kind::kBlock, key},
-                       {payload.data(), static_cast<size_t>(payload.size())});
+    (void)store::read_now(*tier_,
+                          {{.id = {store::Kind::kBlock, key},
+                            .payload_bytes = payload.size(),
+                            .head_bytes = payload.size(),
+                            .memory = [&payload](int64_t) { return payload.data(); }}},
+                          kDeadline);
   }
   return ok_status();
 }
@@ -285,7 +286,7 @@ Status Persistence::make_room(std::span<const Appending> pass) {
 }
 
 Status Persistence::release_and_give_rest(std::span<const Appending> pass, const Ticket& ticket) {
-  for (const Appending& one : pass) release_cold_parts(*one.sequence, one.recorder->keys_);
+  for (const Appending& one : pass) release_cold_parts(*one.sequence, one.recorder->keys());
   return residency_->give_rest_to_rows(ticket);
 }
 
@@ -310,16 +311,22 @@ void Persistence::release_cold_parts(kv::Sequence& sequence, std::span<const sto
 }
 
 kv::SealedBlock Persistence::hot_part_of(const store::Key& key, const kv::Block& whole) {
-  if (const kv::SealedBlock known = block_in_memory(key); known && known->cold_part) return known;
-  KVASIR_CHECK(whole.size() == layout_->block_bytes() && !whole.cold_part, "a whole block");
   const store::RecordId id{store::Kind::kBlock, key};
-  if (!store_->find(id)) return nullptr;
+  if (!is_in_tier(id)) return nullptr;
+  const kv::SealedBlock known = block_in_memory(key, /*is_in_tier=*/true);
+  if (known && known->cold_part) return known;
+  KVASIR_CHECK(whole.size() == layout_->block_bytes() && !whole.cold_part, "a whole block");
   kv::Block hot_part(layout_->hot_bytes, account_, Fill::kNothing);
   if (hot_part.failed()) return nullptr;
-  auto source = store_->open_pieces(id, layout_->block_bytes(), {});
-  if (!source) return nullptr;
+  std::vector<store::Arrival> arrivals =
+      store::read_now(*tier_,
+                      {{.id = id,
+                        .payload_bytes = layout_->block_bytes(),
+                        .memory = [](int64_t) { return static_cast<std::byte*>(nullptr); }}},
+                      kDeadline);
+  if (arrivals[0].got != store::Got::kHead) return nullptr;
   std::memcpy(hot_part.data(), whole.data(), static_cast<size_t>(hot_part.size()));
-  hot_part.cold_part = std::make_shared<StoredPart>(std::move(*source), *account_);
+  hot_part.cold_part = std::make_shared<StoredPart>(std::move(*arrivals[0].rest), *account_);
   kv::SealedBlock shared = std::make_shared<const kv::Block>(std::move(hot_part));
   remember(key, shared);
   return shared;

@@ -22,7 +22,9 @@
 #include "persist/recorder.h"
 #include "persist/residency.h"
 #include "persist/saver.h"
+#include "persist/sink.h"
 #include "store/directory.h"
+#include "store/tier.h"
 
 namespace kvasir::persist {
 
@@ -38,7 +40,7 @@ struct Appending {
   int64_t token_count = 0;
 };
 
-class Persistence {
+class Persistence : private Sink {
  public:
   // When another process writes the store, it is read only. Error: it cannot be opened at all, or a
   // model's cache comes in larger pieces than it takes.
@@ -71,38 +73,42 @@ class Persistence {
   // into.
   Status verify(std::span<const store::Key> keys);
 
-  bool saves() const { return saver_ != nullptr; }
+  bool saves() const override { return saver_ != nullptr; }
   StoreMetrics metrics() const { return store_->metrics().snapshot(); }
   store::BlockStore& store() { return *store_; }
 
  private:
-  friend class Recorder;
-
   Persistence(std::shared_ptr<const kv::CacheLayout> layout,
               std::shared_ptr<kv::MemoryAccount> account)
       : layout_(std::move(layout)), account_(std::move(account)) {}
 
-  void save(SaveJob job);
-  Result<kv::Block> new_state();
+  void save(SaveJob job) override;
+  Result<kv::Block> new_state() override;
+  store::Hold hold(const store::Key& key) override { return {*store_, key}; }
 
   Result<Resumed> resume_nothing(int64_t branch_tokens);
-  bool has_state(const store::Key& key) const;
-  // Reads records with many reads in flight. Error: no memory.
+  // Blocks and states that are known for a chain of keys.
+  struct Known {
+    int64_t blocks = 0;          // from the first on, in memory or in the tier
+    std::vector<bool> in_tier;   // [keys] blocks
+    std::vector<bool> state_at;  // [keys] states to go on from
+  };
+  Known find_known(std::span<const store::Key> keys);
+  // Reads records, many at a time. Error: no memory.
   struct Incoming {
     store::RecordId id;
     int64_t payload_bytes = 0;
-    bool wants_hot_part = false;
+    int64_t head_bytes = 0;  // less: that much is wanted now, the rest piece by piece
     kv::Block payload;
     bool is_right = false;  // it was there, and what it should be
   };
-  void read(Incoming& one);
   Status fetch(std::span<Incoming> incoming);
   // Brings `blocks`, which hold a beginning of the prefix, up to the whole of it, or to where a
   // block is missing. Returns the state at the prefix's end, if it is there.
-  Result<std::optional<kv::Block>> load(std::span<const store::Key> prefix,
+  Result<std::optional<kv::Block>> load(std::span<const store::Key> prefix, const Known& known,
                                         std::vector<kv::SealedBlock>& blocks);
   // What is missing of `blocks`, the state first where the layout has one. `places` of the others.
-  std::vector<Incoming> missing_of(std::span<const store::Key> prefix,
+  std::vector<Incoming> missing_of(std::span<const store::Key> prefix, const Known& known,
                                    std::vector<kv::SealedBlock>& blocks,
                                    std::vector<size_t>& places);
   Status choose_parts(std::span<Incoming> blocks, int64_t token_count);
@@ -110,8 +116,9 @@ class Persistence {
   void release_cold_parts(kv::Sequence& sequence, std::span<const store::Key> keys);
   // Null: the store does not have the block (yet).
   kv::SealedBlock hot_part_of(const store::Key& key, const kv::Block& whole);
-  kv::SealedBlock block_in_memory(const store::Key& key);
-  bool has_block(const store::Key& key);
+  // Null: no sequence holds it, or it is the hot part of a block that the tier has lost.
+  kv::SealedBlock block_in_memory(const store::Key& key, bool is_in_tier) const;
+  bool is_in_tier(const store::RecordId& id);
   void remember(const store::Key& key, const kv::SealedBlock& block);
   static int64_t branch_of(int64_t known_blocks, int64_t resumed_blocks);
 
@@ -120,6 +127,7 @@ class Persistence {
   store::Key root_{};
   std::unique_ptr<store::StoreDirectory> directory_;
   store::BlockStore* store_ = nullptr;  // the directory's
+  std::unique_ptr<store::Tier> tier_;   // that store: what is looked for, read and saved
   std::unique_ptr<Saver> saver_;        // null: the store is only read
   std::unique_ptr<Residency> residency_;
   // Blocks that some sequence holds. What only this table knows is gone.

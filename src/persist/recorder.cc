@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "persist/persistence.h"
+#include "persist/footprint.h"
 #include "persist/prefix_chain.h"
 
 namespace kvasir::persist {
@@ -14,14 +14,13 @@ int64_t boundary_before(int64_t tokens) { return tokens / kv::kBlockTokens * kv:
 
 }  // namespace
 
-Recorder::Recorder(Persistence& persistence, store::Key root, std::vector<store::Key> keys,
-                   int64_t branch_tokens)
-    : persistence_(&persistence),
+Recorder::Recorder(Sink& sink, store::Key root, std::vector<store::Key> keys, int64_t branch_tokens)
+    : sink_(&sink),
       root_(root),
       keys_(std::move(keys)),
       branch_tokens_(branch_tokens),
       kept_tokens_(std::ssize(keys_) * kv::kBlockTokens) {
-  if (!keys_.empty()) tip_.emplace(persistence_->store(), keys_.back());
+  if (!keys_.empty()) tip_.emplace(sink_->hold(keys_.back()));
 }
 
 int64_t Recorder::pass_end(int64_t begin, int64_t end) const {
@@ -38,17 +37,15 @@ void Recorder::save_whole_blocks(const kv::Sequence& sequence) {
   }
 }
 
-Status Recorder::verify() { return persistence_->verify(keys_); }
-
 bool Recorder::takes_state_at(int64_t length) const {
-  return length % kv::kBlockTokens == 0 && persistence_->saves();
+  return length % kv::kBlockTokens == 0 && sink_->saves();
 }
 
 Result<kv::Block> Recorder::state_memory(const kv::Sequence& sequence, int64_t token_count) {
   if (!takes_state_at(sequence.length() + token_count)) return kv::Block();
   // It would give way to the new one; before, so that there are never more of them.
   before_ = {};
-  return persistence_->new_state();
+  return sink_->new_state();
 }
 
 void Recorder::after_pass(const kv::Sequence& sequence, kv::Block state_memory) {
@@ -74,7 +71,7 @@ const store::Key& Recorder::parent_of(int64_t block) const {
 
 void Recorder::add_block(const kv::Sequence& sequence, int64_t block) {
   const store::Key key = block_key(parent_of(block), tokens_of(sequence, block));
-  tip_ = store::Hold(persistence_->store(), key);
+  tip_ = sink_->hold(key);
   keys_.push_back(key);
   save_block(sequence, block);
 }
@@ -86,11 +83,11 @@ void Recorder::save_block(const kv::Sequence& sequence, int64_t block) {
   const kv::SealedBlock payload = sequence.sealed_blocks().empty()
                                       ? std::make_shared<const kv::Block>()
                                       : sequence.sealed_blocks()[static_cast<size_t>(block)];
-  persistence_->save({.id = {store::Kind::kBlock, keys_[static_cast<size_t>(block)]},
-                      .parent = parent_of(block),
-                      .token_begin = block * kv::kBlockTokens,
-                      .tokens = {tokens.begin(), tokens.end()},
-                      .payload = payload});
+  sink_->save({.id = {store::Kind::kBlock, keys_[static_cast<size_t>(block)]},
+               .parent = parent_of(block),
+               .token_begin = block * kv::kBlockTokens,
+               .tokens = {tokens.begin(), tokens.end()},
+               .payload = payload});
 }
 
 void Recorder::take_state(const kv::Sequence& sequence, kv::Block memory) {
@@ -109,10 +106,10 @@ void Recorder::save_state(State& state) {
   KVASIR_CHECK(state.tokens > 0 && state.tokens <= std::ssize(keys_) * kv::kBlockTokens,
                "a state behind one of the blocks");
   const store::Key& key = keys_[static_cast<size_t>(state.tokens / kv::kBlockTokens - 1)];
-  persistence_->save({.id = {store::Kind::kState, key},
-                      .parent = key,
-                      .token_begin = state.tokens,
-                      .payload = state.bytes});
+  sink_->save({.id = {store::Kind::kState, key},
+               .parent = key,
+               .token_begin = state.tokens,
+               .payload = state.bytes});
   state.is_saved = true;
   kept_tokens_ = std::max(kept_tokens_, state.tokens);
 }

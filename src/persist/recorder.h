@@ -10,19 +10,21 @@
 
 #include "kv/block.h"
 #include "kv/sequence.h"
+#include "persist/sink.h"
 #include "store/block_store.h"
 #include "store/key.h"
 
 namespace kvasir::persist {
 
-class Persistence;
-
 class Recorder {
  public:
   // For a sequence whose whole blocks have these keys and are all in the store. branch_tokens:
   // where other tokens followed earlier, a boundary worth a state; 0: nowhere ahead.
-  Recorder(Persistence& persistence, store::Key root, std::vector<store::Key> keys,
-           int64_t branch_tokens);
+  // The sink outlives it.
+  Recorder(Sink& sink, store::Key root, std::vector<store::Key> keys, int64_t branch_tokens);
+
+  // Of the sequence's whole blocks.
+  std::span<const store::Key> keys() const { return keys_; }
 
   // Where a pass over tokens [begin, end) must end at the latest, so that no state that will be
   // wanted is run over: the last boundary short of `end`, or an earlier one that is kept anyway.
@@ -34,16 +36,13 @@ class Recorder {
   // After every pass, with the memory it was begun with.
   void after_pass(const kv::Sequence& sequence, kv::Block state_memory);
 
-  // Reads all that the store has of the sequence; damaged blocks are found no more. Error: no
-  // memory to read into.
-  Status verify();
+  // What the store had may have been damaged since: it gets the blocks that are here whole again.
+  void save_whole_blocks(const kv::Sequence& sequence);
 
   // The end of a prompt or of an answer: the newest boundary's state goes to the store.
   void keep();
 
  private:
-  friend class Persistence;
-
   struct State {
     kv::SealedBlock bytes;  // null: none
     int64_t tokens = 0;
@@ -55,14 +54,12 @@ class Recorder {
   const store::Key& parent_of(int64_t block) const;
   void add_block(const kv::Sequence& sequence, int64_t block);
   void save_block(const kv::Sequence& sequence, int64_t block);
-  // What the store had may have been damaged since: it gets the blocks that are here whole again.
-  void save_whole_blocks(const kv::Sequence& sequence);
   void take_state(const kv::Sequence& sequence, kv::Block memory);
   void save_state(State& state);
 
-  Persistence* persistence_;
+  Sink* sink_;
   store::Key root_;
-  std::vector<store::Key> keys_;  // of the sequence's whole blocks
+  std::vector<store::Key> keys_;
   int64_t branch_tokens_;
   State newest_;
   // The one before, while the sequence ends right at the newest: asked for the same tokens again, a

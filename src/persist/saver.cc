@@ -13,8 +13,8 @@ constexpr std::chrono::milliseconds kSyncCheckInterval(250);
 
 }  // namespace
 
-Saver::Saver(store::BlockStore& store, const Digest256& model)
-    : store_(store), model_(model), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+Saver::Saver(store::Tier& tier, const Digest256& model)
+    : tier_(tier), model_(model), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Saver::~Saver() {
   drain();
@@ -51,7 +51,7 @@ void Saver::run(const std::stop_token& stop) {
     if (queue_.empty()) {
       if (stop.stop_requested()) return;
       lock.unlock();
-      Status synced = store_.sync_if_due();
+      Status synced = tier_.sync_if_due();
       lock.lock();
       if (!synced.ok() && !error_) error_ = std::move(synced).error();
       continue;
@@ -72,17 +72,16 @@ void Saver::run(const std::stop_token& stop) {
 }
 
 void Saver::write(const SaveJob& job) {
-  // Making room for this record must not evict what it hangs on.
-  const store::Hold hold(store_, job.parent);
   // Without its parent a record cannot be reached: the parent failed, and so does this.
   const bool is_first = job.id.kind == store::Kind::kBlock && job.token_begin == 0;
-  if (!is_first && !store_.find({store::Kind::kBlock, job.parent})) return;
-  const auto outcome = store_.put({.id = job.id,
-                                   .parent = job.parent,
-                                   .model = model_,
-                                   .token_begin = job.token_begin,
-                                   .tokens = job.tokens},
-                                  {job.payload->data(), static_cast<size_t>(job.payload->size())});
+  const store::RecordId parent{store::Kind::kBlock, job.parent};
+  if (!is_first && !store::find_now(tier_, {&parent, 1}, store::kNoDeadline)[0]) return;
+  const auto outcome = tier_.put({.id = job.id,
+                                  .parent = job.parent,
+                                  .model = model_,
+                                  .token_begin = job.token_begin,
+                                  .tokens = job.tokens},
+                                 {job.payload->data(), static_cast<size_t>(job.payload->size())});
   if (outcome.ok()) return;
   const std::lock_guard lock(mutex_);
   if (!error_) error_ = outcome.error();

@@ -1,4 +1,4 @@
-// Saver: writes blocks and states to the store on a thread of its own, off the path of a token.
+// Saver: writes blocks and states to a tier on a thread of its own, off the path of a token.
 //
 // Payloads are shared with the sequences that made them, so waiting costs little memory; when more
 // than kQueuedBytesMax wait, save() waits too. Any thread may call.
@@ -13,24 +13,17 @@
 #include <vector>
 
 #include "base/digest.h"
-#include "kv/block.h"
-#include "store/block_store.h"
+#include "persist/sink.h"
+#include "store/tier.h"
 
 namespace kvasir::persist {
-
-struct SaveJob {
-  store::RecordId id;
-  store::Key parent{};
-  int64_t token_begin = 0;
-  std::vector<int32_t> tokens;  // of a block
-  kv::SealedBlock payload;      // a state's bytes are held alike
-};
 
 class Saver {
  public:
   static constexpr int64_t kQueuedBytesMax = int64_t{256} << 20;
 
-  Saver(store::BlockStore& store, const Digest256& model);
+  // The tier outlives it.
+  Saver(store::Tier& tier, const Digest256& model);
   // Writes what waits.
   ~Saver();
   Saver(const Saver&) = delete;
@@ -46,7 +39,7 @@ class Saver {
   void run(const std::stop_token& stop);
   void write(const SaveJob& job);
 
-  store::BlockStore& store_;
+  store::Tier& tier_;
   Digest256 model_;
 
   std::mutex mutex_;  // guards what follows

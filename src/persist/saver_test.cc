@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "simulated_disk.h"
+#include "store/disk_tier.h"
 #include "store_driver.h"
 
 namespace kvasir::persist {
@@ -32,11 +33,12 @@ class SaverTest : public ::testing::Test {
 
   std::shared_ptr<SimulatedDisk> disk_ = std::make_shared<SimulatedDisk>();
   std::unique_ptr<store::BlockStore> store_;
+  store::DiskTier tier_{*store_};
 };
 
 TEST_F(SaverTest, WritesInOrderAndItsEndWaitsForTheRest) {
   {
-    Saver saver(*store_, {});
+    Saver saver(tier_, {});
     for (int64_t number = 0; number < 10; ++number) saver.save(block(number));
     saver.drain();
     for (int64_t number = 0; number < 10; ++number) EXPECT_TRUE(has_block(number));
@@ -46,7 +48,7 @@ TEST_F(SaverTest, WritesInOrderAndItsEndWaitsForTheRest) {
 }
 
 TEST_F(SaverTest, WhatHasNoParentIsNotWritten) {
-  Saver saver(*store_, {});
+  Saver saver(tier_, {});
   saver.save(block(0));
   saver.save(block(2));
   saver.save({.id = {store::Kind::kState, key_of(1, 1)},
@@ -61,7 +63,7 @@ TEST_F(SaverTest, WhatHasNoParentIsNotWritten) {
 }
 
 TEST_F(SaverTest, TheFirstFailureIsSaidOnceAndTheNextBlocksAreTriedAgain) {
-  Saver saver(*store_, {});
+  Saver saver(tier_, {});
   saver.save(block(0));
   saver.drain();
   disk_->set_fault(testing::Fault::kNoSpace, disk_->operation_count(), true);
@@ -78,7 +80,7 @@ TEST_F(SaverTest, TheFirstFailureIsSaidOnceAndTheNextBlocksAreTriedAgain) {
 
 // What has been drained is held by nobody: whoever waits counts on its memory.
 TEST_F(SaverTest, APayloadIsLetGoOnceItIsWritten) {
-  Saver saver(*store_, {});
+  Saver saver(tier_, {});
   SaveJob job = block(0);
   const std::weak_ptr<const kv::Block> payload = job.payload;
   saver.save(std::move(job));
@@ -87,7 +89,7 @@ TEST_F(SaverTest, APayloadIsLetGoOnceItIsWritten) {
 }
 
 TEST_F(SaverTest, RecordsThatNoReaderWouldTakeAreBugs) {
-  Saver saver(*store_, {});
+  Saver saver(tier_, {});
   SaveJob short_block = block(0);
   short_block.tokens.pop_back();
   EXPECT_DEATH(saver.save(short_block), "a block's tokens");
