@@ -20,11 +20,9 @@
 
 #include "kvasir/result.h"
 
-namespace kvasir {
-namespace model::deepseek_v4 {
-struct Config;
+namespace kvasir::kv {
+struct CacheSpec;
 }
-}  // namespace kvasir
 
 namespace kvasir::plan {
 
@@ -33,36 +31,7 @@ inline constexpr int64_t kContextTokensMax = int64_t{1} << 32;
 
 // ---- the model ----------------------------------------------------------------------------------
 
-// CachedVectors are what a group of like layers keeps of every token.
-struct CachedVectors {
-  enum class Kind : uint8_t {
-    kHeads,      // keys and values of each head
-    kLatent,     // one vector that stands for both (MLA)
-    kIndexKeys,  // one key of an indexer
-  };
-  std::string part;  // "full attention", "sliding window", ...
-  Kind kind = Kind::kHeads;
-  int64_t layer_count = 0;
-  int64_t head_count = 1;
-  int64_t key_dim = 0;        // of a latent: all of it
-  int64_t value_dim = 0;      // heads only
-  int64_t rope_dim = 0;       // latents only: the last dims, rotary
-  int64_t window_tokens = 0;  // newest tokens that are kept; 0: all
-  bool is_draft = false;      // of layers that only speculative decoding runs
-};
-
-// A RecurrentState is what a group of like layers keeps of a sequence, however long it is.
-struct RecurrentState {
-  // A Piece is a part of one layer's state. Ranks share its heads or channels, and repeat them
-  // where there are fewer than ranks.
-  struct Piece {
-    int64_t values = 0;
-    int64_t shares = 1;    // heads, groups or channels; divides `values`
-    bool is_conv = false;  // in the model's type; else in float32 unless said otherwise
-  };
-  int64_t layer_count = 0;
-  std::vector<Piece> pieces;
-};
+struct OwnCache;
 
 struct CacheModel {
   std::string name;
@@ -71,18 +40,17 @@ struct CacheModel {
   int64_t layer_count = 0;
   int64_t context_tokens_max = 0;  // the model's own limit; 0: not said
   int64_t value_bytes = 2;         // of the type it computes in
-  std::vector<CachedVectors> vectors;
-  std::vector<RecurrentState> states;
+  // What each layer remembers, draft layers behind the others.
+  std::shared_ptr<const kv::CacheSpec> cache;
   bool holds_latents_in_fp8 = false;  // its native cache (DeepSeek-V3.2)
   // Another precision that the checkpoint asks for as its native one; empty: values of its type.
   std::string native_precision;
   std::optional<int64_t> weight_bytes;
   std::vector<std::string> notes;  // what was not counted, or not believed, and why
 
-  // DeepSeek-V4: the fields that its layout is made of, and the layers of its draft model.
-  // `vectors` is empty then. `runs_here`: the config is whole enough to size the buffers of a pass.
-  std::shared_ptr<const model::deepseek_v4::Config> deepseek_v4;
-  std::shared_ptr<const model::deepseek_v4::Config> deepseek_v4_with_draft;
+  // A model whose blocks and passes Kvasir sizes itself; null: any other. `runs_here`: its config
+  // is whole enough to size the buffers of a pass.
+  std::shared_ptr<const OwnCache> own;
   bool runs_here = false;
 };
 

@@ -40,7 +40,10 @@ struct Stream {
   int64_t width = 0;           // floats of a vector
   int64_t rope_width = 0;      // of these, rotated by position
   int64_t window_tokens = 0;   // with reach kWindow
+  bool is_chunked = false;     // a window that begins anew at multiples of window_tokens
   kernels::CodecId codec = kernels::CodecId::kBf16;
+
+  bool operator==(const Stream&) const = default;
 };
 
 // What a layer keeps of a sequence however long that is: the state of a recurrence. `shares` are
@@ -49,12 +52,15 @@ struct State {
   int64_t values = 0;
   int64_t shares = 1;
   bool is_convolution = false;
+
+  bool operator==(const State&) const = default;
 };
 
 struct Layer {
   std::vector<Stream> streams;
   std::vector<State> states;
   int64_t source_layer = -1;  // this layer reads the streams of that one; -1: its own
+  bool is_draft = false;      // only speculative decoding runs it
 };
 
 struct CacheSpec {

@@ -96,6 +96,7 @@ void add_streams(Sha256& hash, const kv::CacheLayout& layout) {
     hash.add_value(stream.layer).add_value(spec.role).add_value(spec.reach);
     hash.add_value(spec.tokens_per_row).add_value(spec.overlaps).add_value(spec.vectors);
     hash.add_value(spec.width).add_value(spec.rope_width).add_value(spec.window_tokens);
+    hash.add_value(spec.is_chunked);
     hash.add_text(codec.name).add_value(codec.version).add_value(stream.offset_bytes);
   }
 }

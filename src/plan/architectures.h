@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "checkpoint/config_fields.h"
+#include "kv/spec.h"
 #include "kvasir/plan.h"
 
 namespace kvasir::plan {
@@ -53,11 +54,12 @@ struct Reading {
   const Architecture& architecture;
   Defaults defaults;
   CacheModel& model;
+  kv::CacheSpec& cache;  // its layers, which the readers fill with streams and states
 };
 
 using ReadMix = LayerMix (*)(Reading& reading, int64_t layer_count);
 using ReadAttention = void (*)(Reading& reading, const LayerMix& mix);
-using ReadRecurrence = void (*)(Reading& reading, int64_t layer_count);
+using ReadRecurrence = std::vector<kv::State> (*)(Reading& reading);
 
 struct Architecture {
   std::string_view model_types;  // separated by spaces

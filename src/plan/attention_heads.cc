@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <tuple>
 #include <vector>
 
 #include "plan/readers.h"
@@ -19,6 +18,8 @@ struct HeadDims {
   int64_t head_count = 0;
   int64_t key_dim = 0;
   int64_t value_dim = 0;
+  int64_t window_tokens = 0;
+  bool is_chunked = false;
 };
 
 int64_t required_or(Reading& reading, ConfigFields::Names names, int64_t max, int64_t absent) {
@@ -97,8 +98,17 @@ bool is_attention(LayerRole role) {
          role == LayerRole::kChunk;
 }
 
+// The last of the first `end` layers that has the role; -1: none has.
+int64_t last_of_role(const LayerMix& mix, int64_t end, LayerRole role) {
+  for (int64_t layer = end - 1; layer >= 0; --layer) {
+    if (mix[static_cast<size_t>(layer)] == role) return layer;
+  }
+  return -1;
+}
+
 // The layers of a mix that keep a cache of their own: some read another layer's.
-LayerMix without_sharing(Reading& reading, LayerMix mix) {
+LayerMix without_sharing(Reading& reading, const LayerMix& whole_mix) {
+  LayerMix mix = whole_mix;
   const int64_t layer_count = std::ssize(mix);
   const int64_t absent = reading.defaults.shared_layers;
   if (absent > layer_count && !reading.fields.has({"num_kv_shared_layers"})) {
@@ -110,7 +120,10 @@ LayerMix without_sharing(Reading& reading, LayerMix mix) {
   const int64_t shared =
       reading.fields.integer_or({"num_kv_shared_layers"}, 0, layer_count, absent);
   for (int64_t layer = layer_count - shared; layer < layer_count; ++layer) {
-    mix[static_cast<size_t>(layer)] = LayerRole::kNone;
+    const auto place = static_cast<size_t>(layer);
+    reading.cache.layers[place].source_layer =
+        last_of_role(whole_mix, layer_count - shared, whole_mix[place]);
+    mix[place] = LayerRole::kNone;
   }
   if (shared > 0) {
     reading.model.notes.push_back(
@@ -120,7 +133,9 @@ LayerMix without_sharing(Reading& reading, LayerMix mix) {
                              ? reading.fields.integer_or({"cla_share_factor"}, 1, kLayersMax, 1)
                              : 1;
   for (int64_t layer = 0; layer < layer_count; ++layer) {
-    if (layer % factor != 0) mix[static_cast<size_t>(layer)] = LayerRole::kNone;
+    if (layer % factor == 0) continue;
+    reading.cache.layers[static_cast<size_t>(layer)].source_layer = layer - layer % factor;
+    mix[static_cast<size_t>(layer)] = LayerRole::kNone;
   }
   if (factor > 1) {
     reading.model.notes.push_back(fmt::format("{} layers in turn share one cache", factor));
@@ -134,33 +149,21 @@ int64_t read_window(Reading& reading) {
       kTokensMax, reading.defaults.window_tokens);
 }
 
-CachedVectors vectors_of(LayerRole role, const HeadDims& dims) {
-  return {.part = role == LayerRole::kWindow  ? "sliding window"
-                  : role == LayerRole::kChunk ? "chunk"
-                                              : "full attention",
-          .head_count = dims.head_count,
-          .key_dim = dims.key_dim,
-          .value_dim = dims.value_dim};
-}
-
-bool is_alike(const CachedVectors& a, const CachedVectors& b) {
-  return std::tie(a.part, a.head_count, a.key_dim, a.value_dim, a.window_tokens) ==
-         std::tie(b.part, b.head_count, b.key_dim, b.value_dim, b.window_tokens);
-}
-
-void add_layer(Reading& reading, const CachedVectors& layer) {
-  for (CachedVectors& known : reading.model.vectors) {
-    if (is_alike(known, layer)) {
-      ++known.layer_count;
-      return;
-    }
-  }
-  reading.model.vectors.push_back(layer);
-  reading.model.vectors.back().layer_count = 1;
+kv::Layer layer_of(const HeadDims& dims) {
+  kv::Stream keys{.role = kv::Role::kKeys,
+                  .reach = dims.window_tokens == 0 ? kv::Reach::kAll : kv::Reach::kWindow,
+                  .vectors = dims.head_count,
+                  .width = dims.key_dim,
+                  .window_tokens = dims.window_tokens,
+                  .is_chunked = dims.is_chunked};
+  kv::Stream values = keys;
+  values.role = kv::Role::kValues;
+  values.width = dims.value_dim;
+  return {.streams = {keys, values}};
 }
 
 // What per_layer_config says of one layer ("05": {"head_dim": 512}), as transformers writes it.
-void apply_layer_config(Reading& reading, int64_t layer, CachedVectors& vectors) {
+void apply_layer_config(Reading& reading, int64_t layer, HeadDims& dims) {
   const Json* layers = reading.fields.find({"per_layer_config"});
   if (layers == nullptr || layers->as_object() == nullptr) return;
   for (const auto& [number, fields] : *layers->as_object()) {
@@ -170,9 +173,9 @@ void apply_layer_config(Reading& reading, int64_t layer, CachedVectors& vectors)
     for (const auto& [name, value] : *fields.as_object()) {
       const int64_t* count = value.as_integer();
       if (name == "num_key_value_heads" && count != nullptr && *count >= 1 && *count <= kHeadsMax) {
-        vectors.head_count = *count;
+        dims.head_count = *count;
       } else if (name == "head_dim" && count != nullptr && *count >= 1 && *count <= kDimMax) {
-        vectors.key_dim = vectors.value_dim = *count;
+        dims.key_dim = dims.value_dim = *count;
       } else {
         reading.fields.fail(fmt::format("per_layer_config.{}.{}", number, name),
                             "unknown setting of a layer", "head_dim or num_key_value_heads",
@@ -182,29 +185,31 @@ void apply_layer_config(Reading& reading, int64_t layer, CachedVectors& vectors)
   }
 }
 
-CachedVectors layer_vectors(Reading& reading, LayerRole role, const HeadDims& stated) {
-  CachedVectors vectors =
-      vectors_of(role, role == LayerRole::kWindow  ? window_dims(reading, stated)
-                       : role == LayerRole::kChunk ? stated
-                                                   : full_dims(reading, stated));
-  if (role == LayerRole::kWindow) vectors.window_tokens = read_window(reading);
+HeadDims dims_of_role(Reading& reading, LayerRole role, const HeadDims& stated) {
+  HeadDims dims = role == LayerRole::kWindow  ? window_dims(reading, stated)
+                  : role == LayerRole::kChunk ? stated
+                                              : full_dims(reading, stated);
+  if (role == LayerRole::kWindow) dims.window_tokens = read_window(reading);
   if (role == LayerRole::kChunk) {
-    vectors.window_tokens = reading.fields.integer({"attention_chunk_size"}, 1, kTokensMax);
+    dims.window_tokens = reading.fields.integer({"attention_chunk_size"}, 1, kTokensMax);
+    dims.is_chunked = true;
   }
-  return vectors;
+  return dims;
 }
 
 // Those that a config does not tell apart are as the first layer that attends.
 void add_drafts(Reading& reading, const LayerMix& mix, const HeadDims& stated) {
+  std::vector<kv::Layer>& layers = reading.cache.layers;
   const auto first = std::find_if(mix.begin(), mix.end(), is_attention);
-  if (first == mix.end() || reading.model.vectors.empty()) return;
-  const CachedVectors as_first = reading.model.vectors.front();
+  const auto as_first = std::find_if(layers.begin(), layers.end(),
+                                     [](const kv::Layer& layer) { return !layer.streams.empty(); });
+  if (first == mix.end() || as_first == layers.end()) return;
+  const kv::Layer usual{.streams = as_first->streams};
   for (const LayerRole role : draft_mix(reading, std::ssize(mix), *first)) {
     if (!is_attention(role)) continue;
-    CachedVectors draft = role == *first ? as_first : layer_vectors(reading, role, stated);
-    draft.part = "draft layers";
+    kv::Layer draft = role == *first ? usual : layer_of(dims_of_role(reading, role, stated));
     draft.is_draft = true;
-    add_layer(reading, draft);
+    layers.push_back(std::move(draft));
   }
 }
 
@@ -216,14 +221,14 @@ void add_layers(Reading& reading, const LayerMix& whole_mix, const HeadDims& sta
   const LayerMix mix = without_sharing(reading, whole_mix);
   for (size_t layer = 0; layer < mix.size() && !reading.fields.error(); ++layer) {
     if (!is_attention(mix[layer])) continue;
-    CachedVectors vectors = layer_vectors(reading, mix[layer], stated);
+    HeadDims dims = dims_of_role(reading, mix[layer], stated);
     if (is_per_layer) {
-      vectors.key_dim = stated.key_dim;
-      vectors.value_dim = stated.value_dim;
-      apply_layer_config(reading, static_cast<int64_t>(layer), vectors);
+      dims.key_dim = stated.key_dim;
+      dims.value_dim = stated.value_dim;
+      apply_layer_config(reading, static_cast<int64_t>(layer), dims);
     }
-    if (!kv_heads.empty()) vectors.head_count = kv_heads[layer];
-    if (vectors.head_count != 0) add_layer(reading, vectors);
+    if (!kv_heads.empty()) dims.head_count = kv_heads[layer];
+    if (dims.head_count != 0) reading.cache.layers[layer].streams = layer_of(dims).streams;
   }
   add_drafts(reading, mix, stated);
 }
@@ -356,30 +361,31 @@ void heads_of_blocks(Reading& reading, const LayerMix& mix) {
 void heads_with_index(Reading& reading, const LayerMix& mix) {
   heads(reading, mix);
   const int64_t layer_count = std::ssize(mix);
-  int64_t index_layers = 0;
+  std::vector<bool> has_indexer(mix.size());
   int64_t index_dim =
       reading.fields.integer_or({"index_head_dim"}, 1, kDimMax, reading.defaults.index_dim);
   if (const Json* sparse = reading.fields.find({"sparse_attention_config"})) {
     ConfigFields nested(*sparse, reading.fields.path(), "sparse_attention_config.");
     index_dim = nested.integer({"sparse_index_dim"}, 1, kDimMax);
-    index_layers = count_marked(nested, "sparse_attention_freq", layer_count,
+    has_indexer = marked_layers(nested, "sparse_attention_freq", layer_count,
                                 [](const Json& item) -> std::optional<bool> {
                                   if (item.as_integer() == nullptr) return std::nullopt;
                                   return *item.as_integer() != 0;
                                 });
     if (nested.error()) reading.fields.fail(*nested.error());
   } else if (reading.fields.has({"layer_types"})) {
-    index_layers = count_marked(reading.fields, "layer_types", layer_count,
+    has_indexer = marked_layers(reading.fields, "layer_types", layer_count,
                                 [](const Json& item) -> std::optional<bool> {
                                   if (item.as_string() == nullptr) return std::nullopt;
                                   return *item.as_string() == "minimax_m3_sparse";
                                 });
   }
-  if (index_layers == 0 || index_dim == 0) return;
-  reading.model.vectors.push_back({.part = "index keys",
-                                   .kind = CachedVectors::Kind::kIndexKeys,
-                                   .layer_count = index_layers,
-                                   .key_dim = index_dim});
+  for (size_t layer = 0; layer < mix.size() && index_dim != 0; ++layer) {
+    std::vector<kv::Stream>& streams = reading.cache.layers[layer].streams;
+    if (!has_indexer[layer]) continue;
+    for (kv::Stream& rows : streams) rows.reach = kv::Reach::kPicked;
+    streams.push_back({.role = kv::Role::kIndexKeys, .width = index_dim});
+  }
 }
 
 void no_attention(Reading& reading, const LayerMix& mix) {

@@ -129,7 +129,7 @@ bool read_cache_format(const Json& place, CacheModel& model) {
   const std::optional<Wish> wish = wish_of(place);
   if (!wish) return false;
   const std::string asked = fmt::format("{} asks for a cache in {}", wish->where, wish->words);
-  if (model.deepseek_v4 != nullptr || model.holds_latents_in_fp8) {
+  if (model.own != nullptr || model.holds_latents_in_fp8) {
     model.notes.push_back(asked + ": native stays the format that the model's makers gave it");
   } else if (wish->precision.empty()) {
     model.notes.push_back(asked + ", which is not known here: native is the model's own type");

@@ -66,8 +66,8 @@ Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options
                    .found = options.state_precision};
     }
   }
-  return model.deepseek_v4 ? cost_of_deepseek_v4(model, options, chosen)
-                           : cost_of_vectors(model, options, chosen);
+  return model.own ? cost_of_deepseek_v4(model, options, chosen)
+                   : cost_of_streams(model, options, chosen);
 }
 
 }  // namespace kvasir::plan

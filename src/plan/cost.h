@@ -14,7 +14,7 @@ struct ChosenPrecisions {
 };
 
 // Vectors and states of any model but DeepSeek-V4.
-Result<CacheCost> cost_of_vectors(const CacheModel& model, const CostOptions& options,
+Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& options,
                                   const ChosenPrecisions& chosen);
 // DeepSeek-V4, from the engine's own layout.
 Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,

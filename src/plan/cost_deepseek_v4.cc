@@ -9,6 +9,7 @@
 #include "model/model.h"
 #include "persist/footprint.h"
 #include "plan/cost.h"
+#include "plan/own_cache.h"
 
 namespace kvasir::plan {
 
@@ -177,7 +178,7 @@ void allocate_as_others(const CostOptions& options, int64_t window_tokens,
 }
 
 const Config& config_of(const CacheModel& model, const CostOptions& options) {
-  return options.with_draft ? *model.deepseek_v4_with_draft : *model.deepseek_v4;
+  return options.with_draft ? model.own->with_draft : model.own->config;
 }
 
 // As the engine would lay it out; of a precision that it does not have, as its native one.
@@ -201,8 +202,7 @@ std::vector<std::string> notes_on(const CacheModel& model, const CostOptions& op
   if (!options.state_precision.empty()) {
     notes.emplace_back("state precision: this model has no recurrent states");
   }
-  if (options.with_draft &&
-      model.deepseek_v4_with_draft->layer_count == model.deepseek_v4->layer_count) {
+  if (options.with_draft && model.own->with_draft.layer_count == model.own->config.layer_count) {
     notes.emplace_back("drafts: no draft layers are known of this model");
   }
   return notes;
@@ -254,15 +254,14 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
 
 bool is_of_kvasir(const CacheModel& model, const CostOptions& options) {
   const Precision* rows = find_precision(options.precision);
-  return model.deepseek_v4 != nullptr && rows != nullptr &&
-         engine_holds(*model.deepseek_v4, *rows) && options.page_tokens == 1 &&
-         !options.keeps_whole_windows && options.tensor_parallel == 1;
+  return model.own != nullptr && rows != nullptr && engine_holds(model.own->config, *rows) &&
+         options.page_tokens == 1 && !options.keeps_whole_windows && options.tensor_parallel == 1;
 }
 
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count) {
   if (!model.runs_here || !is_of_kvasir(model, options)) return 0;
-  const Config& config = *model.deepseek_v4;
+  const Config& config = model.own->config;
   const kv::CacheLayout layout = layout_of(config, *find_precision(options.precision));
   return Workspace::bytes_for(config, geometry_of(layout), options.pass_tokens, thread_count) +
          Workspace::length_bytes_max(config, context_tokens, thread_count);

@@ -188,15 +188,15 @@ std::optional<LayerRole> role_of_name(const Json& name) {
   return std::nullopt;
 }
 
-int64_t count_marked(ConfigFields& fields, std::string_view field, int64_t layer_count,
-                     const std::function<std::optional<bool>(const Json&)>& is_marked) {
-  int64_t count = 0;
-  read_items(fields, field, layer_count, [&](size_t /*layer*/, const Json& item) {
-    const std::optional<bool> marked = is_marked(item);
-    count += marked.value_or(false) ? 1 : 0;
-    return marked.has_value();
+std::vector<bool> marked_layers(ConfigFields& fields, std::string_view field, int64_t layer_count,
+                                const std::function<std::optional<bool>(const Json&)>& is_marked) {
+  std::vector<bool> marked(static_cast<size_t>(layer_count));
+  read_items(fields, field, layer_count, [&](size_t layer, const Json& item) {
+    const std::optional<bool> is_one = is_marked(item);
+    marked[layer] = is_one.value_or(false);
+    return is_one.has_value();
   });
-  return count;
+  return marked;
 }
 
 void expect_roles(Reading& reading, const LayerMix& mix, std::initializer_list<LayerRole> known) {

@@ -4,11 +4,14 @@
 #include <string>
 #include <utility>
 
+#include "base/check.h"
 #include "checkpoint/config_source.h"
 #include "checkpoint/context_limit.h"
 #include "model/deepseek_v4/config.h"
+#include "model/deepseek_v4/geometry.h"
 #include "plan/cache_format.h"
 #include "plan/model_of_json.h"
+#include "plan/own_cache.h"
 #include "plan/readers.h"
 #include "plan/text_model.h"
 
@@ -27,8 +30,8 @@ int64_t value_bytes_of(const Json& root, const Json& object) {
   return 2;
 }
 
-void read_deepseek_v4(const Json& object, std::string_view where, Reading& reading) {
-  using model::deepseek_v4::Config;
+// The model whose cache Kvasir lays out itself.
+void read_own(const Json& object, std::string_view where, Reading& reading) {
   using model::deepseek_v4::DraftLayers;
   auto config = model::deepseek_v4::read_cache_config(object, where, DraftLayers::kLeftOut);
   auto with_draft = model::deepseek_v4::read_cache_config(object, where, DraftLayers::kAppended);
@@ -37,12 +40,17 @@ void read_deepseek_v4(const Json& object, std::string_view where, Reading& readi
     return;
   }
   reading.model.layer_count = config->layer_count;
+  auto spec = model::deepseek_v4::cache_spec(*with_draft, "native");
+  KVASIR_CHECK(spec.ok(), "a precision that every such model has");
+  reading.cache = std::move(*spec);
+  for (size_t i = config->layers.size(); i < reading.cache.layers.size(); ++i) {
+    reading.cache.layers[i].is_draft = true;
+  }
   if (auto whole = model::deepseek_v4::read_config(object, where); whole.ok()) {
     config = std::move(whole);
     reading.model.runs_here = true;
   }
-  reading.model.deepseek_v4 = std::make_shared<const Config>(*config);
-  reading.model.deepseek_v4_with_draft = std::make_shared<const Config>(*with_draft);
+  reading.model.own = std::make_shared<const OwnCache>(OwnCache{*config, *with_draft});
 }
 
 void read_layers(Reading& reading) {
@@ -51,18 +59,22 @@ void read_layers(Reading& reading) {
   reading.model.layer_count = layer_count;
   const LayerMix mix = read_mix(reading, layer_count);
   if (reading.fields.error()) return;
+  reading.cache.layers.resize(mix.size());
   reading.architecture.attention(reading, mix);
-  const int64_t recurrent_count = std::count_if(mix.begin(), mix.end(), [](LayerRole role) {
+  const auto is_recurrent = [](LayerRole role) {
     return role == LayerRole::kRecurrent || role == LayerRole::kBoth;
-  });
-  if (recurrent_count == 0) return;
+  };
+  if (std::none_of(mix.begin(), mix.end(), is_recurrent)) return;
   if (reading.architecture.recurrence == nullptr) {
     reading.fields.fail("layer_types", "unknown kind of layer",
                         "attention layers, as this architecture is known",
                         reading.fields.find({"layer_types"}));
     return;
   }
-  reading.architecture.recurrence(reading, recurrent_count);
+  const std::vector<kv::State> states = reading.architecture.recurrence(reading);
+  for (size_t layer = 0; layer < mix.size(); ++layer) {
+    if (is_recurrent(mix[layer])) reading.cache.layers[layer].states = states;
+  }
 }
 
 void read_context_limit(Reading& reading) {
@@ -111,15 +123,18 @@ Result<CacheModel> model_of_json(const Json& root, std::string_view where) {
   CacheModel model{.architecture = std::string(found.model_type), .source = std::string(where)};
   model.value_bytes = value_bytes_of(root, *found.object);
   ConfigFields fields(*found.object, where, found.prefix);
-  Reading reading{fields, *architecture, defaults_of(*architecture, found.known.model_type), model};
+  kv::CacheSpec cache;
+  Reading reading{fields, *architecture, defaults_of(*architecture, found.known.model_type), model,
+                  cache};
   read_context_limit(reading);
   if (architecture->mix == nullptr) {
-    read_deepseek_v4(*found.object, where, reading);
+    read_own(*found.object, where, reading);
   } else {
     read_layers(reading);
   }
   model.holds_latents_in_fp8 = architecture->holds_latents_in_fp8;
   if (fields.error()) return *fields.error();
+  model.cache = std::make_shared<const kv::CacheSpec>(std::move(cache));
   if (!read_cache_format(*found.object, model) && found.object != &root) {
     read_cache_format(root, model);
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <initializer_list>
 #include <optional>
+#include <vector>
 
 #include "plan/architectures.h"
 
@@ -22,10 +23,10 @@ int64_t read_layer_count(Reading& reading);
 // "full_attention", "mamba", ...; null: not known.
 std::optional<LayerRole> role_of_name(const Json& name);
 
-// How many of the first layer_count items of a list are marked; `is_marked` says null of an item
-// that means nothing to it.
-int64_t count_marked(ConfigFields& fields, std::string_view field, int64_t layer_count,
-                     const std::function<std::optional<bool>(const Json&)>& is_marked);
+// Which of the first layer_count items of a list are marked; `is_marked` says null of an item that
+// means nothing to it.
+std::vector<bool> marked_layers(ConfigFields& fields, std::string_view field, int64_t layer_count,
+                                const std::function<std::optional<bool>(const Json&)>& is_marked);
 // Refuses a mix with layers of a kind that the reader does not know how to hold.
 void expect_roles(Reading& reading, const LayerMix& mix, std::initializer_list<LayerRole> known);
 
@@ -88,14 +89,15 @@ int64_t draft_layer_count(Reading& reading);
 // Their kinds, where a config lists them; else all are of the usual one.
 LayerMix draft_mix(Reading& reading, int64_t layer_count, LayerRole usual);
 
-// ---- recurrent states (recurrence.cc) -----------------------------------------------------------
+// ---- recurrent states (recurrence.cc): what one layer keeps
+// --------------------------------------
 
-void gated_delta(Reading& reading, int64_t layer_count);
-void kimi_delta(Reading& reading, int64_t layer_count);
-void lightning(Reading& reading, int64_t layer_count);
-void mamba(Reading& reading, int64_t layer_count);
-void mamba2(Reading& reading, int64_t layer_count);
-void short_conv(Reading& reading, int64_t layer_count);
-void gated_linear_unit(Reading& reading, int64_t layer_count);  // Griffin
+std::vector<kv::State> gated_delta(Reading& reading);
+std::vector<kv::State> kimi_delta(Reading& reading);
+std::vector<kv::State> lightning(Reading& reading);
+std::vector<kv::State> mamba(Reading& reading);
+std::vector<kv::State> mamba2(Reading& reading);
+std::vector<kv::State> short_conv(Reading& reading);
+std::vector<kv::State> gated_linear_unit(Reading& reading);  // Griffin
 
 }  // namespace kvasir::plan

@@ -10,20 +10,15 @@ namespace {
 constexpr int64_t kKernelMax = 1024;
 constexpr int64_t kExpandMax = 1024;
 
-using Piece = RecurrentState::Piece;
+using States = std::vector<kv::State>;
 
 // The newest inputs of a causal convolution: one column less than its kernel is wide.
-Piece conv(int64_t kernel, int64_t shares, int64_t dim) {
-  return {.values = (kernel - 1) * shares * dim, .shares = shares, .is_conv = true};
+kv::State conv(int64_t kernel, int64_t shares, int64_t dim) {
+  return {.values = (kernel - 1) * shares * dim, .shares = shares, .is_convolution = true};
 }
 
-Piece state_of(int64_t shares, int64_t values) {
+kv::State state_of(int64_t shares, int64_t values) {
   return {.values = shares * values, .shares = shares};
-}
-
-void add_state(Reading& reading, int64_t layer_count, std::vector<Piece> pieces) {
-  if (reading.fields.error()) return;
-  reading.model.states.push_back({.layer_count = layer_count, .pieces = std::move(pieces)});
 }
 
 int64_t required(Reading& reading, ConfigFields::Names names, int64_t max) {
@@ -39,18 +34,17 @@ int64_t expanded_width(Reading& reading) {
 
 }  // namespace
 
-void gated_delta(Reading& reading, int64_t layer_count) {
+States gated_delta(Reading& reading) {
   const int64_t key_heads = required(reading, {"linear_num_key_heads"}, kHeadsMax);
   const int64_t value_heads = required(reading, {"linear_num_value_heads"}, kHeadsMax);
   const int64_t key_dim = required(reading, {"linear_key_head_dim"}, kDimMax);
   const int64_t value_dim = required(reading, {"linear_value_head_dim"}, kDimMax);
   const int64_t kernel = required(reading, {"linear_conv_kernel_dim"}, kKernelMax);
-  add_state(reading, layer_count,
-            {conv(kernel, key_heads, 2 * key_dim), conv(kernel, value_heads, value_dim),
-             state_of(value_heads, value_dim * key_dim)});
+  return {conv(kernel, key_heads, 2 * key_dim), conv(kernel, value_heads, value_dim),
+          state_of(value_heads, value_dim * key_dim)};
 }
 
-void kimi_delta(Reading& reading, int64_t layer_count) {
+States kimi_delta(Reading& reading) {
   const Json* config = reading.fields.find({"linear_attn_config"});
   const Json none;
   ConfigFields nested(config == nullptr ? none : *config, reading.fields.path(),
@@ -62,19 +56,19 @@ void kimi_delta(Reading& reading, int64_t layer_count) {
   const int64_t dim = read({"head_dim"}, {"linear_head_dim"}, kDimMax);
   const int64_t kernel = read({"short_conv_kernel_size"}, {"linear_conv_kernel_dim"}, kKernelMax);
   if (nested.error()) reading.fields.fail(*nested.error());
-  add_state(reading, layer_count, {conv(kernel, heads_of, 3 * dim), state_of(heads_of, dim * dim)});
+  return {conv(kernel, heads_of, 3 * dim), state_of(heads_of, dim * dim)};
 }
 
-void lightning(Reading& reading, int64_t layer_count) {
+States lightning(Reading& reading) {
   const int64_t heads_of = required(reading, {"num_attention_heads"}, kHeadsMax);
   const int64_t dim =
       reading.fields.has({"head_dim"})
           ? required(reading, {"head_dim"}, kDimMax)
           : std::max<int64_t>(1, required(reading, {"hidden_size"}, kWidthMax) / heads_of);
-  add_state(reading, layer_count, {state_of(heads_of, dim * dim)});
+  return {state_of(heads_of, dim * dim)};
 }
 
-void mamba(Reading& reading, int64_t layer_count) {
+States mamba(Reading& reading) {
   const int64_t hidden = required(reading, {"hidden_size", "d_model"}, kWidthMax);
   const int64_t expand = reading.fields.integer_or({"mamba_expand", "expand"}, 1, kExpandMax, 2);
   // Of a model with attention intermediate_size is another part's.
@@ -85,10 +79,10 @@ void mamba(Reading& reading, int64_t layer_count) {
       reading.fields.integer_or(is_alone ? alone : own, 1, kExpandMax * kWidthMax, expand * hidden);
   const int64_t kernel = required(reading, {"mamba_d_conv", "conv_kernel"}, kKernelMax);
   const int64_t state = required(reading, {"mamba_d_state", "state_size"}, kDimMax);
-  add_state(reading, layer_count, {conv(kernel, inner, 1), state_of(inner, state)});
+  return {conv(kernel, inner, 1), state_of(inner, state)};
 }
 
-void mamba2(Reading& reading, int64_t layer_count) {
+States mamba2(Reading& reading) {
   // Beside attention heads and their dims are those of attention.
   const bool is_alone = reading.architecture.attention == no_attention;
   const ConfigFields::Names own_heads = {"mamba_n_heads", "mamba_num_heads", "n_mamba_heads"};
@@ -106,22 +100,21 @@ void mamba2(Reading& reading, int64_t layer_count) {
   const int64_t state =
       required(reading, {"mamba_d_state", "ssm_state_size", "state_size"}, kDimMax);
   const int64_t kernel = required(reading, {"mamba_d_conv", "conv_kernel"}, kKernelMax);
-  add_state(reading, layer_count,
-            {conv(kernel, heads_of, dim), conv(kernel, groups, 2 * state),
-             state_of(heads_of, dim * state)});
+  return {conv(kernel, heads_of, dim), conv(kernel, groups, 2 * state),
+          state_of(heads_of, dim * state)};
 }
 
-void short_conv(Reading& reading, int64_t layer_count) {
+States short_conv(Reading& reading) {
   const int64_t hidden = required(reading, {"hidden_size"}, kWidthMax);
   const int64_t kernel = required(reading, {"conv_L_cache"}, kKernelMax);
-  add_state(reading, layer_count, {conv(kernel, hidden, 1)});
+  return {conv(kernel, hidden, 1)};
 }
 
-void gated_linear_unit(Reading& reading, int64_t layer_count) {
+States gated_linear_unit(Reading& reading) {
   const int64_t width = reading.fields.integer_or({"lru_width"}, 1, kWidthMax,
                                                   required(reading, {"hidden_size"}, kWidthMax));
   const int64_t kernel = reading.fields.integer_or({"conv1d_width"}, 1, kKernelMax, 4);
-  add_state(reading, layer_count, {conv(kernel, width, 1), state_of(width, 1)});
+  return {conv(kernel, width, 1), state_of(width, 1)};
 }
 
 }  // namespace kvasir::plan
