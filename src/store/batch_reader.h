@@ -2,7 +2,8 @@
 // finished; in between the caller computes.
 //
 // A read that comes back short is gone on with; what could not be read says so by its errno. One
-// batch at a time, from one thread. Where io_uring is forbidden a handful of threads does the same.
+// batch at a time, from one thread. Where io_uring is forbidden, or stops working, a handful of
+// threads does the same.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +32,7 @@ class BatchReader {
 
 // Null: this kernel, or a filter around this process, has no io_uring.
 std::unique_ptr<BatchReader> uring_reader();
+inline constexpr int kReaderThreads = 16;
 // thread_count 0: everything is read inside finish(), by its caller. Fewer threads where not all
 // can be started.
 std::unique_ptr<BatchReader> thread_reader(int thread_count);

@@ -1,5 +1,5 @@
-// Pieces of blocks, by io_uring and by threads, from the machine's own files and from a simulated
-// disk that damages and moves them.
+// Pieces of blocks, from the machine's own files and from a simulated disk that damages and moves
+// them.
 #include "store/piece_reader.h"
 
 #include <gtest/gtest.h>
@@ -9,7 +9,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <thread>
 
 #include "simulated_disk.h"
@@ -22,61 +21,6 @@ namespace {
 using testing::SimulatedDisk;
 using testing::TempDirectory;
 using testing::TestRecord;
-
-// Far more reads than fit into a ring, of one to three pages, one of them behind the end.
-void check_reader(BatchReader& reader, File& file, const std::vector<std::byte>& contents) {
-  std::mt19937 random(3);
-  const auto pages = static_cast<int64_t>(contents.size()) / kPageBytes;
-  constexpr int64_t kReads = 3000;
-  PageBuffer memory(kReads * 3 * kPageBytes);
-  std::vector<PageRead> reads(kReads);
-  for (int64_t i = 0; i < kReads; ++i) {
-    const int64_t count = 1 + static_cast<int64_t>(random() % 3);
-    const int64_t page = static_cast<int64_t>(random() % static_cast<uint64_t>(pages - 2));
-    reads[static_cast<size_t>(i)] = {
-        .file = &file,
-        .offset_bytes = page * kPageBytes,
-        .out = {memory.data() + i * 3 * kPageBytes, static_cast<size_t>(count * kPageBytes)}};
-  }
-  reads.back().offset_bytes = pages * kPageBytes;
-  for (int repetition = 0; repetition < 3; ++repetition) {
-    std::memset(memory.data(), 0, static_cast<size_t>(memory.size()));
-    reader.start(reads);
-    reader.finish();
-    for (size_t i = 0; i + 1 < reads.size(); ++i) {
-      ASSERT_EQ(reads[i].error, 0);
-      ASSERT_EQ(std::memcmp(reads[i].out.data(), contents.data() + reads[i].offset_bytes,
-                            reads[i].out.size()),
-                0);
-    }
-    EXPECT_EQ(reads.back().error, ENODATA);
-    reads.back().error = 0;
-  }
-  reader.start({});
-  reader.finish();
-}
-
-TEST(BatchReader, EveryKindReadsWhatIsThere) {
-  const TempDirectory folder;
-  std::vector<std::byte> contents(200 * kPageBytes);
-  std::mt19937 random(1);
-  for (std::byte& byte : contents) byte = static_cast<std::byte>(random());
-  const auto files = posix_file_system();
-  const std::string path = folder.file("file");
-  {
-    const auto file = files->open(path, OpenMode::kCreate);
-    ASSERT_TRUE(file.object->write(0, contents).ok());
-  }
-  for (const OpenMode mode : {OpenMode::kRead, OpenMode::kReadDirect}) {
-    const auto file = files->open(path, mode);
-    ASSERT_TRUE(file.object);
-    for (const int threads : {0, 1, 16})
-      check_reader(*thread_reader(threads), *file.object, contents);
-    const auto ring = uring_reader();
-    if (ring) check_reader(*ring, *file.object, contents);
-  }
-  if (!uring_reader()) GTEST_SKIP() << "no io_uring here; threads were tested";
-}
 
 constexpr int64_t kHeadBytes = 300;
 

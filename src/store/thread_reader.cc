@@ -11,8 +11,6 @@
 namespace kvasir::store {
 namespace {
 
-constexpr int kThreads = 16;
-
 // An errno or 0.
 int read_page(const PageRead& read) {
   const IoResult result = read_whole(*read.file, read.offset_bytes, read.out);
@@ -89,7 +87,7 @@ std::unique_ptr<BatchReader> thread_reader(int thread_count) {
 
 std::unique_ptr<BatchReader> best_reader() {
   if (std::unique_ptr<BatchReader> reader = uring_reader()) return reader;
-  return thread_reader(kThreads);
+  return thread_reader(kReaderThreads);
 }
 
 }  // namespace kvasir::store
