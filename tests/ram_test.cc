@@ -247,7 +247,7 @@ TEST_F(Ram, DamageThatStrikesAgainCostsAnErrorNotTheSession) {
     std::filesystem::remove_all(store_);
     bool is_damaging = false;
     EngineOptions wanted_options = options(tight());
-    wanted_options.on_picks = [&](int64_t, int64_t position, std::span<const int32_t>) {
+    wanted_options.study.on_picks = [&](int64_t, int64_t position, std::span<const int32_t>) {
       if (is_damaging && position >= damaged_from && position % 16 == 0) damage(store_);
     };
     Engine engine = open_engine(wanted_options);
@@ -304,7 +304,7 @@ TEST_F(Ram, ABatchKeepsTheBudgetAtABoundaryOfAllItsSessions) {
     std::filesystem::remove_all(store_);
     const Engine* watched = nullptr;
     EngineOptions wanted_options = options(ram_bytes);
-    wanted_options.on_picks = [&](int64_t, int64_t, std::span<const int32_t>) {
+    wanted_options.study.on_picks = [&](int64_t, int64_t, std::span<const int32_t>) {
       ASSERT_LE(watched->kv_bytes(), share_bytes);
     };
     Engine engine = open_engine(wanted_options);

@@ -255,7 +255,7 @@ TEST(SameBitsTest, ABatchTakesSessionsOfItsEngineEachOnce) {
   const std::string model = golden_model("tiny-mixed");
   const auto tokens = random_tokens(40, 320, 43);
   Engine engine = open_engine(options_for(model, 64, 1));
-  Engine other = open_engine(options_for(model, 64, 1, KvPrecision::kF32));
+  Engine other = open_engine(options_for(model, 64, 1, "f32"));
   Session one = new_session(engine);
   Session two = new_session(engine);
   Session foreign = new_session(other);
