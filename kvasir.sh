@@ -68,14 +68,18 @@ needs_configuring() {  # FOLDER
     [ "$root/CMakePresets.json" -nt "$1/build.ninja" ]
 }
 
+configure() {  # PRESET
+  local log=$root/build/$1/configure.log
+  needs_configuring "$root/build/$1" || return 0
+  mkdir -p "$root/build/$1"
+  (cd "$root" && cmake --preset "$1") >"$log" 2>&1 || { tail -n 30 "$log" >&2; return 1; }
+}
+
 # build PRESET [TARGET...]: quiet where it can be, with the compiler's words where it failed.
 build() {
   local preset=$1 log=$root/build/$1/build.log
   shift
-  mkdir -p "$root/build/$preset"
-  if needs_configuring "$root/build/$preset"; then
-    (cd "$root" && cmake --preset "$preset") >"$log" 2>&1 || { tail -n 30 "$log" >&2; return 1; }
-  fi
+  configure "$preset" || return 1
   if [ ! -e "$root/build/$preset/.ninja_log" ]; then say "building $preset, once"; fi
   if [ -t 2 ] && [ ! -e "$root/build/$preset/.ninja_log" ]; then
     ninja -C "$root/build/$preset" "$@" >&2
@@ -161,11 +165,13 @@ part_release() { build_or_count release && run_ctest release; }
 part_asan() { build_or_count asan && run_ctest asan --label-exclude not_asan; }
 part_tsan() { build_or_count tsan thread_tests && run_ctest tsan --label-regex threads; }
 
+# The preset is only configured, for its compile commands: clang's, and without precompiled headers.
 lint_sources() {
-  cpp_files | grep '^src/.*\.cc$' | grep -v '_test\.cc$' |
-    xargs -P "$jobs" -n 1 clang-tidy-14 --quiet -p build/release
+  configure lint &&
+    cpp_files | grep '^src/.*\.cc$' | grep -v '_test\.cc$' |
+    xargs -P "$jobs" -n 1 clang-tidy-14 --quiet -p build/lint
 }
-part_lint() { build_or_count release && check lint_sources; }
+part_lint() { check lint_sources; }
 
 part_fuzz() {
   build_or_count fuzz || return
