@@ -10,6 +10,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/system_error.h"
 #include "checkpoint/mapped_file.h"
 
 namespace kvasir {
@@ -169,15 +170,16 @@ bool is_gguf_name(std::string name) {
 }
 
 // One path for each model, by the name that its parts share.
-std::map<std::string, std::string> models_in(const std::string& directory) {
+Result<std::map<std::string, std::string>> models_in(const std::string& directory) {
   std::map<std::string, std::string> models;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored)) {
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename();
     if (!is_gguf_name(name)) continue;
     const auto stem = stem_of_part(name);
     models.emplace(stem ? *stem + name.substr(name.rfind("-of-")) : name, entry.path());
   }
+  if (error) return system_error("cannot read the directory", directory, error.value());
   return models;
 }
 
@@ -212,7 +214,7 @@ Result<GgufFile> read_gguf_file(const std::string& path) {
 }
 
 Result<std::string> find_gguf_in(const std::string& directory) {
-  std::map<std::string, std::string> models = models_in(directory);
+  KVASIR_ASSIGN_OR_RETURN(auto models, models_in(directory));
   if (models.size() > 1) drop_companions(models);
   if (models.size() == 1) return models.begin()->second;
   std::string names;

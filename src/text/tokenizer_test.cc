@@ -191,6 +191,10 @@ TEST(Tokenizer, RefusesFilesThatAreNone) {
   for (const char* text : {"", "{", "[]", "null", "{}", R"({"model": 3})", "{\"model\": {}}"}) {
     EXPECT_FALSE(Tokenizer::parse(text, "made.json").ok()) << text;
   }
+  const auto pointer =
+      Tokenizer::parse("version https://git-lfs.github.com/spec/v1\n", "made.json");
+  ASSERT_FALSE(pointer.ok());
+  EXPECT_NE(pointer.error().message().find("Git LFS pointer"), std::string::npos);
 }
 
 std::set<size_t> character_starts(std::string_view text) {
