@@ -73,5 +73,20 @@ TEST_F(ResidencyTest, TheLeastBudgetTakesItsSequenceAndOneByteLessDoesNot) {
   EXPECT_NE(refused.error().expected.find(std::to_string(least)), std::string::npos);
 }
 
+// Rows that are all attended cannot leave: there is nothing to read, and nothing to keep at hand.
+TEST_F(ResidencyTest, WithoutPickedRowsBlocksCountWhole) {
+  layout_ = std::make_shared<const kv::CacheLayout>(
+      kv::make_layout({.layers = {{.streams = {{.vectors = 2, .width = 64}}}}}));
+  const int64_t least = ram_bytes_min(*layout_, kNeeds, 5000);
+  EXPECT_GE(least, 40 * layout_->block_bytes());
+  const auto residency = create(least);
+  EXPECT_EQ(residency->rows(), nullptr);
+  EXPECT_TRUE(residency->check(5000).ok());
+  EXPECT_TRUE(residency->admit_whole({.bytes = 40 * layout_->block_bytes()}));
+  EXPECT_FALSE(residency->admit_whole({.bytes = least}));
+  EXPECT_TRUE(residency->give_rest_to_rows({.bytes = 40 * layout_->block_bytes()}).ok());
+  EXPECT_FALSE(residency->give_rest_to_rows({.bytes = least}).ok());
+}
+
 }  // namespace
 }  // namespace kvasir::persist
