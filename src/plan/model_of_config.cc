@@ -111,7 +111,7 @@ Error unknown_architecture(const TextModel& found, std::string_view where) {
                .where = found.prefix.empty() ? std::string(where)
                                              : fmt::format("{}: {}model_type", where, found.prefix),
                .expected = fmt::format("one of {} that are known", known_architectures().size()),
-               .found = std::string(found.model_type.empty() ? "no model_type" : found.model_type)};
+               .found = found.model_type.empty() ? "no model_type" : found.model_type};
 }
 
 }  // namespace
@@ -120,7 +120,7 @@ Result<CacheModel> model_of_json(const Json& root, std::string_view where) {
   const TextModel found = find_text_model(root);
   const Architecture* architecture = found.known.row;
   if (architecture == nullptr) return unknown_architecture(found, where);
-  CacheModel model{.architecture = std::string(found.model_type), .source = std::string(where)};
+  CacheModel model{.architecture = found.model_type, .source = std::string(where)};
   model.value_bytes = value_bytes_of(root, *found.object);
   ConfigFields fields(*found.object, where, found.prefix);
   kv::CacheSpec cache;

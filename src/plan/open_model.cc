@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -115,10 +116,27 @@ std::string last_part(std::string path) {
   return path.substr(path.rfind('/') + 1);
 }
 
+// A name may have a slash too: "meta-llama/Llama-3.1-8B".
+bool is_plainly_a_path(std::string_view text) {
+  constexpr std::string_view kBeginnings[] = {"/", "./", "../", "~"};
+  constexpr std::string_view kEndings[] = {"/", ".json", ".gguf", ".safetensors"};
+  return std::any_of(std::begin(kBeginnings), std::end(kBeginnings),
+                     [&](std::string_view one) { return text.starts_with(one); }) ||
+         std::any_of(std::begin(kEndings), std::end(kEndings),
+                     [&](std::string_view one) { return text.ends_with(one); });
+}
+
+Result<CacheModel> no_such_file(const std::string& path) {
+  return Error{.kind = ErrorKind::kNotFound, .what = "no such file or directory", .where = path};
+}
+
 }  // namespace
 
 Result<CacheModel> open_model(const std::string& name_or_path) {
-  if (!path_exists(name_or_path)) return built_in_model(name_or_path);
+  if (!path_exists(name_or_path)) {
+    return is_plainly_a_path(name_or_path) ? no_such_file(name_or_path)
+                                           : built_in_model(name_or_path);
+  }
   Result<CacheModel> model =
       is_directory(name_or_path) ? open_directory(name_or_path) : open_file(name_or_path);
   if (model.ok()) model->name = last_part(name_or_path);

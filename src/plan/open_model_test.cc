@@ -56,6 +56,12 @@ TEST_F(OpenModel, ADirectoryThatHoldsNoneSaysWhatItHolds) {
   expect_refusal("", "an adapter, not a model");
 }
 
+TEST_F(OpenModel, APathThatLeadsNowhereIsNotTakenForAName) {
+  expect_refusal("config.json", "no such file");
+  EXPECT_NE(open_model("no-such-maker/no-such-model").error().message().find("known by name"),
+            std::string::npos);
+}
+
 TEST_F(OpenModel, ADirectoryMayHoldOnlyAGgufFile) {
   write_file(directory_.file("q4.gguf"), llama().file());
   const auto model = open_model(directory_.path());

@@ -23,14 +23,18 @@ bool has_any(const Json& object, const auto& names) {
 bool describes_a_model(const Json& object, const Json& outer) {
   constexpr std::array kSigns =
       std::to_array<std::string_view>({"model_type", "architectures", "num_hidden_layers"});
-  if (object.as_object() == nullptr || object.as_object()->empty()) return false;
+  if (object.as_object()->empty()) return false;
   return has_any(object, kSigns) || has_any(object, kNestings) || !has_any(outer, kLayerCounts);
 }
 
+// Null: it wraps nothing. What stands under the name of a text model and is no object is not passed
+// over.
 const Json* nested_in(const Json& object, std::string& prefix) {
   for (const std::string_view name : kNestings) {
     const Json* nested = object.find(name);
-    if (nested == nullptr || !describes_a_model(*nested, object)) continue;
+    const bool is_there = nested != nullptr && !nested->is_null();
+    const bool is_object = is_there && nested->as_object() != nullptr;
+    if (!is_there || (is_object && !describes_a_model(*nested, object))) continue;
     prefix += std::string(name) + ".";
     return nested;
   }
@@ -48,9 +52,16 @@ KnownArchitecture find_part(std::string type) {
 
 // True: the object says what it is, be that known or not.
 bool look_up(const Json& object, TextModel& found) {
+  if (object.as_object() == nullptr) {
+    found.model_type = object.dump();
+    return true;
+  }
+  const Json* stated = object.find("model_type");
   if (const std::string* type = text_of(object, "model_type")) {
     found.known = find_part(*type);
     found.model_type = *type;
+  } else if (stated != nullptr && !stated->is_null()) {
+    found.model_type = stated->dump();
   }
   // Republished files have model types of their own; their class tells what they are.
   const Json* classes = object.find("architectures");
@@ -86,7 +97,8 @@ TextModel find_text_model(const Json& root) {
   // A class is the lesser name where the whole has a type of the same kind.
   const std::string* type = text_of(root, "model_type");
   const bool is_class = text_of(*found.object, "model_type") == nullptr;
-  if (is_class && type != nullptr && find_part(*type).row == found.known.row) {
+  if (is_class && type != nullptr && found.known.row != nullptr &&
+      find_part(*type).row == found.known.row) {
     found.model_type = *type;
   }
   return found;

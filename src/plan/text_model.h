@@ -13,7 +13,7 @@ namespace kvasir::plan {
 struct TextModel {
   const Json* object = nullptr;  // that describes it
   std::string prefix;            // of its fields in messages: "text_config."
-  std::string_view model_type;   // as stated, or the name of its class; empty: neither
+  std::string model_type;        // as stated, or the name of its class; empty: neither
   KnownArchitecture known;
 };
 

@@ -50,6 +50,14 @@ TEST(TextModel, OfAnUnknownTypeIsRefused) {
             std::string::npos);
 }
 
+TEST(TextModel, OfNoTypeAtAllIsRefusedToo) {
+  EXPECT_NE(refusal_of(R"({"model_type": "gemma3", "text_config": "gemma3_text"})").find("gemma3"),
+            std::string::npos);
+  EXPECT_NE(refusal_of(wrapped("gemma3", "text_config", R"("model_type": 42)")).find("found 42"),
+            std::string::npos);
+  EXPECT_EQ(refusal_of(R"({"model_type": "gemma3", "text_config": null})"), "");
+}
+
 TEST(TextModel, ItsClassTellsWhereItsTypeIsARepublishersOwn) {
   const std::string inner =
       R"("model_type": "my_llama", "architectures": ["LlamaForCausalLM"], )" + kShape;
