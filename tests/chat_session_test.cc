@@ -112,6 +112,20 @@ TEST_F(ChatSessionTest, AConversationAnswersAsIfItWereReadAnew) {
   }
 }
 
+// The bundled model is small and runs on into turns of its own.
+TEST_F(ChatSessionTest, AnAnswerEndsBeforeTheNextTurn) {
+  Chat chat = Chat::create(engine_, {}).value();
+  const GenerateOptions options{.tokens_max = 40, .stops_at_end_of_text = false};
+  for (const char* text : {"Who is Anne?", "What is the code?", "Who are you?", "Hello!"}) {
+    std::string shown;
+    const auto turn =
+        chat.turn(text, options, [&](std::string_view piece, bool) { shown += piece; }).value();
+    EXPECT_EQ(turn.answer.find("｜"), std::string::npos) << turn.answer;
+    EXPECT_EQ(shown, turn.answer);
+    if (turn.generated_tokens < 40) EXPECT_EQ(turn.stop_reason, StopReason::kEndOfText);
+  }
+}
+
 // Some configs do not say which token ends a text; the end marker still ends a reply.
 TEST_F(ChatSessionTest, AReplyEndsAtItsMarkerEvenIfNothingElseStopsThere) {
   Chat chat = Chat::create(engine_, {}).value();

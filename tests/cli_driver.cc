@@ -13,6 +13,10 @@ std::string read_file(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
+int exit_status_of(int wait_status) {
+  return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+}
+
 Outcome CliTest::run(const std::string& arguments, const std::string& input,
                      const std::string& wrapper) {
   write_file(directory_.file("in"), input);
@@ -22,7 +26,7 @@ Outcome CliTest::run(const std::string& arguments, const std::string& input,
                               directory_.file("in") + " > " + directory_.file("out") + " 2> " +
                               directory_.file("err");
   const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(directory_.file("out")),
+  return {exit_status_of(status), read_file(directory_.file("out")),
           read_file(directory_.file("err"))};
 }
 

@@ -12,12 +12,14 @@
 namespace kvasir::testing {
 
 struct Outcome {
-  int exit_status = -1;
+  int exit_status = -1;  // as a shell counts: 128 and the signal's number where one ended it
   std::string out;
   std::string err;
 };
 
 std::string read_file(const std::string& path);
+// Of what system() and waitpid() say.
+int exit_status_of(int wait_status);
 
 class CliTest : public ::testing::Test {
  protected:

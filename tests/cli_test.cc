@@ -1,9 +1,12 @@
 // The program as a user runs it: the command-line contract.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "base/json.h"
 #include "checkpoint_maker.h"
@@ -13,9 +16,32 @@
 namespace kvasir {
 namespace {
 
-using testing::CliTest;
 using testing::Outcome;
 using testing::read_file;
+
+class CliTest : public testing::CliTest {
+ protected:
+  // The bundled model again, its texts after `mark`, made for `context_tokens` if that is not 0.
+  static void copy_model(const std::string& folder, const std::string& mark,
+                         int64_t context_tokens = 0) {
+    const std::filesystem::path source = std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny";
+    std::filesystem::create_directory(folder);
+    for (const auto& entry : std::filesystem::directory_iterator(source)) {
+      const auto copy = std::filesystem::path(folder) / entry.path().filename();
+      if (entry.path().extension() != ".json") {
+        std::filesystem::create_symlink(entry.path(), copy);
+        continue;
+      }
+      std::string text = read_file(entry.path().string());
+      const std::string limit = "\"max_position_embeddings\": 1048576";
+      if (const size_t at = text.find(limit); at != std::string::npos && context_tokens != 0) {
+        text.replace(at, limit.size(),
+                     "\"max_position_embeddings\": " + std::to_string(context_tokens));
+      }
+      testing::write_file(copy.string(), mark + text);
+    }
+  }
+};
 
 TEST_F(CliTest, RunPrintsTextOnStandardOutputAndASummaryOnStandardError) {
   const Outcome outcome = run("run --prompt 'It is a truth' --max-tokens 8");
@@ -56,6 +82,108 @@ TEST_F(CliTest, ChatAnswersLineByLineAndReusesItsCache) {
   ASSERT_TRUE(first.ok() && second.ok()) << outcome.out;
   EXPECT_EQ(integer(*first, "reused_tokens"), 0);
   EXPECT_GE(integer(*second, "reused_tokens"), integer(*first, "prompt_tokens"));
+}
+
+// The tokens that go in and the answer that comes out, for comparing.
+std::string read_as(const Json& report) {
+  return std::to_string(*report.find("prompt_tokens")->as_integer()) + " " +
+         *report.find("text")->as_string();
+}
+
+TEST_F(CliTest, AQuestionIsTheSameFromAnySystemsFile) {
+  const std::string base = "run --chat --no-store --json --max-tokens 6";
+  const std::string asked = read_as(run_json(base + " --prompt 'Who is Anne?'"));
+  const std::string two_lines = read_as(run_json(base + " --prompt 'Who is Anne?\n \tTell me.'"));
+  ASSERT_NE(asked, two_lines);
+  const std::string mark = "\xEF\xBB\xBF";
+  for (const std::string end : {"", "\n", "\r\n", "\r", "\n\n\n", "\r\n \t\r\n", "\r\r"}) {
+    for (const std::string& text : {"Who is Anne?" + end, mark + "Who is Anne?" + end}) {
+      EXPECT_EQ(read_as(run_json(base + " --prompt-file -", text)), asked) << Json(text).dump();
+    }
+    EXPECT_EQ(read_as(run_json(base + " --prompt 'Who is Anne?" + end + "'")), asked);
+  }
+  for (const char* line_end : {"\n", "\r\n", "\r"}) {
+    testing::write_file(directory_.file("question"),
+                        "Who is Anne?" + std::string(line_end) + " \tTell me." + line_end);
+    EXPECT_EQ(read_as(run_json(base + " --prompt-file " + directory_.file("question"))), two_lines);
+  }
+  const std::string brief = read_as(run_json(base + " --prompt a --system 'Be brief.'"));
+  EXPECT_EQ(read_as(run_json(base + " --prompt a --system '" + mark + "Be brief.\r\n'")), brief);
+}
+
+TEST_F(CliTest, AChatIsTheSameWithAnyLineEnds) {
+  const auto chat = [&](const std::string& lines, const std::string& options = "") {
+    const Outcome outcome = run("chat --no-store --json --max-tokens 4 " + options, lines);
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    std::string turns;
+    std::istringstream out(outcome.out);
+    for (std::string line; std::getline(out, line);) turns += read_as(*Json::parse(line, "")) + "|";
+    return turns;
+  };
+  const std::string expected = chat("Hello!\nWho is Anne?\n", "--system 'Be brief.'");
+  EXPECT_EQ(std::count(expected.begin(), expected.end(), '|'), 2);
+  for (const char* lines :
+       {"Hello!\r\nWho is Anne?\r\n", "Hello!\rWho is Anne?", "\xEF\xBB\xBFHello!\nWho is Anne?",
+        "Hello!\r\n\r\n \t\r\nWho is Anne?\r\n\r\n"}) {
+    EXPECT_EQ(chat(lines, "--system 'Be brief.\r\n'"), expected) << Json(lines).dump();
+  }
+}
+
+TEST_F(CliTest, AByteOrderMarkIsNoTextAnywhere) {
+  const std::string mark = "\xEF\xBB\xBF";
+  const std::string plain = "run --no-store --json --max-tokens 6 --prompt-file -";
+  EXPECT_EQ(read_as(run_json(plain, mark + "It is a")), read_as(run_json(plain, "It is a")));
+  testing::write_file(directory_.file("ids"), mark + "1 2 3");
+  EXPECT_EQ(run("logits --no-store --tokens " + directory_.file("ids") + " --out " +
+                directory_.file("a.npy"))
+                .exit_status,
+            0);
+  const std::string model = directory_.file("model");
+  copy_model(model, mark);
+  EXPECT_EQ(read_as(run_json(plain + " --model " + model, "It is a")),
+            read_as(run_json(plain, "It is a")));
+}
+
+TEST_F(CliTest, AnotherEncodingIsNamed) {
+  const std::string wide("\xFF\xFEW\0h\0o\0\n\0", 10);
+  testing::write_file(directory_.file("wide"), wide);
+  const std::string file = directory_.file("wide");
+  for (const std::string& arguments :
+       {"run --no-store --prompt-file " + file, std::string("chat --no-store"),
+        "logits --tokens " + file + " --out " + directory_.file("a.npy"), "demo --book " + file,
+        "eval perplexity --text " + file, "eval recall --task " + file}) {
+    const Outcome outcome = run(arguments, wide);
+    EXPECT_EQ(outcome.exit_status, 1) << arguments;
+    EXPECT_NE(outcome.err.find("UTF-16"), std::string::npos) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+}
+
+TEST_F(CliTest, MoreTokensThanTheModelWasMadeForAreNoted) {
+  const std::string model = directory_.file("model");
+  copy_model(model, "", 512);
+  std::string text;
+  std::string ids;
+  for (int i = 0; i < 200; ++i) text += "the day was long ";
+  for (int i = 0; i < 600; ++i) ids += "7 ";
+  testing::write_file(directory_.file("ids"), ids);
+  testing::write_file(directory_.file("text"), text);
+  const std::string prompt = " --prompt-file " + directory_.file("text");
+  for (const std::string& arguments :
+       {"run --no-store --json --max-tokens 1" + prompt,
+        "run --chat --no-store --json --max-tokens 1" + prompt,
+        std::string("chat --no-store --json --max-tokens 1"),
+        "logits --no-store --tokens " + directory_.file("ids") + " --out " +
+            directory_.file("a.npy"),
+        std::string("eval perplexity --lengths 1024 --tokens 1024 --runs native --json")}) {
+    const Outcome outcome = run(arguments + " --model " + model, text);
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    EXPECT_NE(outcome.err.find("made for 512 tokens"), std::string::npos) << arguments;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    if (arguments.find("--json") == std::string::npos) continue;
+    EXPECT_NE(outcome.out.find("made for 512 tokens"), std::string::npos) << outcome.out;
+    EXPECT_EQ(run_json(arguments, text).find("notes")->as_array()->size(), 0u) << arguments;
+  }
 }
 
 TEST_F(CliTest, LogitsAreTheSameForAnyChunkAndThreadCount) {
@@ -130,6 +258,59 @@ TEST_F(CliTest, OutputThatIsNotTakenIsAFailure) {
                               directory_.file("err");
   EXPECT_EQ(WEXITSTATUS(std::system(command.c_str())), 1);
   EXPECT_NE(read_file(directory_.file("err")).find("standard output"), std::string::npos);
+}
+
+// The model repeats itself for ever after this.
+std::string endless_prompt() {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += "and her own, ";
+  return text;
+}
+
+TEST_F(CliTest, AnInterruptedAnswerIsPrintedAndASignalEndsTheProgram) {
+  for (const auto& [signal, exit_status] : {std::pair{"INT", 130}, std::pair{"TERM", 143}}) {
+    const std::string wrapper = std::string("timeout --preserve-status --signal=") + signal + " 4";
+    const Outcome outcome = run("run --no-store --json --max-tokens 10000000 --prompt-file -",
+                                endless_prompt(), wrapper);
+    EXPECT_EQ(outcome.exit_status, exit_status) << outcome.err;
+    EXPECT_EQ(outcome.err, "kvasir: interrupted\n");
+    const auto json = Json::parse(outcome.out, "run");
+    ASSERT_TRUE(json.ok()) << outcome.out;
+    EXPECT_EQ(*json->find("stop_reason")->as_string(), "interrupted");
+    EXPECT_GT(json->find("text")->as_string()->size(), 10u);
+    const Outcome chat =
+        run("chat --no-store --max-tokens 10000000", endless_prompt() + "\nHi\n", wrapper);
+    EXPECT_EQ(chat.exit_status, exit_status) << chat.err;
+    EXPECT_GT(chat.out.size(), 10u);
+  }
+}
+
+// A shell goes on after a program that only exits with 130.
+TEST_F(CliTest, AnInterruptEndsALoopOfRuns) {
+  testing::write_file(directory_.file("prompt"), endless_prompt());
+  const std::string loop = std::string("for i in 1 2 3; do ") + KVASIR_BINARY +
+                           " run --no-store --max-tokens 10000000 --prompt-file " +
+                           directory_.file("prompt") + "; echo goes on; done";
+  const std::string command = "timeout --preserve-status --signal=INT 4 bash -c '" + loop + "' > " +
+                              directory_.file("out") + " 2> /dev/null";
+  EXPECT_EQ(testing::exit_status_of(std::system(command.c_str())), 130);
+  EXPECT_EQ(read_file(directory_.file("out")).find("goes on"), std::string::npos);
+}
+
+TEST_F(CliTest, TheReasonWhyOutputIsNotTakenIsTheRightOne) {
+  for (const char* arguments :
+       {"chat --no-store --max-tokens 4", "run --no-store --prompt a --max-tokens 4",
+        "run --no-store --prompt a --max-tokens 4 --json", "plan --list", "--help"}) {
+    for (const auto& [output, reason] : {std::pair{"> /dev/full", "No space left on device"},
+                                         std::pair{">&-", "Bad file descriptor"}}) {
+      const std::string command = std::string("echo hi | ") + KVASIR_BINARY + " " + arguments +
+                                  " " + output + " 2> " + directory_.file("err");
+      EXPECT_EQ(testing::exit_status_of(std::system(command.c_str())), 1) << arguments << output;
+      const std::string err = read_file(directory_.file("err"));
+      EXPECT_NE(err.find("standard output, found " + std::string(reason)), std::string::npos)
+          << arguments << output << err;
+    }
+  }
 }
 
 // A device is written to, never replaced by a file.

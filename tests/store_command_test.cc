@@ -77,6 +77,32 @@ TEST_F(StoreCommand, AChatGoesOnAfterARestart) {
   for (size_t i = 0; i < 2; ++i) EXPECT_EQ(text_of(whole[i]), text_of(again[i]));
 }
 
+// The live session holds the greeting, the store the greeting and the long message.
+TEST_F(StoreCommand, AChatTakesTheDeeperOfWhatIsLiveAndWhatIsStored) {
+  const std::string lines = "Hello!\n" + prompt(1000) + "\n";
+  const auto second_turn = [&] {
+    const Outcome outcome = run("chat --json --max-tokens 8" + store(), lines);
+    EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+    return *Json::parse(outcome.out.substr(outcome.out.find('\n') + 1), "turn 2");
+  };
+  const Json first = second_turn();
+  const int64_t prompt_tokens = integer(first, "prompt_tokens");
+  EXPECT_LT(integer(first, "reused_tokens"), 100);
+  const Json again = second_turn();
+  EXPECT_EQ(integer(again, "reused_tokens"), (prompt_tokens - 1) / 128 * 128);
+  EXPECT_EQ(text_of(again), text_of(first));
+
+  // What is stored turns out damaged only when it is read: the live session is the deeper one then.
+  {
+    std::fstream file(segment(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4096 + 100);
+    file.put('\x55');
+  }
+  const Json healed = second_turn();
+  EXPECT_EQ(integer(healed, "reused_tokens"), integer(first, "reused_tokens"));
+  EXPECT_EQ(text_of(healed), text_of(first));
+}
+
 TEST_F(StoreCommand, LogitsOfTheLastTokensContinueWithTheSameBits) {
   std::string ids;
   for (int i = 0; i < 500; ++i) ids += std::to_string(i * 7 % 90) + " ";
@@ -256,6 +282,26 @@ TEST_F(StoreCommand, AStoreThatCannotBeUsedStopsNoAnswerUnlessAskedForByName) {
       run("run --prompt a --max-tokens 2 --store " + directory_.file("cache/store"));
   EXPECT_EQ(named.exit_status, 1);
   EXPECT_NE(named.err.find("cannot make the store's directory"), std::string::npos) << named.err;
+}
+
+// The limit counts for every file that is written: a pipe takes the output.
+TEST_F(StoreCommand, ALimitOnTheSizeOfFilesStopsNoAnswer) {
+  testing::write_file(directory_.file("prompt"), prompt(600));
+  const std::string arguments = "run --json --max-tokens 4 --prompt-file " +
+                                directory_.file("prompt") + " --store " + directory_.file("small");
+  const auto answer_within = [&](const std::string& blocks) {
+    const std::string command = "(ulimit -f " + blocks + "; " + KVASIR_BINARY + " " + arguments +
+                                " 2>&1) | cat > " + directory_.file("out");
+    EXPECT_EQ(std::system(command.c_str()), 0);
+    return read_file(directory_.file("out"));
+  };
+  const Json whole = run_json(arguments + "er");
+  for (const char* blocks : {"1", "8", "100"}) {
+    const std::string out = answer_within(blocks);
+    EXPECT_NE(out.find("was not saved in full"), std::string::npos) << out;
+    EXPECT_NE(out.find(*whole.find("text")->as_string()), std::string::npos) << out;
+    std::filesystem::remove_all(directory_.file("small"));
+  }
 }
 
 TEST_F(StoreCommand, WrongUsageIsSaid) {

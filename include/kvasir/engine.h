@@ -53,8 +53,9 @@ struct ModelInfo {
   int64_t vocab_size = 0;
   int64_t hidden_size = 0;
   int64_t layer_count = 0;
-  uint64_t weight_bytes = 0;   // as stored
-  int64_t kv_block_bytes = 0;  // cache of kv_block_tokens consecutive tokens, all layers
+  int64_t context_tokens_max = 0;  // what the model was made for, nothing is refused; 0: not said
+  uint64_t weight_bytes = 0;       // as stored
+  int64_t kv_block_bytes = 0;      // cache of kv_block_tokens consecutive tokens, all layers
   int64_t kv_block_tokens = 0;
   int64_t kv_fixed_bytes = 0;  // cache of a session without tokens
   int thread_count = 0;

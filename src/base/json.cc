@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/byte_order_mark.h"
+
 namespace kvasir {
 namespace {
 
@@ -151,6 +153,8 @@ Result<Json> Json::parse(std::string_view text, std::string_view where, const Js
                  .expected = "at most " + std::to_string(limits.text_bytes_max) + " bytes",
                  .found = std::to_string(text.size())};
   }
+  // The library skips a mark of UTF-8 itself, and counts it in offsets.
+  KVASIR_RETURN_IF_ERROR(without_byte_order_mark(text, where));
   Builder builder(where, limits);
   nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   return std::move(builder).finish();

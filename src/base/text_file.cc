@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "base/byte_order_mark.h"
 #include "base/system_error.h"
 
 namespace kvasir {
@@ -17,7 +18,7 @@ Error unreadable(const std::string& path) {
 
 }  // namespace
 
-Result<std::string> read_text_file(const std::string& path) {
+Result<std::string> read_whole_file(const std::string& path) {
   const auto close = [](FILE* opened) {
     if (opened != stdin) std::fclose(opened);
   };
@@ -39,6 +40,13 @@ Result<std::string> read_text_file(const std::string& path) {
   }
   if (std::ferror(file.get()) != 0) return unreadable(path);
   return text;
+}
+
+Result<std::string> read_text_file(const std::string& path) {
+  KVASIR_ASSIGN_OR_RETURN(std::string bytes, read_whole_file(path));
+  KVASIR_ASSIGN_OR_RETURN(const std::string_view text, without_byte_order_mark(bytes, path));
+  bytes.erase(0, bytes.size() - text.size());
+  return bytes;
 }
 
 Status write_text_file(const std::string& path, std::string_view text) {

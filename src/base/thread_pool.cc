@@ -32,12 +32,20 @@ int processors_of_this_process() {
 ThreadPool::ThreadPool(int thread_count) : thread_count_(thread_count) {
   KVASIR_CHECK(thread_count >= 1, "a pool has at least the calling thread");
   threads_.reserve(static_cast<size_t>(thread_count - 1));
-  for (int worker = 1; worker < thread_count; ++worker) {
-    threads_.emplace_back([this, worker] { work_loop(worker); });
+  try {
+    for (int worker = 1; worker < thread_count; ++worker) {
+      threads_.emplace_back([this, worker] { work_loop(worker); });
+    }
+  } catch (...) {
+    // Those that were started wait for work, and are waited for.
+    stop();
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stopping_.store(true, std::memory_order_relaxed);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();

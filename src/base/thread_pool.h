@@ -48,6 +48,7 @@ class ThreadPool {
   // Keeps what one thread polls off the cache lines that others write.
   static constexpr size_t kCacheLineBytes = 64;
 
+  void stop();
   void run(int64_t count, void* context, Call call);
   void wait_for_claimed();
   void work_loop(int worker);

@@ -1,14 +1,34 @@
 #include "base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <numeric>
+#include <system_error>
 #include <thread>
 #include <vector>
 
 namespace kvasir {
 namespace {
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// Sanitizers need more address space than there is room for under a limit.
+TEST(ThreadPool, APoolThatCannotStartAllItsThreadsSaysSo) {
+  const auto ask_for_too_many = [] {
+    const rlimit limit{.rlim_cur = 1u << 28, .rlim_max = 1u << 28};
+    setrlimit(RLIMIT_AS, &limit);
+    try {
+      const ThreadPool pool(1000);
+    } catch (const std::system_error&) {
+      std::exit(42);
+    }
+    std::exit(0);
+  };
+  EXPECT_EXIT(ask_for_too_many(), testing::ExitedWithCode(42), "");
+}
+#endif
 
 class ThreadPoolTest : public testing::TestWithParam<int> {};
 

@@ -2,16 +2,18 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/json.h"
-#include "base/process_memory.h"
+#include "cli/answer_report.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/message_text.h"
 #include "cli/model_options.h"
+#include "cli/notes.h"
 #include "cli/output.h"
 #include "cli/store_options.h"
-#include "cli/store_report.h"
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
@@ -53,30 +55,18 @@ class ReplyPrinter {
   bool in_reasoning_ = false;
 };
 
-void print_json(const ChatTurn& turn, const Engine& engine, bool has_store) {
-  const StoreMetrics metrics = engine.store_metrics();
-  Json::Object object{{"prompt_tokens", turn.prompt_tokens},
-                      {"reused_tokens", turn.reused_tokens},
-                      {"computed_tokens", turn.computed_tokens},
-                      {"generated_tokens", turn.generated_tokens},
-                      {"text", turn.answer},
-                      {"reasoning", turn.reasoning},
-                      {"stop_reason", name_of(turn.stop_reason)},
-                      {"ttft_ms", turn.ttft_ms},
-                      {"prefill_ms", turn.prefill_ms},
-                      {"decode_ms", turn.decode_ms},
-                      {"store_read_bytes", metrics[StoreMetric::kDiskReadBytes]},
-                      {"store_written_bytes", metrics[StoreMetric::kWrittenBytes]},
-                      {"kv_bytes", engine.kv_bytes()},
-                      {"rss_peak_bytes", rss_peak_bytes()}};
-  if (has_store) object.emplace_back("store", to_json(metrics));
-  std::printf("%s\n", Json(std::move(object)).dump().c_str());
-  std::fflush(stdout);
+void print_summary(const ChatTurn& turn, const Engine& engine) {
+  if (!stderr_is_terminal()) return;
+  std::fprintf(stderr, "[%s: %lld of %lld tokens reused, %lld generated, cache %.1f KiB]\n",
+               name_of(turn.stop_reason), static_cast<long long>(turn.reused_tokens),
+               static_cast<long long>(turn.prompt_tokens),
+               static_cast<long long>(turn.generated_tokens),
+               static_cast<double>(engine.kv_bytes()) / 1024);
 }
 
-// Returns whether the conversation goes on.
-Result<bool> answer(Engine& engine, Chat& chat, const ChatCommandOptions& options,
-                    const std::string& text) {
+// Error kInterrupted: the conversation ends here.
+Status answer(Engine& engine, Chat& chat, const ChatCommandOptions& options,
+              const std::string& text) {
   const InterruptGuard interrupt;
   GenerateOptions generate_options = options.generate;
   generate_options.interrupted = interrupt.flag();
@@ -91,46 +81,52 @@ Result<bool> answer(Engine& engine, Chat& chat, const ChatCommandOptions& option
   };
   KVASIR_ASSIGN_OR_RETURN(const ChatTurn turn,
                           chat.turn(text, generate_options, on_text, progress));
-  // Without a person at the keyboard an interruption means the whole conversation.
-  const bool goes_on = !interrupt.terminated() && (stdin_is_terminal() || !interrupt.interrupted());
+  note_context(engine.info(), turn.prompt_tokens + turn.generated_tokens);
   if (options.json) {
     finish_saving(engine);
-    print_json(turn, engine, !options.store.no_store);
-    KVASIR_RETURN_IF_ERROR(flush_output());
-    return goes_on;
-  }
-  printer.finish();
-  if (stderr_is_terminal()) {
-    std::fprintf(stderr, "[%s: %lld of %lld tokens reused, %lld generated, cache %.1f KiB]\n",
-                 name_of(turn.stop_reason), static_cast<long long>(turn.reused_tokens),
-                 static_cast<long long>(turn.prompt_tokens),
-                 static_cast<long long>(turn.generated_tokens),
-                 static_cast<double>(engine.kv_bytes()) / 1024);
+    const AnswerReport report{.turn = turn,
+                              .kv_bytes = engine.kv_bytes(),
+                              .kv = options.model.kv,
+                              .has_store = !options.store.no_store};
+    std::printf("%s\n", to_json(report, engine).dump().c_str());
+  } else {
+    printer.finish();
+    print_summary(turn, engine);
   }
   KVASIR_RETURN_IF_ERROR(flush_output());
-  return goes_on;
+  // Without a person at the keyboard an interruption means the whole conversation.
+  const bool goes_on = !interrupt.terminated() && stdin_is_terminal();
+  return goes_on ? ok_status() : interrupt.status();
 }
 
-Status converse(const ChatCommandOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Engine engine,
-                          open_engine_with_store(options.model, options.store, true));
-  KVASIR_ASSIGN_OR_RETURN(Chat chat, Chat::create(engine, options.chat));
+// Messages until the input ends.
+Status converse(Engine& engine, Chat& chat, const ChatCommandOptions& options) {
   const bool prompts = stdin_is_terminal() && stdout_is_terminal();
   if (prompts) std::puts("One message per line; Ctrl-D ends, Ctrl-C stops an answer.");
-  std::string text;
+  LineReader lines(std::cin);
   while (true) {
     if (prompts) {
       std::fputs("> ", stdout);
       std::fflush(stdout);
     }
-    if (!std::getline(std::cin, text)) break;
-    if (text.empty()) continue;
-    KVASIR_ASSIGN_OR_RETURN(const bool goes_on, answer(engine, chat, options, text));
-    if (!goes_on) break;
+    KVASIR_ASSIGN_OR_RETURN(const std::optional<std::string> text, lines.next());
+    if (!text) break;
+    const bool is_blank = text->find_first_not_of(" \t") == std::string::npos;
+    if (!is_blank) KVASIR_RETURN_IF_ERROR(answer(engine, chat, options, *text));
   }
   if (prompts) std::puts("");
-  finish_saving(engine);
   return ok_status();
+}
+
+Status run(const ChatCommandOptions& options) {
+  ChatOptions chat_options = options.chat;
+  KVASIR_ASSIGN_OR_RETURN(chat_options.system, message_text(options.chat.system, "--system"));
+  KVASIR_ASSIGN_OR_RETURN(Engine engine,
+                          open_engine_with_store(options.model, options.store, true));
+  KVASIR_ASSIGN_OR_RETURN(Chat chat, Chat::create(engine, chat_options));
+  Status status = converse(engine, chat, options);
+  finish_saving(engine);
+  return status;
 }
 
 }  // namespace
@@ -150,7 +146,7 @@ void add_chat_command(CLI::App& app, Command& chosen) {
       if (const Status usage = check(options->generate.sampling); !usage.ok()) {
         return fail_usage(usage.error());
       }
-      const Status status = converse(*options);
+      const Status status = run(*options);
       return status.ok() ? 0 : fail(status.error());
     };
   });

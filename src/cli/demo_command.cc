@@ -13,7 +13,9 @@
 #include "cli/bundled.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/message_text.h"
 #include "cli/model_options.h"
+#include "cli/notes.h"
 #include "cli/output.h"
 #include "eval/recall_document.h"
 #include "eval/recall_task.h"
@@ -73,13 +75,12 @@ struct DemoReport {
   ChatTurn turn;
 };
 
-Result<DemoReport> read_and_ask(Engine& engine, const DemoOptions& options,
-                                const PlantedBook& book) {
+Result<DemoReport> read_and_ask(Engine& engine, const DemoOptions& options, const PlantedBook& book,
+                                const InterruptGuard& interrupt) {
   DemoReport report;
   const std::string before = book.text.substr(0, book.fact_end);
   KVASIR_ASSIGN_OR_RETURN(const auto until_fact, engine.encode(before));
   KVASIR_ASSIGN_OR_RETURN(Chat chat, Chat::create(engine, {}));
-  const InterruptGuard interrupt;
   ProgressLine progress("reading");
   GenerateOptions generate;
   generate.tokens_max = options.answer_tokens_max;
@@ -89,8 +90,9 @@ Result<DemoReport> read_and_ask(Engine& engine, const DemoOptions& options,
                                                    progress.show(done, total);
                                                    return !interrupt.interrupted();
                                                  }));
-  if (report.turn.stop_reason == StopReason::kInterrupted)
-    return Error{.kind = ErrorKind::kInterrupted, .what = "interrupted"};
+  // Without a word of the answer there is nothing to report.
+  if (report.turn.generated_tokens == 0) KVASIR_RETURN_IF_ERROR(interrupt.status());
+  note_context(engine.info(), report.turn.prompt_tokens + report.turn.generated_tokens);
   // `until_fact` has a BOS and no marker of the user, so its size is the place of the fact's last
   // token.
   report.fact_distance_tokens = report.turn.prompt_tokens - std::ssize(until_fact);
@@ -110,7 +112,9 @@ void print_json(const DemoOptions& options, const DemoReport& report) {
                             {"prefill_ms", turn.prefill_ms},
                             {"ttft_ms", turn.ttft_ms},
                             {"decode_ms", turn.decode_ms},
-                            {"rss_peak_bytes", rss_peak_bytes()}};
+                            {"stop_reason", name_of(turn.stop_reason)},
+                            {"rss_peak_bytes", rss_peak_bytes()},
+                            {"notes", notes_json()}};
   std::printf("%s\n", Json(object).dump().c_str());
 }
 
@@ -133,20 +137,23 @@ Status run(DemoOptions options) {
   if (options.fact.empty() != options.question.empty()) {
     return Error{.kind = ErrorKind::kUsage, .what = "--fact and --question go together"};
   }
+  KVASIR_ASSIGN_OR_RETURN(options.fact, message_text(options.fact, "--fact"));
+  KVASIR_ASSIGN_OR_RETURN(options.question, message_text(options.question, "--question"));
   KVASIR_RETURN_IF_ERROR(choose_fact(options));
   KVASIR_ASSIGN_OR_RETURN(const std::string path,
                           given_or_bundled(options.book_path, kBook, "name one with --book"));
-  KVASIR_ASSIGN_OR_RETURN(const std::string book, read_text_file(path));
+  KVASIR_ASSIGN_OR_RETURN(const std::string file, read_text_file(path));
+  const PlantedBook book = plant(with_plain_line_ends(file), options.fact, options.place_percent);
   KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(options.model, true));
-  KVASIR_ASSIGN_OR_RETURN(
-      const DemoReport report,
-      read_and_ask(engine, options, plant(book, options.fact, options.place_percent)));
+  const InterruptGuard interrupt;
+  KVASIR_ASSIGN_OR_RETURN(const DemoReport report, read_and_ask(engine, options, book, interrupt));
   if (options.json) {
     print_json(options, report);
   } else {
     print_text(options, report, options.book_path.empty() ? kBook : options.book_path);
   }
-  return flush_output();
+  KVASIR_RETURN_IF_ERROR(flush_output());
+  return interrupt.status();
 }
 
 }  // namespace

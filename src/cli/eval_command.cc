@@ -18,6 +18,7 @@
 #include "cli/eval_report.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
+#include "cli/notes.h"
 #include "cli/output.h"
 #include "eval/perplexity.h"
 #include "eval/recall.h"
@@ -73,11 +74,14 @@ eval::OpenEngine engine_opener(const EvalOptions& options) {
     KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, true));
     chosen.kv = run.kv;
     chosen.study.visible_rows = run.visible_rows;
-    return Engine::open(chosen);
+    KVASIR_ASSIGN_OR_RETURN(Engine engine, Engine::open(chosen));
+    note_context(engine.info(), *std::max_element(options.lengths.begin(), options.lengths.end()));
+    return engine;
   };
 }
 
-// FNV-1a: tells one text from another where nobody means harm.
+// FNV-1a: tells one text from another where nobody means harm. It stands in the logs that people
+// have begun, which another hash would refuse.
 uint64_t text_hash(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
@@ -137,8 +141,10 @@ Status report(const EvalOptions& options, Json settings, Json runs, const Rows& 
               void (*print)(const Rows&), const eval::LineChart& chart) {
   if (options.json) {
     const std::string model = options.model.model.empty() ? kBundledModel : options.model.model;
-    const Json::Object object{
-        {"model", model}, {"settings", std::move(settings)}, {"runs", std::move(runs)}};
+    const Json::Object object{{"model", model},
+                              {"settings", std::move(settings)},
+                              {"runs", std::move(runs)},
+                              {"notes", notes_json()}};
     std::printf("%s\n", Json(object).dump().c_str());
   } else {
     print(rows);

@@ -1,7 +1,11 @@
 #include "cli/interrupt.h"
 
+#include <cstdio>
+
 namespace kvasir::cli {
 namespace {
+
+constexpr int kSignalStatus = 128;
 
 // A signal handler reaches nothing but globals.
 std::atomic<bool> interrupt_flag{false};
@@ -32,5 +36,23 @@ InterruptGuard::~InterruptGuard() {
 const std::atomic<bool>* InterruptGuard::flag() const { return &interrupt_flag; }
 
 bool InterruptGuard::terminated() const { return terminate_flag.load(std::memory_order_relaxed); }
+
+Status InterruptGuard::status() const {
+  if (!interrupted()) return ok_status();
+  return Error{.kind = ErrorKind::kInterrupted, .what = "interrupted"};
+}
+
+int interrupted_exit_status() {
+  if (!interrupt_flag.load(std::memory_order_relaxed)) return 1;
+  return kSignalStatus + (terminate_flag.load(std::memory_order_relaxed) ? SIGTERM : SIGINT);
+}
+
+int end_by_signal(int exit_status) {
+  if (exit_status <= kSignalStatus) return exit_status;
+  std::fflush(nullptr);
+  ::signal(exit_status - kSignalStatus, SIG_DFL);
+  ::raise(exit_status - kSignalStatus);
+  return exit_status;
+}
 
 }  // namespace kvasir::cli

@@ -7,6 +7,8 @@
 
 #include <atomic>
 
+#include "kvasir/result.h"
+
 namespace kvasir::cli {
 
 class InterruptGuard {
@@ -20,10 +22,20 @@ class InterruptGuard {
   bool interrupted() const { return flag()->load(std::memory_order_relaxed); }
   // The signal asked the process to end, not only to stop what it is doing.
   bool terminated() const;
+  // Error: a signal came.
+  Status status() const;
 
  private:
   struct sigaction previous_int_ {};
   struct sigaction previous_term_ {};
 };
+
+// Returns the exit status of a command that an interruption ended: 128 and the number of the signal
+// that the newest guard saw, or 1 where it saw none.
+int interrupted_exit_status();
+
+// Ends the process as the signal would have, where that is what the exit status says; else returns
+// it. A shell ends a loop only when the signal itself has ended the program in it.
+int end_by_signal(int exit_status);
 
 }  // namespace kvasir::cli

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
+#include "cli/notes.h"
 #include "cli/npy_writer.h"
 #include "cli/output.h"
 #include "cli/store_options.h"
@@ -34,14 +35,15 @@ Status write_logits(const LogitsOptions& options) {
     return error;
   }
   KVASIR_RETURN_IF_ERROR(engine.check_ram(std::ssize(tokens)));
+  note_context(engine.info(), std::ssize(tokens));
   const int64_t row_count =
       options.last == 0 ? std::ssize(tokens) : std::min(options.last, std::ssize(tokens));
   // Up to the first row that is wanted the store may know it all.
   const auto unseen = std::span(tokens).first(static_cast<size_t>(std::ssize(tokens) - row_count));
   KVASIR_ASSIGN_OR_RETURN(Session session, engine.resume(unseen));
+  const InterruptGuard interrupt;
   KVASIR_ASSIGN_OR_RETURN(NpyWriter writer,
                           NpyWriter::create(options.out_path, row_count, engine.info().vocab_size));
-  const InterruptGuard interrupt;
   ProgressLine line("logits");
   const auto interrupted = [&] {
     return Error{.kind = ErrorKind::kInterrupted,

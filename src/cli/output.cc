@@ -1,5 +1,6 @@
 #include "cli/output.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include "base/system_error.h"
+#include "cli/interrupt.h"
 
 namespace kvasir::cli {
 namespace {
@@ -40,6 +42,24 @@ constexpr FieldWords kFieldWords[] = {
     {"top_p", "--top-p"},
 };
 
+// Of the first write to standard output that failed; 0: none did.
+int output_errno = 0;
+
+// Less than `size`: the rest was not taken. As stdio wants it, never less than 0.
+ssize_t write_output(void*, const char* data, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    const ssize_t written = ::write(STDOUT_FILENO, data + done, size - done);
+    if (written > 0) {
+      done += static_cast<size_t>(written);
+    } else if (written == 0 || errno != EINTR) {
+      if (output_errno == 0) output_errno = errno;
+      break;
+    }
+  }
+  return static_cast<ssize_t>(done);
+}
+
 }  // namespace
 
 void print_error(const Error& error) {
@@ -54,7 +74,7 @@ void print_error(const Error& error) {
 
 int fail(const Error& error) {
   print_error(error);
-  return 1;
+  return error.kind == ErrorKind::kInterrupted ? interrupted_exit_status() : 1;
 }
 
 int fail_usage(const Error& error) {
@@ -84,9 +104,22 @@ void ProgressLine::show(int64_t done, int64_t total) {
                static_cast<long long>(done * 100 / total));
 }
 
+void prepare_standard_streams() {
+  for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(descriptor, F_GETFD) >= 0) continue;
+    // Opened the wrong way round, so that reading and writing fail. The lowest free one is given
+    // out.
+    (void)!::open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+  FILE* watched = fopencookie(nullptr, "w", {.write = write_output});
+  if (watched == nullptr) return;
+  if (stdout_is_terminal()) std::setvbuf(watched, nullptr, _IOLBF, BUFSIZ);
+  stdout = watched;
+}
+
 Status flush_output() {
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return ok_status();
-  return system_error("cannot write", "standard output", errno);
+  return system_error("cannot write", "standard output", output_errno);
 }
 
 }  // namespace kvasir::cli

@@ -11,7 +11,7 @@ namespace kvasir::cli {
 
 // "kvasir: ..." on standard error, with options by the names of their flags.
 void print_error(const Error& error);
-// The same, and the exit status of a command that failed.
+// The same, and the exit status of a command that failed or was interrupted.
 int fail(const Error& error);
 // The same for wrong usage.
 int fail_usage(const Error& error);
@@ -37,6 +37,11 @@ class ProgressLine {
   std::string unit_;
   bool shown_ = false;
 };
+
+// To be called before anything is opened or printed. A standard stream that is closed gets a
+// descriptor all the same, one that fails: else the next file opened would be taken for it. And
+// the first error of standard output is remembered, which stdio forgets.
+void prepare_standard_streams();
 
 // To be called after the last output. Error: standard output did not take it all.
 Status flush_output();

@@ -6,15 +6,16 @@
 #include <string>
 
 #include "base/json.h"
-#include "base/process_memory.h"
 #include "base/stopwatch.h"
 #include "base/text_file.h"
+#include "cli/answer_report.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
+#include "cli/message_text.h"
 #include "cli/model_options.h"
+#include "cli/notes.h"
 #include "cli/output.h"
 #include "cli/store_options.h"
-#include "cli/store_report.h"
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
@@ -35,44 +36,31 @@ struct RunOptions {
   bool json = false;
 };
 
-// What a run did, in the words of the --json contract.
-struct RunReport {
-  int64_t prompt_tokens = 0;
-  int64_t reused_tokens = 0;
-  int64_t computed_tokens = 0;
-  int64_t generated_tokens = 0;
-  std::string text;
-  std::string reasoning;
-  StopReason stop_reason = StopReason::kTokenLimit;
-  double ttft_ms = 0;
-  double prefill_ms = 0;
-  double decode_ms = 0;
-  int64_t kv_bytes = 0;  // while the session still holds it
-};
-
 void print_piece(std::string_view piece) {
   std::fwrite(piece.data(), 1, piece.size(), stdout);
   std::fflush(stdout);
 }
 
-Result<RunReport> run_plain(Engine& engine, const RunOptions& options, const std::string& prompt,
-                            const GenerateOptions& generate_options, const Progress& progress) {
+Result<AnswerReport> run_plain(Engine& engine, const RunOptions& options, const std::string& prompt,
+                               const GenerateOptions& generate_options, const Progress& progress) {
   const Stopwatch watch;
-  RunReport report;
+  AnswerReport report;
+  ChatTurn& turn = report.turn;
   KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, options.markers
                                                               ? engine.encode_with_markers(prompt)
                                                               : engine.encode(prompt));
   if (ids.empty())
     return Error{.kind = ErrorKind::kUsage, .what = "the prompt is empty", .where = "--prompt"};
-  report.prompt_tokens = std::ssize(ids);
+  turn.prompt_tokens = std::ssize(ids);
+  note_context(engine.info(), turn.prompt_tokens);
   KVASIR_ASSIGN_OR_RETURN(Session session, engine.resume(ids));
-  report.reused_tokens = session.length();
-  const auto rest = std::span(ids).subspan(static_cast<size_t>(report.reused_tokens));
-  KVASIR_ASSIGN_OR_RETURN(report.computed_tokens, session.append(rest, progress));
-  report.prefill_ms = watch.elapsed_ms();
-  if (report.computed_tokens < std::ssize(rest)) {
-    report.stop_reason = StopReason::kInterrupted;
-    report.kv_bytes = engine.kv_bytes();
+  turn.reused_tokens = session.length();
+  const auto rest = std::span(ids).subspan(static_cast<size_t>(turn.reused_tokens));
+  KVASIR_ASSIGN_OR_RETURN(turn.computed_tokens, session.append(rest, progress));
+  turn.prefill_ms = watch.elapsed_ms();
+  report.kv_bytes = engine.kv_bytes();
+  if (turn.computed_tokens < std::ssize(rest)) {
+    turn.stop_reason = StopReason::kInterrupted;
     return report;
   }
   const auto on_text = [&](std::string_view piece) {
@@ -80,57 +68,28 @@ Result<RunReport> run_plain(Engine& engine, const RunOptions& options, const std
   };
   KVASIR_ASSIGN_OR_RETURN(Generated generated,
                           generate(engine, session, generate_options, on_text));
-  report.generated_tokens = std::ssize(generated.tokens);
-  report.text = std::move(generated.text);
-  report.stop_reason = generated.stop_reason;
-  report.ttft_ms = report.prefill_ms + generated.first_token_ms;
-  report.decode_ms = generated.decode_ms;
+  turn.generated_tokens = std::ssize(generated.tokens);
+  turn.answer = std::move(generated.text);
+  turn.stop_reason = generated.stop_reason;
+  turn.ttft_ms = turn.prefill_ms + generated.first_token_ms;
+  turn.decode_ms = generated.decode_ms;
   report.kv_bytes = engine.kv_bytes();
   return report;
 }
 
-Result<RunReport> run_chat(Engine& engine, const RunOptions& options, const std::string& prompt,
-                           const GenerateOptions& generate_options, const Progress& progress) {
-  KVASIR_ASSIGN_OR_RETURN(
-      Chat chat, Chat::create(engine, {.system = options.system, .thinking = options.thinking}));
+Result<AnswerReport> run_chat(Engine& engine, const RunOptions& options, const std::string& prompt,
+                              const GenerateOptions& generate_options, const Progress& progress) {
+  KVASIR_ASSIGN_OR_RETURN(const std::string message, message_text(prompt, "the prompt"));
+  KVASIR_ASSIGN_OR_RETURN(const std::string system, message_text(options.system, "--system"));
+  KVASIR_ASSIGN_OR_RETURN(Chat chat,
+                          Chat::create(engine, {.system = system, .thinking = options.thinking}));
   const auto on_text = [&](std::string_view piece, bool is_reasoning) {
     if (!options.json && !is_reasoning) print_piece(piece);
   };
-  KVASIR_ASSIGN_OR_RETURN(ChatTurn turn, chat.turn(prompt, generate_options, on_text, progress));
-  return RunReport{.prompt_tokens = turn.prompt_tokens,
-                   .reused_tokens = turn.reused_tokens,
-                   .computed_tokens = turn.computed_tokens,
-                   .generated_tokens = turn.generated_tokens,
-                   .text = std::move(turn.answer),
-                   .reasoning = std::move(turn.reasoning),
-                   .stop_reason = turn.stop_reason,
-                   .ttft_ms = turn.ttft_ms,
-                   .prefill_ms = turn.prefill_ms,
-                   .decode_ms = turn.decode_ms,
-                   .kv_bytes = engine.kv_bytes()};
-}
-
-void print_json(const RunReport& report, const Engine& engine, const RunOptions& options) {
-  const StoreMetrics metrics = engine.store_metrics();
-  Json::Object object{{"prompt_tokens", report.prompt_tokens},
-                      {"reused_tokens", report.reused_tokens},
-                      {"computed_tokens", report.computed_tokens},
-                      {"generated_tokens", report.generated_tokens},
-                      {"text", report.text},
-                      {"stop_reason", name_of(report.stop_reason)},
-                      {"ttft_ms", report.ttft_ms},
-                      {"prefill_ms", report.prefill_ms},
-                      {"decode_ms", report.decode_ms},
-                      {"store_read_bytes", metrics[StoreMetric::kDiskReadBytes]},
-                      {"store_written_bytes", metrics[StoreMetric::kWrittenBytes]},
-                      {"kv_bytes", report.kv_bytes},
-                      {"kv", options.model.kv},
-                      {"threads", engine.info().thread_count},
-                      {"instruction_set", engine.info().instruction_set},
-                      {"rss_peak_bytes", rss_peak_bytes()}};
-  if (!options.store.no_store) object.emplace_back("store", to_json(metrics));
-  if (options.thinking) object.emplace_back("reasoning", report.reasoning);
-  std::printf("%s\n", Json(std::move(object)).dump().c_str());
+  AnswerReport report;
+  KVASIR_ASSIGN_OR_RETURN(report.turn, chat.turn(message, generate_options, on_text, progress));
+  report.kv_bytes = engine.kv_bytes();
+  return report;
 }
 
 double per_second(int64_t count, double ms) {
@@ -138,32 +97,35 @@ double per_second(int64_t count, double ms) {
 }
 
 // Empty when a run was stopped before its first token.
-std::string first_token_text(const RunReport& report) {
-  return report.generated_tokens == 0
+std::string first_token_text(const ChatTurn& turn) {
+  return turn.generated_tokens == 0
              ? ""
-             : fmt::format("first token after {:.3f} s; ", report.ttft_ms / 1000);
+             : fmt::format("first token after {:.3f} s; ", turn.ttft_ms / 1000);
 }
 
-void print_summary(const RunReport& report) {
+void print_summary(const AnswerReport& report) {
+  const ChatTurn& turn = report.turn;
   std::printf("\n");
   std::fflush(stdout);
   std::fprintf(stderr,
                "[%s: %lld prompt tokens, %lld of them reused, %.0f per second; %s%lld generated, "
                "%.0f per second; cache %.1f KiB]\n",
-               name_of(report.stop_reason), static_cast<long long>(report.prompt_tokens),
-               static_cast<long long>(report.reused_tokens),
-               per_second(report.computed_tokens, report.prefill_ms),
-               first_token_text(report).c_str(), static_cast<long long>(report.generated_tokens),
+               name_of(turn.stop_reason), static_cast<long long>(turn.prompt_tokens),
+               static_cast<long long>(turn.reused_tokens),
+               per_second(turn.computed_tokens, turn.prefill_ms),
+               first_token_text(turn).c_str(), static_cast<long long>(turn.generated_tokens),
                // The first token comes with the prompt.
-               per_second(report.generated_tokens - 1, report.decode_ms),
+               per_second(turn.generated_tokens - 1, turn.decode_ms),
                static_cast<double>(report.kv_bytes) / 1024);
 }
 
+Result<std::string> read_prompt(const RunOptions& options) {
+  if (!options.prompt_path.empty()) return read_text_file(options.prompt_path);
+  return options.prompt;
+}
+
 Status run(const RunOptions& options) {
-  std::string prompt = options.prompt;
-  if (!options.prompt_path.empty()) {
-    KVASIR_ASSIGN_OR_RETURN(prompt, read_text_file(options.prompt_path));
-  }
+  KVASIR_ASSIGN_OR_RETURN(const std::string prompt, read_prompt(options));
   KVASIR_ASSIGN_OR_RETURN(Engine engine,
                           open_engine_with_store(options.model, options.store, true));
   const InterruptGuard interrupt;
@@ -175,17 +137,21 @@ Status run(const RunOptions& options) {
     done < total ? line.show(done, total) : line.erase();
     return !interrupt.interrupted();
   };
-  KVASIR_ASSIGN_OR_RETURN(const RunReport report,
+  KVASIR_ASSIGN_OR_RETURN(AnswerReport report,
                           options.chat
                               ? run_chat(engine, options, prompt, generate_options, progress)
                               : run_plain(engine, options, prompt, generate_options, progress));
+  report.kv = options.model.kv;
+  report.has_store = !options.store.no_store;
+  note_context(engine.info(), report.turn.prompt_tokens + report.turn.generated_tokens);
   finish_saving(engine);
   if (options.json) {
-    print_json(report, engine, options);
+    std::printf("%s\n", to_json(report, engine).dump().c_str());
   } else {
     print_summary(report);
   }
-  return flush_output();
+  KVASIR_RETURN_IF_ERROR(flush_output());
+  return interrupt.status();
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "base/stopwatch.h"
 #include "engine/engine_state.h"
-#include "engine/stop_matcher.h"
+#include "engine/reply_stream.h"
 #include "engine/token_loop.h"
 #include "text/chat.h"
 
@@ -29,7 +29,8 @@ struct Chat::State {
   State(Engine& used, text::ChatFormat made, const ChatOptions& options)
       : engine(used), format(made), mode(chat_mode(options)), transcript(format, options.system) {}
 
-  // Makes `session` hold a prefix of the transcript, as long as can be had; returns its length.
+  // Makes `session` hold the longest prefix of the transcript that is at hand, in memory or in the
+  // store; returns its length.
   Result<int64_t> reuse();
   // Appends the rest of the transcript. Fewer tokens than asked for: interrupted.
   Result<int64_t> prefill(const Progress& progress);
@@ -76,13 +77,18 @@ Result<Chat> Chat::create(Engine& engine, const ChatOptions& options) {
 
 Result<int64_t> Chat::State::reuse() {
   const auto ids = transcript.ids();
-  if (!is_prefix(session, ids)) {
-    if (is_prefix(before_reply, ids)) {
-      session = std::move(before_reply);
-    } else {
-      KVASIR_ASSIGN_OR_RETURN(session, engine.resume(ids));
-    }
+  if (!is_prefix(session, ids) && is_prefix(before_reply, ids)) {
+    session = std::move(before_reply);
     before_reply.reset();
+  }
+  const int64_t live_tokens = is_prefix(session, ids) ? session->length() : -1;
+  if (engine.state().resumable_tokens(ids) > live_tokens) {
+    KVASIR_ASSIGN_OR_RETURN(Session stored, engine.resume(ids));
+    // Damage that only reading finds may have made it the shorter one.
+    if (stored.length() > live_tokens) {
+      session = std::move(stored);
+      before_reply.reset();
+    }
   }
   return session->length();
 }
@@ -103,26 +109,20 @@ Result<int64_t> Chat::State::prefill(const Progress& progress) {
 
 Result<TokenLoopResult> Chat::State::answer(const GenerateOptions& options, const ChatSink& on_text,
                                             ChatTurn& turn) {
-  text::ReplyParser parser(format, mode);
-  StopMatcher matcher(options.stop_strings);
-  const auto emit = [&](const text::ReplyText& piece, bool is_last) {
-    turn.reasoning += piece.reasoning;
-    if (on_text && !piece.reasoning.empty()) on_text(piece.reasoning, true);
-    std::string certain = matcher.push(piece.answer);
-    if (is_last) certain += matcher.flush();
-    turn.answer += certain;
-    if (on_text && !certain.empty()) on_text(certain, false);
-  };
+  ReplyStream reply(format, mode, options.stop_strings,
+                    [&](std::string_view piece, bool is_reasoning) {
+                      (is_reasoning ? turn.reasoning : turn.answer) += piece;
+                      if (on_text) on_text(piece, is_reasoning);
+                    });
+  // A marker ends a reply, whatever the config calls the end of a text.
   const auto on_token = [&](int32_t id, StopReason& reason) {
-    emit(parser.push(id), false);
-    if (parser.ended()) reason = StopReason::kEndOfText;
-    if (matcher.matched()) reason = StopReason::kStopString;
-    // The end marker ends a reply, whatever the config calls the end of a text.
-    return parser.ended() || matcher.matched();
+    const std::optional<StopReason> end = reply.push(id);
+    reason = end.value_or(reason);
+    return end.has_value();
   };
   KVASIR_ASSIGN_OR_RETURN(TokenLoopResult loop,
                           run_token_loop(engine, *session, options, on_token));
-  emit(parser.flush(), true);
+  reply.finish();
   return loop;
 }
 

@@ -66,6 +66,7 @@ ModelInfo model_info(const model::Model& model) {
   return {.vocab_size = facts.vocab_size,
           .hidden_size = facts.hidden_size,
           .layer_count = facts.layer_count,
+          .context_tokens_max = facts.context_tokens_max,
           .weight_bytes = facts.weight_bytes,
           .kv_block_bytes = model.layout()->block_bytes(),
           .kv_block_tokens = kv::kBlockTokens,
@@ -166,6 +167,10 @@ Result<Session> Engine::resume(std::span<const int32_t> tokens) {
       std::make_unique<Session::State>(Session::State{.engine = state_.get(),
                                                       .sequence = std::move(resumed.sequence),
                                                       .recorder = std::move(resumed.recorder)}));
+}
+
+int64_t Engine::State::resumable_tokens(std::span<const int32_t> tokens) const {
+  return persistence ? persistence->resumable_tokens(tokens, std::ssize(tokens) - 1) : 0;
 }
 
 Status Engine::append_batch(std::span<const BatchInput> inputs) {

@@ -30,6 +30,9 @@ struct Engine::State {
   // Error: an id outside the vocabulary.
   Status check_tokens(std::span<const int32_t> tokens) const;
 
+  // Returns how many of the tokens Engine::resume would begin with; 0 without a store.
+  int64_t resumable_tokens(std::span<const int32_t> tokens) const;
+
   // REQUIRES: the sessions are whole, and pass_tokens() of each allows it. Error: the sessions hold
   // what they held.
   Status run(std::span<const PassInput> inputs);

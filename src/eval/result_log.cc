@@ -44,7 +44,7 @@ Result<ResultLog> ResultLog::open(const std::string& path, const Json& settings)
     return Error{
         .kind = ErrorKind::kLocked, .what = "the log is in use by another process", .where = path};
   }
-  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(path));
+  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_whole_file(path));
   KVASIR_ASSIGN_OR_RETURN(const size_t kept_bytes, log.take_results(text, settings));
   if (ftruncate(descriptor, static_cast<off_t>(kept_bytes)) != 0 ||
       std::fseek(log.file_.get(), 0, SEEK_END) != 0) {

@@ -97,6 +97,13 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
   return resume_nothing(branch_of(known.blocks, 0));
 }
 
+int64_t Persistence::resumable_tokens(std::span<const int32_t> tokens, int64_t length_max) {
+  const Known known = find_known(block_keys(root_, tokens));
+  int64_t count = std::min(known.blocks, length_max / kv::kBlockTokens);
+  while (count > 0 && !known.state_at[static_cast<size_t>(count - 1)]) --count;
+  return count * kv::kBlockTokens;
+}
+
 Persistence::Known Persistence::find_known(std::span<const store::Key> keys) {
   std::vector<store::RecordId> ids;
   ids.reserve(2 * keys.size());

@@ -54,6 +54,10 @@ class Persistence : private Sink {
   // makes it shorter, never wrong. Error: no memory, or a RAM budget would be passed.
   Result<Resumed> resume(std::span<const int32_t> tokens, int64_t length_max);
 
+  // Returns how many tokens resume would begin with as far as the index knows; damage may make it
+  // fewer.
+  int64_t resumable_tokens(std::span<const int32_t> tokens, int64_t length_max);
+
   // Returns when all that was handed over is written.
   void drain();
   // The first failure to save since the last call.

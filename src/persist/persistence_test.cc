@@ -55,6 +55,18 @@ TEST_F(PersistenceTest, WhatWasSavedComesBackRowForRow) {
   }
 }
 
+TEST_F(PersistenceTest, HowFarAResumeWouldGoIsKnownWithoutReading) {
+  const std::vector<int32_t> tokens = some_tokens(1000, 1);
+  save(tokens);
+  CacheInStore cache = open();
+  const int64_t read_before = cache.persistence->metrics()[StoreMetric::kDiskReadBytes];
+  EXPECT_EQ(cache.persistence->resumable_tokens(tokens, 999), 896);
+  EXPECT_EQ(cache.persistence->resumable_tokens(tokens, 895), 0) << "no other state was kept";
+  EXPECT_EQ(cache.persistence->resumable_tokens(some_tokens(1000, 2), 999), 0);
+  EXPECT_EQ(cache.persistence->resumable_tokens({}, -1), 0);
+  EXPECT_EQ(cache.persistence->metrics()[StoreMetric::kDiskReadBytes], read_before);
+}
+
 // The key of a block is right and its payload is too short or too long, as an archive could bring
 // it: it is damage, whoever reads it, and is computed again.
 TEST_F(PersistenceTest, ABlockOfAnotherLengthIsDamage) {

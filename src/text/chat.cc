@@ -24,6 +24,11 @@ constexpr MarkerName kMarkerNames[] = {
     {&ChatMarkers::think_end, "</think>"},
 };
 
+// What begins or ends a turn; the last one is not in every vocabulary.
+constexpr std::string_view kTurnMarkers[] = {"<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>",
+                                             "<｜User｜>", "<｜Assistant｜>",
+                                             "<｜latest_reminder｜>"};
+
 Error bad_conversation(size_t message, std::string expected, std::string found) {
   return Error{.kind = ErrorKind::kUsage,
                .what = "the conversation has no valid order",
@@ -118,6 +123,17 @@ Result<std::vector<int32_t>> ChatFormat::encode_conversation(std::span<const Cha
   return ids;
 }
 
+bool ChatFormat::ends_reply(int32_t id) const {
+  if (id == markers_.think_begin || id == markers_.think_end) return false;
+  // Not every vocabulary calls its markers special.
+  return id == markers_.end_of_sentence || id == markers_.begin_of_sentence ||
+         id == markers_.user || id == markers_.assistant || tokenizer_->is_special(id);
+}
+
+std::vector<std::string> ChatFormat::turn_markers() {
+  return {std::begin(kTurnMarkers), std::end(kTurnMarkers)};
+}
+
 ReplyParser::ReplyParser(const ChatFormat& format, ChatMode mode)
     : format_(&format),
       decoder_(format.tokenizer()),
@@ -125,7 +141,7 @@ ReplyParser::ReplyParser(const ChatFormat& format, ChatMode mode)
 
 ReplyText ReplyParser::push(int32_t id) {
   if (part_ == Part::kEnded) return {};
-  const bool ends_reply = id == format_->markers().end_of_sentence;
+  const bool ends_reply = format_->ends_reply(id);
   const bool ends_reasoning = in_reasoning() && id == format_->markers().think_end;
   if (!ends_reply && !ends_reasoning) return in_part(decoder_.push(id));
   ReplyText rest = flush();
@@ -154,8 +170,9 @@ void ChatTranscript::add_user(std::string_view text, ChatMode mode) {
 
 void ChatTranscript::add_sampled(int32_t id) {
   KVASIR_CHECK(reply_start_ != 0, "there is no user message to reply to");
-  KVASIR_CHECK(ids_.back() != format_->markers().end_of_sentence, "the reply has ended");
-  ids_.push_back(id);
+  const int32_t end = format_->markers().end_of_sentence;
+  KVASIR_CHECK(ids_.back() != end, "the reply has ended");
+  if (id == end || !format_->ends_reply(id)) ids_.push_back(id);
 }
 
 void ChatTranscript::end_reply() {

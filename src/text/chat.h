@@ -58,6 +58,12 @@ class ChatFormat {
   // <｜User｜> text <｜Assistant｜> and the opening of a reply: <think> or </think>.
   std::vector<int32_t> encode_user_turn(std::string_view text, ChatMode mode) const;
 
+  // Returns whether a reply ends where the model gives this id: EOS, or a marker that no reply has
+  // inside.
+  bool ends_reply(int32_t id) const;
+  // Returns how the markers of turns are written, for models that spell them out.
+  static std::vector<std::string> turn_markers();
+
   const ChatMarkers& markers() const { return markers_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
 
@@ -82,7 +88,8 @@ class ReplyParser {
   // `mode` is the one the prompt was made with.
   ReplyParser(const ChatFormat& format, ChatMode mode);
 
-  // Returns the text that is certain now. Ids behind the end of the reply give nothing.
+  // Returns the text that is certain now. The id that ends the reply and those behind it give
+  // nothing.
   ReplyText push(int32_t id);
   // Returns the text still held back. For when the model stops or is stopped.
   ReplyText flush();
@@ -110,7 +117,8 @@ class ChatTranscript {
 
   // Ends the reply before it, if any (also one that was cut off), and opens the next.
   void add_user(std::string_view text, ChatMode mode);
-  // A sampled id of the reply, EOS included. Nothing may follow EOS but add_user.
+  // A sampled id of the reply, EOS included. Nothing may follow EOS but add_user. A marker of
+  // another turn is left out.
   void add_sampled(int32_t id);
 
   // All ids: after add_user the prompt, after add_sampled also what was sampled.

@@ -131,6 +131,15 @@ TEST(ReplyParser, DirectRepliesAreAllAnswer) {
   EXPECT_FALSE(parser.ended());
 }
 
+TEST(ReplyParser, AMarkerThatNoReplyHasInsideEndsIt) {
+  for (const std::string marker : {"<｜User｜>", "<｜Assistant｜>", "<｜begin▁of▁sentence｜>"}) {
+    ReplyParser parser(format(), ChatMode::kDirect);
+    const ReplyText text = parse(parser, matched("She is." + marker + "And he?"));
+    EXPECT_EQ(text.answer, "She is.") << marker;
+    EXPECT_TRUE(parser.ended()) << marker;
+  }
+}
+
 TEST(ReplyParser, ACutCharacterStaysInItsPart) {
   ReplyParser parser(format(), ChatMode::kThinking);
   const Ids bytes = matched("\xE4\xB8");
@@ -184,6 +193,15 @@ TEST(ChatTranscript, DropsReasoningUpToTheAssistantMarker) {
   sample(transcript, "r</think>a" + kEos);
   transcript.add_user("q2", ChatMode::kDirect);
   EXPECT_EQ(transcript.unchanged_count(), prompt_count - 1);
+  EXPECT_EQ(text_of(transcript), kBos + "<｜User｜>q<｜Assistant｜></think>a" + kEos +
+                                     "<｜User｜>q2<｜Assistant｜></think>");
+}
+
+TEST(ChatTranscript, AMarkerOfAnotherTurnIsNoPartOfAReply) {
+  ChatTranscript transcript(format(), "");
+  transcript.add_user("q", ChatMode::kDirect);
+  sample(transcript, "a<｜User｜>");
+  transcript.add_user("q2", ChatMode::kDirect);
   EXPECT_EQ(text_of(transcript), kBos + "<｜User｜>q<｜Assistant｜></think>a" + kEos +
                                      "<｜User｜>q2<｜Assistant｜></think>");
 }

@@ -1,0 +1,76 @@
+#include "engine/reply_stream.h"
+
+#include <gtest/gtest.h>
+
+#include "text/test_support.h"
+
+namespace kvasir {
+namespace {
+
+const text::ChatFormat& format() {
+  static const auto made = text::ChatFormat::create(text::fixture_tokenizer());
+  if (!made) ADD_FAILURE() << made.error().message();
+  return *made;
+}
+
+struct Shown {
+  std::string reasoning;
+  std::string answer;
+  std::optional<StopReason> end;
+};
+
+// `reply` is text with markers as ids; with kIgnore the model spells them out.
+Shown show(const std::string& reply, text::SpecialTokens special = text::SpecialTokens::kMatch,
+           const std::vector<std::string>& stops = {},
+           text::ChatMode mode = text::ChatMode::kDirect) {
+  Shown shown;
+  ReplyStream stream(format(), mode, stops, [&](std::string_view piece, bool is_reasoning) {
+    (is_reasoning ? shown.reasoning : shown.answer) += piece;
+  });
+  for (const int32_t id : text::fixture_tokenizer().encode(reply, special)) {
+    shown.end = stream.push(id);
+    if (shown.end) break;
+  }
+  stream.finish();
+  return shown;
+}
+
+TEST(ReplyStream, AMarkerOfATurnEndsTheReplyAndIsNotShown) {
+  for (const std::string& marker : text::ChatFormat::turn_markers()) {
+    for (const auto special : {text::SpecialTokens::kMatch, text::SpecialTokens::kIgnore}) {
+      const Shown shown = show("She is." + marker + "And he?", special);
+      EXPECT_EQ(shown.answer, "She is.") << marker;
+      EXPECT_EQ(shown.end, StopReason::kEndOfText) << marker;
+    }
+  }
+}
+
+TEST(ReplyStream, AMarkerInTheReasoningEndsTheReplyToo) {
+  for (const auto special : {text::SpecialTokens::kMatch, text::SpecialTokens::kIgnore}) {
+    const Shown shown = show("Well<｜User｜>Who?", special, {}, text::ChatMode::kThinking);
+    EXPECT_EQ(shown.reasoning, "Well");
+    EXPECT_EQ(shown.answer, "");
+    EXPECT_EQ(shown.end, StopReason::kEndOfText);
+  }
+}
+
+// The limit of tokens may fall into a marker that is spelled out.
+TEST(ReplyStream, ABegunMarkerIsNotShownAndOtherTextIs) {
+  EXPECT_EQ(show("She is.<｜Us", text::SpecialTokens::kIgnore).answer, "She is.");
+  EXPECT_EQ(show("She is.<｜Usual｜>", text::SpecialTokens::kIgnore).answer, "She is.<｜Usual｜>");
+  EXPECT_EQ(show("1 <").answer, "1 <");
+  EXPECT_EQ(
+      show("a <</think> b", text::SpecialTokens::kMatch, {}, text::ChatMode::kThinking).reasoning,
+      "a <");
+}
+
+TEST(ReplyStream, StopStringsEndTheAnswerBeforeThem) {
+  const Shown shown = show("one two three", text::SpecialTokens::kMatch, {"two"});
+  EXPECT_EQ(shown.answer, "one ");
+  EXPECT_EQ(shown.end, StopReason::kStopString);
+  EXPECT_EQ(show("one tw<｜User｜>o", text::SpecialTokens::kMatch, {"two"}).answer, "one tw");
+  EXPECT_EQ(show("one tw", text::SpecialTokens::kMatch, {"two"}).answer, "one tw");
+}
+
+}  // namespace
+}  // namespace kvasir
