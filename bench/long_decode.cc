@@ -12,7 +12,6 @@
 #include "base/thread_pool.h"
 #include "bench/flash_cache.h"
 #include "bench/pick_shares.h"
-#include "kernels/peak.h"
 #include "kv/index_scan.h"
 #include "model/deepseek_v4/geometry.h"
 
@@ -33,15 +32,14 @@ float normal(Random& random) {
 // Rows are drawn from a pool of encoded ones; keys are all different.
 class RowMaker {
  public:
-  RowMaker(const kv::CacheLayout& layout, kernels::Isa isa)
+  RowMaker(const kv::CacheLayout& layout, const kernels::KernelTable& table)
       : layout_(layout), geometry_(model::deepseek_v4::geometry_of(layout)) {
     const int64_t dim = geometry_.row.dim;
     std::vector<float> source(static_cast<size_t>(dim));
     rows_.resize(static_cast<size_t>(kPoolRows * geometry_.row.bytes()));
     for (int64_t row = 0; row < kPoolRows; ++row) {
       for (float& value : source) value = normal(random_);
-      kernels::kernel_table(isa).encode_row(geometry_.row, source.data(),
-                                            rows_.data() + row * geometry_.row.bytes());
+      table.encode_row(geometry_.row, source.data(), rows_.data() + row * geometry_.row.bytes());
     }
   }
 
@@ -129,7 +127,7 @@ class Decoder {
         geometry_(model::deepseek_v4::geometry_of(layout)),
         sequence_(sequence),
         row_cache_(row_cache),
-        table_(kernels::kernel_table(options.isa)),
+        table_(options.instruction_set->table),
         pool_(options.thread_count),
         queries_(geometry_, options.query_correlation),
         pick_shares_(geometry_.layers.size()),
@@ -170,14 +168,14 @@ class Decoder {
   // What the cores multiply of bytes in registers, for as long as a layer's scan or so; between
   // the tokens, as this machine may be faster at one time than at another.
   void measure_byte_rate() {
-    if (options_.isa == kernels::Isa::kRef) return;
+    const kernels::PeakLoops* loops = options_.instruction_set->peak_loops;
+    if (loops == nullptr) return;
     constexpr int64_t kRounds = 100'000;
     std::vector<int64_t> products(static_cast<size_t>(4 * options_.thread_count));
     const Stopwatch watch;
     pool_.parallel_for(std::ssize(products), [&](int64_t piece, int) {
       float sink = 1;
-      products[static_cast<size_t>(piece)] =
-          kernels::peak_loops(options_.isa).multiply_add_bytes(kRounds, &sink);
+      products[static_cast<size_t>(piece)] = loops->multiply_add_bytes(kRounds, &sink);
     });
     peak_ms_ += watch.elapsed_ms();
     for (const int64_t count : products) peak_products_ += count;
@@ -307,14 +305,15 @@ class Decoder {
 }  // namespace
 
 Result<LongContext> LongContext::create(const std::string& directory, int64_t context_tokens,
-                                        int64_t ram_bytes, kernels::Isa isa) {
+                                        int64_t ram_bytes,
+                                        const kernels::InstructionSet& instruction_set) {
   KVASIR_ASSIGN_OR_RETURN(ScratchFolder folder, ScratchFolder::create(directory));
   LongContext context(std::move(folder));
   const auto layout = flash_layout();
   const auto account = std::make_shared<kv::MemoryAccount>();
   KVASIR_ASSIGN_OR_RETURN(
       auto persistence, open_flash_persistence(context.folder_.path(), layout, account, ram_bytes));
-  RowMaker rows(*layout, isa);
+  RowMaker rows(*layout, instruction_set.table);
   Random random(7);
   KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence->resume({}, 0));
   std::vector<int32_t> tokens(kv::kBlockTokens);
@@ -345,7 +344,7 @@ Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const 
         .kind = ErrorKind::kIo, .what = "the context was not found whole", .where = folder_.path()};
   }
   persist::Residency* residency = persistence->residency();
-  RowMaker rows(*layout, options.isa);
+  RowMaker rows(*layout, options.instruction_set->table);
   Decoder decoder(options, *layout, live.sequence,
                   residency != nullptr ? residency->rows() : nullptr);
   Random random(11);

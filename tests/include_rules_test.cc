@@ -35,7 +35,7 @@ constexpr Rule kRules[] = {
     {"plan",
      "kv checkpoint model/model.h model/deepseek_v4/config.h model/deepseek_v4/geometry.h "
      "model/deepseek_v4/workspace.h persist/footprint.h"},
-    {"engine", "public model persist text kv kernels/kernels.h"},
+    {"engine", "public model persist text kv kernels/instruction_sets.h"},
     {"bench", "public kernels numeric kv store persist model/deepseek_v4/geometry.h"},
     {"eval", "public"},
     {"cli", "public plan bench eval"},
@@ -265,7 +265,7 @@ TEST(IncludeRules, RightDirectionsPass) {
       {"src/kernels/kernels_test.cc", "#include \"kernels/kernels.h\""},
       {"src/model/deepseek_v4/deepseek_v4.cc", "#include \"checkpoint/tensor_reader.h\""},
       {"src/plan/plan.cc", "#include \"kvasir/plan.h\""},
-      {"src/engine/engine.cc", "#include \"kernels/kernels.h\""},
+      {"src/engine/engine.cc", "#include \"kernels/instruction_sets.h\""},
       {"src/cli/run.cc", "#include \"kvasir/engine.h\""},
       {"bench/kernels.cc", "#include \"timer.h\""},
       {"src/text/bpe.cc", "#include \"base/check.h\""},

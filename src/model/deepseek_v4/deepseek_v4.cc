@@ -78,7 +78,7 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const Mode
       facts_(facts_of(config_, checkpoint_.weight_bytes())),
       layout_(std::make_shared<const kv::CacheLayout>(std::move(layout))),
       geometry_(geometry_of(*layout_)),
-      compute_(kernels::kernel_table(options.isa), options.thread_count, matmul_cols_max(config_),
+      compute_(*options.table, options.thread_count, matmul_cols_max(config_),
                scratch_floats(config_, geometry_)),
       batch_(config_, options.pass_tokens_max),
       work_(config_, geometry_, options.pass_tokens_max, options.thread_count) {}
