@@ -66,7 +66,7 @@ endif()
 
 # What the thread sanitizer has to see: the tests labelled `threads`.
 add_custom_target(thread_tests)
-set(KVASIR_MODULES_WITH_THREADS base store persist model engine)
+set(KVASIR_MODULES_WITH_THREADS base store persist ops model engine)
 
 # kvasir_test(name SOURCES files... USES libraries... LABELS labels...)
 # Labels: `threads` runs under the thread sanitizer too; `not_asan` is too slow for the address
