@@ -10,14 +10,13 @@
 #include <string_view>
 
 #include "base/aligned_buffer.h"
+#include "base/check.h"
 #include "base/thread_pool.h"
-#include "kernels/peak.h"
 
 namespace kvasir::bench {
 namespace {
 
 using kernels::CodecId;
-using kernels::Isa;
 using kernels::WeightFormat;
 
 // Much more than any last-level cache keeps.
@@ -29,8 +28,8 @@ class Bench {
  public:
   explicit Bench(const LimitOptions& options)
       : options_(options),
-        table_(kernels::kernel_table(options.isa)),
-        peak_(kernels::peak_loops(options.isa)),
+        table_(options.instruction_set->table),
+        peak_(*options.instruction_set->peak_loops),
         pool_(options.thread_count) {}
 
   std::vector<Measurement> run() {
@@ -303,16 +302,14 @@ class Bench {
 
 }  // namespace
 
-kernels::Isa isa_in_use(const Engine& engine) {
-  const std::string_view name = engine.info().instruction_set;
-  for (const Isa isa : {Isa::kAvx2, Isa::kAvx512}) {
-    if (kernels::isa_is_supported(isa) && name == kernels::kernel_table(isa).name) return isa;
-  }
-  return Isa::kRef;
+const kernels::InstructionSet& instruction_set_of(const Engine& engine) {
+  const kernels::InstructionSet* set = kernels::find_instruction_set(engine.info().instruction_set);
+  KVASIR_CHECK(set != nullptr, "an engine computes with a set of the list");
+  return *set;
 }
 
 std::vector<Measurement> measure_kernel_limits(const LimitOptions& options) {
-  if (options.isa == Isa::kRef) return {};
+  if (options.instruction_set->peak_loops == nullptr) return {};
   return Bench(options).run();
 }
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kernels.h"
+#include "kernels/instruction_sets.h"
 #include "kvasir/engine.h"
 
 namespace kvasir::bench {
@@ -25,17 +25,17 @@ enum class KernelGroup { kPrefill, kDecode, kIndex };
 
 struct LimitOptions {
   KernelGroup group = KernelGroup::kPrefill;
-  kernels::Isa isa = kernels::best_supported_isa();
+  const kernels::InstructionSet* instruction_set = &kernels::best_instruction_set();
   int thread_count = 1;
   // For each measurement, which is the best of the repetitions that fit.
   double seconds_min = 0.3;
 };
 
 // The instruction set an engine computes with.
-kernels::Isa isa_in_use(const Engine& engine);
+const kernels::InstructionSet& instruction_set_of(const Engine& engine);
 
 // The limits first, then the group's kernels; nothing where only the plain loops run.
-// REQUIRES: isa is supported. Takes about 1 GiB of memory.
+// REQUIRES: this machine runs the instruction set. Takes about 1 GiB of memory.
 std::vector<Measurement> measure_kernel_limits(const LimitOptions& options);
 
 }  // namespace kvasir::bench

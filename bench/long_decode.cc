@@ -9,12 +9,11 @@
 #include "base/process_memory.h"
 #include "base/random.h"
 #include "base/stopwatch.h"
-#include "base/thread_pool.h"
 #include "bench/flash_cache.h"
 #include "bench/pick_shares.h"
-#include "kernels/peak.h"
-#include "kv/index_scan.h"
 #include "model/deepseek_v4/geometry.h"
+#include "ops/ops.h"
+#include "ops/picked_rows.h"
 
 namespace kvasir::bench {
 namespace {
@@ -33,15 +32,14 @@ float normal(Random& random) {
 // Rows are drawn from a pool of encoded ones; keys are all different.
 class RowMaker {
  public:
-  RowMaker(const kv::CacheLayout& layout, kernels::Isa isa)
+  RowMaker(const kv::CacheLayout& layout, const kernels::KernelTable& table)
       : layout_(layout), geometry_(model::deepseek_v4::geometry_of(layout)) {
     const int64_t dim = geometry_.row.dim;
     std::vector<float> source(static_cast<size_t>(dim));
     rows_.resize(static_cast<size_t>(kPoolRows * geometry_.row.bytes()));
     for (int64_t row = 0; row < kPoolRows; ++row) {
       for (float& value : source) value = normal(random_);
-      kernels::kernel_table(isa).encode_row(geometry_.row, source.data(),
-                                            rows_.data() + row * geometry_.row.bytes());
+      table.encode_row(geometry_.row, source.data(), rows_.data() + row * geometry_.row.bytes());
     }
   }
 
@@ -75,8 +73,10 @@ class RowMaker {
   std::vector<std::byte> rows_;
 };
 
+// work() runs when the tokens' rows are there, before the sequence counts them: a pass.
+template <class Work>
 Status append(persist::Persistence& persistence, persist::Resumed& live, RowMaker& rows,
-              std::span<const int32_t> tokens) {
+              std::span<const int32_t> tokens, const Work& work) {
   const int64_t begin = live.sequence.length();
   const persist::Appending pass{
       .sequence = &live.sequence, .recorder = &live.recorder, .token_count = std::ssize(tokens)};
@@ -85,6 +85,7 @@ Status append(persist::Persistence& persistence, persist::Resumed& live, RowMake
                           live.recorder.state_memory(live.sequence, std::ssize(tokens)));
   KVASIR_RETURN_IF_ERROR(live.sequence.begin_append(tokens));
   rows.write(live.sequence, begin, begin + std::ssize(tokens));
+  KVASIR_RETURN_IF_ERROR(work());
   live.sequence.finish_append();
   live.recorder.after_pass(live.sequence, std::move(state_memory));
   return ok_status();
@@ -121,48 +122,35 @@ class IndexQueries {
   std::vector<float> query_;                 // [index heads, dim]
 };
 
+// Runs the cache work of one token after the other, layer by layer, and times it.
 class Decoder {
  public:
-  Decoder(const LongDecodeOptions& options, const kv::CacheLayout& layout,
-          const kv::Sequence& sequence, kv::RowCache* row_cache)
+  // length_max: tokens of the sequence, in the end.
+  Decoder(const LongDecodeOptions& options, const kv::CacheLayout& layout, int64_t length_max,
+          kv::RowCache* row_cache)
       : options_(options),
         geometry_(model::deepseek_v4::geometry_of(layout)),
-        sequence_(sequence),
         row_cache_(row_cache),
-        table_(kernels::kernel_table(options.isa)),
-        pool_(options.thread_count),
+        ops_(options.instruction_set->table, options.thread_count, 0,
+             kernels::attend_scratch_floats(geometry_.row, kHeads)),
         queries_(geometry_, options.query_correlation),
-        pick_shares_(geometry_.layers.size()),
-        query_(static_cast<size_t>(kHeads * geometry_.row.dim)),
-        sinks_(kHeads),
-        attended_(static_cast<size_t>(kHeads * geometry_.row.dim)),
-        scratch_floats_(kernels::attend_scratch_floats(geometry_.row, kHeads)),
-        scratch_(static_cast<size_t>(scratch_floats_ * options.thread_count)),
-        encoded_(kernels::index_query_bytes(geometry_.key, kIndexHeads)) {
-    for (float& value : query_) value = normal(random_);
-    for (int64_t head = 0; head < kIndexHeads; ++head) head_weights_.push_back(normal(random_));
+        pick_shares_(geometry_.layers.size()) {
+    for (int64_t i = 0; i < query_.size(); ++i) query_[i] = normal(random_);
+    for (int64_t head = 0; head < kIndexHeads; ++head) head_weights_[head] = normal(random_);
+    encoded_.emplace_back(kernels::index_query_bytes(geometry_.key, kIndexHeads));
+    scores_.emplace_back(length_max);
+    for (int i = 0; i < options.thread_count; ++i) row_lists_.emplace_back(length_max + kFlashTopK);
   }
 
   // One token through all layers' caches.
-  Status step() {
-    const int64_t length = sequence_.length();
+  Status step(kv::Sequence& sequence, int32_t token) {
+    batch_.clear();
+    batch_.add(sequence, {&token, 1});
     for (int64_t layer = 0; layer < std::ssize(geometry_.layers); ++layer) {
-      visible_.clear();
       const auto& streams = geometry_.of(layer);
-      const int64_t window_tokens = spec_of(streams.window).window_tokens;
-      for (int64_t p = std::max<int64_t>(0, length - window_tokens); p < length; ++p) {
-        visible_.push_back(sequence_.window_row(streams.window, p));
-      }
-      const int64_t row_count = streams.rows < 0 ? 0 : kv::row_count(spec_of(streams.rows), length);
-      if (streams.keys >= 0) {
-        pick(layer, row_count);
-        KVASIR_RETURN_IF_ERROR(fetch(streams.rows));
-      } else {
-        for (int64_t row = 0; row < row_count; ++row) {
-          visible_.push_back(sequence_.row(streams.rows, row));
-        }
-      }
-      attend();
+      if (streams.keys >= 0) pick(layer, streams.keys);
+      KVASIR_RETURN_IF_ERROR(fetch(streams.rows));
+      attend(streams);
     }
     return ok_status();
   }
@@ -170,14 +158,14 @@ class Decoder {
   // What the cores multiply of bytes in registers, for as long as a layer's scan or so; between
   // the tokens, as this machine may be faster at one time than at another.
   void measure_byte_rate() {
-    if (options_.isa == kernels::Isa::kRef) return;
+    const kernels::PeakLoops* loops = options_.instruction_set->peak_loops;
+    if (loops == nullptr) return;
     constexpr int64_t kRounds = 100'000;
     std::vector<int64_t> products(static_cast<size_t>(4 * options_.thread_count));
     const Stopwatch watch;
-    pool_.parallel_for(std::ssize(products), [&](int64_t piece, int) {
+    ops_.parallel_for(std::ssize(products), [&](int64_t piece, int) {
       float sink = 1;
-      products[static_cast<size_t>(piece)] =
-          kernels::peak_loops(options_.isa).multiply_add_bytes(kRounds, &sink);
+      products[static_cast<size_t>(piece)] = loops->multiply_add_bytes(kRounds, &sink);
     });
     peak_ms_ += watch.elapsed_ms();
     for (const int64_t count : products) peak_products_ += count;
@@ -215,88 +203,75 @@ class Decoder {
   }
 
  private:
-  const kv::Stream& spec_of(int64_t stream) const {
-    return sequence_.layout().streams[static_cast<size_t>(stream)].spec;
-  }
   kv::RowCacheStats stats() const { return row_cache_ ? row_cache_->stats() : kv::RowCacheStats(); }
+  ops::Picks picks() {
+    return {.rows = ops::view_of(picked_, 1, kFlashTopK),
+            .counts = &picked_count_,
+            .places = ops::view_of(places_, 1, kFlashTopK)};
+  }
 
-  void pick(int64_t layer, int64_t row_count) {
+  void pick(int64_t layer, int64_t stream) {
     const std::span<const float> query = queries_.next(layer);
-    scores_.resize(static_cast<size_t>(row_count));
+    const ops::PickStep step{.batch = batch_,
+                             .stream = stream,
+                             .head_count = kIndexHeads,
+                             .queries = ops::view_of(query.data(), 1, std::ssize(query)),
+                             .head_weights = ops::view_of(head_weights_, 1, kIndexHeads),
+                             .encoded_queries = encoded_,
+                             .scores = scores_,
+                             .picks = picks()};
     const Stopwatch scan;
-    table_.encode_index_query(geometry_.key, query.data(), kIndexHeads, encoded_.data());
-    const kv::IndexQuestion question{.stream = geometry_.of(layer).keys,
-                                     .head_count = kIndexHeads,
-                                     .query = encoded_.data(),
-                                     .head_weights = head_weights_.data(),
-                                     .row_count = row_count};
-    pool_.parallel_for(kv::scan_task_count(sequence_, question), [&](int64_t task, int) {
-      kv::run_scan_task(table_, sequence_, question, task, scores_.data());
-    });
+    ops_.score_rows(step, 0);
     times_.scan_ms += scan.elapsed_ms();
-    scan_products_ += row_count * kIndexHeads * geometry_.key.dim;
+    scan_products_ += batch_.complete_rows(0, stream) * kIndexHeads * geometry_.key.dim;
     const Stopwatch top_k;
-    std::vector<int32_t> picked(kFlashTopK);
-    picked.resize(
-        static_cast<size_t>(kernels::top_k(scores_.data(), row_count, kFlashTopK, picked.data())));
+    ops_.pick_best(step, 0, scores_.front().data());
     times_.top_k_ms += top_k.elapsed_ms();
-    pick_shares_.add(layer, picked);
-    picked_ = std::move(picked);
+    pick_shares_.add(layer, {picked_.data(), static_cast<size_t>(picked_count_)});
   }
 
   Status fetch(int64_t stream) {
     const Stopwatch watch;
-    if (row_cache_) row_cache_->begin_group();
-    for (const int32_t row : picked_) {
-      kv::ColdPart* part = sequence_.cold_part_of(stream, row);
-      visible_.push_back(part == nullptr
-                             ? sequence_.row(stream, row)
-                             : row_cache_->ask(*part, sequence_.row_offset_bytes(stream, row)));
-    }
-    if (row_cache_) {
-      row_cache_->start();
-      KVASIR_RETURN_IF_ERROR(row_cache_->finish());
-    }
+    ops::PickedRows rows(batch_, stream, picks(), row_cache_);
+    KVASIR_RETURN_IF_ERROR(rows.next());
     times_.fetch_ms += watch.elapsed_ms();
     return ok_status();
   }
 
-  void attend() {
+  void attend(const model::deepseek_v4::LayerStreams& streams) {
     const Stopwatch watch;
-    const int64_t parts = std::min<int64_t>(kHeads, options_.thread_count);
-    pool_.parallel_for(parts, [&](int64_t part, int worker) {
-      table_.attend({.format = geometry_.row,
-                     .rows = visible_.data(),
-                     .row_count = std::ssize(visible_),
-                     .q = query_.data(),
-                     .sinks = sinks_.data(),
-                     .scale = 1.0f / std::sqrt(static_cast<float>(geometry_.row.dim)),
-                     .out = attended_.data(),
-                     .scratch = scratch_.data() + worker * scratch_floats_},
-                    kHeads * part / parts, kHeads * (part + 1) / parts);
-    });
+    ops_.attend({.batch = batch_,
+                 .seen = {.window_stream = streams.window,
+                          .new_rows = ops::view_of(new_row_, 1, new_row_.size()),
+                          .row_stream = streams.rows,
+                          .picks = picks()},
+                 .queries = ops::view_of(query_, 1, query_.size()),
+                 .sinks = sinks_.data(),
+                 .attended = ops::view_of(attended_, 1, attended_.size()),
+                 .row_lists = row_lists_},
+                {.begin = 0, .end = 1});
     times_.attend_ms += watch.elapsed_ms();
   }
 
   const LongDecodeOptions& options_;
   const model::deepseek_v4::Geometry geometry_;
-  const kv::Sequence& sequence_;
   kv::RowCache* row_cache_;
-  const kernels::KernelTable& table_;
-  ThreadPool pool_;
+  ops::Ops ops_;
+  ops::Batch batch_{1};
   Random random_{5};
   IndexQueries queries_;
   PickShares pick_shares_;
-  std::vector<int32_t> picked_;  // by the layer at hand
-  std::vector<float> query_;
-  std::vector<float> sinks_;
-  std::vector<float> head_weights_;
-  std::vector<float> attended_;
-  int64_t scratch_floats_;
-  std::vector<float> scratch_;
-  AlignedBuffer<std::byte> encoded_;
-  std::vector<float> scores_;
-  std::vector<const std::byte*> visible_;
+  AlignedBuffer<float> query_{kHeads * geometry_.row.dim};
+  AlignedBuffer<float> sinks_{kHeads};
+  AlignedBuffer<float> attended_{query_.size()};
+  AlignedBuffer<std::byte> new_row_{geometry_.row.bytes()};
+  AlignedBuffer<float> head_weights_{kIndexHeads};
+  std::vector<AlignedBuffer<std::byte>> encoded_;
+  std::vector<AlignedBuffer<float>> scores_;
+  AlignedBuffer<int32_t> picked_{kFlashTopK};  // by the layer at hand
+  int32_t picked_count_ = 0;
+  AlignedBuffer<const std::byte*> places_{kFlashTopK};
+  std::vector<AlignedBuffer<const std::byte*>> row_lists_;  // [threads]
   LongDecode times_;
   kv::RowCacheStats stats_before_;
   int64_t scan_products_ = 0;
@@ -307,20 +282,21 @@ class Decoder {
 }  // namespace
 
 Result<LongContext> LongContext::create(const std::string& directory, int64_t context_tokens,
-                                        int64_t ram_bytes, kernels::Isa isa) {
+                                        int64_t ram_bytes,
+                                        const kernels::InstructionSet& instruction_set) {
   KVASIR_ASSIGN_OR_RETURN(ScratchFolder folder, ScratchFolder::create(directory));
   LongContext context(std::move(folder));
   const auto layout = flash_layout();
   const auto account = std::make_shared<kv::MemoryAccount>();
   KVASIR_ASSIGN_OR_RETURN(
       auto persistence, open_flash_persistence(context.folder_.path(), layout, account, ram_bytes));
-  RowMaker rows(*layout, isa);
+  RowMaker rows(*layout, instruction_set.table);
   Random random(7);
   KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence->resume({}, 0));
   std::vector<int32_t> tokens(kv::kBlockTokens);
   while (context.context_tokens() + kv::kBlockTokens <= context_tokens) {
     for (int32_t& token : tokens) token = static_cast<int32_t>(random.below(kFlashVocabSize));
-    KVASIR_RETURN_IF_ERROR(append(*persistence, live, rows, tokens));
+    KVASIR_RETURN_IF_ERROR(append(*persistence, live, rows, tokens, ok_status));
     context.tokens_.insert(context.tokens_.end(), tokens.begin(), tokens.end());
   }
   live.recorder.keep();
@@ -345,19 +321,20 @@ Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const 
         .kind = ErrorKind::kIo, .what = "the context was not found whole", .where = folder_.path()};
   }
   persist::Residency* residency = persistence->residency();
-  RowMaker rows(*layout, options.isa);
-  Decoder decoder(options, *layout, live.sequence,
+  RowMaker rows(*layout, options.instruction_set->table);
+  const int64_t steps = options.warmup_tokens + options.measured_tokens;
+  Decoder decoder(options, *layout, context_tokens() + steps,
                   residency != nullptr ? residency->rows() : nullptr);
   Random random(11);
   int64_t read_bytes_before = 0;
-  for (int64_t step = 0; step < options.warmup_tokens + options.measured_tokens; ++step) {
+  for (int64_t step = 0; step < steps; ++step) {
     if (step == options.warmup_tokens) {
       decoder.begin_measuring();
       read_bytes_before = persistence->metrics()[StoreMetric::kPieceReadBytes];
     }
     const auto token = static_cast<int32_t>(random.below(kFlashVocabSize));
-    KVASIR_RETURN_IF_ERROR(append(*persistence, live, rows, {&token, 1}));
-    KVASIR_RETURN_IF_ERROR(decoder.step());
+    KVASIR_RETURN_IF_ERROR(append(*persistence, live, rows, {&token, 1},
+                                  [&] { return decoder.step(live.sequence, token); }));
     decoder.measure_byte_rate();
   }
   LongDecode result = decoder.result(options.measured_tokens);

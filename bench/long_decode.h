@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "bench/scratch_folder.h"
-#include "kernels/kernels.h"
+#include "kernels/instruction_sets.h"
 #include "kvasir/result.h"
 
 namespace kvasir::bench {
@@ -22,7 +22,7 @@ struct LongDecodeOptions {
   int64_t warmup_tokens = 16;
   int64_t measured_tokens = 16;
   int thread_count = 1;
-  kernels::Isa isa = kernels::Isa::kRef;
+  const kernels::InstructionSet* instruction_set = &kernels::best_instruction_set();
 };
 
 // A LongDecode is what was measured. Values are per token, unless they are shares or sizes.
@@ -51,7 +51,8 @@ class LongContext {
  public:
   // Writes it within `ram_bytes`, as a prefill does. context_tokens: rounded down to a block.
   static Result<LongContext> create(const std::string& directory, int64_t context_tokens,
-                                    int64_t ram_bytes, kernels::Isa isa);
+                                    int64_t ram_bytes,
+                                    const kernels::InstructionSet& instruction_set);
 
   int64_t context_tokens() const { return static_cast<int64_t>(tokens_.size()); }
   // The least RAM budget for this context.

@@ -59,9 +59,14 @@ function(kvasir_little_optimized target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
 endfunction()
 
+# Folders named x86/ are for that processor; on others the plain loops run.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  set(KVASIR_IS_X86 ON)
+endif()
+
 # What the thread sanitizer has to see: the tests labelled `threads`.
 add_custom_target(thread_tests)
-set(KVASIR_MODULES_WITH_THREADS base store persist model engine)
+set(KVASIR_MODULES_WITH_THREADS base store persist ops model engine)
 
 # kvasir_test(name SOURCES files... USES libraries... LABELS labels...)
 # Labels: `threads` runs under the thread sanitizer too; `not_asan` is too slow for the address
@@ -85,6 +90,9 @@ endfunction()
 function(kvasir_module name)
   cmake_parse_arguments(ARG "" "" "USES;PRIVATE_USES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${name}/*.cc)
+  if(NOT KVASIR_IS_X86)
+    list(FILTER sources EXCLUDE REGEX "/x86/")
+  endif()
   set(test_sources ${sources})
   list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
   list(FILTER test_sources INCLUDE REGEX "_test\\.cc$")

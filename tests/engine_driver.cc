@@ -4,19 +4,25 @@
 #include <iterator>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <random>
 
 #include "base/check.h"
-#include "kernels/kernels.h"
+#include "kernels/instruction_sets.h"
 
 namespace kvasir::testing {
 
-std::vector<InstructionSet> supported_instruction_sets() {
-  std::vector<InstructionSet> sets{InstructionSet::kRef};
-  if (kernels::isa_is_supported(kernels::Isa::kAvx2)) sets.push_back(InstructionSet::kAvx2);
-  if (kernels::isa_is_supported(kernels::Isa::kAvx512)) sets.push_back(InstructionSet::kAvx512);
-  return sets;
+std::vector<std::string> supported_instruction_sets() {
+  std::vector<std::string> names;
+  for (const kernels::InstructionSet& set : kernels::instruction_sets()) {
+    if (set.is_supported()) {
+      names.emplace_back(set.table.name);
+    } else {
+      std::printf("skipped: this processor lacks %s\n", set.table.name);
+    }
+  }
+  return names;
 }
 
 Engine open_engine(const EngineOptions& options) {

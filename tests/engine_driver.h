@@ -11,7 +11,7 @@
 namespace kvasir::testing {
 
 // Instruction sets this processor runs.
-std::vector<InstructionSet> supported_instruction_sets();
+std::vector<std::string> supported_instruction_sets();
 
 // Ends the test program when the engine does not open.
 Engine open_engine(const EngineOptions& options);

@@ -38,6 +38,9 @@ std::string output_of(const std::string& command) {
 }
 
 TEST(InstructionSets, ShareNoFunctionWithOtherFiles) {
+#if !defined(__x86_64__)
+  GTEST_SKIP() << "no file of this build is compiled for an instruction set of its own";
+#endif
   const std::string symbols = output_of("nm -C --defined-only '" KVASIR_KERNELS_ARCHIVE "'");
   EXPECT_NE(symbols.find("avx2.cc.o:"), std::string::npos);
   EXPECT_NE(symbols.find("avx512.cc.o:"), std::string::npos);

@@ -340,7 +340,7 @@ TEST(GoldenStore, AConversationOfTheFirstLayoutGoesOnWithoutComputingItAgain) {
     Engine engine =
         open_engine({.model_path = model,
                      .kv = kv,
-                     .instruction_set = InstructionSet::kRef,
+                     .instruction_set = "ref",
                      .needs_text = false,
                      .store = StoreOptions{.directory = directory.path(), .min_free_bytes = 0}});
     auto session = engine.resume(tokens);

@@ -33,15 +33,17 @@
 
 namespace kvasir {
 
-enum class InstructionSet : uint8_t { kAuto, kRef, kAvx2, kAvx512 };
+// The instruction sets that this build has kernels for, slowest first. A machine may lack some of
+// them; it always has "ref", plain loops.
+std::vector<std::string> instruction_sets();
 
 struct EngineOptions {
   std::string model_path;      // a checkpoint directory
   std::string kv = "native";   // precision of the cache; the others: "bf16", "f32"
   int thread_count = 0;        // 0: one per processor this process may use
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
-  InstructionSet instruction_set = InstructionSet::kAuto;
-  bool needs_text = true;  // false: tokenizer.json is not read
+  std::string instruction_set = "auto";  // the best; or one of instruction_sets()
+  bool needs_text = true;                // false: tokenizer.json is not read
   StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
   // What the cache may take of RAM at most; 0: what it needs. Rows that do not fit are read from

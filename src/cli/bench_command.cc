@@ -137,7 +137,7 @@ Status run(BenchOptions& options) {
   if (!options.no_kernels) {
     const auto measurements =
         bench::measure_kernel_limits({.group = group_of(options.what),
-                                      .isa = bench::isa_in_use(engine),
+                                      .instruction_set = &bench::instruction_set_of(engine),
                                       .thread_count = engine.info().thread_count});
     object.emplace_back("kernels", kernels_json(measurements));
     if (!options.json) print_kernels(measurements);

@@ -107,14 +107,15 @@ eval::LineChart chart_of(const std::vector<Row>& rows) {
 }
 
 struct Machine {
-  kernels::Isa isa = kernels::Isa::kRef;
+  const kernels::InstructionSet& instruction_set;
   int thread_count = 0;
 };
 
 // What the model's engine computes with.
 Result<Machine> machine_of(const ModelOptions& model) {
   KVASIR_ASSIGN_OR_RETURN(const Engine engine, open_engine(model, false));
-  return Machine{.isa = bench::isa_in_use(engine), .thread_count = engine.info().thread_count};
+  return Machine{.instruction_set = bench::instruction_set_of(engine),
+                 .thread_count = engine.info().thread_count};
 }
 
 // All budgets and correlations of one context.
@@ -127,7 +128,7 @@ Status measure_context(const LongDecodeFlags& flags, const Machine& machine, int
   KVASIR_ASSIGN_OR_RETURN(
       const bench::LongContext context,
       bench::LongContext::create(flags.directory, context_tokens,
-                                 budgets.empty() ? 0 : budgets.back(), machine.isa));
+                                 budgets.empty() ? 0 : budgets.back(), machine.instruction_set));
   budgets.push_back(0);
   for (const int64_t ram_bytes : budgets) {
     if (ram_bytes != 0 && ram_bytes < context.ram_bytes_min()) {
@@ -138,11 +139,12 @@ Status measure_context(const LongDecodeFlags& flags, const Machine& machine, int
     }
     for (const double correlation : flags.correlations) {
       Row row{.ram_bytes = ram_bytes, .correlation = correlation};
-      KVASIR_ASSIGN_OR_RETURN(row.result, context.measure({.ram_bytes = ram_bytes,
-                                                           .query_correlation = correlation,
-                                                           .measured_tokens = flags.measured_tokens,
-                                                           .thread_count = machine.thread_count,
-                                                           .isa = machine.isa}));
+      KVASIR_ASSIGN_OR_RETURN(row.result,
+                              context.measure({.ram_bytes = ram_bytes,
+                                               .query_correlation = correlation,
+                                               .measured_tokens = flags.measured_tokens,
+                                               .thread_count = machine.thread_count,
+                                               .instruction_set = &machine.instruction_set}));
       if (!flags.json) print_row(row);
       rows.push_back(row);
     }

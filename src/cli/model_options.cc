@@ -1,18 +1,19 @@
 #include "cli/model_options.h"
 
 #include <charconv>
-#include <map>
+#include <vector>
 
 #include "cli/bundled.h"
 
 namespace kvasir::cli {
 namespace {
 
-const std::map<std::string, InstructionSet> kInstructionSets = {
-    {"auto", InstructionSet::kAuto},
-    {"ref", InstructionSet::kRef},
-    {"avx2", InstructionSet::kAvx2},
-    {"avx512", InstructionSet::kAvx512}};
+// What --isa takes.
+std::vector<std::string> instruction_set_names() {
+  std::vector<std::string> names = instruction_sets();
+  names.insert(names.begin(), "auto");
+  return names;
+}
 
 }  // namespace
 
@@ -31,7 +32,7 @@ void add_checkpoint_options(CLI::App& command, ModelOptions& options) {
       ->check(CLI::Range(1, 65536))
       ->capture_default_str();
   command.add_option("--isa", options.isa, "instruction set of the kernels")
-      ->check(CLI::IsMember({"auto", "ref", "avx2", "avx512"}))
+      ->check(CLI::IsMember(instruction_set_names()))
       ->capture_default_str();
 }
 
@@ -52,7 +53,7 @@ Result<EngineOptions> engine_options(const ModelOptions& options, bool needs_tex
                        .kv = options.kv,
                        .thread_count = options.threads,
                        .chunk_tokens = options.chunk,
-                       .instruction_set = kInstructionSets.at(options.isa),
+                       .instruction_set = options.isa,
                        .needs_text = needs_text};
 }
 

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/thread_pool.h"
 #include "engine/engine_state.h"
+#include "kernels/instruction_sets.h"
 #include "model/registry.h"
 
 namespace kvasir {
@@ -15,22 +16,30 @@ namespace {
 
 constexpr int kThreadCountMax = 1024;
 
-Result<kernels::Isa> choose_isa(InstructionSet wanted) {
-  kernels::Isa isa = kernels::best_supported_isa();
-  if (wanted == InstructionSet::kRef) isa = kernels::Isa::kRef;
-  if (wanted == InstructionSet::kAvx2) isa = kernels::Isa::kAvx2;
-  if (wanted == InstructionSet::kAvx512) isa = kernels::Isa::kAvx512;
-  if (!kernels::isa_is_supported(isa)) {
-    return Error{.kind = ErrorKind::kUnsupported,
-                 .what = "this processor lacks the instruction set asked for",
-                 .field = "instruction_set",
-                 .remedy = "leave it out to use the best one"};
+std::string sets_of_this_machine() {
+  std::string names = "auto";
+  for (const kernels::InstructionSet& set : kernels::instruction_sets()) {
+    if (set.is_supported()) names += std::string(", ") + set.table.name;
   }
-  return isa;
+  return names;
+}
+
+Result<const kernels::InstructionSet*> choose_instruction_set(const std::string& name) {
+  if (name.empty() || name == "auto") return &kernels::best_instruction_set();
+  const kernels::InstructionSet* set = kernels::find_instruction_set(name);
+  if (set != nullptr && set->is_supported()) return set;
+  return Error{.kind = set == nullptr ? ErrorKind::kUsage : ErrorKind::kUnsupported,
+               .what = set == nullptr ? "no such instruction set"
+                                      : "this processor lacks the instruction set",
+               .field = "instruction_set",
+               .expected = "one of " + sets_of_this_machine(),
+               .found = name,
+               .remedy = "leave it out to use the best one"};
 }
 
 Result<model::ModelOptions> model_options(const EngineOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(const kernels::Isa isa, choose_isa(options.instruction_set));
+  KVASIR_ASSIGN_OR_RETURN(const kernels::InstructionSet* set,
+                          choose_instruction_set(options.instruction_set));
   const int thread_count =
       options.thread_count == 0 ? processors_of_this_process() : options.thread_count;
   if (thread_count < 1 || thread_count > kThreadCountMax) {
@@ -55,7 +64,7 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                  .found = std::to_string(options.study.visible_rows.index_top_k)};
   }
   return model::ModelOptions{.precision = options.kv,
-                             .isa = isa,
+                             .table = &set->table,
                              .thread_count = thread_count,
                              .pass_tokens_max = options.chunk_tokens,
                              .study = options.study};
@@ -72,7 +81,7 @@ ModelInfo model_info(const model::Model& model) {
           .kv_block_tokens = kv::kBlockTokens,
           .kv_fixed_bytes = model.layout()->fixed_bytes(),
           .thread_count = model.options().thread_count,
-          .instruction_set = kernels::kernel_table(model.options().isa).name};
+          .instruction_set = model.options().table->name};
 }
 
 std::string absolute_path(const std::string& path) {
@@ -116,6 +125,14 @@ Status set_ram_budget(const EngineOptions& options, Engine::State& state) {
 }
 
 }  // namespace
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+  for (const kernels::InstructionSet& set : kernels::instruction_sets()) {
+    names.emplace_back(set.table.name);
+  }
+  return names;
+}
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::Engine(Engine&&) noexcept = default;

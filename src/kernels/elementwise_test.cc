@@ -1,4 +1,4 @@
-// Norm, dot, rope, Hadamard, SwiGLU, pooling and the hyper-connections.
+// Norm, rope, Hadamard, SwiGLU, pooling and the hyper-connections.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -10,20 +10,6 @@ namespace {
 
 class Elementwise : public KernelTest {};
 KVASIR_INSTANTIATE_KERNEL_TESTS(Elementwise);
-
-TEST_P(Elementwise, DotAgreesWithRef) {
-  Random random(1);
-  for (int round = 0; round < 200; ++round) {
-    const int64_t size = random.integer(1, 600);
-    const std::vector<float> a = random.normals(size);
-    const std::vector<float> b = random.normals(size);
-    Placed<float> placed_a(a, random.integer(0, 15));
-    Placed<float> placed_b(b, random.integer(0, 15));
-    const float value = table().dot(placed_a.data(), placed_b.data(), size);
-    EXPECT_NEAR(value, ref().dot(a.data(), b.data(), size), 1e-6 * static_cast<double>(size));
-    EXPECT_EQ(value, table().dot(a.data(), b.data(), size));
-  }
-}
 
 TEST_P(Elementwise, RmsNormAgreesWithRef) {
   Random random(2);

@@ -94,8 +94,6 @@ struct KernelTable {
   // scratch: [matmul_scratch_floats(cols)], private to the call.
   void (*matmul)(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch);
 
-  float (*dot)(const float* a, const float* b, int64_t size);
-
   // out = x * rsqrt(mean(x^2) + eps) * weight; weight may be null (all ones); out may be x.
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t size, float* out);
   // Returns rsqrt(mean(x^2) + eps).
@@ -133,14 +131,6 @@ struct KernelTable {
   void (*hyper_expand)(float* x, const float* o, const float* post, const float* combine,
                        int64_t streams, int64_t dim);
 };
-
-enum class Isa : uint8_t { kRef, kAvx2, kAvx512 };
-
-// Whether this processor (and operating system) can run it.
-bool isa_is_supported(Isa isa);
-Isa best_supported_isa();
-// REQUIRES: isa_is_supported(isa).
-const KernelTable& kernel_table(Isa isa);
 
 // How large scratch and queries must be. The same for every instruction set.
 int64_t matmul_scratch_floats(int64_t cols);

@@ -2,10 +2,7 @@
 // measured against.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
-
-#include "kernels/kernels.h"
 
 namespace kvasir::kernels {
 
@@ -17,8 +14,5 @@ struct PeakLoops {
   // Reads all of data [size] once.
   float (*sum)(const float* data, int64_t size);
 };
-
-// REQUIRES: isa_is_supported(isa), isa is not kRef.
-const PeakLoops& peak_loops(Isa isa);
 
 }  // namespace kvasir::kernels

@@ -1,4 +1,4 @@
-// These are the kernel tables of the instruction sets. Callers use kernel_table().
+// These are the kernel tables of the instruction sets. Callers choose from instruction_sets.h.
 #pragma once
 
 #include "kernels/kernels.h"
@@ -7,10 +7,12 @@
 namespace kvasir::kernels {
 
 extern const KernelTable kRefTable;
-extern const KernelTable kAvx2Table;
-extern const KernelTable kAvx512Table;
 
+#if defined(__x86_64__)
+extern const KernelTable kAvx2Table;
 extern const PeakLoops kAvx2PeakLoops;
+extern const KernelTable kAvx512Table;
 extern const PeakLoops kAvx512PeakLoops;
+#endif
 
 }  // namespace kvasir::kernels

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/kernels.h"
+#include "kernels/instruction_sets.h"
 
 namespace kvasir::kernels {
 
@@ -80,27 +80,29 @@ inline void expect_close(const std::vector<float>& a, const std::vector<float>& 
   }
 }
 
-// One test for each instruction set of this processor.
-class KernelTest : public testing::TestWithParam<Isa> {
+// One test for each instruction set of this build; this processor may lack some.
+class KernelTest : public testing::TestWithParam<const InstructionSet*> {
  protected:
-  const KernelTable& table() const { return kernel_table(GetParam()); }
-  const KernelTable& ref() const { return kernel_table(Isa::kRef); }
+  void SetUp() override {
+    if (!GetParam()->is_supported()) GTEST_SKIP() << "this processor lacks " << table().name;
+  }
+  const KernelTable& table() const { return GetParam()->table; }
+  const KernelTable& ref() const { return instruction_sets().front().table; }
 };
 
-inline std::vector<Isa> supported_isas() {
-  std::vector<Isa> isas;
-  for (const Isa isa : {Isa::kRef, Isa::kAvx2, Isa::kAvx512}) {
-    if (isa_is_supported(isa)) isas.push_back(isa);
-  }
-  return isas;
+inline std::vector<const InstructionSet*> all_instruction_sets() {
+  std::vector<const InstructionSet*> sets;
+  for (const InstructionSet& set : instruction_sets()) sets.push_back(&set);
+  return sets;
 }
 
-inline std::string isa_name(const testing::TestParamInfo<Isa>& info) {
-  return kernel_table(info.param).name;
+inline std::string name_of(const testing::TestParamInfo<const InstructionSet*>& info) {
+  return info.param->table.name;
 }
 
 }  // namespace kvasir::kernels
 
-#define KVASIR_INSTANTIATE_KERNEL_TESTS(Suite)                                                 \
-  INSTANTIATE_TEST_SUITE_P(All, Suite, testing::ValuesIn(::kvasir::kernels::supported_isas()), \
-                           ::kvasir::kernels::isa_name)
+#define KVASIR_INSTANTIATE_KERNEL_TESTS(Suite)                                           \
+  INSTANTIATE_TEST_SUITE_P(All, Suite,                                                   \
+                           testing::ValuesIn(::kvasir::kernels::all_instruction_sets()), \
+                           ::kvasir::kernels::name_of)

@@ -33,10 +33,6 @@ void matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* s
   }
 }
 
-float dot(const float* a, const float* b, int64_t size) {
-  return static_cast<float>(dot_product(a, b, size));
-}
-
 // Section 2, last point.
 float inverse_rms(const float* x, float eps, int64_t size) {
   const double mean = dot_product(x, x, size) / static_cast<double>(size);
@@ -257,7 +253,6 @@ void hyper_expand(float* x, const float* o, const float* post, const float* comb
 constinit const KernelTable kRefTable = {
     .name = "ref",
     .matmul = matmul,
-    .dot = dot,
     .rms_norm = rms_norm,
     .inverse_rms = inverse_rms,
     .rope = rope,

@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 #include "kernels/limits.h"
+#include "kernels/simd/scale_tables.h"
 #include "kernels/tables.h"
-#include "kernels/x86/scale_tables.h"
 #include "numeric/fp4.h"
 #include "numeric/fp8.h"
 
@@ -11,18 +11,18 @@
 
 // In the order of their dependence.
 // clang-format off
-#include "kernels/x86/math-inl.h"
-#include "kernels/x86/matmul-inl.h"
-#include "kernels/x86/decode_row-inl.h"
-#include "kernels/x86/attend-inl.h"
-#include "kernels/x86/elementwise-inl.h"
-#include "kernels/x86/encode_row-inl.h"
-#include "kernels/x86/index_query-inl.h"
-#include "kernels/x86/index_score_unfolded-inl.h"
-#include "kernels/x86/index_score-inl.h"
-#include "kernels/x86/hyper-inl.h"
-#include "kernels/x86/peak-inl.h"
-#include "kernels/x86/table-inl.h"
+#include "kernels/simd/math-inl.h"
+#include "kernels/simd/matmul-inl.h"
+#include "kernels/simd/decode_row-inl.h"
+#include "kernels/simd/attend-inl.h"
+#include "kernels/simd/elementwise-inl.h"
+#include "kernels/simd/encode_row-inl.h"
+#include "kernels/simd/index_query-inl.h"
+#include "kernels/simd/index_score_unfolded-inl.h"
+#include "kernels/simd/index_score-inl.h"
+#include "kernels/simd/hyper-inl.h"
+#include "kernels/simd/peak-inl.h"
+#include "kernels/simd/table-inl.h"
 // clang-format on
 
 namespace kvasir::kernels {

@@ -56,7 +56,7 @@ KVASIR_INLINE FoldedLayout folded_layout(const QueryLayout& layout, int64_t dim)
 
 // The biased exponent of a group's factor for a head.
 KVASIR_INLINE int factor_exponent(const uint8_t* group, const QueryLayout& layout, int64_t head) {
-  return static_cast<int>(load_word(group + layout.factors + 4 * head) >> 23);
+  return static_cast<int>(load_value<uint32_t>(group + layout.factors + 4 * head) >> 23);
 }
 
 // One head of an encoded query; false: its scales lie too far apart.
@@ -87,8 +87,8 @@ bool fold_query_head(const QueryLayout& layout, const FoldedLayout& folded, int6
       }
     }
   }
-  store_word(query + folded.offsets + 4 * head, -kFoldedOffset * sum);
-  store_word(query + folded.factors + 4 * head, low << 23);
+  store_value<int32_t>(query + folded.offsets + 4 * head, -kFoldedOffset * sum);
+  store_value<int32_t>(query + folded.factors + 4 * head, low << 23);
   return true;
 }
 
@@ -166,7 +166,7 @@ struct FoldedKeys {
 
 // The scales of a chunk's groups as bytes of a word; the last one again where the key ends early.
 KVASIR_INLINE uint32_t chunk_scales(const uint8_t* scales, int64_t group_count) {
-  if (group_count >= kChunkGroups) return load_word(scales);
+  if (group_count >= kChunkGroups) return load_value<uint32_t>(scales);
   uint32_t word = 0;
   for (int64_t g = 0; g < kChunkGroups; ++g) {
     word |= static_cast<uint32_t>(scales[smaller(g, group_count - 1)]) << (8 * g);
@@ -329,8 +329,8 @@ __attribute__((noinline)) void score_folded_heads(const FoldedQuery& query, cons
 }
 
 // The scores of a block's keys. `next`: nullptr, or a block that is to be unpacked.
-KVASIR_INLINE __m128 score_folded_block(const FoldedQuery& query, const FoldedKeys& keys,
-                                        FoldedKeys* next) {
+KVASIR_INLINE FourFloats score_folded_block(const FoldedQuery& query, const FoldedKeys& keys,
+                                            FoldedKeys* next) {
   Vec totals[kBlockKeys] = {zero(), zero(), zero(), zero()};
   constexpr int kVecs = 4;
   int64_t v = 0;
@@ -342,7 +342,7 @@ KVASIR_INLINE __m128 score_folded_block(const FoldedQuery& query, const FoldedKe
     score_folded_heads<1, 2>(query, keys, v * kLanes, next, totals);
     next = nullptr;
   }
-  return _mm_mul_ps(reduce_add_4(totals[0], totals[1], totals[2], totals[3]), keys.scales);
+  return reduce_add_4(totals[0], totals[1], totals[2], totals[3]) * keys.scales;
 }
 
 }  // namespace

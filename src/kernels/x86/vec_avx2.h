@@ -6,7 +6,8 @@
 
 #include <cstdint>
 
-#include "kernels/x86/inline.h"
+#include "kernels/simd/vec.h"
+#include "kernels/x86/vec_common.h"
 
 namespace kvasir::kernels::avx2 {
 namespace {
@@ -124,7 +125,7 @@ KVASIR_INLINE float reduce_max(Vec v) {
 }
 
 // The four sums, each with the bits of reduce_add.
-KVASIR_INLINE __m128 reduce_add_4(Vec a, Vec b, Vec c, Vec d) {
+KVASIR_INLINE FourFloats reduce_add_4(Vec a, Vec b, Vec c, Vec d) {
   const Vec ab = _mm256_permute2f128_ps(a, b, 0x20) + _mm256_permute2f128_ps(a, b, 0x31);
   const Vec cd = _mm256_permute2f128_ps(c, d, 0x20) + _mm256_permute2f128_ps(c, d, 0x31);
   // Now [a | b] and [c | d], four partial sums each.

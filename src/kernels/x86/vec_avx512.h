@@ -12,7 +12,8 @@
 
 #include <cstdint>
 
-#include "kernels/x86/inline.h"
+#include "kernels/simd/vec.h"
+#include "kernels/x86/vec_common.h"
 
 namespace kvasir::kernels::avx512 {
 namespace {
@@ -109,7 +110,7 @@ KVASIR_INLINE float reduce_max(Vec v) {
 }
 
 // The four sums, each with the bits of reduce_add.
-KVASIR_INLINE __m128 reduce_add_4(Vec a, Vec b, Vec c, Vec d) {
+KVASIR_INLINE FourFloats reduce_add_4(Vec a, Vec b, Vec c, Vec d) {
   const Vec ab = _mm512_shuffle_f32x4(a, b, 0x44) + _mm512_shuffle_f32x4(a, b, 0xee);
   const Vec cd = _mm512_shuffle_f32x4(c, d, 0x44) + _mm512_shuffle_f32x4(c, d, 0xee);
   Vec abcd = _mm512_shuffle_f32x4(ab, cd, 0x88) + _mm512_shuffle_f32x4(ab, cd, 0xdd);

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "kvasir/result.h"
+#include "ops/rope.h"
 
 namespace kvasir::model::deepseek_v4 {
 
@@ -20,19 +21,6 @@ enum class LayerKind : uint8_t {
 
 inline constexpr int64_t kCsaRatio = 4;
 inline constexpr int64_t kHcaRatio = 128;
-
-struct YarnConfig {
-  double factor = 1;
-  double beta_fast = 32;
-  double beta_slow = 1;
-  double original_context = 0;
-};
-
-struct RopeConfig {
-  double theta = 0;
-  bool has_yarn = false;
-  YarnConfig yarn;
-};
 
 struct Config {
   int64_t vocab_size = 0;   // V
@@ -62,8 +50,8 @@ struct Config {
   float swiglu_limit = 0;  // infinity when the config has none, or 0
   bool norm_topk_prob = true;
   bool tie_word_embeddings = false;
-  RopeConfig window_rope;  // layers of kind kWindow
-  RopeConfig
+  ops::RopeSettings window_rope;  // layers of kind kWindow
+  ops::RopeSettings
       compressed_rope;  // all other layers: queries, raw rows, compressed rows and index alike
   std::vector<LayerKind> layers;  // [layer_count]
   int64_t bos_token_id = 0;

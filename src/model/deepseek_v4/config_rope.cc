@@ -19,7 +19,7 @@ const Json* nested_rope(const Json& root, std::string_view label) {
 }
 
 // `scaling` describes YaRN, or no scaling at all.
-void read_scaling(ConfigFields& scaling, RopeConfig& rope) {
+void read_scaling(ConfigFields& scaling, ops::RopeSettings& rope) {
   const std::string type = scaling.text_or({"rope_type", "type"}, "default");
   if (type == "default") return;
   scaling.expect_text({"rope_type", "type"}, "yarn");
@@ -37,9 +37,9 @@ void read_scaling(ConfigFields& scaling, RopeConfig& rope) {
 }
 
 // One entry of transformers' {"main": ..., "compress": ...}.
-RopeConfig read_nested(ConfigFields& fields, const Json& entry, std::string_view label,
-                       std::string_view plain_name) {
-  RopeConfig rope;
+ops::RopeSettings read_nested(ConfigFields& fields, const Json& entry, std::string_view label,
+                              std::string_view plain_name) {
+  ops::RopeSettings rope;
   ConfigFields nested(entry, fields.path(), fmt::format("rope_parameters.{}.", label));
   rope.theta = nested.real({"rope_theta"}, kThetaMin, kThetaMax);
   if (label == "main") {

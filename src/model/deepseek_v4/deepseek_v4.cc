@@ -1,7 +1,6 @@
 #include "model/deepseek_v4/deepseek_v4.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/check.h"
@@ -78,8 +77,8 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const Mode
       facts_(facts_of(config_, checkpoint_.weight_bytes())),
       layout_(std::make_shared<const kv::CacheLayout>(std::move(layout))),
       geometry_(geometry_of(*layout_)),
-      compute_(kernels::kernel_table(options.isa), options.thread_count, matmul_cols_max(config_),
-               scratch_floats(config_, geometry_)),
+      ops_(*options.table, options.thread_count, matmul_cols_max(config_),
+           scratch_floats(config_, geometry_)),
       batch_(config_, options.pass_tokens_max),
       work_(config_, geometry_, options.pass_tokens_max, options.thread_count) {}
 
@@ -106,28 +105,18 @@ Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cach
     }
   }
 
-  Pass pass{config_, geometry_, options_.study.visible_rows, compute_, batch_,
+  Pass pass{config_, geometry_, options_.study.visible_rows, ops_, batch_,
             work_,   row_cache, options_.study.on_picks};
-  embed();
+  // The embedding of a token starts every one of its residual streams.
+  ops_.embed(
+      checkpoint_.weights().embedding, batch_.tokens, config_.stream_count,
+      ops::view_of(work_.streams, pass.token_count(), config_.stream_count * config_.hidden_size));
   for (int64_t layer = 0; layer < config_.layer_count; ++layer) {
     KVASIR_RETURN_IF_ERROR(run_layer(pass, layer));
   }
-  write_logits(pass);
+  write_logits(pass, pieces);
   for (const Piece& piece : pieces) piece.sequence->finish_append();
   return ok_status();
-}
-
-// The embedding of a token starts every one of its residual streams.
-void DeepSeekV4::embed() {
-  const int64_t dim = config_.hidden_size;
-  const int64_t streams = config_.stream_count;
-  compute_.for_each_token(batch_.token_count(), [&](int64_t t, int) {
-    float* first = &work_.streams[t * streams * dim];
-    kernels::decode_weight_row(checkpoint_.weights().embedding, batch_.token(t).id, first);
-    for (int64_t stream = 1; stream < streams; ++stream) {
-      std::memcpy(first + stream * dim, first, static_cast<size_t>(dim) * sizeof(float));
-    }
-  });
 }
 
 Status DeepSeekV4::run_layer(Pass& pass, int64_t layer) {
@@ -141,7 +130,7 @@ Status DeepSeekV4::run_layer(Pass& pass, int64_t layer) {
   return ok_status();
 }
 
-void DeepSeekV4::write_logits(Pass& pass) {
+void DeepSeekV4::write_logits(Pass& pass, std::span<const Piece> pieces) {
   const Weights& weights = checkpoint_.weights();
   const int64_t dim = config_.hidden_size;
   const int64_t vocab = config_.vocab_size;
@@ -150,14 +139,17 @@ void DeepSeekV4::write_logits(Pass& pass) {
   int64_t run_tokens = 0;
   float* run_logits = nullptr;
   const auto finish_run = [&] {
-    if (run_tokens > 0) compute_.matmul(weights.output, work_.input.data(), run_tokens, run_logits);
+    if (run_tokens > 0) {
+      ops_.matmul(weights.output, ops::view_of(work_.input, run_tokens, dim),
+                  ops::view_of(run_logits, run_tokens, vocab));
+    }
     run_tokens = 0;
   };
-  for (int64_t s = 0; s < std::ssize(batch_.pieces()); ++s) {
-    const Piece& piece = batch_.piece(s);
+  for (size_t s = 0; s < pieces.size(); ++s) {
+    const Piece& piece = pieces[s];
     if (piece.logits_of == LogitsOf::kNone) continue;
     const int64_t count = piece.logits_of == LogitsOf::kAllTokens ? std::ssize(piece.tokens) : 1;
-    const int64_t end = batch_.first_token(s) + std::ssize(piece.tokens);
+    const int64_t end = batch_.tokens.pieces()[s].first_token + std::ssize(piece.tokens);
     if (run_tokens > 0 && piece.logits != run_logits + run_tokens * vocab) finish_run();
     if (run_tokens == 0) run_logits = piece.logits;
     for (int64_t token = end - count; token < end; ++token) {

@@ -10,12 +10,12 @@
 #include "checkpoint/config_source.h"
 #include "kv/layout.h"
 #include "kvasir/result.h"
-#include "model/compute.h"
 #include "model/deepseek_v4/batch.h"
 #include "model/deepseek_v4/pass.h"
 #include "model/deepseek_v4/weights.h"
 #include "model/deepseek_v4/workspace.h"
 #include "model/model.h"
+#include "ops/ops.h"
 
 namespace kvasir::model::deepseek_v4 {
 
@@ -39,9 +39,8 @@ class DeepSeekV4 : public Model {
  private:
   DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptions& options);
 
-  void embed();
   Status run_layer(Pass& pass, int64_t layer);
-  void write_logits(Pass& pass);
+  void write_logits(Pass& pass, std::span<const Piece> pieces);
 
   ModelOptions options_;
   Checkpoint checkpoint_;
@@ -49,7 +48,7 @@ class DeepSeekV4 : public Model {
   Facts facts_;
   std::shared_ptr<const kv::CacheLayout> layout_;
   Geometry geometry_;
-  Compute compute_;
+  ops::Ops ops_;
   Batch batch_;
   Workspace work_;
 };

@@ -1,135 +1,83 @@
 #include "model/deepseek_v4/experts.h"
 
-#include <algorithm>
-#include <cstring>
-#include <limits>
-
-#include "model/deepseek_v4/router.h"
+#include <cmath>
 
 namespace kvasir::model::deepseek_v4 {
 namespace {
 
-// One expert's share of the pass: rows [begin, end) of the expert buffers.
-struct ExpertTokens {
-  int64_t begin;
-  int64_t end;
-  int64_t count() const { return end - begin; }
-};
+using ops::view_of;
 
-ExpertTokens tokens_of(const Pass& pass, int64_t expert) {
-  return {pass.work.expert_starts[expert], pass.work.expert_starts[expert + 1]};
-}
-
-// Runs body(expert, row_begin, row_end, worker) over pieces of [0, rows) of every expert that has
-// tokens.
-template <class Body>
-void for_each_piece(Pass& pass, int64_t rows, int64_t cols, Body&& body) {
-  const int64_t step = pass.compute.rows_per_task(rows, cols);
-  const int64_t pieces = (rows + step - 1) / step;
-  pass.compute.parallel_for(pass.config.expert_count * pieces, [&](int64_t task, int worker) {
-    const int64_t expert = task / pieces;
-    const int64_t row_begin = task % pieces * step;
-    if (tokens_of(pass, expert).count() == 0) return;
-    body(expert, row_begin, std::min(rows, row_begin + step), worker);
-  });
-}
-
-void gather_inputs(Pass& pass) {
-  Workspace& work = pass.work;
-  const int64_t dim = pass.config.hidden_size;
-  const int64_t picks = pass.config.experts_per_token;
-  pass.compute.for_each_token(pass.batch.token_count() * picks, [&](int64_t place, int) {
-    const int64_t token = work.grouped_slots[place] / picks;
-    std::memcpy(&work.expert_input[place * dim], &work.input[token * dim],
-                static_cast<size_t>(dim) * sizeof(float));
-  });
-}
-
-// gate and up for rows [row_begin, row_end) of one expert, then the gated product in their place.
-void run_gate_up(Pass& pass, const ExpertWeights& expert, ExpertTokens tokens, int64_t row_begin,
-                 int64_t row_end, int worker) {
-  Workspace& work = pass.work;
-  const kernels::KernelTable& table = pass.compute.table();
-  const int64_t width = expert.gate.rows;
-  const float* x = &work.expert_input[tokens.begin * pass.config.hidden_size];
-  float* gate = &work.expert_gate[tokens.begin * width];
-  float* up = &work.expert_up[tokens.begin * width];
-  for (const auto& [weight, y] : {std::pair{&expert.gate, gate}, std::pair{&expert.up, up}}) {
-    table.matmul({.weight = *weight,
-                  .x = x,
-                  .x_stride = pass.config.hidden_size,
-                  .y = y,
-                  .y_stride = width,
-                  .token_count = tokens.count()},
-                 row_begin, row_end, pass.compute.matmul_scratch(worker));
-  }
-  for (int64_t i = 0; i < tokens.count(); ++i) {
-    const float weight = work.expert_scores[work.grouped_slots[tokens.begin + i]];
-    float* gated = gate + i * width + row_begin;
-    table.swiglu(gated, up + i * width + row_begin, pass.config.swiglu_limit, weight,
-                 row_end - row_begin, gated);
+// sqrt(softplus(x)); beyond 20 softplus(x) and x agree to float32.
+void score_experts(float* products, int64_t expert_count) {
+  for (int64_t e = 0; e < expert_count; ++e) {
+    const float x = products[e];
+    products[e] = std::sqrt(x > 20.0f ? x : std::log1p(std::exp(x)));
   }
 }
 
-void run_routed(Pass& pass, const MoeWeights& weights) {
-  Workspace& work = pass.work;
-  const int64_t width = pass.config.expert_width;
-  const int64_t dim = pass.config.hidden_size;
-  gather_inputs(pass);
-  for_each_piece(pass, width, 2 * dim,
-                 [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
-                   run_gate_up(pass, weights.experts[static_cast<size_t>(expert)],
-                               tokens_of(pass, expert), row_begin, row_end, worker);
-                 });
-  for_each_piece(
-      pass, dim, width, [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
-        const ExpertTokens tokens = tokens_of(pass, expert);
-        pass.compute.table().matmul({.weight = weights.experts[static_cast<size_t>(expert)].down,
-                                     .x = &work.expert_gate[tokens.begin * width],
-                                     .x_stride = width,
-                                     .y = &work.expert_output[tokens.begin * dim],
-                                     .y_stride = dim,
-                                     .token_count = tokens.count()},
-                                    row_begin, row_end, pass.compute.matmul_scratch(worker));
-      });
-}
-
-// The shared expert sees every token with weight 1 -> work.output.
-void run_shared(Pass& pass, const ExpertWeights& shared) {
-  Workspace& work = pass.work;
-  const int64_t n = pass.batch.token_count();
-  const int64_t width = shared.gate.rows;
-  pass.compute.matmul(shared.gate, work.input.data(), n, work.shared_gate.data());
-  pass.compute.matmul(shared.up, work.input.data(), n, work.shared_up.data());
-  pass.compute.for_each_token(n, [&](int64_t t, int) {
-    float* gate = &work.shared_gate[t * width];
-    pass.compute.table().swiglu(gate, &work.shared_up[t * width], pass.config.swiglu_limit, 1.0f,
-                                width, gate);
-  });
-  pass.compute.matmul(shared.down, work.shared_gate.data(), n, work.output.data());
-}
-
-// Adds a token's routed experts to the shared one's output, in the order they were picked.
-void add_routed(Pass& pass) {
-  Workspace& work = pass.work;
-  const int64_t dim = pass.config.hidden_size;
-  const int64_t picks = pass.config.experts_per_token;
-  pass.compute.for_each_token(pass.batch.token_count(), [&](int64_t t, int) {
-    float* output = &work.output[t * dim];
-    for (int64_t pick = 0; pick < picks; ++pick) {
-      const float* routed = &work.expert_output[work.slot_rows[t * picks + pick] * dim];
-      for (int64_t i = 0; i < dim; ++i) output[i] += routed[i];
+// The first layers' experts hang on the token's id alone.
+void look_up_experts(Pass& pass, const HashTable& table, const ops::View<int32_t>& ids) {
+  pass.ops.for_each_token(ids.rows, [&](int64_t t, int) {
+    for (int64_t i = 0; i < ids.cols; ++i) {
+      ids.row(t)[i] = table.expert(pass.batch.tokens.token(t).id, i);
     }
   });
+}
+
+ops::ExpertGroups groups_of(Pass& pass) {
+  const auto slots = static_cast<size_t>(pass.token_count() * pass.config.experts_per_token);
+  return {.expert_count = pass.config.expert_count,
+          .picks_per_token = pass.config.experts_per_token,
+          .slots = {pass.work.grouped_slots.data(), slots},
+          .places = {pass.work.slot_rows.data(), slots},
+          .starts = {pass.work.expert_starts.data(),
+                     static_cast<size_t>(pass.config.expert_count + 1)}};
 }
 
 }  // namespace
 
 void run_experts(Pass& pass, const MoeWeights& weights) {
-  route(pass, weights);
-  run_routed(pass, weights);
-  run_shared(pass, weights.shared);
-  add_routed(pass);
+  const Config& config = pass.config;
+  Workspace& work = pass.work;
+  ops::Ops& ops = pass.ops;
+  const int64_t n = pass.token_count();
+  const int64_t slots = n * config.experts_per_token;
+  const int64_t shared_width = weights.shared.gate.rows;
+  const bool is_hashed = weights.hash_table.data != nullptr;
+  const auto input = view_of(work.input, n, config.hidden_size);
+  const auto output = view_of(work.output, n, config.hidden_size);
+  const auto scores = view_of(work.router, n, config.expert_count);
+  const auto ids = view_of(work.expert_ids, n, config.experts_per_token);
+  const auto pick_weights = view_of(work.expert_scores, n, config.experts_per_token);
+  const auto routed = view_of(work.expert_output, slots, config.hidden_size);
+  const ops::ExpertGroups groups = groups_of(pass);
+
+  ops.matmul(weights.router, input, scores);
+  if (is_hashed) look_up_experts(pass, weights.hash_table, ids);
+  ops.route({.scores = scores,
+             .score_of = score_experts,
+             .bias = is_hashed ? nullptr : weights.router_bias.data(),
+             .normalises = config.norm_topk_prob,
+             .scale = config.routed_scale,
+             .ids = ids,
+             .weights = pick_weights});
+  ops.group_by_expert(ids, groups);
+  ops.run_experts({.experts = weights.experts,
+                   .groups = groups,
+                   .limit = config.swiglu_limit,
+                   .x = input,
+                   .weights = pick_weights,
+                   .input = view_of(work.expert_input, slots, config.hidden_size),
+                   .gate = view_of(work.expert_gate, slots, config.expert_width),
+                   .up = view_of(work.expert_up, slots, config.expert_width),
+                   .output = routed});
+  ops.gated_mlp({.mlp = weights.shared,
+                 .limit = config.swiglu_limit,
+                 .x = input,
+                 .gate = view_of(work.shared_gate, n, shared_width),
+                 .up = view_of(work.shared_up, n, shared_width),
+                 .y = output});
+  ops.add_routed(groups, routed, output);
 }
 
 }  // namespace kvasir::model::deepseek_v4

@@ -5,7 +5,7 @@
 namespace kvasir::model::deepseek_v4 {
 namespace {
 
-void add_rope(Sha256& hash, const RopeConfig& rope) {
+void add_rope(Sha256& hash, const ops::RopeSettings& rope) {
   hash.add_value(rope.theta).add_value(rope.has_yarn).add_value(rope.yarn.factor);
   hash.add_value(rope.yarn.beta_fast).add_value(rope.yarn.beta_slow);
   hash.add_value(rope.yarn.original_context);

@@ -3,11 +3,12 @@
 #pragma once
 
 #include "kv/row_cache.h"
-#include "model/compute.h"
+#include "kvasir/study.h"
 #include "model/deepseek_v4/batch.h"
 #include "model/deepseek_v4/geometry.h"
 #include "model/deepseek_v4/weights.h"
 #include "model/deepseek_v4/workspace.h"
+#include "ops/ops.h"
 
 namespace kvasir::model::deepseek_v4 {
 
@@ -15,11 +16,19 @@ struct Pass {
   const Config& config;
   const Geometry& geometry;
   const VisibleRows& visible_rows;
-  Compute& compute;
+  ops::Ops& ops;
   const Batch& batch;
   Workspace& work;
   kv::RowCache* row_cache;  // null: every row is in memory
   const PickSink& on_picks;
+
+  int64_t token_count() const { return batch.tokens.token_count(); }
+  // The rows that the tokens of a CSA layer attend.
+  ops::Picks picks() const {
+    return {.rows = ops::view_of(work.picked, token_count(), config.index_top_k),
+            .counts = work.picked_count.data(),
+            .places = ops::view_of(work.picked_rows, token_count(), config.index_top_k)};
+  }
 };
 
 }  // namespace kvasir::model::deepseek_v4

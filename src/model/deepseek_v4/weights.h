@@ -20,6 +20,7 @@
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 #include "model/deepseek_v4/config.h"
+#include "ops/expert_steps.h"
 
 namespace kvasir::model::deepseek_v4 {
 
@@ -55,11 +56,8 @@ struct AttentionWeights {
   IndexerWeights indexer;                       // CSA layers
 };
 
-struct ExpertWeights {
-  kernels::WeightMatrix gate;  // w1 [F, D]
-  kernels::WeightMatrix up;    // w3 [F, D]
-  kernels::WeightMatrix down;  // w2 [D, F]
-};
+// gate is w1, up is w3, down is w2.
+using ExpertWeights = ops::GatedMlp;
 
 // A HashTable says which experts a token id goes to in a hash layer. I32 or I64, as stored. Every
 // entry was checked to be in [0, E).

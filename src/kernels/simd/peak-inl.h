@@ -5,12 +5,6 @@ namespace {
 
 constexpr int kPeakChains = 12;
 
-// Equal chains would be computed once: hides from the compiler what the value is.
-template <class Register>
-KVASIR_INLINE void forget(Register& value) {
-  asm volatile("" : "+x"(value));
-}
-
 int64_t multiply_add_floats(int64_t rounds, float* sink) {
   Vec sums[kPeakChains];
   KVASIR_UNROLL

@@ -1,4 +1,4 @@
-#include "model/deepseek_v4/rope_table.h"
+#include "ops/rope.h"
 
 #include <algorithm>
 #include <cmath>
@@ -6,9 +6,9 @@
 
 #include "base/check.h"
 
-namespace kvasir::model::deepseek_v4 {
+namespace kvasir::ops {
 
-std::vector<double> rope_frequencies(const RopeConfig& rope, int64_t rope_dim) {
+std::vector<double> rope_frequencies(const RopeSettings& rope, int64_t rope_dim) {
   std::vector<double> frequencies(static_cast<size_t>(rope_dim / 2));
   const auto dim = static_cast<double>(rope_dim);
   for (size_t i = 0; i < frequencies.size(); ++i) {
@@ -16,7 +16,7 @@ std::vector<double> rope_frequencies(const RopeConfig& rope, int64_t rope_dim) {
   }
   if (!rope.has_yarn) return frequencies;
 
-  const YarnConfig& yarn = rope.yarn;
+  const YarnSettings& yarn = rope.yarn;
   const auto correction_dim = [&](double beta) {
     return dim * std::log(yarn.original_context / (beta * 2.0 * std::numbers::pi)) /
            (2.0 * std::log(rope.theta));
@@ -51,4 +51,4 @@ int64_t RopeTable::add(int64_t position) {
   return size_++;
 }
 
-}  // namespace kvasir::model::deepseek_v4
+}  // namespace kvasir::ops

@@ -14,8 +14,8 @@ KVASIR_INLINE bool begin_folding(const FoldedQuery&, const uint8_t* const*, Fold
   return false;
 }
 KVASIR_INLINE void unpack_key(int64_t, int64_t, FoldedKeys&) {}
-KVASIR_INLINE __m128 score_folded_block(const FoldedQuery&, const FoldedKeys&, FoldedKeys*) {
-  return _mm_setzero_ps();
+KVASIR_INLINE FourFloats score_folded_block(const FoldedQuery&, const FoldedKeys&, FoldedKeys*) {
+  return FourFloats{};
 }
 
 }  // namespace

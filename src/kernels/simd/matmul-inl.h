@@ -45,13 +45,9 @@ KVASIR_INLINE RowCodes codes_of_row(const WeightMatrix& weight, int64_t row) {
   return result;
 }
 
-KVASIR_INLINE float load_float(const uint8_t* p) {
-  return _mm_cvtss_f32(_mm_castsi128_ps(_mm_loadu_si32(p)));
-}
-
 template <WeightFormat kFormat>
 KVASIR_INLINE float fp8_scale(const uint8_t* scales, int64_t tile) {
-  if constexpr (kFormat == WeightFormat::kFp8ScaleF32) return load_float(scales + 4 * tile);
+  if constexpr (kFormat == WeightFormat::kFp8ScaleF32) return load_value<float>(scales + 4 * tile);
   return kScaleTables.ue8m0[scales[tile]];
 }
 
@@ -171,14 +167,15 @@ struct DirectBlock {
   // Asks for the same columns of the next block of rows: its lines arrive while this one is summed.
   // (Beyond the matrix a prefetch does nothing.)
   KVASIR_INLINE void prefetch_next_rows(int64_t chunk) const {
+    constexpr int kForReading = 0;
+    constexpr int kIntoSecondLevel = 2;
     constexpr int64_t kChunkBytes = chunk_cols(kFormat) * bits_of_code(kFormat) / 8;
     KVASIR_UNROLL
     for (int64_t r = 0; r < kRows; ++r) {
       KVASIR_UNROLL
       for (int64_t byte = 0; byte < kChunkBytes; byte += 64) {
-        _mm_prefetch(reinterpret_cast<const char*>(rows.codes + (r + kRows) * rows.stride +
-                                                   chunk * kChunkBytes + byte),
-                     _MM_HINT_T1);
+        const uint8_t* line = rows.codes + (r + kRows) * rows.stride + chunk * kChunkBytes + byte;
+        __builtin_prefetch(line, kForReading, kIntoSecondLevel);
       }
     }
   }

@@ -7,7 +7,6 @@ constexpr KernelTable make_table(const char* name) {
   return {
       .name = name,
       .matmul = matmul,
-      .dot = dot,
       .rms_norm = rms_norm,
       .inverse_rms = inverse_rms,
       .rope = rope,

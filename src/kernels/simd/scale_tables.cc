@@ -1,4 +1,4 @@
-#include "kernels/x86/scale_tables.h"
+#include "kernels/simd/scale_tables.h"
 
 #include <limits>
 

@@ -7,7 +7,19 @@ namespace {
 // Has bytes on their way that will be read soon and lie where no prefetcher looks for them.
 KVASIR_INLINE void fetch_ahead(const std::byte* data, int64_t size) {
   constexpr int64_t kCacheLineBytes = 64;
-  for (int64_t at = 0; at < size; at += kCacheLineBytes) _mm_prefetch(data + at, _MM_HINT_T0);
+  for (int64_t at = 0; at < size; at += kCacheLineBytes) __builtin_prefetch(data + at);
+}
+
+// A plain value at any address.
+template <class T>
+KVASIR_INLINE T load_value(const uint8_t* p) {
+  T value;
+  __builtin_memcpy(&value, p, sizeof(T));
+  return value;
+}
+template <class T>
+KVASIR_INLINE void store_value(uint8_t* p, T value) {
+  __builtin_memcpy(p, &value, sizeof(T));
 }
 
 KVASIR_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -69,13 +81,13 @@ float dot(const float* a, const float* b, int64_t size) {
 }
 
 // Four rows' products with one token: stored, or added to what earlier columns gave.
-KVASIR_INLINE void put_four(__m128 four, int64_t row_count, bool is_first, float* y) {
+KVASIR_INLINE void put_four(FourFloats four, int64_t row_count, bool is_first, float* y) {
   if (row_count == 4) {
-    _mm_storeu_ps(y, is_first ? four : _mm_add_ps(_mm_loadu_ps(y), four));
+    store_four(y, is_first ? four : load_four(y) + four);
     return;
   }
   float values[4];
-  _mm_storeu_ps(values, four);
+  store_four(values, four);
   for (int64_t r = 0; r < row_count; ++r) y[r] = is_first ? values[r] : y[r] + values[r];
 }
 

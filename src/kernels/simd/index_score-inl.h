@@ -29,21 +29,11 @@ void encode_index_query(const RowFormat& format, const float* q, int64_t head_co
 
 // 16 code bytes -> 32 unsigned bytes, the even dims first.
 KVASIR_INLINE void unpack_key_group(const uint8_t* codes, int64_t code_bytes, uint8_t* target) {
-  const __m128i values =
-      _mm_setr_epi8(16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4);
-  const __m128i nibble = _mm_set1_epi8(15);
-  __m128i pairs;
-  if (code_bytes >= kGroupDims / 2) {
-    pairs = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes));
-  } else {
-    uint8_t copy[kGroupDims / 2] = {};
-    for (int64_t i = 0; i < code_bytes; ++i) copy[i] = codes[i];
-    pairs = _mm_loadu_si128(reinterpret_cast<const __m128i*>(copy));
-  }
-  const __m128i even = _mm_shuffle_epi8(values, _mm_and_si128(pairs, nibble));
-  const __m128i odd = _mm_shuffle_epi8(values, _mm_and_si128(_mm_srli_epi16(pairs, 4), nibble));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(target), even);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(target + 16), odd);
+  constexpr uint8_t kValues[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
+  if (code_bytes >= kGroupDims / 2) return look_up_nibbles(codes, kValues, target);
+  uint8_t copy[kGroupDims / 2] = {};
+  for (int64_t i = 0; i < code_bytes; ++i) copy[i] = codes[i];
+  look_up_nibbles(copy, kValues, target);
 }
 
 // What a pass over the groups knows.
@@ -79,7 +69,7 @@ KVASIR_INLINE void add_native_group(const ScorePass& pass, const uint8_t* const*
       signed_bytes[v] = load_bytes(group + quad * layout.quad_bytes + 4 * v * kLanes);
     KVASIR_UNROLL
     for (int j = 0; j < kKeys; ++j) {
-      const uint32_t word = load_word(unpacked[j] + 4 * quad);
+      const uint32_t word = load_value<uint32_t>(unpacked[j] + 4 * quad);
       KVASIR_UNROLL
       for (int v = 0; v < kVecs; ++v)
         sums[j][v] = add_byte_products(sums[j][v], word, signed_bytes[v]);
@@ -169,8 +159,8 @@ KVASIR_INLINE void score_block_heads(const ScorePass& pass, const uint8_t* const
     score_heads<kKeys, kVecs>(pass, keys + j, totals + j);
 }
 
-KVASIR_INLINE __m128 score_block_by_groups(const IndexScoreArgs& args, const uint8_t* const* keys,
-                                           int64_t key_bytes) {
+KVASIR_INLINE FourFloats score_block_by_groups(const IndexScoreArgs& args,
+                                               const uint8_t* const* keys, int64_t key_bytes) {
   Vec totals[kBlockKeys] = {zero(), zero(), zero(), zero()};
   ScorePass pass = {&args, key_bytes, 0};
   const int64_t vecs = (args.head_count + kLanes - 1) / kLanes;
@@ -219,7 +209,7 @@ KVASIR_INLINE void unpack_block(const ScoreCall& call, KeyBlock& block) {
 }
 
 // `next`: nullptr, or a block that is to be unpacked.
-KVASIR_INLINE __m128 score_block(const ScoreCall& call, const KeyBlock& block, KeyBlock* next) {
+KVASIR_INLINE FourFloats score_block(const ScoreCall& call, const KeyBlock& block, KeyBlock* next) {
   if (block.is_folded) {
     FoldedKeys* unpacked_between = next != nullptr && next->is_folded ? &next->folded : nullptr;
     return score_folded_block(call.query, block.folded, unpacked_between);
@@ -244,12 +234,12 @@ void index_score(const IndexScoreArgs& args) {
     if (args.keys_ahead != nullptr) {
       fetch_ahead(args.keys_ahead + first * call.key_bytes, count * call.key_bytes);
     }
-    const __m128 scores = score_block(call, *block, next);
+    const FourFloats scores = score_block(call, *block, next);
     if (count == kBlockKeys) {
-      _mm_storeu_ps(args.scores + first, scores);
+      store_four(args.scores + first, scores);
     } else {
       float first_scores[kBlockKeys];
-      _mm_storeu_ps(first_scores, scores);
+      store_four(first_scores, scores);
       for (int64_t j = 0; j < count; ++j) args.scores[first + j] = first_scores[j];
     }
     KeyBlock* const done = block;

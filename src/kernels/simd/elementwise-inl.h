@@ -3,8 +3,6 @@
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-KVASIR_INLINE float square_root(float x) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
-
 float inverse_rms(const float* x, float eps, int64_t size) {
   const float mean = dot(x, x, size) / static_cast<float>(size);
   return 1.0f / square_root(mean + eps);

@@ -48,14 +48,6 @@ KVASIR_INLINE void clear_bytes(uint8_t* target, int64_t size) {
   for (int64_t i = 0; i < size; ++i) target[i] = 0;
 }
 
-KVASIR_INLINE uint32_t load_word(const uint8_t* p) {
-  return static_cast<uint32_t>(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
-}
-
-KVASIR_INLINE void store_word(uint8_t* target, int32_t value) {
-  _mm_storeu_si32(target, _mm_cvtsi32_si128(value));
-}
-
 // Twice the FP4 grid value next to each lane, as kvasir::fp4_encode rounds.
 KVASIR_INLINE VecInt round_to_doubled_fp4(Vec value) {
   const VecInt sign = and_bits(bits(value), broadcast_int(INT32_MIN));
@@ -86,9 +78,9 @@ void encode_query_group(const float* q, int64_t size, const QueryLayout& layout,
       sum += value;
       word |= static_cast<uint32_t>(value & 255) << (8 * place);
     }
-    store_word(group + quad * layout.quad_bytes + 4 * head, static_cast<int32_t>(word));
+    store_value(group + quad * layout.quad_bytes + 4 * head, word);
   }
-  store_word(group + layout.offsets + 4 * head, -kKeyOffset * sum);
+  store_value<int32_t>(group + layout.offsets + 4 * head, -kKeyOffset * sum);
   // Both integers are doubled, hence the quarter.
   const Vec factor = broadcast(0.25f * kScaleTables.ue8m0[scale]);
   store(reinterpret_cast<float*>(group + layout.factors + 4 * head), factor, first_lanes(1));

@@ -1,0 +1,40 @@
+#include "kernels/instruction_sets.h"
+
+#include <algorithm>
+
+#include "kernels/tables.h"
+
+#if defined(__x86_64__)
+#include "kernels/x86/detect.h"
+#endif
+
+namespace kvasir::kernels {
+namespace {
+
+constexpr InstructionSet kInstructionSets[] = {
+    {.table = kRefTable, .is_supported = [] { return true; }},
+#if defined(__x86_64__)
+    {.table = kAvx2Table, .peak_loops = &kAvx2PeakLoops, .is_supported = x86::has_avx2},
+    {.table = kAvx512Table, .peak_loops = &kAvx512PeakLoops, .is_supported = x86::has_avx512},
+#endif
+};
+
+}  // namespace
+
+std::span<const InstructionSet> instruction_sets() { return kInstructionSets; }
+
+const InstructionSet& best_instruction_set() {
+  const InstructionSet* best = std::begin(kInstructionSets);
+  for (const InstructionSet& set : kInstructionSets) {
+    if (set.is_supported()) best = &set;
+  }
+  return *best;
+}
+
+const InstructionSet* find_instruction_set(std::string_view name) {
+  const auto* found = std::ranges::find_if(
+      kInstructionSets, [&](const InstructionSet& set) { return name == set.table.name; });
+  return found == std::end(kInstructionSets) ? nullptr : found;
+}
+
+}  // namespace kvasir::kernels

@@ -1,0 +1,55 @@
+// The vectors that the loops in this folder are written in, and the marks that keep them apart.
+//
+// A loop here (x-inl.h) is one algorithm for every processor. It is included once per instruction
+// set, into the namespace that KVASIR_ISA names, behind that set's vec_*.h and the tables in
+// scale_tables.h. To bring it to another processor, write a vec_*.h with these names; x86/avx2.cc
+// shows the rest. Lane counts of 8 and 16 are known to the loops' block sizes.
+//
+//   kLanes                          floats in a vector; divides kLanesMax (limits.h)
+//   Vec, VecInt, Mask, FourFloats   kLanes floats; kLanes int32; which lanes; four floats. + - * /
+//                                   work on floats, lane by lane
+//   first_lanes(count)              a Mask, 0 <= count <= kLanes
+//   zero() broadcast(x) load(p) store(p, v)
+//   load(p, mask) store(p, v, mask) touch no memory of the other lanes; those load as zero
+//   load_four(p) store_four(p, v)
+//   fma(a, b, c)                    a * b + c, rounded once; fma_alternating: minus c in even lanes
+//   max min abs square_root(float)  a maximum takes its second operand where one is not a number
+//   round_to_even(a)                to whole numbers
+//   scale_by_power_of_two(a, n)     a * 2^n, n whole, |n| <= 250
+//   select_less(a, b, x, y)         a < b ? x : y
+//   keep(v, mask, otherwise)
+//   bits from_bits broadcast_int add_int sub_int and_bits or_bits shift_right<n> to_float to_int
+//   store_int store_bytes store_halves   lanes; the low byte or half of the first `count` lanes
+//   first_lane(v) swap_lanes<d>(v)  lane l gets lane l ^ d
+//   reduce_add reduce_max           pair lanes kLanes / 2 apart, then half that, down to 1
+//   reduce_add_4(a, b, c, d)        four sums, each with the bits of reduce_add
+//   column_sums(m)                  of a 4 x 4 matrix in 16 / kLanes vectors
+//   load_twice(p, pair_mask)        c0 c0 c1 c1 ... of kLanes / 2 floats
+//   load_bf16 load_f16 load_fp8     bytes to floats, whole or the first `count`; what load_fp8
+//   gives
+//                                   has to be multiplied by kFp8Factor
+//   load_fp4(p, table)              kLanes codes of half a byte, in an order of the set's own,
+//   which arrange_for_fp4 restore_from_fp4   give to other vectors and take back ByteSum
+//   begin_byte_sum add_byte_products end_byte_sum   exact sums of products of bytes load_bytes(p)
+//   4 * kLanes bytes look_up_nibbles(pairs, values, target) forget(x)                       hides a
+//   value from the optimiser
+//
+// SAME BITS: every operation above is exact or rounds once per lane, so a lane's result does not
+// depend on the others.
+//
+// Everything in these files lies in an unnamed namespace and is inlined by force, and they include
+// no header that defines inline functions: a copy compiled for a wide instruction set must never be
+// the one that the linker keeps for all.
+#pragma once
+
+#define KVASIR_INLINE inline __attribute__((always_inline))
+#define KVASIR_LAMBDA_INLINE __attribute__((always_inline))
+
+// Register blocks are arrays; they stay in registers only if their loops are unrolled.
+#if defined(__clang__)
+#define KVASIR_UNROLL _Pragma("clang loop unroll(full)")
+// Not where the length is known only at run time, which is no reason to warn.
+#pragma clang diagnostic ignored "-Wpass-failed"
+#else
+#define KVASIR_UNROLL _Pragma("GCC unroll 16")
+#endif

@@ -1,0 +1,67 @@
+// What the steps of an attention layer take (ops.h): which rows a token picks, which it sees, and
+// what it makes of them. n: tokens of the batch.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/aligned_buffer.h"
+#include "ops/batch.h"
+#include "ops/rope.h"
+#include "ops/view.h"
+
+namespace kvasir::ops {
+
+// The rows of a stream that an indexer picked for each token, ascending.
+struct Picks {
+  View<int32_t> rows;             // [n, k], of which counts[t] count
+  int32_t* counts = nullptr;      // [n]
+  View<const std::byte*> places;  // [n, k] where they lie, once PickedRows brought them
+};
+
+// Scores the index keys that a token sees and picks the k best. A token that sees no more than k
+// picks all of them and scores nothing.
+struct PickStep {
+  const Batch& batch;
+  int64_t stream = 0;  // the index keys
+  int64_t head_count = 0;
+  View<const float> queries;       // [n, heads * dim]; read only where something is scored
+  View<const float> head_weights;  // [n, heads]
+  std::span<AlignedBuffer<std::byte>> encoded_queries;  // [threads][index_query_bytes]
+  std::span<AlignedBuffer<float>> scores;               // [threads][rows that a token sees]
+  Picks picks;
+};
+
+// Whether a token of the batch sees more rows than it picks, so that keys have to be scored.
+bool scores_any_rows(const PickStep& step);
+
+// Which cached rows a token attends, in this order: those of a window from the oldest on, then
+// those of another stream ascending, all or the picked ones, as its reach says.
+struct SeenRows {
+  int64_t window_stream = 0;
+  // The batch's own rows of the window. They are not in the ring yet: later ones would overwrite
+  // what earlier tokens still see. [n, row bytes]
+  View<const std::byte> new_rows;
+  int64_t row_stream = -1;  // -1: the window is all
+  Picks picks;              // of row_stream, where its rows are picked
+};
+
+// Every row is key and value of all heads.
+struct AttendStep {
+  const Batch& batch;
+  SeenRows seen;
+  View<const float> queries;     // [n, heads * dim]
+  const float* sinks = nullptr;  // [heads]
+  // By token: turns the last values of every head of the sum back. Null: they stay.
+  const RopeTable* rope = nullptr;
+  View<float> attended;                                  // [n, heads * dim]
+  std::span<AlignedBuffer<const std::byte*>> row_lists;  // [threads][rows that a token sees]
+};
+
+struct TokenRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+}  // namespace kvasir::ops

@@ -1,0 +1,92 @@
+// A Batch lays the tokens of one forward pass flat, possibly of several sequences. Every buffer of
+// the pass that has a row per token is indexed by the flat token index.
+//
+// PooledRows are the rows, each of several tokens, that a batch completes. Both are filled anew for
+// every pass; the memory is kept.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "kv/sequence.h"
+#include "ops/rope.h"
+
+namespace kvasir::ops {
+
+struct BatchToken {
+  int32_t id = 0;
+  int32_t piece = 0;
+  int64_t position = 0;
+};
+
+// The new tokens of one sequence.
+struct BatchPiece {
+  kv::Sequence* sequence = nullptr;
+  int64_t first_token = 0;  // flat index
+  int64_t first_position = 0;
+  int64_t token_count = 0;
+
+  int64_t end_position() const { return first_position + token_count; }
+  int64_t token_at(int64_t position) const { return first_token + position - first_position; }
+};
+
+class Batch {
+ public:
+  explicit Batch(int64_t token_capacity);
+
+  void clear();
+  // Adds tokens that follow those of the sequence. REQUIRES: there are some, no more than fit, and
+  // the sequence has no other tokens here. It outlives what is done with the batch.
+  void add(kv::Sequence& sequence, std::span<const int32_t> tokens);
+
+  int64_t token_count() const { return std::ssize(tokens_); }
+  const BatchToken& token(int64_t index) const { return tokens_[static_cast<size_t>(index)]; }
+
+  std::span<const BatchPiece> pieces() const { return pieces_; }
+  const BatchPiece& piece(int64_t index) const { return pieces_[static_cast<size_t>(index)]; }
+  const BatchPiece& piece_of(int64_t token_index) const { return piece(token(token_index).piece); }
+  kv::Sequence& sequence_of(int64_t token_index) const { return *piece_of(token_index).sequence; }
+
+  // Of the layout that all the sequences have. REQUIRES: the batch has tokens.
+  const kv::StreamLayout& stream(int64_t index) const {
+    return pieces_.front().sequence->layout().streams[static_cast<size_t>(index)];
+  }
+  // Rows of a stream that are complete once this token is there.
+  int64_t complete_rows(int64_t token_index, int64_t stream_index) const {
+    return kv::row_count(stream(stream_index).spec, token(token_index).position + 1);
+  }
+  // Whether some rows of its sequences are not in memory.
+  bool has_cold_parts() const;
+
+ private:
+  int64_t token_capacity_;
+  std::vector<BatchPiece> pieces_;
+  std::vector<BatchToken> tokens_;
+};
+
+struct PooledRow {
+  int32_t piece = 0;
+  int64_t row = 0;         // index in its sequence
+  int64_t rope_index = 0;  // into PooledRows::rope
+};
+
+class PooledRows {
+ public:
+  // frequencies: what rope_frequencies gave.
+  PooledRows(int64_t tokens_per_row, std::vector<double> frequencies, int64_t token_capacity);
+
+  void fill(const Batch& batch);
+
+  int64_t tokens_per_row() const { return tokens_per_row_; }
+  std::span<const PooledRow> rows() const { return rows_; }
+  // The angles of each row's first token.
+  const RopeTable& rope() const { return rope_; }
+
+ private:
+  int64_t tokens_per_row_;
+  std::vector<PooledRow> rows_;
+  RopeTable rope_;
+};
+
+}  // namespace kvasir::ops

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+#include "ops/ops.h"
+
+namespace kvasir::ops {
+namespace {
+
+// Where the rows of a token's window lie, from the oldest on. Returns how many.
+int64_t list_window(const AttendStep& step, int64_t token, const std::byte** rows) {
+  const SeenRows& seen = step.seen;
+  const BatchPiece& piece = step.batch.piece_of(token);
+  const kv::Sequence& sequence = *piece.sequence;
+  const int64_t position = step.batch.token(token).position;
+  const int64_t window_tokens = step.batch.stream(seen.window_stream).spec.window_tokens;
+  int64_t count = 0;
+  for (int64_t p = std::max<int64_t>(0, position - window_tokens + 1); p <= position; ++p) {
+    rows[count++] = p < piece.first_position ? sequence.window_row(seen.window_stream, p)
+                                             : seen.new_rows.row(piece.token_at(p));
+  }
+  return count;
+}
+
+int64_t count_others(const AttendStep& step, int64_t token) {
+  const int64_t stream = step.seen.row_stream;
+  if (stream < 0) return 0;
+  return step.batch.stream(stream).is_cold() ? step.seen.picks.counts[token]
+                                             : step.batch.complete_rows(token, stream);
+}
+
+// Where the other rows lie that the token sees. Returns how many.
+int64_t list_others(const AttendStep& step, int64_t token, const std::byte** rows) {
+  const SeenRows& seen = step.seen;
+  const kv::Sequence& sequence = step.batch.sequence_of(token);
+  const int64_t count = count_others(step, token);
+  if (count == 0) return 0;
+  if (!step.batch.stream(seen.row_stream).is_cold()) {
+    for (int64_t row = 0; row < count; ++row) rows[row] = sequence.row(seen.row_stream, row);
+  } else if (sequence.hot_part_count() > 0) {
+    std::copy_n(seen.picks.places.row(token), count, rows);
+  } else {
+    const int32_t* picked = seen.picks.rows.row(token);
+    for (int64_t i = 0; i < count; ++i) rows[i] = sequence.row(seen.row_stream, picked[i]);
+  }
+  return count;
+}
+
+int64_t rows_seen_max(const AttendStep& step, const TokenRange& tokens) {
+  const int64_t window = step.batch.stream(step.seen.window_stream).spec.window_tokens;
+  int64_t most = 0;
+  for (int64_t t = tokens.begin; t < tokens.end; ++t) {
+    most =
+        std::max(most, std::min(window, step.batch.token(t).position + 1) + count_others(step, t));
+  }
+  return most;
+}
+
+void check_shapes(const AttendStep& step, const TokenRange& tokens, int thread_count) {
+  const int64_t n = step.batch.token_count();
+  const kv::StreamLayout& window = step.batch.stream(step.seen.window_stream);
+  KVASIR_CHECK(step.queries.rows == n && step.queries.cols % window.format.dim == 0 &&
+                   step.attended.has_shape(n, step.queries.cols) &&
+                   step.seen.new_rows.has_shape(n, window.row_bytes),
+               "shapes of an attended sum");
+  KVASIR_CHECK(std::ssize(step.row_lists) == thread_count &&
+                   step.row_lists.front().size() >= rows_seen_max(step, tokens),
+               "room for the rows that a token sees");
+  KVASIR_CHECK(
+      step.seen.row_stream < 0 || step.batch.stream(step.seen.row_stream).format == window.format,
+      "rows of one format");
+}
+
+}  // namespace
+
+void Ops::attend(const AttendStep& step, const TokenRange& tokens) {
+  const int64_t n = tokens.end - tokens.begin;
+  if (n == 0) return;
+  check_shapes(step, tokens, thread_count());
+  const kernels::RowFormat& format = step.batch.stream(step.seen.window_stream).format;
+  const int64_t heads = step.queries.cols / format.dim;
+  KVASIR_CHECK(kernels::attend_scratch_floats(format, heads) <= scratch_floats_,
+               "the scratch memory was sized for as many heads");
+  // With fewer tokens than threads the heads of a token are shared out.
+  const int64_t threads = thread_count();
+  const int64_t parts = n >= threads ? 1 : std::min(heads, (threads + n - 1) / n);
+  pool_.parallel_for(n * parts, [&](int64_t task, int worker) {
+    const int64_t part = task % parts;
+    attend_heads(step, tokens.begin + task / parts, heads * part / parts,
+                 heads * (part + 1) / parts, worker);
+  });
+}
+
+void Ops::attend_heads(const AttendStep& step, int64_t token, int64_t head_begin, int64_t head_end,
+                       int worker) {
+  const kernels::RowFormat& format = step.batch.stream(step.seen.window_stream).format;
+  const std::byte** rows = step.row_lists[static_cast<size_t>(worker)].data();
+  const int64_t window_count = list_window(step, token, rows);
+  const int64_t row_count = window_count + list_others(step, token, rows + window_count);
+  float* attended = step.attended.row(token);
+  table_.attend({.format = format,
+                 .rows = rows,
+                 .row_count = row_count,
+                 .q = step.queries.row(token),
+                 .sinks = step.sinks,
+                 .scale = 1.0f / std::sqrt(static_cast<float>(format.dim)),
+                 .out = attended,
+                 .scratch = scratch(worker)},
+                head_begin, head_end);
+  if (step.rope == nullptr) return;
+  const RopeTable& rope = *step.rope;
+  for (int64_t head = head_begin; head < head_end; ++head) {
+    table_.rope(attended + (head + 1) * format.dim - rope.dim(), rope.cos(token),
+                rope.negated_sin(token), rope.dim());
+  }
+}
+
+}  // namespace kvasir::ops

@@ -1,0 +1,184 @@
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+#include "ops/ops.h"
+
+namespace kvasir::ops {
+namespace {
+
+// The e highest scores + bias, ties to the lower expert.
+void choose_by_score(const float* scores, const float* bias, int64_t expert_count,
+                     int64_t pick_count, int32_t* picks) {
+  for (int64_t pick = 0; pick < pick_count; ++pick) {
+    int32_t best = -1;
+    float best_value = 0;
+    for (int32_t expert = 0; expert < expert_count; ++expert) {
+      if (std::find(picks, picks + pick, expert) != picks + pick) continue;
+      const float value = scores[expert] + bias[expert];
+      if (best < 0 || value > best_value) {
+        best = expert;
+        best_value = value;
+      }
+    }
+    picks[pick] = best;
+  }
+}
+
+// weights [e]: a token's shares of its experts.
+void weigh_experts(const RouteStep& step, const float* scores, const int32_t* ids, float* weights) {
+  const int64_t picks = step.ids.cols;
+  float sum = 0;
+  for (int64_t i = 0; i < picks; ++i) {
+    weights[i] = scores[ids[i]];
+    sum += weights[i];
+  }
+  const float divisor = step.normalises ? sum : 1.0f;
+  for (int64_t i = 0; i < picks; ++i) weights[i] = weights[i] / divisor * step.scale;
+}
+
+void check_shapes(const ExpertsStep& step) {
+  const int64_t slots = std::ssize(step.groups.slots);
+  const GatedMlp& mlp = step.experts.front();
+  KVASIR_CHECK(slots == step.x.rows * step.groups.picks_per_token &&
+                   std::ssize(step.experts) == step.groups.expert_count &&
+                   step.weights.has_shape(step.x.rows, step.groups.picks_per_token) &&
+                   step.weights.is_packed(),
+               "groups of all slots");
+  KVASIR_CHECK(step.x.cols == mlp.gate.cols && step.input.has_shape(slots, mlp.gate.cols) &&
+                   step.gate.has_shape(slots, mlp.gate.rows) &&
+                   step.up.has_shape(slots, mlp.up.rows) &&
+                   step.output.has_shape(slots, mlp.down.rows),
+               "shapes of the experts' buffers");
+}
+
+}  // namespace
+
+void Ops::gated_mlp(const GatedMlpStep& step) {
+  matmul(step.mlp.gate, step.x, step.gate);
+  matmul(step.mlp.up, step.x, step.up);
+  for_each_token(step.x.rows, [&](int64_t t, int) {
+    float* gate = step.gate.row(t);
+    table_.swiglu(gate, step.up.row(t), step.limit, 1.0f, step.gate.cols, gate);
+  });
+  matmul(step.mlp.down, step.gate, step.y);
+}
+
+void Ops::route(const RouteStep& step) {
+  const int64_t n = step.scores.rows;
+  KVASIR_CHECK(step.ids.rows == n && step.weights.has_shape(n, step.ids.cols) &&
+                   step.ids.cols <= step.scores.cols,
+               "shapes of a route");
+  for_each_token(n, [&](int64_t t, int) {
+    float* scores = step.scores.row(t);
+    int32_t* ids = step.ids.row(t);
+    step.score_of(scores, step.scores.cols);
+    if (step.bias != nullptr) {
+      choose_by_score(scores, step.bias, step.scores.cols, step.ids.cols, ids);
+    }
+    weigh_experts(step, scores, ids, step.weights.row(t));
+  });
+}
+
+// A counting sort.
+void Ops::group_by_expert(View<const int32_t> ids, const ExpertGroups& groups) {
+  const int64_t experts = groups.expert_count;
+  const int64_t slots = ids.rows * ids.cols;
+  KVASIR_CHECK(ids.is_packed() && ids.cols == groups.picks_per_token &&
+                   std::ssize(groups.slots) == slots && std::ssize(groups.places) == slots &&
+                   std::ssize(groups.starts) == experts + 1,
+               "shapes of groups");
+  int64_t* starts = groups.starts.data();
+  std::fill(starts, starts + experts + 1, 0);
+  for (int64_t slot = 0; slot < slots; ++slot) ++starts[ids.data[slot] + 1];
+  for (int64_t e = 0; e < experts; ++e) starts[e + 1] += starts[e];
+  for (int64_t slot = 0; slot < slots; ++slot) {
+    const int64_t place = starts[ids.data[slot]]++;
+    groups.slots[static_cast<size_t>(place)] = static_cast<int32_t>(slot);
+    groups.places[static_cast<size_t>(slot)] = static_cast<int32_t>(place);
+  }
+  // Placing moved every start to its expert's end, which is the next one's start.
+  std::copy_backward(starts, starts + experts, starts + experts + 1);
+  starts[0] = 0;
+}
+
+// body(expert, row_begin, row_end, worker) over pieces of [0, rows) of every expert that has
+// tokens.
+template <class Body>
+void Ops::for_each_expert_piece(const ExpertGroups& groups, int64_t rows, int64_t cols,
+                                Body&& body) {
+  const int64_t step = rows_per_task(rows, cols);
+  const int64_t pieces = (rows + step - 1) / step;
+  pool_.parallel_for(groups.expert_count * pieces, [&](int64_t task, int worker) {
+    const int64_t expert = task / pieces;
+    const int64_t row_begin = task % pieces * step;
+    if (groups.begin(expert) == groups.end(expert)) return;
+    body(expert, row_begin, std::min(rows, row_begin + step), worker);
+  });
+}
+
+void Ops::run_experts(const ExpertsStep& step) {
+  check_shapes(step);
+  const ExpertGroups& groups = step.groups;
+  const int64_t dim = step.x.cols;
+  const int64_t width = step.gate.cols;
+  KVASIR_CHECK(std::max(dim, width) <= matmul_cols_max_,
+               "the scratch memory was sized for as many columns");
+  for_each_token(std::ssize(groups.slots), [&](int64_t place, int) {
+    const int64_t token = groups.slots[static_cast<size_t>(place)] / groups.picks_per_token;
+    std::memcpy(step.input.row(place), step.x.row(token), static_cast<size_t>(dim) * sizeof(float));
+  });
+  for_each_expert_piece(groups, width, 2 * dim,
+                        [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
+                          gate_and_up(step, expert, row_begin, row_end, worker);
+                        });
+  for_each_expert_piece(groups, step.output.cols, width,
+                        [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
+                          const int64_t begin = groups.begin(expert);
+                          table_.matmul({.weight = step.experts[static_cast<size_t>(expert)].down,
+                                         .x = step.gate.row(begin),
+                                         .x_stride = step.gate.row_stride,
+                                         .y = step.output.row(begin),
+                                         .y_stride = step.output.row_stride,
+                                         .token_count = groups.end(expert) - begin},
+                                        row_begin, row_end, matmul_scratch(worker));
+                        });
+}
+
+// gate and up for rows [row_begin, row_end) of one expert, then the gated product in their place.
+void Ops::gate_and_up(const ExpertsStep& step, int64_t expert, int64_t row_begin, int64_t row_end,
+                      int worker) {
+  const GatedMlp& mlp = step.experts[static_cast<size_t>(expert)];
+  const int64_t begin = step.groups.begin(expert);
+  const int64_t end = step.groups.end(expert);
+  for (const auto& [weight, y] : {std::pair{&mlp.gate, step.gate}, std::pair{&mlp.up, step.up}}) {
+    table_.matmul({.weight = *weight,
+                   .x = step.input.row(begin),
+                   .x_stride = step.input.row_stride,
+                   .y = y.row(begin),
+                   .y_stride = y.row_stride,
+                   .token_count = end - begin},
+                  row_begin, row_end, matmul_scratch(worker));
+  }
+  for (int64_t place = begin; place < end; ++place) {
+    const float weight = step.weights.data[step.groups.slots[static_cast<size_t>(place)]];
+    float* gated = step.gate.row(place) + row_begin;
+    table_.swiglu(gated, step.up.row(place) + row_begin, step.limit, weight, row_end - row_begin,
+                  gated);
+  }
+}
+
+void Ops::add_routed(const ExpertGroups& groups, View<const float> output, View<float> y) {
+  const int64_t picks = groups.picks_per_token;
+  KVASIR_CHECK(output.has_shape(y.rows * picks, y.cols), "an output for every slot");
+  for_each_token(y.rows, [&](int64_t t, int) {
+    float* sum = y.row(t);
+    for (int64_t pick = 0; pick < picks; ++pick) {
+      const float* routed = output.row(groups.places[static_cast<size_t>(t * picks + pick)]);
+      for (int64_t i = 0; i < y.cols; ++i) sum[i] += routed[i];
+    }
+  });
+}
+
+}  // namespace kvasir::ops

@@ -1,0 +1,69 @@
+#include "ops/ops.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace kvasir::ops {
+namespace {
+
+// Products decode weights in panels of this many rows; ranges of whole panels keep them fast.
+constexpr int64_t kRowPanel = 64;
+// Below this many multiply-adds a piece of work is not worth another thread.
+constexpr int64_t kTaskWorkMin = 32768;
+constexpr int64_t kTasksPerThread = 4;
+
+}  // namespace
+
+Ops::Ops(const kernels::KernelTable& table, int thread_count, int64_t matmul_cols_max,
+         int64_t scratch_floats)
+    : table_(table),
+      pool_(thread_count),
+      matmul_cols_max_(matmul_cols_max),
+      scratch_floats_(scratch_floats) {
+  for (int worker = 0; worker < thread_count; ++worker) {
+    scratch_.emplace_back(scratch_floats);
+    matmul_scratch_.emplace_back(kernels::matmul_scratch_floats(matmul_cols_max));
+  }
+}
+
+int64_t Ops::rows_per_task(int64_t rows, int64_t work_per_row) const {
+  const int64_t share = rows / (kTasksPerThread * thread_count()) + 1;
+  const int64_t worthwhile = kTaskWorkMin / std::max<int64_t>(work_per_row, 1) + 1;
+  const int64_t wanted = thread_count() == 1 ? rows : std::max(share, worthwhile);
+  return (wanted + kRowPanel - 1) / kRowPanel * kRowPanel;
+}
+
+int64_t Ops::tokens_per_task(int64_t token_count) const {
+  return std::max<int64_t>(1, token_count / (kTasksPerThread * thread_count()));
+}
+
+void Ops::matmul(const kernels::WeightMatrix& weight, View<const float> x, View<float> y) {
+  KVASIR_CHECK(x.cols == weight.cols && y.has_shape(x.rows, weight.rows), "shapes of a product");
+  KVASIR_CHECK(weight.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
+  const kernels::MatmulArgs args{.weight = weight,
+                                 .x = x.data,
+                                 .x_stride = x.row_stride,
+                                 .y = y.data,
+                                 .y_stride = y.row_stride,
+                                 .token_count = x.rows};
+  const int64_t step = rows_per_task(weight.rows, weight.cols * x.rows);
+  pool_.parallel_for((weight.rows + step - 1) / step, [&](int64_t task, int worker) {
+    table_.matmul(args, task * step, std::min(weight.rows, (task + 1) * step),
+                  matmul_scratch(worker));
+  });
+}
+
+void Ops::matmul_groups(std::span<const kernels::WeightMatrix> weights, View<const float> x,
+                        View<float> y) {
+  int64_t column = 0;
+  int64_t row = 0;
+  for (const kernels::WeightMatrix& weight : weights) {
+    matmul(weight, x.columns(column, weight.cols), y.columns(row, weight.rows));
+    column += weight.cols;
+    row += weight.rows;
+  }
+  KVASIR_CHECK(column == x.cols && row == y.cols, "the matrices share all columns out");
+}
+
+}  // namespace kvasir::ops

@@ -1,0 +1,89 @@
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "ops/ops.h"
+
+namespace kvasir::ops {
+
+void Ops::embed(const kernels::WeightMatrix& table, const Batch& batch, int64_t copies,
+                View<float> y) {
+  const int64_t dim = table.cols;
+  KVASIR_CHECK(y.has_shape(batch.token_count(), copies * dim), "shapes of an embedding");
+  for_each_token(y.rows, [&](int64_t t, int) {
+    float* first = y.row(t);
+    kernels::decode_weight_row(table, batch.token(t).id, first);
+    for (int64_t copy = 1; copy < copies; ++copy) {
+      std::memcpy(first + copy * dim, first, static_cast<size_t>(dim) * sizeof(float));
+    }
+  });
+}
+
+void Ops::rms_norm(View<float> x, const float* weight, float eps) {
+  for_each_token(x.rows,
+                 [&](int64_t t, int) { table_.rms_norm(x.row(t), weight, eps, x.cols, x.row(t)); });
+}
+
+void Ops::scale(View<float> x, float factor) {
+  for_each_token(x.rows, [&](int64_t t, int) {
+    float* row = x.row(t);
+    for (int64_t i = 0; i < x.cols; ++i) row[i] *= factor;
+  });
+}
+
+void Ops::norm_rope_heads(const HeadsStep& step, const float* weight, float eps) {
+  const int64_t dim = step.head_dim;
+  const int64_t turned = step.rope.dim();
+  KVASIR_CHECK(step.heads.cols % dim == 0 && turned <= dim && step.heads.rows <= step.rope.size(),
+               "shapes of heads");
+  for_each_token(step.heads.rows, [&](int64_t t, int) {
+    float* const end = step.heads.row(t) + step.heads.cols;
+    for (float* head = step.heads.row(t); head != end; head += dim) {
+      table_.rms_norm(head, weight, eps, dim, head);
+      table_.rope(head + dim - turned, step.rope.cos(t), step.rope.sin(t), turned);
+    }
+  });
+}
+
+void Ops::rope_hadamard_heads(const HeadsStep& step) {
+  const int64_t dim = step.head_dim;
+  const int64_t turned = step.rope.dim();
+  KVASIR_CHECK(step.heads.cols % dim == 0 && turned <= dim && step.heads.rows <= step.rope.size(),
+               "shapes of heads");
+  for_each_token(step.heads.rows, [&](int64_t t, int) {
+    float* const end = step.heads.row(t) + step.heads.cols;
+    for (float* head = step.heads.row(t); head != end; head += dim) {
+      table_.rope(head + dim - turned, step.rope.cos(t), step.rope.sin(t), turned);
+      table_.hadamard(head, dim);
+    }
+  });
+}
+
+void Ops::encode_rows(const EncodeStep& step) {
+  const int64_t dim = step.format.dim;
+  const int64_t turned = step.rope.dim();
+  KVASIR_CHECK(step.rows.cols == dim && turned <= dim && step.rows.rows <= step.rope.size() &&
+                   step.encoded.has_shape(step.rows.rows, step.format.bytes()),
+               "shapes of rows to be encoded");
+  for_each_token(step.rows.rows, [&](int64_t t, int) {
+    float* row = step.rows.row(t);
+    table_.rms_norm(row, step.norm, step.eps, dim, row);
+    table_.rope(row + dim - turned, step.rope.cos(t), step.rope.sin(t), turned);
+    table_.encode_row(step.format, row, step.encoded.row(t));
+  });
+}
+
+void Ops::keep_in_windows(const Batch& batch, int64_t stream, View<const std::byte> rows) {
+  const kv::StreamLayout& window = batch.stream(stream);
+  KVASIR_CHECK(!window.is_in_blocks() && rows.has_shape(batch.token_count(), window.row_bytes),
+               "a row of the window for every token");
+  for (const BatchPiece& piece : batch.pieces()) {
+    const int64_t kept = std::min(piece.token_count, window.spec.window_tokens);
+    for (int64_t i = piece.token_count - kept; i < piece.token_count; ++i) {
+      std::memcpy(piece.sequence->window_row(stream, piece.first_position + i),
+                  rows.row(piece.first_token + i), static_cast<size_t>(rows.cols));
+    }
+  }
+}
+
+}  // namespace kvasir::ops

@@ -1,0 +1,68 @@
+// What the steps of a gated layer take, plain or of experts (ops.h). n: tokens of the batch, e:
+// experts that a token goes to. A slot is one of a token's picks: token * e + pick.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/weight_matrix.h"
+#include "ops/view.h"
+
+namespace kvasir::ops {
+
+// y = down (silu(gate x) * (up x))
+struct GatedMlp {
+  kernels::WeightMatrix gate;  // [F, D]
+  kernels::WeightMatrix up;    // [F, D]
+  kernels::WeightMatrix down;  // [D, F]
+};
+
+struct GatedMlpStep {
+  const GatedMlp& mlp;
+  float limit = 0;      // of gate and up (kernels.h, swiglu)
+  View<const float> x;  // [n, D]
+  View<float> gate;     // [n, F]
+  View<float> up;       // [n, F]
+  View<float> y;        // [n, D]
+};
+
+// Turns a token's products with the router into scores, in place. [experts]
+using ScoreExperts = void (*)(float* products, int64_t expert_count);
+
+struct RouteStep {
+  View<float> scores;  // [n, experts]: products, then scores
+  ScoreExperts score_of = nullptr;
+  // Added to the scores for the choice alone. Null: the experts are chosen already, in ids.
+  const float* bias = nullptr;  // [experts]
+  bool normalises = false;      // a token's weights are divided by their sum
+  float scale = 1;              // of the weights
+  View<int32_t> ids;            // [n, e]
+  View<float> weights;          // [n, e]
+};
+
+// All slots ordered by expert; within an expert tokens keep their order.
+struct ExpertGroups {
+  int64_t expert_count = 0;
+  int64_t picks_per_token = 0;
+  std::span<int32_t> slots;   // [n * e]
+  std::span<int32_t> places;  // [n * e] a slot's place in that order
+  std::span<int64_t> starts;  // [experts + 1] into slots
+
+  int64_t begin(int64_t expert) const { return starts[static_cast<size_t>(expert)]; }
+  int64_t end(int64_t expert) const { return starts[static_cast<size_t>(expert) + 1]; }
+};
+
+// Runs every expert over its tokens. All buffers have a row per place in the groups' order.
+struct ExpertsStep {
+  std::span<const GatedMlp> experts;
+  const ExpertGroups& groups;
+  float limit = 0;
+  View<const float> x;        // [n, D]
+  View<const float> weights;  // [n, e], packed; the gated product is multiplied by them
+  View<float> input;          // [n * e, D]
+  View<float> gate;           // [n * e, F]
+  View<float> up;             // [n * e, F]
+  View<float> output;         // [n * e, D]
+};
+
+}  // namespace kvasir::ops

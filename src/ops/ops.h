@@ -1,0 +1,147 @@
+// Ops are the batched steps that a model's forward pass is written in: the loops over tokens, heads
+// and experts around the kernels (kernels.h). A step takes views with shapes and checks them when
+// it begins.
+//
+// An Ops owns the threads and their scratch memory. It cuts work into pieces for the threads. The
+// cuts may follow token counts and thread counts freely, because no kernel's bits depend on them.
+// One step at a time, from one thread; no step allocates.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "base/thread_pool.h"
+#include "kernels/kernels.h"
+#include "ops/attention_steps.h"
+#include "ops/batch.h"
+#include "ops/expert_steps.h"
+#include "ops/row_steps.h"
+#include "ops/stream_steps.h"
+#include "ops/view.h"
+
+namespace kvasir::ops {
+
+class Ops {
+ public:
+  // matmul_cols_max: the widest matrix that will be multiplied. scratch_floats: per thread, for
+  // everything else: attend_scratch_floats, and the widest pooled row.
+  Ops(const kernels::KernelTable& table, int thread_count, int64_t matmul_cols_max,
+      int64_t scratch_floats);
+
+  const kernels::KernelTable& table() const { return table_; }
+  int thread_count() const { return pool_.thread_count(); }
+
+  // ---- loops of a model's own
+
+  // body(index, worker) for each index in [0, count).
+  template <class Body>
+  void parallel_for(int64_t count, Body&& body) {
+    pool_.parallel_for(count, body);
+  }
+  // body(token, worker): for loops over tokens whose single steps are short.
+  template <class Body>
+  void for_each_token(int64_t token_count, Body&& body) {
+    const int64_t stride = tokens_per_task(token_count);
+    pool_.parallel_for((token_count + stride - 1) / stride, [&](int64_t task, int worker) {
+      const int64_t end = (task + 1) * stride < token_count ? (task + 1) * stride : token_count;
+      for (int64_t token = task * stride; token < end; ++token) body(token, worker);
+    });
+  }
+
+  // ---- products
+
+  // y [n, weight.rows] = x [n, weight.cols] * weight^T
+  void matmul(const kernels::WeightMatrix& weight, View<const float> x, View<float> y);
+  // Each matrix takes its share of x's columns and gives its share of y's. x [n, all cols], y [n,
+  // all rows].
+  void matmul_groups(std::span<const kernels::WeightMatrix> weights, View<const float> x,
+                     View<float> y);
+
+  // ---- rows and heads (row_steps.h)
+
+  // The batch's rows of a table [ids, D] -> y [n, copies * D], each row `copies` times.
+  void embed(const kernels::WeightMatrix& table, const Batch& batch, int64_t copies, View<float> y);
+  // x [n, size] in place; weight [size].
+  void rms_norm(View<float> x, const float* weight, float eps);
+  void scale(View<float> x, float factor);
+  // Every head is normalised, with weight [head_dim] (null: all ones), then turned.
+  void norm_rope_heads(const HeadsStep& step, const float* weight, float eps);
+  // Every head is turned, then takes the Hadamard transform.
+  void rope_hadamard_heads(const HeadsStep& step);
+  void encode_rows(const EncodeStep& step);
+  // The newest of the encoded rows [n, row bytes] enter the sequences' windows.
+  void keep_in_windows(const Batch& batch, int64_t stream, View<const std::byte> rows);
+
+  // gates [n, cols] += bias [tokens_per_row, cols], by a token's place in its group.
+  void add_position_bias(const Batch& batch, int64_t tokens_per_row, const float* bias,
+                         View<float> gates);
+  // Writes the rows (or keys) that the batch completes into its sequences.
+  void pool_rows(const PoolStep& step);
+  // Keeps in the sequences' rings what later groups need.
+  void keep_unpooled(const PoolStep& step);
+
+  // ---- attention (attention_steps.h)
+
+  void pick_rows(const PickStep& step);
+  // The two halves of a pick for one token, with all threads at it: scores of all rows that it sees
+  // -> step.scores[0]; then the best of these -> step.picks.
+  void score_rows(const PickStep& step, int64_t token);
+  void pick_best(const PickStep& step, int64_t token, const float* scores);
+  // For some tokens of the batch.
+  void attend(const AttendStep& step, const TokenRange& tokens);
+
+  // ---- gated layers and experts (expert_steps.h)
+
+  void gated_mlp(const GatedMlpStep& step);
+  void route(const RouteStep& step);
+  // Orders the slots of ids [n, e].
+  void group_by_expert(View<const int32_t> ids, const ExpertGroups& groups);
+  void run_experts(const ExpertsStep& step);
+  // Adds what a token's experts gave (output [n * e, D]) to y [n, D], in the order they were
+  // picked.
+  void add_routed(const ExpertGroups& groups, View<const float> output, View<float> y);
+
+  // ---- hyper-connections (stream_steps.h)
+
+  // The streams, mixed and normalised with `norm` [D] -> input [n, D]. Leaves the weights of the
+  // way back in step.post and step.combine.
+  void hyper_enter(const HyperStep& step, const HyperMixing& mixing, const float* norm,
+                   View<float> input);
+  // output [n, D] -> streams, by the weights that hyper_enter left.
+  void hyper_leave(const HyperStep& step, View<const float> output);
+  // The streams of one token, mixed for good and normalised -> hidden [D].
+  void hyper_collapse(const HyperStep& step, const HyperMixing& mixing, const float* norm,
+                      int64_t token, float* hidden);
+
+ private:
+  int64_t tokens_per_task(int64_t token_count) const;
+  // Rows of a matrix that one task should take, given the multiply-adds a row costs.
+  int64_t rows_per_task(int64_t rows, int64_t work_per_row) const;
+  // [scratch_floats], private to the worker while it runs one index.
+  float* scratch(int worker) { return scratch_[static_cast<size_t>(worker)].data(); }
+  float* matmul_scratch(int worker) { return matmul_scratch_[static_cast<size_t>(worker)].data(); }
+
+  void pool_row(const PoolStep& step, const PooledRow& row, float* pooled) const;
+  void write_pooled(const PoolStep& step, const PooledRow& row, float* pooled) const;
+
+  void encode_query(const PickStep& step, int64_t token, std::byte* query) const;
+  void pick_on_one_thread(const PickStep& step, int64_t token, int worker);
+  void attend_heads(const AttendStep& step, int64_t token, int64_t head_begin, int64_t head_end,
+                    int worker);
+
+  template <class Body>
+  void for_each_expert_piece(const ExpertGroups& groups, int64_t rows, int64_t cols, Body&& body);
+  void gate_and_up(const ExpertsStep& step, int64_t expert, int64_t row_begin, int64_t row_end,
+                   int worker);
+
+  const kernels::KernelTable& table_;
+  ThreadPool pool_;
+  int64_t matmul_cols_max_;
+  int64_t scratch_floats_;
+  std::vector<AlignedBuffer<float>> scratch_;         // [threads]
+  std::vector<AlignedBuffer<float>> matmul_scratch_;  // [threads]
+};
+
+}  // namespace kvasir::ops

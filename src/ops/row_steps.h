@@ -1,0 +1,44 @@
+// What the steps on rows and heads of a batch take (ops.h). n: tokens of the batch.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/codecs/codec.h"
+#include "ops/batch.h"
+#include "ops/rope.h"
+#include "ops/view.h"
+
+namespace kvasir::ops {
+
+// Heads that lie back to back in a token's row.
+struct HeadsStep {
+  View<float> heads;  // [n, heads * head_dim], in place
+  int64_t head_dim = 0;
+  const RopeTable& rope;  // by token; turns the last values of a head
+};
+
+// Rows to be cached: normalised, turned, then encoded.
+struct EncodeStep {
+  View<float> rows;             // [n, dim], in place
+  const float* norm = nullptr;  // [dim]
+  float eps = 0;
+  const RopeTable& rope;  // by token; turns the last values of a row
+  const kernels::RowFormat& format;
+  View<std::byte> encoded;  // [n, format.bytes()]
+};
+
+// Pools groups of tokens into a row of a stream each. A group's tokens come from this batch or,
+// where the group began earlier, from the sequence's ring; the entries and their order are the same
+// either way. Where rows overlap, the group before counts too, through the first half of the
+// columns; a row's own group counts through the second. Index keys take the Hadamard transform.
+struct PoolStep {
+  const Batch& batch;
+  const PooledRows& rows;
+  int64_t stream = 0;           // of the layout; takes the rows
+  View<const float> values;     // [n, columns of the stream]
+  View<const float> gates;      // [n, columns of the stream], position bias added
+  const float* norm = nullptr;  // [width of the stream]
+  float eps = 0;
+};
+
+}  // namespace kvasir::ops
