@@ -138,7 +138,7 @@ int32_t plain_sample(const SamplingOptions& options, int64_t position,
 
 // Peaked and flat, with and without many ties.
 std::vector<float> random_logits(std::mt19937_64& random, size_t count) {
-  std::normal_distribution<float> normal(0, 0.5f * static_cast<float>(random() % 9));
+  std::normal_distribution<float> normal(0, 0.5f * static_cast<float>(1 + random() % 8));
   const float step = random() % 2 == 0 ? 0.0f : 0.25f;
   std::vector<float> logits(count);
   for (float& logit : logits) {
