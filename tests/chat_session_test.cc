@@ -122,7 +122,9 @@ TEST_F(ChatSessionTest, AnAnswerEndsBeforeTheNextTurn) {
         chat.turn(text, options, [&](std::string_view piece, bool) { shown += piece; }).value();
     EXPECT_EQ(turn.answer.find("｜"), std::string::npos) << turn.answer;
     EXPECT_EQ(shown, turn.answer);
-    if (turn.generated_tokens < 40) EXPECT_EQ(turn.stop_reason, StopReason::kEndOfText);
+    if (turn.generated_tokens < 40) {
+      EXPECT_EQ(turn.stop_reason, StopReason::kEndOfText);
+    }
   }
 }
 

@@ -32,15 +32,17 @@ int processors_of_this_process() {
 ThreadPool::ThreadPool(int thread_count) : thread_count_(thread_count) {
   KVASIR_CHECK(thread_count >= 1, "a pool has at least the calling thread");
   threads_.reserve(static_cast<size_t>(thread_count - 1));
-  try {
-    for (int worker = 1; worker < thread_count; ++worker) {
-      threads_.emplace_back([this, worker] { work_loop(worker); });
+  // Where not all threads can be started, those that were wait for work and must be told to end.
+  struct StopUnlessAllStart {
+    ThreadPool* pool;
+    ~StopUnlessAllStart() {
+      if (pool != nullptr) pool->stop();
     }
-  } catch (...) {
-    // Those that were started wait for work, and are waited for.
-    stop();
-    throw;
+  } guard{this};
+  for (int worker = 1; worker < thread_count; ++worker) {
+    threads_.emplace_back([this, worker] { work_loop(worker); });
   }
+  guard.pool = nullptr;
 }
 
 ThreadPool::~ThreadPool() { stop(); }
