@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
+#include "cli/notes.h"
 #include "cli/output.h"
 #include "cli/store_options.h"
 #include "cli/store_report.h"
@@ -68,7 +69,8 @@ void print_json(const ChatTurn& turn, const Engine& engine, bool has_store) {
                       {"store_read_bytes", metrics[StoreMetric::kDiskReadBytes]},
                       {"store_written_bytes", metrics[StoreMetric::kWrittenBytes]},
                       {"kv_bytes", engine.kv_bytes()},
-                      {"rss_peak_bytes", rss_peak_bytes()}};
+                      {"rss_peak_bytes", rss_peak_bytes()},
+                      {"notes", notes_json()}};
   if (has_store) object.emplace_back("store", to_json(metrics));
   std::printf("%s\n", Json(std::move(object)).dump().c_str());
   std::fflush(stdout);

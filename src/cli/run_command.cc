@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
+#include "cli/notes.h"
 #include "cli/output.h"
 #include "cli/store_options.h"
 #include "cli/store_report.h"
@@ -127,7 +128,8 @@ void print_json(const RunReport& report, const Engine& engine, const RunOptions&
                       {"kv", options.model.kv},
                       {"threads", engine.info().thread_count},
                       {"instruction_set", engine.info().instruction_set},
-                      {"rss_peak_bytes", rss_peak_bytes()}};
+                      {"rss_peak_bytes", rss_peak_bytes()},
+                      {"notes", notes_json()}};
   if (!options.store.no_store) object.emplace_back("store", to_json(metrics));
   if (options.thinking) object.emplace_back("reasoning", report.reasoning);
   std::printf("%s\n", Json(std::move(object)).dump().c_str());

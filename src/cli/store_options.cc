@@ -1,9 +1,9 @@
 #include "cli/store_options.h"
 
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 
+#include "cli/notes.h"
 #include "cli/size.h"
 
 namespace kvasir::cli {
@@ -12,10 +12,6 @@ namespace {
 const std::map<std::string, StoreDurability> kDurabilities = {{"none", StoreDurability::kNone},
                                                               {"batch", StoreDurability::kBatch},
                                                               {"strict", StoreDurability::kStrict}};
-
-void print_note(const std::string& text) {
-  std::fprintf(stderr, "kvasir: note: %s\n", text.c_str());
-}
 
 }  // namespace
 
@@ -78,28 +74,26 @@ Result<Engine> open_engine_with_store(const ModelOptions& model, const StoreFlag
   Result<StoreOptions> store = store_options(flags);
   if (!store) {
     if (was_asked_for) return std::move(store).error();
-    print_note(store.error().message());
+    note(store.error().message());
     return Engine::open(options);
   }
   options.store = *store;
   Result<Engine> engine = Engine::open(options);
   if (!engine) {
     if (was_asked_for || engine.error().field != "store") return engine;
-    print_note(engine.error().message() + "; going on without a store");
+    note(engine.error().message() + "; going on without a store");
     options.store.reset();
     return Engine::open(options);
   }
-  if (!engine->saves()) {
-    print_note("another process writes the store " + store->directory +
-               "; this one reads it and saves nothing");
-  }
+  note_all(engine->store_notes());
   return engine;
 }
 
 void finish_saving(Engine& engine) {
   if (const Status status = engine.flush_store(); !status.ok()) {
-    print_note("the cache was not saved in full: " + status.error().message());
+    note("the cache was not saved in full: " + status.error().message());
   }
+  note_all(engine.store_notes());
 }
 
 }  // namespace kvasir::cli
