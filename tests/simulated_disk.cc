@@ -48,6 +48,13 @@ std::vector<std::byte> torn(const std::vector<std::byte>& synced,
   return result;
 }
 
+template <class Map>
+typename Map::mapped_type value_or(const Map& map, const std::string& path,
+                                   typename Map::mapped_type otherwise) {
+  const auto found = map.find(path);
+  return found == map.end() ? otherwise : found->second;
+}
+
 }  // namespace
 
 class SimulatedFile : public store::File {
@@ -143,11 +150,36 @@ Fault SimulatedDisk::next_operation() {
   return fault_;
 }
 
+store::FileFacts SimulatedDisk::look(const std::string& path) {
+  if (next_operation() == Fault::kIoError) return {.error = EIO};
+  if (directories_.contains(path)) return {.kind = store::FileKind::kDirectory};
+  const auto found = files_.find(path);
+  // Locks are no files of this disk, but they are there.
+  const bool is_lock = locks_.contains(path);
+  if (found == files_.end() && !is_lock) return {.error = ENOENT};
+  return {.kind = value_or(kinds_, path, store::FileKind::kFile),
+          .size_bytes = is_lock ? 0 : std::ssize(found->second->data),
+          .owner = value_or(owners_, path, 0),
+          .name_count = value_or(name_counts_, path, 1)};
+}
+
+IoResult SimulatedDisk::owner_of_new_files(const std::string&) {
+  if (next_operation() == Fault::kIoError) return {.error = EIO};
+  return {.error = is_read_only_ ? EROFS : 0};
+}
+
 store::Opened<store::File> SimulatedDisk::open(const std::string& path, OpenMode mode) {
   const Fault fault = next_operation();
   if (fault == Fault::kIoError) return {.error = EIO};
   if (fault == Fault::kInterrupted) return {.error = EINTR};
   if (fault == Fault::kShortage) return {.error = EMFILE};
+  const bool is_for_writing = mode == OpenMode::kReadWrite || mode == OpenMode::kCreate;
+  if (is_read_only_ && is_for_writing) return {.error = EROFS};
+  if (forbidden_.contains(path)) return {.error = EACCES};
+  if (value_or(kinds_, path, store::FileKind::kFile) != store::FileKind::kFile) {
+    return {.error = EINVAL};
+  }
+  if (mode == OpenMode::kReadWrite && value_or(name_counts_, path, 1) > 1) return {.error = EMLINK};
   const auto found = files_.find(path);
   if (mode == OpenMode::kCreate) {
     if (fault == Fault::kNoSpace) return {.error = ENOSPC};
@@ -164,6 +196,7 @@ store::Opened<store::FileLock> SimulatedDisk::lock(const std::string& path) {
   const Fault fault = next_operation();
   if (fault == Fault::kIoError) return {.error = EIO};
   if (fault == Fault::kShortage) return {.error = EMFILE};
+  if (is_read_only_) return {.error = EROFS};
   if (!locks_.insert(path).second) return {.error = EWOULDBLOCK};
   return {.object = std::make_unique<SimulatedLock>(shared_from_this(), path)};
 }
@@ -172,6 +205,7 @@ IoResult SimulatedDisk::make_directory(const std::string& path) {
   const Fault fault = next_operation();
   if (fault == Fault::kIoError) return {.error = EIO};
   if (fault == Fault::kNoSpace) return {.error = ENOSPC};
+  if (is_read_only_ && !directories_.contains(path)) return {.error = EROFS};
   return {.error = directories_.insert(path).second ? 0 : EEXIST};
 }
 
@@ -187,6 +221,7 @@ IoResult SimulatedDisk::list(const std::string& path, std::vector<std::string>& 
 
 IoResult SimulatedDisk::remove(const std::string& path) {
   if (next_operation() == Fault::kIoError) return {.error = EIO};
+  if (is_read_only_) return {.error = EROFS};
   return {.error = files_.erase(path) == 1 ? 0 : ENOENT};
 }
 
@@ -216,6 +251,9 @@ std::shared_ptr<SimulatedDisk> SimulatedDisk::after_kill() const {
   auto disk = std::make_shared<SimulatedDisk>(capacity_bytes_);
   disk->directories_ = directories_;
   disk->durable_directories_ = directories_;
+  disk->kinds_ = kinds_;
+  disk->owners_ = owners_;
+  disk->name_counts_ = name_counts_;
   for (const auto& [path, inode] : files_) {
     disk->files_.emplace(path, std::make_shared<Inode>(Inode{inode->data, inode->data}));
   }

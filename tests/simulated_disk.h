@@ -57,9 +57,19 @@ class SimulatedDisk : public store::FileSystem, public std::enable_shared_from_t
   // Direct access for tests that damage files. Null: no such file.
   std::vector<std::byte>* contents(const std::string& path);
   std::vector<std::string> paths() const;
+  // Makes a name stand for something else than a file, or for another user's file.
+  void set_kind(const std::string& path, store::FileKind kind) { kinds_[path] = kind; }
+  void set_owner(const std::string& path, int64_t owner) { owners_[path] = owner; }
+  void set_name_count(const std::string& path, int64_t count) { name_counts_[path] = count; }
+  // Opening that file fails.
+  void forbid(const std::string& path) { forbidden_.insert(path); }
+  void set_read_only() { is_read_only_ = true; }
   int64_t total_bytes() const;
   int64_t peak_bytes() const { return peak_bytes_; }  // the most that all files held at once
 
+  store::FileFacts look(const std::string& path) override;
+  int64_t user() override { return 0; }
+  store::IoResult owner_of_new_files(const std::string& directory) override;
   store::Opened<store::File> open(const std::string& path, store::OpenMode mode) override;
   store::Opened<store::FileLock> lock(const std::string& path) override;
   store::IoResult make_directory(const std::string& path) override;
@@ -87,6 +97,11 @@ class SimulatedDisk : public store::FileSystem, public std::enable_shared_from_t
   std::set<std::string> directories_;
   std::set<std::string> durable_directories_;  // as of the last sync of what holds each
   std::set<std::string> locks_;
+  std::map<std::string, store::FileKind> kinds_;
+  std::map<std::string, int64_t> owners_;
+  std::map<std::string, int64_t> name_counts_;
+  std::set<std::string> forbidden_;
+  bool is_read_only_ = false;
   int64_t operation_count_ = 0;
   int64_t fault_count_ = 0;
   int64_t peak_bytes_ = 0;

@@ -43,6 +43,38 @@ Result<store::PutOutcome> put(store::BlockStore& store, const TestRecord& record
       payload_of(record));
 }
 
+bool put_conversation(store::BlockStore& store, int64_t conversation, int64_t block_count) {
+  const auto is_taken = [&](const TestRecord& record) {
+    const auto outcome = put(store, record);
+    return outcome.ok() && *outcome != store::PutOutcome::kNoRoom;
+  };
+  bool is_whole = true;
+  // The newest block is held while the next is written, as a live conversation does.
+  for (int64_t b = 0; b < block_count && is_whole; ++b) {
+    const store::Hold hold(store, key_of(conversation, b - 1));
+    is_whole = is_taken({conversation, b});
+  }
+  const store::Hold hold(store, key_of(conversation, block_count - 1));
+  return is_whole && is_taken({conversation, block_count - 1, store::Kind::kState});
+}
+
+void make_newer(std::vector<std::byte>& segment, PagesOf pages) {
+  constexpr size_t kVersionOffset = 8;
+  constexpr uint32_t kNewer = store::kFormatVersion + 1;
+  for (size_t at = 0; at + store::kPageBytes <= segment.size(); at += store::kPageBytes) {
+    const std::span<std::byte> page = std::span(segment).subspan(at, store::kPageBytes);
+    const bool is_record = std::memcmp(page.data(), "KVASRRD1", 8) == 0;
+    const bool is_footer = std::memcmp(page.data(), "KVASRFT1", 8) == 0;
+    if (!(is_record && pages != PagesOf::kFooter) && !(is_footer && pages != PagesOf::kRecords)) {
+      continue;
+    }
+    std::memcpy(page.data() + kVersionOffset, &kNewer, sizeof kNewer);
+    const size_t checked_bytes = page.size() - sizeof(Digest128);
+    const Digest128 checksum = xxh3_128(page.first(checked_bytes));
+    std::memcpy(page.data() + checked_bytes, checksum.data(), sizeof checksum);
+  }
+}
+
 ReadOutcome read(store::BlockStore& store, const TestRecord& record) {
   const std::vector<std::byte> expected = payload_of(record);
   std::vector<std::byte> found(expected.size());

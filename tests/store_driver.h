@@ -24,6 +24,13 @@ std::vector<std::byte> payload_of(const TestRecord& record);
 
 Result<store::PutOutcome> put(store::BlockStore& store, const TestRecord& record);
 
+// Blocks 0 to block_count - 1 and a state behind the last; false: one was not taken.
+bool put_conversation(store::BlockStore& store, int64_t conversation, int64_t block_count);
+
+// The file as the next version of the format would write these pages, checksums included.
+enum class PagesOf : uint8_t { kRecords, kFooter, kBoth };
+void make_newer(std::vector<std::byte>& segment, PagesOf pages);
+
 enum class ReadOutcome : uint8_t { kMiss, kRight, kWrong };
 ReadOutcome read(store::BlockStore& store, const TestRecord& record);
 

@@ -138,8 +138,10 @@ class Engine {
   Status flush_store();
   // Zeros without a store.
   StoreMetrics store_metrics() const;
-  // False: there is no store, or another process writes it and this one only reads.
+  // False: there is no store, or it cannot be written and is only read.
   bool saves() const;
+  // What a person should know of the store: why nothing is saved, what is kept as it is and why.
+  std::vector<Error> store_notes() const;
 
   // One step over several sessions of this engine, each at most once, chunk_tokens tokens
   // in all at most. The cache of all of them together fits into ram_bytes, or the step is not

@@ -29,6 +29,7 @@ struct StoreOptions {
   // Caches written under one salt are not found under another.
   std::string salt;
   bool read_only = false;
+  bool must_exist = false;  // error where there is no store yet, instead of making one
 };
 
 // A StoredRun is a stretch of stored tokens, up to where another text branches off or to an end.
@@ -54,7 +55,8 @@ struct StoreSummary {
   int64_t file_bytes = 0;  // of all segment files
   int64_t live_bytes = 0;  // of these, records that can be found
   int64_t segment_count = 0;
-  int64_t unreadable_segment_count = 0;
+  int64_t unreadable_segment_count = 0;  // kept as they are (Store::notes), their contents not used
+  int64_t unreadable_bytes = 0;
   int64_t block_count = 0;
   int64_t state_count = 0;
   int64_t run_count = 0;
@@ -121,11 +123,16 @@ struct StoreMetrics {
 // as only one run fits. With StoreOptions::read_only nothing is locked or changed.
 class Store {
  public:
-  // Error: there is no such store (reading), another process writes it (writing).
+  // Error: there is no such store (reading, or StoreOptions::must_exist), another process writes it
+  // or another user owns it (writing).
   static Result<Store> open(const StoreOptions& options);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
   ~Store();
+
+  // What a person should know of it: files that are kept as they are, and why; what cannot be
+  // saved.
+  std::vector<Error> notes() const;
 
   // Lists all runs, parents before what continues them.
   std::vector<StoredRun> list();
@@ -133,7 +140,8 @@ class Store {
   // Metrics summed over all processes that wrote here so far.
   StoreMetrics totals();
 
-  // Reads every byte of every segment. With `repair` (writing) damaged records are removed.
+  // Reads every byte of every segment. With `repair` (writing) damaged records are removed. What
+  // cannot be read, or another version wrote, is not damaged: notes() say so.
   Result<std::vector<StoreDamage>> verify(bool repair, const StoreProgress& progress = {});
 
   // Pinned runs and what they continue are never evicted.
@@ -148,7 +156,7 @@ class Store {
   Result<int64_t> remove_unused_since(int64_t time_s);
   // Removes what is worth least until the files hold at most that much; pinned runs stay.
   Result<int64_t> shrink_to(int64_t bytes);
-  // Removes everything, pinned or not.
+  // Removes everything, pinned or not, but for what is kept as it is.
   Result<int64_t> clear();
 
   // Writes one conversation, from its first token to the end of that run, to a file for another

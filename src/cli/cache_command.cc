@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -12,6 +13,7 @@
 #include "cli/duration.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
+#include "cli/notes.h"
 #include "cli/output.h"
 #include "cli/size.h"
 #include "cli/store_options.h"
@@ -35,21 +37,27 @@ struct CacheOptions {
 enum class Access : uint8_t {
   kRead,
   kWrite,
-  kFill,  // within the budget
+  kFill,  // within the budget; makes the store where there is none
 };
 
 Result<Store> open_store(const CacheOptions& options, Access access) {
   KVASIR_ASSIGN_OR_RETURN(StoreOptions wanted, store_options(options.store));
   wanted.read_only = access == Access::kRead;
+  wanted.must_exist = access != Access::kFill;
   // A budget is the concern of those who save; else nothing is evicted unasked.
   if (access != Access::kFill) {
     wanted.budget_bytes = int64_t{1} << 62;
     wanted.min_free_bytes = 0;
   }
-  return Store::open(wanted);
+  KVASIR_ASSIGN_OR_RETURN(Store store, Store::open(wanted));
+  note_all(store.notes());
+  return store;
 }
 
-void print_json(Json object) { std::printf("%s\n", object.dump().c_str()); }
+void print_json(Json::Object object) {
+  object.emplace_back("notes", notes_json());
+  std::printf("%s\n", Json(std::move(object)).dump().c_str());
+}
 
 Status list_runs(const CacheOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kRead));
@@ -67,7 +75,7 @@ Status show_stat(const CacheOptions& options) {
   const StoreSummary summary = store.summary();
   const StoreMetrics totals = store.totals();
   if (options.json) {
-    print_json(to_json(summary, totals));
+    print_json(json_of(summary, totals));
   } else {
     std::fputs(summary_table(summary, totals).c_str(), stdout);
   }
@@ -87,6 +95,7 @@ Status verify(const CacheOptions& options) {
                             return !interrupt.interrupted();
                           }));
   line.erase();
+  note_all(store.notes());
   if (options.json) {
     print_json(Json::Object{{"checked_bytes", checked_bytes},
                             {"damages", to_json(damages)},

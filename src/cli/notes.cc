@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <vector>
 
+#include "cli/output.h"
+
 namespace kvasir::cli {
 namespace {
 
@@ -18,6 +20,10 @@ void note(const std::string& text) {
   if (std::find(said.begin(), said.end(), text) != said.end()) return;
   std::fprintf(stderr, "kvasir: note: %s\n", text.c_str());
   said.push_back(text);
+}
+
+void note_all(const std::vector<Error>& notes) {
+  for (const Error& one : notes) note(message_of(one));
 }
 
 Json notes_json() { return Json::Array(said.begin(), said.end()); }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "kvasir/engine.h"
@@ -11,6 +12,7 @@
 namespace kvasir::cli {
 
 void note(const std::string& text);
+void note_all(const std::vector<Error>& notes);
 // Returns an array of the texts.
 Json notes_json();
 

@@ -62,14 +62,18 @@ ssize_t write_output(void*, const char* data, size_t size) {
 
 }  // namespace
 
-void print_error(const Error& error) {
+std::string message_of(const Error& error) {
   Error said = error;
   for (const FieldWords& words : kFieldWords) {
     if (error.field != words.field) continue;
     said.field = words.flag;
     if (said.remedy.empty()) said.remedy = words.remedy;
   }
-  std::fprintf(stderr, "kvasir: %s\n", said.message().c_str());
+  return said.message();
+}
+
+void print_error(const Error& error) {
+  std::fprintf(stderr, "kvasir: %s\n", message_of(error).c_str());
 }
 
 int fail(const Error& error) {

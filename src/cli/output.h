@@ -9,7 +9,9 @@
 
 namespace kvasir::cli {
 
-// "kvasir: ..." on standard error, with options by the names of their flags.
+// One line, with options by the names of their flags.
+std::string message_of(const Error& error);
+// "kvasir: ..." on standard error.
 void print_error(const Error& error);
 // The same, and the exit status of a command that failed or was interrupted.
 int fail(const Error& error);

@@ -112,8 +112,8 @@ void print_summary(const AnswerReport& report) {
                "%.0f per second; cache %.1f KiB]\n",
                name_of(turn.stop_reason), static_cast<long long>(turn.prompt_tokens),
                static_cast<long long>(turn.reused_tokens),
-               per_second(turn.computed_tokens, turn.prefill_ms),
-               first_token_text(turn).c_str(), static_cast<long long>(turn.generated_tokens),
+               per_second(turn.computed_tokens, turn.prefill_ms), first_token_text(turn).c_str(),
+               static_cast<long long>(turn.generated_tokens),
                // The first token comes with the prompt.
                per_second(turn.generated_tokens - 1, turn.decode_ms),
                static_cast<double>(report.kv_bytes) / 1024);

@@ -85,10 +85,7 @@ Result<Engine> open_engine_with_store(const ModelOptions& model, const StoreFlag
     options.store.reset();
     return Engine::open(options);
   }
-  if (!engine->saves()) {
-    note("another process writes the store " + store->directory +
-         "; this one reads it and saves nothing");
-  }
+  note_all(engine->store_notes());
   return engine;
 }
 
@@ -96,6 +93,7 @@ void finish_saving(Engine& engine) {
   if (const Status status = engine.flush_store(); !status.ok()) {
     note("the cache was not saved in full: " + status.error().message());
   }
+  note_all(engine.store_notes());
 }
 
 }  // namespace kvasir::cli

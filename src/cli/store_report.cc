@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -53,6 +54,11 @@ class Words {
   std::map<std::string, std::optional<TextDecoder>> decoders_;
 };
 
+// A clock may be a little behind the one that dated the run.
+int64_t age_s(const StoredRun& run, int64_t now_s) {
+  return std::max<int64_t>(0, now_s - run.last_used_s);
+}
+
 std::map<std::string, int> depths_of(const std::vector<StoredRun>& runs) {
   std::map<std::string, int> depths;
   for (const StoredRun& run : runs) {
@@ -88,18 +94,19 @@ Json to_json(const StoreMetrics& metrics) {
   return object;
 }
 
-Json to_json(const StoreSummary& summary, const StoreMetrics& totals) {
-  return Json::Object{{"directory", summary.directory},
-                      {"file_bytes", summary.file_bytes},
-                      {"live_bytes", summary.live_bytes},
-                      {"segments", summary.segment_count},
-                      {"unreadable_segments", summary.unreadable_segment_count},
-                      {"blocks", summary.block_count},
-                      {"states", summary.state_count},
-                      {"runs", summary.run_count},
-                      {"models", summary.model_count},
-                      {"pins", summary.pin_count},
-                      {"totals", to_json(totals)}};
+Json::Object json_of(const StoreSummary& summary, const StoreMetrics& totals) {
+  return {{"directory", summary.directory},
+          {"file_bytes", summary.file_bytes},
+          {"live_bytes", summary.live_bytes},
+          {"segments", summary.segment_count},
+          {"unreadable_segments", summary.unreadable_segment_count},
+          {"unreadable_bytes", summary.unreadable_bytes},
+          {"blocks", summary.block_count},
+          {"states", summary.state_count},
+          {"runs", summary.run_count},
+          {"models", summary.model_count},
+          {"pins", summary.pin_count},
+          {"totals", to_json(totals)}};
 }
 
 Json to_json(const std::vector<StoredRun>& runs, int64_t now_s) {
@@ -119,7 +126,7 @@ Json to_json(const std::vector<StoredRun>& runs, int64_t now_s) {
                                     {"bytes", run.bytes},
                                     {"states", std::move(states)},
                                     {"hits", run.hits},
-                                    {"age_s", now_s - run.last_used_s},
+                                    {"age_s", age_s(run, now_s)},
                                     {"pinned", run.is_pinned},
                                     {"name", run.pin_name},
                                     {"first_words", words.of(run, 0)}});
@@ -151,7 +158,7 @@ std::string run_table(const std::vector<StoredRun>& runs, int64_t now_s) {
     const std::string name = run->pin_name.empty() ? "" : run->pin_name + ": ";
     text += fmt::format("{:<16} {:>9} {:>9} {:>9} {:>6} {:>5.1f} {:>7}  {}{}{}\n", key,
                         run->token_begin, run->token_end, size_text(run->bytes), run->states.size(),
-                        run->hits, duration_text(now_s - run->last_used_s),
+                        run->hits, duration_text(age_s(*run, now_s)),
                         run->is_pinned ? "[pinned] " : "", name, words.of(*run, kWordsBytes));
   }
   return text;
@@ -165,7 +172,8 @@ std::string summary_table(const StoreSummary& summary, const StoreMetrics& total
       size_text(summary.live_bytes), summary.block_count, summary.state_count, summary.run_count,
       summary.model_count, summary.pin_count);
   if (summary.unreadable_segment_count != 0) {
-    text += fmt::format("{} segments cannot be read\n", summary.unreadable_segment_count);
+    text += fmt::format("{} segments of {} are kept as they are and not used\n",
+                        summary.unreadable_segment_count, size_text(summary.unreadable_bytes));
   }
   text += "so far, over all processes:\n";
   for (size_t i = 0; i < kStoreMetricCount; ++i) {

@@ -11,7 +11,7 @@
 namespace kvasir::cli {
 
 Json to_json(const StoreMetrics& metrics);
-Json to_json(const StoreSummary& summary, const StoreMetrics& totals);
+Json::Object json_of(const StoreSummary& summary, const StoreMetrics& totals);
 Json to_json(const std::vector<StoredRun>& runs, int64_t now_s);
 Json to_json(const std::vector<StoreDamage>& damages);
 

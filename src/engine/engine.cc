@@ -206,6 +206,10 @@ StoreMetrics Engine::store_metrics() const {
   return state_->persistence ? state_->persistence->metrics() : StoreMetrics{};
 }
 
+std::vector<Error> Engine::store_notes() const {
+  return state_->persistence ? state_->persistence->notes() : std::vector<Error>();
+}
+
 bool Engine::saves() const { return state_->persistence && state_->persistence->saves(); }
 
 int64_t Engine::ram_bytes_min(int64_t token_count) const {

@@ -206,6 +206,13 @@ class Archive {
 };
 
 Result<Archive> Archive::open(store::FileSystem& files, const std::string& path) {
+  const store::FileFacts facts = files.look(path);
+  if (facts.ok() && facts.kind != store::FileKind::kFile) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "an exported conversation is a file",
+                 .where = path,
+                 .found = "a directory, a link, a pipe or a device"};
+  }
   Archive archive(path);
   KVASIR_ASSIGN_OR_RETURN(const std::vector<store::Damage> damages,
                           store::check_segment(files, path, kArchiveNumber, {}));

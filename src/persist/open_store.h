@@ -9,10 +9,13 @@
 
 namespace kvasir::persist {
 
-enum class IfLocked : uint8_t { kFail, kReadOnly };
+// What becomes of a store for writing that cannot be written: another process writes it, it lies on
+// a read-only device, it is another user's.
+enum class IfNotWritable : uint8_t { kFail, kReadOnly };
 
-// Error: the directory cannot be made, read or (IfLocked::kFail) locked; an option out of range.
+// Error: the directory cannot be made, read or (IfNotWritable::kFail) written; an option out of
+// range.
 Result<std::unique_ptr<store::StoreDirectory>> open_store(const StoreOptions& options,
-                                                          IfLocked if_locked);
+                                                          IfNotWritable if_not_writable);
 
 }  // namespace kvasir::persist

@@ -37,7 +37,7 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
   KVASIR_CHECK(layout && account, "a cache to keep");
   KVASIR_RETURN_IF_ERROR(check_record_sizes(*layout));
   std::unique_ptr<Persistence> persistence(new Persistence(std::move(layout), std::move(account)));
-  KVASIR_ASSIGN_OR_RETURN(persistence->directory_, open_store(options, IfLocked::kReadOnly));
+  KVASIR_ASSIGN_OR_RETURN(persistence->directory_, open_store(options, IfNotWritable::kReadOnly));
   persistence->store_ = &persistence->directory_->blocks();
   persistence->tier_ = std::make_unique<store::DiskTier>(*persistence->store_);
   persistence->directory_->set_model_path(identity.model, identity.model_path);

@@ -42,7 +42,7 @@ struct Appending {
 
 class Persistence : private Sink {
  public:
-  // When another process writes the store, it is read only. Error: it cannot be opened at all, or a
+  // A store that cannot be written is read only (notes). Error: it cannot be opened at all, or a
   // model's cache comes in larger pieces than it takes.
   static Result<std::unique_ptr<Persistence>> open(const StoreOptions& options,
                                                    const CacheIdentity& identity,
@@ -78,6 +78,7 @@ class Persistence : private Sink {
   Status verify(std::span<const store::Key> keys);
 
   bool saves() const override { return saver_ != nullptr; }
+  std::vector<Error> notes() const { return directory_->notes(); }
   StoreMetrics metrics() const { return store_->metrics().snapshot(); }
   store::BlockStore& store() { return *store_; }
 

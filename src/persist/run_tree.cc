@@ -25,9 +25,9 @@ double Run::hits(int64_t now_s) const {
 
 int64_t Run::last_used_s() const {
   int64_t newest = 0;
-  for (const IndexEntry& entry : blocks) newest = std::max(newest, entry.info.created_s);
+  for (const IndexEntry& entry : blocks) newest = std::max(newest, entry.written_s);
   for (const IndexEntry& entry : states) {
-    newest = std::max({newest, entry.info.created_s, entry.usage.last_used_s});
+    newest = std::max({newest, entry.written_s, entry.usage.last_used_s});
   }
   return newest;
 }

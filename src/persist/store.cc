@@ -1,7 +1,9 @@
 #include "kvasir/store.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
+#include <system_error>
 #include <utility>
 
 #include "base/clock.h"
@@ -49,7 +51,8 @@ Store::~Store() = default;
 Result<Store> Store::open(const StoreOptions& options) {
   auto state = std::make_unique<State>();
   state->directory = options.directory;
-  KVASIR_ASSIGN_OR_RETURN(state->store, persist::open_store(options, persist::IfLocked::kFail));
+  KVASIR_ASSIGN_OR_RETURN(state->store,
+                          persist::open_store(options, persist::IfNotWritable::kFail));
   return Store(std::move(state));
 }
 
@@ -130,6 +133,7 @@ StoreSummary Store::summary() {
                        .live_bytes = usage.live_bytes,
                        .segment_count = usage.segment_count,
                        .unreadable_segment_count = usage.unreadable_segment_count,
+                       .unreadable_bytes = usage.unreadable_bytes,
                        .run_count = std::ssize(tree.runs()),
                        .pin_count = std::ssize(state_->store->pins())};
   std::set<store::Key> models;
@@ -140,6 +144,8 @@ StoreSummary Store::summary() {
   summary.model_count = std::ssize(models);
   return summary;
 }
+
+std::vector<Error> Store::notes() const { return state_->store->notes(); }
 
 StoreMetrics Store::totals() { return state_->store->totals(); }
 
@@ -247,7 +253,11 @@ Result<ImportReport> Store::export_to(const std::string& key, const std::string&
 
 Result<ImportReport> Store::import_from(const std::string& path) {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
-  return persist::import_archive(state_->store->blocks(), *store::posix_file_system(), path);
+  // The file may be named through a link; what is opened in a store may not.
+  std::error_code error;
+  const auto file = std::filesystem::canonical(path, error);
+  return persist::import_archive(state_->store->blocks(), *store::posix_file_system(),
+                                 error ? path : file.string());
 }
 
 }  // namespace kvasir

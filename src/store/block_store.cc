@@ -15,8 +15,6 @@
 namespace kvasir::store {
 namespace {
 
-constexpr const char* kLockName = "LOCK";
-
 std::string parent_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -28,7 +26,7 @@ Status make_directories(FileSystem& files, const std::string& path) {
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);
     const IoResult made = files.make_directory(part);
-    if (!made.ok() && made.error != EEXIST) {
+    if (!made.ok() && made.error != EEXIST && files.look(part).kind != FileKind::kDirectory) {
       Error error = system_error("cannot make the store's directory", path, made.error);
       error.found = part + ": " + error.found;
       return error;
@@ -48,39 +46,100 @@ Result<std::unique_ptr<BlockStore>> BlockStore::open(std::shared_ptr<FileSystem>
   return store;
 }
 
-Status BlockStore::open_directory() {
-  if (options_.is_writer) {
-    KVASIR_RETURN_IF_ERROR(make_directories(*files_, options_.directory));
-    const std::string path = options_.directory + "/" + kLockName;
-    Opened<FileLock> locked = files_->lock(path);
-    if (!locked.object) {
-      if (locked.error == EWOULDBLOCK) {
-        return Error{
-            .kind = ErrorKind::kLocked, .what = kStoreIsLocked, .where = options_.directory};
-      }
-      return system_error("cannot lock the store", path, locked.error);
-    }
-    lock_ = std::move(locked.object);
+Status BlockStore::check_there_is_a_store() const {
+  std::vector<std::string> names;
+  const IoResult listed = files_->list(options_.directory, names);
+  const auto is_ours = [](const std::string& name) {
+    return name == kLockName || parse_segment_file_name(name);
+  };
+  if (listed.ok() && std::any_of(names.begin(), names.end(), is_ours)) return ok_status();
+  if (!listed.ok() && listed.error != ENOENT) {
+    return system_error("cannot list the store", options_.directory, listed.error);
   }
+  return Error{
+      .kind = ErrorKind::kNotFound, .what = "there is no store", .where = options_.directory};
+}
+
+Status BlockStore::lock_directory() {
+  const std::string path = options_.directory + "/" + kLockName;
+  Opened<FileLock> locked = files_->lock(path);
+  if (!locked.object && locked.error == EWOULDBLOCK) {
+    return Error{.kind = ErrorKind::kLocked, .what = kStoreIsLocked, .where = options_.directory};
+  }
+  if (!locked.object) return system_error("cannot lock the store", path, locked.error);
+  const FileFacts facts = files_->look(path);
+  if (!facts.ok()) return system_error("cannot lock the store", path, facts.error);
+  if (!is_own(facts.owner)) {
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "the store belongs to another user",
+                 .where = options_.directory,
+                 .found = "user " + std::to_string(facts.owner)};
+  }
+  lock_ = std::move(locked.object);
+  owner_ = facts.owner;
+  return ok_status();
+}
+
+// Files of two users in one store would keep each from using it.
+bool BlockStore::is_own(int64_t owner) const {
+  if (owner == files_->user()) return true;
+  const IoResult own = files_->owner_of_new_files(options_.directory);
+  return own.ok() && own.count == owner;
+}
+
+Status BlockStore::begin_writing() {
+  if (!options_.must_exist) {
+    KVASIR_RETURN_IF_ERROR(make_directories(*files_, options_.directory));
+  }
+  Status locked = lock_directory();
+  if (locked.ok() || !options_.may_only_read) return locked;
+  std::vector<std::string> names;
+  if (!files_->list(options_.directory, names).ok()) return locked;
+  why_only_reads_ = std::move(locked).error();
+  why_only_reads_->remedy = "it is read, and nothing is saved";
+  options_.is_writer = false;
+  return ok_status();
+}
+
+void BlockStore::insert_all(const SegmentLog::Found& found) {
+  for (const auto& [number, contents] : found) {
+    const bool is_kept = log_->is_kept(number);
+    for (const PlacedRecord& record : contents.records) {
+      index_.insert(record, number, {});
+      next_sequence_number_ =
+          std::max(next_sequence_number_.load(), record.info.sequence_number + 1);
+      // Evicting it would free nothing.
+      if (is_kept) hold(record.info.id.key);
+    }
+  }
+}
+
+Status BlockStore::open_directory() {
+  if (options_.must_exist) KVASIR_RETURN_IF_ERROR(check_there_is_a_store());
+  if (options_.is_writer) KVASIR_RETURN_IF_ERROR(begin_writing());
   options_.segment_bytes_max = segment_bytes_for(options_);
   SegmentLog::Found found;
   KVASIR_ASSIGN_OR_RETURN(log_, SegmentLog::open(files_,
                                                  {.directory = options_.directory,
+                                                  .owner = owner_,
                                                   .segment_bytes_max = options_.segment_bytes_max,
                                                   .durability = options_.durability},
                                                  found));
-  for (const auto& [number, contents] : found) {
-    for (const PlacedRecord& record : contents.records) {
-      index_.insert(record, number, {});
-      next_sequence_number_ = std::max(next_sequence_number_, record.info.sequence_number + 1);
-    }
-  }
+  insert_all(found);
   if (options_.is_writer) log_->recover(found);
   return ok_status();
 }
 
 BlockStore::~BlockStore() {
   if (log_ && options_.is_writer) log_->seal();
+}
+
+std::vector<Error> BlockStore::notes() const {
+  std::vector<Error> notes = notes_of(log_->kept());
+  if (why_only_reads_) notes.insert(notes.begin(), *why_only_reads_);
+  const std::lock_guard lock(write_mutex_);
+  if (no_room_) notes.push_back(*no_room_);
+  return notes;
 }
 
 int64_t BlockStore::now_s() const { return options_.now_s ? options_.now_s() : unix_seconds(); }
@@ -139,7 +198,7 @@ Status BlockStore::read_where_it_lies(const RecordId& id, const Attempt& attempt
       return status;
     }
     const std::optional<IndexEntry> now = index_.find(id);
-    if (now && now->info.sequence_number == entry->info.sequence_number) {
+    if (now && now->is_at_the_place_of(*entry)) {
       const bool is_damaged = status.error().kind == ErrorKind::kDamaged;
       metrics_.add(is_damaged ? StoreMetric::kVerifyFailures : StoreMetric::kIoFailures, 1);
       if (is_lost(status.error())) index_.forget(*entry);
@@ -192,8 +251,10 @@ Result<PutOutcome> BlockStore::put_locked(const NewRecord& record,
                         .payload_digest = xxh3_128(payload),
                         .created_s = now_s(),
                         .sequence_number = next_sequence_number_++};
+  newest_s_ = std::max(newest_s_.load(), info.created_s);
   if (!make_room_locked(info.record_bytes())) {
     metrics_.add(StoreMetric::kNoRoom, 1);
+    if (!no_room_) no_room_ = why_no_room(info.record_bytes());
     return PutOutcome::kNoRoom;
   }
   KVASIR_RETURN_IF_ERROR(append_locked(info, record.tokens, payload, {}));
@@ -252,9 +313,20 @@ Status BlockStore::sync_if_due() {
 
 // ---- use ----
 
-void BlockStore::touch(const RecordId& id) { index_.add_hit(id, now_s()); }
+void BlockStore::touch(const RecordId& id) {
+  const int64_t now = now_s();
+  newest_s_ = std::max(newest_s_.load(), now);
+  index_.add_hit(id, now, next_sequence_number_);
+}
 
-void BlockStore::set_usage(const RecordId& id, const Usage& usage) { index_.set_usage(id, usage); }
+void BlockStore::set_usage(const RecordId& id, const Usage& usage) {
+  // Numbers go on behind all that are known; a made-up one must not use them up.
+  constexpr uint64_t kSequenceNumberMax = uint64_t{1} << 62;
+  if (usage.sequence_number < kSequenceNumberMax) {
+    next_sequence_number_ = std::max(next_sequence_number_.load(), usage.sequence_number);
+  }
+  index_.set_usage(id, usage);
+}
 
 void BlockStore::hold(const Key& key) { index_.hold(key); }
 
@@ -266,10 +338,14 @@ std::vector<IndexEntry> BlockStore::entries() const {
 }
 
 StoreUsage BlockStore::usage() const {
-  return {.file_bytes = log_->file_bytes(),
-          .live_bytes = index_.live_bytes(),
-          .segment_count = std::ssize(log_->segments()),
-          .unreadable_segment_count = log_->unreadable_count()};
+  StoreUsage usage{.file_bytes = log_->file_bytes(),
+                   .live_bytes = index_.live_bytes(),
+                   .segment_count = std::ssize(log_->segments())};
+  for (const auto& [number, one] : log_->kept()) {
+    usage.unreadable_segment_count += !one.is_read;
+    usage.unreadable_bytes += one.is_read ? 0 : one.bytes;
+  }
+  return usage;
 }
 
 }  // namespace kvasir::store

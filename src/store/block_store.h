@@ -12,6 +12,7 @@
 // for no work on the store as a whole.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -36,11 +37,16 @@ namespace kvasir::store {
 // Error::what of opening a store for writing that has a writer.
 inline constexpr const char* kStoreIsLocked = "another process writes the store";
 
+// The file that the one writer of a directory has locked.
+inline constexpr const char* kLockName = "LOCK";
+
 struct BlockStoreOptions {
   std::string directory;
   bool is_writer = true;
-  int64_t budget_bytes = int64_t{16} << 30;        // of all segment files together, never passed
-  int64_t min_free_bytes = int64_t{1} << 30;       // of the device, left to others
+  bool may_only_read = false;                 // a writer that cannot be one reads, and notes why
+  bool must_exist = false;                    // error where there is no store yet
+  int64_t budget_bytes = int64_t{16} << 30;   // of all segment files together, never passed
+  int64_t min_free_bytes = int64_t{1} << 30;  // of the device, left to others
   int64_t segment_bytes_max = int64_t{256} << 20;  // less where the budget is small
   Durability durability = Durability::kBatch;
   std::function<int64_t()> now_s;  // seconds since 1970; the system's clock when empty
@@ -65,18 +71,22 @@ struct StoreUsage {
   int64_t file_bytes = 0;  // of all segments
   int64_t live_bytes = 0;  // of the records that can be read
   int64_t segment_count = 0;
-  int64_t unreadable_segment_count = 0;
+  int64_t unreadable_segment_count = 0;  // their contents are not used
+  int64_t unreadable_bytes = 0;
 };
 
 class BlockStore {
  public:
-  // A writer creates the directory. Error: it cannot be made or listed; another writer has it.
+  // A writer creates the directory. Error: it cannot be made or listed; another writer has it; it
+  // belongs to another user.
   static Result<std::unique_ptr<BlockStore>> open(std::shared_ptr<FileSystem> files,
                                                   BlockStoreOptions options);
   // Ends the active segment with a footer and syncs it.
   ~BlockStore();
 
   bool is_writer() const { return options_.is_writer; }
+  // Whose files it may change; none: it reads only.
+  std::optional<int64_t> owner() const { return owner_; }
 
   std::optional<RecordInfo> find(const RecordId& id) const;
   // Exactly the bytes that were put. Error: not here (kNotFound); damaged, or of another length
@@ -106,11 +116,13 @@ class BlockStore {
 
   // Forgets records and cleans the segments they lay in, so that their bytes are gone.
   Status remove(std::span<const RecordId> ids);
-  // Deletes every segment, also those that cannot be read.
+  // Deletes every segment that is not kept (notes).
   Status clear();
   // Brings a store whose budget was larger when it was last written within the present one; to be
   // called once holds and usage are known.
   void keep_budget();
+  // What a person should know: why nothing is saved, what is kept as it is and why.
+  std::vector<Error> notes() const;
   // Evicts by value until the files hold at most that many bytes.
   Status shrink_to(int64_t bytes);
   // Reads every byte of every segment; damaged records are listed and found no more. With `repair`
@@ -131,6 +143,11 @@ class BlockStore {
 
   static int64_t segment_bytes_for(const BlockStoreOptions& options);
   Status open_directory();
+  Status begin_writing();
+  Status lock_directory();
+  bool is_own(int64_t owner) const;
+  Status check_there_is_a_store() const;
+  void insert_all(const SegmentLog::Found& found);
   using Attempt = std::function<Status(const IndexEntry&)>;
   // Reads a record by `attempt`, once more wherever cleaning has moved it meanwhile. Failures are
   // counted, and what is damaged or gone is found no more.
@@ -158,9 +175,12 @@ class BlockStore {
   Status append_locked(const RecordInfo& info, std::span<const int32_t> tokens,
                        std::span<const std::byte> payload, const Usage& usage);
   Status settle(WriteOutcome outcome);
+  int64_t budget_limit_bytes() const;
   int64_t limit_bytes() const;
+  Error why_no_room(int64_t bytes) const;
   bool shrink_locked(int64_t goal_bytes, const std::function<int64_t()>& portion_bytes);
   bool make_room_locked(int64_t bytes);
+  void settle_dates_locked();
   int64_t evict_locked(int64_t bytes);
   bool clean_one_segment_locked(double live_share_max);
   Status clean_segment_locked(uint64_t number);
@@ -182,9 +202,14 @@ class BlockStore {
   Metrics metrics_;
 
   SharedIndex index_;
+  std::optional<int64_t> owner_;         // of a writer's files
+  std::optional<Error> why_only_reads_;  // of a writer that became a reader
+
+  std::atomic<uint64_t> next_sequence_number_ = 1;
+  std::atomic<int64_t> newest_s_ = 0;  // the latest date that was given
 
   mutable std::mutex write_mutex_;  // whoever changes files holds it
-  uint64_t next_sequence_number_ = 1;
+  std::optional<Error> no_room_;    // why the first record was refused
 };
 
 // Holds a key for as long as it lives; a copy holds it once more. The store must outlive it.

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "store/block_store.h"
+#include "store/dates.h"
 #include "store/eviction.h"
 #include "store/segment_check.h"
 
@@ -29,11 +30,15 @@ int64_t BlockStore::segment_bytes_for(const BlockStoreOptions& options) {
                   std::max(kSegmentBytesMin, options.budget_bytes / kPortionsPerBudget));
 }
 
-// What the files may hold together before a record is added: the budget, less a segment's worth for
-// what cleaning writes before it can delete, and less where the device is fuller than it may be.
+// The budget, less a segment's worth for what cleaning writes before it can delete.
+int64_t BlockStore::budget_limit_bytes() const {
+  return options_.budget_bytes - options_.segment_bytes_max - options_.segment_bytes_max / 4;
+}
+
+// What the files may hold together before a record is added: what the budget allows, and less where
+// the device is fuller than it may be.
 int64_t BlockStore::limit_bytes() const {
-  const int64_t reserve = options_.segment_bytes_max + options_.segment_bytes_max / 4;
-  const int64_t limit = options_.budget_bytes - reserve;
+  const int64_t limit = budget_limit_bytes();
   const IoResult free = files_->free_bytes(options_.directory);
   if (!free.ok()) return limit;
   const int64_t free_bytes = std::min(free.count, kFreeBytesMax);
@@ -57,17 +62,59 @@ bool BlockStore::make_room_locked(int64_t bytes) {
   // The limit stays where it is while files come and go. What an empty store could not take is no
   // reason to evict anything.
   const int64_t limit = limit_bytes();
-  if (bytes > limit) return false;
+  if (bytes > 0 && bytes > limit - log_->kept_bytes()) return false;
   return shrink_locked(limit - bytes, [&] { return std::max(bytes, limit / kPortionsPerBudget); });
 }
 
+Error BlockStore::why_no_room(int64_t bytes) const {
+  Error error{.kind = ErrorKind::kNoRoom,
+              .what = "not all is saved: the store has no room",
+              .where = options_.directory};
+  if (limit_bytes() < budget_limit_bytes()) {
+    error.what = "not all is saved: the store's device is too full";
+    error.expected = std::to_string(options_.min_free_bytes) + " bytes left free for others";
+    error.found = std::to_string(files_->free_bytes(options_.directory).count) + " free";
+    error.remedy = "make room there, or use a store on another device";
+    return error;
+  }
+  error.field = "budget_bytes";
+  error.expected =
+      std::to_string(bytes) + " bytes more within " + std::to_string(options_.budget_bytes);
+  error.found = "all that could be given up is in use or pinned";
+  error.remedy = "give it more, or unpin something";
+  if (const int64_t kept_bytes = log_->kept_bytes(); kept_bytes != 0) {
+    error.found = std::to_string(kept_bytes) + " in files that are kept as they are";
+    error.remedy = "give it more, delete these files, or use another store";
+  }
+  return error;
+}
+
 void BlockStore::keep_budget() {
-  if (!options_.is_writer) return;
   const std::lock_guard lock(write_mutex_);
-  make_room_locked(0);
+  settle_dates_locked();
+  if (options_.is_writer) make_room_locked(0);
+}
+
+// Walks a copy: look-ups do not wait for it.
+void BlockStore::settle_dates_locked() {
+  newest_s_ = now_s();
+  std::vector<IndexEntry> entries = entries_where([](const IndexEntry&) { return true; });
+  std::vector<Moment> moments;
+  moments.reserve(entries.size());
+  for (IndexEntry& entry : entries) {
+    Usage& usage = entry.usage;
+    moments.push_back({entry.info.sequence_number, entry.info.created_s, &entry.written_s});
+    usage.last_used_s = std::min(usage.told_s, newest_s_.load());
+    if (usage.sequence_number == 0) continue;
+    moments.push_back({usage.sequence_number, usage.told_s, &usage.last_used_s});
+  }
+  settle_dates(std::move(moments), newest_s_);
+  for (const IndexEntry& entry : entries) index_.set_dates(entry);
 }
 
 int64_t BlockStore::evict_locked(int64_t bytes) {
+  // What was dated by a clock that has since been put back.
+  if (newest_s_ - kClockSlackS > now_s()) settle_dates_locked();
   const Evicted evicted = Evictor(index_, now_s()).evict(bytes);
   metrics_.add(StoreMetric::kEvictedStates, evicted.states);
   metrics_.add(StoreMetric::kEvictedBlocks, evicted.blocks);
@@ -85,8 +132,7 @@ int64_t BlockStore::kept_bytes_of(uint64_t number) const {
 bool BlockStore::clean_one_segment_locked(double live_share_max) {
   std::vector<std::pair<double, uint64_t>> candidates;  // live share, number
   for (const auto& [number, file_bytes] : log_->segments()) {
-    if (log_->is_unreadable(number) || file_bytes - kept_bytes_of(number) < kFreedBytesMin)
-      continue;
+    if (log_->is_kept(number) || file_bytes - kept_bytes_of(number) < kFreedBytesMin) continue;
     const double share =
         static_cast<double>(index_.live_in(number).bytes) / static_cast<double>(file_bytes);
     if (share <= live_share_max) candidates.emplace_back(share, number);
@@ -106,6 +152,9 @@ Status BlockStore::clean_segment_locked(uint64_t number) {
   std::vector<IndexEntry> survivors = entries_in(number);
   Status moved = move_survivors_locked(survivors);
   const int64_t lost_copies = restore_locked(survivors);
+  if (!moved.ok() && moved.error().kind == ErrorKind::kUnsupported) {
+    log_->keep(number, kept_for_error(moved.error()));
+  }
   KVASIR_RETURN_IF_ERROR(std::move(moved));
   if (lost_copies != 0) {
     return Error{.kind = ErrorKind::kIo,
@@ -138,10 +187,9 @@ Result<bool> BlockStore::move_record_locked(const IndexEntry& entry,
     index_.forget(entry);
     return false;
   }
-  RecordInfo info = entry.info;
-  info.sequence_number = next_sequence_number_++;
-  KVASIR_RETURN_IF_ERROR(append_locked(info, header->tokens, payload, entry.usage));
-  metrics_.add(StoreMetric::kRewrittenBytes, info.record_bytes());
+  // Its number stays, and with it the order in which things happened.
+  KVASIR_RETURN_IF_ERROR(append_locked(entry.info, header->tokens, payload, entry.usage));
+  metrics_.add(StoreMetric::kRewrittenBytes, entry.info.record_bytes());
   return true;
 }
 
@@ -159,6 +207,7 @@ int64_t BlockStore::restore_locked(const std::vector<IndexEntry>& survivors) {
 // All of them, the emptiest first, even if one fails; so that a full device gets room on the way.
 Status BlockStore::clean_all_locked(std::set<uint64_t> numbers) {
   Status first_failure = ok_status();
+  std::erase_if(numbers, [this](uint64_t number) { return log_->is_kept(number); });
   for (const bool only_empty : {true, false}) {
     for (auto number = numbers.begin(); number != numbers.end();) {
       const bool is_empty = index_.live_in(*number).records == 0;
@@ -201,7 +250,7 @@ Status BlockStore::remove_segment_locked(uint64_t number) {
 Status BlockStore::clear() {
   const std::lock_guard lock(write_mutex_);
   for (const auto& [number, file_bytes] : log_->segments()) {
-    KVASIR_RETURN_IF_ERROR(delete_segment_locked(number));
+    if (!log_->is_kept(number)) KVASIR_RETURN_IF_ERROR(delete_segment_locked(number));
   }
   (void)log_->sync_directory();
   return ok_status();
@@ -218,10 +267,11 @@ Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProg
   // What is being written gets its footer first, so that all files are checked alike.
   KVASIR_RETURN_IF_ERROR(settle(log_->seal()));
   std::vector<StoreDamage> damaged;
-  const int64_t total_bytes = log_->file_bytes();
+  const int64_t total_bytes = log_->file_bytes() - log_->kept_bytes();
   int64_t done_bytes = 0;
   bool goes_on = true;
   for (const auto& [number, file_bytes] : log_->segments()) {
+    if (log_->is_kept(number)) continue;
     const std::string path = log_->path_of(number);
     Result<std::vector<Damage>> found = check_segment(*files_, path, number, [&](int64_t bytes) {
       done_bytes += bytes;
@@ -229,8 +279,8 @@ Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProg
       return goes_on;
     });
     if (!found) {
-      // Nothing is known of what is in it, so it stays.
-      damaged.push_back({path, 0, "a readable file", found.error().message()});
+      // What cannot be read is not damaged.
+      log_->keep(number, kept_for_error(found.error()));
       continue;
     }
     for (const Damage& damage : *found) {

@@ -11,10 +11,15 @@
 namespace kvasir::store {
 namespace {
 
+// SQLite's user_version of what is written here. Tables added since say nothing that those before
+// do not know to be without.
+constexpr int64_t kCatalogVersion = 0;
+
 constexpr const char* kSchema = R"(
   PRAGMA journal_mode = TRUNCATE;
   PRAGMA synchronous = NORMAL;
   CREATE TABLE IF NOT EXISTS state_usage (key BLOB PRIMARY KEY, hits REAL, last_used_s INTEGER);
+  CREATE TABLE IF NOT EXISTS state_use_order (key BLOB PRIMARY KEY, sequence_number INTEGER);
   CREATE TABLE IF NOT EXISTS pins (key BLOB PRIMARY KEY, name TEXT);
   CREATE TABLE IF NOT EXISTS models (fingerprint BLOB PRIMARY KEY, path TEXT);
   CREATE TABLE IF NOT EXISTS totals (name TEXT PRIMARY KEY, value INTEGER);
@@ -49,6 +54,7 @@ class Statement {
     return *this;
   }
 
+  bool is_ready() const { return statement_ != nullptr; }
   // Whether there is a row to read.
   bool next() { return statement_ != nullptr && sqlite3_step(statement_) == SQLITE_ROW; }
   // Runs a statement without rows.
@@ -77,6 +83,7 @@ class Statement {
 struct Catalog::State {
   std::string path;
   sqlite3* db = nullptr;
+  bool is_of_another_version = false;
   ~State() { sqlite3_close(db); }
 
   Error error(const char* what) const {
@@ -85,8 +92,18 @@ struct Catalog::State {
   bool execute(const char* sql) {
     return sqlite3_exec(db, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
   }
+  std::optional<Error> version_note() const {
+    if (!is_of_another_version) return std::nullopt;
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what =
+                     "another version of Kvasir wrote the store's catalog, uses and pins are "
+                     "not kept",
+                 .where = path,
+                 .remedy = "use it with that version"};
+  }
   // All of it or nothing.
   Status transact(const std::function<bool()>& work) {
+    if (std::optional<Error> note = version_note()) return std::move(*note);
     if (execute("BEGIN IMMEDIATE") && work() && execute("COMMIT")) return ok_status();
     Error failed = error("cannot write the store's catalog");
     execute("ROLLBACK");
@@ -108,6 +125,12 @@ bool is_damaged(sqlite3* db) {
   if (check.next()) return check.text(0) != "ok";
   const int code = sqlite3_errcode(db);
   return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
+// A database that cannot be asked is none of another version.
+bool is_of_another_version(sqlite3* db) {
+  Statement version(db, "PRAGMA user_version");
+  return version.next() && version.integer(0) != kCatalogVersion;
 }
 
 // Out of the way, with the journal that belongs to it.
@@ -134,6 +157,9 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, bool is_
       return state->error("cannot open the store's catalog");
     }
     sqlite3_busy_timeout(state->db, kBusyMs);
+    state->is_of_another_version = is_of_another_version(state->db);
+    if (state->is_of_another_version)
+      return std::unique_ptr<Catalog>(new Catalog(std::move(state)));
     if (!is_damaged(state->db)) {
       if (is_writer && !state->execute(kSchema)) {
         return state->error("cannot open the store's catalog");
@@ -149,13 +175,23 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, bool is_
       .kind = ErrorKind::kDamaged, .what = "the store's catalog is damaged", .where = path};
 }
 
+std::optional<Error> Catalog::version_note() const { return state_->version_note(); }
+
 std::vector<Catalog::StateUsage> Catalog::state_usage() {
+  constexpr const char* kInOrder =
+      "SELECT key, hits, last_used_s, sequence_number FROM state_usage "
+      "LEFT JOIN state_use_order USING (key)";
+  constexpr const char* kWithoutOrder = "SELECT key, hits, last_used_s, 0 FROM state_usage";
+  const bool has_order = Statement(state_->db, kInOrder).is_ready();
   std::vector<StateUsage> list;
-  Statement rows(state_->db, "SELECT key, hits, last_used_s FROM state_usage");
+  Statement rows(state_->db, has_order ? kInOrder : kWithoutOrder);
   while (rows.next()) {
     StateUsage one;
     if (!rows.read(0, one.first)) continue;
-    one.second = {.hits = rows.real(1), .last_used_s = rows.integer(2)};
+    one.second = {.hits = rows.real(1),
+                  .last_used_s = rows.integer(2),
+                  .told_s = rows.integer(2),
+                  .sequence_number = static_cast<uint64_t>(rows.integer(3))};
     list.push_back(one);
   }
   return list;
@@ -163,10 +199,12 @@ std::vector<Catalog::StateUsage> Catalog::state_usage() {
 
 Status Catalog::set_state_usage(const std::vector<StateUsage>& usage) {
   return state_->transact([&] {
-    if (!state_->execute("DELETE FROM state_usage")) return false;
+    if (!state_->execute("DELETE FROM state_usage; DELETE FROM state_use_order")) return false;
     for (const auto& [key, one] : usage) {
       Statement row(state_->db, "INSERT OR REPLACE INTO state_usage VALUES (?, ?, ?)");
-      if (!row.bind(key).bind(one.hits).bind(one.last_used_s).run()) return false;
+      if (!row.bind(key).bind(one.hits).bind(one.told_s).run()) return false;
+      Statement order(state_->db, "INSERT OR REPLACE INTO state_use_order VALUES (?, ?)");
+      if (!order.bind(key).bind(static_cast<int64_t>(one.sequence_number)).run()) return false;
     }
     return true;
   });

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,10 +24,14 @@ struct Pin {
 
 class Catalog {
  public:
-  // A writer creates the file, and begins anew where it is damaged. Error: it cannot be opened, or
-  // (reading) there is none.
+  // A writer creates the file, and begins anew where it is damaged; what a later version wrote it
+  // only reads. Error: it cannot be opened, or (reading) there is none.
   static Result<std::unique_ptr<Catalog>> open(const std::string& path, bool is_writer);
   ~Catalog();
+
+  // Another version wrote it: what it says is read as far as it is understood, and nothing is
+  // written. Null: this version.
+  std::optional<Error> version_note() const;
 
   using StateUsage = std::pair<Key, Usage>;
   std::vector<StateUsage> state_usage();

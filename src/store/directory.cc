@@ -3,16 +3,65 @@
 namespace kvasir::store {
 namespace {
 
-constexpr const char* kCatalogName = "catalog.sqlite";
+constexpr std::string_view kCatalogName = "catalog.sqlite";
+// SQLite keeps these beside it.
+constexpr const char* kCatalogSuffixes[] = {"", "-journal", "-wal", "-shm"};
+
+bool is_own_name(const std::string& name) {
+  return name == kLockName || parse_segment_file_name(name) || name.starts_with(kCatalogName);
+}
+
+// Where a name of the store's own leads elsewhere, what is written would end up there.
+Status refuse_links(FileSystem& files, const std::string& directory) {
+  std::vector<std::string> names;
+  files.list(directory, names);
+  for (const std::string& name : names) {
+    const std::string path = directory + "/" + name;
+    if (!is_own_name(name) || files.look(path).kind != FileKind::kLink) continue;
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "a link in place of a file of the store",
+                 .where = path,
+                 .remedy = "remove the link, or use another directory"};
+  }
+  return ok_status();
+}
+
+enum class CatalogAccess : uint8_t { kNone, kRead, kWrite };
+
+// Why the catalog beside a writer is not written. Null: nothing is against it.
+std::optional<Error> why_not_written(FileSystem& files, const std::string& path, int64_t owner,
+                                     CatalogAccess& access) {
+  for (const char* suffix : kCatalogSuffixes) {
+    const FileFacts facts = files.look(path + suffix);
+    if (!facts.ok()) continue;
+    Error error{.kind = ErrorKind::kUnsupported,
+                .what = "uses and pins are not kept",
+                .where = path + suffix,
+                .remedy = "move it elsewhere"};
+    if (facts.kind != FileKind::kFile) {
+      access = CatalogAccess::kNone;
+      error.expected = "a file";
+      return error;
+    }
+    if (facts.owner == owner && facts.name_count == 1) continue;
+    access = CatalogAccess::kRead;
+    error.expected = "a file of this user's and of one name";
+    error.found =
+        "user " + std::to_string(facts.owner) + ", " + std::to_string(facts.name_count) + " names";
+    return error;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
 Result<std::unique_ptr<StoreDirectory>> StoreDirectory::open(const BlockStoreOptions& options) {
   std::unique_ptr<StoreDirectory> directory(new StoreDirectory());
-  KVASIR_ASSIGN_OR_RETURN(directory->blocks_, BlockStore::open(posix_file_system(), options));
-  auto catalog = Catalog::open(options.directory + "/" + kCatalogName, options.is_writer);
-  if (catalog) {
-    directory->catalog_ = std::move(*catalog);
+  const std::shared_ptr<FileSystem> files = posix_file_system();
+  if (options.is_writer) KVASIR_RETURN_IF_ERROR(refuse_links(*files, options.directory));
+  KVASIR_ASSIGN_OR_RETURN(directory->blocks_, BlockStore::open(files, options));
+  directory->open_catalog(*files, options.directory + "/" + std::string(kCatalogName));
+  if (directory->catalog_) {
     for (const auto& [key, usage] : directory->catalog_->state_usage()) {
       directory->blocks_->set_usage({Kind::kState, key}, usage);
     }
@@ -20,6 +69,26 @@ Result<std::unique_ptr<StoreDirectory>> StoreDirectory::open(const BlockStoreOpt
   }
   directory->blocks_->keep_budget();
   return directory;
+}
+
+void StoreDirectory::open_catalog(FileSystem& files, const std::string& path) {
+  const bool is_writer = blocks_->is_writer();
+  CatalogAccess access = is_writer ? CatalogAccess::kWrite : CatalogAccess::kRead;
+  std::optional<Error> note = why_not_written(files, path, blocks_->owner().value_or(0), access);
+  if (access != CatalogAccess::kNone) {
+    auto catalog = Catalog::open(path, access == CatalogAccess::kWrite);
+    if (catalog) catalog_ = std::move(*catalog);
+    if (!catalog && !note) note = catalog.error();
+  }
+  if (catalog_ && !note) note = catalog_->version_note();
+  // A reader keeps nothing anyway.
+  if (is_writer) catalog_note_ = std::move(note);
+}
+
+std::vector<Error> StoreDirectory::notes() const {
+  std::vector<Error> notes = blocks_->notes();
+  if (catalog_note_) notes.push_back(*catalog_note_);
+  return notes;
 }
 
 void StoreDirectory::hold_pinned(const Key& key) {

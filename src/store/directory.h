@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,15 +32,20 @@ class StoreDirectory {
   std::string model_path(const Key& model);
   void set_model_path(const Key& model, const std::string& path);
 
+  // What a person should know: of the segments, and of the catalog.
+  std::vector<Error> notes() const;
+
   // Of all processes so far, this one included.
   StoreMetrics totals();
 
  private:
   StoreDirectory() = default;
+  void open_catalog(FileSystem& files, const std::string& path);
   void hold_pinned(const Key& key);
 
   std::unique_ptr<BlockStore> blocks_;
   std::unique_ptr<Catalog> catalog_;  // null: there is none
+  std::optional<Error> catalog_note_;
   std::set<Key> held_pins_;
 };
 

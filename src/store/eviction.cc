@@ -12,13 +12,16 @@ double decayed_hits(const Usage& usage, int64_t now_s) {
   return usage.hits * std::exp2(-age_s / kUsageHalfLifeS);
 }
 
-void add_hit(Usage& usage, int64_t now_s) {
-  usage.hits = decayed_hits(usage, now_s) + 1;
-  usage.last_used_s = now_s;
+void add_hit(Usage& usage, int64_t now_s, uint64_t sequence_number) {
+  usage = {.hits = decayed_hits(usage, now_s) + 1,
+           .last_used_s = now_s,
+           .told_s = now_s,
+           .sequence_number = sequence_number};
 }
 
 bool Evictor::Candidate::operator<(const Candidate& other) const {
-  return std::tie(value, last_used_s) > std::tie(other.value, other.last_used_s);
+  return std::tie(value, last_used_s, last_number) >
+         std::tie(other.value, other.last_used_s, other.last_number);
 }
 
 Evictor::Evictor(SharedIndex& index, int64_t now_s) : index_(index), now_s_(now_s) {}
@@ -58,9 +61,10 @@ Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
   if (!is_whole) replayed_tokens = 0;
   // Being written counts as a use.
   const double uses = decayed_hits(state.usage, now_s_) +
-                      decayed_hits({.hits = 1, .last_used_s = info.created_s}, now_s_);
+                      decayed_hits({.hits = 1, .last_used_s = state.written_s}, now_s_);
   const double value = uses * static_cast<double>(replayed_tokens) / static_cast<double>(bytes);
-  return {value, std::max(state.usage.last_used_s, info.created_s), info.id};
+  return {value, std::max(state.usage.last_used_s, state.written_s),
+          std::max(state.usage.sequence_number, info.sequence_number), info.id};
 }
 
 bool Evictor::erase(const RecordInfo& info) {

@@ -18,7 +18,8 @@ namespace kvasir::store {
 inline constexpr int64_t kUsageHalfLifeS = 24 * 3600;
 
 double decayed_hits(const Usage& usage, int64_t now_s);
-void add_hit(Usage& usage, int64_t now_s);
+// sequence_number: of the record that would be written next.
+void add_hit(Usage& usage, int64_t now_s, uint64_t sequence_number);
 
 struct Evicted {
   int64_t states = 0;
@@ -40,6 +41,7 @@ class Evictor {
   struct Candidate {
     double value = 0;
     int64_t last_used_s = 0;
+    uint64_t last_number = 0;  // of its last use or writing, in the order of things
     RecordId id;
     // std::priority_queue keeps the greatest on top: the least valuable, of equals the oldest.
     bool operator<(const Candidate& other) const;

@@ -43,12 +43,25 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+enum class FileKind : uint8_t { kFile, kLink, kDirectory, kOther };
+
+// What a name in a directory stands for; a link stands for itself.
+struct FileFacts {
+  FileKind kind = FileKind::kFile;
+  int64_t size_bytes = 0;
+  int64_t owner = 0;       // user number
+  int64_t name_count = 1;  // other names of the same file included
+  int error = 0;           // an errno: nothing else here counts
+  bool ok() const { return error == 0; }
+};
+
+// No mode opens anything but a file, nor waits for whoever would feed a pipe, nor follows a link.
 enum class OpenMode : uint8_t {
   kRead,
   // Past the page cache, where the file system can. REQUIRES: offsets, lengths and memory of reads
   // are whole pages.
   kReadDirect,
-  kReadWrite,  // must exist
+  kReadWrite,  // must exist, under no other name too: nothing is written through one
   kCreate,     // must not exist; readable and writable by the owner only
 };
 
@@ -61,8 +74,15 @@ struct Opened {
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
+  virtual FileFacts look(const std::string& path) = 0;
+  // The user this process acts as.
+  virtual int64_t user() = 0;
+  // Whose the files are that this process makes in that directory: mostly its user's, but a device
+  // that knows other users than this machine says otherwise. Makes a file there and removes it.
+  virtual IoResult owner_of_new_files(const std::string& directory) = 0;
   virtual Opened<File> open(const std::string& path, OpenMode mode) = 0;
-  // EWOULDBLOCK: another process, or another lock of this one, has it. Creates the file.
+  // EWOULDBLOCK: another process, or another lock of this one, has it. Creates the file; follows no
+  // link.
   virtual Opened<FileLock> lock(const std::string& path) = 0;
   // For the owner only. EEXIST when it is there.
   virtual IoResult make_directory(const std::string& path) = 0;

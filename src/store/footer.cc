@@ -64,14 +64,6 @@ std::vector<std::byte> encode_footer(uint64_t segment_number, int64_t offset_byt
   return bytes;
 }
 
-bool is_trailer_of_another_version(std::span<const std::byte> page) {
-  PageReader in(page);
-  if (in.value<uint64_t>() != kTrailerMagic) return false;
-  const Digest128 checksum = PageReader(page.subspan(kChecksumOffset)).bytes<16>();
-  return checksum == xxh3_128(page.first(kChecksumOffset)) &&
-         !is_readable_version(in.value<uint32_t>());
-}
-
 std::optional<Trailer> decode_trailer(std::span<const std::byte> page, int64_t file_bytes) {
   KVASIR_CHECK(std::ssize(page) == kPageBytes, "a whole page");
   PageReader in(page);

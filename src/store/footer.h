@@ -37,9 +37,6 @@ std::vector<std::byte> encode_footer(uint64_t segment_number, int64_t offset_byt
 // Null: no trailer, a damaged one, or one that does not fit a file of that size.
 std::optional<Trailer> decode_trailer(std::span<const std::byte> page, int64_t file_bytes);
 
-// A whole trailer that a later version of this program wrote: its segment is not to be touched.
-bool is_trailer_of_another_version(std::span<const std::byte> page);
-
 // Null: not the entries the trailer means, or entries that cannot be true: every record must lie
 // before the footer, on a page, in ascending order, without touching another.
 std::optional<std::vector<PlacedRecord>> decode_entries(const Trailer& trailer,

@@ -24,6 +24,7 @@ void Index::insert(const PlacedRecord& record, uint64_t segment_number, const Us
   IndexEntry entry{.info = record.info,
                    .segment_number = segment_number,
                    .offset_bytes = record.offset_bytes,
+                   .written_s = record.info.created_s,
                    .usage = usage};
   if (const IndexEntry* old = find(record.info.id)) {
     if (old->info.sequence_number > record.info.sequence_number) {
@@ -31,6 +32,8 @@ void Index::insert(const PlacedRecord& record, uint64_t segment_number, const Us
       return;
     }
     entry.usage = old->usage;
+    // A record that was moved is as old as it was.
+    if (old->info.sequence_number == record.info.sequence_number) entry.written_s = old->written_s;
     erase_leaving_copy(record.info.id);
   }
   entries_.emplace(record.info.id, entry);

@@ -19,18 +19,28 @@ namespace kvasir::store {
 struct Usage {
   double hits = 0;  // as of last_used_s, seconds since 1970
   int64_t last_used_s = 0;
+  // What is remembered of the last use between processes: what the clock said, and the number of
+  // the record that would have been written next. 0: unknown.
+  int64_t told_s = 0;
+  uint64_t sequence_number = 0;
 };
 
 struct IndexEntry {
   RecordInfo info;
   uint64_t segment_number = 0;
   int64_t offset_bytes = 0;
+  int64_t written_s = 0;  // info.created_s is what the clock said
   Usage usage;
   int refusal_count = 0;  // how often in a row the device did not give its bytes
 
   // A device that refuses once may work the next time. What it refused twice is not looked for any
   // more; it stays known, so that cleaning does not delete it.
   bool is_given_up() const { return refusal_count >= 2; }
+  // Cleaning moves records.
+  bool is_at_the_place_of(const IndexEntry& other) const {
+    return info.sequence_number == other.info.sequence_number &&
+           segment_number == other.segment_number && offset_bytes == other.offset_bytes;
+  }
 };
 
 class Index {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <limits>
 
 #include "store/batch_reader.h"
@@ -61,6 +62,28 @@ class PosixFile : public File {
   Descriptor descriptor_;
 };
 
+// 0: a file, and where it will be written, under this name only.
+int check_file(int descriptor, bool is_for_writing) {
+  struct stat status {};
+  if (fstat(descriptor, &status) != 0) return errno;
+  if (S_ISDIR(status.st_mode)) return EISDIR;
+  if (!S_ISREG(status.st_mode)) return EINVAL;
+  return is_for_writing && status.st_nlink > 1 ? EMLINK : 0;
+}
+
+FileKind kind_of(mode_t mode) {
+  if (S_ISREG(mode)) return FileKind::kFile;
+  if (S_ISLNK(mode)) return FileKind::kLink;
+  return S_ISDIR(mode) ? FileKind::kDirectory : FileKind::kOther;
+}
+
+FileFacts facts_of(const struct stat& status) {
+  return {.kind = kind_of(status.st_mode),
+          .size_bytes = status.st_size,
+          .owner = static_cast<int64_t>(status.st_uid),
+          .name_count = static_cast<int64_t>(status.st_nlink)};
+}
+
 class PosixLock : public FileLock {
  public:
   explicit PosixLock(int descriptor) : descriptor_(descriptor) {}
@@ -71,27 +94,46 @@ class PosixLock : public FileLock {
 
 class PosixFileSystem : public FileSystem {
  public:
+  FileFacts look(const std::string& path) override {
+    struct stat status {};
+    if (lstat(path.c_str(), &status) != 0) return {.error = errno};
+    return facts_of(status);
+  }
+
+  int64_t user() override { return static_cast<int64_t>(geteuid()); }
+
+  IoResult owner_of_new_files(const std::string& directory) override {
+    std::string path = directory + "/owner-XXXXXX";
+    const Descriptor made(mkostemp(path.data(), O_CLOEXEC));
+    if (made.get() < 0) return {.error = errno};
+    unlink(path.c_str());
+    struct stat status {};
+    if (fstat(made.get(), &status) != 0) return {.error = errno};
+    return {.count = static_cast<int64_t>(status.st_uid)};
+  }
+
   Opened<File> open(const std::string& path, OpenMode mode) override {
-    int flags = O_CLOEXEC;
+    int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
     const bool only_reads = mode == OpenMode::kRead || mode == OpenMode::kReadDirect;
     flags |= only_reads ? O_RDONLY : O_RDWR;
     if (mode == OpenMode::kReadDirect) {
       const int direct = ::open(path.c_str(), flags | O_DIRECT);
-      if (direct >= 0) return {.object = std::make_unique<PosixFile>(direct)};
+      if (direct >= 0) return checked(direct, false);
     }
-    // Never through a link that someone else has put there.
-    if (mode == OpenMode::kCreate) flags |= O_CREAT | O_EXCL | O_NOFOLLOW;
+    if (mode == OpenMode::kCreate) flags |= O_CREAT | O_EXCL;
     const int descriptor = ::open(path.c_str(), flags, kOwnerFile);
     if (descriptor < 0) return {.error = errno};
     // Reads of single pages: what lies behind them is not wanted.
     if (mode == OpenMode::kReadDirect) posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
-    return {.object = std::make_unique<PosixFile>(descriptor)};
+    return checked(descriptor, mode == OpenMode::kReadWrite);
   }
 
   Opened<FileLock> lock(const std::string& path) override {
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, kOwnerFile);
+    constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    const int descriptor = ::open(path.c_str(), kFlags, kOwnerFile);
     if (descriptor < 0) return {.error = errno};
     auto held = std::make_unique<PosixLock>(descriptor);
+    if (const int error = check_file(descriptor, false); error != 0) return {.error = error};
     if (flock(descriptor, LOCK_EX | LOCK_NB) != 0) return {.error = errno};
     return {.object = std::move(held)};
   }
@@ -135,6 +177,15 @@ class PosixFileSystem : public FileSystem {
   }
 
   std::unique_ptr<BatchReader> make_batch_reader() override { return best_reader(); }
+
+ private:
+  // The file that was opened, if it may be.
+  static Opened<File> checked(int descriptor, bool is_for_writing) {
+    auto file = std::make_unique<PosixFile>(descriptor);
+    const int error = check_file(descriptor, is_for_writing);
+    if (error != 0) return {.error = error};
+    return {.object = std::move(file)};
+  }
 };
 
 }  // namespace

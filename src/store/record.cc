@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <string_view>
 #include <utility>
 
 #include "store/page_cursor.h"
@@ -52,6 +53,22 @@ PieceChecks checks_of_pieces(std::span<const std::byte> payload) {
         xxh3_64(payload.subspan(at, std::min(piece_bytes, payload.size() - at))));
   }
   return checks;
+}
+
+std::optional<PageFrame> frame_of(std::span<const std::byte> page) {
+  KVASIR_CHECK(std::ssize(page) == kPageBytes, "a whole page");
+  const std::string_view text(reinterpret_cast<const char*>(page.data()), page.size());
+  if (!text.starts_with("KVASRRD") && !text.starts_with("KVASRFT")) return std::nullopt;
+  PageReader in(page);
+  const auto magic = in.value<uint64_t>();
+  PageFrame frame{.version = in.value<uint32_t>()};
+  in.value<uint32_t>();
+  frame.segment_number = in.value<uint64_t>();
+  frame.is_whole = PageReader(page.subspan(kChecksumOffset)).bytes<16>() == checksum_of(page);
+  // The last byte of either magic counts changes that a version cannot tell.
+  frame.is_of_another_version =
+      frame.is_whole && (magic >> 56 != '1' || !is_readable_version(frame.version));
+  return frame;
 }
 
 bool is_plausible(const RecordInfo& info) {

@@ -79,6 +79,16 @@ Page encode_header(const RecordHeader& header);
 // Null: not a header of this format, or damaged.
 std::optional<RecordHeader> decode_header(std::span<const std::byte> page);
 
+// What headers and trailers of every version have in common.
+struct PageFrame {
+  uint32_t version = 0;
+  uint64_t segment_number = 0;
+  bool is_whole = false;  // its checksum holds
+  bool is_of_another_version = false;
+};
+// Null: neither a header nor a trailer.
+std::optional<PageFrame> frame_of(std::span<const std::byte> page);
+
 // Whether the numbers that a header or a footer entry states can be true.
 bool is_plausible(const RecordInfo& info);
 

@@ -12,6 +12,62 @@ constexpr std::string_view kNamePrefix = "segment-";
 constexpr std::string_view kNameSuffix = ".kvs";
 constexpr size_t kNumberDigits = 16;
 
+bool is_zero(std::span<const std::byte> bytes) {
+  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+}
+
+Status check_version(const Page& page, const std::string& path, int64_t offset_bytes) {
+  const std::optional<PageFrame> frame = frame_of(page);
+  if (!frame || !frame->is_of_another_version) return ok_status();
+  return Error{.kind = ErrorKind::kUnsupported,
+               .what = "written by another version of Kvasir",
+               .where = path,
+               .offset = static_cast<uint64_t>(offset_bytes),
+               .expected = "format version " + std::to_string(kFormatVersionMin) + " to " +
+                           std::to_string(kFormatVersion),
+               .found = std::to_string(frame->version)};
+}
+
+// Error: of another version. Null: a page that was written for another place is no record here.
+Result<std::optional<RecordHeader>> header_in(const Page& page, const std::string& path,
+                                              uint64_t number, int64_t offset_bytes) {
+  KVASIR_RETURN_IF_ERROR(check_version(page, path, offset_bytes));
+  std::optional<RecordHeader> header = decode_header(page);
+  if (header && (header->segment_number != number || header->offset_bytes != offset_bytes)) {
+    header.reset();
+  }
+  return header;
+}
+
+// Whether a page can have been written as part of that segment; a first one may wait for its
+// header.
+bool may_be_of(const Page& page, uint64_t number, int64_t offset_bytes) {
+  const std::optional<PageFrame> frame = frame_of(page);
+  if (!frame) return offset_bytes == 0 && is_zero(page);
+  return !frame->is_whole || frame->segment_number == number;
+}
+
+// Of a file shorter than a page.
+Result<bool> stub_may_be_of(File& file, const std::string& path, uint64_t number,
+                            int64_t file_bytes) {
+  Page page{};
+  KVASIR_RETURN_IF_ERROR(
+      read_all(file, path, 0, std::span(page).first(static_cast<size_t>(file_bytes))));
+  return may_be_of(page, number, 0);
+}
+
+// What the footer lists is read when it is asked for; but whoever wrote its first and its last
+// record may have been a later version.
+Status check_versions(File& file, const std::string& path, uint64_t number,
+                      const std::vector<PlacedRecord>& records) {
+  if (records.empty()) return ok_status();
+  for (const PlacedRecord* record : {&records.front(), &records.back()}) {
+    auto header = read_header(file, path, number, record->offset_bytes);
+    if (!header && header.error().kind == ErrorKind::kUnsupported) return header.error();
+  }
+  return ok_status();
+}
+
 // Null: there is no valid footer.
 Result<std::optional<SegmentContents>> contents_by_footer(File& file, const std::string& path,
                                                           uint64_t number, int64_t file_bytes) {
@@ -20,18 +76,14 @@ Result<std::optional<SegmentContents>> contents_by_footer(File& file, const std:
   }
   Page page;
   KVASIR_RETURN_IF_ERROR(read_all(file, path, file_bytes - kPageBytes, page));
+  KVASIR_RETURN_IF_ERROR(check_version(page, path, file_bytes - kPageBytes));
   const std::optional<Trailer> trailer = decode_trailer(page, file_bytes);
-  if (is_trailer_of_another_version(page)) {
-    return Error{.kind = ErrorKind::kUnsupported,
-                 .what = "a segment of another format version",
-                 .where = path,
-                 .expected = std::to_string(kFormatVersion)};
-  }
   if (!trailer || trailer->segment_number != number) return std::optional<SegmentContents>();
   std::vector<std::byte> bytes(static_cast<size_t>(trailer->entry_count * kFooterEntryBytes));
   KVASIR_RETURN_IF_ERROR(read_all(file, path, trailer->entries_offset_bytes, bytes));
   std::optional<std::vector<PlacedRecord>> records = decode_entries(*trailer, bytes);
   if (!records) return std::optional<SegmentContents>();
+  KVASIR_RETURN_IF_ERROR(check_versions(file, path, number, *records));
   return std::optional(SegmentContents{.records = std::move(*records),
                                        .records_end_bytes = trailer->entries_offset_bytes,
                                        .file_bytes = file_bytes,
@@ -95,24 +147,26 @@ Result<std::optional<RecordHeader>> read_header(File& file, const std::string& p
                                                 uint64_t number, int64_t offset_bytes) {
   Page page;
   KVASIR_RETURN_IF_ERROR(read_all(file, path, offset_bytes, page));
-  std::optional<RecordHeader> header = decode_header(page);
-  // A whole page that was written for another place is no record here.
-  if (header && (header->segment_number != number || header->offset_bytes != offset_bytes)) {
-    header.reset();
-  }
-  return header;
+  return header_in(page, path, number, offset_bytes);
 }
 
 Result<SegmentContents> scan_segment(File& file, const std::string& path, uint64_t number,
                                      std::vector<Damage>* damages) {
   KVASIR_ASSIGN_OR_RETURN(const int64_t file_bytes, size_of(file, path));
-  SegmentContents contents{.file_bytes = file_bytes};
+  SegmentContents contents{.file_bytes = file_bytes, .is_this_segment = false};
+  if (file_bytes < kPageBytes) {
+    KVASIR_ASSIGN_OR_RETURN(contents.is_this_segment,
+                            stub_may_be_of(file, path, number, file_bytes));
+  }
   DamageList list(damages);
   std::vector<std::byte> payload;
   int64_t at = 0;
   while (at + kPageBytes <= file_bytes) {
+    Page page;
+    KVASIR_RETURN_IF_ERROR(read_all(file, path, at, page));
     KVASIR_ASSIGN_OR_RETURN(const std::optional<RecordHeader> header,
-                            read_header(file, path, number, at));
+                            header_in(page, path, number, at));
+    contents.is_this_segment = contents.is_this_segment || may_be_of(page, number, at);
     if (!header || header->info.record_bytes() > file_bytes - at) {
       list.add_page(at);
       at += kPageBytes;

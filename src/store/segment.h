@@ -22,6 +22,9 @@ struct SegmentContents {
   int64_t records_end_bytes = 0;      // where the last record ends; a footer may follow
   int64_t file_bytes = 0;
   bool has_footer = false;
+  // Something in it was written as this segment, or nothing was written yet. False: another file
+  // under a segment's name.
+  bool is_this_segment = true;
 };
 
 // What is wrong with a record found at a place, for reports.
@@ -35,7 +38,8 @@ struct Damage {
 // say nothing of them.
 bool is_lost(const Error& error);
 
-// Error: the file cannot be opened or read at all. Damage inside costs the damaged records only.
+// Error: the file cannot be opened or read at all, or (kUnsupported) another version of the format
+// is in it. Damage inside costs the damaged records only.
 Result<SegmentContents> load_segment(FileSystem& files, const std::string& path, uint64_t number);
 
 // The same without trusting a footer: every header and every payload is read. Pages that belong to
@@ -43,7 +47,8 @@ Result<SegmentContents> load_segment(FileSystem& files, const std::string& path,
 Result<SegmentContents> scan_segment(File& file, const std::string& path, uint64_t number,
                                      std::vector<Damage>* damages);
 
-// The header at `offset_bytes`. Null: damaged, or of another place.
+// The header at `offset_bytes`. Null: damaged, or of another place. Error: unreadable, or
+// (kUnsupported) of another version.
 Result<std::optional<RecordHeader>> read_header(File& file, const std::string& path,
                                                 uint64_t number, int64_t offset_bytes);
 

@@ -37,25 +37,41 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem>
   std::unique_ptr<SegmentLog> log(new SegmentLog(std::move(files), options));
   for (const uint64_t number : numbers) {
     log->next_number_ = number + 1;
-    Result<SegmentContents> contents = load_segment(*log->files_, log->path_of(number), number);
-    // Who is short of something now would write anew all that is there.
-    if (!contents && contents.error().kind == ErrorKind::kNoMemory) return contents.error();
-    if (!contents) {
-      log->add_unreadable(number);
-      continue;
-    }
-    log->note_size(number, contents->file_bytes);
-    found.emplace_back(number, std::move(*contents));
+    KVASIR_ASSIGN_OR_RETURN(std::optional<SegmentContents> contents, log->load(number));
+    if (contents) found.emplace_back(number, std::move(*contents));
   }
-  if (!found.empty() && found.back().first + 1 == log->next_number_) log->newest_ = found.back();
+  const bool has_newest = !found.empty() && found.back().first + 1 == log->next_number_;
+  if (has_newest && !log->is_kept(found.back().first)) log->newest_ = found.back();
   return log;
 }
 
-// Nothing of it can be used, but it takes space; the bytes count until it is cleaned away.
-void SegmentLog::add_unreadable(uint64_t number) {
-  unreadable_.insert(number);
-  const auto file = open_file(*files_, path_of(number), OpenMode::kRead, "");
-  note_size(number, file ? (*file)->size().count : 0);
+Result<std::optional<SegmentContents>> SegmentLog::load(uint64_t number) {
+  const std::optional<SegmentContents> nothing;
+  const std::string path = path_of(number);
+  FileFacts facts = files_->look(path);
+  // Bytes that nobody counts would pass the budget.
+  if (!facts.ok()) facts = files_->look(path);
+  // The writer has cleaned it meanwhile.
+  if (facts.error == ENOENT) return nothing;
+  note_size(number, facts.kind == FileKind::kFile ? facts.size_bytes : 0);
+  if (std::optional<KeptSegment> why = kept_by_facts(facts)) {
+    keep(number, std::move(*why));
+    return nothing;
+  }
+  Result<SegmentContents> contents = load_segment(*files_, path, number);
+  // Who is short of something now would write anew all that is there.
+  if (!contents && contents.error().kind == ErrorKind::kNoMemory) return contents.error();
+  if (!contents) {
+    keep(number, kept_for_error(contents.error()));
+    return nothing;
+  }
+  note_size(number, contents->file_bytes);
+  if (!contents->is_this_segment) {
+    keep(number, kept_as_no_segment());
+  } else if (options_.owner && facts.owner != *options_.owner) {
+    keep(number, kept_for_owner(facts.owner));
+  }
+  return std::optional(std::move(*contents));
 }
 
 std::string SegmentLog::path_of(uint64_t number) const {
@@ -68,7 +84,7 @@ void SegmentLog::recover(const Found& found) {
       sync_newest();
       continue;
     }
-    if (contents.has_footer) continue;
+    if (contents.has_footer || is_kept(number)) continue;
     // Whatever fails here fails without harm: the segment is scanned again next time.
     Result<SegmentWriter> writer =
         SegmentWriter::resume(*files_, path_of(number), number, contents);
@@ -194,7 +210,7 @@ void SegmentLog::drop_active(WriteOutcome& outcome) {
 }
 
 Status SegmentLog::remove(uint64_t number) {
-  KVASIR_CHECK(number != active_number(), "the active segment stays");
+  KVASIR_CHECK(number != active_number() && !is_kept(number), "such a segment stays");
   const IoResult removed = files_->remove(path_of(number));
   if (!removed.ok() && removed.error != ENOENT) {
     return system_error("cannot delete a segment", path_of(number), removed.error);
@@ -213,7 +229,6 @@ void SegmentLog::forget(uint64_t number) {
   file_bytes_.erase(number);
   readers_.erase(number);
   direct_files_.erase(number);
-  unreadable_.erase(number);
 }
 
 std::map<uint64_t, int64_t> SegmentLog::segments() const {
@@ -226,14 +241,30 @@ bool SegmentLog::has_segment(uint64_t number) const {
   return file_bytes_.contains(number);
 }
 
-bool SegmentLog::is_unreadable(uint64_t number) const {
+void SegmentLog::keep(uint64_t number, KeptSegment why) {
+  KVASIR_CHECK(number != active_number(), "what is written is no other's");
+  if (newest_ && newest_->first == number) newest_.reset();
   const std::lock_guard lock(mutex_);
-  return unreadable_.contains(number);
+  why.path = path_of(number);
+  why.bytes = file_bytes_[number];
+  kept_.insert_or_assign(number, std::move(why));
 }
 
-int64_t SegmentLog::unreadable_count() const {
+KeptSegments SegmentLog::kept() const {
   const std::lock_guard lock(mutex_);
-  return std::ssize(unreadable_);
+  return kept_;
+}
+
+bool SegmentLog::is_kept(uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  return kept_.contains(number);
+}
+
+int64_t SegmentLog::kept_bytes() const {
+  const std::lock_guard lock(mutex_);
+  int64_t sum = 0;
+  for (const auto& [number, one] : kept_) sum += one.bytes;
+  return sum;
 }
 
 int64_t SegmentLog::file_bytes() const {

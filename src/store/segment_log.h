@@ -12,7 +12,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "kvasir/result.h"
 #include "kvasir/store.h"
 #include "store/file_system.h"
+#include "store/kept_segments.h"
 #include "store/segment.h"
 #include "store/segment_writer.h"
 
@@ -29,6 +29,7 @@ using Durability = StoreDurability;
 
 struct SegmentLogOptions {
   std::string directory;
+  std::optional<int64_t> owner;  // whose files may be changed; none: this log only reads
   int64_t segment_bytes_max = int64_t{256} << 20;
   Durability durability = Durability::kBatch;
   int64_t unsynced_bytes_max = int64_t{32} << 20;
@@ -55,8 +56,9 @@ class SegmentLog {
   // What was found, by segment, ascending.
   using Found = std::vector<std::pair<uint64_t, SegmentContents>>;
 
-  // Reads the contents of every segment. One that cannot be read is left out and counted. Error:
-  // the directory cannot be listed; no memory or descriptors to read with.
+  // Reads the contents of every segment. What is to be kept as it is is counted, and left out
+  // unless its records can be used. Error: the directory cannot be listed; no memory or descriptors
+  // to read with.
   static Result<std::unique_ptr<SegmentLog>> open(std::shared_ptr<FileSystem> files,
                                                   const SegmentLogOptions& options, Found& found);
 
@@ -95,9 +97,12 @@ class SegmentLog {
     return active_ ? footer_bytes(active_->record_count()) : 0;
   }
   uint64_t active_number() const { return active_ ? active_->number() : 0; }
-  // Segments whose contents could not be read when the log was opened.
-  int64_t unreadable_count() const;
-  bool is_unreadable(uint64_t number) const;
+  // Segments that are never written, shortened or deleted.
+  KeptSegments kept() const;
+  bool is_kept(uint64_t number) const;
+  int64_t kept_bytes() const;
+  // From now on that one is kept too: reading it has shown why.
+  void keep(uint64_t number, KeptSegment why);
   std::string path_of(uint64_t number) const;
 
  private:
@@ -110,7 +115,8 @@ class SegmentLog {
   void drop_active(WriteOutcome& outcome);
   void leave_broken_segment(WriteOutcome& outcome);
   void sync_newest();
-  void add_unreadable(uint64_t number);
+  // Null: all of it was left out.
+  Result<std::optional<SegmentContents>> load(uint64_t number);
   void note_size(uint64_t number, int64_t file_bytes);
   void forget(uint64_t number);
   using Files = std::map<uint64_t, std::shared_ptr<File>>;
@@ -119,12 +125,12 @@ class SegmentLog {
   std::shared_ptr<FileSystem> files_;
   SegmentLogOptions options_;
   std::optional<SegmentWriter> active_;
-  // The newest segment as it was found: the first append goes on in it.
+  // The newest segment as it was found, where the first append may go on in it.
   std::optional<std::pair<uint64_t, SegmentContents>> newest_;
   uint64_t next_number_ = 1;
 
   mutable std::mutex mutex_;  // guards what follows
-  std::set<uint64_t> unreadable_;
+  KeptSegments kept_;
   std::map<uint64_t, int64_t> file_bytes_;
   // Bounded numbers of open files.
   Files readers_;

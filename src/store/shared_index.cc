@@ -64,7 +64,7 @@ void SharedIndex::erase_leaving_copy(const RecordId& id) {
 
 IndexEntry* SharedIndex::now_of(const IndexEntry& entry) {
   IndexEntry* now = index_.find(entry.info.id);
-  const bool is_same = now != nullptr && now->info.sequence_number == entry.info.sequence_number;
+  const bool is_same = now != nullptr && now->is_at_the_place_of(entry);
   return is_same ? now : nullptr;
 }
 
@@ -102,9 +102,20 @@ void SharedIndex::forget_copies_in(uint64_t segment_number) {
   forgotten = index_.forget_copies_in(segment_number);
 }
 
-void SharedIndex::add_hit(const RecordId& id, int64_t now_s) {
+void SharedIndex::add_hit(const RecordId& id, int64_t now_s, uint64_t sequence_number) {
   const std::lock_guard lock(mutex_);
-  if (IndexEntry* entry = index_.find(id)) store::add_hit(entry->usage, now_s);
+  IndexEntry* entry = index_.find(id);
+  if (entry != nullptr) store::add_hit(entry->usage, now_s, sequence_number);
+}
+
+void SharedIndex::set_dates(const IndexEntry& dated) {
+  const std::lock_guard lock(mutex_);
+  IndexEntry* entry = index_.find(dated.info.id);
+  if (entry == nullptr || !entry->is_at_the_place_of(dated)) return;
+  entry->written_s = dated.written_s;
+  const bool is_same_use = entry->usage.told_s == dated.usage.told_s &&
+                           entry->usage.sequence_number == dated.usage.sequence_number;
+  if (is_same_use) entry->usage.last_used_s = dated.usage.last_used_s;
 }
 
 void SharedIndex::set_usage(const RecordId& id, const Usage& usage) {

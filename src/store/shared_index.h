@@ -42,8 +42,11 @@ class SharedIndex {
   std::vector<uint64_t> segments_with_copies(const RecordId& id) const;
   void forget_copies_in(uint64_t segment_number);
 
-  void add_hit(const RecordId& id, int64_t now_s);
+  // sequence_number: of the record that would be written next.
+  void add_hit(const RecordId& id, int64_t now_s, uint64_t sequence_number);
   void set_usage(const RecordId& id, const Usage& usage);
+  // When that very record was written, and used unless that has happened again meanwhile.
+  void set_dates(const IndexEntry& dated);
 
   void hold(const Key& key);
   void release(const Key& key);
