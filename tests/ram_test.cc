@@ -215,7 +215,7 @@ void damage(const std::string& store) {
       file.seekg(at);
       const int old = file.get();
       file.seekp(at);
-      file.put(static_cast<char>(old ^ 0x15));
+      file.put(static_cast<char>(old + 1));
     }
   }
 }

@@ -65,9 +65,9 @@ Status Engine::State::make_room(std::span<const PassInput> inputs) {
 Status Engine::State::make_whole(Session::State& session) {
   if (session.is_whole()) return ok_status();
   KVASIR_CHECK(persistence != nullptr, "only what a store gave back can be damaged");
+  // Where one row is damaged others may be: after this what the store finds is right.
+  KVASIR_RETURN_IF_ERROR(persistence->verify(session.tokens()));
   if (session.sequence) {
-    // Where one row is damaged others may be: after this what the store finds is right.
-    if (session.recorder) KVASIR_RETURN_IF_ERROR(persistence->verify(session.recorder->keys()));
     const auto known = session.sequence->tokens();
     session.lost_tokens.assign(known.begin(), known.end());
     // The old sequence's memory would be in the new one's way.

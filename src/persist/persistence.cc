@@ -254,10 +254,11 @@ void Persistence::drain() {
   if (saver_) saver_->drain();
 }
 
-Status Persistence::verify(std::span<const store::Key> keys) {
+Status Persistence::verify(std::span<const int32_t> tokens) {
+  drain();
   AlignedBuffer<std::byte> payload(layout_->block_bytes(), Fill::kNothing);
   if (payload.failed()) return kv::out_of_memory(payload.size());
-  for (const store::Key& key : keys) {
+  for (const store::Key& key : block_keys(root_, tokens)) {
     (void)store::read_now(*tier_,
                           {{.id = {store::Kind::kBlock, key},
                             .payload_bytes = payload.size(),

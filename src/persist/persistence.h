@@ -73,9 +73,9 @@ class Persistence : private Sink {
   // tokens, or a fork. Its next pass may be.
   void make_way(int64_t bytes);
 
-  // Reads the blocks of these keys whole; damaged ones are found no more. Error: no memory to read
-  // into.
-  Status verify(std::span<const store::Key> keys);
+  // Reads all blocks that the store has of these tokens; damaged ones are found no more. Error: no
+  // memory to read into.
+  Status verify(std::span<const int32_t> tokens);
 
   bool saves() const override { return saver_ != nullptr; }
   std::vector<Error> notes() const { return directory_->notes(); }
