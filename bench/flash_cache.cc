@@ -34,7 +34,7 @@ Result<std::unique_ptr<persist::Persistence>> open_flash_persistence(
                                   .min_free_bytes = 0},
                                  {}, layout, account));
   if (ram_bytes != 0) {
-    KVASIR_RETURN_IF_ERROR(persistence->keep_within(
+    KVASIR_RETURN_IF_ERROR(persistence->set_ram_budget(
         {.budget_bytes = ram_bytes,
          .pass = {.tokens_max = kFlashPassTokens, .picked_rows_max = kFlashTopK}}));
   }

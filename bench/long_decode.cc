@@ -299,7 +299,7 @@ Result<LongContext> LongContext::create(const std::string& directory, int64_t co
     KVASIR_RETURN_IF_ERROR(append(*persistence, live, rows, tokens, ok_status));
     context.tokens_.insert(context.tokens_.end(), tokens.begin(), tokens.end());
   }
-  live.recorder.keep();
+  live.recorder.mark_resumable();
   persistence->drain();
   if (auto error = persistence->take_error()) return std::move(*error);
   KVASIR_RETURN_IF_ERROR(persistence->store().sync());

@@ -50,7 +50,7 @@ class Conversation {
       recorder_.after_pass(sequence_, std::move(state_memory));
       left = left.subspan(count);
     }
-    recorder_.keep();
+    recorder_.mark_resumable();
     return ok_status();
   }
 
@@ -104,12 +104,12 @@ Status converse(const ConversationOptions& options, const std::string& directory
   }
   persistence->drain();
   if (auto error = persistence->take_error()) return std::move(*error);
-  const store::StoreUsage usage = persistence->store().usage();
+  const store::StoreSize size = persistence->store().size();
   for (const store::IndexEntry& entry : persistence->store().entries()) {
     ++(entry.info.id.kind == store::Kind::kState ? cost.state_count : cost.block_count);
   }
   cost.written_bytes = persistence->metrics()[StoreMetric::kWrittenBytes];
-  cost.file_bytes = usage.file_bytes;
+  cost.file_bytes = size.file_bytes;
   const std::shared_ptr<const kv::CacheLayout> layout = flash_layout();
   cost.cache_bytes = cost.block_count * layout->block_bytes() + layout->boundary_state_bytes();
   return ok_status();
@@ -304,7 +304,7 @@ Result<FirstToken> measure_first_token(const EngineOptions& options, const std::
       return Error{
           .kind = ErrorKind::kIo, .what = "the prompt was not found", .where = folder.path()};
     }
-    session.keep();
+    session.mark_resumable();
     KVASIR_RETURN_IF_ERROR(engine.flush_store());
   }
   return result;

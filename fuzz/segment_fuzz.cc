@@ -83,7 +83,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   options.budget_bytes = int64_t{4} << 20;
   auto writer = store::BlockStore::open(disk_with(file, 1), options);
   KVASIR_CHECK(writer.ok(), "a writer opens it too");
-  (*writer)->keep_budget();
+  (*writer)->shrink_to_budget();
   const std::vector<int32_t> tokens(128, 1);
   const std::vector<std::byte> payload(100);
   (void)(*writer)->put({.id = {.key = Sha256().add_value(size).finish()}, .tokens = tokens},

@@ -30,7 +30,7 @@ constexpr Rule kRules[] = {
     {"kernels", "numeric"},
     {"checkpoint", "kernels numeric"},
     {"kv", "kernels numeric"},
-    {"persist", "kv store kvasir/store.h"},
+    {"persist", "kv store kvasir/store.h kvasir/store_admin.h"},
     {"ops", "kernels numeric kv"},
     {"model", "ops kernels kv checkpoint numeric kvasir/study.h"},
     {"plan",

@@ -92,7 +92,7 @@ CacheInStore::CacheInStore(const std::string& directory, const kv::CacheSpec& sp
   KVASIR_CHECK(opened.ok(), opened.error().message().c_str());
   persistence = std::move(*opened);
   if (budget_bytes == 0) return;
-  const Status kept = persistence->keep_within(
+  const Status kept = persistence->set_ram_budget(
       {.budget_bytes = budget_bytes,
        .pass = {.tokens_max = kPassTokensMax, .picked_rows_max = kPickedRowsMax}});
   KVASIR_CHECK(kept.ok(), kept.error().message().c_str());

@@ -102,7 +102,7 @@ TEST_F(Ram, ResumesWithHotPartsAlone) {
     Engine engine = open_engine(options(ram_bytes));
     Session session = new_session(engine);
     append_all(session, std::span(tokens).first(2900));
-    session.keep();
+    session.mark_resumable();
   }
   Engine engine = open_engine(options(ram_bytes));
   auto session = engine.resume(std::span(tokens).first(2900));
@@ -268,7 +268,7 @@ TEST_F(Ram, DamageThatStrikesAgainCostsAnErrorNotTheSession) {
       ASSERT_TRUE(std::equal(session.tokens().begin(), session.tokens().end(), tokens.begin()));
       const float* last = &wanted[(next - 1) * kVocab];
       ASSERT_EQ(std::memcmp(session.logits().data(), last, kVocab * sizeof(float)), 0);
-      session.keep();
+      session.mark_resumable();
     }
     EXPECT_GT(failures, 0);
     is_damaging = false;
@@ -364,7 +364,7 @@ TEST_F(Ram, AFailedAppendLeavesTheLogitsOfBefore) {
     Engine engine = open_engine(options(tight(2500)));
     Session session = new_session(engine);
     append_all(session, std::span(tokens).first(2000));
-    session.keep();
+    session.mark_resumable();
   }
   Engine engine = open_engine(options(tight(2500)));
   auto resumed = engine.resume(std::span(tokens).first(2000));

@@ -51,7 +51,7 @@ class Resume : public ::testing::Test {
     const int64_t resumed = session->length();
     EXPECT_TRUE(std::equal(session->tokens().begin(), session->tokens().end(), tokens.begin()));
     EXPECT_TRUE(session->append(std::span(tokens).subspan(static_cast<size_t>(resumed))).ok());
-    session->keep();
+    session->mark_resumable();
     const std::vector<float> wanted = expected(tokens);
     EXPECT_EQ(std::memcmp(wanted.data(), session->logits().data(), wanted.size() * sizeof(float)),
               0)
@@ -144,9 +144,9 @@ TEST_F(Resume, AnswersAreKeptTokenByToken) {
   {
     auto session = engine.resume(first(tokens, 100));
     ASSERT_TRUE(session->append(first(tokens, 100)).ok());
-    session->keep();
+    session->mark_resumable();
     for (size_t i = 100; i < 500; ++i) ASSERT_TRUE(session->append({&tokens[i], 1}).ok());
-    session->keep();
+    session->mark_resumable();
   }
   EXPECT_EQ(run(engine, tokens), 384);
 }
@@ -163,7 +163,7 @@ TEST_F(Resume, BatchesAreKeptToo) {
                                    {&two, std::span(b).subspan(at, at == 0 ? 37 : 100)}};
       ASSERT_TRUE(engine.append_batch(inputs).ok());
     }
-    one.keep();
+    one.mark_resumable();
   }
   EXPECT_EQ(run(engine, a), 384);
 }
@@ -179,8 +179,8 @@ TEST_F(Resume, AForkGoesItsOwnWay) {
     auto two = one.fork();
     ASSERT_TRUE(one.append(std::span(a).subspan(300)).ok());
     ASSERT_TRUE(two->append(std::span(b).subspan(300)).ok());
-    one.keep();
-    two->keep();
+    one.mark_resumable();
+    two->mark_resumable();
   }
   EXPECT_EQ(run(engine, a), 640);
   EXPECT_EQ(run(engine, b), 640);
@@ -191,7 +191,7 @@ TEST_F(Resume, BlocksOfLiveSessionsAreShared) {
   Engine engine = open_engine(options(true));
   Session one = new_session(engine);
   ASSERT_TRUE(one.append(tokens).ok());
-  one.keep();
+  one.mark_resumable();
   const int64_t bytes = engine.kv_bytes();
   auto two = engine.resume(tokens);
   EXPECT_EQ(two->length(), 1920);

@@ -333,7 +333,7 @@ TEST(StoreCrash, CutAtEveryLength) {
     ASSERT_TRUE(put(*store, {0, 6}).ok());
     store.reset();
     EXPECT_EQ(disk->total_bytes(),
-              open_or_fail(disk, options(Durability::kBatch))->usage().file_bytes);
+              open_or_fail(disk, options(Durability::kBatch))->size().file_bytes);
   }
   std::printf("%lld lengths, %lld wrong reads\n", static_cast<long long>(cases),
               static_cast<long long>(wrong));

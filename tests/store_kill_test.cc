@@ -110,7 +110,7 @@ TEST_F(KilledWriter, LeavesAStoreThatIsRight) {
       conversation = std::max(conversation, one.conversation + 1);
     }
     // Long campaigns begin anew now and then.
-    if (store->usage().file_bytes > int64_t{256} << 20) {
+    if (store->size().file_bytes > int64_t{256} << 20) {
       EXPECT_TRUE(store->clear().ok());
     }
   }

@@ -10,7 +10,8 @@
 //
 //   auto session = engine->resume(tokens);  // holds the longest prefix that can be continued
 //   session->append(rest_of_tokens);        // saved in the background as it goes
-//   session->keep();                        // a later resume can start here, or just before
+//   session->mark_resumable();                        // a later resume can start here, or just
+//   before
 //
 // The logits of a token depend on the model, the tokens before it, the cache precision, the
 // instruction set and the rows made visible: not on how the tokens were cut into calls, on the
@@ -97,7 +98,7 @@ class Session {
 
   // Marks the end of a prompt or an answer: a resume may start from the newest boundary (a multiple
   // of kv_block_tokens) before it. generate() and Chat do it themselves. Without a store: nothing.
-  void keep();
+  void mark_resumable();
 
  private:
   friend class Engine;

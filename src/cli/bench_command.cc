@@ -19,36 +19,36 @@
 namespace kvasir::cli {
 namespace {
 
-enum class What { kPrefill, kDecode, kIndex };
+enum class BenchTarget { kPrefill, kDecode, kIndex };
 
 struct BenchOptions {
-  What what = What::kPrefill;
-  ModelOptions model;
+  BenchTarget what = BenchTarget::kPrefill;
+  ModelFlags model;
   bench::SpeedOptions speed;
   LongDecodeFlags long_decode;
   bool json = false;
   bool no_kernels = false;
 };
 
-bench::KernelGroup group_of(What what) {
+bench::KernelGroup group_of(BenchTarget what) {
   switch (what) {
-    case What::kPrefill:
+    case BenchTarget::kPrefill:
       return bench::KernelGroup::kPrefill;
-    case What::kDecode:
+    case BenchTarget::kDecode:
       return bench::KernelGroup::kDecode;
-    case What::kIndex:
+    case BenchTarget::kIndex:
       break;
   }
   return bench::KernelGroup::kIndex;
 }
 
-const char* name_of(What what) {
+const char* name_of(BenchTarget what) {
   switch (what) {
-    case What::kPrefill:
+    case BenchTarget::kPrefill:
       return "prefill";
-    case What::kDecode:
+    case BenchTarget::kDecode:
       return "decode";
-    case What::kIndex:
+    case BenchTarget::kIndex:
       break;
   }
   return "index";
@@ -115,15 +115,15 @@ Status run(BenchOptions& options) {
   if (!options.long_decode.contexts.empty()) {
     options.speed.context_tokens = *parse_token_count(options.long_decode.contexts.front());
   }
-  ModelOptions model = options.model;
+  ModelFlags model = options.model;
   model.chunk = std::max(model.chunk, options.speed.session_count);
   Json::Object object{{"bench", name_of(options.what)}};
   KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(model, false));
   object.emplace_back("instruction_set", engine.info().instruction_set);
   object.emplace_back("threads", engine.info().thread_count);
-  if (options.what != What::kIndex) {
+  if (options.what != BenchTarget::kIndex) {
     KVASIR_ASSIGN_OR_RETURN(const bench::Speed speed,
-                            options.what == What::kPrefill
+                            options.what == BenchTarget::kPrefill
                                 ? bench::measure_prefill(engine, options.speed)
                                 : bench::measure_decode(engine, options.speed));
     object.emplace_back("context_tokens", options.speed.context_tokens);
@@ -146,15 +146,15 @@ Status run(BenchOptions& options) {
   return flush_output();
 }
 
-void add_bench(CLI::App& bench, const char* name, const char* description, What what,
+void add_bench(CLI::App& bench, const char* name, const char* description, BenchTarget what,
                Command& chosen) {
   auto options = std::make_shared<BenchOptions>();
   options->what = what;
-  options->speed.measured_tokens = what == What::kDecode ? 64 : 512;
-  options->speed.context_tokens = what == What::kDecode ? 512 : 0;
+  options->speed.measured_tokens = what == BenchTarget::kDecode ? 64 : 512;
+  options->speed.context_tokens = what == BenchTarget::kDecode ? 512 : 0;
   CLI::App* command = bench.add_subcommand(name, description);
   add_model_options(*command, options->model);
-  if (what != What::kIndex) {
+  if (what != BenchTarget::kIndex) {
     command->add_option("--tokens", options->speed.measured_tokens, "tokens to measure per session")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
         ->capture_default_str();
@@ -163,13 +163,13 @@ void add_bench(CLI::App& bench, const char* name, const char* description, What 
             ->add_option("--context", options->long_decode.contexts,
                          "tokens held before, such as 4096, 64k, 1M; several with flash")
             ->check(is_token_count);
-    if (what == What::kPrefill) context->expected(1);
+    if (what == BenchTarget::kPrefill) context->expected(1);
     command->add_option("--repetitions", options->speed.repetition_count, "the best one counts")
         ->check(CLI::Range(1, 100))
         ->capture_default_str();
     command->add_flag("--no-kernels", options->no_kernels, "leave the kernels out");
   }
-  if (what == What::kDecode) {
+  if (what == BenchTarget::kDecode) {
     add_long_decode_options(*command, options->long_decode);
     command->add_option("--sessions", options->speed.session_count, "decoded together")
         ->check(CLI::Range(1, 1024))
@@ -184,9 +184,9 @@ void add_bench(CLI::App& bench, const char* name, const char* description, What 
 void add_bench_command(CLI::App& app, Command& chosen) {
   CLI::App* bench = app.add_subcommand("bench", "measure the engine and its kernels");
   bench->require_subcommand(1);
-  add_bench(*bench, "prefill", "reading a prompt", What::kPrefill, chosen);
-  add_bench(*bench, "decode", "generating token after token", What::kDecode, chosen);
-  add_bench(*bench, "index", "scoring and picking index keys", What::kIndex, chosen);
+  add_bench(*bench, "prefill", "reading a prompt", BenchTarget::kPrefill, chosen);
+  add_bench(*bench, "decode", "generating token after token", BenchTarget::kDecode, chosen);
+  add_bench(*bench, "index", "scoring and picking index keys", BenchTarget::kIndex, chosen);
   add_bench_rows_command(*bench, chosen);
   add_bench_store_command(*bench, chosen);
 }

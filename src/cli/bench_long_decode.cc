@@ -112,7 +112,7 @@ struct Machine {
 };
 
 // What the model's engine computes with.
-Result<Machine> machine_of(const ModelOptions& model) {
+Result<Machine> machine_of(const ModelFlags& model) {
   KVASIR_ASSIGN_OR_RETURN(const Engine engine, open_engine(model, false));
   return Machine{.instruction_set = bench::instruction_set_of(engine),
                  .thread_count = engine.info().thread_count};
@@ -175,7 +175,7 @@ void add_long_decode_options(CLI::App& command, LongDecodeFlags& flags) {
   command.add_option("--svg", flags.svg_path, "flash: draw the totals there")->check(not_empty);
 }
 
-Status run_long_decode(const LongDecodeFlags& flags, const ModelOptions& model) {
+Status run_long_decode(const LongDecodeFlags& flags, const ModelFlags& model) {
   KVASIR_ASSIGN_OR_RETURN(const Machine machine, machine_of(model));
   std::vector<Row> rows;
   if (!flags.json) print_heading();

@@ -29,6 +29,6 @@ struct LongDecodeFlags {
 // --geometry, --ram, --correlation, --dir, --csv, --svg.
 void add_long_decode_options(CLI::App& command, LongDecodeFlags& flags);
 
-Status run_long_decode(const LongDecodeFlags& flags, const ModelOptions& model);
+Status run_long_decode(const LongDecodeFlags& flags, const ModelFlags& model);
 
 }  // namespace kvasir::cli

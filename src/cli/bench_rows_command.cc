@@ -16,7 +16,7 @@ namespace kvasir::cli {
 namespace {
 
 struct BenchRowsOptions {
-  ModelOptions model;
+  ModelFlags model;
   std::string text_path;
   int64_t tokens = 32768;
   bool json = false;

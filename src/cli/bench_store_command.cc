@@ -16,7 +16,7 @@ namespace kvasir::cli {
 namespace {
 
 struct BenchStoreOptions {
-  ModelOptions model;
+  ModelFlags model;
   bench::ConversationOptions conversation;
   int64_t first_token_tokens = 100'000;
   bool json = false;

@@ -18,7 +18,7 @@
 #include "cli/size.h"
 #include "cli/store_options.h"
 #include "cli/store_report.h"
-#include "kvasir/store.h"
+#include "kvasir/store_admin.h"
 
 namespace kvasir::cli {
 namespace {
@@ -40,7 +40,7 @@ enum class Access : uint8_t {
   kFill,  // within the budget; makes the store where there is none
 };
 
-Result<Store> open_store(const CacheOptions& options, Access access) {
+Result<StoreAdmin> open_store(const CacheOptions& options, Access access) {
   KVASIR_ASSIGN_OR_RETURN(StoreOptions wanted, store_options(options.store));
   wanted.read_only = access == Access::kRead;
   wanted.must_exist = access != Access::kFill;
@@ -49,7 +49,7 @@ Result<Store> open_store(const CacheOptions& options, Access access) {
     wanted.budget_bytes = int64_t{1} << 62;
     wanted.min_free_bytes = 0;
   }
-  KVASIR_ASSIGN_OR_RETURN(Store store, Store::open(wanted));
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, StoreAdmin::open(wanted));
   note_all(store.notes());
   return store;
 }
@@ -60,7 +60,7 @@ void print_json(Json::Object object) {
 }
 
 Status list_runs(const CacheOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kRead));
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kRead));
   const std::vector<StoredRun> runs = store.list();
   if (options.json) {
     print_json(Json::Object{{"runs", to_json(runs, unix_seconds())}});
@@ -71,7 +71,7 @@ Status list_runs(const CacheOptions& options) {
 }
 
 Status show_stat(const CacheOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kRead));
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kRead));
   const StoreSummary summary = store.summary();
   const StoreMetrics totals = store.totals();
   if (options.json) {
@@ -83,7 +83,7 @@ Status show_stat(const CacheOptions& options) {
 }
 
 Status verify(const CacheOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Store store,
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store,
                           open_store(options, options.repair ? Access::kWrite : Access::kRead));
   const InterruptGuard interrupt;
   ProgressLine line("checking:", "bytes");
@@ -127,7 +127,7 @@ Status report_freed(const CacheOptions& options, int64_t bytes) {
 }
 
 Status prune(const CacheOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kWrite));
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kWrite));
   int64_t freed_bytes = 0;
   if (!options.key.empty()) {
     KVASIR_ASSIGN_OR_RETURN(freed_bytes, store.remove(options.key));
@@ -146,7 +146,7 @@ Status prune(const CacheOptions& options) {
 }
 
 Status clear(const CacheOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kWrite));
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kWrite));
   KVASIR_ASSIGN_OR_RETURN(const int64_t freed_bytes, store.clear());
   return report_freed(options, freed_bytes);
 }
@@ -161,13 +161,13 @@ Status report_key(const CacheOptions& options, const char* done) {
 }
 
 Status pin(const CacheOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kWrite));
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kWrite));
   KVASIR_RETURN_IF_ERROR(store.pin(options.key, options.name));
   return report_key(options, "pinned");
 }
 
 Status unpin(const CacheOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kWrite));
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kWrite));
   KVASIR_RETURN_IF_ERROR(store.unpin(options.key));
   return report_key(options, "unpinned");
 }
@@ -188,13 +188,13 @@ Status report_transfer(const CacheOptions& options, const ImportReport& report, 
 }
 
 Status export_run(const CacheOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kRead));
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kRead));
   KVASIR_ASSIGN_OR_RETURN(const ImportReport report, store.export_to(options.key, options.file));
   return report_transfer(options, report, "exported");
 }
 
 Status import_file(const CacheOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(Store store, open_store(options, Access::kFill));
+  KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kFill));
   KVASIR_ASSIGN_OR_RETURN(const ImportReport report, store.import_from(options.file));
   return report_transfer(options, report, "imported");
 }

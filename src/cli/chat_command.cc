@@ -22,7 +22,7 @@ namespace kvasir::cli {
 namespace {
 
 struct ChatCommandOptions {
-  ModelOptions model;
+  ModelFlags model;
   StoreFlags store;
   GenerateOptions generate;
   ChatOptions chat;

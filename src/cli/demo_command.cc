@@ -26,7 +26,7 @@ namespace kvasir::cli {
 namespace {
 
 struct DemoOptions {
-  ModelOptions model;
+  ModelFlags model;
   std::string book_path;
   std::string fact;
   std::string question;

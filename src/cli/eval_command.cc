@@ -31,7 +31,7 @@ constexpr int64_t kCountMax = 1'000'000;
 constexpr int64_t kAnswerTokensMax = 4096;
 
 struct EvalOptions {
-  ModelOptions model;
+  ModelFlags model;
   std::vector<std::string> runs;
   std::vector<int64_t> lengths;
   std::string text_path;

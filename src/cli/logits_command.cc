@@ -18,7 +18,7 @@ namespace kvasir::cli {
 namespace {
 
 struct LogitsOptions {
-  ModelOptions model;
+  ModelFlags model;
   StoreFlags store;
   std::string tokens_path;
   std::string out_path;
@@ -68,7 +68,7 @@ Status write_logits(const LogitsOptions& options) {
     return session.append_with_logits(std::span(tokens).subspan(unseen.size()), write);
   };
   KVASIR_RETURN_IF_ERROR(compute());
-  session.keep();
+  session.mark_resumable();
   finish_saving(engine);
   return writer.finish();
 }

@@ -21,7 +21,7 @@ std::string not_empty(const std::string& text) {
   return text.empty() ? std::string("must not be empty") : std::string();
 }
 
-void add_checkpoint_options(CLI::App& command, ModelOptions& options) {
+void add_checkpoint_options(CLI::App& command, ModelFlags& options) {
   command
       .add_option("--model", options.model, "checkpoint directory; the bundled model if left out")
       ->check(not_empty);
@@ -36,18 +36,18 @@ void add_checkpoint_options(CLI::App& command, ModelOptions& options) {
       ->capture_default_str();
 }
 
-void add_model_options(CLI::App& command, ModelOptions& options) {
+void add_model_options(CLI::App& command, ModelFlags& options) {
   add_checkpoint_options(command, options);
   command.add_option("--kv", options.kv, "precision of the KV cache")
       ->check(CLI::IsMember({"native", "bf16", "f32"}))
       ->capture_default_str();
 }
 
-Result<std::string> model_path(const ModelOptions& options) {
+Result<std::string> model_path(const ModelFlags& options) {
   return given_or_bundled(options.model, kBundledModel, "name one with --model DIR");
 }
 
-Result<EngineOptions> engine_options(const ModelOptions& options, bool needs_text) {
+Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options));
   return EngineOptions{.model_path = path,
                        .kv = options.kv,
@@ -57,7 +57,7 @@ Result<EngineOptions> engine_options(const ModelOptions& options, bool needs_tex
                        .needs_text = needs_text};
 }
 
-Result<Engine> open_engine(const ModelOptions& options, bool needs_text) {
+Result<Engine> open_engine(const ModelFlags& options, bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(const EngineOptions chosen, engine_options(options, needs_text));
   return Engine::open(chosen);
 }

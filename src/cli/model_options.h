@@ -10,7 +10,7 @@
 
 namespace kvasir::cli {
 
-struct ModelOptions {
+struct ModelFlags {
   std::string model;  // empty: the bundled one
   std::string kv = "native";
   std::string isa = "auto";
@@ -22,16 +22,16 @@ struct ModelOptions {
 std::string not_empty(const std::string& text);
 
 // --model, --threads, --chunk, --isa.
-void add_checkpoint_options(CLI::App& command, ModelOptions& options);
+void add_checkpoint_options(CLI::App& command, ModelFlags& options);
 // The same, and --kv.
-void add_model_options(CLI::App& command, ModelOptions& options);
+void add_model_options(CLI::App& command, ModelFlags& options);
 
 // The checkpoint directory. Error: no bundled model beside the program.
-Result<std::string> model_path(const ModelOptions& options);
+Result<std::string> model_path(const ModelFlags& options);
 
 // The same. What Engine::open takes.
-Result<EngineOptions> engine_options(const ModelOptions& options, bool needs_text);
-Result<Engine> open_engine(const ModelOptions& options, bool needs_text);
+Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text);
+Result<Engine> open_engine(const ModelFlags& options, bool needs_text);
 
 // For commands that print one result.
 void add_json_option(CLI::App& command, bool& json);

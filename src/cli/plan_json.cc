@@ -36,7 +36,7 @@ Json bill_json(const plan::Bill& bill) {
 Json fit_json(const plan::Fit& fit) {
   return Json(
       Json::Object{{"precision", fit.precision},
-                   {"residency", fit.residency == plan::Residency::kRam ? "ram" : "cold_on_ssd"},
+                   {"residency", fit.placement == plan::Placement::kRam ? "ram" : "cold_on_ssd"},
                    {"context_tokens", fit.context_tokens},
                    {"is_model_limit", fit.is_model_limit},
                    {"memory_bytes", fit.memory_bytes},

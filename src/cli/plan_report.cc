@@ -128,7 +128,7 @@ void print_fits(const PlanAnswer& answer) {
   for (size_t i = 0; i < answer.fits.size(); ++i) {
     const plan::Fit& fit = answer.fits[i];
     const bool has_cold =
-        i + 1 < answer.fits.size() && answer.fits[i + 1].residency == plan::Residency::kColdOnSsd;
+        i + 1 < answer.fits.size() && answer.fits[i + 1].placement == plan::Placement::kColdOnSsd;
     print_row(fit.precision, rate_text(fit.bytes_per_token), reach(fit),
               has_cold ? reach(answer.fits[i + 1]) : "");
     if (has_cold) ++i;
@@ -141,7 +141,7 @@ void print_fits(const PlanAnswer& answer) {
     fmt::print("take: nothing. {}\n", advice.reason);
     return;
   }
-  const bool is_cold = advice.choice->residency == plan::Residency::kColdOnSsd;
+  const bool is_cold = advice.choice->placement == plan::Placement::kColdOnSsd;
   fmt::print(
       "take: {}{}, up to {} tokens\n", advice.choice->precision,
       is_cold ? " with cold rows on SSD (" + binary_text(advice.choice->ssd_bytes) + ")" : "",

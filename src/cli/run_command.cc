@@ -24,7 +24,7 @@ namespace kvasir::cli {
 namespace {
 
 struct RunOptions {
-  ModelOptions model;
+  ModelFlags model;
   StoreFlags store;
   GenerateOptions generate;
   std::string prompt;

@@ -65,7 +65,7 @@ Result<StoreOptions> store_options(const StoreFlags& flags) {
                       .salt = flags.salt};
 }
 
-Result<Engine> open_engine_with_store(const ModelOptions& model, const StoreFlags& flags,
+Result<Engine> open_engine_with_store(const ModelFlags& model, const StoreFlags& flags,
                                       bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(EngineOptions options, engine_options(model, needs_text));
   if (flags.no_store) return Engine::open(options);

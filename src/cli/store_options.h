@@ -34,7 +34,7 @@ Result<StoreOptions> store_options(const StoreFlags& flags);
 
 // Opens the engine with its store, unless the flags say to do without. The default store is left
 // out where it cannot be used, with a note on standard error; one that was named has to work.
-Result<Engine> open_engine_with_store(const ModelOptions& model, const StoreFlags& flags,
+Result<Engine> open_engine_with_store(const ModelFlags& model, const StoreFlags& flags,
                                       bool needs_text);
 
 // Waits until all is saved. Prints on standard error what could not be.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "kvasir/store.h"
+#include "kvasir/store_admin.h"
 
 namespace kvasir::cli {
 

@@ -118,7 +118,7 @@ Status set_ram_budget(const EngineOptions& options, Engine::State& state) {
                  .field = "ram_bytes",
                  .remedy = "name a store, or drop the budget"};
   }
-  return state.persistence->keep_within(
+  return state.persistence->set_ram_budget(
       {.budget_bytes = options.ram_bytes,
        .pass = {.tokens_max = options.chunk_tokens,
                 .picked_rows_max = state.model->facts().picked_rows_max}});

@@ -51,8 +51,8 @@ size_t Session::State::pass_tokens(size_t token_count) const {
   return static_cast<size_t>(std::min(end - begin, engine->model->options().pass_tokens_max));
 }
 
-void Session::keep() {
-  if (state_->recorder) state_->recorder->keep();
+void Session::mark_resumable() {
+  if (state_->recorder) state_->recorder->mark_resumable();
 }
 
 Result<int64_t> Session::append(std::span<const int32_t> given, const Progress& progress) {
@@ -72,7 +72,7 @@ Result<int64_t> Session::append(std::span<const int32_t> given, const Progress& 
     state_->has_logits = true;
     done += chunk.size();
     if (progress && !progress(static_cast<int64_t>(done), std::ssize(tokens))) {
-      keep();
+      mark_resumable();
       break;
     }
   }

@@ -23,7 +23,7 @@ Result<TokenLoopResult> run_token_loop(Engine& engine, Session& session,
   TokenLoopResult result;
   const Stopwatch watch;
   // The end of the prompt, and below of the answer, is where a later turn or branch sets in.
-  session.keep();
+  session.mark_resumable();
   while (std::ssize(result.tokens) < options.tokens_max) {
     if (options.interrupted != nullptr && options.interrupted->load(std::memory_order_relaxed)) {
       result.stop_reason = StopReason::kInterrupted;
@@ -41,7 +41,7 @@ Result<TokenLoopResult> run_token_loop(Engine& engine, Session& session,
     }
     if (on_token(id, result.stop_reason)) break;
   }
-  session.keep();
+  session.mark_resumable();
   result.decode_ms = watch.elapsed_ms();
   return result;
 }

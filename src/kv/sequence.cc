@@ -138,7 +138,7 @@ void Sequence::read_boundary_state(std::span<const std::byte> in) {
   });
 }
 
-void Sequence::keep_hot_part(int64_t block, SealedBlock hot_part) {
+void Sequence::replace_by_hot_part(int64_t block, SealedBlock hot_part) {
   KVASIR_CHECK(hot_part->cold_part && hot_part->size() == layout_->hot_bytes, "a hot part");
   KVASIR_CHECK(block >= 0 && block < std::ssize(sealed_), "a sealed block");
   const auto index = static_cast<size_t>(block);

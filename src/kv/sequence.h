@@ -65,7 +65,7 @@ class Sequence {
   // Sealed blocks in order; empty where the layout's blocks are.
   std::span<const SealedBlock> sealed_blocks() const { return sealed_; }
   // Puts a whole sealed block's hot part in its place. REQUIRES: the same rows.
-  void keep_hot_part(int64_t block, SealedBlock hot_part);
+  void replace_by_hot_part(int64_t block, SealedBlock hot_part);
   // The same bytes for the same tokens, however they came in.
   // REQUIRES: length() is a boundary, no append is under way; out: [boundary_state_bytes()].
   void write_boundary_state(std::span<std::byte> out) const;

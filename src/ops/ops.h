@@ -72,7 +72,7 @@ class Ops {
   void rope_hadamard_heads(const HeadsStep& step);
   void encode_rows(const EncodeStep& step);
   // The newest of the encoded rows [n, row bytes] enter the sequences' windows.
-  void keep_in_windows(const Batch& batch, int64_t stream, View<const std::byte> rows);
+  void write_windows(const Batch& batch, int64_t stream, View<const std::byte> rows);
 
   // gates [n, cols] += bias [tokens_per_row, cols], by a token's place in its group.
   void add_position_bias(const Batch& batch, int64_t tokens_per_row, const float* bias,
@@ -80,7 +80,7 @@ class Ops {
   // Writes the rows (or keys) that the batch completes into its sequences.
   void pool_rows(const PoolStep& step);
   // Keeps in the sequences' rings what later groups need.
-  void keep_unpooled(const PoolStep& step);
+  void write_pending(const PoolStep& step);
 
   // ---- attention (attention_steps.h)
 

@@ -214,7 +214,7 @@ Result<Archive> Archive::open(store::FileSystem& files, const std::string& path)
                  .found = "a directory, a link, a pipe or a device"};
   }
   Archive archive(path);
-  KVASIR_ASSIGN_OR_RETURN(const std::vector<store::Damage> damages,
+  KVASIR_ASSIGN_OR_RETURN(const std::vector<store::RecordDamage> damages,
                           store::check_segment(files, path, kArchiveNumber, {}));
   if (!damages.empty()) {
     return Error{.kind = ErrorKind::kDamaged,

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "kvasir/result.h"
-#include "kvasir/store.h"
+#include "kvasir/store_admin.h"
 #include "store/block_store.h"
 
 namespace kvasir::persist {

@@ -54,7 +54,7 @@ TEST_F(ArchiveTest, AConversationComesOverWhole) {
   CacheInStore from = open("from");
   Resumed live = from.resume({});
   from.append_all(live, tokens_);
-  live.recorder.keep();
+  live.recorder.mark_resumable();
   from.persistence->drain();
   const std::string path = directory_.file("archive");
   const auto keys = testing::keys_of(layout_, tokens_);
@@ -104,7 +104,7 @@ TEST_F(ArchiveTest, AWrongLengthThatNobodyCouldKnowHarmsNothing) {
     ASSERT_TRUE(report.ok()) << report.error().message();
     Resumed live = cache.resume({});
     cache.append_all(live, tokens_);
-    live.recorder.keep();
+    live.recorder.mark_resumable();
     cache.persistence->drain();
     EXPECT_TRUE(cache.is_right(live));
   }

@@ -271,7 +271,7 @@ Status Persistence::verify(std::span<const int32_t> tokens) {
 
 // ---- memory ----
 
-Status Persistence::keep_within(const ResidencyOptions& options) {
+Status Persistence::set_ram_budget(const ResidencyOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(residency_, Residency::create(*store_, layout_, account_, options));
   return ok_status();
 }
@@ -314,7 +314,7 @@ void Persistence::release_cold_parts(kv::Sequence& sequence, std::span<const sto
     if (block->cold_part) continue;
     --whole_count;
     const kv::SealedBlock hot_part = hot_part_of(keys[static_cast<size_t>(i)], *block);
-    if (hot_part) sequence.keep_hot_part(i, hot_part);
+    if (hot_part) sequence.replace_by_hot_part(i, hot_part);
   }
 }
 

@@ -64,7 +64,7 @@ class Persistence : private Sink {
   std::optional<Error> take_error() { return saver_ ? saver_->take_error() : std::nullopt; }
 
   // From now on the cache takes at most that much RAM. Error: no memory for what that needs.
-  Status keep_within(const ResidencyOptions& options);
+  Status set_ram_budget(const ResidencyOptions& options);
   // Null: there is no budget.
   Residency* residency() { return residency_.get(); }
   // Before every pass, for all its sequences at once. Error: the budget is too small for them.

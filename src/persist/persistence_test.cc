@@ -33,7 +33,7 @@ class PersistenceTest : public ::testing::Test {
     CacheInStore cache = open();
     Resumed live = cache.resume({});
     cache.append_all(live, tokens);
-    live.recorder.keep();
+    live.recorder.mark_resumable();
     cache.persistence->drain();
     ASSERT_FALSE(cache.persistence->take_error());
   }
@@ -89,7 +89,7 @@ TEST_F(PersistenceTest, ABlockOfAnotherLengthIsDamage) {
         EXPECT_EQ(live.sequence.length(), 0);
         EXPECT_EQ(cache.persistence->metrics()[StoreMetric::kVerifyFailures], 1);
         cache.append_all(live, tokens);
-        live.recorder.keep();
+        live.recorder.mark_resumable();
         EXPECT_TRUE(cache.is_right(live));
       }
       cache.persistence->drain();

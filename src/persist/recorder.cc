@@ -96,7 +96,7 @@ void Recorder::take_state(const kv::Sequence& sequence, kv::Block memory) {
       newest_, {std::make_shared<const kv::Block>(std::move(memory)), sequence.length()});
 }
 
-void Recorder::keep() {
+void Recorder::mark_resumable() {
   save_state(before_);
   save_state(newest_);
 }

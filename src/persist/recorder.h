@@ -40,7 +40,7 @@ class Recorder {
   void save_whole_blocks(const kv::Sequence& sequence);
 
   // The end of a prompt or of an answer: the newest boundary's state goes to the store.
-  void keep();
+  void mark_resumable();
 
  private:
   struct State {

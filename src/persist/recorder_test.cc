@@ -46,7 +46,7 @@ TEST_F(RecorderTest, BlocksAreSavedAsTheySealAndStatesWhereTheyAreKept) {
   EXPECT_FALSE(has(store::Kind::kState, tokens, 2));
   // It ends at a boundary: the one before is of use to whoever asks for the same tokens.
   cache_.append(live, std::span(tokens).subspan(256, 128));
-  live.recorder.keep();
+  live.recorder.mark_resumable();
   EXPECT_TRUE(has(store::Kind::kState, tokens, 2));
   EXPECT_TRUE(has(store::Kind::kState, tokens, 3));
 }

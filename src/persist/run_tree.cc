@@ -19,7 +19,7 @@ int64_t Run::bytes() const {
 
 double Run::hits(int64_t now_s) const {
   double sum = 0;
-  for (const IndexEntry& entry : states) sum += store::decayed_hits(entry.usage, now_s);
+  for (const IndexEntry& entry : states) sum += store::decayed_hits(entry.use_count, now_s);
   return sum;
 }
 
@@ -27,7 +27,7 @@ int64_t Run::last_used_s() const {
   int64_t newest = 0;
   for (const IndexEntry& entry : blocks) newest = std::max(newest, entry.written_s);
   for (const IndexEntry& entry : states) {
-    newest = std::max({newest, entry.written_s, entry.usage.last_used_s});
+    newest = std::max({newest, entry.written_s, entry.use_count.last_used_s});
   }
   return newest;
 }

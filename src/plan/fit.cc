@@ -11,8 +11,8 @@ class Fitting {
   Fitting(const CacheModel& model, const CostOptions& options, const FitQuestion& question)
       : model_(model), options_(options), question_(question) {}
 
-  Fit largest(const CacheCost& cost, Residency residency) const {
-    Fit fit{.precision = options_.precision, .residency = residency};
+  Fit largest(const CacheCost& cost, Placement placement) const {
+    Fit fit{.precision = options_.precision, .placement = placement};
     int64_t low = 0;
     // Longer than the model was made for, where that is asked for.
     const int64_t limit = model_.context_tokens_max == 0
@@ -22,7 +22,7 @@ class Fitting {
     int64_t high = limit;
     while (low < high) {
       const int64_t middle = low + (high - low + 1) / 2;
-      if (memory_bytes(cost, residency, middle) <= room_bytes()) {
+      if (memory_bytes(cost, placement, middle) <= room_bytes()) {
         low = middle;
       } else {
         high = middle - 1;
@@ -30,8 +30,8 @@ class Fitting {
     }
     fit.context_tokens = low;
     fit.is_model_limit = low == limit && model_.context_tokens_max != 0;
-    fit.memory_bytes = memory_bytes(cost, residency, low);
-    fit.ssd_bytes = residency == Residency::kRam ? 0 : bytes_of(cost.ssd, load(low));
+    fit.memory_bytes = memory_bytes(cost, placement, low);
+    fit.ssd_bytes = placement == Placement::kRam ? 0 : bytes_of(cost.ssd, load(low));
     for (const Term& term : cost.ram) fit.bytes_per_token += term.bytes_per_token();
     return fit;
   }
@@ -46,9 +46,9 @@ class Fitting {
     return load;
   }
 
-  int64_t memory_bytes(const CacheCost& cost, Residency residency, int64_t context_tokens) const {
+  int64_t memory_bytes(const CacheCost& cost, Placement placement, int64_t context_tokens) const {
     const int64_t cache_bytes =
-        residency == Residency::kRam
+        placement == Placement::kRam
             ? bytes_of(cost.ram, load(context_tokens))
             : budget_for_cold(bytes_of(cost.ram_cold, load(context_tokens)));
     const __int128 sum =
@@ -97,9 +97,9 @@ Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& o
     const auto cost = cache_cost(model, tried);
     if (!cost.ok()) continue;
     const Fitting fitting(model, tried, question);
-    fits.push_back(fitting.largest(*cost, Residency::kRam));
+    fits.push_back(fitting.largest(*cost, Placement::kRam));
     if (cost->ram_cold.empty()) continue;
-    fits.push_back(fitting.largest(*cost, Residency::kColdOnSsd));
+    fits.push_back(fitting.largest(*cost, Placement::kColdOnSsd));
   }
   return fits;
 }
@@ -110,7 +110,7 @@ Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQu
     return fit.context_tokens > 0 && fit.context_tokens >= wanted && wanted > 0 &&
            !is_short(fit.precision);
   };
-  const auto is_in_ram = [](const Fit& fit) { return fit.residency == Residency::kRam; };
+  const auto is_in_ram = [](const Fit& fit) { return fit.placement == Placement::kRam; };
   const std::string goal = question.load.context_tokens == 0 ? "all that the model was made for"
                                                              : "the context asked for";
   if (const Fit* fit = first_that(

@@ -1,4 +1,4 @@
-// find_fits searches the largest context that fits into a memory, for each precision and residency.
+// find_fits searches the largest context that fits into a memory, for each precision and placement.
 // choose says which of them to take.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace kvasir::plan {
 
-enum class Residency : uint8_t {
+enum class Placement : uint8_t {
   kRam,       // all rows in RAM
   kColdOnSsd  // of the CSA rows only those that are picked again and again
 };
@@ -24,7 +24,7 @@ struct FitQuestion {
 
 struct Fit {
   std::string precision;
-  Residency residency = Residency::kRam;
+  Placement placement = Placement::kRam;
   int64_t context_tokens = 0;   // the largest that fits, of each sequence; 0: none
   bool is_model_limit = false;  // the memory would take more than the model can
   int64_t memory_bytes = 0;     // at that context: weights, buffers, cache

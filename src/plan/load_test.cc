@@ -80,7 +80,7 @@ TEST(Fit, IsTheLargestContextThatFits) {
       more.context_tokens = fit.context_tokens + 1;
       more.is_bound = true;
       const auto cost = cache_cost(model, {.precision = fit.precision});
-      const int64_t cache = fit.residency == Residency::kRam
+      const int64_t cache = fit.placement == Placement::kRam
                                 ? bytes_of(cost->ram, more)
                                 : budget_for_cold(bytes_of(cost->ram_cold, more));
       EXPECT_GT(cache + kGB +
@@ -120,12 +120,12 @@ TEST(Advice, PrefersTheModelsOwnPrecisionAndRam) {
   const Advice in_ram = advice_for(flash, 8 * kGB, 0, fits);
   ASSERT_NE(in_ram.choice, nullptr);
   EXPECT_EQ(in_ram.choice->precision, "native");
-  EXPECT_EQ(in_ram.choice->residency, Residency::kRam);
+  EXPECT_EQ(in_ram.choice->placement, Placement::kRam);
   // A gigabyte holds a million tokens only with cold rows on SSD.
   const Advice on_ssd = advice_for(flash, kGB, 1 << 20, fits);
   ASSERT_NE(on_ssd.choice, nullptr);
   EXPECT_EQ(on_ssd.choice->precision, "native");
-  EXPECT_EQ(on_ssd.choice->residency, Residency::kColdOnSsd);
+  EXPECT_EQ(on_ssd.choice->placement, Placement::kColdOnSsd);
   EXPECT_NE(on_ssd.reason.find("same"), std::string::npos);
 }
 

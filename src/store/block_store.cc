@@ -265,10 +265,10 @@ Result<PutOutcome> BlockStore::put_locked(const NewRecord& record,
 }
 
 Status BlockStore::append_locked(const RecordInfo& info, std::span<const int32_t> tokens,
-                                 std::span<const std::byte> payload, const Usage& usage) {
+                                 std::span<const std::byte> payload, const UseCount& use_count) {
   Place place;
   KVASIR_RETURN_IF_ERROR(settle(log_->append(info, tokens, payload, place)));
-  index_.insert({info, place.offset_bytes}, place.segment_number, usage);
+  index_.insert({info, place.offset_bytes}, place.segment_number, use_count);
   return ok_status();
 }
 
@@ -319,13 +319,13 @@ void BlockStore::touch(const RecordId& id) {
   index_.add_hit(id, now, next_sequence_number_);
 }
 
-void BlockStore::set_usage(const RecordId& id, const Usage& usage) {
+void BlockStore::set_use_count(const RecordId& id, const UseCount& use_count) {
   // Numbers go on behind all that are known; a made-up one must not use them up.
   constexpr uint64_t kSequenceNumberMax = uint64_t{1} << 62;
-  if (usage.sequence_number < kSequenceNumberMax) {
-    next_sequence_number_ = std::max(next_sequence_number_.load(), usage.sequence_number);
+  if (use_count.sequence_number < kSequenceNumberMax) {
+    next_sequence_number_ = std::max(next_sequence_number_.load(), use_count.sequence_number);
   }
-  index_.set_usage(id, usage);
+  index_.set_use_count(id, use_count);
 }
 
 void BlockStore::hold(const Key& key) { index_.hold(key); }
@@ -337,15 +337,15 @@ std::vector<IndexEntry> BlockStore::entries() const {
   return entries_where([](const IndexEntry&) { return true; });
 }
 
-StoreUsage BlockStore::usage() const {
-  StoreUsage usage{.file_bytes = log_->file_bytes(),
-                   .live_bytes = index_.live_bytes(),
-                   .segment_count = std::ssize(log_->segments())};
+StoreSize BlockStore::size() const {
+  StoreSize use_count{.file_bytes = log_->file_bytes(),
+                      .live_bytes = index_.live_bytes(),
+                      .segment_count = std::ssize(log_->segments())};
   for (const auto& [number, one] : log_->kept()) {
-    usage.unreadable_segment_count += !one.is_read;
-    usage.unreadable_bytes += one.is_read ? 0 : one.bytes;
+    use_count.unreadable_segment_count += !one.is_read;
+    use_count.unreadable_bytes += one.is_read ? 0 : one.bytes;
   }
-  return usage;
+  return use_count;
 }
 
 }  // namespace kvasir::store

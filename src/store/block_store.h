@@ -67,7 +67,7 @@ struct NewRecord {
   std::span<const int32_t> tokens;  // of a block
 };
 
-struct StoreUsage {
+struct StoreSize {
   int64_t file_bytes = 0;  // of all segments
   int64_t live_bytes = 0;  // of the records that can be read
   int64_t segment_count = 0;
@@ -120,7 +120,7 @@ class BlockStore {
   Status clear();
   // Brings a store whose budget was larger when it was last written within the present one; to be
   // called once holds and usage are known.
-  void keep_budget();
+  void shrink_to_budget();
   // What a person should know: why nothing is saved, what is kept as it is and why.
   std::vector<Error> notes() const;
   // Evicts by value until the files hold at most that many bytes.
@@ -130,10 +130,10 @@ class BlockStore {
   Result<std::vector<StoreDamage>> verify(bool repair, const StoreProgress& progress);
 
   std::vector<IndexEntry> entries() const;
-  StoreUsage usage() const;
+  StoreSize size() const;
   const Metrics& metrics() const { return metrics_; }
   Metrics& metrics() { return metrics_; }
-  void set_usage(const RecordId& id, const Usage& usage);
+  void set_use_count(const RecordId& id, const UseCount& use_count);
 
  private:
   friend class PieceReader;
@@ -170,10 +170,10 @@ class BlockStore {
       const std::function<bool(const IndexEntry&)>& is_wanted) const;
   std::vector<IndexEntry> entries_in(uint64_t segment_number) const;
   void forget_segment(uint64_t number);
-  void forget_damaged(uint64_t segment_number, const std::vector<Damage>& damages);
+  void forget_damaged(uint64_t segment_number, const std::vector<RecordDamage>& damages);
   Result<PutOutcome> put_locked(const NewRecord& record, std::span<const std::byte> payload);
   Status append_locked(const RecordInfo& info, std::span<const int32_t> tokens,
-                       std::span<const std::byte> payload, const Usage& usage);
+                       std::span<const std::byte> payload, const UseCount& use_count);
   Status settle(WriteOutcome outcome);
   int64_t budget_limit_bytes() const;
   int64_t limit_bytes() const;

@@ -78,7 +78,7 @@ TEST(BlockStoreFault, NoFailingCallWhileCleaningCostsASurvivor) {
       EXPECT_EQ(right_reads(*store, 2), kBlocks);
       EXPECT_EQ(right_reads(*store, 1), 0);
       put_conversation(*store, 3);
-      EXPECT_EQ(store->usage().file_bytes, disk->total_bytes());
+      EXPECT_EQ(store->size().file_bytes, disk->total_bytes());
       store.reset();
       store = open(disk);
       EXPECT_EQ(right_reads(*store, 2), kBlocks);
@@ -105,7 +105,7 @@ TEST(BlockStoreFault, WhatCannotBeCutOffCostsOnlyWhatFailed) {
     disk->set_observer({});
     disk->set_fault(Fault::kNone, 0, false);
     put_conversation(*store, 2);
-    EXPECT_EQ(store->usage().file_bytes, disk->total_bytes());
+    EXPECT_EQ(store->size().file_bytes, disk->total_bytes());
     EXPECT_EQ(right_reads(*store, 1), kBlocks);
     store.reset();
     store = open(disk);
@@ -242,7 +242,7 @@ TEST(BlockStoreFault, WhatFailedSyncsTookAwayIsNotFound) {
       for (int64_t b = 0; b < kBlocks; ++b) (void)put(*store, {c, b});
     }
     struck = disk->fault_count();
-    EXPECT_LE(store->usage().live_bytes, store->usage().file_bytes);
+    EXPECT_LE(store->size().live_bytes, store->size().file_bytes);
     for (int64_t c = 0; c < kConversations; ++c) {
       for (int64_t b = 0; b < kBlocks; ++b) {
         const bool is_found = store->find(testing::id_of({c, b})).has_value();
@@ -270,7 +270,7 @@ TEST(BlockStoreFault, AFailedSyncWhileCleaningCostsNoSurvivor) {
       disk->set_fault(Fault::kNone, 0, false);
       EXPECT_EQ(right_reads(*store, 1), 0);
       for (int64_t c = 2; c < 8; ++c) EXPECT_EQ(right_reads(*store, c), kBlocks);
-      EXPECT_EQ(store->usage().file_bytes, disk->total_bytes());
+      EXPECT_EQ(store->size().file_bytes, disk->total_bytes());
       EXPECT_TRUE(store->clear().ok());
       EXPECT_EQ(disk->total_bytes(), 0);
     }
@@ -288,7 +288,7 @@ TEST(BlockStoreFault, SegmentsWithNumbersThatNoStoreGivesAreLeftAlone) {
   }
   auto store = open(disk);
   put_conversation(*store, 2);
-  EXPECT_EQ(store->usage().segment_count, 1);
+  EXPECT_EQ(store->size().segment_count, 1);
   ASSERT_TRUE(store->clear().ok());
   put_conversation(*store, 3);
   EXPECT_EQ(right_reads(*store, 3), kBlocks);

@@ -89,7 +89,7 @@ Error BlockStore::why_no_room(int64_t bytes) const {
   return error;
 }
 
-void BlockStore::keep_budget() {
+void BlockStore::shrink_to_budget() {
   const std::lock_guard lock(write_mutex_);
   settle_dates_locked();
   if (options_.is_writer) make_room_locked(0);
@@ -102,11 +102,11 @@ void BlockStore::settle_dates_locked() {
   std::vector<Moment> moments;
   moments.reserve(entries.size());
   for (IndexEntry& entry : entries) {
-    Usage& usage = entry.usage;
+    UseCount& use_count = entry.use_count;
     moments.push_back({entry.info.sequence_number, entry.info.created_s, &entry.written_s});
-    usage.last_used_s = std::min(usage.told_s, newest_s_.load());
-    if (usage.sequence_number == 0) continue;
-    moments.push_back({usage.sequence_number, usage.told_s, &usage.last_used_s});
+    use_count.last_used_s = std::min(use_count.told_s, newest_s_.load());
+    if (use_count.sequence_number == 0) continue;
+    moments.push_back({use_count.sequence_number, use_count.told_s, &use_count.last_used_s});
   }
   settle_dates(std::move(moments), newest_s_);
   for (const IndexEntry& entry : entries) index_.set_dates(entry);
@@ -188,7 +188,7 @@ Result<bool> BlockStore::move_record_locked(const IndexEntry& entry,
     return false;
   }
   // Its number stays, and with it the order in which things happened.
-  KVASIR_RETURN_IF_ERROR(append_locked(entry.info, header->tokens, payload, entry.usage));
+  KVASIR_RETURN_IF_ERROR(append_locked(entry.info, header->tokens, payload, entry.use_count));
   metrics_.add(StoreMetric::kRewrittenBytes, entry.info.record_bytes());
   return true;
 }
@@ -198,7 +198,7 @@ int64_t BlockStore::restore_locked(const std::vector<IndexEntry>& survivors) {
   int64_t count = 0;
   for (const IndexEntry& entry : survivors) {
     if (index_.find(entry.info.id)) continue;
-    index_.insert({entry.info, entry.offset_bytes}, entry.segment_number, entry.usage);
+    index_.insert({entry.info, entry.offset_bytes}, entry.segment_number, entry.use_count);
     ++count;
   }
   return count;
@@ -273,17 +273,18 @@ Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProg
   for (const auto& [number, file_bytes] : log_->segments()) {
     if (log_->is_kept(number)) continue;
     const std::string path = log_->path_of(number);
-    Result<std::vector<Damage>> found = check_segment(*files_, path, number, [&](int64_t bytes) {
-      done_bytes += bytes;
-      goes_on = !progress || progress(done_bytes, total_bytes);
-      return goes_on;
-    });
+    Result<std::vector<RecordDamage>> found =
+        check_segment(*files_, path, number, [&](int64_t bytes) {
+          done_bytes += bytes;
+          goes_on = !progress || progress(done_bytes, total_bytes);
+          return goes_on;
+        });
     if (!found) {
       // What cannot be read is not damaged.
       log_->keep(number, kept_for_error(found.error()));
       continue;
     }
-    for (const Damage& damage : *found) {
+    for (const RecordDamage& damage : *found) {
       damaged.push_back({path, damage.offset_bytes, damage.expected, damage.found});
     }
     forget_damaged(number, *found);
@@ -294,13 +295,14 @@ Result<std::vector<StoreDamage>> BlockStore::verify(bool repair, const StoreProg
   return damaged;
 }
 
-void BlockStore::forget_damaged(uint64_t number, const std::vector<Damage>& damages) {
+void BlockStore::forget_damaged(uint64_t number, const std::vector<RecordDamage>& damages) {
   if (damages.empty()) return;
   for (const IndexEntry& entry : entries_in(number)) {
     const int64_t end = entry.offset_bytes + entry.info.record_bytes();
-    const bool is_damaged = std::any_of(damages.begin(), damages.end(), [&](const Damage& damage) {
-      return damage.offset_bytes >= entry.offset_bytes && damage.offset_bytes < end;
-    });
+    const bool is_damaged =
+        std::any_of(damages.begin(), damages.end(), [&](const RecordDamage& damage) {
+          return damage.offset_bytes >= entry.offset_bytes && damage.offset_bytes < end;
+        });
     if (is_damaged) index_.forget(entry);
   }
 }

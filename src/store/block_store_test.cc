@@ -75,16 +75,16 @@ TEST(BlockStore, GivesBackWhatWasPutNowAndAfterReopening) {
 TEST(BlockStore, WritesARecordOnce) {
   auto store = open(std::make_shared<SimulatedDisk>());
   EXPECT_EQ(put(*store, {1, 0}).value(), PutOutcome::kWritten);
-  const int64_t bytes = store->usage().file_bytes;
+  const int64_t bytes = store->size().file_bytes;
   EXPECT_EQ(put(*store, {1, 0}).value(), PutOutcome::kPresent);
-  EXPECT_EQ(store->usage().file_bytes, bytes);
+  EXPECT_EQ(store->size().file_bytes, bytes);
 }
 
 TEST(BlockStore, GoesOnInTheNewestSegment) {
   auto disk = std::make_shared<SimulatedDisk>();
   for (int64_t i = 0; i < 10; ++i) put_conversation(*open(disk), i, 3);
   auto store = open(disk);
-  EXPECT_EQ(store->usage().segment_count, 1);
+  EXPECT_EQ(store->size().segment_count, 1);
   for (int64_t i = 0; i < 10; ++i) EXPECT_EQ(blocks_there(*store, i, 3), 3);
 }
 
@@ -175,12 +175,12 @@ TEST(BlockStore, LargeSegmentsUnderASmallerBudget) {
   {
     auto store = open(disk, wanted);
     for (int64_t i = 0; i < 100; ++i) put_conversation(*store, i, 20);
-    ASSERT_EQ(store->usage().segment_count, 1);
+    ASSERT_EQ(store->size().segment_count, 1);
   }
   const int64_t before = disk->total_bytes();
   wanted.budget_bytes = before + kMiB / 2;
   auto store = open(disk, wanted);
-  store->keep_budget();
+  store->shrink_to_budget();
   for (int64_t i = 100; i < 130; ++i) put_conversation(*store, i, 20);
   EXPECT_LE(disk->peak_bytes(), wanted.budget_bytes);
 }
@@ -237,7 +237,7 @@ TEST(BlockStore, RemovingRemovesWhatWasEvictedAndWrittenAnew) {
   // Of a segment so full the evicted bytes stay where they are for now.
   store->hold(testing::key_of(2, 19));
   put_conversation(*store, 2, 20);
-  ASSERT_TRUE(store->shrink_to(store->usage().file_bytes - 1).ok());
+  ASSERT_TRUE(store->shrink_to(store->size().file_bytes - 1).ok());
   ASSERT_EQ(read(*store, {1, 0}), ReadOutcome::kMiss);
   for (int64_t b = 0; b < 4; ++b) ASSERT_TRUE(put(*store, {1, b}).ok());
   for (int64_t b = 0; b < 4; ++b) ASSERT_TRUE(remove_one(*store, {1, b}).ok());
@@ -280,10 +280,10 @@ TEST(BlockStore, TheBudgetIsNeverPassed) {
     put_conversation(*store, i, 20);
     ASSERT_LE(disk->peak_bytes(), 4 * kMiB);
   }
-  EXPECT_EQ(store->usage().file_bytes, disk->total_bytes());
+  EXPECT_EQ(store->size().file_bytes, disk->total_bytes());
   EXPECT_GT(store->metrics()[StoreMetric::kEvictedBytes], 0);
   // Half of the budget and more is in use, and what was written last is there.
-  EXPECT_GT(store->usage().live_bytes, 2 * kMiB);
+  EXPECT_GT(store->size().live_bytes, 2 * kMiB);
   EXPECT_EQ(blocks_there(*store, 99, 20), 20);
   store.reset();
   EXPECT_LE(disk->total_bytes(), 4 * kMiB);
@@ -297,9 +297,9 @@ TEST(BlockStore, ASmallerBudgetIsReachedByOpening) {
   }
   ASSERT_GT(disk->total_bytes(), 6 * kMiB);
   auto store = open(disk, small(4 * kMiB));
-  store->keep_budget();
+  store->shrink_to_budget();
   EXPECT_LE(disk->total_bytes(), 4 * kMiB);
-  EXPECT_GT(store->usage().live_bytes, kMiB);
+  EXPECT_GT(store->size().live_bytes, kMiB);
 }
 
 TEST(BlockStore, WhatIsHeldStays) {
@@ -387,7 +387,7 @@ TEST(BlockStore, TheDeviceKeepsItsFreeSpace) {
   auto store = open(disk, wanted);
   for (int64_t i = 0; i < 100; ++i) put_conversation(*store, i, 20);
   EXPECT_LE(disk->total_bytes(), 6 * kMiB);
-  EXPECT_GT(store->usage().live_bytes, 2 * kMiB);
+  EXPECT_GT(store->size().live_bytes, 2 * kMiB);
 }
 
 TEST(BlockStore, VerifyFindsEveryFlippedByte) {

@@ -59,7 +59,7 @@ TEST(BlockStoreThreads, ReadersSeeTheRightBytesOrNothingWhileAllElseGoesOn) {
       (void)store.verify(false, {});
       (void)store.sync();
       (void)store.entries();
-      (void)store.usage();
+      (void)store.size();
     }
   });
   threads.clear();

@@ -177,16 +177,16 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, bool is_
 
 std::optional<Error> Catalog::version_note() const { return state_->version_note(); }
 
-std::vector<Catalog::StateUsage> Catalog::state_usage() {
+std::vector<Catalog::StateUseCount> Catalog::state_use_counts() {
   constexpr const char* kInOrder =
       "SELECT key, hits, last_used_s, sequence_number FROM state_usage "
       "LEFT JOIN state_use_order USING (key)";
   constexpr const char* kWithoutOrder = "SELECT key, hits, last_used_s, 0 FROM state_usage";
   const bool has_order = Statement(state_->db, kInOrder).is_ready();
-  std::vector<StateUsage> list;
+  std::vector<StateUseCount> list;
   Statement rows(state_->db, has_order ? kInOrder : kWithoutOrder);
   while (rows.next()) {
-    StateUsage one;
+    StateUseCount one;
     if (!rows.read(0, one.first)) continue;
     one.second = {.hits = rows.real(1),
                   .last_used_s = rows.integer(2),
@@ -197,10 +197,10 @@ std::vector<Catalog::StateUsage> Catalog::state_usage() {
   return list;
 }
 
-Status Catalog::set_state_usage(const std::vector<StateUsage>& usage) {
+Status Catalog::set_state_use_counts(const std::vector<StateUseCount>& use_counts) {
   return state_->transact([&] {
     if (!state_->execute("DELETE FROM state_usage; DELETE FROM state_use_order")) return false;
-    for (const auto& [key, one] : usage) {
+    for (const auto& [key, one] : use_counts) {
       Statement row(state_->db, "INSERT OR REPLACE INTO state_usage VALUES (?, ?, ?)");
       if (!row.bind(key).bind(one.hits).bind(one.told_s).run()) return false;
       Statement order(state_->db, "INSERT OR REPLACE INTO state_use_order VALUES (?, ?)");

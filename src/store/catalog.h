@@ -33,10 +33,10 @@ class Catalog {
   // written. Null: this version.
   std::optional<Error> version_note() const;
 
-  using StateUsage = std::pair<Key, Usage>;
-  std::vector<StateUsage> state_usage();
+  using StateUseCount = std::pair<Key, UseCount>;
+  std::vector<StateUseCount> state_use_counts();
   // Replaces all that is there.
-  Status set_state_usage(const std::vector<StateUsage>& usage);
+  Status set_state_use_counts(const std::vector<StateUseCount>& use_counts);
 
   std::vector<Pin> pins();
   Status pin(const Pin& pin);

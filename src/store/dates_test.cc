@@ -69,7 +69,7 @@ class Clock {
                                           .min_free_bytes = 0,
                                           .now_s = [this] { return now_s; }});
     EXPECT_TRUE(store.ok());
-    (*store)->keep_budget();
+    (*store)->shrink_to_budget();
     return std::move(*store);
   }
 
@@ -143,7 +143,7 @@ TEST(Dates, UsesFromTheFutureAge) {
   const RecordId state = testing::id_of({1, 2, Kind::kState});
   const auto last_used_s = [&](BlockStore& store) {
     for (const IndexEntry& entry : store.entries()) {
-      if (entry.info.id == state) return entry.usage.last_used_s;
+      if (entry.info.id == state) return entry.use_count.last_used_s;
     }
     return int64_t{-1};
   };

@@ -62,12 +62,12 @@ Result<std::unique_ptr<StoreDirectory>> StoreDirectory::open(const BlockStoreOpt
   KVASIR_ASSIGN_OR_RETURN(directory->blocks_, BlockStore::open(files, options));
   directory->open_catalog(*files, options.directory + "/" + std::string(kCatalogName));
   if (directory->catalog_) {
-    for (const auto& [key, usage] : directory->catalog_->state_usage()) {
-      directory->blocks_->set_usage({Kind::kState, key}, usage);
+    for (const auto& [key, use_count] : directory->catalog_->state_use_counts()) {
+      directory->blocks_->set_use_count({Kind::kState, key}, use_count);
     }
     for (const Pin& pin : directory->catalog_->pins()) directory->hold_pinned(pin.key);
   }
-  directory->blocks_->keep_budget();
+  directory->blocks_->shrink_to_budget();
   return directory;
 }
 
@@ -103,14 +103,14 @@ StoreDirectory::~StoreDirectory() {
     if (blocks_->metrics()[metric] != 0) counts[name_of(metric)] = blocks_->metrics()[metric];
   }
   if (counts.empty()) return;
-  std::vector<Catalog::StateUsage> usage;
+  std::vector<Catalog::StateUseCount> use_count;
   for (const IndexEntry& entry : blocks_->entries()) {
-    if (entry.info.id.kind == Kind::kState && entry.usage.hits > 0) {
-      usage.emplace_back(entry.info.id.key, entry.usage);
+    if (entry.info.id.kind == Kind::kState && entry.use_count.hits > 0) {
+      use_count.emplace_back(entry.info.id.key, entry.use_count);
     }
   }
   // Statistics that cannot be written are statistics lost.
-  (void)catalog_->set_state_usage(usage);
+  (void)catalog_->set_state_use_counts(use_count);
   (void)catalog_->add_to_totals(counts);
 }
 

@@ -128,7 +128,7 @@ TEST_F(DiskTierTest, TakesRecordsAndCountsUses) {
     return entry.info.id == record.id;
   });
   ASSERT_NE(used, entries.end());
-  EXPECT_GT(used->usage.hits, 0);
+  EXPECT_GT(used->use_count.hits, 0);
   EXPECT_TRUE(tier_.sync_if_due().ok());
 }
 

@@ -7,16 +7,16 @@
 
 namespace kvasir::store {
 
-double decayed_hits(const Usage& usage, int64_t now_s) {
-  const double age_s = static_cast<double>(std::max<int64_t>(0, now_s - usage.last_used_s));
-  return usage.hits * std::exp2(-age_s / kUsageHalfLifeS);
+double decayed_hits(const UseCount& use_count, int64_t now_s) {
+  const double age_s = static_cast<double>(std::max<int64_t>(0, now_s - use_count.last_used_s));
+  return use_count.hits * std::exp2(-age_s / kUsageHalfLifeS);
 }
 
-void add_hit(Usage& usage, int64_t now_s, uint64_t sequence_number) {
-  usage = {.hits = decayed_hits(usage, now_s) + 1,
-           .last_used_s = now_s,
-           .told_s = now_s,
-           .sequence_number = sequence_number};
+void add_hit(UseCount& use_count, int64_t now_s, uint64_t sequence_number) {
+  use_count = {.hits = decayed_hits(use_count, now_s) + 1,
+               .last_used_s = now_s,
+               .told_s = now_s,
+               .sequence_number = sequence_number};
 }
 
 bool Evictor::Candidate::operator<(const Candidate& other) const {
@@ -60,11 +60,11 @@ Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
   // Behind a gap nothing can be resumed.
   if (!is_whole) replayed_tokens = 0;
   // Being written counts as a use.
-  const double uses = decayed_hits(state.usage, now_s_) +
+  const double uses = decayed_hits(state.use_count, now_s_) +
                       decayed_hits({.hits = 1, .last_used_s = state.written_s}, now_s_);
   const double value = uses * static_cast<double>(replayed_tokens) / static_cast<double>(bytes);
-  return {value, std::max(state.usage.last_used_s, state.written_s),
-          std::max(state.usage.sequence_number, info.sequence_number), info.id};
+  return {value, std::max(state.use_count.last_used_s, state.written_s),
+          std::max(state.use_count.sequence_number, info.sequence_number), info.id};
 }
 
 bool Evictor::erase(const RecordInfo& info) {

@@ -17,9 +17,9 @@ namespace kvasir::store {
 // A use counts half after so long.
 inline constexpr int64_t kUsageHalfLifeS = 24 * 3600;
 
-double decayed_hits(const Usage& usage, int64_t now_s);
+double decayed_hits(const UseCount& use_count, int64_t now_s);
 // sequence_number: of the record that would be written next.
-void add_hit(Usage& usage, int64_t now_s, uint64_t sequence_number);
+void add_hit(UseCount& use_count, int64_t now_s, uint64_t sequence_number);
 
 struct Evicted {
   int64_t states = 0;

@@ -22,7 +22,7 @@ constexpr int64_t kNowS = 10'000'000;
 
 struct Node {
   RecordInfo info;
-  Usage usage;
+  UseCount use_count;
   bool is_held = false;
 };
 
@@ -66,8 +66,8 @@ class ForestMaker {
                        .created_s = kNowS - below(1'000'000),
                        .sequence_number = static_cast<uint64_t>(forest_.size()) + 1}};
     if (below(2) == 0)
-      node.usage = {1 + 0.001 * static_cast<double>(below(5000)),
-                    node.info.created_s + below(100'000)};
+      node.use_count = {1 + 0.001 * static_cast<double>(below(5000)),
+                        node.info.created_s + below(100'000)};
     node.is_held = below(30) == 0;
     forest_.push_back(node);
   }
@@ -172,10 +172,10 @@ class PlainEviction {
   }
   Worth value_of(size_t state, int64_t tokens, int64_t bytes) const {
     const Node& node = forest_[state];
-    const double uses = decayed_hits(node.usage, kNowS) +
+    const double uses = decayed_hits(node.use_count, kNowS) +
                         decayed_hits({.hits = 1, .last_used_s = node.info.created_s}, kNowS);
     return {uses * static_cast<double>(tokens) / static_cast<double>(bytes),
-            std::max(node.usage.last_used_s, node.info.created_s)};
+            std::max(node.use_count.last_used_s, node.info.created_s)};
   }
 
   const Forest& forest_;
@@ -186,7 +186,7 @@ class PlainEviction {
 std::unique_ptr<SharedIndex> index_of(const Forest& forest) {
   auto index = std::make_unique<SharedIndex>();
   for (const Node& node : forest) {
-    index->insert({node.info, 0}, 1, node.usage);
+    index->insert({node.info, 0}, 1, node.use_count);
     if (node.is_held) index->hold(node.info.id.key);
   }
   return index;

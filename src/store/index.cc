@@ -20,18 +20,18 @@ IndexEntry* Index::find(const RecordId& id) {
   return const_cast<IndexEntry*>(static_cast<const Index*>(this)->find(id));
 }
 
-void Index::insert(const PlacedRecord& record, uint64_t segment_number, const Usage& usage) {
+void Index::insert(const PlacedRecord& record, uint64_t segment_number, const UseCount& use_count) {
   IndexEntry entry{.info = record.info,
                    .segment_number = segment_number,
                    .offset_bytes = record.offset_bytes,
                    .written_s = record.info.created_s,
-                   .usage = usage};
+                   .use_count = use_count};
   if (const IndexEntry* old = find(record.info.id)) {
     if (old->info.sequence_number > record.info.sequence_number) {
       copies_[segment_number].insert(record.info.id);
       return;
     }
-    entry.usage = old->usage;
+    entry.use_count = old->use_count;
     // A record that was moved is as old as it was.
     if (old->info.sequence_number == record.info.sequence_number) entry.written_s = old->written_s;
     erase_leaving_copy(record.info.id);

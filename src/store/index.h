@@ -16,7 +16,7 @@
 namespace kvasir::store {
 
 // How often a record was used, halved over time, and when it last was.
-struct Usage {
+struct UseCount {
   double hits = 0;  // as of last_used_s, seconds since 1970
   int64_t last_used_s = 0;
   // What is remembered of the last use between processes: what the clock said, and the number of
@@ -30,7 +30,7 @@ struct IndexEntry {
   uint64_t segment_number = 0;
   int64_t offset_bytes = 0;
   int64_t written_s = 0;  // info.created_s is what the clock said
-  Usage usage;
+  UseCount use_count;
   int refusal_count = 0;  // how often in a row the device did not give its bytes
 
   // A device that refuses once may work the next time. What it refused twice is not looked for any
@@ -52,7 +52,7 @@ class Index {
   IndexEntry* find(const RecordId& id);
 
   // Replaces an entry with a lower sequence number, and then keeps its usage.
-  void insert(const PlacedRecord& record, uint64_t segment_number, const Usage& usage);
+  void insert(const PlacedRecord& record, uint64_t segment_number, const UseCount& use_count);
   void erase(const RecordId& id);
   // The same for a record whose bytes stay where they are, to be found by segments_with_copies.
   void erase_leaving_copy(const RecordId& id);

@@ -68,8 +68,8 @@ void expect_kept(const std::shared_ptr<SimulatedDisk>& disk, const std::string& 
     EXPECT_NE(notes_of(*store).find(kFirst), std::string::npos);
     EXPECT_NE(notes_of(*store).find(std::to_string(before.size())), std::string::npos)
         << "its bytes are named";
-    EXPECT_GE(store->usage().file_bytes, std::ssize(before)) << "and count";
-    store->keep_budget();
+    EXPECT_GE(store->size().file_bytes, std::ssize(before)) << "and count";
+    store->shrink_to_budget();
     EXPECT_TRUE(put_conversation(*store, 2, 20));
     EXPECT_TRUE(has_conversation(*store, 2));
     const auto damages = store->verify(true, {});
@@ -80,7 +80,7 @@ void expect_kept(const std::shared_ptr<SimulatedDisk>& disk, const std::string& 
     EXPECT_TRUE(store->shrink_to(0).ok());
     EXPECT_TRUE(put_conversation(*store, 3, 5));
     EXPECT_TRUE(store->clear().ok());
-    EXPECT_EQ(store->usage().file_bytes, std::ssize(before)) << "all else is gone";
+    EXPECT_EQ(store->size().file_bytes, std::ssize(before)) << "all else is gone";
   }
   ASSERT_NE(disk->contents(kFirst), nullptr);
   EXPECT_TRUE(*disk->contents(kFirst) == before);
@@ -168,7 +168,7 @@ TEST(KeptSegments, AnUnfinishedSegmentIsGoneOnIn) {
     auto store = open(disk);
     EXPECT_TRUE(store->notes().empty());
     EXPECT_TRUE(put_conversation(*store, 2, 20));
-    EXPECT_EQ(store->usage().segment_count, 1);
+    EXPECT_EQ(store->size().segment_count, 1);
   }
 }
 

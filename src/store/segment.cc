@@ -93,7 +93,7 @@ Result<std::optional<SegmentContents>> contents_by_footer(File& file, const std:
 // Collects neighbouring pages that belong to nothing into one report.
 class DamageList {
  public:
-  explicit DamageList(std::vector<Damage>* out) : out_(out) {}
+  explicit DamageList(std::vector<RecordDamage>* out) : out_(out) {}
 
   void add_page(int64_t offset_bytes) {
     if (out_ == nullptr) return;
@@ -113,7 +113,7 @@ class DamageList {
   }
 
  private:
-  std::vector<Damage>* out_;
+  std::vector<RecordDamage>* out_;
   bool in_run_ = false;
   int64_t run_end_ = 0;
 };
@@ -151,7 +151,7 @@ Result<std::optional<RecordHeader>> read_header(File& file, const std::string& p
 }
 
 Result<SegmentContents> scan_segment(File& file, const std::string& path, uint64_t number,
-                                     std::vector<Damage>* damages) {
+                                     std::vector<RecordDamage>* damages) {
   KVASIR_ASSIGN_OR_RETURN(const int64_t file_bytes, size_of(file, path));
   SegmentContents contents{.file_bytes = file_bytes, .is_this_segment = false};
   if (file_bytes < kPageBytes) {

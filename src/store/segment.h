@@ -28,7 +28,7 @@ struct SegmentContents {
 };
 
 // What is wrong with a record found at a place, for reports.
-struct Damage {
+struct RecordDamage {
   int64_t offset_bytes = 0;
   std::string expected;
   std::string found;
@@ -45,7 +45,7 @@ Result<SegmentContents> load_segment(FileSystem& files, const std::string& path,
 // The same without trusting a footer: every header and every payload is read. Pages that belong to
 // no whole record are reported to `damages` where it is given.
 Result<SegmentContents> scan_segment(File& file, const std::string& path, uint64_t number,
-                                     std::vector<Damage>* damages);
+                                     std::vector<RecordDamage>* damages);
 
 // The header at `offset_bytes`. Null: damaged, or of another place. Error: unreadable, or
 // (kUnsupported) of another version.

@@ -18,7 +18,7 @@ class SegmentChecker {
 
   Status check_record(const PlacedRecord& record);
   Status check_gap(int64_t begin_bytes, int64_t end_bytes);
-  std::vector<Damage> take() && { return std::move(damages_); }
+  std::vector<RecordDamage> take() && { return std::move(damages_); }
 
  private:
   Status read(int64_t offset_bytes, int64_t bytes) {
@@ -30,7 +30,7 @@ class SegmentChecker {
   const std::string& path_;
   uint64_t number_;
   std::vector<std::byte> buffer_;
-  std::vector<Damage> damages_;
+  std::vector<RecordDamage> damages_;
 };
 
 Status SegmentChecker::check_record(const PlacedRecord& record) {
@@ -65,14 +65,14 @@ Status SegmentChecker::check_gap(int64_t begin_bytes, int64_t end_bytes) {
 
 }  // namespace
 
-Result<std::vector<Damage>> check_segment(FileSystem& files, const std::string& path,
-                                          uint64_t number, const CheckProgress& progress) {
+Result<std::vector<RecordDamage>> check_segment(FileSystem& files, const std::string& path,
+                                                uint64_t number, const CheckProgress& progress) {
   KVASIR_ASSIGN_OR_RETURN(const std::unique_ptr<File> opened,
                           open_file(files, path, OpenMode::kRead, "cannot open a segment"));
   File& file = *opened;
   KVASIR_ASSIGN_OR_RETURN(SegmentContents contents, load_segment(files, path, number));
   if (!contents.has_footer) {
-    std::vector<Damage> damages;
+    std::vector<RecordDamage> damages;
     KVASIR_ASSIGN_OR_RETURN(contents, scan_segment(file, path, number, &damages));
     // What a writer did not finish is no damage: a header goes last, so its page is empty. A footer
     // that was there and cannot be read any more is.
@@ -81,7 +81,7 @@ Result<std::vector<Damage>> check_segment(FileSystem& files, const std::string& 
       KVASIR_RETURN_IF_ERROR(read_all(file, path, contents.records_end_bytes, tail));
     }
     if (is_zero(tail)) {
-      std::erase_if(damages, [&](const Damage& damage) {
+      std::erase_if(damages, [&](const RecordDamage& damage) {
         return damage.offset_bytes >= contents.records_end_bytes;
       });
     }

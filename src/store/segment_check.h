@@ -16,7 +16,7 @@ namespace kvasir::store {
 using CheckProgress = std::function<bool(int64_t bytes)>;
 
 // Everything that is not as it was written. Error: the file cannot be opened or read.
-Result<std::vector<Damage>> check_segment(FileSystem& files, const std::string& path,
-                                          uint64_t number, const CheckProgress& progress);
+Result<std::vector<RecordDamage>> check_segment(FileSystem& files, const std::string& path,
+                                                uint64_t number, const CheckProgress& progress);
 
 }  // namespace kvasir::store

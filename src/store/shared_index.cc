@@ -47,9 +47,10 @@ Index::SegmentLoad SharedIndex::live_in(uint64_t segment_number) const {
   return index_.live_in(segment_number);
 }
 
-void SharedIndex::insert(const PlacedRecord& record, uint64_t segment_number, const Usage& usage) {
+void SharedIndex::insert(const PlacedRecord& record, uint64_t segment_number,
+                         const UseCount& use_count) {
   const std::lock_guard lock(mutex_);
-  index_.insert(record, segment_number, usage);
+  index_.insert(record, segment_number, use_count);
 }
 
 void SharedIndex::erase(const RecordId& id) {
@@ -105,7 +106,7 @@ void SharedIndex::forget_copies_in(uint64_t segment_number) {
 void SharedIndex::add_hit(const RecordId& id, int64_t now_s, uint64_t sequence_number) {
   const std::lock_guard lock(mutex_);
   IndexEntry* entry = index_.find(id);
-  if (entry != nullptr) store::add_hit(entry->usage, now_s, sequence_number);
+  if (entry != nullptr) store::add_hit(entry->use_count, now_s, sequence_number);
 }
 
 void SharedIndex::set_dates(const IndexEntry& dated) {
@@ -113,14 +114,14 @@ void SharedIndex::set_dates(const IndexEntry& dated) {
   IndexEntry* entry = index_.find(dated.info.id);
   if (entry == nullptr || !entry->is_at_the_place_of(dated)) return;
   entry->written_s = dated.written_s;
-  const bool is_same_use = entry->usage.told_s == dated.usage.told_s &&
-                           entry->usage.sequence_number == dated.usage.sequence_number;
-  if (is_same_use) entry->usage.last_used_s = dated.usage.last_used_s;
+  const bool is_same_use = entry->use_count.told_s == dated.use_count.told_s &&
+                           entry->use_count.sequence_number == dated.use_count.sequence_number;
+  if (is_same_use) entry->use_count.last_used_s = dated.use_count.last_used_s;
 }
 
-void SharedIndex::set_usage(const RecordId& id, const Usage& usage) {
+void SharedIndex::set_use_count(const RecordId& id, const UseCount& use_count) {
   const std::lock_guard lock(mutex_);
-  if (IndexEntry* entry = index_.find(id)) entry->usage = usage;
+  if (IndexEntry* entry = index_.find(id)) entry->use_count = use_count;
 }
 
 void SharedIndex::hold(const Key& key) {

@@ -27,7 +27,7 @@ class SharedIndex {
   int64_t live_bytes() const;
   Index::SegmentLoad live_in(uint64_t segment_number) const;
 
-  void insert(const PlacedRecord& record, uint64_t segment_number, const Usage& usage);
+  void insert(const PlacedRecord& record, uint64_t segment_number, const UseCount& use_count);
   void erase(const RecordId& id);
   void erase_leaving_copy(const RecordId& id);
   // Erases that very record, leaving a copy. A newer one under its id stays.
@@ -44,7 +44,7 @@ class SharedIndex {
 
   // sequence_number: of the record that would be written next.
   void add_hit(const RecordId& id, int64_t now_s, uint64_t sequence_number);
-  void set_usage(const RecordId& id, const Usage& usage);
+  void set_use_count(const RecordId& id, const UseCount& use_count);
   // When that very record was written, and used unless that has happened again meanwhile.
   void set_dates(const IndexEntry& dated);
 

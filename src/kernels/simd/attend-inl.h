@@ -39,7 +39,7 @@ KVASIR_INLINE void load_scores(const float* scores, float scale, int64_t row_cou
     const int64_t left = row_count - i * kLanes;
     const Mask mask = first_lanes(left < 0 ? 0 : smaller(left, kLanes));
     values[i] =
-        keep(load(scores + i * kLanes) * broadcast(scale), mask, broadcast(-__builtin_inff()));
+        select(load(scores + i * kLanes) * broadcast(scale), mask, broadcast(-__builtin_inff()));
   }
 }
 

@@ -17,7 +17,7 @@
 //   round_to_even(a)                to whole numbers
 //   scale_by_power_of_two(a, n)     a * 2^n, n whole, |n| <= 250
 //   select_less(a, b, x, y)         a < b ? x : y
-//   keep(v, mask, otherwise)
+//   select(v, mask, otherwise)
 //   bits from_bits broadcast_int add_int sub_int and_bits or_bits shift_right<n> to_float to_int
 //   store_int store_bytes store_halves   lanes; the low byte or half of the first `count` lanes
 //   first_lane(v) swap_lanes<d>(v)  lane l gets lane l ^ d

@@ -58,7 +58,7 @@ KVASIR_INLINE Vec scale_by_power_of_two(Vec a, Vec n) {
 KVASIR_INLINE Vec select_less(Vec a, Vec b, Vec x, Vec y) {
   return _mm256_blendv_ps(y, x, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
 }
-KVASIR_INLINE Vec keep(Vec v, Mask mask, Vec otherwise) {
+KVASIR_INLINE Vec select(Vec v, Mask mask, Vec otherwise) {
   return _mm256_blendv_ps(otherwise, v, _mm256_castsi256_ps(mask));
 }
 

@@ -52,7 +52,7 @@ KVASIR_INLINE Vec scale_by_power_of_two(Vec a, Vec n) { return _mm512_scalef_ps(
 KVASIR_INLINE Vec select_less(Vec a, Vec b, Vec x, Vec y) {
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), y, x);
 }
-KVASIR_INLINE Vec keep(Vec v, Mask mask, Vec otherwise) {
+KVASIR_INLINE Vec select(Vec v, Mask mask, Vec otherwise) {
   return _mm512_mask_blend_ps(mask, otherwise, v);
 }
 

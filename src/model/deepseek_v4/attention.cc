@@ -101,7 +101,7 @@ Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights)
   // Point 6.
   ops.matmul_groups(weights.output_a, views.attended, views.grouped);
   ops.matmul(weights.output_b, views.grouped, views.output);
-  ops.keep_in_windows(tokens, streams.window, views.raw_rows);
+  ops.write_windows(tokens, streams.window, views.raw_rows);
   return ok_status();
 }
 

@@ -20,7 +20,7 @@ void compress(Pass& pass, LayerKind kind, int64_t stream, const CompressorWeight
   pass.ops.add_position_bias(step.batch, step.rows.tokens_per_row(), weights.position_bias.data(),
                              gates);
   pass.ops.pool_rows(step);
-  pass.ops.keep_unpooled(step);
+  pass.ops.write_pending(step);
 }
 
 }  // namespace kvasir::model::deepseek_v4

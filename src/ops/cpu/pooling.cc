@@ -87,7 +87,7 @@ void Ops::write_pooled(const PoolStep& step, const PooledRow& row, float* pooled
   }
 }
 
-void Ops::keep_unpooled(const PoolStep& step) {
+void Ops::write_pending(const PoolStep& step) {
   check_shapes(step);
   const auto bytes = static_cast<size_t>(step.values.cols) * sizeof(float);
   for (const BatchPiece& piece : step.batch.pieces()) {

@@ -73,7 +73,7 @@ void Ops::encode_rows(const EncodeStep& step) {
   });
 }
 
-void Ops::keep_in_windows(const Batch& batch, int64_t stream, View<const std::byte> rows) {
+void Ops::write_windows(const Batch& batch, int64_t stream, View<const std::byte> rows) {
   const kv::StreamLayout& window = batch.stream(stream);
   KVASIR_CHECK(!window.is_in_blocks() && rows.has_shape(batch.token_count(), window.row_bytes),
                "a row of the window for every token");

@@ -1,4 +1,4 @@
-#include "kvasir/store.h"
+#include "kvasir/store_admin.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -29,7 +29,7 @@ const store::Pin* pin_on(const persist::Run& run, const std::vector<store::Pin>&
 
 }  // namespace
 
-struct Store::State {
+struct StoreAdmin::State {
   std::string directory;
   std::unique_ptr<store::StoreDirectory> store;
 
@@ -43,22 +43,23 @@ struct Store::State {
                      const std::vector<store::Pin>& pins) const;
 };
 
-Store::Store(std::unique_ptr<State> state) : state_(std::move(state)) {}
-Store::Store(Store&&) noexcept = default;
-Store& Store::operator=(Store&&) noexcept = default;
-Store::~Store() = default;
+StoreAdmin::StoreAdmin(std::unique_ptr<State> state) : state_(std::move(state)) {}
+StoreAdmin::StoreAdmin(StoreAdmin&&) noexcept = default;
+StoreAdmin& StoreAdmin::operator=(StoreAdmin&&) noexcept = default;
+StoreAdmin::~StoreAdmin() = default;
 
-Result<Store> Store::open(const StoreOptions& options) {
+Result<StoreAdmin> StoreAdmin::open(const StoreOptions& options) {
   auto state = std::make_unique<State>();
   state->directory = options.directory;
   KVASIR_ASSIGN_OR_RETURN(state->store,
                           persist::open_store(options, persist::IfNotWritable::kFail));
-  return Store(std::move(state));
+  return StoreAdmin(std::move(state));
 }
 
 // ---- looking ----
 
-Result<int64_t> Store::State::find(const persist::RunTree& tree, const std::string& key) const {
+Result<int64_t> StoreAdmin::State::find(const persist::RunTree& tree,
+                                        const std::string& key) const {
   if (key.size() < kKeyDigitsMin) {
     return Error{.kind = ErrorKind::kUsage,
                  .what = "key too short",
@@ -88,8 +89,8 @@ Result<int64_t> Store::State::find(const persist::RunTree& tree, const std::stri
   return found;
 }
 
-StoredRun Store::State::describe(const persist::RunTree& tree, const persist::Run& run,
-                                 int64_t time_s, const std::vector<store::Pin>& pins) const {
+StoredRun StoreAdmin::State::describe(const persist::RunTree& tree, const persist::Run& run,
+                                      int64_t time_s, const std::vector<store::Pin>& pins) const {
   StoredRun out;
   const store::RecordInfo& first = run.blocks.front().info;
   out.key = to_hex(run.key());
@@ -113,7 +114,7 @@ StoredRun Store::State::describe(const persist::RunTree& tree, const persist::Ru
   return out;
 }
 
-std::vector<StoredRun> Store::list() {
+std::vector<StoredRun> StoreAdmin::list() {
   const persist::RunTree tree = state_->tree();
   const std::vector<store::Pin> pins = state_->store->pins();
   const int64_t time_s = unix_seconds();
@@ -125,15 +126,15 @@ std::vector<StoredRun> Store::list() {
   return list;
 }
 
-StoreSummary Store::summary() {
-  const store::StoreUsage usage = state_->store->blocks().usage();
+StoreSummary StoreAdmin::summary() {
+  const store::StoreSize size = state_->store->blocks().size();
   const persist::RunTree tree = state_->tree();
   StoreSummary summary{.directory = state_->directory,
-                       .file_bytes = usage.file_bytes,
-                       .live_bytes = usage.live_bytes,
-                       .segment_count = usage.segment_count,
-                       .unreadable_segment_count = usage.unreadable_segment_count,
-                       .unreadable_bytes = usage.unreadable_bytes,
+                       .file_bytes = size.file_bytes,
+                       .live_bytes = size.live_bytes,
+                       .segment_count = size.segment_count,
+                       .unreadable_segment_count = size.unreadable_segment_count,
+                       .unreadable_bytes = size.unreadable_bytes,
                        .run_count = std::ssize(tree.runs()),
                        .pin_count = std::ssize(state_->store->pins())};
   std::set<store::Key> models;
@@ -145,25 +146,25 @@ StoreSummary Store::summary() {
   return summary;
 }
 
-std::vector<Error> Store::notes() const { return state_->store->notes(); }
+std::vector<Error> StoreAdmin::notes() const { return state_->store->notes(); }
 
-StoreMetrics Store::totals() { return state_->store->totals(); }
+StoreMetrics StoreAdmin::totals() { return state_->store->totals(); }
 
-Result<std::vector<StoreDamage>> Store::verify(bool repair, const StoreProgress& progress) {
+Result<std::vector<StoreDamage>> StoreAdmin::verify(bool repair, const StoreProgress& progress) {
   if (repair) KVASIR_RETURN_IF_ERROR(state_->check_writable());
   return state_->store->blocks().verify(repair, progress);
 }
 
 // ---- changing ----
 
-Status Store::State::check_writable() const {
+Status StoreAdmin::State::check_writable() const {
   if (store->blocks().is_writer()) return ok_status();
   return Error{.kind = ErrorKind::kUsage,
                .what = "the store was opened for reading only",
                .where = directory};
 }
 
-Status Store::pin(const std::string& key, const std::string& name) {
+Status StoreAdmin::pin(const std::string& key, const std::string& name) {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
   const persist::RunTree tree = state_->tree();
   KVASIR_ASSIGN_OR_RETURN(const int64_t run, state_->find(tree, key));
@@ -171,7 +172,7 @@ Status Store::pin(const std::string& key, const std::string& name) {
 }
 
 // By the pins themselves: the run may be gone, or have grown since and have another key.
-Status Store::unpin(const std::string& key) {
+Status StoreAdmin::unpin(const std::string& key) {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
   const std::vector<store::Pin> pins = state_->store->pins();
   const auto find = [&](const auto& fits) { return std::find_if(pins.begin(), pins.end(), fits); };
@@ -186,14 +187,14 @@ Status Store::unpin(const std::string& key) {
                .found = key};
 }
 
-Result<int64_t> Store::State::remove(const std::vector<store::RecordId>& ids) {
+Result<int64_t> StoreAdmin::State::remove(const std::vector<store::RecordId>& ids) {
   KVASIR_RETURN_IF_ERROR(check_writable());
-  const int64_t before = store->blocks().usage().file_bytes;
+  const int64_t before = store->blocks().size().file_bytes;
   KVASIR_RETURN_IF_ERROR(store->blocks().remove(ids));
-  return before - store->blocks().usage().file_bytes;
+  return before - store->blocks().size().file_bytes;
 }
 
-Result<int64_t> Store::remove(const std::string& key) {
+Result<int64_t> StoreAdmin::remove(const std::string& key) {
   const persist::RunTree tree = state_->tree();
   KVASIR_ASSIGN_OR_RETURN(const int64_t run, state_->find(tree, key));
   const std::vector<store::RecordId> ids = tree.subtree(run);
@@ -209,7 +210,7 @@ Result<int64_t> Store::remove(const std::string& key) {
   return state_->remove(ids);
 }
 
-Result<int64_t> Store::remove_unused_since(int64_t time_s) {
+Result<int64_t> StoreAdmin::remove_unused_since(int64_t time_s) {
   const persist::RunTree tree = state_->tree();
   const std::vector<store::Pin> pins = state_->store->pins();
   // Children come after their parents, so backwards every run knows what hangs on it.
@@ -227,31 +228,31 @@ Result<int64_t> Store::remove_unused_since(int64_t time_s) {
   return state_->remove(ids);
 }
 
-Result<int64_t> Store::shrink_to(int64_t bytes) {
+Result<int64_t> StoreAdmin::shrink_to(int64_t bytes) {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
-  const int64_t before = state_->store->blocks().usage().file_bytes;
+  const int64_t before = state_->store->blocks().size().file_bytes;
   KVASIR_RETURN_IF_ERROR(state_->store->blocks().shrink_to(bytes));
-  return before - state_->store->blocks().usage().file_bytes;
+  return before - state_->store->blocks().size().file_bytes;
 }
 
-Result<int64_t> Store::clear() {
+Result<int64_t> StoreAdmin::clear() {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
   for (const store::Pin& pin : state_->store->pins()) {
     KVASIR_RETURN_IF_ERROR(state_->store->unpin(pin.key));
   }
-  const int64_t before = state_->store->blocks().usage().file_bytes;
+  const int64_t before = state_->store->blocks().size().file_bytes;
   KVASIR_RETURN_IF_ERROR(state_->store->blocks().clear());
-  return before - state_->store->blocks().usage().file_bytes;
+  return before - state_->store->blocks().size().file_bytes;
 }
 
-Result<ImportReport> Store::export_to(const std::string& key, const std::string& path) {
+Result<ImportReport> StoreAdmin::export_to(const std::string& key, const std::string& path) {
   const persist::RunTree tree = state_->tree();
   KVASIR_ASSIGN_OR_RETURN(const int64_t run, state_->find(tree, key));
   return persist::export_chain(state_->store->blocks(), tree.runs()[static_cast<size_t>(run)].key(),
                                *store::posix_file_system(), path);
 }
 
-Result<ImportReport> Store::import_from(const std::string& path) {
+Result<ImportReport> StoreAdmin::import_from(const std::string& path) {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
   // The file may be named through a link; what is opened in a store may not.
   std::error_code error;
