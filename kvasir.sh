@@ -6,7 +6,9 @@
 #   ./kvasir.sh setup             only install what is missing, tests included
 #   ./kvasir.sh build             only build build/release/kvasir
 #   ./kvasir.sh test              every check; the last line is "N passed, N failed"
-#   ./kvasir.sh test PART...      some: quick format scripts release lint asan tsan fuzz
+#   ./kvasir.sh test PART...      some: format scripts release lint asan tsan fuzz
+#   ./kvasir.sh test quick        release, while you work: each exhaustive test runs a share of its cases,
+#                                 and programs that passed before and did not change are not run again
 #
 # KVASIR_FUZZ_SECONDS (15) is how long each fuzz target searches after its seeds have passed.
 set -euo pipefail
@@ -108,28 +110,32 @@ check() {
   if "$@" >"$log" 2>&1; then count 1 0; else tail -n 60 "$log" >&2; count 0 1; fi
 }
 
-# Counts single tests from ctest's verbose log. A program that died before its own summary, or that
-# has none, counts once.
-count_ctest_log() {
+# From ctest's verbose log, a line for each program: its name, how many of its single tests passed and
+# failed. One that died before its own summary, or that has none, counts once.
+results_of_ctest_log() {
   awk '
     match($0, /^[0-9]+: /) { id = $0; sub(/:.*/, "", id) }
-    /^[0-9]+: \[  PASSED  \] [0-9]+ test/ { passed += $5; own[id] = 1 }
-    /^[0-9]+: \[  FAILED  \] [0-9]+ test.*listed below/ { failed += $5; own_failures[id] = 1 }
+    /^[0-9]+: \[  PASSED  \] [0-9]+ test/ { passed[id] = $5 }
+    /^[0-9]+: \[  FAILED  \] [0-9]+ test.*listed below/ { failed[id] = $5 }
     /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / {
-      id = $0; sub(/^[^#]*#/, "", id); sub(/:.*/, "", id)
-      if (/ Passed +[0-9.]+ sec/) { if (!own[id]) ++passed }
-      else if (!own_failures[id]) ++failed
-    }
-    END { print passed + 0, failed + 0 }' "$1"
+      id = $0; sub(/^[^#]*#/, "", id); name = id; sub(/:.*/, "", id)
+      sub(/^[0-9]+: /, "", name); sub(/ .*/, "", name)
+      if (/ Passed +[0-9.]+ sec/) { if (!passed[id]) passed[id] = 1 }
+      else if (!failed[id]) failed[id] = 1
+      print name, passed[id] + 0, failed[id] + 0
+    }' "$1"
 }
+
+sum_of_results() { awk '{ passed += $2; failed += $3 } END { print passed + 0, failed + 0 }' "$1"; }
 
 # run_ctest PRESET [ctest option...]
 run_ctest() {
-  local preset=$1 log=$root/build/$1/ctest.log counts status=0
+  local folder=$root/build/$1 status=0 counts
+  local log=$folder/ctest.log
   shift
-  ctest --test-dir "$root/build/$preset" -j "$jobs" --no-tests=error --verbose "$@" \
-    >"$log" 2>&1 || status=$?
-  counts=$(count_ctest_log "$log")
+  ctest --test-dir "$folder" -j "$jobs" --no-tests=error --verbose "$@" >"$log" 2>&1 || status=$?
+  results_of_ctest_log "$log" >"$folder/results"
+  counts=$(sum_of_results "$folder/results")
   # Nothing counted as failed, yet ctest did not succeed: never a pass.
   if [ "$status" -ne 0 ] && [ "${counts#* }" = 0 ]; then counts="${counts% *} 1"; fi
   if [ "$status" -ne 0 ]; then
@@ -139,6 +145,54 @@ run_ctest() {
   fi
   # shellcheck disable=SC2086
   count $counts
+}
+
+# ---- quick --------------------------------------------------------------------------------------
+# A program that passed, and is the same, is not run again. Tests that go through thousands of cases (each
+# call that may fail, each random script) run a share of them; all of them run in every other part.
+
+# What a program's outcome hangs on: NAME.programs lists the programs, and the data is everybody's.
+state_of() {  # FOLDER NAME
+  [ -e "$1/$2.programs" ] || return 1
+  xargs -d '\n' cat "$root/build/data" <"$1/$2.programs" | sha256sum
+}
+
+digest_of_data() {
+  find data models tests -type f ! -name '*.cc' ! -name '*.h' -print0 | sort -z |
+    xargs -0 sha256sum >build/data
+}
+
+# Writes the results of programs that are as they were when they passed, and the names of the others.
+part_quick() {
+  build_or_count release || return
+  local folder=build/release/tests name state again=()
+  declare -A states
+  digest_of_data
+  : >build/unchanged
+  for name in $(ctest --test-dir build/release -N | sed -n 's/^ *Test *#[0-9]*: //p'); do
+    state=$(state_of "$folder" "$name") || state=
+    if [ -n "$state" ] && [ "$(head -n 1 "$folder/$name.passed" 2>/dev/null)" = "$state" ]; then
+      tail -n 1 "$folder/$name.passed" >>build/unchanged
+    else
+      rm -f "$folder/$name.passed"
+      states[$name]=$state
+      again+=("$name")
+    fi
+  done
+  if [ -s build/unchanged ]; then
+    # shellcheck disable=SC2046
+    count $(sum_of_results build/unchanged)
+    say "these $(wc -l <build/unchanged) programs passed before and did not change: not run again"
+  fi
+  [ ${#again[@]} -eq 0 ] && return
+  local regex
+  regex="^($(IFS='|'; printf '%s' "${again[*]}"))\$"
+  KVASIR_CRASH_CASES=few KVASIR_RESUME_SCRIPTS=100 run_ctest release --tests-regex "$regex"
+  while read -r name passes failures; do
+    if [ "$failures" -eq 0 ] && [ -n "${states[$name]}" ]; then
+      printf '%s\n%s\n' "${states[$name]}" "$name $passes 0" >"$folder/$name.passed"
+    fi
+  done <build/release/results
 }
 
 build_or_count() { build "$@" || { count 0 1; return 1; }; }
@@ -174,7 +228,8 @@ lint_sources() {
 part_lint() { check lint_sources; }
 
 part_fuzz() {
-  build_or_count fuzz || return
+  build_or_count asan fuzz_targets || return
+  mkdir -p build/fuzz
   local source logs=build/fuzz target ok=0 bad=0
   ls fuzz/*_fuzz.cc | sed 's|.*/||; s|\.cc$||' | xargs -P "$jobs" -I '{}' sh -c \
     'fuzz/run.sh "$1" "$2" >"build/fuzz/$1.log" 2>&1; echo $? >"build/fuzz/$1.status"' \
@@ -203,7 +258,6 @@ run_part() {
 test_command() {
   local parts=("$@") one
   if [ ${#parts[@]} -eq 0 ]; then parts=(format scripts release lint asan tsan fuzz); fi
-  if [ "${parts[*]}" = quick ]; then parts=(release); fi
   for one in "${parts[@]}"; do
     declare -F "part_$one" >/dev/null || { say "kvasir: unknown part, $one"; exit 2; }
   done

@@ -27,10 +27,8 @@ int64_t snapshot_bytes(int64_t tokens) {
 // One timeline whose rows are random bytes: nothing in them can be squeezed or shared by chance.
 class Conversation {
  public:
-  Conversation(persist::Persistence& persistence, persist::Resumed begin)
-      : persistence_(persistence),
-        sequence_(std::move(begin.sequence)),
-        recorder_(std::move(begin.recorder)) {}
+  explicit Conversation(persist::Resumed begin)
+      : sequence_(std::move(begin.sequence)), recorder_(std::move(begin.recorder)) {}
 
   // The prompt or the answer of a turn.
   Status append(int64_t token_count) {
@@ -71,7 +69,6 @@ class Conversation {
     }
   }
 
-  persist::Persistence& persistence_;
   kv::Sequence sequence_;
   persist::Recorder recorder_;
   std::vector<int32_t> tokens_;
@@ -88,7 +85,7 @@ Status converse(const ConversationOptions& options, const std::string& directory
   KVASIR_ASSIGN_OR_RETURN(auto persistence, open_persistence(directory));
   {
     KVASIR_ASSIGN_OR_RETURN(persist::Resumed begin, persistence->resume({}, 0));
-    Conversation conversation(*persistence, std::move(begin));
+    Conversation conversation(std::move(begin));
     const int64_t later = options.total_tokens - options.first_prompt_tokens;
     int64_t done = 0;
     for (int64_t turn = 0; turn < options.turn_count; ++turn) {

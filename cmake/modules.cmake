@@ -22,7 +22,7 @@ if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 if(KVASIR_SANITIZE)
-  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS KVASIR_SANITIZED)
   add_compile_options(-fsanitize=${KVASIR_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${KVASIR_SANITIZE})
@@ -31,9 +31,10 @@ endif()
 if(KVASIR_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL Debug)
   add_compile_definitions(KVASIR_DCHECKS)
 endif()
-if(KVASIR_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
-endif()
+# The modules that read outside bytes: fuzzing looks for inputs that reach new branches of these.
+set(KVASIR_PARSING_MODULES base checkpoint text store persist model plan)
+# The loops of these are most of what sanitized tests run.
+set(KVASIR_LOOP_MODULES numeric kernels ops)
 include_directories(${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
 
 # What nearly every file includes is parsed once, for the modules and for the tests. Only headers of
@@ -68,21 +69,44 @@ endif()
 add_custom_target(thread_tests)
 set(KVASIR_MODULES_WITH_THREADS base store persist ops model engine)
 
-# kvasir_test(name SOURCES files... USES libraries... LABELS labels...)
+# kvasir_test_library(name SOURCES files... USES libraries...): what several tests share.
+function(kvasir_test_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_precompile_headers(${name} REUSE_FROM kvasir_headers)
+  target_link_libraries(${name} PUBLIC ${ARG_USES})
+  target_include_directories(${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_definitions(${name} PRIVATE ${KVASIR_PLACES})
+endfunction()
+
+# Where tests find their data, and the program.
+set(KVASIR_PLACES KVASIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                  KVASIR_BINARY="${CMAKE_BINARY_DIR}/kvasir")
+
+# kvasir_test(name SOURCES files... USES libraries... LABELS labels... COST seconds)
 # Labels: `threads` runs under the thread sanitizer too; `not_asan` is too slow for the address
-# sanitizer.
+# sanitizer. The costliest are begun first, so that no core waits for them in the end.
 function(kvasir_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;USES;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "COST" "SOURCES;USES;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_precompile_headers(${name} REUSE_FROM kvasir_test_headers)
   kvasir_little_optimized(${name})
   target_link_libraries(${name} PRIVATE ${ARG_USES} GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE KVASIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-                                             KVASIR_BINARY="${CMAKE_BINARY_DIR}/kvasir")
+  target_compile_definitions(${name} PRIVATE ${KVASIR_PLACES})
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 1200 LABELS "${ARG_LABELS}")
+  set_tests_properties(${name} PROPERTIES TIMEOUT 1200 LABELS "${ARG_LABELS}" COST "${ARG_COST}")
   if("threads" IN_LIST ARG_LABELS)
     add_dependencies(thread_tests ${name})
+  endif()
+  set(programs $<TARGET_FILE:${name}>)
+  if("kvasir_cli_driver" IN_LIST ARG_USES)
+    add_dependencies(${name} kvasir)
+    list(APPEND programs $<TARGET_FILE:kvasir>)
+  endif()
+  # For ./kvasir.sh test quick: the programs that decide the outcome. What reads the source tree is
+  # decided by any file of it.
+  if(NOT "kvasir_source_tree" IN_LIST ARG_USES)
+    file(GENERATE OUTPUT ${name}.programs CONTENT "$<JOIN:${programs},\n>\n")
   endif()
 endfunction()
 
@@ -100,6 +124,13 @@ function(kvasir_module name)
     add_library(kvasir_${name} STATIC ${sources})
     target_precompile_headers(kvasir_${name} REUSE_FROM kvasir_headers)
     target_link_libraries(kvasir_${name} PUBLIC ${ARG_USES} PRIVATE ${ARG_PRIVATE_USES})
+    if(KVASIR_FUZZ AND name IN_LIST KVASIR_PARSING_MODULES)
+      target_compile_options(kvasir_${name} PRIVATE
+                             -fsanitize-coverage=inline-8bit-counters,pc-table,trace-cmp)
+    endif()
+    if(KVASIR_SANITIZE AND name IN_LIST KVASIR_LOOP_MODULES)
+      target_compile_options(kvasir_${name} PRIVATE -O2)
+    endif()
   else()
     add_library(kvasir_${name} INTERFACE)
     target_link_libraries(kvasir_${name} INTERFACE ${ARG_USES})

@@ -6,9 +6,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 target=${1:?usage: fuzz/run.sh TARGET SECONDS}
 seconds=${2:?usage: fuzz/run.sh TARGET SECONDS}
-program=build/fuzz/fuzz/$target
+program=build/asan/fuzz/$target
 seeds=fuzz/corpus/${target%_fuzz}
-[ -x "$program" ] || { echo "kvasir: no $program; build it: cmake --preset fuzz" >&2; exit 1; }
+[ -x "$program" ] || { echo "kvasir: no $program; build it: cmake --preset asan" >&2; exit 1; }
 [ -n "$(ls -A "$seeds" 2>/dev/null)" ] || { echo "kvasir: no seeds in $seeds" >&2; exit 1; }
 
 # A parser of outside bytes may not ask for much more memory than it was given.

@@ -9,7 +9,7 @@
 #include "engine_driver.h"
 #include "kvasir/engine.h"
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(KVASIR_SANITIZED)
 
 namespace {
 

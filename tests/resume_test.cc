@@ -292,7 +292,7 @@ class Script {
 
 int64_t script_count() {
   if (const char* text = std::getenv("KVASIR_RESUME_SCRIPTS")) return std::atoll(text);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(KVASIR_SANITIZED)
   return 20;
 #else
   return 1000;

@@ -20,7 +20,7 @@ using testing::random_tokens;
 
 // Sanitizers slow the loops some ten times; they look for other faults than differing bits, so
 // there the plain loops and the longest sequence stay out.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(KVASIR_SANITIZED)
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

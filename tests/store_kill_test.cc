@@ -64,7 +64,7 @@ class KilledWriter : public ::testing::Test {
 
 int64_t kill_count() {
   if (const char* text = std::getenv("KVASIR_KILLS")) return std::atoll(text);
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(KVASIR_SANITIZED)
   return 40;
 #else
   return 200;

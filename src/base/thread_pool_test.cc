@@ -13,7 +13,7 @@
 namespace kvasir {
 namespace {
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(KVASIR_SANITIZED)
 // Sanitizers need more address space than there is room for under a limit.
 TEST(ThreadPool, APoolThatCannotStartAllItsThreadsSaysSo) {
   const auto ask_for_too_many = [] {

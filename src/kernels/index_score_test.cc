@@ -47,12 +47,19 @@ std::vector<float> score(const KernelTable& table, const Case& c) {
   return scores;
 }
 
-// Rounding happens once per head and group, so errors are measured against the sum of the heads'
-// magnitudes.
-double magnitude(const Case& c) {
+// Sums are rounded, so errors are measured against what a key's score would be if no product of its
+// query, key and head weights were negative.
+double magnitude(const Case& c, int64_t j) {
+  std::vector<float> key(c.format.dim);
+  decode_row(c.format, c.keys.data() + j * c.format.bytes(), key.data());
   double sum = 0;
-  for (const float weight : c.head_weights) sum += std::fabs(weight);
-  return sum * static_cast<double>(c.format.dim);
+  for (int64_t h = 0; h < c.head_count; ++h) {
+    double products = 0;
+    for (int64_t i = 0; i < c.format.dim; ++i)
+      products += std::fabs(double{c.q[h * c.format.dim + i]} * key[i]);
+    sum += std::fabs(c.head_weights[h]) * products;
+  }
+  return sum;
 }
 
 class IndexScore : public KernelTest {};
@@ -63,11 +70,13 @@ TEST_P(IndexScore, AgreesWithRef) {
   const int64_t dims[] = {2, 8, 16, 32, 48, 64, 96, 128, 256};
   for (int round = 0; round < 150; ++round) {
     const RowFormat format{.codec = kCodecs[round % 3], .dim = dims[random.integer(0, 8)]};
-    const Case c = make_case(random, format, random.integer(1, 150), random.integer(1, 20));
+    const int64_t head_count = random.integer(1, 150);
+    const int64_t key_count = random.integer(1, 20);
+    const Case c = make_case(random, format, head_count, key_count);
     const std::vector<float> scores = score(table(), c);
     const std::vector<float> expected = score(ref(), c);
     for (size_t j = 0; j < scores.size(); ++j) {
-      ASSERT_NEAR(scores[j], expected[j], 2e-7 * magnitude(c))
+      ASSERT_NEAR(scores[j], expected[j], 2e-7 * magnitude(c, static_cast<int64_t>(j)))
           << "dim " << format.dim << " heads " << c.head_count;
     }
   }
