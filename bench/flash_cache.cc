@@ -1,5 +1,6 @@
 #include "bench/flash_cache.h"
 
+#include <cstring>
 #include <limits>
 
 #include "base/check.h"
@@ -39,6 +40,17 @@ Result<std::unique_ptr<persist::Persistence>> open_flash_persistence(
          .pass = {.tokens_max = kFlashPassTokens, .picked_rows_max = kFlashTopK}}));
   }
   return persistence;
+}
+
+void draw_tokens(Random& random, std::span<int32_t> tokens) {
+  for (int32_t& token : tokens) token = static_cast<int32_t>(random.below(kFlashVocabSize));
+}
+
+void fill_random(Random& random, std::span<std::byte> row) {
+  for (; row.size() >= sizeof(uint64_t); row = row.subspan(sizeof(uint64_t))) {
+    const uint64_t word = random.bits();
+    std::memcpy(row.data(), &word, sizeof word);
+  }
 }
 
 }  // namespace kvasir::bench

@@ -2,10 +2,14 @@
 // Benchmarks of the store and of decoding fill themselves with it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 
+#include "base/random.h"
 #include "kv/sequence.h"
 #include "persist/persistence.h"
 
@@ -32,6 +36,30 @@ void for_each_new_row(const kv::CacheLayout& layout, int64_t begin, int64_t end,
       visit(stream, row);
     }
   }
+}
+
+// Draws token ids of the vocabulary.
+void draw_tokens(Random& random, std::span<int32_t> tokens);
+// Fills a row with random bytes, eight at a time; up to seven at the end stay as they are.
+void fill_random(Random& random, std::span<std::byte> row);
+
+// Appends tokens to a sequence as one pass of an engine does: room first, what is to be saved
+// afterwards. write(begin, end) -> Status writes the rows of those tokens while the sequence does
+// not count them yet. Errors: no memory, the RAM budget is too small, or what `write` returned.
+template <class Write>
+Status append_pass(persist::Persistence& persistence, persist::Resumed& live,
+                   std::span<const int32_t> tokens, const Write& write) {
+  const int64_t begin = live.sequence.length();
+  const persist::Appending pass{
+      .sequence = &live.sequence, .recorder = &live.recorder, .token_count = std::ssize(tokens)};
+  KVASIR_RETURN_IF_ERROR(persistence.make_room({&pass, 1}));
+  KVASIR_ASSIGN_OR_RETURN(kv::Block state_memory,
+                          live.recorder.state_memory(live.sequence, std::ssize(tokens)));
+  KVASIR_RETURN_IF_ERROR(live.sequence.begin_append(tokens));
+  KVASIR_RETURN_IF_ERROR(write(begin, begin + std::ssize(tokens)));
+  live.sequence.finish_append();
+  live.recorder.after_pass(live.sequence, std::move(state_memory));
+  return ok_status();
 }
 
 }  // namespace kvasir::bench

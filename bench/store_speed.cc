@@ -27,50 +27,42 @@ int64_t snapshot_bytes(int64_t tokens) {
 // One timeline whose rows are random bytes: nothing in them can be squeezed or shared by chance.
 class Conversation {
  public:
-  explicit Conversation(persist::Resumed begin)
-      : sequence_(std::move(begin.sequence)), recorder_(std::move(begin.recorder)) {}
+  Conversation(persist::Persistence& persistence, persist::Resumed begin)
+      : persistence_(persistence), live_(std::move(begin)) {}
 
   // The prompt or the answer of a turn.
   Status append(int64_t token_count) {
     std::vector<int32_t> tokens(static_cast<size_t>(token_count));
-    for (int32_t& token : tokens) token = static_cast<int32_t>(random_.below(kFlashVocabSize));
+    draw_tokens(random_, tokens);
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
     std::span<const int32_t> left(tokens);
     while (!left.empty()) {
-      const int64_t begin = sequence_.length();
-      const int64_t end = recorder_.pass_end(begin, begin + std::ssize(left));
+      const int64_t begin = live_.sequence.length();
+      const int64_t end = live_.recorder.pass_end(begin, begin + std::ssize(left));
       const auto count = static_cast<size_t>(std::min<int64_t>(end - begin, kFlashPassTokens));
-      KVASIR_ASSIGN_OR_RETURN(kv::Block state_memory,
-                              recorder_.state_memory(sequence_, static_cast<int64_t>(count)));
-      KVASIR_RETURN_IF_ERROR(sequence_.begin_append(left.first(count)));
-      write_rows(begin, begin + static_cast<int64_t>(count));
-      sequence_.finish_append();
-      recorder_.after_pass(sequence_, std::move(state_memory));
+      KVASIR_RETURN_IF_ERROR(append_pass(
+          persistence_, live_, left.first(count),
+          [&](int64_t row_begin, int64_t row_end) { return write_rows(row_begin, row_end); }));
       left = left.subspan(count);
     }
-    recorder_.mark_resumable();
+    live_.recorder.mark_resumable();
     return ok_status();
   }
 
   std::span<const int32_t> tokens() const { return tokens_; }
 
  private:
-  void write_rows(int64_t begin, int64_t end) {
-    const kv::CacheLayout& layout = sequence_.layout();
+  Status write_rows(int64_t begin, int64_t end) {
+    const kv::CacheLayout& layout = live_.sequence.layout();
     for_each_new_row(layout, begin, end, [&](int64_t stream, int64_t row) {
-      fill(sequence_.writable_row(stream, row),
-           layout.streams[static_cast<size_t>(stream)].row_bytes);
+      const int64_t bytes = layout.streams[static_cast<size_t>(stream)].row_bytes;
+      fill_random(random_, {live_.sequence.writable_row(stream, row), static_cast<size_t>(bytes)});
     });
-  }
-  void fill(std::byte* target, int64_t bytes) {
-    for (; bytes >= 8; bytes -= 8, target += 8) {
-      const uint64_t word = random_.bits();
-      std::memcpy(target, &word, sizeof word);
-    }
+    return ok_status();
   }
 
-  kv::Sequence sequence_;
-  persist::Recorder recorder_;
+  persist::Persistence& persistence_;
+  persist::Resumed live_;
   std::vector<int32_t> tokens_;
   Random random_{1};
 };
@@ -85,7 +77,7 @@ Status converse(const ConversationOptions& options, const std::string& directory
   KVASIR_ASSIGN_OR_RETURN(auto persistence, open_persistence(directory));
   {
     KVASIR_ASSIGN_OR_RETURN(persist::Resumed begin, persistence->resume({}, 0));
-    Conversation conversation(std::move(begin));
+    Conversation conversation(*persistence, std::move(begin));
     const int64_t later = options.total_tokens - options.first_prompt_tokens;
     int64_t done = 0;
     for (int64_t turn = 0; turn < options.turn_count; ++turn) {
