@@ -10,6 +10,7 @@
 #include "engine/engine_state.h"
 #include "kernels/instruction_sets.h"
 #include "model/registry.h"
+#include "text/tokenizer.h"
 
 namespace kvasir {
 namespace {
@@ -134,6 +135,9 @@ std::vector<std::string> instruction_sets() {
   return names;
 }
 
+Engine::State::State() = default;
+Engine::State::~State() = default;
+
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
@@ -155,7 +159,7 @@ Result<Engine> Engine::open(const EngineOptions& options) {
                    .expected = "at most " + std::to_string(state->info.vocab_size) + " ids",
                    .found = std::to_string(tokenizer.vocab_size())};
     }
-    state->tokenizer = std::move(tokenizer);
+    state->tokenizer = std::make_unique<text::Tokenizer>(std::move(tokenizer));
   }
   if (options.store) {
     KVASIR_ASSIGN_OR_RETURN(state->persistence, open_persistence(options, *state));
@@ -235,7 +239,7 @@ Status Engine::State::check_tokens(std::span<const int32_t> tokens) const {
 }
 
 Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {
-  if (tokenizer) return &*tokenizer;
+  if (tokenizer) return tokenizer.get();
   return Error{.kind = ErrorKind::kUsage,
                .what = "this engine was opened without a tokenizer",
                .where = model_path};

@@ -11,11 +11,17 @@
 #include "kvasir/engine.h"
 #include "model/model.h"
 #include "persist/persistence.h"
-#include "text/tokenizer.h"
 
 namespace kvasir {
 
+namespace text {
+class Tokenizer;
+}
+
 struct Engine::State {
+  State();
+  ~State();
+
   // New tokens of one session in a pass.
   struct PassInput {
     Session::State* session;
@@ -53,7 +59,7 @@ struct Engine::State {
   std::unique_ptr<model::Model> model;
   ModelInfo info;
   std::shared_ptr<kv::MemoryAccount> account = std::make_shared<kv::MemoryAccount>();
-  std::optional<text::Tokenizer> tokenizer;
+  std::unique_ptr<text::Tokenizer> tokenizer;         // null: opened without text
   std::unique_ptr<persist::Persistence> persistence;  // null: no store
 
  private:

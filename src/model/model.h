@@ -12,12 +12,15 @@
 #include <vector>
 
 #include "base/digest.h"
-#include "kernels/instruction_sets.h"
 #include "kv/layout.h"
 #include "kv/row_cache.h"
 #include "kv/sequence.h"
 #include "kvasir/result.h"
 #include "kvasir/study.h"
+
+namespace kvasir::kernels {
+struct KernelTable;
+}
 
 namespace kvasir::model {
 
@@ -27,7 +30,7 @@ inline constexpr int64_t kPassTokensMax = 65536;
 struct ModelOptions {
   // "native": as the model's makers fixed its cache; or the name of a codec that the family takes.
   std::string precision = "native";
-  const kernels::KernelTable* table = &kernels::best_instruction_set().table;
+  const kernels::KernelTable* table = nullptr;  // of an instruction set that this machine has
   int thread_count = 1;
   int64_t pass_tokens_max = 256;  // memory of a pass grows with it
   StudyOptions study;

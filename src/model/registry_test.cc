@@ -3,20 +3,25 @@
 #include <gtest/gtest.h>
 
 #include "checkpoint_maker.h"
+#include "kernels/instruction_sets.h"
 #include "temp_directory.h"
 
 namespace kvasir::model {
 namespace {
 
+ModelOptions test_options() {
+  return {.table = &kernels::best_instruction_set().table, .pass_tokens_max = 8};
+}
+
 std::string message_of(const std::string& directory) {
-  const auto model = open(directory, {.pass_tokens_max = 8});
+  const auto model = open(directory, test_options());
   return model.ok() ? "" : model.error().message();
 }
 
 TEST(Registry, OpensACheckpointByItsArchitecture) {
   testing::TempDirectory directory;
   testing::write_checkpoint(directory.path(), testing::TinyModelSpec());
-  const auto model = open(directory.path(), {.pass_tokens_max = 8});
+  const auto model = open(directory.path(), test_options());
   ASSERT_TRUE(model.ok()) << model.error().message();
   EXPECT_EQ((*model)->facts().family, "deepseek_v4");
   EXPECT_GT((*model)->facts().weight_bytes, 0U);
@@ -31,7 +36,7 @@ TEST(Registry, RefusesAnArchitectureThatNoFamilyRuns) {
     }
     testing::TempDirectory directory;
     testing::write_checkpoint(directory.path(), config, {});
-    const auto model = open(directory.path(), {});
+    const auto model = open(directory.path(), test_options());
     ASSERT_FALSE(model.ok());
     EXPECT_EQ(model.error().kind, ErrorKind::kUnsupported);
     const std::string message = model.error().message();

@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "base/little_endian.h"
+#include "checkpoint/config_source.h"
+#include "checkpoint/tensor_directory.h"
 #include "checkpoint/tensor_reader.h"
 #include "model/deepseek_v4/fingerprint.h"
 #include "model/deepseek_v4/tensor_names.h"
@@ -12,6 +14,7 @@
 namespace kvasir::model::deepseek_v4 {
 int32_t HashTable::expert(int64_t token_id, int64_t slot) const {
   KVASIR_CHECK(data != nullptr && slot >= 0 && slot < experts_per_token, "no such table entry");
+  KVASIR_DCHECK(token_id >= 0, "an id of the vocabulary");
   const int64_t index = token_id * experts_per_token + slot;
   if (is_64_bit) return static_cast<int32_t>(load_little_endian<int64_t>(data + index * 8));
   return load_little_endian<int32_t>(data + index * 4);
@@ -35,6 +38,9 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSo
   return checkpoint;
 }
 
-Digest256 Checkpoint::fingerprint() const { return fingerprint_of(config_, *tensors_); }
+Digest256 Checkpoint::fingerprint() const {
+  KVASIR_CHECK(tensors_ != nullptr, "an open checkpoint");
+  return fingerprint_of(config_, *tensors_);
+}
 
 }  // namespace kvasir::model::deepseek_v4

@@ -7,15 +7,19 @@
 #include <span>
 #include <string>
 
-#include "checkpoint/config_source.h"
 #include "kv/layout.h"
 #include "kvasir/result.h"
 #include "model/deepseek_v4/batch.h"
+#include "model/deepseek_v4/geometry.h"
 #include "model/deepseek_v4/pass.h"
 #include "model/deepseek_v4/weights.h"
 #include "model/deepseek_v4/workspace.h"
 #include "model/model.h"
 #include "ops/ops.h"
+
+namespace kvasir {
+class ConfigSource;
+}
 
 namespace kvasir::model::deepseek_v4 {
 

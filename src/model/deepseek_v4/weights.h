@@ -15,12 +15,15 @@
 #include <vector>
 
 #include "base/digest.h"
-#include "checkpoint/config_source.h"
-#include "checkpoint/tensor_directory.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 #include "model/deepseek_v4/config.h"
 #include "ops/expert_steps.h"
+
+namespace kvasir {
+class ConfigSource;
+class TensorDirectory;
+}  // namespace kvasir
 
 namespace kvasir::model::deepseek_v4 {
 
