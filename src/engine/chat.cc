@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/check.h"
 #include "base/stopwatch.h"
 #include "engine/engine_state.h"
 #include "engine/reply_stream.h"
@@ -90,6 +91,7 @@ Result<int64_t> Chat::State::reuse() {
       before_reply.reset();
     }
   }
+  KVASIR_CHECK(is_prefix(session, ids), "a session that the transcript continues");
   return session->length();
 }
 

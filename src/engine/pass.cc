@@ -23,12 +23,15 @@ Status Engine::State::try_pass(std::span<const PassInput> inputs) {
   if (persistence) KVASIR_RETURN_IF_ERROR(make_room(inputs));
   pieces.clear();
   for (const PassInput& input : inputs) {
+    KVASIR_CHECK(input.session->engine == this, "a session of this engine");
     KVASIR_CHECK(input.session->is_whole(), "a session whose rows are there");
     pieces.push_back({.sequence = &*input.session->sequence,
                       .tokens = input.tokens,
                       .logits_of = input.logits_of,
                       .logits = input.logits});
   }
+  KVASIR_CHECK(std::ssize(state_memory) == (persistence ? std::ssize(inputs) : 0),
+               "with a store, memory for every session's boundary state");
   Status status = model->forward(pieces, residency() != nullptr ? residency()->rows() : nullptr);
   for (size_t i = 0; status.ok() && i < state_memory.size(); ++i) {
     Session::State& session = *inputs[i].session;
@@ -43,6 +46,8 @@ Status Engine::State::try_pass(std::span<const PassInput> inputs) {
 Status Engine::State::make_room(std::span<const PassInput> inputs) {
   appendings.clear();
   for (const PassInput& input : inputs) {
+    KVASIR_CHECK(input.session->is_whole() && input.session->recorder,
+                 "a whole session, recorded for the store");
     appendings.push_back({.sequence = &*input.session->sequence,
                           .recorder = &*input.session->recorder,
                           .token_count = std::max(input.room_tokens, std::ssize(input.tokens))});

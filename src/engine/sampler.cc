@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/check.h"
 #include "base/random.h"
 
 namespace kvasir {
@@ -50,6 +51,8 @@ Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size) : options_(
 }
 
 Result<int32_t> Sampler::sample(std::span<const float> logits, int64_t position) {
+  KVASIR_CHECK(!logits.empty() && logits.size() <= candidates_.capacity() && position >= 0,
+               "logits of the vocabulary");
   size_t best = 0;
   for (size_t i = 0; i < logits.size(); ++i) {
     if (!std::isfinite(logits[i])) {

@@ -45,9 +45,12 @@ float* Session::State::logits_memory() {
 }
 
 size_t Session::State::pass_tokens(size_t token_count) const {
+  KVASIR_CHECK(token_count > 0, "an append with tokens to do");
   const int64_t begin = length();
   int64_t end = begin + static_cast<int64_t>(token_count);
   if (recorder) end = recorder->pass_end(begin, end);
+  KVASIR_CHECK(end > begin && end - begin <= static_cast<int64_t>(token_count),
+               "a pass over some of the tokens");
   return static_cast<size_t>(std::min(end - begin, engine->model->options().pass_tokens_max));
 }
 

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/check.h"
 #include "checkpoint/config_source.h"
 #include "model/deepseek_v4/deepseek_v4.h"
 
@@ -40,6 +41,9 @@ std::string stated_type(const Json& config) {
 }  // namespace
 
 Result<std::unique_ptr<Model>> open(const std::string& directory, const ModelOptions& options) {
+  KVASIR_CHECK(options.table != nullptr && options.thread_count > 0, "kernels and threads");
+  KVASIR_CHECK(options.pass_tokens_max > 0 && options.pass_tokens_max <= kPassTokensMax,
+               "a pass that a user may ask for");
   KVASIR_ASSIGN_OR_RETURN(const ConfigSource config, ConfigSource::open(directory));
   for (const Family& family : kFamilies) {
     if (!family.runs(config.root())) continue;

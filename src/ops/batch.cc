@@ -21,6 +21,8 @@ void Batch::clear() {
 void Batch::add(kv::Sequence& sequence, std::span<const int32_t> tokens) {
   KVASIR_CHECK(!tokens.empty() && token_count() + std::ssize(tokens) <= token_capacity_,
                "a pass has tokens, and no more than its capacity");
+  KVASIR_CHECK(pieces_.empty() || &sequence.layout() == &pieces_.front().sequence->layout(),
+               "sequences of one layout");
   const auto piece = static_cast<int32_t>(pieces_.size());
   int64_t position = sequence.length();
   pieces_.push_back({.sequence = &sequence,

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "base/check.h"
 #include "kv/sequence.h"
 #include "ops/rope.h"
 
@@ -41,16 +42,25 @@ class Batch {
   void add(kv::Sequence& sequence, std::span<const int32_t> tokens);
 
   int64_t token_count() const { return std::ssize(tokens_); }
-  const BatchToken& token(int64_t index) const { return tokens_[static_cast<size_t>(index)]; }
+  const BatchToken& token(int64_t index) const {
+    KVASIR_DCHECK(index >= 0 && index < token_count(), "a token of the batch");
+    return tokens_[static_cast<size_t>(index)];
+  }
 
   std::span<const BatchPiece> pieces() const { return pieces_; }
-  const BatchPiece& piece(int64_t index) const { return pieces_[static_cast<size_t>(index)]; }
+  const BatchPiece& piece(int64_t index) const {
+    KVASIR_DCHECK(index >= 0 && index < std::ssize(pieces_), "a piece of the batch");
+    return pieces_[static_cast<size_t>(index)];
+  }
   const BatchPiece& piece_of(int64_t token_index) const { return piece(token(token_index).piece); }
   kv::Sequence& sequence_of(int64_t token_index) const { return *piece_of(token_index).sequence; }
 
   // Of the layout that all the sequences have. REQUIRES: the batch has tokens.
   const kv::StreamLayout& stream(int64_t index) const {
-    return pieces_.front().sequence->layout().streams[static_cast<size_t>(index)];
+    KVASIR_DCHECK(!pieces_.empty(), "a batch with tokens");
+    const auto& streams = pieces_.front().sequence->layout().streams;
+    KVASIR_DCHECK(index >= 0 && index < std::ssize(streams), "a stream of the layout");
+    return streams[static_cast<size_t>(index)];
   }
   // Rows of a stream that are complete once this token is there.
   int64_t complete_rows(int64_t token_index, int64_t stream_index) const {

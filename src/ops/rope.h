@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/check.h"
+
 namespace kvasir::ops {
 
 struct YarnSettings {
@@ -45,7 +47,10 @@ class RopeTable {
 
  private:
   int64_t pair_count() const { return static_cast<int64_t>(frequencies_.size()); }
-  size_t offset_of(int64_t index) const { return static_cast<size_t>(index * pair_count()); }
+  size_t offset_of(int64_t index) const {
+    KVASIR_DCHECK(index >= 0 && index < size_, "a position of the table");
+    return static_cast<size_t>(index * pair_count());
+  }
 
   std::vector<double> frequencies_;
   int64_t size_ = 0;

@@ -1,5 +1,6 @@
 #include "model/deepseek_v4/attention.h"
 
+#include "base/check.h"
 #include "model/deepseek_v4/compressor.h"
 #include "model/deepseek_v4/indexer.h"
 #include "ops/picked_rows.h"
@@ -36,6 +37,14 @@ Views views_of(Pass& pass) {
           .output = view_of(work.output, n, config.hidden_size)};
 }
 
+// Vectors go on as bare pointers; matrices bring their shapes along.
+void check_vectors(const Config& config, const AttentionWeights& weights) {
+  KVASIR_CHECK(std::ssize(weights.query_norm) == config.query_rank &&
+                   std::ssize(weights.row_norm) == config.head_dim,
+               "norms as wide as what they weigh");
+  KVASIR_CHECK(std::ssize(weights.sinks) == config.head_count, "a sink for each head");
+}
+
 // Queries and raw rows, points 1 and 2.
 void project(Pass& pass, const ops::RopeTable& rope, const AttentionWeights& weights,
              const Views& views) {
@@ -63,6 +72,7 @@ int64_t visible_stream(const Pass& pass, int64_t layer, LayerKind kind) {
 
 // The points are those of docs/deepseek_v4.md section 3.
 Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights) {
+  check_vectors(pass.config, weights);
   ops::Ops& ops = pass.ops;
   const LayerKind kind = pass.config.layers[static_cast<size_t>(layer)];
   const LayerStreams& streams = pass.geometry.of(layer);

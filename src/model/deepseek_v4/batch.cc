@@ -23,6 +23,9 @@ void Batch::fill(std::span<const Piece> pieces) {
     window_rope.add(tokens.token(t).position);
     compressed_rope.add(tokens.token(t).position);
   }
+  KVASIR_CHECK(
+      window_rope.size() == tokens.token_count() && compressed_rope.size() == tokens.token_count(),
+      "angles for every token, by its flat index");
   csa_rows.fill(tokens);
   hca_rows.fill(tokens);
 }

@@ -1,5 +1,7 @@
 #include "model/deepseek_v4/compressor.h"
 
+#include "base/check.h"
+
 namespace kvasir::model::deepseek_v4 {
 
 void compress(Pass& pass, LayerKind kind, int64_t stream, const CompressorWeights& weights) {
@@ -15,6 +17,10 @@ void compress(Pass& pass, LayerKind kind, int64_t stream, const CompressorWeight
                            .norm = weights.norm.data(),
                            .eps = pass.config.norm_eps};
 
+  KVASIR_CHECK(std::ssize(weights.norm) == pass.batch.tokens.stream(stream).spec.width,
+               "a norm as wide as the pooled row");
+  KVASIR_CHECK(std::ssize(weights.position_bias) == ratio_of(kind) * weights.gates.rows,
+               "a bias for each place in a group");
   pass.ops.matmul(weights.values, input, values);
   pass.ops.matmul(weights.gates, input, gates);
   pass.ops.add_position_bias(step.batch, step.rows.tokens_per_row(), weights.position_bias.data(),

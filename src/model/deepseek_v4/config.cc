@@ -8,6 +8,7 @@
 #include <limits>
 #include <optional>
 
+#include "base/check.h"
 #include "checkpoint/config_fields.h"
 #include "checkpoint/context_limit.h"
 #include "kernels/kernels.h"
@@ -265,6 +266,8 @@ Result<Config> read_config(const Json& root, std::string_view where) {
   read_index(fields, config);
   read_special_tokens(fields, config);
   if (fields.error()) return *fields.error();
+  KVASIR_CHECK(std::ssize(config.layers) == config.layer_count, "a kind for each layer");
+  KVASIR_CHECK(config.rope_dim <= config.head_dim, "rotary dims are a part of a head");
   return config;
 }
 
@@ -284,6 +287,8 @@ Result<Config> read_cache_config(const Json& root, std::string_view where, Draft
   read_layer_kinds(fields, config);
   read_index(fields, config);
   if (fields.error()) return *fields.error();
+  KVASIR_CHECK(std::ssize(config.layers) == config.layer_count, "a kind for each layer");
+  KVASIR_CHECK(config.rope_dim <= config.head_dim, "rotary dims are a part of a head");
   return config;
 }
 

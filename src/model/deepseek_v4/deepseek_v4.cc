@@ -6,7 +6,6 @@
 #include "base/check.h"
 #include "model/deepseek_v4/attention.h"
 #include "model/deepseek_v4/experts.h"
-#include "model/deepseek_v4/geometry.h"
 #include "model/deepseek_v4/hyper_connections.h"
 
 namespace kvasir::model::deepseek_v4 {
@@ -41,6 +40,32 @@ Facts facts_of(const Config& config, uint64_t weight_bytes) {
           .weight_bytes = weight_bytes,
           .bos_token_id = config.bos_token_id,
           .eos_token_ids = config.eos_token_ids};
+}
+
+// What the loader filled and the layout gives each layer is what the config says of it.
+void check_parts(const Config& config, const Weights& weights, const Geometry& geometry) {
+  KVASIR_CHECK(std::ssize(config.layers) == config.layer_count &&
+                   std::ssize(weights.layers) == config.layer_count &&
+                   std::ssize(geometry.layers) == config.layer_count,
+               "every layer has a kind, weights and streams");
+  KVASIR_CHECK(geometry.row.dim == config.head_dim && geometry.row.rope_dim == config.rope_dim,
+               "a cached row is one head wide");
+  KVASIR_CHECK(geometry.key.dim == 0 || geometry.key.dim == config.index_head_dim,
+               "an index key is one index head wide");
+  KVASIR_CHECK(weights.embedding.rows == config.vocab_size &&
+                   weights.output.rows == config.vocab_size &&
+                   weights.output.cols == config.hidden_size,
+               "the embedding and the output matrix have a row for each token id");
+  for (int64_t layer = 0; layer < config.layer_count; ++layer) {
+    const LayerKind kind = config.layers[static_cast<size_t>(layer)];
+    const LayerStreams& streams = geometry.of(layer);
+    KVASIR_CHECK((streams.rows >= 0) == is_compressed(kind) &&
+                     (streams.keys >= 0) == (kind == LayerKind::kCsa),
+                 "a layer has the streams of its kind");
+    const MoeWeights& moe = weights.layers[static_cast<size_t>(layer)].moe;
+    KVASIR_CHECK((moe.hash_table.data != nullptr) == (layer < config.hash_layer_count),
+                 "the first layers, and no others, route by token id");
+  }
 }
 
 }  // namespace
@@ -80,7 +105,9 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const Mode
       ops_(*options.table, options.thread_count, matmul_cols_max(config_),
            scratch_floats(config_, geometry_)),
       batch_(config_, options.pass_tokens_max),
-      work_(config_, geometry_, options.pass_tokens_max, options.thread_count) {}
+      work_(config_, geometry_, options.pass_tokens_max, options.thread_count) {
+  check_parts(config_, checkpoint_.weights(), geometry_);
+}
 
 // Part of prefix keys: stored studies are found again under these words.
 std::string DeepSeekV4::study_name() const {
@@ -93,6 +120,9 @@ std::string DeepSeekV4::study_name() const {
 Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {
   int64_t length_max = 0;
   for (const Piece& piece : pieces) {
+    KVASIR_CHECK(&piece.sequence->layout() == layout_.get(), "a sequence of this model's cache");
+    KVASIR_CHECK((piece.logits != nullptr) == (piece.logits_of != LogitsOf::kNone),
+                 "memory for the logits asked for, and for no others");
     length_max = std::max(length_max, piece.sequence->length() + std::ssize(piece.tokens));
   }
   KVASIR_RETURN_IF_ERROR(work_.reserve_length(config_, length_max));
@@ -121,10 +151,10 @@ Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cach
 
 Status DeepSeekV4::run_layer(Pass& pass, int64_t layer) {
   const LayerWeights& weights = checkpoint_.weights().layers[static_cast<size_t>(layer)];
-  hyper_enter(pass, weights.attention_hyper, weights.attention_norm.data());
+  hyper_enter(pass, weights.attention_hyper, weights.attention_norm);
   KVASIR_RETURN_IF_ERROR(run_attention(pass, layer, weights.attention));
   hyper_leave(pass);
-  hyper_enter(pass, weights.moe_hyper, weights.moe_norm.data());
+  hyper_enter(pass, weights.moe_hyper, weights.moe_norm);
   run_experts(pass, weights.moe);
   hyper_leave(pass);
   return ok_status();
@@ -132,6 +162,7 @@ Status DeepSeekV4::run_layer(Pass& pass, int64_t layer) {
 
 void DeepSeekV4::write_logits(Pass& pass, std::span<const Piece> pieces) {
   const Weights& weights = checkpoint_.weights();
+  KVASIR_CHECK(std::ssize(pieces) == std::ssize(batch_.tokens.pieces()), "the batch's pieces");
   const int64_t dim = config_.hidden_size;
   const int64_t vocab = config_.vocab_size;
   // Tokens whose logits lie back to back share one product, so that a batch reads the output matrix
@@ -153,7 +184,7 @@ void DeepSeekV4::write_logits(Pass& pass, std::span<const Piece> pieces) {
     if (run_tokens > 0 && piece.logits != run_logits + run_tokens * vocab) finish_run();
     if (run_tokens == 0) run_logits = piece.logits;
     for (int64_t token = end - count; token < end; ++token) {
-      hyper_collapse_head(pass, weights.head_hyper, weights.norm.data(), token,
+      hyper_collapse_head(pass, weights.head_hyper, weights.norm, token,
                           &work_.input[run_tokens++ * dim]);
     }
   }

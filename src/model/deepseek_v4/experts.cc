@@ -1,6 +1,9 @@
 #include "model/deepseek_v4/experts.h"
 
 #include <cmath>
+#include <utility>
+
+#include "base/check.h"
 
 namespace kvasir::model::deepseek_v4 {
 namespace {
@@ -17,6 +20,7 @@ void score_experts(float* products, int64_t expert_count) {
 
 // The first layers' experts hang on the token's id alone.
 void look_up_experts(Pass& pass, const HashTable& table, const ops::View<int32_t>& ids) {
+  KVASIR_CHECK(table.experts_per_token == ids.cols, "a table of as many experts for each token");
   pass.ops.for_each_token(ids.rows, [&](int64_t t, int) {
     for (int64_t i = 0; i < ids.cols; ++i) {
       ids.row(t)[i] = table.expert(pass.batch.tokens.token(t).id, i);
@@ -26,6 +30,11 @@ void look_up_experts(Pass& pass, const HashTable& table, const ops::View<int32_t
 
 ops::ExpertGroups groups_of(Pass& pass) {
   const auto slots = static_cast<size_t>(pass.token_count() * pass.config.experts_per_token);
+  KVASIR_CHECK(std::cmp_less_equal(slots, pass.work.grouped_slots.size()) &&
+                   std::cmp_less_equal(slots, pass.work.slot_rows.size()),
+               "the buffers were sized for as many slots");
+  KVASIR_CHECK(pass.work.expert_starts.size() == pass.config.expert_count + 1,
+               "a start for each expert, and the end");
   return {.expert_count = pass.config.expert_count,
           .picks_per_token = pass.config.experts_per_token,
           .slots = {pass.work.grouped_slots.data(), slots},
@@ -44,6 +53,8 @@ void run_experts(Pass& pass, const MoeWeights& weights) {
   const int64_t slots = n * config.experts_per_token;
   const int64_t shared_width = weights.shared.gate.rows;
   const bool is_hashed = weights.hash_table.data != nullptr;
+  KVASIR_CHECK(is_hashed || std::ssize(weights.router_bias) == config.expert_count,
+               "a bias for each expert that is scored");
   const auto input = view_of(work.input, n, config.hidden_size);
   const auto output = view_of(work.output, n, config.hidden_size);
   const auto scores = view_of(work.router, n, config.expert_count);

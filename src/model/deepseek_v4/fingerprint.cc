@@ -1,5 +1,6 @@
 #include "model/deepseek_v4/fingerprint.h"
 
+#include "base/check.h"
 #include "checkpoint/tensor_digest.h"
 
 namespace kvasir::model::deepseek_v4 {
@@ -47,6 +48,7 @@ void add_config(Sha256& hash, const Config& c) {
 }  // namespace
 
 Digest256 fingerprint_of(const Config& config, const TensorDirectory& tensors) {
+  KVASIR_CHECK(std::ssize(config.layers) == config.layer_count, "a whole config");
   Sha256 hash;
   hash.add_text("kvasir model 1");
   add_config(hash, config);

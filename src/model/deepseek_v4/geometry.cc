@@ -69,14 +69,28 @@ Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precisio
 }
 
 Geometry geometry_of(const kv::CacheLayout& layout) {
+  const auto stream = [&layout](int64_t index) -> const kv::StreamLayout& {
+    return layout.streams[static_cast<size_t>(index)];
+  };
   Geometry geometry;
   for (int64_t layer = 0; layer < layout.layer_count; ++layer) {
     const LayerStreams streams{.window = layout.find(layer, Role::kLatents, /*is_window=*/true),
                                .rows = layout.find(layer, Role::kLatents, /*is_window=*/false),
                                .keys = layout.find(layer, Role::kIndexKeys, /*is_window=*/false)};
     KVASIR_CHECK(streams.window >= 0, "every layer keeps raw rows");
-    geometry.row = layout.streams[static_cast<size_t>(streams.window)].format;
-    if (streams.keys >= 0) geometry.key = layout.streams[static_cast<size_t>(streams.keys)].format;
+    KVASIR_CHECK(layer == 0 || stream(streams.window).format == geometry.row,
+                 "raw rows of one format in all layers");
+    geometry.row = stream(streams.window).format;
+    KVASIR_CHECK(streams.rows < 0 || stream(streams.rows).format == geometry.row,
+                 "compressed rows of the raw rows' format");
+    if (streams.keys >= 0) {
+      KVASIR_CHECK(streams.rows >= 0 && stream(streams.keys).spec.tokens_per_row ==
+                                            stream(streams.rows).spec.tokens_per_row,
+                   "an index key for every compressed row");
+      KVASIR_CHECK(geometry.key.dim == 0 || stream(streams.keys).format == geometry.key,
+                   "index keys of one format in all layers");
+      geometry.key = stream(streams.keys).format;
+    }
     geometry.layers.push_back(streams);
   }
   return geometry;

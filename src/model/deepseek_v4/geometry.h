@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/check.h"
 #include "kv/layout.h"
 #include "kv/spec.h"
 #include "kvasir/result.h"
@@ -32,7 +33,10 @@ struct Geometry {
   kernels::RowFormat key;  // of index keys; dim 0 when no layer has any
   std::vector<LayerStreams> layers;
 
-  const LayerStreams& of(int64_t layer) const { return layers[static_cast<size_t>(layer)]; }
+  const LayerStreams& of(int64_t layer) const {
+    KVASIR_CHECK(layer >= 0 && layer < std::ssize(layers), "a layer of the model");
+    return layers[static_cast<size_t>(layer)];
+  }
 };
 // REQUIRES: a layout of a cache_spec().
 Geometry geometry_of(const kv::CacheLayout& layout);

@@ -1,5 +1,7 @@
 #include "model/deepseek_v4/hyper_connections.h"
 
+#include "base/check.h"
+
 namespace kvasir::model::deepseek_v4 {
 namespace {
 
@@ -20,14 +22,18 @@ ops::HyperStep step_of(const Pass& pass) {
           .combine = view_of(pass.work.combine, n, h * h)};
 }
 
-ops::HyperMixing mixing_of(const HyperWeights& weights) {
+ops::HyperMixing mixing_of(const HyperWeights& weights, int64_t scale_count) {
+  KVASIR_CHECK(
+      std::ssize(weights.base) == weights.fn.rows && std::ssize(weights.scale) == scale_count,
+      "the constants of a mixing");
   return {.fn = weights.fn, .base = weights.base.data(), .scale = weights.scale.data()};
 }
 
 }  // namespace
 
-void hyper_enter(Pass& pass, const HyperWeights& weights, const float* norm) {
-  pass.ops.hyper_enter(step_of(pass), mixing_of(weights), norm,
+void hyper_enter(Pass& pass, const HyperWeights& weights, std::span<const float> norm) {
+  KVASIR_CHECK(std::ssize(norm) == pass.config.hidden_size, "a weight for each hidden value");
+  pass.ops.hyper_enter(step_of(pass), mixing_of(weights, 3), norm.data(),
                        view_of(pass.work.input, pass.token_count(), pass.config.hidden_size));
 }
 
@@ -36,9 +42,10 @@ void hyper_leave(Pass& pass) {
                        view_of(pass.work.output, pass.token_count(), pass.config.hidden_size));
 }
 
-void hyper_collapse_head(Pass& pass, const HyperWeights& weights, const float* norm, int64_t token,
-                         float* hidden) {
-  pass.ops.hyper_collapse(step_of(pass), mixing_of(weights), norm, token, hidden);
+void hyper_collapse_head(Pass& pass, const HyperWeights& weights, std::span<const float> norm,
+                         int64_t token, float* hidden) {
+  KVASIR_CHECK(std::ssize(norm) == pass.config.hidden_size, "a weight for each hidden value");
+  pass.ops.hyper_collapse(step_of(pass), mixing_of(weights, 1), norm.data(), token, hidden);
 }
 
 }  // namespace kvasir::model::deepseek_v4

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/check.h"
 #include "model/deepseek_v4/compressor.h"
 
 namespace kvasir::model::deepseek_v4 {
@@ -26,6 +27,7 @@ void pick_rows(Pass& pass, int64_t layer, const IndexerWeights& weights) {
   const int64_t n = pass.token_count();
   const int64_t heads = config.index_head_count;
   const int64_t dim = config.index_head_dim;
+  KVASIR_CHECK(heads > 0 && dim > 0 && config.index_top_k > 0, "a model with an indexer");
   const auto query = view_of(work.index_query, n, heads * dim);
   const auto head_weights = view_of(work.index_head_weights, n, heads);
   const ops::PickStep step{.batch = pass.batch.tokens,

@@ -2,6 +2,7 @@
 // one pass.
 #pragma once
 
+#include "base/check.h"
 #include "kv/row_cache.h"
 #include "kvasir/study.h"
 #include "model/deepseek_v4/batch.h"
@@ -25,6 +26,7 @@ struct Pass {
   int64_t token_count() const { return batch.tokens.token_count(); }
   // The rows that the tokens of a CSA layer attend.
   ops::Picks picks() const {
+    KVASIR_CHECK(token_count() <= work.picked_count.size(), "a count for every token");
     return {.rows = ops::view_of(work.picked, token_count(), config.index_top_k),
             .counts = work.picked_count.data(),
             .places = ops::view_of(work.picked_rows, token_count(), config.index_top_k)};

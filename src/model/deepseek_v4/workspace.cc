@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "kernels/kernels.h"
 
 namespace kvasir::model::deepseek_v4 {
@@ -18,6 +19,7 @@ int64_t visible_rows_max(const Config& config, int64_t length) {
 
 Workspace::Workspace(const Config& config, const Geometry& geometry, int64_t token_capacity,
                      int thread_count) {
+  KVASIR_CHECK(token_capacity > 0 && thread_count > 0, "a pass has tokens and threads");
   size_buffers(config, geometry, token_capacity, thread_count,
                [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
                  buffer = AlignedBuffer<T>(count);
@@ -94,6 +96,7 @@ void Workspace::size_buffers(const Config& config, const Geometry& geometry, int
 }
 
 Status Workspace::reserve_length(const Config& config, int64_t length_max) {
+  KVASIR_CHECK(length_max > 0, "a sequence with tokens");
   const auto grow = []<class T>(std::vector<AlignedBuffer<T>>& buffers, int64_t size) {
     for (AlignedBuffer<T>& buffer : buffers) {
       if (buffer.size() >= size) continue;

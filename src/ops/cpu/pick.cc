@@ -18,6 +18,7 @@ kv::IndexQuestion question_of(const PickStep& step, int64_t token, const std::by
 void pick_all(const PickStep& step, int64_t token) {
   const int64_t count = step.batch.complete_rows(token, step.stream);
   int32_t* picked = step.picks.rows.row(token);
+  KVASIR_DCHECK(count <= step.picks.rows.cols, "room for all rows that the token sees");
   std::iota(picked, picked + count, 0);
   step.picks.counts[token] = static_cast<int32_t>(count);
 }

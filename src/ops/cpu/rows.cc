@@ -12,6 +12,7 @@ void Ops::embed(const kernels::WeightMatrix& table, const Batch& batch, int64_t 
   KVASIR_CHECK(y.has_shape(batch.token_count(), copies * dim), "shapes of an embedding");
   for_each_token(y.rows, [&](int64_t t, int) {
     float* first = y.row(t);
+    KVASIR_DCHECK(batch.token(t).id >= 0 && batch.token(t).id < table.rows, "a row of the table");
     kernels::decode_weight_row(table, batch.token(t).id, first);
     for (int64_t copy = 1; copy < copies; ++copy) {
       std::memcpy(first + copy * dim, first, static_cast<size_t>(dim) * sizeof(float));
