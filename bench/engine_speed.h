@@ -1,5 +1,5 @@
 // These functions measure the tokens per second of a whole engine, through its public interface, on
-// random token ids.
+// random token ids. One thread.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +22,9 @@ struct Speed {
   int64_t kv_bytes = 0;          // of the cache at the end
 };
 
-// A prompt of context_tokens + measured_tokens; the last measured_tokens are timed.
+// Reads a prompt of context_tokens + measured_tokens and times the last measured_tokens.
 Result<Speed> measure_prefill(Engine& engine, const SpeedOptions& options);
-// measured_tokens single steps after a prompt of context_tokens.
+// Times measured_tokens single steps after a prompt of context_tokens.
 Result<Speed> measure_decode(Engine& engine, const SpeedOptions& options);
 
 }  // namespace kvasir::bench

@@ -1,5 +1,5 @@
 // These functions make a cache of DeepSeek-V4-Flash geometry in native precision, without a model.
-// Benchmarks of the store and of decoding fill themselves with it.
+// Benchmarks of the store and of decoding fill it with made-up rows. One thread.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +19,17 @@ constexpr int32_t kFlashVocabSize = 129'280;
 constexpr int64_t kFlashTopK = 512;
 constexpr int64_t kFlashPassTokens = 256;
 
+// Returns the layout of DeepSeek-V4-Flash's 43 layers.
 std::shared_ptr<const kv::CacheLayout> flash_layout();
 
-// Over a store in `directory`. ram_bytes: of the cache; 0: all rows in RAM.
+// Opens a store in `directory`. ram_bytes: the cache's RAM budget; 0: all rows in RAM. Errors: as
+// Persistence::open, or no memory for the budget.
 Result<std::unique_ptr<persist::Persistence>> open_flash_persistence(
     const std::string& directory, const std::shared_ptr<const kv::CacheLayout>& layout,
     const std::shared_ptr<kv::MemoryAccount>& account, int64_t ram_bytes);
 
-// visit(stream, row) for every row in blocks that the tokens [begin, end) complete.
+// Calls visit(stream, row) for every row in blocks that the tokens [begin, end) complete. With 4
+// tokens a row, tokens [6, 13) complete rows 1 and 2.
 template <class Visit>
 void for_each_new_row(const kv::CacheLayout& layout, int64_t begin, int64_t end,
                       const Visit& visit) {

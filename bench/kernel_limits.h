@@ -31,10 +31,10 @@ struct LimitOptions {
   double seconds_min = 0.3;
 };
 
-// The instruction set an engine computes with.
+// Returns the instruction set an engine computes with.
 const kernels::InstructionSet& instruction_set_of(const Engine& engine);
 
-// The limits first, then the group's kernels; nothing where only the plain loops run.
+// Returns the limits first, then the group's kernels; nothing where only the plain loops run.
 // REQUIRES: this machine runs the instruction set. Takes about 1 GiB of memory.
 std::vector<Measurement> measure_kernel_limits(const LimitOptions& options);
 

@@ -16,7 +16,7 @@ namespace kvasir::bench {
 
 struct LongDecodeOptions {
   int64_t ram_bytes = 0;  // of the cache; 0: all rows in RAM
-  // How alike the index queries of any two tokens are in a layer. 0: every token picks anew, the
+  // The correlation of any two tokens' index queries in a layer. 0: every token picks anew, the
   // worst case.
   double query_correlation = 0;
   int64_t warmup_tokens = 16;
@@ -29,7 +29,7 @@ struct LongDecodeOptions {
 struct LongDecode {
   int64_t context_tokens = 0;
   double scan_ms = 0;  // index scores of all keys, all CSA layers
-  // What the scan's multiply-adds take at the machine's int8 rate; 0 where only plain loops run.
+  // The time of the scan's multiply-adds at the machine's int8 rate; 0 where only plain loops run.
   double scan_limit_ms = 0;
   double top_k_ms = 0;
   double fetch_ms = 0;   // until the picked rows are in RAM
@@ -49,13 +49,14 @@ struct LongDecode {
 // A LongContext is a store with one long conversation in it.
 class LongContext {
  public:
-  // Writes it within `ram_bytes`, as a prefill does. context_tokens: rounded down to a block.
+  // Writes a conversation within `ram_bytes`, as a prefill does. context_tokens is rounded down to
+  // a block. Errors: the store cannot be written, or the budget is too small.
   static Result<LongContext> create(const std::string& directory, int64_t context_tokens,
                                     int64_t ram_bytes,
                                     const kernels::InstructionSet& instruction_set);
 
   int64_t context_tokens() const { return static_cast<int64_t>(tokens_.size()); }
-  // The least RAM budget for this context.
+  // Returns the least RAM budget for this context.
   int64_t ram_bytes_min() const { return ram_bytes_min_; }
   Result<LongDecode> measure(const LongDecodeOptions& options) const;
 

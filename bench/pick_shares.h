@@ -1,4 +1,5 @@
-// PickShares says how much of what tokens pick is picked again by the tokens that follow.
+// PickShares counts how many of the rows that tokens pick were picked by the tokens before. One
+// thread.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +16,7 @@ class PickShares {
 
   void begin_measuring() { asked_ = kept_ = found_recent_ = 0; }
 
-  // The next token's in a layer. picked: ascending.
+  // Adds the next token's picks in a layer. picked: ascending.
   void add(int64_t layer, std::span<const int32_t> picked) {
     std::deque<std::vector<int32_t>>& recent = recent_[static_cast<size_t>(layer)];
     std::vector<int32_t> all;

@@ -7,14 +7,15 @@
 
 namespace kvasir::bench {
 
-// Rows, numbered through all layers, in the order they are asked for.
+// A RowTrace lists rows, numbered through all layers, in the order they are asked for.
 struct RowTrace {
   std::vector<int32_t> rows;
   std::vector<int64_t> token_begins;  // [tokens] in `rows`; the next token's begin ends one
   int64_t row_count = 0;              // different rows there are
 };
 
-// Shares of the rows asked for by tokens [measured_from, ..) that were there.
+// PolicyHits are shares of the rows that tokens from measured_from on ask for: those that were
+// there.
 struct PolicyHits {
   double ours = 0;  // kv::RowCache
   double least_recent = 0;
@@ -22,7 +23,8 @@ struct PolicyHits {
   double best = 0;  // knowing what comes: no policy hits more
 };
 
-// A cache of about `capacity_rows`; what kv::RowCache makes of it is the other policies' too.
+// Replays a trace on caches of about `capacity_rows`. kv::RowCache rounds that; the other policies
+// get as many rows as it has.
 // REQUIRES: at least twice the rows of a token.
 PolicyHits replay(const RowTrace& trace, int64_t capacity_rows, int64_t measured_from);
 

@@ -1,5 +1,5 @@
-// These functions count what a model reads of its own past: how often the rows that its tokens pick
-// come again, and how many of them a row cache of some size would have had.
+// measure_row_reuse counts how often the rows that a model's tokens pick come again, and how many
+// of them a row cache of some size would have had. One thread.
 #pragma once
 
 #include <cstdint>

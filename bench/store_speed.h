@@ -11,7 +11,8 @@
 
 namespace kvasir::bench {
 
-// An agent's conversation, its cache in the geometry of DeepSeek-V4-Flash with made-up rows.
+// ConversationOptions describe an agent's conversation. Its cache has the geometry of
+// DeepSeek-V4-Flash and made-up rows.
 struct ConversationOptions {
   std::string directory;  // on the device to measure
   int64_t total_tokens = 100'000;
@@ -34,9 +35,9 @@ struct ConversationCost {
   int64_t snapshot_read_bytes = 0;
 };
 
-// Reading it back with several reads in flight. Plain reads: the same bytes by pread alone, in the
-// same order and depth, no checksum, nothing kept. Devices waver, so both are timed in pairs, one
-// right after the other and in turn first.
+// A ReadSpeed says how fast a conversation is read back, with several reads in flight. Plain reads
+// are the same bytes by pread alone, in the same order and depth, without checksums, and nothing is
+// kept. Devices waver, so both are timed in pairs: one right after the other, each first in turn.
 struct ReadSpeed {
   double restored = 0;  // bytes per second, median
   double plain = 0;     // the same
@@ -58,7 +59,7 @@ struct ConversationResult {
 
 Result<ConversationResult> measure_conversation(const ConversationOptions& options);
 
-// Milliseconds until the next token can be sampled, of a prompt of random tokens.
+// A FirstToken has the milliseconds until the next token can be sampled, behind random tokens.
 struct FirstToken {
   int64_t tokens = 0;
   double prefilled_ms = 0;

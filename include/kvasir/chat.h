@@ -1,5 +1,5 @@
-// A Chat is a conversation with a model in the chat form that it was trained on. It stays on one
-// session, so a turn computes only what is new.
+// A Chat is a conversation with a model in the chat form that it was trained on. It owns one
+// session, so a turn computes only what is new. It is used from the engine's thread.
 #pragma once
 
 #include <functional>
@@ -23,8 +23,8 @@ struct ChatTurn {
   std::string reasoning;
   std::string answer;
   int64_t prompt_tokens = 0;    // the whole conversation up to the answer
-  int64_t reused_tokens = 0;    // of these, found in the cache
-  int64_t computed_tokens = 0;  // of these, prefilled now
+  int64_t reused_tokens = 0;    // those of them that the cache had
+  int64_t computed_tokens = 0;  // those of them that were prefilled now
   int64_t generated_tokens = 0;
   double prefill_ms = 0;
   double ttft_ms = 0;  // from the call to the first sampled token
@@ -32,6 +32,7 @@ struct ChatTurn {
   StopReason stop_reason = StopReason::kTokenLimit;
 };
 
+// A ChatSink is called with pieces of the reply as they come.
 using ChatSink = std::function<void(std::string_view piece, bool is_reasoning)>;
 
 // Returns the ids that a first Chat::turn would prefill: one user message, up to where the answer
@@ -48,7 +49,8 @@ class Chat {
   Chat& operator=(Chat&&) noexcept;
   ~Chat();
 
-  // One user message and the model's answer. After an interruption the conversation goes on from
+  // Takes one user message and returns the model's answer. Errors: as generate() and
+  // Session::append. After an interruption the conversation goes on from
   // what was said so far; after an error the answer that failed counts as empty.
   Result<ChatTurn> turn(std::string_view user_text, const GenerateOptions& options,
                         const ChatSink& on_text = {}, const Progress& progress = {});

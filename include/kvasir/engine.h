@@ -1,4 +1,4 @@
-// Engine: a loaded model. Session: one timeline of tokens with its KV cache.
+// An Engine is a loaded model. A Session is one timeline of tokens with its KV cache.
 //
 //   auto engine = Engine::open({.model_path = "models/kvasir-tiny"});
 //   auto session = engine->new_session();
@@ -10,8 +10,7 @@
 //
 //   auto session = engine->resume(tokens);  // holds the longest prefix that can be continued
 //   session->append(rest_of_tokens);        // saved in the background as it goes
-//   session->mark_resumable();                        // a later resume can start here, or just
-//   before
+//   session->mark_resumable();              // a later resume can start here, or just before
 //
 // The logits of a token depend on the model, the tokens before it, the cache precision, the
 // instruction set and the rows made visible: not on how the tokens were cut into calls, on the
@@ -34,8 +33,8 @@
 
 namespace kvasir {
 
-// The instruction sets that this build has kernels for, slowest first. A machine may lack some of
-// them; it always has "ref", plain loops.
+// Returns the instruction sets that this build has kernels for, slowest first. A machine may lack
+// some of them; it always has "ref", plain loops.
 std::vector<std::string> instruction_sets();
 
 struct EngineOptions {
@@ -47,8 +46,9 @@ struct EngineOptions {
   bool needs_text = true;                // false: tokenizer.json is not read
   StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
-  // What the cache may take of RAM at most; 0: what it needs. Rows that do not fit are read from
-  // the store, which there has to be, whenever they are attended. Bits do not depend on it.
+  // Bytes of RAM that the cache may take at most; 0: as many as it needs. Rows that do not fit are
+  // read from the store whenever they are attended, so a budget needs a store. Bits do not depend
+  // on it.
   int64_t ram_bytes = 0;
 };
 
@@ -65,11 +65,11 @@ struct ModelInfo {
   const char* instruction_set = "";  // the one in use
 };
 
-// Called after each forward pass of a long append with the tokens done and to do; false stops
-// there.
+// A Progress is called after each forward pass of a long append with the tokens done and those in
+// all. False stops there.
 using Progress = std::function<bool(int64_t done_tokens, int64_t total_tokens)>;
-// Called for each pass with the logits of its tokens [tokens, vocab]; an error ends the
-// append.
+// A LogitsSink is called for each pass with the logits of its tokens [tokens, vocab]. An error ends
+// the append.
 using LogitsSink = std::function<Status(std::span<const float> logits)>;
 
 class Session {
@@ -87,13 +87,17 @@ class Session {
   // the session holds the chunks that went through, has the logits of its newest token if it had
   // or got any, and can be appended to again.
   Result<int64_t> append(std::span<const int32_t> tokens, const Progress& progress = {});
-  // The same, and hands every token's logits to `sink`.
+  // Appends tokens as append() does, and hands every token's logits to `sink`. Errors: as append(),
+  // and those of `sink`.
   Status append_with_logits(std::span<const int32_t> tokens, const LogitsSink& sink);
 
-  // Of the newest token. [vocab]; REQUIRES: a token went through this session or the one it was
-  // forked from. A resume alone computes none, nor does an append that failed at once.
+  // Returns the logits of the newest token. [vocab] REQUIRES: a token went through this session or
+  // the one it was forked from. A resume alone computes none, nor does an append that failed at
+  // once.
   std::span<const float> logits() const;
 
+  // Returns a second session with the same past. The two share blocks that are full. Errors: no
+  // memory, or rows that damage took and that cannot be computed again.
   Result<Session> fork() const;
 
   // Marks the end of a prompt or an answer: a resume may start from the newest boundary (a multiple
@@ -107,7 +111,7 @@ class Session {
   std::unique_ptr<State> state_;
 };
 
-// New tokens for one session of a batch.
+// A BatchInput is the new tokens for one session of a batch.
 struct BatchInput {
   Session* session = nullptr;
   std::span<const int32_t> tokens;
@@ -115,7 +119,8 @@ struct BatchInput {
 
 class Engine {
  public:
-  // Error: its field is "store" where the model is sound and only the store cannot be opened.
+  // Opens a model, with its tokenizer and store. Error: its field is "store" where the model is
+  // sound and only the store cannot be opened.
   static Result<Engine> open(const EngineOptions& options);
   Engine(Engine&&) noexcept;
   Engine& operator=(Engine&&) noexcept;
@@ -124,42 +129,47 @@ class Engine {
   const ModelInfo& info() const;
   // Error: an id outside the vocabulary, naming its place. Appending checks the same.
   Status check_tokens(std::span<const int32_t> tokens) const;
-  // What the cache of one session of that many tokens takes of RAM at least (EngineOptions::
-  // ram_bytes). 0: this engine has no bound to keep.
+  // Returns the bytes of RAM that the cache of one session of that many tokens takes at least
+  // (EngineOptions::ram_bytes). 0: this engine has no bound to keep.
   int64_t ram_bytes_min(int64_t token_count) const;
-  // Error: it is more than the engine was given.
+  // Error: that is more than the engine was given.
   Status check_ram(int64_t token_count) const;
+  // Returns a session without tokens. Error: no memory.
   Result<Session> new_session();
-  // A session that holds the longest prefix of `tokens`, short of the last one, that the store can
-  // continue from; length() says how long. Empty without a store.
+  // Returns a session that holds the longest prefix of `tokens`, short of the last one, that the
+  // store can continue from; length() says how long. Empty without a store. For example a store
+  // that has 1,000 tokens of a prompt: marked at its end, it is continued from token 896 = 7 * 128.
+  // Error: no memory.
   Result<Session> resume(std::span<const int32_t> tokens);
 
   // Waits until all that was to be saved is written. Error: the first failure to save since the
   // last call; what failed is computed again another time.
   Status flush_store();
-  // Zeros without a store.
+  // Returns counts since the store was opened; zeros without a store.
   StoreMetrics store_metrics() const;
-  // False: there is no store, or it cannot be written and is only read.
+  // Returns whether sessions are saved. False: there is no store, or it is only read.
   bool saves() const;
-  // What a person should know of the store: why nothing is saved, what is kept as it is and why.
+  // Returns what a person should know of the store: why nothing is saved, what is kept as it is and
+  // why.
   std::vector<Error> store_notes() const;
 
-  // One step over several sessions of this engine, each at most once, chunk_tokens tokens
-  // in all at most. The cache of all of them together fits into ram_bytes, or the step is not
-  // begun. After an error each session is as Session::append leaves one.
+  // Appends tokens to several sessions of this engine in one step: each session at most once, and
+  // chunk_tokens tokens in all at most. The cache of all of them together fits into ram_bytes, or
+  // the step is not begun. After an error each session is as Session::append leaves one.
   Status append_batch(std::span<const BatchInput> inputs);
 
-  // Bytes of cache allocated now, over all sessions; what forks share is counted once.
+  // Returns the bytes of cache allocated now, over all sessions. Bytes that forks share count once.
   int64_t kv_bytes() const;
 
-  // Plain text to ids, with BOS before it. The text's own "<｜User｜>" and the like are only text.
+  // Turns plain text into ids, with BOS before it. The text's own "<｜User｜>" and the like are
+  // only text. Error: the engine was opened without a tokenizer.
   Result<std::vector<int32_t>> encode(std::string_view text) const;
-  // The same, but markers written in the text become their ids and no BOS is added.
+  // Does the same, but markers written in the text become their ids, and no BOS is added.
   Result<std::vector<int32_t>> encode_with_markers(std::string_view text) const;
   Result<std::string> decode(std::span<const int32_t> ids) const;
 
   struct State;
-  // For the other parts of the library.
+  // Only other parts of the library use it.
   State& state() { return *state_; }
 
  private:

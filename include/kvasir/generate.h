@@ -1,4 +1,5 @@
-// generate() samples token after token from a session, until something says stop.
+// generate() samples token after token from a session, until something says stop. It owns nothing
+// and runs on the engine's thread.
 #pragma once
 
 #include <atomic>
@@ -13,8 +14,9 @@
 
 namespace kvasir {
 
-// Applied in this order: temperature, top_k, top_p, min_p. The draw for a token depends on the seed
-// and the token's position alone, so a resumed or forked session samples as an uninterrupted one.
+// SamplingOptions are applied in this order: temperature, top_k, top_p, min_p. The draw for a token
+// depends on the seed and the token's position alone, so a resumed or forked session samples as an
+// uninterrupted one.
 struct SamplingOptions {
   double temperature = 0;  // 0: greedy, ties to the lower id
   int64_t top_k = 0;       // keep the k most likely; 0: all
@@ -45,12 +47,13 @@ struct Generated {
   double decode_ms = 0;
 };
 
-// Called with pieces of whole characters (only the last piece may end inside one). Together they
-// are Generated::text.
+// A TextSink is called with pieces of whole characters. Only the last piece may end inside one.
+// Together they are Generated::text.
 using TextSink = std::function<void(std::string_view piece)>;
 
-// REQUIRES: the session has logits. Every sampled token but the last is appended to the session.
-// Errors: no tokenizer, no memory for the cache, logits that are not finite.
+// Continues a session's text. REQUIRES: the session has logits. Every sampled token but the last is
+// appended to the session. Errors: no tokenizer, no memory for the cache, logits that are not
+// finite.
 Result<Generated> generate(Engine& engine, Session& session, const GenerateOptions& options,
                            const TextSink& on_text = {});
 

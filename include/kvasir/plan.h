@@ -4,9 +4,9 @@
 //   auto cost = plan::cache_cost(*model, {.precision = "native"});
 //   int64_t bytes = plan::bytes_of(cost->ram, {.context_tokens = 1 << 20});
 //
-// A cost is a list of terms. Each is linear in a count of tokens. So whoever has the list (the
-// commands, the page that a browser shows) computes the same integers. Plain values: nothing is
-// loaded, allocated or remembered. Any thread.
+// A cost is a list of terms. Each is linear in a count of tokens. So the commands, and the page
+// that a browser shows, compute the same integers from the list. Plain values: nothing is loaded,
+// allocated or remembered. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -68,7 +68,7 @@ Result<CacheModel> open_model(const std::string& name_or_path);
 std::vector<std::string> known_architectures();
 std::vector<std::string> known_gguf_architectures();
 
-// The models that come with the program. Names are lower case.
+// A BuiltInModel is one of the models that come with the program. Names are lower case.
 struct BuiltInModel {
   std::string name;
   std::string title;
@@ -76,7 +76,7 @@ struct BuiltInModel {
   bool is_confirmed = false;  // it, or a copy, was read where the data says; not from memory
 };
 const std::vector<BuiltInModel>& built_in_models();
-// Error: there is none of that name; names that come close are told.
+// Returns a built-in model. Error: there is none of that name; names that come close are told.
 Result<CacheModel> built_in_model(std::string_view name);
 
 // ---- what it costs ------------------------------------------------------------------------------
@@ -97,10 +97,12 @@ struct Growth {
   Rounding rounding = Rounding::kDown;
 
   int64_t count(int64_t tokens) const;
-  // The largest count of any context up to that one. (A remainder falls again as tokens come.)
+  // Returns the largest count of any context up to that one. (A remainder falls again as tokens
+  // come.)
   int64_t count_max(int64_t tokens) const;
 };
 
+// A Term is one part of a cost: `bytes` for each count of its growth.
 struct Term {
   std::string part;         // the line of the bill
   int64_t layer_count = 0;  // 0 in all but the first term of the same layers
@@ -109,7 +111,7 @@ struct Term {
   bool is_once = false;   // for all sequences together
   bool is_state = false;  // does not hold tokens' rows: recurrent and compressor state, buffers
 
-  // Bytes for every further token, where the context has outgrown windows and pages.
+  // Returns the bytes for every further token, where the context has outgrown windows and pages.
   double bytes_per_token() const;
 };
 
@@ -137,29 +139,32 @@ struct CacheCost {
   std::vector<std::string> notes;  // options that change nothing here, and why
 };
 
-// Error: no such precision, or it says nothing about such a cache.
+// Returns the terms of a cache. Error: no such precision, or it says nothing about such a cache.
 Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options);
 
-// Whether Kvasir itself would hold the cache this way: DeepSeek-V4, in one of its precisions, in
-// its own blocks, on one machine.
+// Returns whether Kvasir itself would hold the cache this way: DeepSeek-V4, in one of its
+// precisions, in its own blocks, on one machine.
 bool is_of_kvasir(const CacheModel& model, const CostOptions& options);
 
-// Bytes of the working buffers of Kvasir's forward pass; 0 for models that it does not run.
+// Returns the bytes of the working buffers of Kvasir's forward pass; 0 for models that it does not
+// run.
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count);
 
-// Bytes of the weights of one rank, evenly divided; 0 when they are not known.
+// Returns the bytes of the weights of one rank, evenly divided; 0 when they are not known.
 int64_t weights_of_rank(const CacheModel& model, const CostOptions& options);
 
+// A Load says how many sequences of which length are held.
 struct Load {
   int64_t context_tokens = 0;  // of each sequence
   int64_t sequences = 1;
   int64_t shared_prefix_tokens = 0;  // that all sequences begin with, held once
   bool is_bound = false;             // count the most that any context up to that one takes
 };
+// Return the bytes of one term, and of all terms together, for a load.
 int64_t bytes_of(const Term& term, const Load& load);
 int64_t bytes_of(std::span<const Term> terms, const Load& load);
-// The RAM budget (EngineOptions::ram_bytes) that leaves this much to the cache.
+// Returns the RAM budget (EngineOptions::ram_bytes) that leaves so many bytes to the cache.
 int64_t budget_for_cold(int64_t cache_bytes);
 
 // ---- precisions ---------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-// A study measures the cache. It asks an engine for more than running the model as it is meant: to
-// hide rows from attention, and to report which rows were picked.
+// StudyOptions ask an engine for more than running the model as it is meant, to measure the cache:
+// to hide rows from attention, and to report which rows were picked.
 //
 // Plain values. The rows of a study are other rows, so a store keeps them apart from those of the
 // model as it is meant.
@@ -21,8 +21,8 @@ struct VisibleRows {
   bool operator==(const VisibleRows&) const = default;
 };
 
-// Called with the compressed rows that a token's query picked in a layer, ascending; all tokens of
-// a pass for one layer, then for the next.
+// A PickSink is called with the compressed rows that a token's query picked in a layer, ascending.
+// All tokens of a pass come for one layer, then for the next. It is called on the engine's thread.
 using PickSink =
     std::function<void(int64_t layer, int64_t position, std::span<const int32_t> rows)>;
 

@@ -1,4 +1,5 @@
-// A TextDecoder turns token ids into text. It needs a model's tokenizer alone, no weights.
+// A TextDecoder turns token ids into text. It needs a model's tokenizer alone, no weights. It is
+// immutable once open, and any number of threads may use it.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ class TextDecoder {
   TextDecoder& operator=(TextDecoder&&) noexcept;
   ~TextDecoder();
 
-  // Ids that the tokenizer lacks are left out.
+  // Returns the text of the ids. Ids that the tokenizer lacks are left out.
   std::string decode(std::span<const int32_t> ids) const;
 
  private:

@@ -1,4 +1,4 @@
-// One step of several sessions, each of them a part of the batch.
+// append_batch makes one step of several sessions. Each of them is a part of the batch.
 #include <algorithm>
 
 #include "base/check.h"

@@ -1,4 +1,6 @@
-// What an Engine and a Session are made of: seen by the engine's own files only.
+// Engine::State and Session::State hold what an Engine and a Session are made of. Only the engine's
+// own files see them. An engine's state owns the model, the store's persistence and the buffers of
+// a pass; a session's state owns its sequence and logits. One thread at a time.
 #pragma once
 
 #include <memory>
@@ -22,11 +24,11 @@ struct Engine::State {
   State();
   ~State();
 
-  // New tokens of one session in a pass.
+  // A PassInput is the new tokens of one session in a pass.
   struct PassInput {
     Session::State* session;
     std::span<const int32_t> tokens;
-    int64_t room_tokens = 0;  // room is made for so many, of passes that follow too
+    int64_t room_tokens = 0;  // makes room for more: those of the passes that follow too
     model::LogitsOf logits_of = model::LogitsOf::kNone;
     float* logits = nullptr;  // [1 or tokens.size(), vocab]
   };
@@ -39,18 +41,18 @@ struct Engine::State {
   // Returns how many of the tokens Engine::resume would begin with; 0 without a store.
   int64_t resumable_tokens(std::span<const int32_t> tokens) const;
 
-  // REQUIRES: the sessions are whole, and pass_tokens() of each allows it. Error: the sessions hold
-  // what they held.
+  // Runs one pass. REQUIRES: the sessions are whole, and pass_tokens() of each allows it. Error: no
+  // memory, or damage; the sessions hold the tokens that they held.
   Status run(std::span<const PassInput> inputs);
-  // One step of several sessions.
+  // Does what Engine::append_batch says.
   Status append_batch(std::span<const BatchInput> inputs);
-  // Before an append. Error: a token outside the vocabulary, too little RAM, or rows of the session
-  // that damage took cannot be computed again now.
+  // Checks an append before it begins. Error: a token outside the vocabulary, too little RAM, or
+  // rows of the session that damage took cannot be computed again now.
   Status begin_append(Session::State& session, std::span<const int32_t> tokens);
-  // Computes again what damage took of a session: it holds the tokens that it held. Error: it may
-  // be tried again.
+  // Computes again what damage took of a session. It holds the tokens that it held. Error: no
+  // memory, or damage again; another call may succeed.
   Status make_whole(Session::State& session);
-  // Null: the cache takes what it needs.
+  // Returns what keeps the RAM budget. Null: there is none, and the cache takes what it needs.
   persist::Residency* residency() const;
   // Error: the cache of a session of that many tokens would pass its RAM.
   Status check_ram(int64_t token_count) const;
@@ -63,11 +65,11 @@ struct Engine::State {
   std::unique_ptr<persist::Persistence> persistence;  // null: no store
 
  private:
-  // Of the pass; kept, so that decoding allocates nothing.
+  // These lists are a pass's. They are kept, so that decoding allocates nothing.
   std::vector<model::Piece> pieces;
   std::vector<persist::Appending> appendings;
   std::vector<kv::Block> state_memory;  // [pieces]
-  // Of the batch.
+  // These are a batch's.
   struct BatchPart {
     Session::State* session;
     std::span<const int32_t> tokens;  // those still to do, in batch_tokens
@@ -83,22 +85,24 @@ struct Engine::State {
   // more tokens than a pass takes.
   Status check_batch(std::span<const BatchInput> inputs);
   void fill_batch(std::span<const BatchInput> inputs);
-  // One pass over as much of each part as it takes; parts that are done leave the batch.
+  // Runs one pass over as much of each part as it takes. Parts that are done leave the batch.
   Status run_batch_pass();
 };
 
 struct Session::State {
-  // How many of the tokens that an append has still to do go into one pass.
+  // Returns how many of the `token_count` tokens that an append has still to do go into one pass:
+  // no more than pass_tokens_max, and none beyond a boundary whose state will be kept. For example
+  // with a store and passes of 256 tokens: of 100 tokens behind 200 others 56 go, up to token 256.
   size_t pass_tokens(size_t token_count) const;
-  // Those that the session holds, whether their rows are there or lost.
+  // Returns the tokens that the session holds, whether their rows are there or lost.
   std::span<const int32_t> tokens() const;
   int64_t length() const { return std::ssize(tokens()); }
   // False: damage ended a pass in its middle, and the rows are of no further use.
   bool is_whole() const { return sequence && !sequence->is_appending(); }
-  // The same tokens, copied where they are the session's own: those move as it grows.
+  // Returns the same tokens, copied where they are the session's own: those move as it grows.
   std::span<const int32_t> standing_tokens(std::span<const int32_t> tokens,
                                            std::vector<int32_t>& copy) const;
-  // Where a pass writes the newest token's logits.
+  // Returns where a pass writes the newest token's logits. [vocab]
   float* logits_memory();
 
   Engine::State* engine;

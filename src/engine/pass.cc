@@ -1,5 +1,5 @@
-// One forward pass of an engine: room for it beforehand, what it made handed to the store
-// afterwards, and what to do when rows that were put on disk cannot be read back.
+// These functions run one forward pass of an engine. They make room for it beforehand and hand what
+// it made to the store afterwards. They also compute again what cannot be read back from disk.
 #include <algorithm>
 #include <utility>
 
@@ -41,8 +41,8 @@ Status Engine::State::try_pass(std::span<const PassInput> inputs) {
   return status;
 }
 
-// All that the pass will allocate is granted, and what is taken behind it allocated, before any
-// token is appended.
+// Grants all that the pass will allocate, and allocates the memory of the states to be taken after
+// it, before any token is appended.
 Status Engine::State::make_room(std::span<const PassInput> inputs) {
   appendings.clear();
   for (const PassInput& input : inputs) {

@@ -5,8 +5,8 @@
 namespace kvasir {
 namespace {
 
-// What a matcher of markers held back to the end. A text may end with "<"; more than that is a
-// marker that the end cut off.
+// Returns what may be shown of the text that a matcher of markers held back to the end. A text may
+// end with "<"; more than that is a marker that the end cut off.
 std::string without_cut_marker(std::string held) {
   return held.size() > 1 ? std::string() : std::move(held);
 }

@@ -18,9 +18,9 @@ class ReplyStream {
   ReplyStream(const text::ChatFormat& format, text::ChatMode mode,
               const std::vector<std::string>& stop_strings, ChatSink on_text);
 
-  // Why the reply ends with this id; nothing where it goes on.
+  // Takes the next id. Returns why the reply ends with it; nothing where it goes on.
   std::optional<StopReason> push(int32_t id);
-  // What was held back is shown. REQUIRES: called once, after the last id.
+  // Shows the text that was held back. REQUIRES: called once, after the last id.
   void finish();
 
  private:

@@ -1,11 +1,11 @@
-// Sampler: from logits to one token id. Allocates when made, not when sampling. One thread at a
-// time.
+// A Sampler chooses one token id by its logits. It allocates when made, not when sampling. One
+// thread at a time.
 //
-// What it draws is defined over all candidates in order, the most likely first, ties to the lower
-// id: their weights are added up in that order, top_p and min_p cut the list, and the draw walks
-// down what is left. Sorting a vocabulary for it takes longer than all the rest, so the place where
-// the walk ends is closed in on by parts of the order that are added up unsorted. Where rounding
-// could make another token of that, the list is sorted after all: the draw is the same, always.
+// The draw is defined over all candidates in order, the most likely first, ties to the lower id.
+// Their weights are added up in that order, top_p and min_p cut the list, and the draw walks down
+// what is left. Sorting a vocabulary takes longer than all the rest. So the sampler adds up parts
+// of the order unsorted and closes in on the place where the walk ends. Where rounding could choose
+// another token, it sorts the list after all. The draw is always the same.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class Sampler {
  public:
   Sampler(const SamplingOptions& options, int64_t vocab_size);
 
-  // logits [vocab]; position: that of the token to be chosen. Error: a logit that is not finite.
+  // Returns the id of the token at `position`. logits [vocab]. Error: a logit that is not finite.
   Result<int32_t> sample(std::span<const float> logits, int64_t position);
 
  private:
@@ -37,13 +37,13 @@ class Sampler {
   void weigh(double highest);
   double weight_of(size_t begin, size_t end) const;
 
-  // The definition. REQUIRES: candidates in order.
+  // Draws as the definition says. REQUIRES: candidates in order.
   int32_t draw_in_order(double uniform) const;
   size_t cut_by_probability(double total_weight) const;
 
-  // The same from candidates in any order. Null: rounding could decide.
+  // Draws the same from candidates in any order. Null: rounding could decide.
   std::optional<int32_t> draw_unsorted(double uniform);
-  // The first place in order at which the weights up to and with it pass `wanted`. Afterwards
+  // Finds the first place in order at which the weights up to and with it pass `wanted`. Afterwards
   // candidates [0, index] are the first ones in order. REQUIRES: candidates [0, count) are. Null:
   // an error of that size could decide.
   struct Crossing {

@@ -1,6 +1,6 @@
-// StopMatcher: lets text through until a stop string begins, across any cuts of the text into
-// pieces. Text that may still turn out to be the beginning of a stop string is held back. One
-// thread at a time.
+// A StopMatcher lets text through until a stop string begins, however the text is cut into pieces.
+// It holds back text that may turn out to be the beginning of a stop string: with "END", of "the
+// EN" it gives "the ". One thread at a time.
 #pragma once
 
 #include <string>
@@ -14,9 +14,9 @@ class StopMatcher {
   // Empty stop strings are ignored.
   explicit StopMatcher(const std::vector<std::string>& stop_strings);
 
-  // The text that is certain now. After a match nothing more comes.
+  // Takes a piece and returns the text that is certain now. After a match nothing more comes.
   std::string push(std::string_view piece);
-  // What was held back and, the text being over, is no stop string.
+  // Ends the text. Returns the text that was held back: it is no stop string after all.
   std::string flush();
 
   bool matched() const { return matched_; }

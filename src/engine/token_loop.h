@@ -1,4 +1,4 @@
-// The sampling loop that plain generation and chat share.
+// run_token_loop is the sampling loop that plain generation and chat share. One thread.
 #pragma once
 
 #include <functional>
@@ -7,7 +7,8 @@
 
 namespace kvasir {
 
-// Called with each sampled id before it is appended; true ends the loop with that reason.
+// A TokenSink is called with each sampled id before it is appended. True ends the loop with that
+// reason.
 using TokenSink = std::function<bool(int32_t id, StopReason& reason)>;
 
 struct TokenLoopResult {
@@ -18,7 +19,8 @@ struct TokenLoopResult {
 };
 
 // Samples until on_token, an EOS id, the limit or an interruption ends it. The last sampled id is
-// not appended.
+// not appended. REQUIRES: the session has logits. Errors: an option out of range, logits that are
+// not finite, and those of Session::append.
 Result<TokenLoopResult> run_token_loop(Engine& engine, Session& session,
                                        const GenerateOptions& options, const TokenSink& on_token);
 

@@ -1,5 +1,5 @@
-// Rows that are not in memory, as kv/ sees them: parts that have them, and reads of many at a time.
-// What a part is made of, and how it is read, is for others to know (persist/).
+// A ColdPart stands for rows that are not in memory, and a RowReader reads many of them at a time.
+// kv/ knows no more of them; persist/ says what a part is made of and how it is read.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,8 @@
 
 namespace kvasir::kv {
 
-// The cold part of one block, somewhere else. Shared by all sequences that hold the block.
+// A ColdPart is the cold part of one block, somewhere else. All sequences that hold the block share
+// it.
 class ColdPart {
  public:
   ColdPart() : id_(next_id_.fetch_add(1, std::memory_order_relaxed)) {}
@@ -19,7 +20,7 @@ class ColdPart {
   ColdPart(const ColdPart&) = delete;
   ColdPart& operator=(const ColdPart&) = delete;
 
-  // Of no other part of this process, before or after.
+  // Returns a number that no other part of this process has, before or after.
   uint64_t id() const { return id_; }
 
  private:
@@ -27,19 +28,21 @@ class ColdPart {
   const uint64_t id_;
 };
 
+// A RowRead is one row to be read, and the memory that takes it.
 struct RowRead {
   ColdPart* part = nullptr;
   int64_t offset_bytes = 0;  // into the block
   std::byte* out = nullptr;  // [row bytes]
 };
 
-// One batch at a time, from one thread.
+// A RowReader reads one batch of rows at a time. One thread.
 class RowReader {
  public:
   virtual ~RowReader() = default;
-  // REQUIRES: no row twice; parts and memory stay until finish() returns.
+  // Begins to read. REQUIRES: no row twice; parts and memory stay until finish() returns.
   virtual void start(std::span<const RowRead> reads) = 0;
-  // Error: a row could not be read, or was not what it should be. Then none of the batch counts.
+  // Waits until all rows are there. Error: a row could not be read, or was not what it should be.
+  // Then none of the batch counts.
   virtual Status finish() = 0;
 };
 

@@ -1,5 +1,5 @@
-// Index scores over the keys that a sequence's blocks hold. Used by any number of threads at a
-// time, each with blocks of its own.
+// run_scan_task scores the index keys in a sequence's blocks for one token's query. Any number of
+// threads may score at a time, each a task of its own. Nothing is owned or allocated.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace kvasir::kv {
 
-// One token's question to a stream of index keys.
+// An IndexQuestion is one token's question to a stream of index keys.
 struct IndexQuestion {
   int64_t stream = 0;  // index keys, in the layout
   int64_t head_count = 0;
@@ -19,10 +19,12 @@ struct IndexQuestion {
   int64_t row_count = 0;                // rows that the token sees
 };
 
-// A scan falls into tasks of some blocks each, which may run in any order and at once.
+// Returns into how many tasks a scan falls. A task scores some blocks (32) and may run in any
+// order, beside the others. For example 9,000 rows, 32 of them a block, lie in 282 blocks: 9 tasks.
 int64_t scan_task_count(const Sequence& sequence, const IndexQuestion& question);
 
-// Scores of the rows in a task's blocks -> scores [row_count], in place.
+// Writes the scores of the rows in a task's blocks to their places in scores [row_count]. Scores of
+// other rows stay. REQUIRES: task in [0, scan_task_count).
 void run_scan_task(const kernels::KernelTable& table, const Sequence& sequence,
                    const IndexQuestion& question, int64_t task, float* scores);
 

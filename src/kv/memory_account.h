@@ -1,5 +1,6 @@
-// MemoryAccount: how many bytes of cache are allocated right now, over all sequences that share it.
-// Thread-safe. Outlives every buffer charged to it (buffers hold it by shared_ptr).
+// A MemoryAccount counts the bytes of cache that are allocated right now, over all sequences that
+// share it. Any thread may use it. It outlives every buffer charged to it: buffers hold it by
+// shared_ptr.
 #pragma once
 
 #include <atomic>
@@ -22,13 +23,14 @@ class MemoryAccount {
   std::atomic<int64_t> bytes_{0};
 };
 
+// Returns the error of a cache that could not get so many bytes more.
 inline Error out_of_memory(int64_t bytes) {
   return Error{.kind = ErrorKind::kNoMemory,
                .what = "not enough memory for the cache",
                .expected = std::to_string(bytes) + " bytes more"};
 }
 
-// An AlignedBuffer charged to an account for as long as it lives.
+// An AccountedBuffer is an AlignedBuffer that is charged to an account for as long as it lives.
 template <class T>
 class AccountedBuffer {
  public:
@@ -42,7 +44,7 @@ class AccountedBuffer {
   }
   AccountedBuffer(AccountedBuffer&&) noexcept = default;
   AccountedBuffer& operator=(AccountedBuffer&& other) noexcept {
-    // What was here is freed now, not with `other`.
+    // This frees the old buffer now, not when `other` dies.
     AccountedBuffer taken(std::move(other));
     std::swap(buffer_, taken.buffer_);
     std::swap(account_, taken.account_);

@@ -1,12 +1,12 @@
-// RowCache: cold rows that were read, kept for the tokens to come; shared by all sequences of an
-// engine. It holds as many as it is given memory for.
+// A RowCache keeps cold rows that were read, for the tokens to come. All sequences of an engine
+// share it. It holds as many rows as it has memory for. One thread.
 //
 // A forward pass asks for rows in groups: begin_group, ask for each row, start, finish. The rows of
-// a group stay where they are until the group after the next begins, so that one can be attended
-// while the next is read. One thread.
+// a group stay where they are until the group after the next begins. So one group can be attended
+// while the next is read.
 //
-// What is kept: a clock whose hand passes by a row as often as it was asked for again (up to
-// kUsesMax) before it gives up its place. Decoding asks for mostly the same rows token after token;
+// A clock chooses the row that gives up its place. Its hand passes by a row as often as the row was
+// asked for again, up to kUsesMax times. Decoding asks for mostly the same rows token after token;
 // rows that a prefill asks for once leave first.
 #pragma once
 
@@ -21,6 +21,7 @@
 
 namespace kvasir::kv {
 
+// RowCacheStats count rows since the cache was made.
 struct RowCacheStats {
   int64_t asked_rows = 0;
   int64_t read_rows = 0;  // of these, not at hand
@@ -28,23 +29,27 @@ struct RowCacheStats {
 
 class RowCache {
  public:
-  // Empty. row_bytes: of the layout. `reader` outlives it.
+  // Makes an empty cache, without memory for rows. row_bytes: layout.cold_row_bytes, more than 0.
+  // `reader` outlives it.
   RowCache(int64_t row_bytes, std::shared_ptr<MemoryAccount> account, RowReader& reader);
 
-  // Memory for that many rows, all that goes with them included.
+  // Returns the bytes that a cache of that many rows takes, the table that finds them included.
   static int64_t bytes_for(int64_t row_bytes, int64_t row_count);
-  // Holds as many rows as fit into `bytes` from now on, of those it has the first ones of its
-  // memory. No group may be under way. Error: no memory; then it holds none.
+  // Makes the cache hold as many rows as fit into `bytes`. It keeps the rows that lie in the part
+  // of its memory that stays. REQUIRES: no group is under way. Error: no memory; then it holds
+  // none.
   Status resize(int64_t bytes);
   int64_t capacity_rows() const { return capacity_rows_; }
   int64_t allocated_bytes() const;
 
   void begin_group();
-  // Where the row will lie once the group is finished. REQUIRES: at most capacity_rows() / 2
-  // different rows in a group.
+  // Returns where the row will lie once the group is finished. REQUIRES: at most capacity_rows() /
+  // 2 different rows in a group.
   const std::byte* ask(ColdPart& part, int64_t offset_bytes);
+  // Begins to read the group's rows that are not at hand.
   void start();
-  // Error: as RowReader::finish; none of the group's rows that had to be read is there then.
+  // Waits for them. Error: as RowReader::finish; then none of the rows that had to be read is
+  // there.
   Status finish();
 
   const RowCacheStats& stats() const { return stats_; }
@@ -57,14 +62,14 @@ class RowCache {
   struct Slot {
     uint64_t part = 0;
     uint32_t offset = 0;  // into the block, in bytes
-    uint64_t group = 0;   // that asked for it last; 0: the slot is free
+    uint64_t group = 0;   // the last one that asked for the row; 0: the slot is free
     uint8_t uses = 0;
   };
 
   static int64_t rows_per_chunk(int64_t row_bytes);
   std::byte* row_of(uint32_t slot);
   size_t home_of(uint64_t part, uint32_t offset) const;
-  // Where in the table the row is, or would be.
+  // Returns where in the table the row is, or would be.
   size_t find(uint64_t part, uint32_t offset) const;
   void erase(uint32_t slot);
   uint32_t take_slot();

@@ -1,11 +1,16 @@
-// Sequence: one timeline of tokens and everything the model remembers of them: sealed blocks
-// (shared with its forks), unsealed blocks, windows, values and gates not yet pooled, and the
-// token ids.
+// A Sequence holds one timeline of tokens and everything the model remembers of them: the token
+// ids, sealed blocks (shared with its forks), unsealed blocks, windows, and values and gates that
+// are not pooled yet.
 //
-// Rows are written by the forward pass between begin_append and finish_append; in between the
-// sequence holds rows of more tokens than length() says. Not thread-safe as a whole: the forward
-// pass hands disjoint rows to its threads. Memory grows with the tokens appended, a block at a
-// time; nothing is reserved for a context that is only asked for.
+// The forward pass writes rows between begin_append and finish_append. In between, the sequence
+// holds rows of more tokens than length() says. One thread at a time, except that a forward pass
+// may hand disjoint rows to its threads. Memory grows with the tokens appended, a block at a time.
+// Nothing is reserved for a context that is only asked for.
+//
+// For example a stream of a row per 4 tokens (32 rows a block of 128 tokens), of 584 bytes each,
+// whose first row lies at offset 10,000 of a block: row 70 lies in block 70 / 32 = 2, at offset
+// 10,000 + 70 % 32 * 584 = 13,504. In a window of 128 tokens, position 300 lies in place
+// 300 % 128 = 44, where position 172 lay before.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +27,8 @@
 
 namespace kvasir::kv {
 
-// Values and gates of the newest ring_tokens tokens of one stream that pools them; token t lies at
-// slot t % ring_tokens. A view into the sequence's memory.
+// A PoolingRing is a view of the values and gates of the newest ring_tokens tokens, for one stream
+// that pools them. Token t lies in slot t % ring_tokens. The sequence owns the memory.
 struct PoolingRing {
   float* values = nullptr;  // [ring_tokens, columns]
   float* gates = nullptr;   // [ring_tokens, columns], position bias already added
@@ -40,10 +45,10 @@ struct PoolingRing {
 
 class Sequence {
  public:
-  // Error: not enough memory for the fixed part.
+  // Makes an empty sequence. Error: not enough memory for the fixed part (layout.fixed_bytes()).
   static Result<Sequence> create(std::shared_ptr<const CacheLayout> layout,
                                  std::shared_ptr<MemoryAccount> account);
-  // A sequence that goes on behind a boundary as if it had read all the tokens itself.
+  // Makes a sequence that goes on behind a boundary as if it had read all the tokens itself.
   // REQUIRES: whole blocks of tokens, one sealed block for each (none where blocks are empty),
   // whole or hot parts, and boundary_state_bytes() of state. Error: as create.
   static Result<Sequence> resume(std::shared_ptr<const CacheLayout> layout,
@@ -53,67 +58,69 @@ class Sequence {
   Sequence(Sequence&&) noexcept = default;
   Sequence& operator=(Sequence&&) noexcept = default;
 
-  // A second timeline with the same past: shares the sealed blocks, copies the rest.
-  // REQUIRES: no append is under way.
+  // Returns a second timeline with the same past. It shares the sealed blocks and copies the rest.
+  // REQUIRES: no append is under way. Error: not enough memory.
   Result<Sequence> fork() const;
 
   const CacheLayout& layout() const { return *layout_; }
-  // Tokens whose rows are complete.
+  // Returns how many tokens have all their rows.
   int64_t length() const { return length_; }
   std::span<const int32_t> tokens() const { return {tokens_.data(), static_cast<size_t>(length_)}; }
 
-  // Sealed blocks in order; empty where the layout's blocks are.
+  // Returns the sealed blocks in order; none where the layout has no blocks.
   std::span<const SealedBlock> sealed_blocks() const { return sealed_; }
   // Puts a whole sealed block's hot part in its place. REQUIRES: the same rows.
   void replace_by_hot_part(int64_t block, SealedBlock hot_part);
-  // The same bytes for the same tokens, however they came in.
+  // Writes windows and overlaps. The bytes are the same for the same tokens, however they came in.
   // REQUIRES: length() is a boundary, no append is under way; out: [boundary_state_bytes()].
   void write_boundary_state(std::span<std::byte> out) const;
 
   // Makes room for the rows of `tokens`, which follow the present ones. On error the sequence is as
   // before. REQUIRES: they are not a part of tokens(), whose memory may move.
   Status begin_append(std::span<const int32_t> tokens);
-  // The rows of all appended tokens are written: counts them and seals the blocks they complete.
+  // Counts the appended tokens and seals the blocks they complete. REQUIRES: all their rows are
+  // written.
   void finish_append();
-  // Between begin_append and its end. A pass that failed in the middle leaves it so: then nothing
-  // but tokens() can be relied on.
+  // Returns whether an append was begun and not ended. A pass that failed in the middle leaves it
+  // so: then nothing but tokens() can be relied on.
   bool is_appending() const { return static_cast<size_t>(length_) != tokens_.size(); }
   // Takes an append back before any of its rows was written.
   void cancel_append();
 
   // In what follows `stream` is an index into layout().streams.
 
-  // Where a row is read when it is not in memory; null: row() has it.
+  // Returns where a row is read when it is not in memory; null: row() has it.
   ColdPart* cold_part_of(int64_t stream, int64_t row) const {
     if (hot_part_count_ == 0 || !stream_layout(stream).is_cold()) return nullptr;
     const size_t block = row_block(stream, row);
     return block < sealed_.size() ? sealed_[block]->cold_part.get() : nullptr;
   }
-  // Sealed blocks of which only the hot part is here.
+  // Returns of how many sealed blocks only the hot part is here.
   int64_t hot_part_count() const { return hot_part_count_; }
+  // Returns where a row begins in its block, in bytes.
   int64_t row_offset_bytes(int64_t stream, int64_t row) const {
     const StreamLayout& entry = stream_layout(stream);
     KVASIR_DCHECK(entry.row_bytes > 0, "a stream whose rows stand alone");
     return entry.offset_bytes + row % entry.rows_per_block * entry.row_bytes;
   }
 
-  // Row `row` of a stream in blocks, to be read. REQUIRES: its last token was appended, and it is
-  // in memory.
+  // Returns row `row` of a stream in blocks, to be read. REQUIRES: its last token was appended, and
+  // it is in memory.
   const std::byte* row(int64_t stream, int64_t row) const {
     KVASIR_DCHECK(cold_part_of(stream, row) == nullptr, "a row in memory");
     return block_at(row_block(stream, row)) + row_offset_bytes(stream, row);
   }
-  // A stream's rows in one block lie back to back from here. [rows_per_block, row_bytes]
+  // Returns a stream's rows in one block, which lie back to back. [rows_per_block, row_bytes]
   const std::byte* block_rows(int64_t stream, int64_t block) const {
     KVASIR_DCHECK(stream_layout(stream).is_in_blocks(), "a stream in blocks");
     return block_at(static_cast<size_t>(block)) + stream_layout(stream).offset_bytes;
   }
-  // A row to be written. REQUIRES: its block is not sealed: others may hold that one.
+  // Returns a row to be written. REQUIRES: its block is not sealed: others may hold a sealed one.
   std::byte* writable_row(int64_t stream, int64_t row) {
     return writable_block(row_block(stream, row)) + row_offset_bytes(stream, row);
   }
 
-  // The row of a token position in a window, which keeps the newest window_tokens.
+  // Returns the row of a token position in a window, which keeps the newest window_tokens.
   std::byte* window_row(int64_t stream, int64_t position) {
     return windows_.data() + window_offset_bytes(stream, position);
   }
@@ -121,7 +128,7 @@ class Sequence {
     return windows_.data() + window_offset_bytes(stream, position);
   }
 
-  // Of a stream that pools tokens.
+  // Returns the ring of a stream that pools tokens.
   PoolingRing ring(int64_t stream) const { return rings_[static_cast<size_t>(stream)]; }
 
  private:

@@ -1,7 +1,6 @@
-// CacheSpec: what a model remembers of its tokens, as a table of streams. A family makes it from
-// its config; planner, allocator, file format and prefix keys read this one table.
-//
-// Plain values.
+// A CacheSpec lists what a model remembers of its tokens, as a table of streams. A family makes it
+// from its config. Planner, allocator, file format and prefix keys read this one table. Plain
+// values.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +10,7 @@
 
 namespace kvasir::kv {
 
-// What the vectors of a stream are.
+// A Role says what the vectors of a stream are.
 enum class Role : uint8_t {
   kKeys,       // of attention heads
   kValues,     // of attention heads
@@ -19,7 +18,7 @@ enum class Role : uint8_t {
   kIndexKeys,  // scored by an indexer, never attended
 };
 
-// How later tokens use the rows of a stream.
+// A Reach says how later tokens use the rows of a stream.
 enum class Reach : uint8_t {
   kAll,     // every row is read: hot
   kPicked,  // rows that an indexer chose are read: cold
@@ -46,8 +45,8 @@ struct Stream {
   bool operator==(const Stream&) const = default;
 };
 
-// What a layer keeps of a sequence however long that is: the state of a recurrence. `shares` are
-// the heads, groups or channels that it divides into.
+// A State is what a recurrent layer keeps of a sequence, however long that is. `shares` are the
+// heads, groups or channels that it divides into.
 struct State {
   int64_t values = 0;
   int64_t shares = 1;
@@ -56,6 +55,7 @@ struct State {
   bool operator==(const State&) const = default;
 };
 
+// A Layer lists the streams and states of one layer of the model.
 struct Layer {
   std::vector<Stream> streams;
   std::vector<State> states;

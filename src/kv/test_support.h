@@ -1,5 +1,5 @@
-// Test support: caches whose layers keep a window and, where their ratio is not 0, rows of so many
-// tokens; rows of 4 overlap and are picked by index keys.
+// A PooledShape describes a cache for tests. Its layers keep a window and, where their ratio is not
+// 0, rows of so many tokens each. Rows of 4 tokens overlap, and index keys pick among them.
 #pragma once
 
 #include <vector>
@@ -47,8 +47,8 @@ inline CacheSpec pooled_spec(const PooledShape& shape) {
   return spec;
 }
 
-// Of the published DeepSeek-V4-Flash: 43 layers, 2 of windows alone, then 21 of 4 and 20 of 128
-// tokens a row in turn.
+// Returns the shape of the published DeepSeek-V4-Flash: 43 layers, 2 of windows alone, then 21 of 4
+// and 20 of 128 tokens a row in turn.
 inline PooledShape flash_shape() {
   PooledShape shape{.width = 512, .ratios = {0, 0}};
   for (int layer = 2; layer < 43; ++layer) shape.ratios.push_back(layer % 2 == 0 ? 4 : 128);

@@ -2,7 +2,7 @@
 //
 // SAME BITS: a token's logits depend on the weights, the tokens before it, the cache precision, the
 // instruction set and the rows made visible, and on nothing else. A Model owns its weights and all
-// working memory. One pass at a time, from one thread.
+// working memory. It runs one pass at a time, from one thread.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@ namespace kvasir::model {
 // The largest pass that a user may ask for.
 inline constexpr int64_t kPassTokensMax = 65536;
 
+// ModelOptions say how a model is to be loaded and run.
 struct ModelOptions {
   // "native": as the model's makers fixed its cache; or the name of a codec that the family takes.
   std::string precision = "native";
@@ -42,13 +43,14 @@ struct Facts {
   int64_t vocab_size = 0;
   int64_t hidden_size = 0;
   int64_t layer_count = 0;
-  int64_t context_tokens_max = 0;  // that the model was made for; 0: its config does not say
+  int64_t context_tokens_max = 0;  // the length it was made for; 0: its config does not say
   int64_t picked_rows_max = 0;     // rows of one layer that a token attends by an indexer's choice
   uint64_t weight_bytes = 0;       // of the tensors in use, as stored
   int64_t bos_token_id = 0;
   std::vector<int64_t> eos_token_ids;
 };
 
+// LogitsOf says which tokens of a piece get logits.
 enum class LogitsOf : uint8_t { kNone, kLastToken, kAllTokens };
 
 // A Piece is the new tokens of one sequence. A sequence occurs at most once in a pass.
@@ -70,17 +72,17 @@ class Model {
   virtual const ModelOptions& options() const = 0;
   virtual std::shared_ptr<const kv::CacheLayout> layout() const = 0;
 
-  // Names what the rows depend on besides the tokens and the options: architecture and weights.
-  // Takes as long as reading what it hashes.
+  // Returns a name of all that the rows depend on besides the tokens and the options: architecture
+  // and weights. It takes as long as reading what it hashes.
   virtual Digest256 fingerprint() const = 0;
-  // Names what a study changes in the rows; empty for the model as it is meant.
+  // Returns a name of what a study changes in the rows; empty for the model as it is meant.
   virtual std::string study_name() const = 0;
 
   // Appends every piece's tokens to its sequence and writes the logits asked for. Rows that are not
   // in memory come by way of `row_cache`; null: all are in memory.
-  // REQUIRES: 1 <= tokens in all <= pass_tokens_max. Error: no memory for the cache, then no
-  // sequence has changed in what it holds; or rows that could not be read, then sequences with cold
-  // parts still know their tokens, but are of no further use.
+  // REQUIRES: 1 <= tokens in all <= pass_tokens_max; sequences of layout(). Errors: no memory for
+  // the cache; then no sequence has changed in what it holds. Rows that could not be read; then
+  // sequences with cold parts still know their tokens, but are of no further use.
   virtual Status forward(std::span<const Piece> pieces, kv::RowCache* row_cache) = 0;
 };
 

@@ -1,5 +1,6 @@
-// What the steps of an attention layer take (ops.h): which rows a token picks, which it sees, and
-// what it makes of them. n: tokens of the batch.
+// These structs are the arguments of the steps of an attention layer (ops.h): the rows that a token
+// picks, those that it sees, and where the sum over them goes. They own nothing. n: tokens of the
+// batch.
 #pragma once
 
 #include <cstddef>
@@ -13,15 +14,15 @@
 
 namespace kvasir::ops {
 
-// The rows of a stream that an indexer picked for each token, ascending.
+// Picks are the rows of a stream that an indexer picked for each token, ascending.
 struct Picks {
   View<int32_t> rows;             // [n, k], of which counts[t] count
   int32_t* counts = nullptr;      // [n]
   View<const std::byte*> places;  // [n, k] where they lie, once PickedRows brought them
 };
 
-// Scores the index keys that a token sees and picks the k best. A token that sees no more than k
-// picks all of them and scores nothing.
+// A PickStep scores the index keys that a token sees and picks the k best. A token that sees no
+// more than k picks all of them and scores nothing.
 struct PickStep {
   const Batch& batch;
   int64_t stream = 0;  // the index keys
@@ -33,11 +34,15 @@ struct PickStep {
   Picks picks;
 };
 
-// Whether a token of the batch sees more rows than it picks, so that keys have to be scored.
+// Returns whether a token of the batch sees more rows than it picks, so that keys have to be
+// scored.
 bool scores_any_rows(const PickStep& step);
 
-// Which cached rows a token attends, in this order: those of a window from the oldest on, then
-// those of another stream ascending, all or the picked ones, as its reach says.
+// SeenRows say which cached rows a token attends. First come those of a window, from the oldest on.
+// Then come those of another stream, ascending: all or the picked ones, as its reach says.
+//
+// For example a window of 128 tokens and rows of 4 tokens, all attended. The token at position 300
+// sees the window rows of positions 173 to 300 and the 75 rows of positions 0 to 299: 203 rows.
 struct SeenRows {
   int64_t window_stream = 0;
   // The batch's own rows of the window. They are not in the ring yet: later ones would overwrite
@@ -47,7 +52,7 @@ struct SeenRows {
   Picks picks;              // of row_stream, where its rows are picked
 };
 
-// Every row is key and value of all heads.
+// An AttendStep attends rows each of which is key and value of all heads.
 struct AttendStep {
   const Batch& batch;
   SeenRows seen;
@@ -59,6 +64,7 @@ struct AttendStep {
   std::span<AlignedBuffer<const std::byte*>> row_lists;  // [threads][rows that a token sees]
 };
 
+// A TokenRange is the tokens [begin, end) of a batch.
 struct TokenRange {
   int64_t begin = 0;
   int64_t end = 0;

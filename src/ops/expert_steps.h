@@ -1,5 +1,6 @@
-// What the steps of a gated layer take, plain or of experts (ops.h). n: tokens of the batch, e:
-// experts that a token goes to. A slot is one of a token's picks: token * e + pick.
+// These structs are the arguments of the steps of a gated layer, plain or of experts (ops.h). They
+// own nothing. n: tokens of the batch, e: experts that a token goes to. A slot is one of a token's
+// picks: token * e + pick.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +11,14 @@
 
 namespace kvasir::ops {
 
-// y = down (silu(gate x) * (up x))
+// A GatedMlp computes y = down (silu(gate x) * (up x)).
 struct GatedMlp {
   kernels::WeightMatrix gate;  // [F, D]
   kernels::WeightMatrix up;    // [F, D]
   kernels::WeightMatrix down;  // [D, F]
 };
 
+// A GatedMlpStep runs one GatedMlp over all tokens.
 struct GatedMlpStep {
   const GatedMlp& mlp;
   float limit = 0;      // of gate and up (kernels.h, swiglu)
@@ -29,6 +31,7 @@ struct GatedMlpStep {
 // Turns a token's products with the router into scores, in place. [experts]
 using ScoreExperts = void (*)(float* products, int64_t expert_count);
 
+// A RouteStep chooses each token's experts and their weights.
 struct RouteStep {
   View<float> scores;  // [n, experts]: products, then scores
   ScoreExperts score_of = nullptr;
@@ -40,7 +43,10 @@ struct RouteStep {
   View<float> weights;          // [n, e]
 };
 
-// All slots ordered by expert; within an expert tokens keep their order.
+// ExpertGroups are all slots ordered by expert; within an expert tokens keep their order.
+//
+// For example two tokens of two picks each, ids {{1, 0}, {1, 2}}, and three experts: slots are
+// {1, 0, 2, 3}, starts {0, 1, 3, 4}, and places {1, 0, 2, 3}.
 struct ExpertGroups {
   int64_t expert_count = 0;
   int64_t picks_per_token = 0;
@@ -52,7 +58,8 @@ struct ExpertGroups {
   int64_t end(int64_t expert) const { return starts[static_cast<size_t>(expert) + 1]; }
 };
 
-// Runs every expert over its tokens. All buffers have a row per place in the groups' order.
+// An ExpertsStep runs every expert over its tokens. All buffers have a row per place in the groups'
+// order.
 struct ExpertsStep {
   std::span<const GatedMlp> experts;
   const ExpertGroups& groups;

@@ -25,8 +25,8 @@ namespace kvasir::ops {
 
 class Ops {
  public:
-  // matmul_cols_max: the widest matrix that will be multiplied. scratch_floats: per thread, for
-  // everything else: attend_scratch_floats, and the widest pooled row.
+  // matmul_cols_max: columns of the widest matrix that will be multiplied. scratch_floats: floats
+  // that each thread gets for everything else: attend_scratch_floats, and the widest pooled row.
   Ops(const kernels::KernelTable& table, int thread_count, int64_t matmul_cols_max,
       int64_t scratch_floats);
 
@@ -35,12 +35,12 @@ class Ops {
 
   // ---- loops of a model's own
 
-  // body(index, worker) for each index in [0, count).
+  // Calls body(index, worker) for each index in [0, count).
   template <class Body>
   void parallel_for(int64_t count, Body&& body) {
     pool_.parallel_for(count, body);
   }
-  // body(token, worker): for loops over tokens whose single steps are short.
+  // Calls body(token, worker) for each token. It suits loops whose single steps are short.
   template <class Body>
   void for_each_token(int64_t token_count, Body&& body) {
     const int64_t stride = tokens_per_task(token_count);
@@ -54,8 +54,8 @@ class Ops {
 
   // y [n, weight.rows] = x [n, weight.cols] * weight^T
   void matmul(const kernels::WeightMatrix& weight, View<const float> x, View<float> y);
-  // Each matrix takes its share of x's columns and gives its share of y's. x [n, all cols], y [n,
-  // all rows].
+  // Each matrix takes its share of x's columns and gives its share of y's. x [n, all cols], y
+  // [n, all rows].
   void matmul_groups(std::span<const kernels::WeightMatrix> weights, View<const float> x,
                      View<float> y);
 
@@ -65,7 +65,7 @@ class Ops {
   void embed(const kernels::WeightMatrix& table, const Batch& batch, int64_t copies, View<float> y);
   // x [n, size] in place; weight [size].
   void rms_norm(View<float> x, const float* weight, float eps);
-  void scale(View<float> x, float factor);
+  void scale(View<float> x, float factor);  // x, in place
   // Every head is normalised, with weight [head_dim] (null: all ones), then turned.
   void norm_rope_heads(const HeadsStep& step, const float* weight, float eps);
   // Every head is turned, then takes the Hadamard transform.
@@ -79,27 +79,30 @@ class Ops {
                          View<float> gates);
   // Writes the rows (or keys) that the batch completes into its sequences.
   void pool_rows(const PoolStep& step);
-  // Keeps in the sequences' rings what later groups need.
+  // Keeps the values and gates that later groups need in the sequences' rings.
   void write_pending(const PoolStep& step);
 
   // ---- attention (attention_steps.h)
 
+  // Picks for every token of the batch -> step.picks.
   void pick_rows(const PickStep& step);
   // The two halves of a pick for one token, with all threads at it: scores of all rows that it sees
   // -> step.scores[0]; then the best of these -> step.picks.
   void score_rows(const PickStep& step, int64_t token);
   void pick_best(const PickStep& step, int64_t token, const float* scores);
-  // For some tokens of the batch.
+  // Attends for some tokens of the batch -> step.attended.
   void attend(const AttendStep& step, const TokenRange& tokens);
 
   // ---- gated layers and experts (expert_steps.h)
 
   void gated_mlp(const GatedMlpStep& step);
+  // Chooses each token's experts, where they are not chosen, and their weights.
   void route(const RouteStep& step);
   // Orders the slots of ids [n, e].
   void group_by_expert(View<const int32_t> ids, const ExpertGroups& groups);
+  // Runs every expert over its tokens -> step.output.
   void run_experts(const ExpertsStep& step);
-  // Adds what a token's experts gave (output [n * e, D]) to y [n, D], in the order they were
+  // Adds the outputs of a token's experts (output [n * e, D]) to y [n, D], in the order they were
   // picked.
   void add_routed(const ExpertGroups& groups, View<const float> output, View<float> y);
 
@@ -117,7 +120,7 @@ class Ops {
 
  private:
   int64_t tokens_per_task(int64_t token_count) const;
-  // Rows of a matrix that one task should take, given the multiply-adds a row costs.
+  // Returns how many rows of a matrix one task should take, given the multiply-adds a row costs.
   int64_t rows_per_task(int64_t rows, int64_t work_per_row) const;
   // [scratch_floats], private to the worker while it runs one index.
   float* scratch(int worker) { return scratch_[static_cast<size_t>(worker)].data(); }

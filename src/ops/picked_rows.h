@@ -1,6 +1,9 @@
 // PickedRows brings the cold rows that the tokens of a batch picked into memory. It takes as many
 // tokens at a time as the row cache has room for. While one group is attended, the next one's rows
-// are read.
+// are read. It owns no rows. One thread.
+//
+// For example a row cache of 4,096 rows and 512 picks a token: a group may have half of the rows,
+// so 4 tokens. A batch of 10 tokens comes as [0, 4), [4, 8), [8, 10), then [10, 10): the end.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +16,15 @@ namespace kvasir::ops {
 
 class PickedRows {
  public:
-  // After pick_rows. Starts reading for the first tokens; until next() there is time to compute.
+  // Starts reading for the first tokens; until next() there is time to compute. REQUIRES: pick_rows
+  // ran, and row_cache is there where the batch has cold parts.
   // stream: of the rows; where these are not picked (or -1: there are none), or all are in memory,
-  // next() gives all tokens at once. REQUIRES: row_cache is there where the batch has cold parts.
+  // next() gives all tokens at once.
   PickedRows(const Batch& batch, int64_t stream, const Picks& picks, kv::RowCache* row_cache);
 
-  // The next tokens. Where their rows lie is in picks.places, or (sequences that are in memory as a
-  // whole) the sequence knows. Empty: all are done. Error: rows could not be read; the sequences of
-  // the batch are of no further use.
+  // Returns the next tokens. picks.places says where their rows lie; of a sequence that is in
+  // memory as a whole, the sequence does. Empty: all are done. Error: rows could not be read; the
+  // sequences of the batch are of no further use.
   Result<TokenRange> next();
 
  private:

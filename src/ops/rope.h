@@ -1,6 +1,6 @@
 // RopeSettings say by what angles a model turns pairs of values, with or without YaRN; a RopeTable
-// holds cosines and sines of these angles for a list of positions. Angles are formed in float64: at
-// a million tokens a float32 angle is off by 0.06.
+// holds cosines and sines of these angles for a list of positions, and owns them. Angles are formed
+// in float64: at a million tokens a float32 angle is off by 0.06.
 #pragma once
 
 #include <cstddef>
@@ -37,12 +37,13 @@ class RopeTable {
   int64_t add(int64_t position);
 
   int64_t size() const { return size_; }
-  // Of the values that are turned: two per angle.
+  // Returns how many values are turned: two per angle.
   int64_t dim() const { return 2 * pair_count(); }
 
+  // [pairs] of one position.
   const float* cos(int64_t index) const { return &cos_[offset_of(index)]; }
   const float* sin(int64_t index) const { return &sin_[offset_of(index)]; }
-  // For the inverse rotation.
+  // These are for the inverse rotation.
   const float* negated_sin(int64_t index) const { return &negated_sin_[offset_of(index)]; }
 
  private:

@@ -1,4 +1,5 @@
-// What the steps on rows and heads of a batch take (ops.h). n: tokens of the batch.
+// These structs are the arguments of the steps on rows and heads of a batch (ops.h). They own
+// nothing. n: tokens of the batch.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +11,14 @@
 
 namespace kvasir::ops {
 
-// Heads that lie back to back in a token's row.
+// A HeadsStep takes heads that lie back to back in a token's row.
 struct HeadsStep {
   View<float> heads;  // [n, heads * head_dim], in place
   int64_t head_dim = 0;
   const RopeTable& rope;  // by token; turns the last values of a head
 };
 
-// Rows to be cached: normalised, turned, then encoded.
+// An EncodeStep takes rows to be cached: they are normalised, turned, then encoded.
 struct EncodeStep {
   View<float> rows;             // [n, dim], in place
   const float* norm = nullptr;  // [dim]
@@ -27,10 +28,11 @@ struct EncodeStep {
   View<std::byte> encoded;  // [n, format.bytes()]
 };
 
-// Pools groups of tokens into a row of a stream each. A group's tokens come from this batch or,
-// where the group began earlier, from the sequence's ring; the entries and their order are the same
-// either way. Where rows overlap, the group before counts too, through the first half of the
-// columns; a row's own group counts through the second. Index keys take the Hadamard transform.
+// A PoolStep pools groups of tokens into a row of a stream each. A group's tokens come from this
+// batch or, where the group began earlier, from the sequence's ring; the entries and their order
+// are the same either way. Where rows overlap, the group before counts too, through the first half
+// of the columns; a row's own group counts through the second. Index keys take the Hadamard
+// transform.
 struct PoolStep {
   const Batch& batch;
   const PooledRows& rows;

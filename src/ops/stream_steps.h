@@ -1,5 +1,6 @@
-// What the steps of hyper-connections take (ops.h): h residual streams that are mixed around every
-// sub-layer, by weights that hang on the token. n: tokens of the batch.
+// These structs are the arguments of the steps of hyper-connections (ops.h). h residual streams are
+// mixed around every sub-layer, by weights that hang on the token. The structs own nothing. n:
+// tokens of the batch.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +10,14 @@
 
 namespace kvasir::ops {
 
-// The constants of one mixing.
+// HyperMixing has the constants of one mixing.
 struct HyperMixing {
   const kernels::WeightMatrix& fn;  // [(2 + h) * h, h * D]; a last collapse has [h, h * D]
   const float* base = nullptr;      // [(2 + h) * h]; [h]
   const float* scale = nullptr;     // [3]: pre, post, combine; [1]
 };
 
+// A HyperStep has the streams and the buffers of the mixing.
 struct HyperStep {
   int64_t stream_count = 0;  // h
   int iterations = 0;

@@ -1,5 +1,5 @@
-// Test support: a cache of one layer with a window, picked rows and their index keys, in float32,
-// and sequences with random rows in it.
+// A TestCache makes sequences with random rows for tests. Its cache has one layer with a window,
+// picked rows and their index keys, in float32.
 #pragma once
 
 #include <cmath>
@@ -37,7 +37,7 @@ class TestCache {
         kv::make_layout({.layers = {{.streams = {window, rows, keys}}}}));
   }
 
-  // Random rows for that many tokens.
+  // Returns a sequence with random rows for that many tokens.
   kv::Sequence sequence_of(int64_t length) {
     kv::Sequence sequence =
         kv::Sequence::create(layout_, std::make_shared<kv::MemoryAccount>()).value();

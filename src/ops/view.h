@@ -1,5 +1,5 @@
-// A View is a matrix that somebody else owns: the form in which a batched step takes and gives
-// values. Its rows may lie apart, as the columns of a wider matrix do.
+// A View is a matrix that somebody else owns. A batched step takes and gives values in this form.
+// Its rows may lie apart, as the columns of a wider matrix do.
 //
 // Plain value. A step checks the shapes of its views when it begins; single rows are checked where
 // KVASIR_DCHECK is.
@@ -27,10 +27,10 @@ struct View {
   bool has_shape(int64_t row_count, int64_t col_count) const {
     return rows == row_count && cols == col_count;
   }
-  // No values lie between the rows.
+  // Returns whether no values lie between the rows.
   bool is_packed() const { return row_stride == cols; }
 
-  // All rows of some columns; some rows of all columns.
+  // Return all rows of some columns, and some rows of all columns.
   View columns(int64_t begin, int64_t count) const {
     KVASIR_CHECK(begin >= 0 && count >= 0 && begin + count <= cols, "columns of the view");
     return {data + begin, rows, count, row_stride};
@@ -46,13 +46,13 @@ struct View {
   }
 };
 
-// data [rows, cols], rows back to back.
+// Returns a view of data [rows, cols], rows back to back.
 template <class T>
 View<T> view_of(T* data, int64_t rows, int64_t cols) {
   return {data, rows, cols, cols};
 }
 
-// The begin of a buffer, as [rows, cols].
+// Returns the begin of a buffer as [rows, cols].
 template <class T>
 View<T> view_of(AlignedBuffer<T>& buffer, int64_t rows, int64_t cols) {
   KVASIR_CHECK(rows >= 0 && cols >= 0 && rows * cols <= buffer.size(),

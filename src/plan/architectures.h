@@ -1,8 +1,9 @@
 // The table of architectures says how the config of each known architecture is read. What is not in
 // the table is unknown; nothing is guessed from field names.
 //
-// A config is read in this order: its row of the table, the mix of its layers, what attention
-// layers keep of every token, what recurrent layers keep of a sequence.
+// Constants of the program; any thread. A config is read in this order: its row of the table, the
+// mix of its layers, what attention layers keep of every token, what recurrent layers keep of a
+// sequence.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +50,7 @@ struct Defaults {
 
 struct Architecture;
 
+// A Reading refers to a config being read and the model that it fills.
 struct Reading {
   ConfigFields& fields;
   const Architecture& architecture;
@@ -74,11 +76,11 @@ struct KnownArchitecture {
   const Architecture* row = nullptr;  // null: unknown
   std::string_view model_type;        // as the table has it
 };
-// By model_type, or by the name of a class ("Qwen3MoeForCausalLM").
+// Find a row by model_type, or by the name of a class ("Qwen3MoeForCausalLM").
 KnownArchitecture find_architecture(std::string_view model_type);
 KnownArchitecture find_architecture_of_class(std::string_view class_name);
 
-// A row's, and what differs between its model types (reference_defaults.cc).
+// Returns a row's defaults, with those that differ between its model types (reference_defaults.cc).
 Defaults defaults_of(const Architecture& architecture, std::string_view model_type);
 
 }  // namespace kvasir::plan

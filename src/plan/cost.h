@@ -1,4 +1,5 @@
-// These functions make the terms of a cache's cost, one for each kind of model.
+// These functions make the terms of a cache's cost, one function for each kind of model. They are
+// pure.
 #pragma once
 
 #include "kvasir/plan.h"
@@ -13,10 +14,10 @@ struct ChosenPrecisions {
   int64_t state_bytes = 4;           // a value's
 };
 
-// Vectors and states of any model but DeepSeek-V4.
+// Returns the terms of the vectors and states of any model but DeepSeek-V4. Errors: as cache_cost.
 Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& options,
                                   const ChosenPrecisions& chosen);
-// DeepSeek-V4, from the engine's own layout.
+// Returns the terms of DeepSeek-V4, from the engine's own layout. Errors: as cache_cost.
 Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
                                       const ChosenPrecisions& chosen);
 

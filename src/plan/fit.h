@@ -1,5 +1,9 @@
 // find_fits searches the largest context that fits into a memory, for each precision and placement.
-// choose says which of them to take.
+// choose says which of them to take. Both are pure functions.
+//
+// For example 24 GB of memory of which 2 GB are headroom, weights and buffers of 12 GB, and a cache
+// of 10,000 bytes a token: 10 GB are left, and a context of 1,000,000 tokens fits. A model made for
+// 262,144 tokens gets 262,144, and is_model_limit says that its own limit is the bound.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +14,7 @@
 
 namespace kvasir::plan {
 
+// A Placement says where rows lie.
 enum class Placement : uint8_t {
   kRam,       // all rows in RAM
   kColdOnSsd  // of the CSA rows only those that are picked again and again
@@ -17,8 +22,8 @@ enum class Placement : uint8_t {
 
 struct FitQuestion {
   int64_t memory_bytes = 0;    // of one rank
-  int64_t headroom_bytes = 0;  // of these, for everything that is not counted
-  Load load;                   // context_tokens: what is wanted; 0: the model's own limit
+  int64_t headroom_bytes = 0;  // a part of it, kept for everything that is not counted
+  Load load;                   // context_tokens: the wanted length; 0: the model's own limit
   int thread_count = 1;
 };
 
@@ -42,6 +47,7 @@ struct Advice {
 Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& options,
                                    const FitQuestion& question);
 
+// Returns the fit to take, and why. It points into `fits`.
 Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQuestion& question);
 
 }  // namespace kvasir::plan

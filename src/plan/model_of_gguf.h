@@ -1,4 +1,5 @@
-// The head of a GGUF file that was read already, of all its parts together.
+// model_of_gguf_head reads the model from the head of a GGUF file that was read already, of all its
+// parts together. A pure function.
 #pragma once
 
 #include <string_view>

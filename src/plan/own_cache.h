@@ -1,4 +1,4 @@
-// OwnCache: the config of a model whose cache Kvasir lays out itself. A plain value.
+// An OwnCache holds the config of a model whose cache Kvasir lays out itself. A plain value.
 #pragma once
 
 #include "model/deepseek_v4/config.h"

@@ -12,10 +12,10 @@
 
 namespace kvasir::plan {
 
-// What the command was given, and the page opens with. Texts stand in its fields as they were
-// written; empty: not given.
+// A PageStart is the command's input, with which the page opens. Texts stand in its fields as they
+// were written; empty: not given.
 struct PageStart {
-  std::string argument;             // that names the model
+  std::string argument;             // the one that names the model
   std::optional<CacheModel> model;  // shown first, beside the other built-in ones
   CostOptions cost;                 // of all models
   std::vector<std::string> flags;   // those of `cost`, as they are written on a command line

@@ -46,7 +46,7 @@ struct Precision {
   bool is_short = false;
 };
 
-// Null: there is none of that name.
+// Returns the precision of that name; null: there is none.
 const Precision* find_precision(std::string_view name);
 
 }  // namespace kvasir::plan

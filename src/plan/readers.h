@@ -20,11 +20,11 @@ inline constexpr int64_t kTokensMax = int64_t{1} << 40;
 
 int64_t read_layer_count(Reading& reading);
 
-// "full_attention", "mamba", ...; null: not known.
+// Returns the role of "full_attention", "mamba" and the like; null: not known.
 std::optional<LayerRole> role_of_name(const Json& name);
 
-// Which of the first layer_count items of a list are marked; `is_marked` says null of an item that
-// means nothing to it.
+// Returns which of the first layer_count items of a list are marked. `is_marked` says null of an
+// item that means nothing to it.
 std::vector<bool> marked_layers(ConfigFields& fields, std::string_view field, int64_t layer_count,
                                 const std::function<std::optional<bool>(const Json&)>& is_marked);
 // Refuses a mix with layers of a kind that the reader does not know how to hold.
@@ -32,7 +32,8 @@ void expect_roles(Reading& reading, const LayerMix& mix, std::initializer_list<L
 
 // ---- the mix of layers (layer_mix.cc) -----------------------------------------------------------
 
-// The list that a config states (layer_types and its kin), or what the architecture does without.
+// Returns the list that a config states (layer_types and its kin). Without one: the mix that the
+// architecture then has.
 LayerMix read_mix(Reading& reading, int64_t layer_count);
 
 LayerMix all_full(Reading& reading, int64_t layer_count);
@@ -84,13 +85,12 @@ void no_attention(Reading& reading, const LayerMix& mix);
 
 // ---- drafts (drafts.cc) -------------------------------------------------------------------------
 
-// Layers that only speculative decoding runs, with a cache of their own.
+// Returns how many layers only speculative decoding runs. They have a cache of their own.
 int64_t draft_layer_count(Reading& reading);
-// Their kinds, where a config lists them; else all are of the usual one.
+// Returns their kinds, where a config lists them; else all are of the usual one.
 LayerMix draft_mix(Reading& reading, int64_t layer_count, LayerRole usual);
 
-// ---- recurrent states (recurrence.cc): what one layer keeps
-// --------------------------------------
+// ---- recurrent states that one layer keeps (recurrence.cc) --------------------------------------
 
 std::vector<kv::State> gated_delta(Reading& reading);
 std::vector<kv::State> kimi_delta(Reading& reading);

@@ -34,7 +34,7 @@ inline Bill bill_of(const CacheModel& model, const CostOptions& options, const L
   return bill.ok() ? *bill : Bill();
 }
 
-// Of the tokens' rows: what published tables count.
+// Returns the bytes of the tokens' rows, which published tables count.
 inline int64_t row_bytes(const CacheModel& model, int64_t tokens,
                          const CostOptions& options = {.precision = "bf16"}) {
   return bill_of(model, options, {.context_tokens = tokens}).row_bytes;

@@ -11,16 +11,16 @@
 namespace kvasir::plan {
 
 struct TextModel {
-  const Json* object = nullptr;  // that describes it
+  const Json* object = nullptr;  // the part of the config that describes it
   std::string prefix;            // of its fields in messages: "text_config."
   std::string model_type;        // as stated, or the name of its class; empty: neither
   KnownArchitecture known;
 };
 
-// What the innermost part says of itself counts; where it says nothing, the whole's name.
+// The innermost part's own name counts; where it has none, the whole's.
 TextModel find_text_model(const Json& root);
 
-// Null: not a text, or not there.
+// Returns a field's text; null: not a text, or not there.
 const std::string* text_of(const Json& object, std::string_view name);
 
 }  // namespace kvasir::plan

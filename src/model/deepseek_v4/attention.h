@@ -10,8 +10,8 @@
 
 namespace kvasir::model::deepseek_v4 {
 
-// work.input [n, D] -> work.output [n, D]; writes the layer's rows of all sequences of the pass.
-// Error: rows that are not in memory could not be read.
+// Reads work.input [n, D] and writes work.output [n, D] and the layer's rows of all sequences of
+// the pass. Error: rows that are not in memory could not be read.
 Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights);
 
 }  // namespace kvasir::model::deepseek_v4

@@ -16,13 +16,14 @@ namespace kvasir::model::deepseek_v4 {
 struct Batch {
   Batch(const Config& config, int64_t token_capacity);
 
+  // Takes the pieces of a pass. REQUIRES: no more tokens than token_capacity.
   void fill(std::span<const Piece> pieces);
 
-  // By flat token index.
+  // Returns the angles of every token, by flat token index.
   const ops::RopeTable& token_rope(LayerKind kind) const {
     return kind == LayerKind::kWindow ? window_rope : compressed_rope;
   }
-  // REQUIRES: a compressed kind.
+  // Returns the rows that the batch completes. REQUIRES: a compressed kind.
   const ops::PooledRows& pooled_rows(LayerKind kind) const;
 
   ops::Batch tokens;

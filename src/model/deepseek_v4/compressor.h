@@ -9,9 +9,9 @@
 
 namespace kvasir::model::deepseek_v4 {
 
-// From the sub-layer input of every token of the pass: writes the rows (or keys) that the pass
-// completes into a stream of the sequences and keeps what later groups need in its rings. kind: of
-// the layer, a compressed one.
+// Takes the sub-layer input of every token of the pass. Writes the rows (or keys) that the pass
+// completes into a stream of the sequences, and keeps in its rings what later groups need. `kind`
+// is the layer's, a compressed one.
 void compress(Pass& pass, LayerKind kind, int64_t stream, const CompressorWeights& weights);
 
 }  // namespace kvasir::model::deepseek_v4

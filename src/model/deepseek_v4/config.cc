@@ -38,7 +38,7 @@ bool names_architecture(const Json* list) {
   });
 }
 
-// What V4 never asks for, and what would change the arithmetic silently if it were ignored.
+// Refuses choices that V4 never makes. Ignoring them would change the arithmetic silently.
 void check_fixed_choices(ConfigFields& fields) {
   fields.text({"scoring_func"});
   fields.expect_text({"scoring_func"}, "sqrtsoftplus");

@@ -58,7 +58,7 @@ struct Config {
   std::vector<int64_t> eos_token_ids;
 };
 
-// Whether a config names this architecture, by model_type or, without one, by its class.
+// Returns whether a config names this architecture, by model_type or, without one, by its class.
 bool runs(const Json& root);
 
 // `where` names the file in messages. Errors: a missing, mistyped or absurd field (every size is

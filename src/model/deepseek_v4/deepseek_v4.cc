@@ -42,7 +42,7 @@ Facts facts_of(const Config& config, uint64_t weight_bytes) {
           .eos_token_ids = config.eos_token_ids};
 }
 
-// What the loader filled and the layout gives each layer is what the config says of it.
+// Checks that weights and streams have the shapes that the config says.
 void check_parts(const Config& config, const Weights& weights, const Geometry& geometry) {
   KVASIR_CHECK(std::ssize(config.layers) == config.layer_count &&
                    std::ssize(weights.layers) == config.layer_count &&
@@ -109,7 +109,7 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const Mode
   check_parts(config_, checkpoint_.weights(), geometry_);
 }
 
-// Part of prefix keys: stored studies are found again under these words.
+// These words are a part of prefix keys: stored studies are found again under them.
 std::string DeepSeekV4::study_name() const {
   const VisibleRows& rows = options_.study.visible_rows;
   if (rows == VisibleRows{}) return "";

@@ -7,7 +7,7 @@
 
 namespace kvasir::model::deepseek_v4 {
 
-// work.input [n, D] -> work.output [n, D].
+// Reads work.input [n, D] and writes work.output [n, D].
 void run_experts(Pass& pass, const MoeWeights& weights);
 
 }  // namespace kvasir::model::deepseek_v4

@@ -12,7 +12,8 @@ void add_rope(Sha256& hash, const ops::RopeSettings& rope) {
   hash.add_value(rope.yarn.original_context);
 }
 
-// All that the arithmetic depends on; not the longest position nor the ids that end a text.
+// Adds all that the arithmetic depends on. The longest position and the ids that end a text are no
+// part of it.
 void add_config(Sha256& hash, const Config& c) {
   for (const int64_t size : {c.vocab_size,
                              c.hidden_size,

@@ -1,4 +1,6 @@
-// From a DeepSeek-V4 config to the cache it needs: the one translation of its layers into streams.
+// cache_spec translates the layers of a DeepSeek-V4 config into the streams that its cache needs.
+// Geometry says where each layer's streams stand in the layout. Both are plain values; nothing else
+// makes this translation.
 #pragma once
 
 #include <string_view>
@@ -12,22 +14,24 @@
 
 namespace kvasir::model::deepseek_v4 {
 
+// Layers of a compressed kind pool ratio_of(kind) tokens into a row; 0: a window is all they keep.
 inline bool is_compressed(LayerKind kind) { return kind != LayerKind::kWindow; }
 inline int64_t ratio_of(LayerKind kind) {
   return kind == LayerKind::kCsa ? kCsaRatio : (kind == LayerKind::kHca ? kHcaRatio : 0);
 }
 
-// `precision`: "native" (FP8 rows, FP4 index keys, as the model was trained with), or the codec of
-// everything: "bf16", "f32". Error: another one.
+// Returns the cache of a config. `precision`: "native" (FP8 rows, FP4 index keys, as the model was
+// trained with), or the codec of everything: "bf16", "f32". Error: another one.
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision);
 
-// Where a layer's streams stand in the layout; -1: it has none of that kind.
+// LayerStreams are the indices of a layer's streams in the layout; -1: it has none of that kind.
 struct LayerStreams {
   int64_t window = -1;  // raw rows
   int64_t rows = -1;    // compressed rows
   int64_t keys = -1;    // index keys
 };
 
+// A Geometry holds the two row formats of a cache and every layer's streams.
 struct Geometry {
   kernels::RowFormat row;  // of raw and compressed rows
   kernels::RowFormat key;  // of index keys; dim 0 when no layer has any

@@ -1,5 +1,5 @@
-// Hyper-connections mix the h residual streams around every sub-layer (deepseek_v4.md section 2).
-// All float32.
+// hyper_enter and hyper_leave mix the h residual streams before and after every sub-layer
+// (deepseek_v4.md section 2), in float32.
 #pragma once
 
 #include <span>
@@ -9,15 +9,15 @@
 
 namespace kvasir::model::deepseek_v4 {
 
-// work.streams -> work.input [n, D]: the mixed streams, normalised with `norm` [D]. Leaves the
-// weights of the way back in work.post and work.combine.
+// Mixes work.streams into work.input [n, D], normalised with `norm` [D]. Leaves the weights of the
+// way back in work.post and work.combine.
 void hyper_enter(Pass& pass, const HyperWeights& weights, std::span<const float> norm);
 
-// work.output [n, D] -> work.streams, by the weights that hyper_enter left.
+// Mixes work.output [n, D] into work.streams, by the weights that hyper_enter left.
 void hyper_leave(Pass& pass);
 
-// The streams of one token -> hidden [D], normalised with `norm` [D]: what the output matrix is
-// applied to.
+// Mixes the streams of one token for good into hidden [D], normalised with `norm` [D]. The output
+// matrix is applied to it.
 void hyper_collapse_head(Pass& pass, const HyperWeights& weights, std::span<const float> norm,
                          int64_t token, float* hidden);
 

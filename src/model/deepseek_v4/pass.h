@@ -1,5 +1,5 @@
 // A Pass refers to all that the parts of a forward pass work with. It owns nothing and lives for
-// one pass.
+// one pass, on one thread.
 #pragma once
 
 #include "base/check.h"
@@ -24,7 +24,7 @@ struct Pass {
   const PickSink& on_picks;
 
   int64_t token_count() const { return batch.tokens.token_count(); }
-  // The rows that the tokens of a CSA layer attend.
+  // Returns the rows that the tokens of a CSA layer attend.
   ops::Picks picks() const {
     KVASIR_CHECK(token_count() <= work.picked_count.size(), "a count for every token");
     return {.rows = ops::view_of(work.picked, token_count(), config.index_top_k),

@@ -16,8 +16,8 @@ namespace kvasir::model::deepseek_v4 {
 // official name, become `layers.N.ffn.experts.gate_up_proj.weight` and so on.
 std::optional<std::string> official_tensor_name(std::string_view stored_name);
 
-// Whether the name belongs to a part that a text body does not need: draft stages, vision, rotary
-// buffers.
+// Returns whether the name belongs to a part that a text body does not need: draft stages, vision,
+// rotary buffers.
 bool tensor_is_ignored(std::string_view stored_name);
 
 }  // namespace kvasir::model::deepseek_v4

@@ -111,7 +111,8 @@ class Checkpoint {
   const Config& config() const { return config_; }
   const Weights& weights() const { return weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
-  // What the model's cache depends on: see fingerprint.h. Takes as long as reading what it hashes.
+  // Returns a name of all that the model's cache depends on (fingerprint.h). It takes as long as
+  // reading what it hashes.
   Digest256 fingerprint() const;
 
  private:

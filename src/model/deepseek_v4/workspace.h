@@ -18,14 +18,14 @@ struct Workspace {
   Workspace(const Config& config, const Geometry& geometry, int64_t token_capacity,
             int thread_count);
 
-  // What the buffers above take, without taking it.
+  // Returns the bytes that the constructor takes, without taking them.
   static int64_t bytes_for(const Config& config, const Geometry& geometry, int64_t token_capacity,
                            int thread_count);
-  // What reserve_length may have taken at most for a sequence of that length.
+  // Returns the bytes that reserve_length may have taken at most for a sequence of that length.
   static int64_t length_bytes_max(const Config& config, int64_t length, int thread_count);
 
-  // Grows what depends on how long the sequences are; called before a pass, not inside. Doubles, so
-  // that decoding allocates ever more rarely.
+  // Grows the buffers whose size depends on how long the sequences are. It is called before a pass,
+  // not inside. It doubles, so that decoding allocates ever more rarely.
   // Error: not enough memory.
   Status reserve_length(const Config& config, int64_t length_max);
 

@@ -7,7 +7,7 @@
 namespace kvasir::ops {
 namespace {
 
-// Where the rows of a token's window lie, from the oldest on. Returns how many.
+// Lists where the rows of a token's window lie, from the oldest on. Returns how many.
 int64_t list_window(const AttendStep& step, int64_t token, const std::byte** rows) {
   const SeenRows& seen = step.seen;
   const BatchPiece& piece = step.batch.piece_of(token);
@@ -29,7 +29,7 @@ int64_t count_others(const AttendStep& step, int64_t token) {
                                              : step.batch.complete_rows(token, stream);
 }
 
-// Where the other rows lie that the token sees. Returns how many.
+// Lists where the other rows lie that the token sees. Returns how many.
 int64_t list_others(const AttendStep& step, int64_t token, const std::byte** rows) {
   const SeenRows& seen = step.seen;
   const kv::Sequence& sequence = step.batch.sequence_of(token);
