@@ -8,8 +8,9 @@
 //   cold part: the rows that are picked,
 // each layer after layer and without gaps, so that either part is one contiguous read.
 //
-// For example a block of 128 tokens and a stream of a row per 4 tokens: 32 rows a block. A sequence
-// of 1,003 tokens has 250 of these rows and has begun 8 blocks. Row 249 is row 25 of block 7.
+// For example, take a block of 128 tokens and a stream of a row per 4 tokens: 32 rows a block. A
+// sequence of 1,003 tokens has 250 of these rows and has begun 8 blocks. Row 249 is row 25 of
+// block 7.
 #pragma once
 
 #include <cstdint>

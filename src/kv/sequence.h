@@ -7,10 +7,10 @@
 // may hand disjoint rows to its threads. Memory grows with the tokens appended, a block at a time.
 // Nothing is reserved for a context that is only asked for.
 //
-// For example a stream of a row per 4 tokens (32 rows a block of 128 tokens), of 584 bytes each,
-// whose first row lies at offset 10,000 of a block: row 70 lies in block 70 / 32 = 2, at offset
-// 10,000 + 70 % 32 * 584 = 13,504. In a window of 128 tokens, position 300 lies in place
-// 300 % 128 = 44, where position 172 lay before.
+// For example, take a stream of a row per 4 tokens (32 rows a block of 128 tokens), of 584 bytes
+// each, whose first row lies at offset 10,000 of a block: row 70 lies in block 70 / 32 = 2, at
+// offset 10,000 + 70 % 32 * 584 = 13,504. In a window of 128 tokens, position 300 lies in place 300
+// % 128 = 44, where position 172 lay before.
 #pragma once
 
 #include <cstddef>

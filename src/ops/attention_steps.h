@@ -41,8 +41,9 @@ bool scores_any_rows(const PickStep& step);
 // SeenRows say which cached rows a token attends. First come those of a window, from the oldest on.
 // Then come those of another stream, ascending: all or the picked ones, as its reach says.
 //
-// For example a window of 128 tokens and rows of 4 tokens, all attended. The token at position 300
-// sees the window rows of positions 173 to 300 and the 75 rows of positions 0 to 299: 203 rows.
+// For example, take a window of 128 tokens and rows of 4 tokens, all attended. The token at
+// position 300 sees the window rows of positions 173 to 300 and the 75 rows of positions 0 to 299:
+// 203 rows.
 struct SeenRows {
   int64_t window_stream = 0;
   // The batch's own rows of the window. They are not in the ring yet: later ones would overwrite

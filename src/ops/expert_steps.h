@@ -45,8 +45,8 @@ struct RouteStep {
 
 // ExpertGroups are all slots ordered by expert; within an expert tokens keep their order.
 //
-// For example two tokens of two picks each, ids {{1, 0}, {1, 2}}, and three experts: slots are
-// {1, 0, 2, 3}, starts {0, 1, 3, 4}, and places {1, 0, 2, 3}.
+// For example, take two tokens of two picks each, ids {{1, 0}, {1, 2}}, and three experts: slots
+// are {1, 0, 2, 3}, starts {0, 1, 3, 4}, and places {1, 0, 2, 3}.
 struct ExpertGroups {
   int64_t expert_count = 0;
   int64_t picks_per_token = 0;

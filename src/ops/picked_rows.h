@@ -2,8 +2,8 @@
 // tokens at a time as the row cache has room for. While one group is attended, the next one's rows
 // are read. It owns no rows. One thread.
 //
-// For example a row cache of 4,096 rows and 512 picks a token: a group may have half of the rows,
-// so 4 tokens. A batch of 10 tokens comes as [0, 4), [4, 8), [8, 10), then [10, 10): the end.
+// For example, take a row cache of 4,096 rows and 512 picks a token: a group may have half of the
+// rows, so 4 tokens. A batch of 10 tokens comes as [0, 4), [4, 8), [8, 10), then [10, 10): the end.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,7 @@ int64_t read_head_count(Reading& reading) {
 // Stated, or what the hidden size leaves to each head. (hidden size by heads is wrong for many.)
 int64_t read_head_dim(Reading& reading, int64_t head_count) {
   const int64_t absent = reading.defaults.head_dim;
-  // Where attention is wider than the hidden size kv_channels are not a head's.
+  // kv_channels are not a head's where attention is wider than the hidden size.
   const ConfigFields::Names wide_names = {"head_dim", "attention_head_dim"};
   const ConfigFields::Names names =
       reading.defaults.attention_width_factor != 1 ? wide_names : kHeadDimNames;
@@ -74,7 +74,7 @@ HeadDims full_dims(Reading& reading, const HeadDims& stated) {
   dims.key_dim = reading.fields.integer_or({"global_head_dim"}, 1, kDimMax,
                                            absent != 0 ? absent : stated.key_dim);
   if (dims.key_dim != stated.key_dim) dims.value_dim = dims.key_dim;
-  // Where keys double as values the full layers have heads of their own.
+  // Full layers have heads of their own where keys double as values.
   if (reading.fields.boolean_or({"attention_k_eq_v"}, true)) {
     dims.head_count =
         reading.fields.integer_or({"num_global_key_value_heads"}, 1, kHeadsMax, dims.head_count);
@@ -162,7 +162,8 @@ kv::Layer layer_of(const HeadDims& dims) {
   return {.streams = {keys, values}};
 }
 
-// What per_layer_config says of one layer ("05": {"head_dim": 512}), as transformers writes it.
+// Takes over what per_layer_config says of one layer ("05": {"head_dim": 512}), as transformers
+// writes it.
 void apply_layer_config(Reading& reading, int64_t layer, HeadDims& dims) {
   const Json* layers = reading.fields.find({"per_layer_config"});
   if (layers == nullptr || layers->as_object() == nullptr) return;
@@ -242,7 +243,7 @@ HeadDims stated_dims(Reading& reading) {
   return {.head_count = head_count, .key_dim = head_dim, .value_dim = value_dim};
 }
 
-// Of each layer; empty where one number stands for all, or none.
+// Returns the KV heads of each layer; empty where one number stands for all, or none.
 std::vector<int64_t> read_kv_list(Reading& reading, int64_t layer_count) {
   const Json* value = reading.fields.find(kKvHeadNames);
   const Json::Array* list = value == nullptr ? nullptr : value->as_array();

@@ -11,7 +11,8 @@
 namespace kvasir::plan {
 namespace {
 
-// What is asked for, and which of our precisions that is; empty: none of them.
+// A Wish is the format that a checkpoint asks for, in its words, and the precision of ours that it
+// is; empty: none of them.
 struct Wish {
   std::string where;
   std::string words;

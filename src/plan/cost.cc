@@ -15,7 +15,7 @@ Result<const Precision*> precision_of(const std::string& name, const char* field
                .found = name};
 }
 
-// Of index keys: what says how one vector is held, nothing more.
+// Returns a precision for index keys. Only those serve that say how one plain vector is held.
 Result<const Precision*> index_precision_of(const std::string& name) {
   constexpr const char* kField = "index_precision";
   KVASIR_ASSIGN_OR_RETURN(const Precision* precision, precision_of(name, kField));

@@ -43,7 +43,7 @@ bool engine_holds(const Config& config, const Precision& precision) {
   return cache_spec(config, precision.name).ok();
 }
 
-// What one block holds of the layers of one kind.
+// A Part is the rows that one block holds of the layers of one kind.
 struct Part {
   const char* name = "";
   int64_t layer_count = 0;
@@ -144,7 +144,7 @@ std::vector<Term> terms_of_hot_parts(const kv::CacheLayout& layout,
   return terms;
 }
 
-// Of a sequence's whole blocks, and of the states it can be continued from.
+// Returns the terms of a sequence's whole blocks, and of the states it can be continued from.
 std::vector<Term> terms_on_disk(const kv::CacheLayout& layout) {
   const Parts parts = parts_of(layout);
   const Growth sealed = per_block(Growth::Rounding::kDown);

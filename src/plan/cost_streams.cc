@@ -14,13 +14,14 @@ namespace {
 using kv::Role;
 using kv::Stream;
 
-// Whether the rows of two streams take the same bytes, however they are reached.
+// Returns whether the rows of two streams take the same bytes, however they are reached.
 bool is_sized_like(const Stream& a, const Stream& b) {
   return a.role == b.role && a.vectors == b.vectors && a.width == b.width &&
          a.rope_width == b.rope_width && a.window_tokens == b.window_tokens;
 }
 
-// What like layers remember, as one line of the bill: keys and values of heads, or one stream.
+// A Part is the memory of like layers, as one line of the bill: keys and values of heads, or one
+// stream.
 struct Part {
   std::string name;
   Stream keys;  // or latents, or index keys

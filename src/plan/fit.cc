@@ -86,7 +86,7 @@ const Fit* first_that(const std::vector<Fit>& fits, const auto& condition) {
 
 Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& options,
                                    const FitQuestion& question) {
-  // What no precision can mend is found with the model's own.
+  // The model's own precision brings up the errors that no other precision can mend.
   CostOptions own = options;
   own.precision = "native";
   if (auto checked = cache_cost(model, own); !checked.ok()) return std::move(checked).error();

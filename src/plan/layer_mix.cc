@@ -79,7 +79,7 @@ LayerMix listed(Reading& reading, std::string_view field, int64_t layer_count, R
   return mix;
 }
 
-// Of numbers of layers; `base` is the first layer's.
+// Makes the mix from a list of layer numbers. `base` is the first layer's number.
 LayerMix numbered(Reading& reading, const Json* list, std::string_view field, int64_t layer_count,
                   int64_t base, LayerRole in_list, LayerRole elsewhere) {
   LayerMix mix(static_cast<size_t>(layer_count), elsewhere);

@@ -126,7 +126,7 @@ constexpr std::array kKeys = std::to_array<Renamed>({
     {"shortconv.l_cache", "conv_L_cache"},
 });
 
-// What llama.cpp takes where the file does not say: Llama 4's chunks.
+// llama.cpp takes these for Llama 4's chunks where the file does not say.
 constexpr int64_t kLlama4ChunkTokens = 8192;
 
 class Config {
@@ -242,7 +242,7 @@ void set_states(Config& config, std::string_view model_type) {
   config.set("mamba_d_head", heads == 0 ? 0 : inner / heads);
 }
 
-// What llama.cpp takes where a file leaves it out, which is not always what transformers takes.
+// Sets the values that llama.cpp takes where a file leaves them out. transformers may take others.
 void set_what_is_left_out(Config& config, std::string_view model_type) {
   const int64_t heads = config.number("attention.head_count");
   const bool says_its_limit = config.key("context_length") != nullptr;
@@ -302,7 +302,8 @@ Json config_of(const GgufHead& head, std::string_view architecture, std::string_
   return std::move(config).done();
 }
 
-// What a config may leave to the reference implementation a GGUF file has to say.
+// Checks the keys that a GGUF file has to have. A config may leave them to the reference
+// implementation.
 Status check_keys(const GgufHead& head, const std::string& architecture, std::string_view where) {
   const Config config(head, architecture);
   const bool has_heads = architecture != "mamba" && architecture != "mamba2";

@@ -27,7 +27,8 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-// Of a part of the weights nobody would want to know the size.
+// Opens a GGUF file. Its weights are counted only where all parts are there: the size of some of
+// them helps nobody.
 Result<CacheModel> open_gguf(const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(const GgufFile file, read_gguf_file(path));
   KVASIR_ASSIGN_OR_RETURN(CacheModel model, model_of_gguf_head(file.head, file.path));
@@ -42,7 +43,7 @@ Result<CacheModel> open_gguf(const std::string& path) {
   return model;
 }
 
-// What some quantisers write instead of a part of the config.
+// Reads the file that some quantisers write instead of a part of the config.
 Status read_quantization_file(const std::string& directory, CacheModel& model) {
   const std::string path = path_in(directory, "hf_quant_config.json");
   if (!model.native_precision.empty() || !path_exists(path)) return ok_status();

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kDataPlace = "@KVASIR_PLAN_DATA@";
 
-// What the page's script calls a term.
+// Returns a term in the form that the page's script reads.
 Json term_json(const Term& term) {
   const Growth& growth = term.growth;
   return Json(Json::Array{term.part, term.bytes, growth.is_fixed ? 1 : 0, growth.cap_tokens,

@@ -25,7 +25,7 @@ int64_t required(Reading& reading, ConfigFields::Names names, int64_t max) {
   return reading.fields.integer(names, 1, max);
 }
 
-// Of all heads of a state together.
+// Returns the width of all heads of a state together.
 int64_t expanded_width(Reading& reading) {
   const int64_t expanded = reading.fields.integer_or({"mamba_expand"}, 1, kExpandMax, 2) *
                            required(reading, {"hidden_size"}, kWidthMax);
@@ -71,7 +71,7 @@ States lightning(Reading& reading) {
 States mamba(Reading& reading) {
   const int64_t hidden = required(reading, {"hidden_size", "d_model"}, kWidthMax);
   const int64_t expand = reading.fields.integer_or({"mamba_expand", "expand"}, 1, kExpandMax, 2);
-  // Of a model with attention intermediate_size is another part's.
+  // In a model with attention, intermediate_size is another part's.
   const bool is_alone = reading.architecture.attention == no_attention;
   const ConfigFields::Names own = {"mamba_intermediate_size"};
   const ConfigFields::Names alone = {"mamba_intermediate_size", "intermediate_size"};

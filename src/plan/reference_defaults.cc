@@ -6,7 +6,8 @@
 namespace kvasir::plan {
 namespace {
 
-// Of one model_type, or of several that share them; 0: none, or it follows from other fields.
+// A ByType has the defaults of one model_type, or of several that share them. 0: there is none, or
+// it follows from other fields.
 struct ByType {
   std::string_view model_types;  // separated by spaces
   int64_t context_tokens = 0;

@@ -41,7 +41,7 @@ const Json* nested_in(const Json& object, std::string& prefix) {
   return nullptr;
 }
 
-// Of a model with several parts the config's name is that of the whole.
+// Finds the text part's row. In a model of several parts the config's name is that of the whole.
 KnownArchitecture find_part(std::string type) {
   const KnownArchitecture found = find_architecture(type);
   if (found.row != nullptr) return found;

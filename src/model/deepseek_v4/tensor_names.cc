@@ -7,7 +7,7 @@
 namespace kvasir::model::deepseek_v4 {
 namespace {
 
-// Where in a name the next word stands.
+// A Place says where in a name the next word stands.
 enum class Place : uint8_t {
   kTop,
   kLayerIndex,
