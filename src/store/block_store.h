@@ -18,7 +18,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -26,19 +25,21 @@
 
 #include "kvasir/result.h"
 #include "kvasir/store.h"
+#include "store/batch_reader.h"
+#include "store/budget.h"
+#include "store/cleaner.h"
+#include "store/directory_claim.h"
 #include "store/file_system.h"
 #include "store/metrics.h"
 #include "store/piece_source.h"
+#include "store/record_reader.h"
+#include "store/record_writer.h"
 #include "store/segment_log.h"
 #include "store/shared_index.h"
+#include "store/store_clock.h"
+#include "store/verify.h"
 
 namespace kvasir::store {
-
-// Error::what of opening a store for writing that has a writer.
-inline constexpr const char* kStoreIsLocked = "another process writes the store";
-
-// The file that the one writer of a directory has locked.
-inline constexpr const char* kLockName = "LOCK";
 
 struct BlockStoreOptions {
   std::string directory;
@@ -84,9 +85,9 @@ class BlockStore {
   // Ends the active segment with a footer and syncs it.
   ~BlockStore();
 
-  bool is_writer() const { return options_.is_writer; }
-  // Whose files it may change; none: it reads only.
-  std::optional<int64_t> owner() const { return owner_; }
+  bool is_writer() const { return claim_.is_writer(); }
+  // The user whose files it may change; none: it reads only.
+  std::optional<int64_t> owner() const { return claim_.owner; }
 
   std::optional<RecordInfo> find(const RecordId& id) const;
   // Exactly the bytes that were put. Error: not here (kNotFound); damaged, or of another length
@@ -100,6 +101,10 @@ class BlockStore {
   // checks of its pieces.
   std::optional<PieceSource> open_pieces(const RecordId& id, int64_t payload_bytes,
                                          std::span<std::byte> head);
+
+  // What a PieceReader reads pieces with.
+  RecordReader& record_reader() { return reader_; }
+  std::unique_ptr<BatchReader> make_batch_reader() { return files_->make_batch_reader(); }
 
   // Error: I/O. The store goes on without the record.
   Result<PutOutcome> put(const NewRecord& record, std::span<const std::byte> payload);
@@ -136,80 +141,30 @@ class BlockStore {
   void set_use_count(const RecordId& id, const UseCount& use_count);
 
  private:
-  friend class PieceReader;
+  BlockStore(std::shared_ptr<FileSystem> files, DirectoryClaim claim,
+             std::unique_ptr<SegmentLog> log, const BlockStoreOptions& options);
 
-  BlockStore(std::shared_ptr<FileSystem> files, BlockStoreOptions options)
-      : files_(std::move(files)), options_(std::move(options)) {}
-
-  static int64_t segment_bytes_for(const BlockStoreOptions& options);
-  Status open_directory();
-  Status begin_writing();
-  Status lock_directory();
-  bool is_own(int64_t owner) const;
-  Status check_there_is_a_store() const;
   void insert_all(const SegmentLog::Found& found);
-  using Attempt = std::function<Status(const IndexEntry&)>;
-  // Reads a record by `attempt`, once more wherever cleaning has moved it meanwhile. Failures are
-  // counted, and what is damaged or gone is found no more.
-  Status read_where_it_lies(const RecordId& id, const Attempt& attempt);
-  Status read_entry(const IndexEntry& entry, std::span<std::byte> payload);
-  Result<RecordHeader> read_header(const IndexEntry& entry);
-  // From its header on.
-  Status read_bytes(const IndexEntry& entry, File& file, int64_t offset_bytes,
-                    std::span<std::byte> out);
-  Error damaged(const IndexEntry& entry) const;
-  // The error of reading a record; what the device refused is remembered.
-  Error noted(const IndexEntry& entry, Error error);
-  Status read_checks(const IndexEntry& entry, PieceSource& source);
-  Status read_head(const IndexEntry& entry, std::span<std::byte> head, PieceSource& source);
-  int64_t now_s() const;
-  int64_t kept_bytes_of(uint64_t segment_number) const;
-
   // REQUIRES: write_mutex_ is held.
-  std::vector<IndexEntry> entries_where(
-      const std::function<bool(const IndexEntry&)>& is_wanted) const;
-  std::vector<IndexEntry> entries_in(uint64_t segment_number) const;
-  void forget_segment(uint64_t number);
-  void forget_damaged(uint64_t segment_number, const std::vector<RecordDamage>& damages);
   Result<PutOutcome> put_locked(const NewRecord& record, std::span<const std::byte> payload);
-  Status append_locked(const RecordInfo& info, std::span<const int32_t> tokens,
-                       std::span<const std::byte> payload, const UseCount& use_count);
-  Status settle(WriteOutcome outcome);
-  int64_t budget_limit_bytes() const;
-  int64_t limit_bytes() const;
-  Error why_no_room(int64_t bytes) const;
-  bool shrink_locked(int64_t goal_bytes, const std::function<int64_t()>& portion_bytes);
-  bool make_room_locked(int64_t bytes);
-  void settle_dates_locked();
-  int64_t evict_locked(int64_t bytes);
-  bool clean_one_segment_locked(double live_share_max);
-  Status clean_segment_locked(uint64_t number);
-  // Those that turn out to be damaged are taken off the list.
-  Status move_survivors_locked(std::vector<IndexEntry>& survivors);
-  // False: it is damaged, and found no more.
-  Result<bool> move_record_locked(const IndexEntry& entry, std::vector<std::byte>& payload);
-  // Returns how many had been lost.
-  int64_t restore_locked(const std::vector<IndexEntry>& survivors);
-  Status clean_all_locked(std::set<uint64_t> numbers);
-  // Deletes it with all that lies in it.
-  Status delete_segment_locked(uint64_t number);
-  Status remove_segment_locked(uint64_t number);
 
   std::shared_ptr<FileSystem> files_;
-  BlockStoreOptions options_;
-  std::unique_ptr<FileLock> lock_;
+  DirectoryClaim claim_;
   std::unique_ptr<SegmentLog> log_;
   Metrics metrics_;
-
   SharedIndex index_;
-  std::optional<int64_t> owner_;         // of a writer's files
-  std::optional<Error> why_only_reads_;  // of a writer that became a reader
-
+  StoreClock clock_;
   std::atomic<uint64_t> next_sequence_number_ = 1;
-  std::atomic<int64_t> newest_s_ = 0;  // the latest date that was given
 
-  mutable std::mutex write_mutex_;  // whoever changes files holds it
-  std::optional<Error> no_room_;    // why the first record was refused
+  RecordReader reader_;
+
+  // Whoever changes files holds it. It is locked before the mutexes inside the index and the log.
+  mutable std::mutex write_mutex_;
+  // These three are used under write_mutex_ only.
+  RecordWriter writer_;
+  Cleaner cleaner_;
+  Budget budget_;
+  std::optional<Error> no_room_;  // why the first record was refused
 };
 
 // Holds a key for as long as it lives; a copy holds it once more. The store must outlive it.

@@ -1,18 +1,9 @@
 // One failing call at a time while a store cleans, writes on or opens: what was there stays.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
 
 #include "simulated_disk.h"
 #include "store/block_store.h"
-#include "store/catalog.h"
 #include "store_driver.h"
-#include "temp_directory.h"
 
 namespace kvasir::store {
 namespace {
@@ -294,56 +285,6 @@ TEST(BlockStoreFault, SegmentsWithNumbersThatNoStoreGivesAreLeftAlone) {
   EXPECT_EQ(right_reads(*store, 3), kBlocks);
   EXPECT_EQ(*disk->contents("/store/" + segment_file_name(0)), bytes);
   EXPECT_EQ(*disk->contents("/store/" + segment_file_name(UINT64_MAX)), bytes);
-}
-
-class CatalogFault : public ::testing::Test {
- protected:
-  std::string path() const { return folder_.file("catalog.sqlite"); }
-
-  const Pin pin_{testing::key_of(1, 2), "a novel"};
-  testing::TempDirectory folder_;
-};
-
-TEST_F(CatalogFault, ADamagedOneIsSetAsideAndBegunAnew) {
-  ASSERT_TRUE((*Catalog::open(path(), true))->pin(pin_).ok());
-  {
-    std::ofstream file(path(), std::ios::binary);
-    file << std::string(8192, 'x');
-  }
-  auto catalog = Catalog::open(path(), true);
-  ASSERT_TRUE(catalog.ok()) << catalog.error().message();
-  EXPECT_TRUE((*catalog)->pins().empty());
-  ASSERT_TRUE((*catalog)->pin(pin_).ok());
-  EXPECT_EQ((*catalog)->pins().size(), 1u);
-  EXPECT_TRUE(std::filesystem::exists(path() + ".damaged"));
-}
-
-// Another program has it open and writes: no damage, and nothing is begun anew.
-TEST_F(CatalogFault, ALockedOneKeepsItsPins) {
-  ASSERT_TRUE((*Catalog::open(path(), true))->pin(pin_).ok());
-  const pid_t other = fork();
-  ASSERT_GE(other, 0);
-  if (other == 0) {
-    // The byte range by which SQLite locks a database.
-    const int file = ::open(path().c_str(), O_RDWR);
-    struct flock lock {};
-    lock.l_type = F_WRLCK;
-    lock.l_start = 0x40000000;
-    lock.l_len = 512;
-    fcntl(file, F_SETLK, &lock);
-    std::ofstream(folder_.file("is_locked"));
-    pause();
-    _exit(0);
-  }
-  while (!std::filesystem::exists(folder_.file("is_locked"))) usleep(1000);
-  (void)Catalog::open(path(), true);
-  kill(other, SIGKILL);
-  waitpid(other, nullptr, 0);
-  EXPECT_FALSE(std::filesystem::exists(path() + ".damaged"));
-  auto catalog = Catalog::open(path(), true);
-  ASSERT_TRUE(catalog.ok()) << catalog.error().message();
-  ASSERT_EQ((*catalog)->pins().size(), 1u);
-  EXPECT_EQ((*catalog)->pins()[0].name, "a novel");
 }
 
 }  // namespace

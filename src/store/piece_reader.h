@@ -1,5 +1,8 @@
-// PieceReader: pieces of payloads, many at a time, each proven by its own check. Used by one
-// thread; the store outlives it.
+// A PieceReader reads many pieces of payloads at a time and proves each by its own check.
+//
+// It serves rows that decoding waits for: start() gives the reads to the device, the caller
+// computes, and finish() waits for them. It owns its batch and no record. One thread uses it, and
+// the store must outlive it.
 #pragma once
 
 #include <memory>
@@ -31,9 +34,8 @@ class PieceReader {
   void finish();
 
  private:
-  bool read_again(PieceRead& read);
-
-  BlockStore& store_;
+  RecordReader& records_;
+  Metrics& metrics_;
   std::unique_ptr<BatchReader> batch_;
   std::span<PieceRead> reads_;
   std::vector<PageRead> page_reads_;          // less those whose segment cannot be opened

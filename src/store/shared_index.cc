@@ -1,6 +1,7 @@
 #include "store/shared_index.h"
 
 #include <algorithm>
+#include <deque>
 
 #include "store/eviction.h"
 
@@ -30,6 +31,24 @@ void SharedIndex::for_each(const Visit& visit) const {
       }
     }
   }
+}
+
+std::vector<IndexEntry> SharedIndex::entries_where(
+    const std::function<bool(const IndexEntry&)>& is_wanted) const {
+  std::deque<IndexEntry> list;  // grows without being copied while the index waits
+  for_each([&](const Index&, const IndexEntry& entry) {
+    if (is_wanted(entry)) list.push_back(entry);
+  });
+  return {list.begin(), list.end()};
+}
+
+std::vector<IndexEntry> SharedIndex::entries() const {
+  return entries_where([](const IndexEntry&) { return true; });
+}
+
+std::vector<IndexEntry> SharedIndex::entries_in(uint64_t segment_number) const {
+  return entries_where(
+      [&](const IndexEntry& entry) { return entry.segment_number == segment_number; });
 }
 
 int64_t SharedIndex::child_count(const Key& block) const {

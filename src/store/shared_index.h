@@ -23,6 +23,10 @@ class SharedIndex {
   using Visit = std::function<void(const Index& index, const IndexEntry& entry)>;
   void for_each(const Visit& visit) const;
 
+  // Copies of all records, and of those in one segment. REQUIRES: nobody inserts meanwhile.
+  std::vector<IndexEntry> entries() const;
+  std::vector<IndexEntry> entries_in(uint64_t segment_number) const;
+
   int64_t child_count(const Key& block) const;
   int64_t live_bytes() const;
   Index::SegmentLoad live_in(uint64_t segment_number) const;
@@ -53,6 +57,8 @@ class SharedIndex {
   bool is_held(const Key& key) const;
 
  private:
+  std::vector<IndexEntry> entries_where(
+      const std::function<bool(const IndexEntry&)>& is_wanted) const;
   // The same record as it is known now; null: it is gone, or there is a newer one.
   IndexEntry* now_of(const IndexEntry& entry);
 
