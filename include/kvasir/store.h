@@ -1,6 +1,6 @@
-// These types describe a store, the directory where caches outlive a process: how one is opened,
-// and what it counted. An engine continues from it and saves to it (engine.h); a person looks after
-// it (store_admin.h). All are plain values.
+// These types say how a store is opened and what it counted. A store is a directory where caches
+// outlive a process: an engine continues from it and saves to it (engine.h), and a person looks
+// after it (store_admin.h). All are plain values.
 #pragma once
 
 #include <array>
@@ -11,8 +11,9 @@
 
 namespace kvasir {
 
+// StoreDurability says how much a power failure may cost.
 enum class StoreDurability : uint8_t {
-  kNone,    // a power failure may cost everything since the last start
+  kNone,    // everything since the last start
   kBatch,   // at most the last 1.25 s, or 32 MiB
   kStrict,  // nothing that counts as stored
 };
@@ -28,6 +29,7 @@ struct StoreOptions {
   bool must_exist = false;  // error where there is no store yet, instead of making one
 };
 
+// A StoreDamage names a place in a file whose bytes are not those that were written.
 struct StoreDamage {
   std::string path;
   int64_t offset_bytes = 0;
@@ -35,14 +37,14 @@ struct StoreDamage {
   std::string found;
 };
 
-// Called with the bytes done and in all. Returns false to stop.
+// A StoreProgress is called with the bytes done and the bytes in all; it returns false to stop.
 using StoreProgress = std::function<bool(int64_t done_bytes, int64_t total_bytes)>;
 
 // A StoreMetric counts something that a store did since it was opened.
 enum class StoreMetric : uint8_t {
   kLookups,          // prefixes looked for
   kRequestedTokens,  // of these lookups
-  kHitTokens,        // of these, continued from
+  kHitTokens,        // of the requested tokens, those that were found and not computed
   kRamReadBlocks,    // shared with another session of this process
   kRamReadBytes,
   kDiskReadRecords,

@@ -64,39 +64,42 @@ class StoreAdmin {
   StoreAdmin& operator=(StoreAdmin&&) noexcept;
   ~StoreAdmin();
 
-  // What a person should know of it: files that are kept as they are, and why; what cannot be
+  // Says what a person should know of the store: which files are kept and why, and what cannot be
   // saved.
   std::vector<Error> notes() const;
 
   // Lists all runs, parents before what continues them.
   std::vector<StoredRun> list();
   StoreSummary summary();
-  // Metrics summed over all processes that wrote here so far.
+  // Sums the metrics of all processes that wrote here so far.
   StoreMetrics totals();
 
-  // Reads every byte of every segment. With `repair` (writing) damaged records are removed. What
-  // cannot be read, or another version wrote, is not damaged: notes() say so.
+  // Reads every byte of every segment. With `repair` (writing) damaged records are removed. A file
+  // that cannot be read, or that another version wrote, is not damaged; notes() name it.
   Result<std::vector<StoreDamage>> verify(bool repair, const StoreProgress& progress = {});
 
-  // Pinned runs and what they continue are never evicted.
+  // A pinned run and the runs it continues are never evicted. Error: the key fits no run (unpin: no
+  // pin) or several; the store is only read; the catalog cannot be written.
   Status pin(const std::string& key, const std::string& name);
   Status unpin(const std::string& key);
 
-  // Each returns the bytes that the files became smaller by.
+  // These four return by how many bytes the files shrank. Error: the store is only read; I/O.
+
   // Removes a run and all that continues it. Error: something of it is pinned.
   Result<int64_t> remove(const std::string& key);
-  // Removes runs that were not used after that time, with all that continues them; pinned ones
-  // stay.
+  // Removes runs that were not used after that time (seconds since 1970), with all that continues
+  // them; pinned ones stay.
   Result<int64_t> remove_unused_since(int64_t time_s);
-  // Removes what is worth least until the files hold at most that much; pinned runs stay.
+  // Removes the least valuable runs until the files hold at most that many bytes; pinned runs stay.
   Result<int64_t> shrink_to(int64_t bytes);
-  // Removes everything, pinned or not, but for what is kept as it is.
+  // Removes everything, pinned or not, but for files that are kept (notes).
   Result<int64_t> clear();
 
   // Writes one conversation, from its first token to the end of that run, to a file for another
   // machine. Error: the file exists, or part of the conversation is missing.
   Result<ImportReport> export_to(const std::string& key, const std::string& path);
-  // Takes such a file into the store, after every byte and every key of it was checked.
+  // Takes such a file into the store, after every byte and every key of it was checked. Error: it
+  // is damaged or of another version, or the store has no room.
   Result<ImportReport> import_from(const std::string& path);
 
  private:

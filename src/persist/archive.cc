@@ -30,16 +30,16 @@ Error missing(int64_t token_begin) {
                .found = "none, or a damaged one"};
 }
 
-// What only could not be read now may be whole.
+// A record that could not be read now may be whole.
 Error unreadable(const RecordInfo& info, const Error& error) {
   return store::is_lost(error) ? missing(info.token_begin) : error;
 }
 
 // ---- lengths ----
 //
-// How long a block and a state are follows from the layout, which the root key hashes and an
-// archive does not carry. So those of one root must agree with each other, and with what the store
-// has of that root.
+// The lengths of blocks and states follow from the layout, which the root key hashes and an archive
+// does not carry. So the lengths under one root must agree with each other, and with those that the
+// store has under that root.
 
 struct ChainFault {
   size_t record = 0;
@@ -64,14 +64,14 @@ std::optional<ChainFault> fault_of_lengths(std::span<const RecordInfo> chain) {
   return std::nullopt;
 }
 
-// Lengths of what a store has under one root, each kind's ascending.
+// KnownLengths are the lengths that a store has under one root, by kind, ascending.
 struct KnownLengths {
   std::set<int64_t> blocks;
   std::set<int64_t> states;
 };
 
 KnownLengths lengths_under(const store::Key& root, std::vector<store::IndexEntry> entries) {
-  // Blocks before what hangs on them: a block before the state at its end, too.
+  // Sorts every block before the records that hang on it, the state at its end included.
   const auto end_of = [](const store::IndexEntry& entry) {
     return std::make_pair(entry.info.token_end(), entry.info.id.kind == Kind::kState);
   };
@@ -90,7 +90,7 @@ KnownLengths lengths_under(const store::Key& root, std::vector<store::IndexEntry
 
 // ---- a chain ----
 
-// Blocks from the first on, each followed by its state where it has one.
+// Lists the blocks from the first on, each followed by its state where it has one.
 Result<std::vector<RecordInfo>> chain_of(const store::BlockStore& store,
                                          const store::Key& last_block) {
   std::vector<RecordInfo> chain;
@@ -110,7 +110,7 @@ Result<std::vector<RecordInfo>> chain_of(const store::BlockStore& store,
 
 using Payload = AlignedBuffer<std::byte>;
 
-// Room for the largest payload of a chain.
+// Allocates room for the largest payload of a chain.
 Result<Payload> payload_memory(int64_t bytes) {
   Payload payload(bytes, Fill::kNothing);
   if (payload.failed()) {
@@ -160,7 +160,7 @@ Result<ImportReport> write_archive(store::BlockStore& store, const std::vector<R
 Result<ImportReport> export_chain(store::BlockStore& store, const store::Key& last_block,
                                   store::FileSystem& files, const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<RecordInfo> chain, chain_of(store, last_block));
-  // Nothing that another store would refuse leaves this one.
+  // A chain that another store would refuse is not exported.
   if (const std::optional<ChainFault> fault = fault_of_lengths(chain)) {
     return Error{.kind = ErrorKind::kDamaged,
                  .what = "the conversation is damaged",
@@ -299,7 +299,7 @@ Result<ImportReport> Archive::put_into(store::BlockStore& store) {
   int64_t bytes_max = 0;
   for (const auto& record : records_) bytes_max = std::max(bytes_max, record.info.payload_bytes);
   KVASIR_ASSIGN_OR_RETURN(Payload memory, payload_memory(bytes_max));
-  // What was just taken in is not evicted for what comes after it.
+  // A record that was just taken in must not be evicted for the next one.
   std::vector<store::Hold> holds;
   holds.reserve(records_.size());
   for (size_t i = 0; i < records_.size(); ++i) {

@@ -1,5 +1,7 @@
-// Archive: one conversation in a file of its own, for another machine. It is a segment file (number
-// 0) with the blocks from the first token on and the states between them.
+// An archive carries one conversation to another machine, in a file of its own. It is a segment
+// file (number 0) with the blocks from the first token on and the states between them.
+//
+// Both functions work on an open store and keep nothing. One thread calls them.
 #pragma once
 
 #include <string>
@@ -10,14 +12,16 @@
 
 namespace kvasir::persist {
 
-// Error: the file exists or cannot be written, a block of the chain is missing.
+// Writes the chain that ends in last_block to a new file. Error: the file exists or cannot be
+// written, or a block of the chain is missing.
 Result<ImportReport> export_chain(store::BlockStore& store, const store::Key& last_block,
                                   store::FileSystem& files, const std::string& path);
 
-// Nothing is taken in before all of the file was found to be sound: digests, footer, every key,
-// which must follow from its parent and its tokens, and every length, which must be that of the
-// other records of its kind, in the file and in the store under the same root key. A length that
-// all of them have wrongly is damage to whoever reads them with the model.
+// Takes an archive into the store, after all of it was found to be sound: digests, footer, keys and
+// lengths. A key must follow from its parent and its tokens. A length must be that of the other
+// records of its kind, in the file and in the store under the same root key. If all lengths are
+// wrong alike, whoever reads the records with the model finds them damaged. Error: the file is not
+// sound (kDamaged) or cannot be read, or the store cannot be written or has no room.
 Result<ImportReport> import_archive(store::BlockStore& store, store::FileSystem& files,
                                     const std::string& path);
 

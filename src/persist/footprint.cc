@@ -10,7 +10,7 @@
 namespace kvasir::persist {
 namespace {
 
-// The newest boundary's, the one before, and one on its way to the store.
+// The state of the newest boundary, the one before it, and one on its way to the store.
 constexpr int64_t kStates = 3;
 constexpr int64_t kPiecesMin = 64;
 constexpr int64_t kPiecesMax = 1024;

@@ -1,4 +1,4 @@
-// Opening a store directory as its options say.
+// open_store() opens a store's directory as its options say.
 #pragma once
 
 #include <memory>
@@ -9,8 +9,8 @@
 
 namespace kvasir::persist {
 
-// What becomes of a store for writing that cannot be written: another process writes it, it lies on
-// a read-only device, it is another user's.
+// IfNotWritable says what to do with a store that cannot be written: another process writes it, its
+// device is read-only, or another user owns it.
 enum class IfNotWritable : uint8_t { kFail, kReadOnly };
 
 // Error: the directory cannot be made, read or (IfNotWritable::kFail) written; an option out of

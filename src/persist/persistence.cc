@@ -12,10 +12,10 @@
 namespace kvasir::persist {
 namespace {
 
-// A local disk is waited for: what it does not answer would have to be computed again.
+// A local disk is always waited for: computing again would take longer.
 constexpr store::Deadline kDeadline = store::kNoDeadline;
 
-// Error: what the layout has as one record is more than one can hold.
+// Error: a block or a state of the layout is larger than a record may be.
 Status check_record_sizes(const kv::CacheLayout& layout) {
   const int64_t largest_bytes = std::max(layout.block_bytes(), layout.boundary_state_bytes());
   if (largest_bytes <= store::kPayloadBytesMax) return ok_status();
@@ -75,7 +75,7 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
     blocks.resize(std::min(blocks.size(), prefix.size()));
     KVASIR_ASSIGN_OR_RETURN(const std::optional<kv::Block> state, load(prefix, known, blocks));
     if (std::ssize(blocks) < count) {
-      // A damaged block: nothing behind it counts.
+      // A block was damaged: the prefix ends before it.
       known.blocks = std::ssize(blocks);
       count = known.blocks + 1;
       continue;
@@ -113,7 +113,7 @@ Persistence::Known Persistence::find_known(std::span<const store::Key> keys) {
   KVASIR_CHECK(is_here.size() == ids.size(), "an answer for every record");
   const auto states = is_here.begin() + std::ssize(keys);
   Known known{.in_tier = {is_here.begin(), states}, .state_at = {states, is_here.end()}};
-  // Where there is nothing in a state, every boundary is one to go on from.
+  // Where states are empty, a sequence can continue from every boundary.
   if (layout_->boundary_state_bytes() == 0) known.state_at.assign(keys.size(), true);
   for (size_t i = 0; i < keys.size(); ++i, ++known.blocks) {
     if (!known.in_tier[i] && !block_in_memory(keys[i], /*is_in_tier=*/false)) break;
@@ -138,13 +138,14 @@ int64_t Persistence::branch_of(int64_t known_blocks, int64_t resumed_blocks) {
 kv::SealedBlock Persistence::block_in_memory(const store::Key& key, bool is_in_tier) const {
   const auto found = in_memory_.find(key);
   kv::SealedBlock block = found == in_memory_.end() ? nullptr : found->second.lock();
-  // A hot part is worth as much as the other part in the tier.
+  // A hot part is of use only while the tier has the rest of the block.
   if (block && block->cold_part && !is_in_tier) return nullptr;
   return block;
 }
 
 void Persistence::remember(const store::Key& key, const kv::SealedBlock& block) {
-  // Now and then what is gone is swept out, at a cost in step with what is added.
+  // Entries of freed blocks are swept out each time the table has doubled since the last sweep, so
+  // the cost per entry stays the same.
   if (in_memory_.size() >= sweep_size_) {
     std::erase_if(in_memory_, [](const auto& one) { return one.second.expired(); });
     sweep_size_ = std::max<size_t>(1024, 2 * in_memory_.size());
@@ -190,7 +191,7 @@ std::vector<Persistence::Incoming> Persistence::missing_of(std::span<const store
   };
   want(store::Kind::kState, prefix.back(), layout_->boundary_state_bytes());
   for (size_t i = blocks.size(); i < prefix.size(); ++i) {
-    // Empty blocks were found, and that is all there is to them.
+    // Empty blocks have no bytes to read: it is enough that they were found.
     blocks.push_back(block_in_memory(prefix[i], known.in_tier[i]));
     if (blocks.back()) {
       store_->metrics().add(StoreMetric::kRamReadBlocks, 1);
@@ -285,7 +286,7 @@ Status Persistence::make_room(std::span<const Appending> pass) {
   if (residency_->admit_whole(ticket)) return ok_status();
   if (layout_->cold_bytes == 0) return residency_->give_rest_to_rows(ticket);
   if (release_and_give_rest(pass, ticket).ok()) return ok_status();
-  // Blocks may still be on their way.
+  // Blocks that wait to be written cannot be released: they are written first.
   drain();
   if (release_and_give_rest(pass, ticket).ok()) return ok_status();
   for (const Appending& one : pass) one.recorder->save_whole_blocks(*one.sequence);
@@ -307,7 +308,7 @@ void Persistence::make_way(int64_t bytes) {
 void Persistence::release_cold_parts(kv::Sequence& sequence, std::span<const store::Key> keys) {
   const auto blocks = sequence.sealed_blocks();
   KVASIR_CHECK(blocks.size() == keys.size(), "a key for every block");
-  // Mostly the newest are whole, or none.
+  // Whole blocks are mostly the newest, so the search begins at the end.
   int64_t whole_count = std::ssize(blocks) - sequence.hot_part_count();
   for (int64_t i = std::ssize(blocks) - 1; i >= 0 && whole_count > 0; --i) {
     const kv::SealedBlock& block = blocks[static_cast<size_t>(i)];

@@ -1,8 +1,8 @@
-// Persistence: the one place where kv/ meets store/. It finds the deepest prefix of some tokens
-// that a sequence can continue from, and takes what sequences make to the store.
+// A Persistence finds the longest prefix of some tokens that a sequence can continue from, and
+// saves what sequences compute. It is the one place where kv/ meets store/.
 //
-// Used by one thread, as the engine is; the writing behind it has a thread of its own. Outlives the
-// recorders it hands out.
+// It owns the open store and the thread that writes to it. One thread calls it, as the engine is
+// called. It must outlive the recorders it hands out.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,7 @@ struct Resumed {
   Recorder recorder;
 };
 
-// New tokens of one sequence in a pass.
+// An Appending is one sequence of a pass and how many tokens it gets.
 struct Appending {
   kv::Sequence* sequence = nullptr;
   Recorder* recorder = nullptr;  // the sequence's
@@ -42,35 +42,37 @@ struct Appending {
 
 class Persistence : private Sink {
  public:
-  // A store that cannot be written is read only (notes). Error: it cannot be opened at all, or a
-  // model's cache comes in larger pieces than it takes.
+  // A store that cannot be written is only read, and notes() say so. Error: it cannot be opened at
+  // all, or a block or a state of this layout is larger than a record may be.
   static Result<std::unique_ptr<Persistence>> open(const StoreOptions& options,
                                                    const CacheIdentity& identity,
                                                    std::shared_ptr<const kv::CacheLayout> layout,
                                                    std::shared_ptr<kv::MemoryAccount> account);
 
-  // A sequence that holds the longest prefix of `tokens`, of at most length_max tokens, for which
-  // all blocks and the state at its end are there (where a layout has none, all blocks). Damage
-  // makes it shorter, never wrong. Error: no memory, or a RAM budget would be passed.
+  // Returns a sequence that holds the longest prefix of `tokens`, of at most length_max tokens, for
+  // which all blocks and the state at its end are there. Where a layout has no states, all blocks
+  // are enough. Damage makes the prefix shorter, never wrong. Error: no memory, or the RAM budget
+  // would be passed.
   Result<Resumed> resume(std::span<const int32_t> tokens, int64_t length_max);
 
   // Returns how many tokens resume would begin with as far as the index knows; damage may make it
   // fewer.
   int64_t resumable_tokens(std::span<const int32_t> tokens, int64_t length_max);
 
-  // Returns when all that was handed over is written.
+  // Returns when everything handed over for saving is written or has failed.
   void drain();
-  // The first failure to save since the last call.
+  // Returns the first failure to save since the last call, if there was one.
   std::optional<Error> take_error() { return saver_ ? saver_->take_error() : std::nullopt; }
 
-  // From now on the cache takes at most that much RAM. Error: no memory for what that needs.
+  // Limits the RAM of the cache from now on. Error: no memory to read cold rows into.
   Status set_ram_budget(const ResidencyOptions& options);
   // Null: there is no budget.
   Residency* residency() { return residency_.get(); }
-  // Before every pass, for all its sequences at once. Error: the budget is too small for them.
+  // Makes room within the budget for a pass, all its sequences at once; to be called before each.
+  // Error: the budget is too small for them (kNoRoom); nothing was appended.
   Status make_room(std::span<const Appending> pass);
-  // Rows at hand give way, as far as they can, to a sequence that is never refused: one without
-  // tokens, or a fork. Its next pass may be.
+  // Frees up to that many bytes of cold rows for a sequence that is never refused: an empty one, or
+  // a fork. Its next pass may be refused.
   void make_way(int64_t bytes);
 
   // Reads all blocks that the store has of these tokens; damaged ones are found no more. Error: no
@@ -105,14 +107,15 @@ class Persistence : private Sink {
     int64_t payload_bytes = 0;
     int64_t head_bytes = 0;  // less: that much is wanted now, the rest piece by piece
     kv::Block payload;
-    bool is_right = false;  // it was there, and what it should be
+    bool is_right = false;  // it was read and proven
   };
   Status fetch(std::span<Incoming> incoming);
-  // Brings `blocks`, which hold a beginning of the prefix, up to the whole of it, or to where a
-  // block is missing. Returns the state at the prefix's end, if it is there.
+  // Adds to `blocks`, which hold a beginning of the prefix, all others up to its end or to the
+  // first that is missing. Returns the state at the prefix's end, if it is there.
   Result<std::optional<kv::Block>> load(std::span<const store::Key> prefix, const Known& known,
                                         std::vector<kv::SealedBlock>& blocks);
-  // What is missing of `blocks`, the state first where the layout has one. `places` of the others.
+  // Lists the records that `blocks` lack, the state first where the layout has one. `places` get
+  // the positions of the others in `blocks`.
   std::vector<Incoming> missing_of(std::span<const store::Key> prefix, const Known& known,
                                    std::vector<kv::SealedBlock>& blocks,
                                    std::vector<size_t>& places);
@@ -135,7 +138,7 @@ class Persistence : private Sink {
   std::unique_ptr<store::Tier> tier_;   // that store: what is looked for, read and saved
   std::unique_ptr<Saver> saver_;        // null: the store is only read
   std::unique_ptr<Residency> residency_;
-  // Blocks that some sequence holds. What only this table knows is gone.
+  // Blocks that some sequence holds. The table itself keeps no block in memory.
   std::unordered_map<store::Key, std::weak_ptr<const kv::Block>, store::KeyHash> in_memory_;
   size_t sweep_size_ = 1024;
 };

@@ -11,11 +11,11 @@ namespace {
 using kernels::CodecId;
 using kv::StreamLayout;
 
-// Of what a block's and a state's bytes mean.
+// Versions of the meaning of a block's and a state's bytes.
 constexpr uint32_t kFirstVersion = 1;  // one format of rows, one of keys, as hashed by add_first()
 constexpr uint32_t kStreamsVersion = 2;  // any table of streams
 
-// Version 1 knew one precision for a whole cache: the number it gave a codec.
+// Version 1 knew one precision for a whole cache. Returns the number that it gave a codec.
 std::optional<uint8_t> first_precision(CodecId codec) {
   switch (codec) {
     case CodecId::kFp8:
@@ -56,7 +56,7 @@ std::optional<std::vector<FirstLayer>> first_layers(const kv::CacheLayout& layou
   return layers;
 }
 
-// Byte for byte what version 1 hashed, so that what it stored is found.
+// Hashes byte for byte what version 1 hashed, so that the caches it stored are found.
 void add_first(Sha256& hash, const std::vector<FirstLayer>& layers) {
   const StreamLayout& window = *layers[0].window;
   kernels::RowFormat key{.codec = window.format.codec};

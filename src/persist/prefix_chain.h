@@ -1,6 +1,6 @@
-// Prefix keys: names for "these tokens under this model". The key of a block hashes the key of the
-// block before it and its own token ids, so one key stands for everything up to its end. Pure
-// functions.
+// These functions make keys that mean "these tokens under this model". The key of a block hashes
+// the key of the block before it and its own token ids, so one key stands for everything up to its
+// end. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace kvasir::persist {
 
-// What the rows of a cache depend on besides the tokens.
+// A CacheIdentity is what the rows of a cache depend on besides the tokens.
 struct CacheIdentity {
   Digest256 model{};
   std::string_view arithmetic;  // what else changes the rows; empty for a model run as it is meant
@@ -22,14 +22,14 @@ struct CacheIdentity {
   std::string model_path;       // for people only, no part of a key
 };
 
-// The key that first blocks hang on. It hashes the layout and the row formats too: neither context
-// size nor threads nor machine.
+// Returns the key that first blocks hang on. It hashes the identity, the layout and the row
+// formats, but not the context size, the threads or the machine.
 store::Key root_key(const CacheIdentity& identity, const kv::CacheLayout& layout);
 
 // tokens: [kBlockTokens]
 store::Key block_key(const store::Key& parent, std::span<const int32_t> tokens);
 
-// Of every whole block of `tokens`.
+// Returns the keys of every whole block of `tokens`.
 std::vector<store::Key> block_keys(const store::Key& root, std::span<const int32_t> tokens);
 
 }  // namespace kvasir::persist

@@ -43,7 +43,7 @@ bool Recorder::takes_state_at(int64_t length) const {
 
 Result<kv::Block> Recorder::state_memory(const kv::Sequence& sequence, int64_t token_count) {
   if (!takes_state_at(sequence.length() + token_count)) return kv::Block();
-  // It would give way to the new one; before, so that there are never more of them.
+  // The new state would replace it. It is freed first, so that there are never more than counted.
   before_ = {};
   return sink_->new_state();
 }
@@ -79,7 +79,7 @@ void Recorder::add_block(const kv::Sequence& sequence, int64_t block) {
 void Recorder::save_block(const kv::Sequence& sequence, int64_t block) {
   KVASIR_CHECK(block >= 0 && block < std::ssize(keys_), "a block with a key");
   const auto tokens = tokens_of(sequence, block);
-  // Where blocks are empty, records still say which tokens a prefix has.
+  // Empty blocks are saved too: their records say which tokens a prefix has.
   const kv::SealedBlock payload = sequence.sealed_blocks().empty()
                                       ? std::make_shared<const kv::Block>()
                                       : sequence.sealed_blocks()[static_cast<size_t>(block)];

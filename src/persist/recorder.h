@@ -1,6 +1,8 @@
-// Recorder: what one sequence hands to the store as it grows: each block once it is sealed, states
-// where it may be continued later. Belongs to one sequence; a copy belongs to its fork. Used by the
-// thread that uses the sequence.
+// A Recorder hands the blocks and states of one sequence to a Sink as the sequence grows: each
+// block once it is sealed, and a state where the sequence may be continued later.
+//
+// It belongs to one sequence; a copy belongs to its fork. The thread that uses the sequence uses
+// it. The sink must outlive it.
 #pragma once
 
 #include <cstdint>
@@ -18,28 +20,30 @@ namespace kvasir::persist {
 
 class Recorder {
  public:
-  // For a sequence whose whole blocks have these keys and are all in the store. branch_tokens:
-  // where other tokens followed earlier, a boundary worth a state; 0: nowhere ahead.
-  // The sink outlives it.
+  // Records a sequence whose whole blocks have these keys and are all in the store. branch_tokens:
+  // a boundary after which another text went on earlier, so that a state is worth keeping there; 0:
+  // there is none ahead.
   Recorder(Sink& sink, store::Key root, std::vector<store::Key> keys, int64_t branch_tokens);
 
-  // Of the sequence's whole blocks.
+  // Returns the keys of the sequence's whole blocks.
   std::span<const store::Key> keys() const { return keys_; }
 
-  // Where a pass over tokens [begin, end) must end at the latest, so that no state that will be
-  // wanted is run over: the last boundary short of `end`, or an earlier one that is kept anyway.
+  // Returns where a pass over tokens [begin, end) must end, so that it does not run past a boundary
+  // whose state will be wanted: the last one before `end`, or an earlier one whose state is kept.
+  // Examples, for a new sequence: [0, 1000) ends at 896 = 7 blocks, and [896, 1000) at 1000.
+  // [0, 10000) ends at 4096, where a state is kept because the prompt is long.
   int64_t pass_end(int64_t begin, int64_t end) const;
 
-  // Before every pass: the memory for the state at its end, empty where none will be taken. Error:
-  // there is none; nothing was appended yet.
+  // Returns the memory for the state at the end of a pass, empty where none will be taken; to be
+  // called before each pass. Error: there is no memory; nothing was appended yet.
   Result<kv::Block> state_memory(const kv::Sequence& sequence, int64_t token_count);
-  // After every pass, with the memory it was begun with.
+  // Hands over what a pass has made; to be called after each, with the memory it began with.
   void after_pass(const kv::Sequence& sequence, kv::Block state_memory);
 
-  // What the store had may have been damaged since: it gets the blocks that are here whole again.
+  // Hands over all whole blocks once more, because the store's copies may have been damaged since.
   void save_whole_blocks(const kv::Sequence& sequence);
 
-  // The end of a prompt or of an answer: the newest boundary's state goes to the store.
+  // Hands over the state of the newest boundary; to be called at the end of a prompt or an answer.
   void mark_resumable();
 
  private:
@@ -62,11 +66,11 @@ class Recorder {
   std::vector<store::Key> keys_;
   int64_t branch_tokens_;
   State newest_;
-  // The one before, while the sequence ends right at the newest: asked for the same tokens again, a
-  // resume has to compute the last of them.
+  // The state before the newest, while the sequence ends right at the newest boundary. A resume
+  // with the same tokens computes the last of them, so it begins here.
   State before_;
   int64_t kept_tokens_;  // where the newest state that is in the store stands
-  // What a live sequence stands on is not evicted under it.
+  // Keeps the blocks of a live sequence from being evicted.
   std::optional<store::Hold> tip_;  // the newest of keys_
 };
 

@@ -86,7 +86,7 @@ Status Residency::give_rest_to_rows(const Ticket& ticket) {
                    " bytes more, or a store that takes what is too much");
   }
   if (!rows_) return ok_status();
-  // A little more room is not worth moving everything for.
+  // Resizing moves all rows, so they grow only by a sixteenth or more.
   const int64_t present_bytes = rows_->allocated_bytes();
   if (rest_bytes >= present_bytes && rest_bytes - present_bytes < present_bytes / 16) {
     return ok_status();

@@ -48,7 +48,7 @@ RunTree::RunTree(const std::vector<IndexEntry>& entries) {
   for (auto& [parent, children] : children_of_) {
     std::sort(children.begin(), children.end(), by_key);
   }
-  // What hangs on nothing that is here begins a tree: first blocks, and what damage cut off.
+  // A block whose parent is not here begins a tree: a first block, or one that damage cut off.
   std::vector<IndexEntry> roots;
   for (const auto& [parent, children] : children_of_) {
     if (blocks.contains(parent)) continue;
@@ -79,7 +79,7 @@ void RunTree::add_run(const IndexEntry& first, int64_t parent) {
     }
     const auto found = children_of_.find(block->info.id.key);
     if (found == children_of_.end() || found->second.size() != 1) break;
-    // A block that does not follow in its tokens hangs on nothing.
+    // A block whose tokens do not follow is no continuation.
     if (found->second[0].info.token_begin != block->info.token_end()) break;
     block = &found->second[0];
   }

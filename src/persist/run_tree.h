@@ -1,4 +1,5 @@
-// RunTree: what a store holds as trees of runs, as people look at it. A snapshot; plain values.
+// A RunTree shows what a store holds as trees of runs, for people. It is a snapshot of plain values
+// and is used by one thread.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,7 @@
 
 namespace kvasir::persist {
 
-// Blocks that follow each other without another text branching off in between.
+// A Run is a list of blocks that follow each other without another text branching off in between.
 struct Run {
   std::vector<store::IndexEntry> blocks;
   std::vector<store::IndexEntry> states;  // behind these blocks
@@ -26,9 +27,9 @@ class RunTree {
  public:
   explicit RunTree(const std::vector<store::IndexEntry>& entries);
 
-  // Parents before their children.
+  // Lists parents before their children.
   const std::vector<Run>& runs() const { return runs_; }
-  // The ids of a run's records and of all that continues it.
+  // Returns the ids of a run's records and of all that continues it.
   std::vector<store::RecordId> subtree(int64_t run) const;
 
  private:

@@ -8,7 +8,7 @@
 namespace kvasir::persist {
 namespace {
 
-// How often what is written but not synced is looked at; the store knows when it is due.
+// The tier is asked this often whether a sync is due.
 constexpr std::chrono::milliseconds kSyncCheckInterval(250);
 
 }  // namespace
@@ -62,7 +62,7 @@ void Saver::run(const std::stop_token& stop) {
     lock.unlock();
     write(job);
     const int64_t payload_bytes = job.payload->size();
-    // Whoever waits for it to be written counts on its memory too.
+    // Its memory is freed before it counts as written: callers of drain() rely on both.
     job = {};
     lock.lock();
     is_writing_ = false;
@@ -72,7 +72,7 @@ void Saver::run(const std::stop_token& stop) {
 }
 
 void Saver::write(const SaveJob& job) {
-  // Without its parent a record cannot be reached: the parent failed, and so does this.
+  // A record without its parent cannot be found. If the parent was not saved, this one is not.
   const bool is_first = job.id.kind == store::Kind::kBlock && job.token_begin == 0;
   const store::RecordId parent{store::Kind::kBlock, job.parent};
   if (!is_first && !store::find_now(tier_, {&parent, 1}, store::kNoDeadline)[0]) return;

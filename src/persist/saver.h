@@ -1,7 +1,9 @@
-// Saver: writes blocks and states to a tier on a thread of its own, off the path of a token.
+// A Saver writes blocks and states to a tier in the background, so that no token waits for it.
 //
-// Payloads are shared with the sequences that made them, so waiting costs little memory; when more
-// than kQueuedBytesMax wait, save() waits too. Any thread may call.
+// It owns the thread that writes. Waiting payloads are shared with the sequences that made them and
+// cost little memory; once kQueuedBytesMax wait, save() waits too. Example: with 250 MiB
+// waiting a block of 1 MiB is taken at once; with 256 MiB waiting save() returns when the writer
+// has made room. Any thread may call. The tier must outlive it.
 #pragma once
 
 #include <condition_variable>
@@ -22,17 +24,17 @@ class Saver {
  public:
   static constexpr int64_t kQueuedBytesMax = int64_t{256} << 20;
 
-  // The tier outlives it.
   Saver(store::Tier& tier, const Digest256& model);
-  // Writes what waits.
+  // Writes everything that waits, then ends the thread.
   ~Saver();
   Saver(const Saver&) = delete;
   Saver& operator=(const Saver&) = delete;
 
+  // Hands a record over to be written.
   void save(SaveJob job);
-  // Returns when everything handed over before is written (or has failed).
+  // Returns when everything handed over before is written or has failed.
   void drain();
-  // The first failure since the last call, if there was one.
+  // Returns the first failure since the last call, if there was one.
   std::optional<Error> take_error();
 
  private:

@@ -1,4 +1,5 @@
-// Sink: where the recorders of sequences hand over what is to be saved.
+// A Sink takes what the recorders of sequences hand over to be saved. It outlives them, and the
+// thread that uses the sequences calls it.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,7 @@
 
 namespace kvasir::persist {
 
-// A record on its way to the store.
+// A SaveJob is a record on its way to the store.
 struct SaveJob {
   store::RecordId id;
   store::Key parent{};
@@ -24,12 +25,12 @@ class Sink {
  public:
   virtual ~Sink() = default;
 
-  // False: what is handed over is only remembered as long as a sequence holds it.
+  // False: a block that is handed over is remembered only as long as a sequence holds it.
   virtual bool saves() const = 0;
   virtual void save(SaveJob job) = 0;
-  // Memory for a boundary state. Error: there is none.
+  // Allocates memory for a boundary state. Error: there is none.
   virtual Result<kv::Block> new_state() = 0;
-  // As long as it lives, the record of that key is not evicted, nor what it hangs on.
+  // Holds a key: while the Hold lives, its record and the blocks before it are not evicted.
   virtual store::Hold hold(const store::Key& key) = 0;
 };
 

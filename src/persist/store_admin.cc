@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kFirstTokens = 48;
 constexpr size_t kKeyDigitsMin = 6;
 
-// The pin on one of a run's blocks (it may have grown since it was pinned); null: none.
+// Finds the pin on one of a run's blocks; a run may have grown since it was pinned. Null: none.
 const store::Pin* pin_on(const persist::Run& run, const std::vector<store::Pin>& pins) {
   for (const store::IndexEntry& block : run.blocks) {
     for (const store::Pin& pin : pins) {
@@ -34,10 +34,10 @@ struct StoreAdmin::State {
   std::unique_ptr<store::StoreDirectory> store;
 
   persist::RunTree tree() const { return persist::RunTree(store->blocks().entries()); }
-  // Index of the one run whose key begins so.
+  // Returns the index of the one run whose key begins so. Error: no run or several do.
   Result<int64_t> find(const persist::RunTree& tree, const std::string& key) const;
   Status check_writable() const;
-  // Deletes, and returns by how much the files shrank.
+  // Deletes records. Returns by how many bytes the files shrank.
   Result<int64_t> remove(const std::vector<store::RecordId>& ids);
   StoredRun describe(const persist::RunTree& tree, const persist::Run& run, int64_t time_s,
                      const std::vector<store::Pin>& pins) const;
@@ -171,7 +171,7 @@ Status StoreAdmin::pin(const std::string& key, const std::string& name) {
   return state_->store->pin({tree.runs()[static_cast<size_t>(run)].key(), name});
 }
 
-// By the pins themselves: the run may be gone, or have grown since and have another key.
+// Looks among the pins, not the runs: the run may be gone, or have grown and have another key.
 Status StoreAdmin::unpin(const std::string& key) {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
   const std::vector<store::Pin> pins = state_->store->pins();
@@ -213,7 +213,7 @@ Result<int64_t> StoreAdmin::remove(const std::string& key) {
 Result<int64_t> StoreAdmin::remove_unused_since(int64_t time_s) {
   const persist::RunTree tree = state_->tree();
   const std::vector<store::Pin> pins = state_->store->pins();
-  // Children come after their parents, so backwards every run knows what hangs on it.
+  // Children come after their parents: going backwards, a run's children are decided before it.
   const auto& runs = tree.runs();
   std::vector<bool> is_needed(runs.size());
   std::vector<store::RecordId> ids;
@@ -254,7 +254,7 @@ Result<ImportReport> StoreAdmin::export_to(const std::string& key, const std::st
 
 Result<ImportReport> StoreAdmin::import_from(const std::string& path) {
   KVASIR_RETURN_IF_ERROR(state_->check_writable());
-  // The file may be named through a link; what is opened in a store may not.
+  // A store opens no links, so a link that names the archive is followed here.
   std::error_code error;
   const auto file = std::filesystem::canonical(path, error);
   return persist::import_archive(state_->store->blocks(), *store::posix_file_system(),

@@ -54,7 +54,7 @@ void StoredRows::start(std::span<const kv::RowRead> reads) {
   pieces_.clear();
   for (const kv::RowRead& read : reads_) {
     auto* part = static_cast<StoredPart*>(read.part);
-    // The memory of a piece and the row's place in it hang on these.
+    // The size of a piece's memory and the row's place in it follow from these.
     KVASIR_CHECK(part->source().payload_bytes == block_bytes_ &&
                      part->source().checks.piece_bytes == piece_bytes_,
                  "a block of the layout that rows are read of");
@@ -89,7 +89,7 @@ void StoredRows::start_wave() {
   reader_.start(wave_);
 }
 
-// Copies to every row what the piece has of it. Pieces come in the order of the rows.
+// Copies to every row the bytes that the piece has of it. Pieces come in the order of the rows.
 void StoredRows::hand_out(const store::PieceRead& read) {
   const int64_t piece_begin = read.piece * piece_bytes_;
   const int64_t piece_end = piece_begin + std::ssize(read.out);

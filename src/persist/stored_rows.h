@@ -1,5 +1,8 @@
-// StoredRows: cold rows read from the store's blocks, page by page, each page proven by its check.
-// One batch at a time, from one thread.
+// A StoredRows reads cold rows from the store's blocks, page by page, and proves each page by its
+// check.
+//
+// It owns the memory that pages are read into. One thread uses it, one batch at a time, and the
+// store must outlive it.
 #pragma once
 
 #include <memory>
@@ -12,15 +15,15 @@
 
 namespace kvasir::persist {
 
-// StoredPart: the cold part of a block that is in the store. Its memory is charged to the block's
-// account.
+// A StoredPart is the cold part of a block that is in the store. Its memory is charged to the
+// block's account.
 class StoredPart : public kv::ColdPart {
  public:
-  // The account outlives it, as the block does that has it.
+  // The account must outlive it.
   StoredPart(store::PieceSource source, kv::MemoryAccount& account);
   ~StoredPart() override;
   store::PieceSource& source() { return source_; }
-  // Memory that goes with it.
+  // Returns the bytes of memory that a part of such a block takes.
   static int64_t bytes_for(int64_t block_bytes);
 
  private:
@@ -30,8 +33,8 @@ class StoredPart : public kv::ColdPart {
 
 class StoredRows : public kv::RowReader {
  public:
-  // pieces_max: that many are read at a time. The store outlives it. REQUIRES: every part it is
-  // asked for is one of a block of block_bytes.
+  // Reads at most pieces_max pieces at a time. REQUIRES: every part it is asked for is of a block
+  // of block_bytes.
   StoredRows(store::BlockStore& store, int64_t row_bytes, int64_t block_bytes, int64_t pieces_max);
 
   // Error: there was no memory.
@@ -51,15 +54,15 @@ class StoredRows : public kv::RowReader {
   store::PieceReader reader_;
   store::PageBuffer memory_;  // [pieces_max, piece bytes]
 
-  // The batch: reads by place, the pieces they need, each once.
+  // The batch: its reads, ordered by place, and the pieces they need, each once.
   std::vector<kv::RowRead> reads_;
   struct Piece {
     StoredPart* part;
     int64_t piece;
   };
   std::vector<Piece> pieces_;
-  size_t next_piece_ = 0;  // not yet started
-  size_t next_read_ = 0;   // not yet copied to its end
+  size_t next_piece_ = 0;  // the first piece that was not started yet
+  size_t next_read_ = 0;   // the first row that was not copied to its end yet
   std::vector<store::PieceRead> wave_;
 };
 

@@ -1,9 +1,9 @@
-// BatchReader: many reads in flight at once, for rows that decoding waits for. Started, then
-// finished; in between the caller computes.
+// A BatchReader keeps many reads in flight at once, for rows that decoding waits for. The caller
+// starts a batch, computes meanwhile, and finishes it.
 //
-// A read that comes back short is gone on with; what could not be read says so by its errno. One
-// batch at a time, from one thread. Where io_uring is forbidden, or stops working, a handful of
-// threads does the same.
+// A read that comes back short is continued; a read that failed has its errno set. One thread uses
+// a reader, one batch at a time. Where io_uring is forbidden or stops working, a few threads do the
+// same.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +37,7 @@ inline constexpr int kReaderThreads = 16;
 // can be started.
 std::unique_ptr<BatchReader> thread_reader(int thread_count);
 
-// The better one that there is.
+// Returns a uring_reader if this process may have one, else a thread_reader.
 std::unique_ptr<BatchReader> best_reader();
 
 }  // namespace kvasir::store

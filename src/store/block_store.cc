@@ -54,7 +54,7 @@ void BlockStore::insert_all(const SegmentLog::Found& found) {
       index_.insert(record, number, {});
       next_sequence_number_ =
           std::max(next_sequence_number_.load(), record.info.sequence_number + 1);
-      // Evicting it would free nothing.
+      // Evicting a record of a kept segment would free nothing.
       if (is_kept) hold(record.info.id.key);
     }
   }
@@ -182,7 +182,7 @@ void BlockStore::touch(const RecordId& id) {
 }
 
 void BlockStore::set_use_count(const RecordId& id, const UseCount& use_count) {
-  // Numbers go on behind all that are known; a made-up one must not use them up.
+  // New records get numbers after all that are known. A damaged catalog must not use them up.
   constexpr uint64_t kSequenceNumberMax = uint64_t{1} << 62;
   if (use_count.sequence_number < kSequenceNumberMax) {
     next_sequence_number_ = std::max(next_sequence_number_.load(), use_count.sequence_number);

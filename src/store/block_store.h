@@ -1,15 +1,16 @@
-// BlockStore: payloads by key, kept in a directory of segment files within a byte budget. It knows
-// bytes and keys, never what the bytes mean.
+// A BlockStore keeps payloads by key in a directory of segment files, within a byte budget. It
+// knows bytes and keys, never what the bytes mean.
 //
 // NEVER WRONG DATA: read() gives back exactly the bytes that were put under that id, or nothing.
-// What fails its digest is forgotten (the segment keeps the bytes until it is cleaned), counted,
-// and written anew by the next put. What only could not be read now, for want of a descriptor or of
-// memory, stays; what the device refused is written anew by the next put. A record is found only
-// after all of it was written.
+// A record that fails its digest is counted and forgotten, and the next put writes it anew; its old
+// bytes stay in the segment until that is cleaned. A record that could not be read for want of a
+// descriptor or of memory stays. A record that the device refused is written anew by the next put.
+// A record is found only after all of it was written.
 //
-// One writer per directory (a lock), any number of readers, each with the records it found when it
-// opened. All functions may be called from any thread, and finding, using and holding records waits
-// for no work on the store as a whole.
+// A directory has one writer (a lock) and any number of readers; each reader knows the records that
+// it found when it opened. The store owns its parts and the lock that changes need. All functions
+// may be called from any thread. Finding, using and holding records waits for no work on the store
+// as a whole.
 #pragma once
 
 #include <atomic>
@@ -37,7 +38,7 @@
 #include "store/segment_log.h"
 #include "store/shared_index.h"
 #include "store/store_clock.h"
-#include "store/verify.h"
+#include "store/verifier.h"
 
 namespace kvasir::store {
 
@@ -59,7 +60,7 @@ enum class PutOutcome : uint8_t {
   kNoRoom,  // all that could be given up is in use or pinned
 };
 
-// A payload's description; the store adds digest, length and sequence number.
+// A NewRecord describes a payload; the store adds digest, length and sequence number.
 struct NewRecord {
   RecordId id;
   Key parent{};
@@ -72,8 +73,8 @@ struct StoreSize {
   int64_t file_bytes = 0;  // of all segments
   int64_t live_bytes = 0;  // of the records that can be read
   int64_t segment_count = 0;
-  int64_t unreadable_segment_count = 0;  // their contents are not used
-  int64_t unreadable_bytes = 0;
+  int64_t unreadable_segment_count = 0;  // segments whose contents are not used
+  int64_t unreadable_bytes = 0;          // of these
 };
 
 class BlockStore {
@@ -90,15 +91,16 @@ class BlockStore {
   std::optional<int64_t> owner() const { return claim_.owner; }
 
   std::optional<RecordInfo> find(const RecordId& id) const;
-  // Exactly the bytes that were put. Error: not here (kNotFound); damaged, or of another length
-  // (kDamaged); they could not be read now, which says nothing of them.
+  // Fills `payload` with exactly the bytes that were put. Error: there is no such record
+  // (kNotFound); it is damaged or has another length (kDamaged); it could not be read now (any
+  // other kind), which says nothing of its bytes.
   Status read(const RecordId& id, std::span<std::byte> payload);
-  // The ids of a block's tokens, from its header. Errors are those of read().
+  // Returns the ids of a block's tokens, from its header. Errors are those of read().
   Result<std::vector<int32_t>> read_tokens(const RecordId& id);
 
-  // Takes a block of that many bytes apart: its first ones into `head`, the rest to be read in
-  // pieces (PieceReader) later. Null: not here, damaged, of another length, or written without
-  // checks of its pieces.
+  // Reads the first bytes of a block of payload_bytes into `head`. A PieceReader reads the rest
+  // later, with the source that is returned. Null: the block is not here, damaged, of another
+  // length, or written without checks of its pieces.
   std::optional<PieceSource> open_pieces(const RecordId& id, int64_t payload_bytes,
                                          std::span<std::byte> head);
 
@@ -106,32 +108,35 @@ class BlockStore {
   RecordReader& record_reader() { return reader_; }
   std::unique_ptr<BatchReader> make_batch_reader() { return files_->make_batch_reader(); }
 
-  // Error: I/O. The store goes on without the record.
+  // Writes a record unless it is here. Error: I/O; the store goes on without the record.
   Result<PutOutcome> put(const NewRecord& record, std::span<const std::byte> payload);
-  // What was put is on the device when it returns without error (never synced: durability kNone).
+  // All records are on the device when it returns without error. With durability kNone it does
+  // nothing. Error: I/O; records that were not on the device are lost.
   Status sync();
-  // The same for what has waited long enough; to be called now and then.
+  // Syncs if records have waited long enough (SegmentLogOptions); to be called now and then.
   Status sync_if_due();
 
-  // Counts a use.
+  // Counts a use of a state, now.
   void touch(const RecordId& id);
-  // While held, a key's block and state, and all they hang on, are not evicted. Holds add up.
+  // While a key is held, its block, its state and the blocks before them are not evicted. A key
+  // that was held twice must be released twice.
   void hold(const Key& key);
   void release(const Key& key);
 
-  // Forgets records and cleans the segments they lay in, so that their bytes are gone.
+  // Forgets records and cleans the segments they lay in, so that their bytes are gone. Error: a
+  // segment could not be cleaned; the bytes in it are still on disk.
   Status remove(std::span<const RecordId> ids);
-  // Deletes every segment that is not kept (notes).
+  // Deletes every segment that is not kept (notes). Error: I/O; the segments after it stay.
   Status clear();
-  // Brings a store whose budget was larger when it was last written within the present one; to be
-  // called once holds and usage are known.
+  // Shrinks a store that was written under a larger budget to the present one. It is to be called
+  // once holds and use counts are known.
   void shrink_to_budget();
-  // What a person should know: why nothing is saved, what is kept as it is and why.
+  // Says what a person should know: why nothing is saved, which files are kept and why.
   std::vector<Error> notes() const;
   // Evicts by value until the files hold at most that many bytes.
   Status shrink_to(int64_t bytes);
-  // Reads every byte of every segment; damaged records are listed and found no more. With `repair`
-  // their segments are cleaned.
+  // Reads every byte of every segment, lists damaged records and forgets them. With `repair` their
+  // segments are cleaned. Error: I/O of writing; unreadable files are kept and no error.
   Result<std::vector<StoreDamage>> verify(bool repair, const StoreProgress& progress);
 
   std::vector<IndexEntry> entries() const;
@@ -167,7 +172,7 @@ class BlockStore {
   std::optional<Error> no_room_;  // why the first record was refused
 };
 
-// Holds a key for as long as it lives; a copy holds it once more. The store must outlive it.
+// A Hold holds a key for as long as it lives; a copy holds it once more. The store must outlive it.
 class Hold {
  public:
   Hold(BlockStore& store, const Key& key) : store_(&store), key_(key) { store_->hold(key_); }

@@ -49,7 +49,7 @@ bool Budget::shrink(int64_t goal_bytes, const std::function<int64_t()>& portion_
   while (log_.file_bytes() > goal_bytes) {
     if (cleaner_.clean_emptiest(kLiveShareMax)) continue;
     if (evict(portion_bytes()) > 0) continue;
-    // Nothing is left to evict: scrape together what holes there are, as long as it helps.
+    // Nothing is left to evict: even nearly full segments are cleaned, as long as it helps.
     if (!cleaner_.clean_emptiest(1) || log_.file_bytes() >= lowest_bytes) return false;
     lowest_bytes = log_.file_bytes();
   }
@@ -57,8 +57,8 @@ bool Budget::shrink(int64_t goal_bytes, const std::function<int64_t()>& portion_
 }
 
 bool Budget::make_room(int64_t record_bytes) {
-  // The limit stays where it is while files come and go. What an empty store could not take is no
-  // reason to evict anything.
+  // The limit is read once: it must not move while files come and go. A record that an empty store
+  // could not take evicts nothing.
   const int64_t limit = limit_bytes();
   if (record_bytes > 0 && record_bytes > limit - log_.kept_bytes()) return false;
   return shrink(limit - record_bytes,

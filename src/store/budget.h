@@ -46,7 +46,8 @@ class Budget {
   void shrink_to(int64_t bytes);
 
  private:
-  // What the files may hold before a record is added: within the budget alone, and on this device.
+  // Both return what the files may hold before a record is added; the first leaves the device's
+  // free space out.
   int64_t budget_limit_bytes() const;
   int64_t limit_bytes() const;
   // Evicts a portion at a time. False: nothing more can go.

@@ -11,8 +11,8 @@
 namespace kvasir::store {
 namespace {
 
-// SQLite's user_version of what is written here. Tables added since say nothing that those before
-// do not know to be without.
+// SQLite's user_version of the catalogs written here. state_use_order was added without a new
+// version: a version that does not know the table works without it.
 constexpr int64_t kCatalogVersion = 0;
 
 constexpr const char* kSchema = R"(
@@ -101,7 +101,7 @@ struct Catalog::State {
                  .where = path,
                  .remedy = "use it with that version"};
   }
-  // All of it or nothing.
+  // Makes all changes of `work` or none.
   Status transact(const std::function<bool()>& work) {
     if (std::optional<Error> note = version_note()) return std::move(*note);
     if (execute("BEGIN IMMEDIATE") && work() && execute("COMMIT")) return ok_status();
@@ -113,13 +113,13 @@ struct Catalog::State {
 
 namespace {
 
-// Created for its owner only, before SQLite sees it.
+// Creates the file for its owner only, before SQLite sees it.
 void create_private(const std::string& path) {
   const int descriptor = open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (descriptor >= 0) close(descriptor);
 }
 
-// Not a database, or one with holes in it. A lock or a full device is no damage.
+// Whether the file is no database, or a broken one. A lock or a full device is no damage.
 bool is_damaged(sqlite3* db) {
   Statement check(db, "PRAGMA quick_check(1)");
   if (check.next()) return check.text(0) != "ok";
@@ -127,13 +127,13 @@ bool is_damaged(sqlite3* db) {
   return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 }
 
-// A database that cannot be asked is none of another version.
+// False, too, where the database cannot be read.
 bool is_of_another_version(sqlite3* db) {
   Statement version(db, "PRAGMA user_version");
   return version.next() && version.integer(0) != kCatalogVersion;
 }
 
-// Out of the way, with the journal that belongs to it.
+// Renames a damaged catalog and the journal that belongs to it.
 void set_aside(const std::string& path) {
   for (const char* suffix : {"", "-journal"}) {
     const std::string file = path + suffix;
@@ -167,7 +167,7 @@ Result<std::unique_ptr<Catalog>> Catalog::open(const std::string& path, bool is_
       return std::unique_ptr<Catalog>(new Catalog(std::move(state)));
     }
     if (!is_writer || is_second_try) break;
-    // Nothing in it is worth keeping a store from working.
+    // A store works without its catalog, so a new one is begun.
     state.reset();
     set_aside(path);
   }

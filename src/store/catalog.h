@@ -1,6 +1,8 @@
-// Catalog: what is worth remembering of a store between processes and may be lost without harm: how
-// often states were used, what is pinned, where models lie, running totals. SQLite, and the one
-// place where it is known. Used by one thread.
+// A Catalog remembers between processes what a store may lose without harm: how often states were
+// used, what is pinned, where models lie, and running totals.
+//
+// It owns an SQLite database, and no other code knows SQLite. Its tables are a contract with other
+// versions (catalog_test). One thread uses it.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +26,19 @@ struct Pin {
 
 class Catalog {
  public:
-  // A writer creates the file, and begins anew where it is damaged; what a later version wrote it
-  // only reads. Error: it cannot be opened, or (reading) there is none.
+  // A writer creates the file, and replaces a damaged one by an empty one. A catalog of another
+  // version is only read. Error: it cannot be opened, or (reading) there is none or it is damaged.
   static Result<std::unique_ptr<Catalog>> open(const std::string& path, bool is_writer);
   ~Catalog();
 
-  // Another version wrote it: what it says is read as far as it is understood, and nothing is
-  // written. Null: this version.
+  // Says that another version wrote the catalog: it is read as far as it is understood, and never
+  // written. Null: this version wrote it.
   std::optional<Error> version_note() const;
 
   using StateUseCount = std::pair<Key, UseCount>;
   std::vector<StateUseCount> state_use_counts();
-  // Replaces all that is there.
+  // Replaces all use counts. Here and below, Error: I/O, or another version wrote the catalog;
+  // nothing has changed.
   Status set_state_use_counts(const std::vector<StateUseCount>& use_counts);
 
   std::vector<Pin> pins();

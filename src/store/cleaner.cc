@@ -30,7 +30,7 @@ bool Cleaner::clean_emptiest(double live_share_max) {
   }
   std::sort(candidates.begin(), candidates.end());
   return std::any_of(candidates.begin(), candidates.end(), [&](const auto& candidate) {
-    // Asked each time: one that failed may have left copies behind.
+    // Looked at each time: a cleaning that failed may have left copies behind.
     const int64_t moved_bytes = moved_bytes_of(candidate.second);
     const int64_t used_bytes = log_.file_bytes() + log_.pending_footer_bytes();
     const bool fits = moved_bytes == 0 || used_bytes + moved_bytes <= budget_bytes_;
@@ -62,7 +62,7 @@ Status Cleaner::move_survivors(std::vector<IndexEntry>& survivors) {
     KVASIR_ASSIGN_OR_RETURN(const bool is_moved, move_record(*survivor, payload));
     survivor = is_moved ? survivor + 1 : survivors.erase(survivor);
   }
-  // The old copies go only when the new ones are as safe.
+  // The old copies are deleted only when the new ones are on the device.
   return writer_.sync();
 }
 
@@ -71,13 +71,13 @@ Result<bool> Cleaner::move_record(const IndexEntry& entry, std::vector<std::byte
   const Status read = reader_.read_payload(entry, payload);
   Result<RecordHeader> header = read.ok() ? reader_.read_header(entry) : read.error();
   if (!header) {
-    // A device that fails now may work later: nothing is given up for that.
+    // A device that fails now may work later: the record is not given up.
     if (!is_lost(header.error())) return std::move(header).error();
     metrics_.add(StoreMetric::kVerifyFailures, 1);
     index_.forget(entry);
     return false;
   }
-  // Its number stays, and with it the order in which things happened.
+  // The record keeps its number, which says in which order things happened.
   KVASIR_RETURN_IF_ERROR(writer_.append(entry.info, header->tokens, payload, entry.use_count));
   metrics_.add(StoreMetric::kRewrittenBytes, entry.info.record_bytes());
   return true;

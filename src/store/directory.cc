@@ -11,7 +11,7 @@ bool is_own_name(const std::string& name) {
   return name == kLockName || parse_segment_file_name(name) || name.starts_with(kCatalogName);
 }
 
-// Where a name of the store's own leads elsewhere, what is written would end up there.
+// A link under one of the store's names would lead writes to a file elsewhere.
 Status refuse_links(FileSystem& files, const std::string& directory) {
   std::vector<std::string> names;
   files.list(directory, names);
@@ -28,7 +28,7 @@ Status refuse_links(FileSystem& files, const std::string& directory) {
 
 enum class CatalogAccess : uint8_t { kNone, kRead, kWrite };
 
-// Why the catalog beside a writer is not written. Null: nothing is against it.
+// Says why a writer does not write the catalog. Null: it may.
 std::optional<Error> why_not_written(FileSystem& files, const std::string& path, int64_t owner,
                                      CatalogAccess& access) {
   for (const char* suffix : kCatalogSuffixes) {
@@ -81,7 +81,7 @@ void StoreDirectory::open_catalog(FileSystem& files, const std::string& path) {
     if (!catalog && !note) note = catalog.error();
   }
   if (catalog_ && !note) note = catalog_->version_note();
-  // A reader keeps nothing anyway.
+  // A reader saves no uses and pins, so it has nothing to note.
   if (is_writer) catalog_note_ = std::move(note);
 }
 
@@ -109,7 +109,7 @@ StoreDirectory::~StoreDirectory() {
       use_count.emplace_back(entry.info.id.key, entry.use_count);
     }
   }
-  // Statistics that cannot be written are statistics lost.
+  // If the statistics cannot be written they are lost, and nothing else is.
   (void)catalog_->set_state_use_counts(use_count);
   (void)catalog_->add_to_totals(counts);
 }

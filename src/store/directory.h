@@ -1,5 +1,8 @@
-// StoreDirectory: a store as it lies on the machine: the segments, and beside them the catalog of
-// what people and statistics add. Without the catalog the store works all the same.
+// A StoreDirectory opens a store as it lies on this machine: its segments and, beside them, the
+// catalog of pins, use counts and totals.
+//
+// It owns the BlockStore and the Catalog. Without a catalog the store works all the same. One
+// thread calls the functions here; blocks() may be used from any thread.
 #pragma once
 
 #include <memory>
@@ -16,6 +19,8 @@ namespace kvasir::store {
 
 class StoreDirectory {
  public:
+  // Errors are those of BlockStore::open, and (writing) a link in place of a file of the store. A
+  // catalog that cannot be used is no error but a note.
   static Result<std::unique_ptr<StoreDirectory>> open(const BlockStoreOptions& options);
   // A writer leaves its statistics in the catalog.
   ~StoreDirectory();
@@ -23,8 +28,8 @@ class StoreDirectory {
   BlockStore& blocks() { return *blocks_; }
   const BlockStore& blocks() const { return *blocks_; }
 
-  // Pinned records are not evicted, now and in later processes.
-  // Error: there is no catalog to write it to.
+  // Pinned records are not evicted, now and in later processes. Error: there is no catalog, or it
+  // cannot be written.
   Status pin(const Pin& pin);
   Status unpin(const Key& key);
   std::vector<Pin> pins();
@@ -32,10 +37,10 @@ class StoreDirectory {
   std::string model_path(const Key& model);
   void set_model_path(const Key& model, const std::string& path);
 
-  // What a person should know: of the segments, and of the catalog.
+  // Says what a person should know of the segments and of the catalog.
   std::vector<Error> notes() const;
 
-  // Of all processes so far, this one included.
+  // Sums the metrics of all processes so far, this one included.
   StoreMetrics totals();
 
  private:

@@ -17,7 +17,7 @@ std::string parent_of(const std::string& path) {
   return path.substr(0, std::max<size_t>(1, slash));
 }
 
-// Every folder of the path that is not there yet.
+// Makes every folder of the path that is not there yet.
 Status make_directories(FileSystem& files, const std::string& path) {
   for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
     const std::string part = path.substr(0, slash);

@@ -18,7 +18,7 @@ std::unique_ptr<ThreadPool> start_read_threads(int64_t count) {
     return std::make_unique<ThreadPool>(
         static_cast<int>(std::clamp(count, int64_t{1}, kReadThreads)));
   } catch (const std::system_error&) {
-    // Where no threads can be started, one record after the other.
+    // No threads can be started: the caller reads one record after the other.
     return std::make_unique<ThreadPool>(1);
   }
 }
@@ -46,7 +46,7 @@ Arrival DiskTier::read_one(const WantedRecord& wanted) {
     auto rest =
         store_.open_pieces(wanted.id, wanted.payload_bytes, span_of(memory, wanted.head_bytes));
     if (rest) return {.got = Got::kHead, .rest = std::move(rest)};
-    // What is there without checks of its pieces is there as a whole only.
+    // A block without checks of its pieces can only be read as a whole.
   }
   std::byte* memory = wanted.memory(wanted.payload_bytes);
   if (memory == nullptr && wanted.payload_bytes != 0) return {.got = Got::kNoMemory};

@@ -1,5 +1,7 @@
-// DiskTier: a BlockStore as a tier. Reads run on threads of the call, several in flight, because
-// queue depth is what makes a device fast. The store must outlive it.
+// A DiskTier offers a BlockStore as a Tier.
+//
+// read() starts threads of its own for the call, because a device is fast only with several reads
+// in flight, and returns when all are done. Any thread may call. The store must outlive it.
 #pragma once
 
 #include <span>
@@ -15,7 +17,7 @@ class DiskTier : public Tier {
   explicit DiskTier(BlockStore& store) : store_(store) {}
 
   void find(std::span<const RecordId> ids, Deadline deadline, Found done) override;
-  // A read that has begun is waited for; none begins after the deadline.
+  // Waits for reads that have begun; none begins after the deadline.
   void read(std::vector<WantedRecord> wanted, Deadline deadline, Arrived done) override;
   void touch(std::span<const RecordId> ids) override;
   Result<PutOutcome> put(const NewRecord& record, std::span<const std::byte> payload) override;

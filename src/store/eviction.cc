@@ -57,7 +57,7 @@ Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
     end = block->info.token_begin;
     is_whole = block->info.is_first_block() || index_.find({Kind::kState, key});
   }
-  // Behind a gap nothing can be resumed.
+  // With a block missing before it, the state cannot be resumed from.
   if (!is_whole) replayed_tokens = 0;
   // Being written counts as a use.
   const double uses = decayed_hits(state.use_count, now_s_) +

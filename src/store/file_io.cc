@@ -7,7 +7,7 @@
 namespace kvasir::store {
 namespace {
 
-// A signal now and then is ordinary; a call that never gets through is not.
+// A few interruptions by signals are ordinary; a call that is always interrupted has failed.
 constexpr int kInterruptionsMax = 100;
 
 }  // namespace

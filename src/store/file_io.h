@@ -1,5 +1,7 @@
-// Whole reads and writes over the single calls of FileSystem and File: short counts go on,
-// interruptions are repeated, everything else is an Error that names path, offset and cause.
+// These functions read and write whole spans with the single calls of FileSystem and File.
+//
+// They continue short calls and repeat interrupted ones; any other failure is an Error that names
+// path, offset and cause. They keep nothing and may be called from any thread.
 #pragma once
 
 #include <cstddef>
@@ -13,11 +15,11 @@
 
 namespace kvasir::store {
 
-// Error: the system refused, which says nothing of what is in the file.
+// Error: the system refused, which says nothing of the file's contents. what: "cannot open ...".
 Result<std::unique_ptr<File>> open_file(FileSystem& files, const std::string& path, OpenMode mode,
                                         const char* what);
 
-// count: how much was read; less than asked for without an errno where the file ends before.
+// Returns the count of bytes read: fewer than asked for, without an errno, if the file ends before.
 IoResult read_whole(File& file, int64_t offset_bytes, std::span<std::byte> out);
 
 // Error: the call failed, or (kDamaged) the file ends before `out` is full.

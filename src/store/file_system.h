@@ -1,9 +1,8 @@
-// FileSystem and File: the system calls the store makes, as an interface, so that tests can make
-// any of them fail or forget. A call does what the system call does and no more: it may read or
-// write less than asked, or be interrupted. The loops that want everything are in file_io.h.
+// A FileSystem makes the system calls of the store, so that tests can make any of them fail.
 //
-// A File may be read by any number of threads at a time; writing, truncating and syncing are for
-// one.
+// A call does what the system call does and no more: it may read or write less than asked, or be
+// interrupted. The loops that read and write everything are in file_io.h. Any thread may call a
+// FileSystem. Any number of threads may read a File at a time; one writes, truncates and syncs.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +14,7 @@
 
 namespace kvasir::store {
 
-// What a call did: a count (bytes, or 0 where there is nothing to count), or an errno.
+// An IoResult says what a call did: a count (bytes, or 0 where nothing is counted), or an errno.
 struct IoResult {
   int64_t count = 0;
   int error = 0;
@@ -37,7 +36,7 @@ class File {
   virtual int descriptor() const { return -1; }
 };
 
-// An exclusive claim that lasts as long as the object.
+// A FileLock keeps other processes out for as long as the object lives.
 class FileLock {
  public:
   virtual ~FileLock() = default;
@@ -45,7 +44,7 @@ class FileLock {
 
 enum class FileKind : uint8_t { kFile, kLink, kDirectory, kOther };
 
-// What a name in a directory stands for; a link stands for itself.
+// FileFacts say what a name in a directory stands for; a link stands for itself.
 struct FileFacts {
   FileKind kind = FileKind::kFile;
   int64_t size_bytes = 0;
@@ -55,13 +54,14 @@ struct FileFacts {
   bool ok() const { return error == 0; }
 };
 
-// No mode opens anything but a file, nor waits for whoever would feed a pipe, nor follows a link.
+// An OpenMode says how a file is opened. No mode opens a pipe, a folder or a device, or follows a
+// link.
 enum class OpenMode : uint8_t {
   kRead,
-  // Past the page cache, where the file system can. REQUIRES: offsets, lengths and memory of reads
-  // are whole pages.
+  // Reads past the page cache, where the file system can. REQUIRES: offsets, lengths and memory of
+  // reads are whole pages.
   kReadDirect,
-  kReadWrite,  // must exist, under no other name too: nothing is written through one
+  kReadWrite,  // must exist, and have no other name: a hard link is never written through
   kCreate,     // must not exist; readable and writable by the owner only
 };
 
@@ -77,8 +77,9 @@ class FileSystem {
   virtual FileFacts look(const std::string& path) = 0;
   // The user this process acts as.
   virtual int64_t user() = 0;
-  // Whose the files are that this process makes in that directory: mostly its user's, but a device
-  // that knows other users than this machine says otherwise. Makes a file there and removes it.
+  // Returns the user who owns files that this process makes in that directory. This is mostly its
+  // own user; a device that knows other users than this machine may say otherwise. Makes a file
+  // there and removes it.
   virtual IoResult owner_of_new_files(const std::string& directory) = 0;
   virtual Opened<File> open(const std::string& path, OpenMode mode) = 0;
   // EWOULDBLOCK: another process, or another lock of this one, has it. Creates the file; follows no
@@ -96,7 +97,7 @@ class FileSystem {
   virtual std::unique_ptr<BatchReader> make_batch_reader() = 0;
 };
 
-// The machine's own.
+// Returns this machine's file system.
 std::shared_ptr<FileSystem> posix_file_system();
 
 }  // namespace kvasir::store

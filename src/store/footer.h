@@ -1,8 +1,8 @@
-// Footer: the list of a segment's records at its end, so that opening a store reads one place per
-// segment instead of every header. A segment without a valid footer is scanned. Plain values.
+// A footer lists a segment's records at its end, so that opening a store reads one place of a
+// segment instead of every header. A segment without a valid footer is scanned.
 //
-// At the file's end: entries, padding, and one trailer page that says where they are and what their
-// digest is. docs/segment_format.md shows every byte.
+// A footer consists of entries, padding and one trailer page, which says where the entries are and
+// what their digest is. docs/segment_format.md shows every byte. Pure functions of plain values.
 #pragma once
 
 #include <cstddef>
@@ -30,15 +30,15 @@ struct Trailer {
   Digest128 entries_digest{};
 };
 
-// Entries, padding and trailer, to be written at `offset_bytes`.
+// Returns entries, padding and trailer, to be written at `offset_bytes`.
 std::vector<std::byte> encode_footer(uint64_t segment_number, int64_t offset_bytes,
                                      std::span<const PlacedRecord> records);
 
-// Null: no trailer, a damaged one, or one that does not fit a file of that size.
+// Null: the page is no trailer, is damaged, or does not fit a file of that size.
 std::optional<Trailer> decode_trailer(std::span<const std::byte> page, int64_t file_bytes);
 
-// Null: not the entries the trailer means, or entries that cannot be true: every record must lie
-// before the footer, on a page, in ascending order, without touching another.
+// Null: these are not the entries the trailer means, or they cannot be true. Every record must lie
+// before the footer and begin on a page; records ascend and do not overlap.
 std::optional<std::vector<PlacedRecord>> decode_entries(const Trailer& trailer,
                                                         std::span<const std::byte> bytes);
 

@@ -32,7 +32,7 @@ void Index::insert(const PlacedRecord& record, uint64_t segment_number, const Us
       return;
     }
     entry.use_count = old->use_count;
-    // A record that was moved is as old as it was.
+    // A record that was moved keeps the date when it was written.
     if (old->info.sequence_number == record.info.sequence_number) entry.written_s = old->written_s;
     erase_leaving_copy(record.info.id);
   }

@@ -1,7 +1,9 @@
-// KeptSegments: files under a segment's name that this process may neither use as its own nor
-// touch: what a later version wrote, what belongs to another user, what cannot be read, what is no
-// segment at all. They take space, count as the store's, and are named to whoever opens it. Plain
-// values.
+// KeptSegments are files under a segment's name that this process never writes, shortens or
+// deletes.
+//
+// A file is kept if another version wrote it, another user owns it, it cannot be read, or it is no
+// segment at all. Kept files take space within the budget, and a note names them to whoever opens
+// the store. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -25,15 +27,15 @@ struct KeptSegment {
   bool is_read = false;  // its records are used all the same
 };
 
-// Null: nothing is known against it yet.
+// Returns why a file of these facts is kept. Null: nothing speaks against using it.
 std::optional<KeptSegment> kept_by_facts(const FileFacts& facts);
-// Of a file whose records are used and whose bytes are left alone.
+// Another user owns the file: its records are used, and its bytes are left alone.
 KeptSegment kept_for_owner(int64_t owner);
 KeptSegment kept_for_error(const Error& error);
 KeptSegment kept_as_no_segment();
 
 using KeptSegments = std::map<uint64_t, KeptSegment>;
-// One for each reason.
+// Returns one note for each reason.
 std::vector<Error> notes_of(const KeptSegments& kept);
 
 }  // namespace kvasir::store

@@ -1,4 +1,5 @@
-// Key: names a prefix of tokens under a model (a SHA-256), compared in full. A plain value.
+// A Key names a prefix of tokens under a model. It is a SHA-256 and is compared in full. A plain
+// value.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +18,7 @@ enum class Kind : uint32_t {
   kState = 2,  // what a sequence needs besides its blocks to go on behind that span
 };
 
-// What the store finds payloads by.
+// A RecordId is what the store finds a payload by.
 struct RecordId {
   Kind kind = Kind::kBlock;
   Key key{};

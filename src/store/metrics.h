@@ -1,4 +1,4 @@
-// Metrics: the counters of an open store. Any thread may add and read.
+// Metrics are the counters of an open store. Any thread may add and read.
 #pragma once
 
 #include <array>

@@ -1,5 +1,6 @@
-// PageWriter, PageReader: little-endian fields one after another, so that the code that writes a
-// format reads like the page that documents it. Bounds are the caller's to keep (checked).
+// A PageWriter writes and a PageReader reads little-endian fields one after another, so that the
+// code of a format reads like the page that documents it. They own no bytes, and one thread uses
+// each. A field beyond the end is a bug.
 #pragma once
 
 #include <array>

@@ -41,8 +41,7 @@ void PieceReader::finish() {
   batch_->finish();
   int64_t right_bytes = 0;
   for (PieceRead& read : reads_) {
-    // A read that failed leaves other bytes than the piece's; so does a place that is no longer
-    // its.
+    // After a failed read, or a read at a place the record has left, the bytes are not the piece's.
     read.is_right = read.source->is_right(read.piece, read.out) ||
                     records_.read_piece(*read.source, read.piece, read.out).ok();
     if (read.is_right) right_bytes += std::ssize(read.out);

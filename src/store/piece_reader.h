@@ -29,8 +29,8 @@ class PieceReader {
 
   // REQUIRES: `reads` and what they point to stay where they are until finish() returns.
   void start(std::span<PieceRead> reads);
-  // What is not right then was damaged or could not be read: it is counted, and a damaged record is
-  // found no more.
+  // A piece that is not right then was damaged or could not be read. It is counted, and a damaged
+  // record is found no more.
   void finish();
 
  private:
@@ -38,8 +38,8 @@ class PieceReader {
   Metrics& metrics_;
   std::unique_ptr<BatchReader> batch_;
   std::span<PieceRead> reads_;
-  std::vector<PageRead> page_reads_;          // less those whose segment cannot be opened
-  std::vector<std::shared_ptr<File>> files_;  // that they read
+  std::vector<PageRead> page_reads_;          // not those whose segment cannot be opened
+  std::vector<std::shared_ptr<File>> files_;  // the files of page_reads_
   Stopwatch watch_;
 };
 

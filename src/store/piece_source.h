@@ -1,5 +1,5 @@
-// A PieceSource says where the pieces of one payload are read, and what each must be. Plain values;
-// copies may be shared by threads.
+// A PieceSource says where the pieces of one payload are read and what check each must have. Plain
+// values; threads may share one.
 #pragma once
 
 #include <atomic>
@@ -11,8 +11,9 @@
 
 namespace kvasir::store {
 
-// LastPlace remembers where a record was seen last. Threads that share it may set it at once: what
-// is read there is proven by its checks, so a place that is half old costs a look-up, no more.
+// A LastPlace remembers where a record was seen last. Threads that share it may set it at the same
+// time. Bytes read there are proven by their checks, so a place that is half old costs a look-up
+// and no more.
 class LastPlace {
  public:
   LastPlace() = default;
@@ -37,8 +38,7 @@ class LastPlace {
   std::atomic<int64_t> offset_bytes_{0};
 };
 
-// Where the pieces of one payload are read, and what each must be. Ids stay right when cleaning
-// moves the record; places are looked up anew.
+// Cleaning may move the record: then its id stays right, and its place is looked up anew.
 struct PieceSource {
   RecordId id;
   LastPlace place;
@@ -46,11 +46,11 @@ struct PieceSource {
   PieceChecks checks;
 
   int64_t piece_count() const { return std::ssize(checks.values); }
-  // Of a piece, in its segment.
+  // Returns where a piece begins in the segment of `record`.
   int64_t offset_bytes(const Place& record, int64_t piece) const;
-  // On disk, padding included: whole pages.
+  // Returns the bytes of a piece on disk, padding included: whole pages.
   int64_t stored_bytes(int64_t piece) const;
-  // Whether these are the bytes of that piece. bytes: [stored_bytes(piece)] or more
+  // Whether these are the bytes of that piece, by its check. bytes: [stored_bytes(piece)] or more
   bool is_right(int64_t piece, std::span<const std::byte> bytes) const;
 };
 

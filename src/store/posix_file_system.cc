@@ -62,7 +62,7 @@ class PosixFile : public File {
   Descriptor descriptor_;
 };
 
-// 0: a file, and where it will be written, under this name only.
+// Returns 0 for a file that may be used, else an errno. A file to be written has one name only.
 int check_file(int descriptor, bool is_for_writing) {
   struct stat status {};
   if (fstat(descriptor, &status) != 0) return errno;
@@ -123,7 +123,7 @@ class PosixFileSystem : public FileSystem {
     if (mode == OpenMode::kCreate) flags |= O_CREAT | O_EXCL;
     const int descriptor = ::open(path.c_str(), flags, kOwnerFile);
     if (descriptor < 0) return {.error = errno};
-    // Reads of single pages: what lies behind them is not wanted.
+    // Single pages are read: the system need not read ahead.
     if (mode == OpenMode::kReadDirect) posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
     return checked(descriptor, mode == OpenMode::kReadWrite);
   }
@@ -179,7 +179,7 @@ class PosixFileSystem : public FileSystem {
   std::unique_ptr<BatchReader> make_batch_reader() override { return best_reader(); }
 
  private:
-  // The file that was opened, if it may be.
+  // Returns the opened file, or why it may not be used.
   static Opened<File> checked(int descriptor, bool is_for_writing) {
     auto file = std::make_unique<PosixFile>(descriptor);
     const int error = check_file(descriptor, is_for_writing);

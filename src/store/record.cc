@@ -21,7 +21,7 @@ Digest128 checksum_of(std::span<const std::byte> page) {
   return xxh3_128(page.first(kChecksumOffset));
 }
 
-// Empty when they cannot be true.
+// Returns no checks if those stated cannot be true.
 std::optional<PieceChecks> decode_checks(std::span<const std::byte> page, int64_t payload_bytes) {
   PageReader in(page.subspan(kPieceChecksOffset));
   PieceChecks checks{.piece_bytes = in.value<int64_t>()};

@@ -1,6 +1,7 @@
-// Record: a payload in a segment file, behind a header page that describes it.
-// docs/segment_format.md shows every byte. Headers come from outside: decoding trusts nothing.
-// Plain values.
+// A record is a payload in a segment file, behind a header page that describes it.
+//
+// docs/segment_format.md shows every byte. Headers come from outside, so decoding trusts nothing.
+// Pure functions of plain values.
 #pragma once
 
 #include <array>
@@ -30,7 +31,7 @@ inline constexpr int64_t padded_to_pages(int64_t bytes) {
   return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
 }
 
-// What is known of a record without its token ids.
+// A RecordInfo says what is known of a record without its token ids.
 struct RecordInfo {
   RecordId id;
   Key parent{};  // the block without which this record is of no use; a first block's is the root
@@ -45,13 +46,14 @@ struct RecordInfo {
 
   int64_t token_end() const { return token_begin + token_count; }
   bool is_first_block() const { return id.kind == Kind::kBlock && token_begin == 0; }
-  // In its segment, header and padding included.
+  // Bytes in a segment, header and padding included.
   int64_t record_bytes() const { return kPageBytes + padded_to_pages(payload_bytes); }
   bool operator==(const RecordInfo&) const = default;
 };
 
-// Checks of a payload's consecutive pieces, so that a part of it can be read and proven alone. They
-// lie in the header, apart from what they prove: bytes that belong elsewhere are told too.
+// PieceChecks are checks of a payload's consecutive pieces, so that a part of it can be read and
+// proven alone. They lie in the header, apart from the pieces, so bytes of another record fail too.
+// Example: a payload of 10,000 bytes in pieces of 4,096 has three checks; the last is of 1,808.
 struct PieceChecks {
   int64_t piece_bytes = 0;       // whole pages; 0: the payload has no checks of its pieces
   std::vector<uint64_t> values;  // XXH3-64, of the last piece without the padding behind it
@@ -65,9 +67,9 @@ struct RecordHeader {
   PieceChecks checks;           // of a block
 };
 
-// The smallest pieces for which the checks fit into a header.
+// Returns the smallest size of pieces, in whole pages, for which all checks fit into a header.
 int64_t piece_bytes_for(int64_t payload_bytes);
-// The last one may be short.
+// Counts the pieces; the last one may be short.
 int64_t piece_count(int64_t payload_bytes, int64_t piece_bytes);
 PieceChecks checks_of_pieces(std::span<const std::byte> payload);
 
@@ -76,17 +78,17 @@ using PageBuffer = AlignedBuffer<std::byte, kPageBytes>;
 
 // REQUIRES: sizes within the limits above.
 Page encode_header(const RecordHeader& header);
-// Null: not a header of this format, or damaged.
+// Null: the page is no header of this format, or damaged.
 std::optional<RecordHeader> decode_header(std::span<const std::byte> page);
 
-// What headers and trailers of every version have in common.
+// A PageFrame is what headers and trailers of every version have in common.
 struct PageFrame {
   uint32_t version = 0;
   uint64_t segment_number = 0;
   bool is_whole = false;  // its checksum holds
   bool is_of_another_version = false;
 };
-// Null: neither a header nor a trailer.
+// Null: the page is neither a header nor a trailer.
 std::optional<PageFrame> frame_of(std::span<const std::byte> page);
 
 // Whether the numbers that a header or a footer entry states can be true.

@@ -113,7 +113,8 @@ std::optional<PieceSource> RecordReader::open_pieces(const RecordId& id, int64_t
   return source;
 }
 
-// What was just written is in the page cache still: past it, the read would wait for the device.
+// A header that was just written is still in the page cache; reading past the cache would wait for
+// the device.
 Status RecordReader::read_checks(const IndexEntry& entry, PieceSource& source) {
   KVASIR_ASSIGN_OR_RETURN(RecordHeader header, read_header(entry));
   source = source_of(entry, std::move(header));

@@ -1,5 +1,7 @@
-// Ring: a queue of reads that the kernel works off while its user computes. io_uring is one
-// (uring_reader.cc); tests have one that refuses what they like. Used by one thread.
+// A Ring is a queue of reads that the kernel works off while its user computes.
+//
+// io_uring is one (uring_reader.cc); tests have one that refuses what they like. The memory of a
+// read belongs to its caller. One thread uses a ring.
 #pragma once
 
 #include <cstddef>
@@ -13,17 +15,18 @@ class Ring {
  public:
   virtual ~Ring() = default;
 
-  // Queues what a read still lacks; `tag` comes back with its completion. False: the queue is full.
+  // Queues the rest of a read, from done_bytes on. `tag` comes back with its completion. False: the
+  // queue is full.
   virtual bool add(const PageRead& read, size_t done_bytes, uint64_t tag) = 0;
-  // Hands over what is queued, oldest first. Returns how many reads were taken, or -errno. From
-  // then on until it completes, a read may write to its memory.
+  // Hands the queued reads to the kernel, oldest first. Returns how many were taken, or -errno.
+  // From then on until it completes, a read may write to its memory.
   virtual int submit() = 0;
 
   struct Completion {
     uint64_t tag = 0;
     int result = 0;  // bytes, 0 at the end of the file, or -errno
   };
-  // Waits for a read that was taken to complete. Returns 0, or -errno: none can be waited for now.
+  // Waits until a read that was taken completes. Returns 0, or -errno: waiting is impossible now.
   virtual int wait(Completion& completion) = 0;
 };
 

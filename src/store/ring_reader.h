@@ -1,5 +1,7 @@
-// RingReader: a BatchReader over a Ring. What the ring does not take or does not read is read
-// plainly, by threads, so that a kernel that refuses costs time and nothing else.
+// A RingReader is a BatchReader that reads by a Ring.
+//
+// Threads read what the ring does not take or cannot read, so a kernel that refuses costs time and
+// nothing else. It owns the ring. One thread uses it.
 #pragma once
 
 #include <functional>
@@ -26,7 +28,7 @@ class RingReader : public BatchReader {
 
  private:
   void submit();
-  // The next read for the ring; false: none is left.
+  // Sets `index` to the next read for the ring. False: none is left.
   bool take_next(size_t& index);
   Ring::Completion wait();
   void complete(const Ring::Completion& completion);
@@ -41,9 +43,9 @@ class RingReader : public BatchReader {
   std::vector<size_t> done_bytes_;  // [reads]
   size_t next_ = 0;                 // the first read that was not yet given to the ring
   std::vector<size_t> again_;       // reads that came back short
-  std::vector<size_t> queued_;      // in the ring and not taken, oldest first
-  size_t in_flight_count_ = 0;      // taken and not completed
-  std::vector<size_t> rest_;        // to be read plainly
+  std::vector<size_t> queued_;      // reads in the ring that were not taken yet, oldest first
+  size_t in_flight_count_ = 0;      // reads that were taken and have not completed
+  std::vector<size_t> rest_;        // reads that plain_ is to do
 };
 
 }  // namespace kvasir::store

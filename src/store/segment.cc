@@ -28,7 +28,7 @@ Status check_version(const Page& page, const std::string& path, int64_t offset_b
                .found = std::to_string(frame->version)};
 }
 
-// Error: of another version. Null: a page that was written for another place is no record here.
+// Error: another version wrote the page. Null: it is no header, or one written for another place.
 Result<std::optional<RecordHeader>> header_in(const Page& page, const std::string& path,
                                               uint64_t number, int64_t offset_bytes) {
   KVASIR_RETURN_IF_ERROR(check_version(page, path, offset_bytes));
@@ -47,7 +47,7 @@ bool may_be_of(const Page& page, uint64_t number, int64_t offset_bytes) {
   return !frame->is_whole || frame->segment_number == number;
 }
 
-// Of a file shorter than a page.
+// The same for a file shorter than a page.
 Result<bool> stub_may_be_of(File& file, const std::string& path, uint64_t number,
                             int64_t file_bytes) {
   Page page{};
@@ -56,8 +56,8 @@ Result<bool> stub_may_be_of(File& file, const std::string& path, uint64_t number
   return may_be_of(page, number, 0);
 }
 
-// What the footer lists is read when it is asked for; but whoever wrote its first and its last
-// record may have been a later version.
+// Listed records are checked when they are read. Here the first and the last tell whether a later
+// version wrote some of them.
 Status check_versions(File& file, const std::string& path, uint64_t number,
                       const std::vector<PlacedRecord>& records) {
   if (records.empty()) return ok_status();

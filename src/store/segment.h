@@ -1,5 +1,7 @@
-// Segment: an append-only file of records. Here is what a segment says about itself: by its footer
+// A segment is an append-only file of records. These functions read what is in one: by its footer
 // where it has one, else by scanning it page by page and checking every payload.
+//
+// They keep nothing, and any thread may call them.
 #pragma once
 
 #include <cstdint>
@@ -22,33 +24,33 @@ struct SegmentContents {
   int64_t records_end_bytes = 0;      // where the last record ends; a footer may follow
   int64_t file_bytes = 0;
   bool has_footer = false;
-  // Something in it was written as this segment, or nothing was written yet. False: another file
-  // under a segment's name.
+  // True if some page was written as this segment, or none was written yet. False: another file
+  // has the name of a segment.
   bool is_this_segment = true;
 };
 
-// What is wrong with a record found at a place, for reports.
+// A RecordDamage says what is wrong at a place, for reports.
 struct RecordDamage {
   int64_t offset_bytes = 0;
   std::string expected;
   std::string found;
 };
 
-// Whether an error of reading a record says that its bytes are not there any more. All other errors
-// say nothing of them.
+// Whether an error of reading a record says that its bytes are lost. All other errors say nothing
+// of the bytes.
 bool is_lost(const Error& error);
 
 // Error: the file cannot be opened or read at all, or (kUnsupported) another version of the format
 // is in it. Damage inside costs the damaged records only.
 Result<SegmentContents> load_segment(FileSystem& files, const std::string& path, uint64_t number);
 
-// The same without trusting a footer: every header and every payload is read. Pages that belong to
-// no whole record are reported to `damages` where it is given.
+// Reads a segment without trusting a footer: it reads every header and every payload. Pages that
+// belong to no whole record are reported to `damages` where that is given. Errors are as above.
 Result<SegmentContents> scan_segment(File& file, const std::string& path, uint64_t number,
                                      std::vector<RecordDamage>* damages);
 
-// The header at `offset_bytes`. Null: damaged, or of another place. Error: unreadable, or
-// (kUnsupported) of another version.
+// Reads the header at `offset_bytes`. Null: it is damaged, or was written for another place. Error:
+// it cannot be read, or (kUnsupported) another version wrote it.
 Result<std::optional<RecordHeader>> read_header(File& file, const std::string& path,
                                                 uint64_t number, int64_t offset_bytes);
 

@@ -1,4 +1,5 @@
-// Checking every byte of a segment file, for `verify`: records, their padding, and the footer.
+// check_segment() checks every byte of a segment file: records, their padding, and the footer. It
+// keeps nothing, and any thread may call it.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace kvasir::store {
 // Called with the bytes that were checked since the last call; false stops.
 using CheckProgress = std::function<bool(int64_t bytes)>;
 
-// Everything that is not as it was written. Error: the file cannot be opened or read.
+// Lists everything that is not as it was written. Error: the file cannot be opened or read, or
+// (kUnsupported) another version wrote it.
 Result<std::vector<RecordDamage>> check_segment(FileSystem& files, const std::string& path,
                                                 uint64_t number, const CheckProgress& progress);
 

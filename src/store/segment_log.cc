@@ -29,7 +29,7 @@ Result<std::unique_ptr<SegmentLog>> SegmentLog::open(std::shared_ptr<FileSystem>
   std::vector<uint64_t> numbers;
   for (const std::string& name : names) {
     const auto number = parse_segment_file_name(name);
-    // 0 is an exported conversation's; none follows the last.
+    // 0 is the number of an exported conversation; after the highest number none would be left.
     if (number && *number != 0 && *number != UINT64_MAX) numbers.push_back(*number);
   }
   std::sort(numbers.begin(), numbers.end());
@@ -49,9 +49,9 @@ Result<std::optional<SegmentContents>> SegmentLog::load(uint64_t number) {
   const std::optional<SegmentContents> nothing;
   const std::string path = path_of(number);
   FileFacts facts = files_->look(path);
-  // Bytes that nobody counts would pass the budget.
+  // A file that is not counted would let the store pass its budget: a failed look is repeated.
   if (!facts.ok()) facts = files_->look(path);
-  // The writer has cleaned it meanwhile.
+  // The writer has deleted it meanwhile.
   if (facts.error == ENOENT) return nothing;
   note_size(number, facts.kind == FileKind::kFile ? facts.size_bytes : 0);
   if (std::optional<KeptSegment> why = kept_by_facts(facts)) {
@@ -59,7 +59,7 @@ Result<std::optional<SegmentContents>> SegmentLog::load(uint64_t number) {
     return nothing;
   }
   Result<SegmentContents> contents = load_segment(*files_, path, number);
-  // Who is short of something now would write anew all that is there.
+  // A shortage must not pass for missing records: they would all be written anew.
   if (!contents && contents.error().kind == ErrorKind::kNoMemory) return contents.error();
   if (!contents) {
     keep(number, kept_for_error(contents.error()));
@@ -96,7 +96,7 @@ void SegmentLog::recover(const Found& found) {
   }
 }
 
-// A process that was killed may have left what counts as stored unsynced.
+// A process that was killed may have left records unsynced that count as stored.
 void SegmentLog::sync_newest() {
   if (options_.durability == Durability::kNone) return;
   const auto file = open_file(*files_, path_of(newest_->first), OpenMode::kReadWrite, "");
@@ -115,7 +115,7 @@ Status SegmentLog::begin_segment() {
   KVASIR_ASSIGN_OR_RETURN(SegmentWriter writer,
                           SegmentWriter::create(*files_, path_of(number), number));
   if (Status synced = sync_directory(); !synced.ok()) {
-    // A file that may vanish holds nothing worth having.
+    // A file that may vanish in a power failure must not hold records.
     files_->remove(path_of(number));
     return synced;
   }
@@ -160,7 +160,7 @@ WriteOutcome SegmentLog::append(const RecordInfo& info, std::span<const int32_t>
   return outcome;
 }
 
-// What could not be cut off is cut off by the next opening; what lies before it stays, once synced.
+// The next opening cuts the broken tail off. The records before it stay, if they can be synced.
 void SegmentLog::leave_broken_segment(WriteOutcome& outcome) {
   if (options_.durability != Durability::kNone && !active_->sync().ok()) {
     drop_active(outcome);
@@ -191,7 +191,7 @@ WriteOutcome SegmentLog::seal() {
   note_size(active_->number(), active_->end_bytes());
   WriteOutcome outcome = sync();
   active_.reset();
-  // The caller meant to write on, in another segment: that one failed to sync is not its failure.
+  // The caller goes on in another segment. Its write has not failed because this sync did.
   outcome.status = ok_status();
   return outcome;
 }
@@ -280,7 +280,7 @@ Result<std::shared_ptr<File>> SegmentLog::file_of(uint64_t number, Files& files,
   if (found != files.end()) return found->second;
   KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<File> file,
                           open_file(*files_, path_of(number), mode, "cannot open a segment"));
-  // Whoever reads from the one that goes keeps it open until done.
+  // Threads that read from the erased file keep it open until they are done.
   if (files.size() >= kOpenFilesMax) files.erase(files.begin());
   return files.emplace(number, std::move(file)).first->second;
 }

@@ -1,10 +1,10 @@
-// SegmentLog: the segment files of a store directory. Appends go to the newest one until it is
-// full; all others are immutable and end in a footer.
+// A SegmentLog owns the segment files of a store's directory. It appends to the newest one until
+// that is full; all others are immutable and end in a footer.
 //
-// After a failed write the bytes behind the last whole record are cut off. After a failed sync
-// nothing in that segment is believed any longer: it is dropped, never synced again. Writing,
-// syncing and removing are for one thread at a time; file() and direct_file() may run beside them
-// on any number of threads.
+// After a failed write the bytes behind the last whole record are cut off. After a failed sync the
+// whole segment is dropped and never synced again, because the system may have lost any of it. One
+// thread at a time writes, syncs and removes; any number may call file() and direct_file()
+// meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -36,29 +36,30 @@ struct SegmentLogOptions {
   double unsynced_ms_max = 1000;
 };
 
+// A Place is where a record lies.
 struct Place {
   uint64_t segment_number = 0;
   int64_t offset_bytes = 0;  // of the header
 };
 
-// A WriteOutcome says what writing came to. The dropped segments lost all their records to failed
-// syncs, also where the status is good.
+// A WriteOutcome says whether writing worked and which segments it cost. The dropped segments lost
+// all their records to failed syncs, also where the status is good.
 struct WriteOutcome {
   Status status = ok_status();
   std::vector<uint64_t> dropped_segments;
 
-  // What was done after that: its status is the one that counts.
+  // Adds the outcome of a later step, whose status is the one that counts.
   void add(WriteOutcome next);
 };
 
 class SegmentLog {
  public:
-  // What was found, by segment, ascending.
+  // The contents of each segment, by number, ascending.
   using Found = std::vector<std::pair<uint64_t, SegmentContents>>;
 
-  // Reads the contents of every segment. What is to be kept as it is is counted, and left out
-  // unless its records can be used. Error: the directory cannot be listed; no memory or descriptors
-  // to read with.
+  // Reads the contents of every segment into `found`. A segment that is to be kept is left out
+  // unless its records can be used. Error: the directory cannot be listed, or there is no memory or
+  // descriptor to read with.
   static Result<std::unique_ptr<SegmentLog>> open(std::shared_ptr<FileSystem> files,
                                                   const SegmentLogOptions& options, Found& found);
 
@@ -66,33 +67,34 @@ class SegmentLog {
   // appends.
   void recover(const Found& found);
 
+  // Appends a record and sets `place`. It syncs as the durability says.
   WriteOutcome append(const RecordInfo& info, std::span<const int32_t> tokens,
                       std::span<const std::byte> payload, Place& place);
-  // Syncs what is not on the device yet, if it is due by size or age.
+  // Syncs if unsynced_bytes_max or unsynced_ms_max is reached.
   WriteOutcome sync_if_due();
-  // Syncs it in any case, unless durability is kNone.
+  // Syncs in any case, unless durability is kNone.
   WriteOutcome sync();
   // Ends the active segment with a footer; the next append begins another.
   WriteOutcome seal();
-  // Files made and deleted stay so after a power failure. Nothing to do with durability kNone.
+  // Makes created and deleted files last through a power failure, unless durability is kNone.
   Status sync_directory();
 
   // Nothing more is appended to that segment.
   WriteOutcome freeze(uint64_t number);
 
-  // Deletes a frozen segment; one that is gone already is none.
+  // Deletes a frozen segment. A segment that is gone already is no error.
   Status remove(uint64_t number);
 
-  // For reading. Error: the segment is gone (kNotFound), or cannot be opened.
+  // Opens a segment for reading. Error: it is gone (kNotFound), or cannot be opened.
   Result<std::shared_ptr<File>> file(uint64_t number);
   // The same past the page cache, for many pages at once.
   Result<std::shared_ptr<File>> direct_file(uint64_t number);
 
-  // Numbers and file sizes.
+  // Returns the file size of each segment, by number, in bytes.
   std::map<uint64_t, int64_t> segments() const;
   bool has_segment(uint64_t number) const;
   int64_t file_bytes() const;
-  // What ending the active segment will add to it.
+  // Returns how many bytes ending the active segment will add to it.
   int64_t pending_footer_bytes() const {
     return active_ ? footer_bytes(active_->record_count()) : 0;
   }
@@ -101,7 +103,7 @@ class SegmentLog {
   KeptSegments kept() const;
   bool is_kept(uint64_t number) const;
   int64_t kept_bytes() const;
-  // From now on that one is kept too: reading it has shown why.
+  // Keeps that segment from now on, for a reason that reading it has shown.
   void keep(uint64_t number, KeptSegment why);
   std::string path_of(uint64_t number) const;
 
@@ -115,7 +117,7 @@ class SegmentLog {
   void drop_active(WriteOutcome& outcome);
   void leave_broken_segment(WriteOutcome& outcome);
   void sync_newest();
-  // Null: all of it was left out.
+  // Null: the segment is left out.
   Result<std::optional<SegmentContents>> load(uint64_t number);
   void note_size(uint64_t number, int64_t file_bytes);
   void forget(uint64_t number);
@@ -132,7 +134,7 @@ class SegmentLog {
   mutable std::mutex mutex_;  // guards what follows
   KeptSegments kept_;
   std::map<uint64_t, int64_t> file_bytes_;
-  // Bounded numbers of open files.
+  // Open files, at most kOpenFilesMax of each kind.
   Files readers_;
   Files direct_files_;
 };

@@ -1,4 +1,4 @@
-// SegmentWriter: the one segment that is being appended to. Used by one thread.
+// A SegmentWriter appends records to one segment file. It owns the open file. One thread uses it.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,10 @@ namespace kvasir::store {
 
 class SegmentWriter {
  public:
+  // Error: the file exists or cannot be made.
   static Result<SegmentWriter> create(FileSystem& files, const std::string& path, uint64_t number);
-  // Goes on behind the last record of an existing segment; a footer or a torn record there is cut
-  // off.
+  // Goes on behind the last record of an existing segment, and cuts off a footer or a torn record
+  // there. Error: I/O.
   static Result<SegmentWriter> resume(FileSystem& files, const std::string& path, uint64_t number,
                                       SegmentContents contents);
 
@@ -27,17 +28,17 @@ class SegmentWriter {
   int64_t record_count() const { return std::ssize(records_); }
   int64_t unsynced_bytes() const { return unsynced_bytes_; }
   double unsynced_ms() const { return unsynced_bytes_ == 0 ? 0 : since_sync_.elapsed_ms(); }
-  // Something could not be taken back: nothing more may be written here.
+  // True if a failed write could not be cut off: nothing more may be written here.
   bool is_broken() const { return is_broken_; }
-  // Larger than end_bytes() when broken.
+  // Returns the size of the file in bytes, which is larger than end_bytes() when broken.
   int64_t size_on_disk();
 
-  // Returns where the record lies. Error: nothing of it counts.
+  // Returns the record's offset in bytes. Error: I/O; the record was not added.
   Result<int64_t> append(const RecordInfo& info, std::span<const int32_t> tokens,
                          std::span<const std::byte> payload);
   // Writes the footer; nothing may be appended after it.
   Status write_footer();
-  // Error: nothing in this file may be believed any longer.
+  // Error: I/O; any record in this file may be lost.
   Status sync();
 
  private:

@@ -1,8 +1,7 @@
-// SharedIndex: a store's Index, for any thread.
+// A SharedIndex guards a store's Index, which it owns, so that any thread may use it.
 //
-// Each call takes the lock for itself alone and is as short in a large store as in a small one, so
-// a look-up waits for no walk over the records. Whoever changes files (one thread at a time) is the
-// only one to insert.
+// Each call holds the lock for a time that does not grow with the store, so a look-up waits for no
+// walk over the records. Only the thread that holds the store's write mutex may insert.
 #pragma once
 
 #include <cstdint>
@@ -36,12 +35,12 @@ class SharedIndex {
   void erase_leaving_copy(const RecordId& id);
   // Erases that very record, leaving a copy. A newer one under its id stays.
   void forget(const IndexEntry& entry);
-  // The device refused to give bytes of that record.
+  // Notes that the device refused to give bytes of that record.
   void note_refusal(const IndexEntry& entry);
-  // The device gave them after all.
+  // Notes that the device gave them after all.
   void note_reading(const IndexEntry& entry);
-  // Erases what eviction gives up, leaving a copy. False: it is not here, it is held, or something
-  // hangs on it.
+  // Erases a record for eviction, leaving a copy. False: it is not here, it is held, or another
+  // record hangs on it.
   bool erase_unneeded(const RecordId& id);
   std::vector<uint64_t> segments_with_copies(const RecordId& id) const;
   void forget_copies_in(uint64_t segment_number);
@@ -49,7 +48,8 @@ class SharedIndex {
   // sequence_number: of the record that would be written next.
   void add_hit(const RecordId& id, int64_t now_s, uint64_t sequence_number);
   void set_use_count(const RecordId& id, const UseCount& use_count);
-  // When that very record was written, and used unless that has happened again meanwhile.
+  // Sets when that very record was written, and when it was used unless it was used again
+  // meanwhile.
   void set_dates(const IndexEntry& dated);
 
   void hold(const Key& key);
@@ -59,7 +59,7 @@ class SharedIndex {
  private:
   std::vector<IndexEntry> entries_where(
       const std::function<bool(const IndexEntry&)>& is_wanted) const;
-  // The same record as it is known now; null: it is gone, or there is a newer one.
+  // Returns the same record as it is known now. Null: it is gone, or there is a newer one.
   IndexEntry* now_of(const IndexEntry& entry);
 
   mutable std::mutex mutex_;  // guards the index

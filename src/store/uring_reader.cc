@@ -7,7 +7,7 @@
 namespace kvasir::store {
 namespace {
 
-// As many pages as one token can miss in a layer of a large model; what is more waits for its turn.
+// One token can miss about this many pages in a layer of a large model; further reads wait.
 constexpr unsigned kDepth = 1024;
 
 class Uring : public Ring {
@@ -23,7 +23,7 @@ class Uring : public Ring {
   }
 
   bool add(const PageRead& read, size_t done_bytes, uint64_t tag) override {
-    // No more than the ring of completions has room for.
+    // The ring has room for no more completions.
     if (unseen_count_ == kDepth) return false;
     io_uring_sqe* entry = io_uring_get_sqe(&ring_);
     if (entry == nullptr) return false;
@@ -50,7 +50,7 @@ class Uring : public Ring {
  private:
   io_uring ring_{};
   bool is_open_ = false;
-  unsigned unseen_count_ = 0;  // added, and their completions not yet seen
+  unsigned unseen_count_ = 0;  // reads that were added and whose completions were not seen yet
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "store/verify.h"
+#include "store/verifier.h"
 
 #include <algorithm>
 #include <string>
@@ -8,7 +8,7 @@
 namespace kvasir::store {
 
 Result<std::vector<StoreDamage>> Verifier::run(bool repair, const StoreProgress& progress) {
-  // What is being written gets its footer first, so that all files are checked alike.
+  // The active segment gets its footer first, so that all files are checked alike.
   KVASIR_RETURN_IF_ERROR(writer_.seal());
   std::vector<StoreDamage> damaged;
   const int64_t total_bytes = log_.file_bytes() - log_.kept_bytes();
@@ -24,7 +24,7 @@ Result<std::vector<StoreDamage>> Verifier::run(bool repair, const StoreProgress&
           return goes_on;
         });
     if (!found) {
-      // What cannot be read is not damaged.
+      // A file that cannot be read is not damaged: it is kept.
       log_.keep(number, kept_for_error(found.error()));
       continue;
     }
