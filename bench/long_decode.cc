@@ -4,6 +4,8 @@
 #include "bench/cache_decoder.h"
 #include "bench/flash_cache.h"
 #include "bench/made_up_rows.h"
+#include "persist/residency.h"
+#include "store/block_store.h"
 
 namespace kvasir::bench {
 

@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "bench/flash_cache.h"
 #include "bench/scratch_folder.h"
+#include "store/block_store.h"
 
 namespace kvasir::bench {
 namespace {

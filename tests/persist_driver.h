@@ -10,6 +10,7 @@
 
 #include "kv/row_cache.h"
 #include "persist/persistence.h"
+#include "store/block_store.h"
 
 namespace kvasir::testing {
 

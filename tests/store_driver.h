@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "store/block_store.h"
+#include "store/hold.h"
 
 namespace kvasir::testing {
 

@@ -12,6 +12,7 @@
 #include "base/system_error.h"
 #include "persist/prefix_chain.h"
 #include "store/file_io.h"
+#include "store/hold.h"
 #include "store/segment_check.h"
 #include "store/segment_writer.h"
 

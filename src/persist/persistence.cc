@@ -7,6 +7,10 @@
 
 #include "base/check.h"
 #include "persist/open_store.h"
+#include "persist/saver.h"
+#include "persist/stored_rows.h"
+#include "store/block_store.h"
+#include "store/directory.h"
 #include "store/disk_tier.h"
 
 namespace kvasir::persist {
@@ -31,6 +35,12 @@ Status check_record_sizes(const kv::CacheLayout& layout) {
 
 static_assert(store::kRecordTokensMax == kv::kBlockTokens, "a record holds the ids of one block");
 
+Persistence::Persistence(std::shared_ptr<const kv::CacheLayout> layout,
+                         std::shared_ptr<kv::MemoryAccount> account)
+    : layout_(std::move(layout)), account_(std::move(account)) {}
+
+Persistence::~Persistence() = default;
+
 Result<std::unique_ptr<Persistence>> Persistence::open(
     const StoreOptions& options, const CacheIdentity& identity,
     std::shared_ptr<const kv::CacheLayout> layout, std::shared_ptr<kv::MemoryAccount> account) {
@@ -54,6 +64,16 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
   }
   return persistence;
 }
+
+std::optional<Error> Persistence::take_error() {
+  return saver_ ? saver_->take_error() : std::nullopt;
+}
+
+std::vector<Error> Persistence::notes() const { return directory_->notes(); }
+
+StoreMetrics Persistence::metrics() const { return store_->metrics().snapshot(); }
+
+store::Hold Persistence::hold(const store::Key& key) { return {*store_, key}; }
 
 // ---- resume ----
 

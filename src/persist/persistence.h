@@ -21,12 +21,18 @@
 #include "persist/prefix_chain.h"
 #include "persist/recorder.h"
 #include "persist/residency.h"
-#include "persist/saver.h"
 #include "persist/sink.h"
-#include "store/directory.h"
-#include "store/tier.h"
+#include "store/key.h"
+
+namespace kvasir::store {
+class BlockStore;
+class StoreDirectory;
+class Tier;
+}  // namespace kvasir::store
 
 namespace kvasir::persist {
+
+class Saver;
 
 struct Resumed {
   kv::Sequence sequence;  // empty when nothing was found
@@ -49,6 +55,8 @@ class Persistence : private Sink {
                                                    std::shared_ptr<const kv::CacheLayout> layout,
                                                    std::shared_ptr<kv::MemoryAccount> account);
 
+  ~Persistence() override;
+
   // Returns a sequence that holds the longest prefix of `tokens`, of at most length_max tokens, for
   // which all blocks and the state at its end are there. Where a layout has no states, all blocks
   // are enough. Damage makes the prefix shorter, never wrong. Error: no memory, or the RAM budget
@@ -62,7 +70,7 @@ class Persistence : private Sink {
   // Returns when everything handed over for saving is written or has failed.
   void drain();
   // Returns the first failure to save since the last call, if there was one.
-  std::optional<Error> take_error() { return saver_ ? saver_->take_error() : std::nullopt; }
+  std::optional<Error> take_error();
 
   // Limits the RAM of the cache from now on. Error: no memory to read cold rows into.
   Status set_ram_budget(const ResidencyOptions& options);
@@ -80,18 +88,17 @@ class Persistence : private Sink {
   Status verify(std::span<const int32_t> tokens);
 
   bool saves() const override { return saver_ != nullptr; }
-  std::vector<Error> notes() const { return directory_->notes(); }
-  StoreMetrics metrics() const { return store_->metrics().snapshot(); }
+  std::vector<Error> notes() const;
+  StoreMetrics metrics() const;
   store::BlockStore& store() { return *store_; }
 
  private:
   Persistence(std::shared_ptr<const kv::CacheLayout> layout,
-              std::shared_ptr<kv::MemoryAccount> account)
-      : layout_(std::move(layout)), account_(std::move(account)) {}
+              std::shared_ptr<kv::MemoryAccount> account);
 
   void save(SaveJob job) override;
   Result<kv::Block> new_state() override;
-  store::Hold hold(const store::Key& key) override { return {*store_, key}; }
+  store::Hold hold(const store::Key& key) override;
 
   Result<Resumed> resume_nothing(int64_t branch_tokens);
   // Blocks and states that are known for a chain of keys.

@@ -13,7 +13,7 @@
 #include "kv/block.h"
 #include "kv/sequence.h"
 #include "persist/sink.h"
-#include "store/block_store.h"
+#include "store/hold.h"
 #include "store/key.h"
 
 namespace kvasir::persist {

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "persist/stored_rows.h"
 
 namespace kvasir::persist {
 
@@ -14,9 +15,12 @@ Residency::Residency(store::BlockStore& store, std::shared_ptr<const kv::CacheLa
       cold_(cold_footprint(*layout_, options.pass)) {
   KVASIR_CHECK(options.budget_bytes >= 0, "a budget");
   if (layout_->cold_bytes == 0) return;
-  reader_.emplace(store, layout_->cold_row_bytes, layout_->block_bytes(), cold_.read_pieces_max);
+  reader_ = std::make_unique<StoredRows>(store, layout_->cold_row_bytes, layout_->block_bytes(),
+                                         cold_.read_pieces_max);
   rows_.emplace(layout_->cold_row_bytes, account_, *reader_);
 }
+
+Residency::~Residency() = default;
 
 Result<std::unique_ptr<Residency>> Residency::create(store::BlockStore& store,
                                                      std::shared_ptr<const kv::CacheLayout> layout,

@@ -23,9 +23,14 @@
 #include "kv/sequence.h"
 #include "kvasir/result.h"
 #include "persist/footprint.h"
-#include "persist/stored_rows.h"
+
+namespace kvasir::store {
+class BlockStore;
+}
 
 namespace kvasir::persist {
+
+class StoredRows;
 
 struct ResidencyOptions {
   int64_t budget_bytes = 0;
@@ -49,6 +54,8 @@ struct Ticket {
 
 class Residency {
  public:
+  ~Residency();
+
   // The store must outlive it. Error: no memory to read rows into.
   static Result<std::unique_ptr<Residency>> create(store::BlockStore& store,
                                                    std::shared_ptr<const kv::CacheLayout> layout,
@@ -92,7 +99,7 @@ class Residency {
   std::shared_ptr<kv::MemoryAccount> account_;
   ResidencyOptions options_;
   ColdFootprint cold_;
-  std::optional<StoredRows> reader_;
+  std::unique_ptr<StoredRows> reader_;  // of rows_
   std::optional<kv::RowCache> rows_;
   bool is_tight_ = false;
 };

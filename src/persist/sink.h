@@ -7,7 +7,7 @@
 
 #include "kv/block.h"
 #include "kvasir/result.h"
-#include "store/block_store.h"
+#include "store/hold.h"
 #include "store/key.h"
 
 namespace kvasir::persist {

@@ -172,24 +172,4 @@ class BlockStore {
   std::optional<Error> no_room_;  // why the first record was refused
 };
 
-// A Hold holds a key for as long as it lives; a copy holds it once more. The store must outlive it.
-class Hold {
- public:
-  Hold(BlockStore& store, const Key& key) : store_(&store), key_(key) { store_->hold(key_); }
-  Hold(const Hold& other) : Hold(*other.store_, other.key_) {}
-  Hold(Hold&& other) noexcept : store_(std::exchange(other.store_, nullptr)), key_(other.key_) {}
-  Hold& operator=(Hold other) noexcept {
-    std::swap(store_, other.store_);
-    std::swap(key_, other.key_);
-    return *this;
-  }
-  ~Hold() {
-    if (store_ != nullptr) store_->release(key_);
-  }
-
- private:
-  BlockStore* store_;  // null: moved from
-  Key key_;
-};
-
 }  // namespace kvasir::store

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/thread_pool.h"
+#include "store/hold.h"
 
 namespace kvasir::store {
 namespace {
