@@ -1,9 +1,11 @@
 // SimulatedDisk: a FileSystem in memory that can fail any call and lose power.
 //
 // It keeps what was written and what was synced apart. Every call counts as one operation; a fault
-// strikes at a chosen operation, once or from there on. Not for several threads.
+// strikes at a chosen operation, once or from there on. Several threads may open and read
+// files at a time; all else is for one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -102,8 +104,8 @@ class SimulatedDisk : public store::FileSystem, public std::enable_shared_from_t
   std::map<std::string, int64_t> name_counts_;
   std::set<std::string> forbidden_;
   bool is_read_only_ = false;
-  int64_t operation_count_ = 0;
-  int64_t fault_count_ = 0;
+  std::atomic<int64_t> operation_count_ = 0;
+  std::atomic<int64_t> fault_count_ = 0;
   int64_t peak_bytes_ = 0;
   Fault fault_ = Fault::kNone;
   int64_t fault_operation_ = 0;
