@@ -69,6 +69,10 @@ endif()
 add_custom_target(thread_tests)
 set(KVASIR_MODULES_WITH_THREADS base store persist ops model engine)
 
+# Where tests find their data, and the program.
+set(KVASIR_PLACES KVASIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                  KVASIR_BINARY="${CMAKE_BINARY_DIR}/kvasir")
+
 # kvasir_test_library(name SOURCES files... USES libraries...): what several tests share.
 function(kvasir_test_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
@@ -78,10 +82,6 @@ function(kvasir_test_library name)
   target_include_directories(${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_definitions(${name} PRIVATE ${KVASIR_PLACES})
 endfunction()
-
-# Where tests find their data, and the program.
-set(KVASIR_PLACES KVASIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
-                  KVASIR_BINARY="${CMAKE_BINARY_DIR}/kvasir")
 
 # kvasir_test(name SOURCES files... USES libraries... LABELS labels... COST seconds)
 # Labels: `threads` runs under the thread sanitizer too; `not_asan` is too slow for the address

@@ -35,8 +35,8 @@ struct StoreSummary {
   int64_t file_bytes = 0;  // of all segment files
   int64_t live_bytes = 0;  // of these, records that can be found
   int64_t segment_count = 0;
-  int64_t unreadable_segment_count =
-      0;  // kept as they are (StoreAdmin::notes), their contents not used
+  // Files that are kept as they are, their contents not used; StoreAdmin::notes says why.
+  int64_t unreadable_segment_count = 0;
   int64_t unreadable_bytes = 0;
   int64_t block_count = 0;
   int64_t state_count = 0;

@@ -241,6 +241,12 @@ void check_relations(ConfigFields& fields, const Config& config) {
   }
 }
 
+// What every reader of a config has to leave behind.
+void check_sizes(const Config& config) {
+  KVASIR_CHECK(std::ssize(config.layers) == config.layer_count, "a kind for each layer");
+  KVASIR_CHECK(config.rope_dim <= config.head_dim, "rotary dims are a part of a head");
+}
+
 }  // namespace
 
 bool runs(const Json& root) {
@@ -266,8 +272,7 @@ Result<Config> read_config(const Json& root, std::string_view where) {
   read_index(fields, config);
   read_special_tokens(fields, config);
   if (fields.error()) return *fields.error();
-  KVASIR_CHECK(std::ssize(config.layers) == config.layer_count, "a kind for each layer");
-  KVASIR_CHECK(config.rope_dim <= config.head_dim, "rotary dims are a part of a head");
+  check_sizes(config);
   return config;
 }
 
@@ -287,8 +292,7 @@ Result<Config> read_cache_config(const Json& root, std::string_view where, Draft
   read_layer_kinds(fields, config);
   read_index(fields, config);
   if (fields.error()) return *fields.error();
-  KVASIR_CHECK(std::ssize(config.layers) == config.layer_count, "a kind for each layer");
-  KVASIR_CHECK(config.rope_dim <= config.head_dim, "rotary dims are a part of a head");
+  check_sizes(config);
   return config;
 }
 
