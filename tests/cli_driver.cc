@@ -30,6 +30,18 @@ Outcome CliTest::run(const std::string& arguments, const std::string& input,
           read_file(directory_.file("err"))};
 }
 
+Outcome CliTest::run_until_signal(const std::string& signal, const std::string& arguments,
+                                  const std::string& input, bool (*has_begun)(const Outcome&)) {
+  Outcome outcome;
+  for (double wait_s = 0.5; wait_s <= 128; wait_s *= 2) {
+    outcome = run(arguments, input,
+                  "timeout --preserve-status --signal=" + signal + " " + std::to_string(wait_s));
+    if (has_begun(outcome)) return outcome;
+  }
+  ADD_FAILURE() << arguments << ": nothing was printed in time: " << outcome.out << outcome.err;
+  return outcome;
+}
+
 Json CliTest::run_json(const std::string& arguments, const std::string& input) {
   const Outcome outcome = run(arguments, input);
   EXPECT_EQ(outcome.exit_status, 0) << outcome.err;

@@ -27,6 +27,12 @@ class CliTest : public ::testing::Test {
   Outcome run(const std::string& arguments, const std::string& input = "",
               const std::string& wrapper = "");
 
+  // Runs a program that does not end by itself and sends it the signal after a while. A machine may
+  // be slow: where `has_begun` is false of what was printed by then, the program is run again with
+  // more time. Fails where two minutes are not enough.
+  Outcome run_until_signal(const std::string& signal, const std::string& arguments,
+                           const std::string& input, bool (*has_begun)(const Outcome&));
+
   // What it prints when it succeeds; --json is among the arguments.
   Json run_json(const std::string& arguments, const std::string& input = "");
 

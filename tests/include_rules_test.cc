@@ -50,7 +50,7 @@ struct Confined {
 };
 constexpr Confined kConfined[] = {
     {"nlohmann/", "src/base/json.cc"},
-    {"CLI/", "src/cli/"},
+    {"CLI/", "src/cli/command_line.cc"},
     {"xxhash.h", "src/base/digest.cc"},
     {"openssl/", "src/base/digest.cc"},
     {"sqlite3.h", "src/store/catalog.cc src/store/catalog_test.cc"},
@@ -289,7 +289,8 @@ TEST(IncludeRules, LibrariesAreConfined) {
       {"src/base/json.cc", "#include <nlohmann/json.hpp>", 0},
       {"src/base/json.h", "#include <nlohmann/json.hpp>", 1},
       {"src/checkpoint/config_source.cc", "#include <nlohmann/json.hpp>", 1},
-      {"src/cli/main.cc", "#include <CLI/CLI.hpp>", 0},
+      {"src/cli/command_line.cc", "#include <CLI/CLI.hpp>", 0},
+      {"src/cli/main.cc", "#include <CLI/CLI.hpp>", 1},
       {"src/engine/engine.cc", "#include <CLI/CLI.hpp>", 1},
       {"src/kv/layout_test.cc", "#include <gtest/gtest.h>", 0},
       {"src/kernels/test_support.h", "#include <gtest/gtest.h>", 0},

@@ -146,49 +146,48 @@ Status run(BenchOptions& options) {
   return flush_output();
 }
 
-void add_bench(CLI::App& bench, const char* name, const char* description, BenchTarget what,
-               Command& chosen) {
+void add_bench(Command bench, const char* name, const char* description, BenchTarget what) {
   auto options = std::make_shared<BenchOptions>();
   options->what = what;
   options->speed.measured_tokens = what == BenchTarget::kDecode ? 64 : 512;
   options->speed.context_tokens = what == BenchTarget::kDecode ? 512 : 0;
-  CLI::App* command = bench.add_subcommand(name, description);
-  add_model_options(*command, options->model);
+  Command command = bench.add_command(name, description);
+  add_model_options(command, options->model);
   if (what != BenchTarget::kIndex) {
-    command->add_option("--tokens", options->speed.measured_tokens, "tokens to measure per session")
-        ->check(CLI::Range(int64_t{1}, int64_t{1} << 24))
-        ->capture_default_str();
-    CLI::Option* context =
+    command.add_option("--tokens", options->speed.measured_tokens, "tokens to measure per session")
+        .check_range(1, int64_t{1} << 24)
+        .show_default();
+    Option context =
         command
-            ->add_option("--context", options->long_decode.contexts,
-                         "tokens held before, such as 4096, 64k, 1M; several with flash")
-            ->check(is_token_count);
-    if (what == BenchTarget::kPrefill) context->expected(1);
-    command->add_option("--repetitions", options->speed.repetition_count, "the best one counts")
-        ->check(CLI::Range(1, 100))
-        ->capture_default_str();
-    command->add_flag("--no-kernels", options->no_kernels, "leave the kernels out");
+            .add_option("--context", options->long_decode.contexts,
+                        "tokens held before, such as 4096, 64k, 1M; several with flash")
+            .check(is_token_count);
+    if (what == BenchTarget::kPrefill) context.single();
+    command.add_option("--repetitions", options->speed.repetition_count, "the best one counts")
+        .check_range(1, 100)
+        .show_default();
+    command.add_flag("--no-kernels", options->no_kernels, "leave the kernels out");
   }
   if (what == BenchTarget::kDecode) {
-    add_long_decode_options(*command, options->long_decode);
-    command->add_option("--sessions", options->speed.session_count, "decoded together")
-        ->check(CLI::Range(1, 1024))
-        ->capture_default_str();
+    add_long_decode_options(command, options->long_decode);
+    command.add_option("--sessions", options->speed.session_count, "decoded together")
+        .check_range(1, 1024)
+        .show_default();
   }
-  add_json_option(*command, options->json);
-  on_chosen(*command, options, chosen, run);
+  add_json_option(command, options->json);
+  on_chosen(command, options, run);
 }
 
 }  // namespace
 
-void add_bench_command(CLI::App& app, Command& chosen) {
-  CLI::App* bench = app.add_subcommand("bench", "measure the engine and its kernels");
-  bench->require_subcommand(1);
-  add_bench(*bench, "prefill", "reading a prompt", BenchTarget::kPrefill, chosen);
-  add_bench(*bench, "decode", "generating token after token", BenchTarget::kDecode, chosen);
-  add_bench(*bench, "index", "scoring and picking index keys", BenchTarget::kIndex, chosen);
-  add_bench_rows_command(*bench, chosen);
-  add_bench_store_command(*bench, chosen);
+void add_bench_command(Command program) {
+  Command bench = program.add_command("bench", "measure the engine and its kernels");
+  bench.require_command();
+  add_bench(bench, "prefill", "reading a prompt", BenchTarget::kPrefill);
+  add_bench(bench, "decode", "generating token after token", BenchTarget::kDecode);
+  add_bench(bench, "index", "scoring and picking index keys", BenchTarget::kIndex);
+  add_bench_rows_command(bench);
+  add_bench_store_command(bench);
 }
 
 }  // namespace kvasir::cli

@@ -154,25 +154,25 @@ Status measure_context(const LongDecodeFlags& flags, const Machine& machine, int
 
 }  // namespace
 
-void add_long_decode_options(CLI::App& command, LongDecodeFlags& flags) {
+void add_long_decode_options(Command command, LongDecodeFlags& flags) {
   flags.directory = std::filesystem::temp_directory_path().string();
   command
       .add_option("--geometry", flags.geometry,
                   "model: the whole engine; flash: cache work in DeepSeek-V4-Flash's geometry")
-      ->check(CLI::IsMember({"model", "flash"}))
-      ->capture_default_str();
+      .check_one_of({"model", "flash"})
+      .show_default();
   command.add_option("--ram", flags.ram, "flash: RAM budgets of the cache, beside all in RAM")
-      ->check(is_size);
+      .check(is_size);
   command
       .add_option("--correlation", flags.correlations,
                   "flash: of any two tokens' index queries; 0: each picks anew, the worst case")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
+      .check_real_range(0, 1)
+      .show_default();
   command.add_option("--dir", flags.directory, "flash: folder on the device to read from")
-      ->check(CLI::ExistingDirectory)
-      ->capture_default_str();
-  command.add_option("--csv", flags.csv_path, "flash: write the table there")->check(not_empty);
-  command.add_option("--svg", flags.svg_path, "flash: draw the totals there")->check(not_empty);
+      .check_directory()
+      .show_default();
+  command.add_option("--csv", flags.csv_path, "flash: write the table there").check(not_empty);
+  command.add_option("--svg", flags.svg_path, "flash: draw the totals there").check(not_empty);
 }
 
 Status run_long_decode(const LongDecodeFlags& flags, const ModelFlags& model) {

@@ -2,10 +2,10 @@
 // cache alone, without matrix products.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "cli/model_options.h"
 #include "kvasir/result.h"
 
@@ -27,7 +27,7 @@ struct LongDecodeFlags {
 };
 
 // --geometry, --ram, --correlation, --dir, --csv, --svg.
-void add_long_decode_options(CLI::App& command, LongDecodeFlags& flags);
+void add_long_decode_options(Command command, LongDecodeFlags& flags);
 
 Status run_long_decode(const LongDecodeFlags& flags, const ModelFlags& model);
 

@@ -73,18 +73,17 @@ Status run(const BenchRowsOptions& options) {
 
 }  // namespace
 
-void add_bench_rows_command(CLI::App& bench, Command& chosen) {
+void add_bench_rows_command(Command bench) {
   auto options = std::make_shared<BenchRowsOptions>();
-  CLI::App* command =
-      bench.add_subcommand("rows", "rows picked again, and what a cache of them hits");
-  add_model_options(*command, options->model);
-  command->add_option("--text", options->text_path, "text to read; the bundled book if left out")
-      ->check(not_empty);
-  command->add_option("--tokens", options->tokens, "of it, from the beginning")
-      ->check(CLI::Range(int64_t{256}, int64_t{1} << 24))
-      ->capture_default_str();
-  add_json_option(*command, options->json);
-  on_chosen(*command, options, chosen, run);
+  Command command = bench.add_command("rows", "rows picked again, and what a cache of them hits");
+  add_model_options(command, options->model);
+  command.add_option("--text", options->text_path, "text to read; the bundled book if left out")
+      .check(not_empty);
+  command.add_option("--tokens", options->tokens, "of it, from the beginning")
+      .check_range(256, int64_t{1} << 24)
+      .show_default();
+  add_json_option(command, options->json);
+  on_chosen(command, options, run);
 }
 
 }  // namespace kvasir::cli

@@ -108,19 +108,19 @@ Status run(const BenchStoreOptions& options) {
 
 }  // namespace
 
-void add_bench_store_command(CLI::App& bench, Command& chosen) {
+void add_bench_store_command(Command bench) {
   auto options = std::make_shared<BenchStoreOptions>();
   options->conversation.directory = std::filesystem::temp_directory_path().string();
-  CLI::App* command = bench.add_subcommand("store", "saving, restoring, first token");
-  add_model_options(*command, options->model);
-  command->add_option("--dir", options->conversation.directory, "folder on the device to measure")
-      ->check(CLI::ExistingDirectory)
-      ->capture_default_str();
-  command->add_option("--tokens", options->first_token_tokens, "prompt of the first token")
-      ->check(CLI::Range(int64_t{256}, int64_t{1} << 24))
-      ->capture_default_str();
-  add_json_option(*command, options->json);
-  on_chosen(*command, options, chosen, run);
+  Command command = bench.add_command("store", "saving, restoring, first token");
+  add_model_options(command, options->model);
+  command.add_option("--dir", options->conversation.directory, "folder on the device to measure")
+      .check_directory()
+      .show_default();
+  command.add_option("--tokens", options->first_token_tokens, "prompt of the first token")
+      .check_range(256, int64_t{1} << 24)
+      .show_default();
+  add_json_option(command, options->json);
+  on_chosen(command, options, run);
 }
 
 }  // namespace kvasir::cli

@@ -199,15 +199,15 @@ Status import_file(const CacheOptions& options) {
   return report_transfer(options, report, "imported");
 }
 
-using Action = Status (*)(const CacheOptions&);
+using Work = Status (*)(const CacheOptions&);
 
-CLI::App* add_action(CLI::App& cache, const std::shared_ptr<CacheOptions>& options, Command& chosen,
-                     const char* name, const char* description, Action action) {
-  CLI::App* command = cache.add_subcommand(name, description);
-  add_store_options(*command, options->store, false);
-  add_json_option(*command, options->json);
-  on_chosen(*command, options, chosen, [action](const CacheOptions& given) {
-    const Status status = action(given);
+Command add_action(Command cache, const std::shared_ptr<CacheOptions>& options, const char* name,
+                   const char* description, Work work) {
+  Command command = cache.add_command(name, description);
+  add_store_options(command, options->store, false);
+  add_json_option(command, options->json);
+  on_chosen(command, options, [work](const CacheOptions& given) {
+    const Status status = work(given);
     return status.ok() ? flush_output() : status;
   });
   return command;
@@ -215,41 +215,38 @@ CLI::App* add_action(CLI::App& cache, const std::shared_ptr<CacheOptions>& optio
 
 }  // namespace
 
-void add_cache_command(CLI::App& app, Command& chosen) {
+void add_cache_command(Command program) {
   auto options = std::make_shared<CacheOptions>();
-  CLI::App* cache = app.add_subcommand("cache", "look at, check, keep, hand on and delete caches");
-  cache->require_subcommand(1);
-  const auto add = [&](const char* name, const char* description, Action action) {
-    return add_action(*cache, options, chosen, name, description, action);
+  Command cache = program.add_command("cache", "look at, check, keep, hand on and delete caches");
+  cache.require_command();
+  const auto add = [&](const char* name, const char* description, Work work) {
+    return add_action(cache, options, name, description, work);
   };
-  const auto add_key = [&](CLI::App* command) {
-    return command->add_option("key", options->key, "a run's key, or enough of it")
-        ->check(not_empty);
+  const auto add_key = [&](Command command) {
+    return command.add_option("key", options->key, "a run's key, or enough of it").check(not_empty);
   };
   add("ls", "trees of stored prefixes with sizes, ages, hits and first words", list_runs);
   add("stat", "sizes and what was found, read, written and evicted so far", show_stat);
   add("verify", "read and check every byte; fails when something is damaged", verify)
-      ->add_flag("--repair", options->repair, "remove what is damaged");
-  CLI::Option_group* what =
-      add("prune", "delete a run, what was not used for long, or down to a size", prune)
-          ->add_option_group("what", "one or more of");
+      .add_flag("--repair", options->repair, "remove what is damaged");
+  Command what = add("prune", "delete a run, what was not used for long, or down to a size", prune)
+                     .add_group("what", "one or more of");
   add_key(what);
-  what->add_option("--older-than", options->older_than, "what was not used for so long, as 7d")
-      ->check(is_duration);
-  what->add_option("--to", options->to_size, "the least valuable, down to that size")
-      ->check(is_size);
-  what->require_option(1, 3);
-  CLI::App* pin_command = add("pin", "never evict a run and what it continues", pin);
-  add_key(pin_command)->required();
-  pin_command->add_option("--name", options->name, "a name to know it by");
-  add_key(add("unpin", "let a run be evicted again; its key or name", unpin))->required();
-  CLI::App* export_command = add("export", "write one conversation to a file", export_run);
-  add_key(export_command)->required();
-  export_command->add_option("--out", options->file, "file to write; must not exist")->required();
-  CLI::App* import_command =
+  what.add_option("--older-than", options->older_than, "what was not used for so long, as 7d")
+      .check(is_duration);
+  what.add_option("--to", options->to_size, "the least valuable, down to that size").check(is_size);
+  what.require_options(1, 3);
+  Command pin_command = add("pin", "never evict a run and what it continues", pin);
+  add_key(pin_command).required();
+  pin_command.add_option("--name", options->name, "a name to know it by");
+  add_key(add("unpin", "let a run be evicted again; its key or name", unpin)).required();
+  Command export_command = add("export", "write one conversation to a file", export_run);
+  add_key(export_command).required();
+  export_command.add_option("--out", options->file, "file to write; must not exist").required();
+  Command import_command =
       add("import", "take such a file in, once all of it was checked", import_file);
-  import_command->add_option("file", options->file, "file to read")->required();
-  add_size_option(*import_command, options->store);
+  import_command.add_option("file", options->file, "file to read").required();
+  add_size_option(import_command, options->store);
   add("clear", "delete everything, pinned or not", clear);
 }
 

@@ -131,25 +131,17 @@ Status run(const ChatCommandOptions& options) {
 
 }  // namespace
 
-void add_chat_command(CLI::App& app, Command& chosen) {
+void add_chat_command(Command program) {
   auto options = std::make_shared<ChatCommandOptions>();
-  CLI::App* command =
-      app.add_subcommand("chat", "converse, one message per line of standard input");
-  add_model_options(*command, options->model);
-  add_store_options(*command, options->store, true);
-  add_generate_options(*command, options->generate);
-  command->add_option("--system", options->chat.system, "system text");
-  command->add_flag("--thinking", options->chat.thinking, "the model reasons before it answers");
-  command->add_flag("--json", options->json, "print one JSON object per turn and nothing else");
-  command->callback([options, &chosen] {
-    chosen = [options] {
-      if (const Status usage = check(options->generate.sampling); !usage.ok()) {
-        return fail_usage(usage.error());
-      }
-      const Status status = run(*options);
-      return status.ok() ? 0 : fail(status.error());
-    };
-  });
+  Command command = program.add_command("chat", "converse, one message per line of standard input");
+  add_model_options(command, options->model);
+  add_store_options(command, options->store, true);
+  add_generate_options(command, options->generate);
+  command.add_option("--system", options->chat.system, "system text");
+  command.add_flag("--thinking", options->chat.thinking, "the model reasons before it answers");
+  command.add_flag("--json", options->json, "print one JSON object per turn and nothing else");
+  const auto usage = [](const auto& given) { return check(given.generate.sampling); };
+  on_chosen(command, options, usage, run);
 }
 
 }  // namespace kvasir::cli

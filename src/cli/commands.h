@@ -1,41 +1,43 @@
-// Each command of the kvasir program adds itself to the parser and returns what main runs when it
-// is chosen. The function's result is the exit status.
+// Each command of the kvasir program adds itself to the program, with what runs when it is chosen.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <functional>
 #include <memory>
 
+#include "cli/command_line.h"
 #include "cli/output.h"
 #include "kvasir/result.h"
 
 namespace kvasir::cli {
 
-using Command = std::function<int()>;
-
-// When the parser meets `command`, `chosen` becomes run(*options), a Status: exit status 0 or 1.
+// When `command` is chosen, run(*options) runs, which returns a Status: exit status 0 or 1.
 template <class Options, class Run>
-void on_chosen(CLI::App& command, const std::shared_ptr<Options>& options, Command& chosen,
-               Run run) {
-  command.callback([options, run, &chosen] {
-    chosen = [options, run] {
-      const Status status = run(*options);
-      return status.ok() ? 0 : fail(status.error());
-    };
+void on_chosen(Command command, const std::shared_ptr<Options>& options, Run run) {
+  command.on_chosen([options, run] {
+    const Status status = run(*options);
+    return status.ok() ? 0 : fail(status.error());
   });
 }
 
-// `chosen` is set when the parser met this command.
-void add_run_command(CLI::App& app, Command& chosen);
-void add_chat_command(CLI::App& app, Command& chosen);
-void add_logits_command(CLI::App& app, Command& chosen);
-void add_bench_command(CLI::App& app, Command& chosen);
-void add_eval_command(CLI::App& app, Command& chosen);
-void add_demo_command(CLI::App& app, Command& chosen);
-void add_cache_command(CLI::App& app, Command& chosen);
-void add_plan_command(CLI::App& app, Command& chosen);
+// The same, but exit status 2 where usage(*options) is an error.
+template <class Options, class Usage, class Run>
+void on_chosen(Command command, const std::shared_ptr<Options>& options, Usage usage, Run run) {
+  command.on_chosen([options, usage, run] {
+    if (const Status wrong = usage(*options); !wrong.ok()) return fail_usage(wrong.error());
+    const Status status = run(*options);
+    return status.ok() ? 0 : fail(status.error());
+  });
+}
+
+void add_run_command(Command program);
+void add_chat_command(Command program);
+void add_logits_command(Command program);
+void add_bench_command(Command program);
+void add_eval_command(Command program);
+void add_demo_command(Command program);
+void add_cache_command(Command program);
+void add_plan_command(Command program);
 // Subcommands of bench.
-void add_bench_rows_command(CLI::App& bench, Command& chosen);
-void add_bench_store_command(CLI::App& bench, Command& chosen);
+void add_bench_rows_command(Command bench);
+void add_bench_store_command(Command bench);
 
 }  // namespace kvasir::cli

@@ -1,6 +1,5 @@
 // kvasir demo: reads a book with one sentence planted in it, and answers a question about that
 // sentence.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -158,24 +157,23 @@ Status run(DemoOptions options) {
 
 }  // namespace
 
-void add_demo_command(CLI::App& app, Command& chosen) {
+void add_demo_command(Command program) {
   auto options = std::make_shared<DemoOptions>();
-  CLI::App* command = app.add_subcommand(
+  Command command = program.add_command(
       "demo", "plant a sentence in a book, read the book, answer a question about the sentence");
-  add_model_options(*command, options->model);
-  command->add_option("--book", options->book_path, "text file; a bundled novel if left out")
-      ->check(not_empty);
+  add_model_options(command, options->model);
+  command.add_option("--book", options->book_path, "text file; a bundled novel if left out")
+      .check(not_empty);
   command
-      ->add_option("--fact", options->fact, "the sentence to plant; drawn by the seed if left out")
-      ->check(not_empty);
-  command->add_option("--question", options->question, "what to ask, with --fact")
-      ->check(not_empty);
-  command->add_option("--at", options->place_percent, "where in the book, in percent of its length")
-      ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
-  add_seed_option(*command, options->seed, "other seeds plant other sentences");
-  add_json_option(*command, options->json);
-  on_chosen(*command, options, chosen, run);
+      .add_option("--fact", options->fact, "the sentence to plant; drawn by the seed if left out")
+      .check(not_empty);
+  command.add_option("--question", options->question, "what to ask, with --fact").check(not_empty);
+  command.add_option("--at", options->place_percent, "where in the book, in percent of its length")
+      .check_real_range(0, 100)
+      .show_default();
+  add_seed_option(command, options->seed, "other seeds plant other sentences");
+  add_json_option(command, options->json);
+  on_chosen(command, options, run);
 }
 
 }  // namespace kvasir::cli

@@ -1,6 +1,5 @@
 // kvasir eval: what the model remembers, and what that costs in accuracy, per cache precision and
 // with parts of the cache hidden.
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -203,77 +202,75 @@ Status run_perplexity(const EvalOptions& options) {
                 print_perplexity, perplexity_chart(rows));
 }
 
-void add_common_options(CLI::App& command, EvalOptions& options) {
+void add_common_options(Command command, EvalOptions& options) {
   add_checkpoint_options(command, options.model);
   command.add_option("--lengths", options.lengths, "context lengths in tokens")
-      ->delimiter(',')
-      ->check(CLI::Range(int64_t{2}, kLengthMax))
-      ->capture_default_str();
+      .comma_separated()
+      .check_range(2, kLengthMax)
+      .show_default();
   command
       .add_option("--runs", options.runs,
                   "what to compare: native, bf16, f32 (precisions), window-only, no-csa, no-hca "
                   "(rows hidden), top-k-N (fewer rows picked)")
-      ->delimiter(',')
-      ->capture_default_str();
+      .comma_separated()
+      .show_default();
   command
       .add_option("--text", options.text_path, "file of prose; bundled held-out text if left out")
-      ->check(not_empty);
+      .check(not_empty);
   command
       .add_option("--resume", options.log_path,
                   "file that keeps what is measured; a stopped run goes on from it")
-      ->check(not_empty);
-  command.add_option("--svg", options.svg_path, "write a chart to this file")->check(not_empty);
+      .check(not_empty);
+  command.add_option("--svg", options.svg_path, "write a chart to this file").check(not_empty);
   add_json_option(command, options.json);
 }
 
-void add_recall(CLI::App& eval_command, Command& chosen) {
+void add_recall(Command eval_command) {
   auto options = std::make_shared<EvalOptions>();
   options->lengths = options->recall.lengths;
   options->runs = {"native",  "f32",      "window-only", "top-k-4",
                    "top-k-8", "top-k-16", "no-hca",      "no-csa"};
-  CLI::App* command = eval_command.add_subcommand(
+  Command command = eval_command.add_command(
       "recall", "questions about facts far back in seeded documents, answers compared exactly");
-  add_common_options(*command, *options);
+  add_common_options(command, *options);
   const auto count = [&](const char* name, int64_t& value, int64_t min, const char* description) {
-    command->add_option(name, value, description)
-        ->check(CLI::Range(min, kCountMax))
-        ->capture_default_str();
+    command.add_option(name, value, description).check_range(min, kCountMax).show_default();
   };
   count("--documents", options->recall.documents_per_length, 1, "documents per length");
   count("--facts", options->recall.fact_count, 1, "facts per document, each asked for");
   count("--tail", options->recall.tail_tokens, 0, "tokens at a document's end without facts");
   command
-      ->add_option("--answer-tokens", options->recall.answer_tokens_max,
-                   "tokens of an answer at most")
-      ->check(CLI::Range(int64_t{1}, kAnswerTokensMax))
-      ->capture_default_str();
-  add_seed_option(*command, options->recall.seed, "other seeds, other documents");
-  command->add_option("--task", options->task_path, "words and phrasings; bundled if left out")
-      ->check(not_empty);
-  on_chosen(*command, options, chosen, run_recall);
+      .add_option("--answer-tokens", options->recall.answer_tokens_max,
+                  "tokens of an answer at most")
+      .check_range(1, kAnswerTokensMax)
+      .show_default();
+  add_seed_option(command, options->recall.seed, "other seeds, other documents");
+  command.add_option("--task", options->task_path, "words and phrasings; bundled if left out")
+      .check(not_empty);
+  on_chosen(command, options, run_recall);
 }
 
-void add_perplexity(CLI::App& eval_command, Command& chosen) {
+void add_perplexity(Command eval_command) {
   auto options = std::make_shared<EvalOptions>();
   options->lengths = options->perplexity.lengths;
   options->runs = {"native", "bf16", "f32", "window-only", "no-hca", "no-csa"};
-  CLI::App* command = eval_command.add_subcommand("perplexity", "loss on held-out text");
-  add_common_options(*command, *options);
+  Command command = eval_command.add_command("perplexity", "loss on held-out text");
+  add_common_options(command, *options);
   command
-      ->add_option("--tokens", options->perplexity.tokens_per_length_max,
-                   "tokens of the text per length at most")
-      ->check(CLI::Range(int64_t{2}, kLengthMax))
-      ->capture_default_str();
-  on_chosen(*command, options, chosen, run_perplexity);
+      .add_option("--tokens", options->perplexity.tokens_per_length_max,
+                  "tokens of the text per length at most")
+      .check_range(2, kLengthMax)
+      .show_default();
+  on_chosen(command, options, run_perplexity);
 }
 
 }  // namespace
 
-void add_eval_command(CLI::App& app, Command& chosen) {
-  CLI::App* command = app.add_subcommand("eval", "measure what the model remembers");
-  command->require_subcommand(1);
-  add_recall(*command, chosen);
-  add_perplexity(*command, chosen);
+void add_eval_command(Command program) {
+  Command command = program.add_command("eval", "measure what the model remembers");
+  command.require_command();
+  add_recall(command);
+  add_perplexity(command);
 }
 
 }  // namespace kvasir::cli

@@ -75,22 +75,20 @@ Status write_logits(const LogitsOptions& options) {
 
 }  // namespace
 
-void add_logits_command(CLI::App& app, Command& chosen) {
+void add_logits_command(Command program) {
   auto options = std::make_shared<LogitsOptions>();
-  CLI::App* command =
-      app.add_subcommand("logits", "write the logits of every token to a .npy file");
-  add_model_options(*command, options->model);
-  add_store_options(*command, options->store, true);
+  Command command = program.add_command("logits", "write the logits of every token to a .npy file");
+  add_model_options(command, options->model);
+  add_store_options(command, options->store, true);
+  command.add_option("--tokens", options->tokens_path, "file of token ids separated by white space")
+      .required();
+  command.add_option("--out", options->out_path, "file to write: [tokens, vocab] float32")
+      .required();
   command
-      ->add_option("--tokens", options->tokens_path, "file of token ids separated by white space")
-      ->required();
-  command->add_option("--out", options->out_path, "file to write: [tokens, vocab] float32")
-      ->required();
-  command
-      ->add_option("--last", options->last,
-                   "only the last N tokens' logits: what lies before may come from the store")
-      ->check(CLI::Range(int64_t{1}, int64_t{1} << 40));
-  on_chosen(*command, options, chosen, write_logits);
+      .add_option("--last", options->last,
+                  "only the last N tokens' logits: what lies before may come from the store")
+      .check_range(1, int64_t{1} << 40);
+  on_chosen(command, options, write_logits);
 }
 
 }  // namespace kvasir::cli

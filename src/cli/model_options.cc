@@ -21,26 +21,26 @@ std::string not_empty(const std::string& text) {
   return text.empty() ? std::string("must not be empty") : std::string();
 }
 
-void add_checkpoint_options(CLI::App& command, ModelFlags& options) {
+void add_checkpoint_options(Command command, ModelFlags& options) {
   command
       .add_option("--model", options.model, "checkpoint directory; the bundled model if left out")
-      ->check(not_empty);
+      .check(not_empty);
   command.add_option("--threads", options.threads, "threads; 0: one per processor")
-      ->check(CLI::Range(0, 1024))
-      ->capture_default_str();
+      .check_range(0, 1024)
+      .show_default();
   command.add_option("--chunk", options.chunk, "tokens per forward pass")
-      ->check(CLI::Range(1, 65536))
-      ->capture_default_str();
+      .check_range(1, 65536)
+      .show_default();
   command.add_option("--isa", options.isa, "instruction set of the kernels")
-      ->check(CLI::IsMember(instruction_set_names()))
-      ->capture_default_str();
+      .check_one_of(instruction_set_names())
+      .show_default();
 }
 
-void add_model_options(CLI::App& command, ModelFlags& options) {
+void add_model_options(Command command, ModelFlags& options) {
   add_checkpoint_options(command, options);
   command.add_option("--kv", options.kv, "precision of the KV cache")
-      ->check(CLI::IsMember({"native", "bf16", "f32"}))
-      ->capture_default_str();
+      .check_one_of({"native", "bf16", "f32"})
+      .show_default();
 }
 
 Result<std::string> model_path(const ModelFlags& options) {
@@ -62,41 +62,40 @@ Result<Engine> open_engine(const ModelFlags& options, bool needs_text) {
   return Engine::open(chosen);
 }
 
-void add_json_option(CLI::App& command, bool& json) {
-  command.add_flag("--json", json, "print one JSON object and nothing else");
+Option add_json_option(Command command, bool& json) {
+  return command.add_flag("--json", json, "print one JSON object and nothing else");
 }
 
-void add_seed_option(CLI::App& command, uint64_t& seed, const char* description) {
+void add_seed_option(Command command, uint64_t& seed, const char* description) {
   command.add_option("--seed", seed, description)
-      ->check([](const std::string& text) {
+      .check([](const std::string& text) {
         uint64_t value = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
         return error == std::errc() && end == text.data() + text.size()
                    ? std::string()
                    : std::string("must be a whole number from 0 to 2^64 - 1");
       })
-      ->capture_default_str();
+      .show_default();
 }
 
-void add_generate_options(CLI::App& command, GenerateOptions& options) {
+void add_generate_options(Command command, GenerateOptions& options) {
   command.add_option("--max-tokens", options.tokens_max, "tokens to generate at most")
-      ->check(CLI::Range(int64_t{0}, int64_t{1} << 40))
-      ->capture_default_str();
+      .check_range(0, int64_t{1} << 40)
+      .show_default();
   command
       .add_option("--temperature", options.sampling.temperature, "0: always the most likely token")
-      ->capture_default_str();
+      .show_default();
   command.add_option("--top-k", options.sampling.top_k, "keep the K most likely; 0: all")
-      ->capture_default_str();
+      .show_default();
   command.add_option("--top-p", options.sampling.top_p, "keep the most likely up to probability P")
-      ->capture_default_str();
+      .show_default();
   command
       .add_option("--min-p", options.sampling.min_p,
                   "drop what is less than P times the most likely")
-      ->capture_default_str();
+      .show_default();
   add_seed_option(command, options.sampling.seed, "seed of the sampler");
-  command
-      .add_option("--stop", options.stop_strings, "end the text before this string (repeatable)")
-      ->allow_extra_args(false);
+  command.add_option("--stop", options.stop_strings, "end the text before this string (repeatable)")
+      .one_value_each_time();
 }
 
 }  // namespace kvasir::cli

@@ -1,9 +1,9 @@
 // These functions add the options that every command with a model takes.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 
+#include "cli/command_line.h"
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
 #include "kvasir/result.h"
@@ -22,9 +22,9 @@ struct ModelFlags {
 std::string not_empty(const std::string& text);
 
 // --model, --threads, --chunk, --isa.
-void add_checkpoint_options(CLI::App& command, ModelFlags& options);
+void add_checkpoint_options(Command command, ModelFlags& options);
 // The same, and --kv.
-void add_model_options(CLI::App& command, ModelFlags& options);
+void add_model_options(Command command, ModelFlags& options);
 
 // The checkpoint directory. Error: no bundled model beside the program.
 Result<std::string> model_path(const ModelFlags& options);
@@ -34,10 +34,10 @@ Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text)
 Result<Engine> open_engine(const ModelFlags& options, bool needs_text);
 
 // For commands that print one result.
-void add_json_option(CLI::App& command, bool& json);
-void add_seed_option(CLI::App& command, uint64_t& seed, const char* description);
+Option add_json_option(Command command, bool& json);
+void add_seed_option(Command command, uint64_t& seed, const char* description);
 
 // --max-tokens, sampling and --stop.
-void add_generate_options(CLI::App& command, GenerateOptions& options);
+void add_generate_options(Command command, GenerateOptions& options);
 
 }  // namespace kvasir::cli

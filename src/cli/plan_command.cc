@@ -202,64 +202,64 @@ Status run(const PlanOptions& options) {
   return flush_output();
 }
 
-void add_cost_options(CLI::App& command, plan::CostOptions& cost) {
+void add_cost_options(Command command, plan::CostOptions& cost) {
   command.add_option("--kv", cost.precision, "how rows are held; --list shows the ways")
-      ->capture_default_str();
+      .show_default();
   command.add_option("--index", cost.index_precision, "how index keys are held, if not as rows");
   command.add_option("--state", cost.state_precision, "how recurrent states are held (f32)");
   command.add_option("--page", cost.page_tokens, "tokens that the engine allocates at a time")
-      ->check(CLI::Range(int64_t{1}, plan::kPageTokensMax))
-      ->capture_default_str();
+      .check_range(1, plan::kPageTokensMax)
+      .show_default();
   command.add_option("--tp", cost.tensor_parallel, "tensor-parallel ranks; the bill is one's")
-      ->check(CLI::Range(int64_t{1}, plan::kRanksMax))
-      ->capture_default_str();
+      .check_range(1, plan::kRanksMax)
+      .show_default();
   command.add_flag("--whole-windows", cost.keeps_whole_windows,
                    "layers with a window keep all tokens, as prefix caches of some engines need");
   command.add_flag("--draft", cost.with_draft, "count the layers of the draft model too");
   command.add_option("--chunk", cost.pass_tokens, "tokens per forward pass (Kvasir)")
-      ->check(CLI::Range(int64_t{1}, plan::kPassTokensMax))
-      ->capture_default_str();
+      .check_range(1, plan::kPassTokensMax)
+      .show_default();
 }
 
 }  // namespace
 
-void add_plan_command(CLI::App& app, Command& chosen) {
+void add_plan_command(Command program) {
   auto options = std::make_shared<PlanOptions>();
-  CLI::App* command =
-      app.add_subcommand("plan", "the memory bill of a model's cache, before anything is loaded");
-  command->add_option("MODEL", options->target,
-                      "a checkpoint directory, a config.json, a GGUF file, or a name");
-  command->add_option("--context", options->context, "tokens of a sequence (the model's limit)")
-      ->check(is_token_count);
-  add_cost_options(*command, options->cost);
-  command->add_option("--sequences", options->sequences, "sequences at a time")
-      ->check(CLI::Range(int64_t{1}, kSequencesMax))
-      ->capture_default_str();
+  Command command =
+      program.add_command("plan", "the memory bill of a model's cache, before anything is loaded");
+  command.add_option("MODEL", options->target,
+                     "a checkpoint directory, a config.json, a GGUF file, or a name");
+  command.add_option("--context", options->context, "tokens of a sequence (the model's limit)")
+      .check(is_token_count);
+  add_cost_options(command, options->cost);
+  command.add_option("--sequences", options->sequences, "sequences at a time")
+      .check_range(1, kSequencesMax)
+      .show_default();
   command
-      ->add_option("--shared-prefix", options->shared_prefix,
-                   "tokens that all sequences begin with")
-      ->check(is_token_count);
-  command->add_option("--dp", options->data_parallel, "replicas; the bill is one's")
-      ->check(CLI::Range(1, 1 << 16))
-      ->capture_default_str();
-  command->add_option("--memory", options->memory, "what fits into that much, of one rank")
-      ->check(is_size);
-  command->add_option("--headroom", options->headroom, "of the memory, left free (a tenth)")
-      ->needs("--memory")
-      ->check(is_size);
-  command->add_option("--weights", options->weights, "size of the weights, all ranks together")
-      ->check(is_size);
-  command->add_option("--threads", options->threads, "of the forward pass; 0: one per processor")
-      ->check(CLI::Range(0, 1024));
-  add_json_option(*command, options->json);
-  CLI::Option* csv = command->add_flag("--csv", options->csv, "print the bill over contexts");
-  csv->excludes(command->get_option("--json"));
-  command->add_option("--html", options->html_path, "write one page to plan in a browser")
-      ->check(not_empty)
-      ->excludes(csv)
-      ->excludes(command->get_option("--json"));
-  command->add_flag("--list", options->list, "print the known models and precisions");
-  on_chosen(*command, options, chosen, run);
+      .add_option("--shared-prefix", options->shared_prefix, "tokens that all sequences begin with")
+      .check(is_token_count);
+  command.add_option("--dp", options->data_parallel, "replicas; the bill is one's")
+      .check_range(1, 1 << 16)
+      .show_default();
+  const Option memory =
+      command.add_option("--memory", options->memory, "what fits into that much, of one rank")
+          .check(is_size);
+  command.add_option("--headroom", options->headroom, "of the memory, left free (a tenth)")
+      .needs(memory)
+      .check(is_size);
+  command.add_option("--weights", options->weights, "size of the weights, all ranks together")
+      .check(is_size);
+  command.add_option("--threads", options->threads, "of the forward pass; 0: one per processor")
+      .check_range(0, 1024);
+  const Option json = add_json_option(command, options->json);
+  const Option csv =
+      command.add_flag("--csv", options->csv, "print the bill over contexts").excludes(json);
+  command.add_option("--html", options->html_path, "write one page to plan in a browser")
+      .check(not_empty)
+      .excludes(csv)
+      .excludes(json);
+  command.add_flag("--list", options->list, "print the known models and precisions");
+  on_chosen(command, options, run);
 }
 
 }  // namespace kvasir::cli

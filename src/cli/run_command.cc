@@ -156,37 +156,29 @@ Status run(const RunOptions& options) {
 
 }  // namespace
 
-void add_run_command(CLI::App& app, Command& chosen) {
+void add_run_command(Command program) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command =
-      app.add_subcommand("run", "continue a text, or answer one message with --chat");
-  add_model_options(*command, options->model);
-  add_store_options(*command, options->store, true);
-  add_generate_options(*command, options->generate);
-  CLI::Option_group* prompt = command->add_option_group("prompt", "what the model reads");
-  prompt->add_option("--prompt", options->prompt, "text");
+  Command command =
+      program.add_command("run", "continue a text, or answer one message with --chat");
+  add_model_options(command, options->model);
+  add_store_options(command, options->store, true);
+  add_generate_options(command, options->generate);
+  Command prompt = command.add_group("prompt", "what the model reads");
+  prompt.add_option("--prompt", options->prompt, "text");
   prompt
-      ->add_option("--prompt-file", options->prompt_path,
-                   "file with the text; - for standard input")
-      ->check(not_empty);
-  prompt->require_option(1);
-  CLI::Option* markers = command->add_flag(
-      "--markers", options->markers, "markers such as <think> in the text are tokens; add no BOS");
-  CLI::Option* chat =
-      command->add_flag("--chat", options->chat, "the text is a user's message")->excludes(markers);
-  command->add_option("--system", options->system, "system text of the chat")->needs(chat);
-  command->add_flag("--thinking", options->thinking, "the model reasons before it answers")
-      ->needs(chat);
-  add_json_option(*command, options->json);
-  command->callback([options, &chosen] {
-    chosen = [options] {
-      if (const Status usage = check(options->generate.sampling); !usage.ok()) {
-        return fail_usage(usage.error());
-      }
-      const Status status = run(*options);
-      return status.ok() ? 0 : fail(status.error());
-    };
-  });
+      .add_option("--prompt-file", options->prompt_path, "file with the text; - for standard input")
+      .check(not_empty);
+  prompt.require_options(1, 1);
+  Option markers = command.add_flag("--markers", options->markers,
+                                    "markers such as <think> in the text are tokens; add no BOS");
+  Option chat =
+      command.add_flag("--chat", options->chat, "the text is a user's message").excludes(markers);
+  command.add_option("--system", options->system, "system text of the chat").needs(chat);
+  command.add_flag("--thinking", options->thinking, "the model reasons before it answers")
+      .needs(chat);
+  add_json_option(command, options->json);
+  const auto usage = [](const auto& given) { return check(given.generate.sampling); };
+  on_chosen(command, options, usage, run);
 }
 
 }  // namespace kvasir::cli

@@ -15,32 +15,32 @@ const std::map<std::string, StoreDurability> kDurabilities = {{"none", StoreDura
 
 }  // namespace
 
-void add_store_options(CLI::App& command, StoreFlags& flags, bool for_saving) {
-  CLI::Option* directory =
+void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
+  Option directory =
       command.add_option("--store", flags.directory, "directory of the store; ~/.cache/kvasir")
-          ->check(not_empty);
+          .check(not_empty);
   if (!for_saving) return;
-  CLI::Option* no_store =
+  Option no_store =
       command.add_flag("--no-store", flags.no_store, "continue from nothing, save nothing")
-          ->excludes(directory);
+          .excludes(directory);
   command
       .add_option("--ram", flags.ram,
                   "what the cache may take of RAM; rows beyond it are read from the store")
-      ->check(is_size)
-      ->excludes(no_store);
+      .check(is_size)
+      .excludes(no_store);
   add_size_option(command, flags);
   command
       .add_option("--durability", flags.durability,
                   "when saved data is synced: none, batch (each second or 32 MiB), strict")
-      ->check(CLI::IsMember({"none", "batch", "strict"}))
-      ->capture_default_str();
+      .check_one_of({"none", "batch", "strict"})
+      .show_default();
   command.add_option("--salt", flags.salt, "caches of one salt are not found under another");
 }
 
-void add_size_option(CLI::App& command, StoreFlags& flags) {
+void add_size_option(Command command, StoreFlags& flags) {
   command.add_option("--store-size", flags.size, "what the store may hold at most")
-      ->check(is_size)
-      ->capture_default_str();
+      .check(is_size)
+      .show_default();
 }
 
 Result<std::string> default_store_directory() {

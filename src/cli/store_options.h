@@ -1,10 +1,10 @@
 // These functions add the options that every command with a store takes, and open its engine.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
 
+#include "cli/command_line.h"
 #include "cli/model_options.h"
 #include "kvasir/engine.h"
 #include "kvasir/result.h"
@@ -23,10 +23,10 @@ struct StoreFlags {
 
 // --store, and with `for_saving` what concerns writing: --no-store, --store-size, --durability,
 // --salt, --ram.
-void add_store_options(CLI::App& command, StoreFlags& flags, bool for_saving);
+void add_store_options(Command command, StoreFlags& flags, bool for_saving);
 
 // --store-size.
-void add_size_option(CLI::App& command, StoreFlags& flags);
+void add_size_option(Command command, StoreFlags& flags);
 
 // $XDG_CACHE_HOME/kvasir or ~/.cache/kvasir. Error: neither variable is set.
 Result<std::string> default_store_directory();

@@ -1,0 +1,168 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <sstream>
+#include <utility>
+
+#include "cli/output.h"
+
+namespace kvasir::cli {
+namespace {
+
+// What --help and --version ask for.
+Action print_asked(const CLI::App& app, const CLI::ParseError& asked) {
+  std::ostringstream text;
+  app.exit(asked, text, text);
+  return [text = text.str()] {
+    std::fputs(text.c_str(), stdout);
+    const Status output = flush_output();
+    return output.ok() ? 0 : fail(output.error());
+  };
+}
+
+}  // namespace
+
+Option& Option::show_default() {
+  option_->capture_default_str();
+  return *this;
+}
+
+Option& Option::check(std::string (*problem_of)(const std::string& text)) {
+  option_->check(problem_of);
+  return *this;
+}
+
+Option& Option::check_range(int64_t min, int64_t max) {
+  option_->check(CLI::Range(min, max));
+  return *this;
+}
+
+Option& Option::check_real_range(double min, double max) {
+  option_->check(CLI::Range(min, max));
+  return *this;
+}
+
+Option& Option::check_one_of(const std::vector<std::string>& names) {
+  option_->check(CLI::IsMember(names));
+  return *this;
+}
+
+Option& Option::check_directory() {
+  option_->check(CLI::ExistingDirectory);
+  return *this;
+}
+
+Option& Option::required() {
+  option_->required();
+  return *this;
+}
+
+Option& Option::single() {
+  option_->expected(1);
+  return *this;
+}
+
+Option& Option::one_value_each_time() {
+  option_->allow_extra_args(false);
+  return *this;
+}
+
+Option& Option::comma_separated() {
+  option_->delimiter(',');
+  return *this;
+}
+
+Option& Option::excludes(const Option& other) {
+  option_->excludes(other.option_);
+  return *this;
+}
+
+Option& Option::needs(const Option& other) {
+  option_->needs(other.option_);
+  return *this;
+}
+
+Command Command::add_command(const char* name, const char* description) {
+  return {app_->add_subcommand(name, description), chosen_};
+}
+
+void Command::require_command() { app_->require_subcommand(1); }
+
+Command Command::add_group(const char* name, const char* description) {
+  return {app_->add_option_group(name, description), chosen_};
+}
+
+void Command::require_options(int min, int max) {
+  app_->require_option(static_cast<size_t>(min), static_cast<size_t>(max));
+}
+
+Option Command::add_option(const char* name, std::string& value, const char* description) {
+  return Option(app_->add_option(name, value, description));
+}
+
+Option Command::add_option(const char* name, int& value, const char* description) {
+  return Option(app_->add_option(name, value, description));
+}
+
+Option Command::add_option(const char* name, int64_t& value, const char* description) {
+  return Option(app_->add_option(name, value, description));
+}
+
+Option Command::add_option(const char* name, uint64_t& value, const char* description) {
+  return Option(app_->add_option(name, value, description));
+}
+
+Option Command::add_option(const char* name, float& value, const char* description) {
+  return Option(app_->add_option(name, value, description));
+}
+
+Option Command::add_option(const char* name, double& value, const char* description) {
+  return Option(app_->add_option(name, value, description));
+}
+
+Option Command::add_option(const char* name, std::vector<std::string>& values,
+                           const char* description) {
+  return Option(app_->add_option(name, values, description));
+}
+
+Option Command::add_option(const char* name, std::vector<int64_t>& values,
+                           const char* description) {
+  return Option(app_->add_option(name, values, description));
+}
+
+Option Command::add_option(const char* name, std::vector<double>& values, const char* description) {
+  return Option(app_->add_option(name, values, description));
+}
+
+Option Command::add_flag(const char* name, bool& value, const char* description) {
+  return Option(app_->add_flag(name, value, description));
+}
+
+void Command::on_chosen(Action action) {
+  app_->callback([action = std::move(action), chosen = chosen_] { *chosen = action; });
+}
+
+CommandLine::CommandLine(const char* description, const char* version)
+    : app_(std::make_unique<CLI::App>(description, "kvasir")) {
+  app_->require_subcommand(1);
+  app_->set_version_flag("--version", version);
+}
+
+CommandLine::~CommandLine() = default;
+
+Command CommandLine::program() { return {app_.get(), &chosen_}; }
+
+Result<Action> CommandLine::parse(int argc, char** argv) {
+  try {
+    app_->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return print_asked(*app_, error);
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = error.what(),
+                 .remedy = "see 'kvasir --help' and 'kvasir COMMAND --help'"};
+  }
+  return chosen_;
+}
+
+}  // namespace kvasir::cli
