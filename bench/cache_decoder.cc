@@ -19,7 +19,7 @@ CacheDecoder::CacheDecoder(const LongDecodeOptions& options, const kv::CacheLayo
       geometry_(model::deepseek_v4::geometry_of(layout)),
       row_cache_(row_cache),
       ops_(options.instruction_set->table, options.thread_count, 0,
-           kernels::attend_scratch_floats(geometry_.row, kHeads)),
+           kernels::attend_scratch_floats(geometry_.row, 0, kHeads)),
       queries_(geometry_, options.query_correlation),
       pick_shares_(geometry_.layers.size()),
       query_(kHeads * geometry_.row.dim),

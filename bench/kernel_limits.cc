@@ -225,7 +225,7 @@ class Bench {
     }
     const std::vector<float> q = random_floats(heads * dim);
     const std::vector<float> sinks(heads);
-    const int64_t scratch_size = kernels::attend_scratch_floats(format, heads);
+    const int64_t scratch_size = kernels::attend_scratch_floats(format, 0, heads);
     std::vector<float> outs(options_.thread_count * heads * dim);
     std::vector<float> scratches(options_.thread_count * scratch_size);
     // One token per thread and call, as in a prefill.
@@ -233,6 +233,7 @@ class Bench {
       on_all_threads([&](int64_t piece) {
         table_.attend({.format = format,
                        .rows = rows.data(),
+                       .value_dim = dim,
                        .row_count = row_count,
                        .q = q.data(),
                        .sinks = sinks.data(),

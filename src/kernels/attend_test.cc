@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "kernels/limits.h"
 #include "kernels/test_support.h"
 
 namespace kvasir::kernels {
@@ -35,6 +36,7 @@ Case make_case(Random& random, const RowFormat& format, int64_t head_count, int6
 AttendArgs make_args(const Case& c, float* out, float* scratch) {
   return {.format = c.format,
           .rows = c.rows.data(),
+          .value_dim = c.format.dim,
           .row_count = static_cast<int64_t>(c.rows.size()),
           .q = c.q.data(),
           .sinks = c.sinks.data(),
@@ -45,7 +47,7 @@ AttendArgs make_args(const Case& c, float* out, float* scratch) {
 
 std::vector<float> attend(const KernelTable& table, const Case& c) {
   std::vector<float> out(c.q.size());
-  std::vector<float> scratch(attend_scratch_floats(c.format, c.head_count));
+  std::vector<float> scratch(attend_scratch_floats(c.format, 0, c.head_count));
   table.attend(make_args(c, out.data(), scratch.data()), 0, c.head_count);
   return out;
 }
@@ -89,12 +91,107 @@ TEST_P(Attend, SameBitsHoweverTheHeadsAreCut) {
     Case c = make_case(random, random_format(random, round), heads, random.integer(1, 100));
     const std::vector<float> whole = attend(table(), c);
     Placed<float> out(std::vector<float>(c.q.size()), random.integer(0, 15));
-    Placed<float> scratch(std::vector<float>(attend_scratch_floats(c.format, heads)),
+    Placed<float> scratch(std::vector<float>(attend_scratch_floats(c.format, 0, heads)),
                           random.integer(0, 15));
     const std::vector<int64_t> cuts = random_cuts(random, heads);
     for (size_t i = 0; i + 1 < cuts.size(); ++i)
       table().attend(make_args(c, out.data(), scratch.data()), cuts[i], cuts[i + 1]);
     ASSERT_NO_FATAL_FAILURE(expect_same_bits({out.data(), out.data() + c.q.size()}, whole));
+  }
+}
+
+// Heads of several tokens over keys and values of their own.
+struct GroupCase {
+  RowFormat format;
+  int64_t value_dim = 0;
+  std::vector<std::vector<std::byte>> storage;
+  std::vector<const std::byte*> keys;
+  std::vector<const std::byte*> values;
+  std::vector<float> q;
+  std::vector<float> sinks;
+  std::vector<RowRange> seen;
+};
+
+// Tokens come one after another and see the newest `window` rows up to their own.
+GroupCase make_group(Random& random, int64_t token_count, int64_t head_count, int64_t window) {
+  const CodecId codec = kCodecs[random.integer(1, 2)];
+  GroupCase c{.format = {.codec = codec, .dim = random.integer(1, 150)},
+              .value_dim = random.integer(1, 150)};
+  const int64_t first = random.integer(0, 200);
+  const auto add_rows = [&](int64_t dim, std::vector<const std::byte*>& rows) {
+    const RowFormat format{.codec = codec, .dim = dim};
+    for (int64_t j = 0; j < first + token_count; ++j) {
+      c.storage.emplace_back(format.bytes());
+      encode_row(format, random.normals(dim).data(), c.storage.back().data());
+      rows.push_back(c.storage.back().data());
+    }
+  };
+  add_rows(c.format.dim, c.keys);
+  add_rows(c.value_dim, c.values);
+  for (int64_t t = 0; t < token_count; ++t) {
+    const int64_t end = first + t + 1;
+    c.seen.insert(c.seen.end(), head_count, {std::max<int64_t>(0, end - window), end});
+  }
+  c.q = random.normals(token_count * head_count * c.format.dim);
+  c.sinks = random.normals(token_count * head_count);
+  return c;
+}
+
+std::vector<float> attend_queries(const KernelTable& table, const GroupCase& c, float soft_cap,
+                                  bool has_sinks, int64_t begin, int64_t end) {
+  std::vector<float> out(c.seen.size() * c.value_dim);
+  std::vector<float> scratch(attend_scratch_floats(c.format, c.value_dim, end - begin));
+  table.attend({.format = c.format,
+                .rows = c.keys.data(),
+                .values = c.values.data(),
+                .value_dim = c.value_dim,
+                .row_count = std::ssize(c.keys),
+                .seen = c.seen.data(),
+                .q = c.q.data(),
+                .sinks = has_sinks ? c.sinks.data() : nullptr,
+                .scale = 0.3f,
+                .soft_cap = soft_cap,
+                .out = out.data(),
+                .scratch = scratch.data()},
+               begin, end);
+  return out;
+}
+
+TEST_P(Attend, GroupsWithWindowsAgreeWithRef) {
+  Random random(5);
+  for (int round = 0; round < 60; ++round) {
+    const GroupCase c = make_group(random, random.integer(1, 16), random.integer(1, 4),
+                                   round % 3 == 0 ? 1000 : random.integer(1, 70));
+    const float cap = round % 4 == 0 ? 5.0f : 0.0f;
+    const int64_t queries = std::ssize(c.seen);
+    ASSERT_NO_FATAL_FAILURE(
+        expect_close(attend_queries(table(), c, cap, round % 2 == 0, 0, queries),
+                     attend_queries(ref(), c, cap, round % 2 == 0, 0, queries), 1e-5));
+  }
+}
+
+// A token alone lists its rows from the tile on in which its window begins.
+TEST_P(Attend, ATokenHasTheSameBitsAloneAndAmongOthers) {
+  Random random(6);
+  for (int round = 0; round < 60; ++round) {
+    GroupCase c =
+        make_group(random, random.integer(2, 12), random.integer(1, 3), random.integer(1, 100));
+    const int64_t queries = std::ssize(c.seen);
+    const int64_t query = random.integer(0, queries - 1);
+    const auto whole = attend_queries(table(), c, 5, true, 0, queries);
+    const int64_t skipped = c.seen[query].begin / kAttendTileRows * kAttendTileRows;
+    c.keys.erase(c.keys.begin(), c.keys.begin() + skipped);
+    c.values.erase(c.values.begin(), c.values.begin() + skipped);
+    c.keys.resize(c.seen[query].end - skipped);
+    c.values.resize(c.seen[query].end - skipped);
+    c.seen[query].begin -= skipped;
+    c.seen[query].end -= skipped;
+    const auto alone = attend_queries(table(), c, 5, true, query, query + 1);
+    const auto of_query = [&](const std::vector<float>& out) {
+      return std::vector<float>(out.begin() + query * c.value_dim,
+                                out.begin() + (query + 1) * c.value_dim);
+    };
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(of_query(alone), of_query(whole)));
   }
 }
 

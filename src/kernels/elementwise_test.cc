@@ -67,18 +67,28 @@ TEST_P(Elementwise, HadamardAgreesWithRefAndIsItsOwnInverse) {
   }
 }
 
-TEST_P(Elementwise, SwigluAgreesWithRefAtAnyLimitAndMagnitude) {
+constexpr Activation kActivations[] = {Activation::kSilu, Activation::kGeluTanh, Activation::kGelu,
+                                       Activation::kRelu, Activation::kClampedSwish};
+
+TEST_P(Elementwise, ActivationsAgreeWithRefAtAnyLimitAndMagnitude) {
   Random random(5);
-  for (int round = 0; round < 100; ++round) {
+  for (int round = 0; round < 200; ++round) {
     const int64_t size = random.integer(1, 300);
     const float magnitude = std::exp(3 * random.normal());
     const std::vector<float> gate = random.normals(size, magnitude);
     const std::vector<float> up = random.normals(size, magnitude);
-    const float limit = round % 2 == 0 ? 10.0f : std::numeric_limits<float>::infinity();
     std::vector<float> expected(size);
-    ref().swiglu(gate.data(), up.data(), limit, 0.7f, size, expected.data());
+    ActivateArgs args{.activation = kActivations[round % 5],
+                      .gate = gate.data(),
+                      .up = round % 3 == 0 ? nullptr : up.data(),
+                      .weight = 0.7f,
+                      .size = size,
+                      .out = expected.data()};
+    if (round % 2 == 0) args.limit = 10;
+    ref().activate(args);
     Placed<float> out(gate, random.integer(0, 15));
-    table().swiglu(out.data(), up.data(), limit, 0.7f, size, out.data());
+    args.gate = args.out = out.data();
+    table().activate(args);
     ASSERT_NO_FATAL_FAILURE(expect_close({out.data(), out.data() + size}, expected, 1e-6));
   }
 }
@@ -89,12 +99,63 @@ TEST_P(Elementwise, ElementsDoNotDependOnTheirNeighbours) {
   const int64_t size = 77;
   const std::vector<float> gate = random.normals(size);
   const std::vector<float> up = random.normals(size);
-  std::vector<float> whole(size);
-  table().swiglu(gate.data(), up.data(), 10, 1, size, whole.data());
-  for (int64_t i = 0; i < size; ++i) {
-    float alone = 0;
-    table().swiglu(&gate[i], &up[i], 10, 1, 1, &alone);
-    EXPECT_EQ(alone, whole[i]);
+  for (const Activation activation : kActivations) {
+    std::vector<float> whole(size);
+    ActivateArgs args{.activation = activation,
+                      .gate = gate.data(),
+                      .up = up.data(),
+                      .limit = 10,
+                      .size = size,
+                      .out = whole.data()};
+    table().activate(args);
+    for (int64_t i = 0; i < size; ++i) {
+      float alone = 0;
+      args.gate = &gate[i];
+      args.up = &up[i];
+      args.size = 1;
+      args.out = &alone;
+      table().activate(args);
+      EXPECT_EQ(alone, whole[i]);
+    }
+  }
+}
+
+TEST_P(Elementwise, LayerNormAgreesWithRef) {
+  Random random(8);
+  for (int round = 0; round < 60; ++round) {
+    const int64_t size = random.integer(2, 700);
+    std::vector<float> x = random.normals(size);
+    for (float& value : x) value += 3;
+    const std::vector<float> weight = random.normals(size);
+    const std::vector<float> bias = random.normals(size);
+    const float* given_bias = round % 2 == 0 ? bias.data() : nullptr;
+    std::vector<float> expected(size);
+    ref().layer_norm(x.data(), weight.data(), given_bias, 1e-5f, size, expected.data());
+    Placed<float> out(x, random.integer(0, 15));
+    table().layer_norm(out.data(), weight.data(), given_bias, 1e-5f, size, out.data());
+    ASSERT_NO_FATAL_FAILURE(expect_close({out.data(), out.data() + size}, expected, 2e-6));
+  }
+}
+
+TEST_P(Elementwise, RopeOfHalvesIsRopeOfPairsInAnotherOrder) {
+  Random random(9);
+  for (int64_t size = 2; size <= 256; size += 2) {
+    const std::vector<float> x = random.normals(size);
+    std::vector<float> pairs(size), cosines(size / 2), sines(size / 2), expected(size);
+    for (int64_t i = 0; i < size / 2; ++i) {
+      const double angle = random.normal() * 10;
+      cosines[i] = static_cast<float>(std::cos(angle));
+      sines[i] = static_cast<float>(std::sin(angle));
+      pairs[2 * i] = x[i];
+      pairs[2 * i + 1] = x[i + size / 2];
+    }
+    ref().rope(pairs.data(), cosines.data(), sines.data(), size);
+    for (int64_t i = 0; i < size; ++i) expected[i % 2 * size / 2 + i / 2] = pairs[i];
+    for (const KernelTable* one : {&table(), &ref()}) {
+      Placed<float> turned(x, random.integer(0, 15));
+      one->rope_halves(turned.data(), cosines.data(), sines.data(), size);
+      ASSERT_NO_FATAL_FAILURE(expect_close({turned.data(), turned.data() + size}, expected, 1e-6));
+    }
   }
 }
 

@@ -13,9 +13,12 @@ int64_t round_up(int64_t value, int64_t multiple) {
 
 int64_t matmul_scratch_floats(int64_t cols) { return kMatmulPanelRows * round_up(cols, kLanesMax); }
 
-int64_t attend_scratch_floats(const RowFormat& format, int64_t head_count) {
-  const int64_t row_floats = round_up(format.dim, kLanesMax) + kAttendRowPadding;
-  return kAttendTileRows * row_floats + head_count * kAttendHeadFloats;
+int64_t attend_scratch_floats(const RowFormat& format, int64_t value_dim, int64_t query_count) {
+  const auto tile_floats = [](int64_t dim) {
+    return kAttendTileRows * (round_up(dim, kLanesMax) + kAttendRowPadding);
+  };
+  return tile_floats(format.dim) + (value_dim > 0 ? tile_floats(value_dim) : 0) +
+         query_count * kAttendHeadFloats;
 }
 
 int64_t index_query_bytes(const RowFormat& format, int64_t head_count) {

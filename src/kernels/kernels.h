@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "kernels/codecs/codec.h"
 #include "kernels/weight_matrix.h"
@@ -33,18 +34,52 @@ struct MatmulArgs {
   int64_t token_count = 0;
 };
 
-// Attention of ONE token over the rows it sees (deepseek_v4.md section 3, points 3 and 4), each row
-// key and value at once: s[h, j] = scale * q[h] . row[j];  out[h] = sum_j exp(s[h, j]) row[j] /
-// (exp(sinks[h]) + sum_j exp(s[h, j])). Order: j ascending as listed. Heads [head_begin, head_end).
+// Rows [begin, end) of a list.
+struct RowRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
+// Attention of queries over a list of rows (deepseek_v4.md section 3, points 3 and 4):
+//   s[i, j] = scale * q[i] . key[j], softly capped where soft_cap is not 0: cap * tanh(s / cap)
+//   out[i] = sum_j exp(s[i, j]) value[j] / (exp(sinks[i]) + sum_j exp(s[i, j]))
+// Order: j ascending as listed, in tiles of kAttendTileRows that begin at the list's begin. A query
+// is a head of a token. Which others share the call changes no bit, and neither do rows of the list
+// that a query does not see, as long as its first row lies at the same place of a tile.
 struct AttendArgs {
-  RowFormat format;
-  const std::byte* const* rows = nullptr;  // [row_count] encoded rows
-  int64_t row_count = 0;                   // >= 1
-  const float* q = nullptr;                // [heads, dim]
-  const float* sinks = nullptr;            // [heads]
+  RowFormat format;                          // of a key
+  const std::byte* const* rows = nullptr;    // [row_count] encoded keys
+  const std::byte* const* values = nullptr;  // [row_count] encoded values, of the keys' codec;
+                                             // null: the first numbers of a key are its value
+  int64_t value_dim = 0;
+  int64_t row_count = 0;           // >= 1
+  const RowRange* seen = nullptr;  // [queries], none empty, begins and ends ascend; null: all rows
+  const float* q = nullptr;        // [queries, dim]
+  const float* sinks = nullptr;    // [queries]; null: there are none
   float scale = 0;
-  float* out = nullptr;      // [heads, dim]
+  float soft_cap = 0;        // 0: none
+  float* out = nullptr;      // [queries, value_dim]
   float* scratch = nullptr;  // [attend_scratch_floats], private to the call
+};
+
+// What a gated or plain layer does with its products, by the names of published configs.
+enum class Activation : uint8_t {
+  kSilu,          // x / (1 + e^-x)
+  kGeluTanh,      // gelu_new, gelu_pytorch_tanh: x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+  kGelu,          // x / 2 (1 + erf(x / sqrt(2)))
+  kRelu,          // max(x, 0)
+  kClampedSwish,  // x / (1 + e^(-1.702 x)) with x at most `limit`; times (1 + up), not up
+};
+
+struct ActivateArgs {
+  Activation activation = Activation::kSilu;
+  const float* gate = nullptr;  // [size]
+  const float* up = nullptr;    // [size]; null: a plain layer, f(gate) is all
+  // gate is cut at it, up at it and its negative.
+  float limit = std::numeric_limits<float>::infinity();
+  float weight = 1;  // of the product
+  int64_t size = 0;
+  float* out = nullptr;  // [size]; may be gate or up
 };
 
 // Index scores of ONE token (section 5): scores[j] = sum_h head_weights[h] * max(0, q[h] . key[j]).
@@ -96,6 +131,9 @@ struct KernelTable {
 
   // out = x * rsqrt(mean(x^2) + eps) * weight; weight may be null (all ones); out may be x.
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t size, float* out);
+  // out = (x - mean(x)) * rsqrt(mean((x - mean(x))^2) + eps) * weight + bias; bias may be null.
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float eps,
+                     int64_t size, float* out);
   // Returns rsqrt(mean(x^2) + eps).
   float (*inverse_rms)(const float* x, float eps, int64_t size);
 
@@ -103,18 +141,20 @@ struct KernelTable {
   // inverse rotation is asked for with negated sin.
   void (*rope)(float* x, const float* cos, const float* sin, int64_t size);
 
+  // The same for pairs half of `size` apart: (x[i], x[i + size / 2]).
+  void (*rope_halves)(float* x, const float* cos, const float* sin, int64_t size);
+
   // x <- H x / sqrt(size) with the Walsh-Hadamard matrix in natural order. REQUIRES: size a power
   // of two.
   void (*hadamard)(float* x, int64_t size);
 
-  // out = silu(min(gate, limit)) * clamp(up, -limit, limit) * weight; out may be gate or up. limit
-  // may be infinity.
-  void (*swiglu)(const float* gate, const float* up, float limit, float weight, int64_t size,
-                 float* out);
+  // out = f(gate) * up * weight
+  void (*activate)(const ActivateArgs& args);
 
   void (*pool)(const PoolArgs& args);
 
-  void (*attend)(const AttendArgs& args, int64_t head_begin, int64_t head_end);
+  // Queries [query_begin, query_end).
+  void (*attend)(const AttendArgs& args, int64_t query_begin, int64_t query_end);
 
   // The index query in the form index_score wants: q [head_count, dim] (after rope and Hadamard;
   // put on the FP4 grid for kFp4 keys) -> query [index_query_bytes].
@@ -134,7 +174,8 @@ struct KernelTable {
 
 // How large scratch and queries must be. The same for every instruction set.
 int64_t matmul_scratch_floats(int64_t cols);
-int64_t attend_scratch_floats(const RowFormat& format, int64_t head_count);
+// value_dim: 0 where keys are values.
+int64_t attend_scratch_floats(const RowFormat& format, int64_t value_dim, int64_t query_count);
 int64_t index_query_bytes(const RowFormat& format, int64_t head_count);
 
 // Picks the k highest of scores [count]; of equal ones the lower index. picked [min(k, count)]

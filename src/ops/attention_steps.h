@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/aligned_buffer.h"
+#include "kernels/codecs/codec.h"
 #include "ops/batch.h"
 #include "ops/rope.h"
 #include "ops/view.h"
@@ -63,6 +64,40 @@ struct AttendStep {
   const RopeTable* rope = nullptr;
   View<float> attended;                                  // [n, heads * dim]
   std::span<AlignedBuffer<const std::byte*>> row_lists;  // [threads][rows that a token sees]
+};
+
+// A GroupedAttendStep attends keys and values of a stream each, whose vectors belong to groups of
+// query heads: of 9 query and 3 key heads, heads 3 to 5 read vector 1. A token sees all rows up to
+// its own, or those of the streams' window.
+struct GroupedAttendStep {
+  const Batch& batch;
+  int64_t key_stream = 0;
+  int64_t value_stream = -1;  // -1: the first value_dim numbers of a key are its value
+  int64_t value_dim = 0;
+  // The batch's own rows where the streams are windows. [n, row bytes]
+  View<const std::byte> new_keys;
+  View<const std::byte> new_values;
+  View<const float> queries;     // [n, heads * dim]
+  const float* sinks = nullptr;  // [heads]; null: none
+  float scale = 1;
+  float soft_cap = 0;                                    // of scores; 0: none
+  View<float> attended;                                  // [n, heads * value_dim]
+  std::span<AlignedBuffer<const std::byte*>> row_lists;  // [threads][grouped_list_size]
+};
+
+// Returns the floats that a thread needs to attend, and how long its lists of rows have to be for
+// sequences of that length.
+int64_t grouped_scratch_floats(const kernels::RowFormat& key, int64_t value_dim);
+int64_t grouped_list_size(int64_t length);
+
+// An AttendGroup is the tokens and heads that one call of a kernel attends for.
+struct AttendGroup {
+  int64_t piece = 0;
+  int64_t first_position = 0;
+  int64_t token_count = 0;
+  int64_t vector = 0;      // of a key row
+  int64_t first_head = 0;  // heads of that vector
+  int64_t head_count = 0;
 };
 
 // A TokenRange is the tokens [begin, end) of a batch.

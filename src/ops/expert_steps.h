@@ -6,24 +6,32 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/kernels.h"
 #include "kernels/weight_matrix.h"
 #include "ops/view.h"
 
 namespace kvasir::ops {
 
-// A GatedMlp computes y = down (silu(gate x) * (up x)).
-struct GatedMlp {
-  kernels::WeightMatrix gate;  // [F, D]
-  kernels::WeightMatrix up;    // [F, D]
-  kernels::WeightMatrix down;  // [D, F]
+// An Mlp computes y = down (f(gate x) * (up x)), or, plain and without a gate, y = down f(up x). A
+// bias that is not null is added to each product.
+struct Mlp {
+  kernels::WeightMatrix gate;        // [F, D]; no rows: a plain one
+  kernels::WeightMatrix up;          // [F, D]
+  kernels::WeightMatrix down;        // [D, F]
+  const float* gate_bias = nullptr;  // [F]
+  const float* up_bias = nullptr;    // [F]
+  const float* down_bias = nullptr;  // [D]
+
+  bool is_gated() const { return gate.rows > 0; }
 };
 
-// A GatedMlpStep runs one GatedMlp over all tokens.
-struct GatedMlpStep {
-  const GatedMlp& mlp;
-  float limit = 0;      // of gate and up (kernels.h, swiglu)
+// An MlpStep runs one Mlp over all tokens.
+struct MlpStep {
+  const Mlp& mlp;
+  kernels::Activation activation = kernels::Activation::kSilu;
+  float limit = 0;      // of gate and up (kernels.h, ActivateArgs)
   View<const float> x;  // [n, D]
-  View<float> gate;     // [n, F]
+  View<float> gate;     // [n, F]; not touched by a plain one
   View<float> up;       // [n, F]
   View<float> y;        // [n, D]
 };
@@ -61,13 +69,14 @@ struct ExpertGroups {
 // An ExpertsStep runs every expert over its tokens. All buffers have a row per place in the groups'
 // order.
 struct ExpertsStep {
-  std::span<const GatedMlp> experts;
+  std::span<const Mlp> experts;
   const ExpertGroups& groups;
+  kernels::Activation activation = kernels::Activation::kSilu;
   float limit = 0;
   View<const float> x;        // [n, D]
   View<const float> weights;  // [n, e], packed; the gated product is multiplied by them
   View<float> input;          // [n * e, D]
-  View<float> gate;           // [n * e, F]
+  View<float> gate;           // [n * e, F]; not touched by plain ones
   View<float> up;             // [n * e, F]
   View<float> output;         // [n * e, D]
 };

@@ -122,7 +122,7 @@ TEST(OpsExperts, AnExpertIsAGatedLayerForItsTokens) {
   constexpr int64_t kWidth = 40;
   TestCache random;
   std::vector<std::vector<float>> values;
-  std::vector<GatedMlp> experts;
+  std::vector<Mlp> experts;
   for (int e = 0; e < 3; ++e) {
     for (int part = 0; part < 3; ++part) values.push_back(random.normals(kDim * kWidth));
   }
@@ -159,7 +159,7 @@ TEST(OpsExperts, AnExpertIsAGatedLayerForItsTokens) {
 
   for (size_t t = 0; t < kTokens; ++t) {
     std::vector<float> alone(kDim);
-    ops.gated_mlp({.mlp = experts[static_cast<size_t>(ids[t])],
+    ops.mlp({.mlp = experts[static_cast<size_t>(ids[t])],
                    .limit = kNoLimit,
                    .x = view_of(&x[t * kDim], 1, kDim),
                    .gate = view_of(gate.data(), 1, kWidth),

@@ -65,7 +65,17 @@ class Ops {
   void embed(const kernels::WeightMatrix& table, const Batch& batch, int64_t copies, View<float> y);
   // x [n, size] in place; weight [size].
   void rms_norm(View<float> x, const float* weight, float eps);
-  void scale(View<float> x, float factor);  // x, in place
+  void scale(View<float> x, float factor);                          // x, in place
+  void norm(const Norm& norm, View<const float> x, View<float> y);  // y may be x
+  // Every head on its own. norm.weight [head_dim].
+  void norm_heads(const Norm& norm, View<float> heads, int64_t head_dim);
+  void add_bias(View<float> x, const float* bias);             // bias [x.cols]
+  void add(View<const float> x, float factor, View<float> y);  // y += factor * x
+  void soft_cap(View<float> x, float cap);                     // x = cap * tanh(x / cap)
+  void rope_heads(const HeadsStep& step);
+  // Rows of a stream, encoded as they stand, enter the sequences' blocks; those of a window only
+  // step.encoded (write_windows takes them).
+  void write_rows(const WriteRowsStep& step);
   // Every head is normalised, with weight [head_dim] (null: all ones), then turned.
   void norm_rope_heads(const HeadsStep& step, const float* weight, float eps);
   // Every head is turned, then takes the Hadamard transform.
@@ -92,10 +102,12 @@ class Ops {
   void pick_best(const PickStep& step, int64_t token, const float* scores);
   // Attends for some tokens of the batch -> step.attended.
   void attend(const AttendStep& step, const TokenRange& tokens);
+  // The same for keys and values of their own, which groups of heads share.
+  void attend_grouped(const GroupedAttendStep& step);
 
   // ---- gated layers and experts (expert_steps.h)
 
-  void gated_mlp(const GatedMlpStep& step);
+  void mlp(const MlpStep& step);
   // Chooses each token's experts, where they are not chosen, and their weights.
   void route(const RouteStep& step);
   // Orders the slots of ids [n, e].
@@ -133,11 +145,16 @@ class Ops {
   void pick_on_one_thread(const PickStep& step, int64_t token, int worker);
   void attend_heads(const AttendStep& step, int64_t token, int64_t head_begin, int64_t head_end,
                     int worker);
+  void attend_group(const GroupedAttendStep& step, const AttendGroup& group, int worker);
 
   template <class Body>
   void for_each_expert_piece(const ExpertGroups& groups, int64_t rows, int64_t cols, Body&& body);
+  void activate(const Mlp& mlp, kernels::ActivateArgs args, float* gate, float* up, int64_t begin,
+                int64_t end) const;
   void gate_and_up(const ExpertsStep& step, int64_t expert, int64_t row_begin, int64_t row_end,
                    int worker);
+  void down(const ExpertsStep& step, int64_t expert, int64_t row_begin, int64_t row_end,
+            int worker);
 
   const kernels::KernelTable& table_;
   ThreadPool pool_;

@@ -11,11 +11,36 @@
 
 namespace kvasir::ops {
 
+// A Norm divides a row by its length. A layer norm takes the mean away before.
+enum class NormKind : uint8_t { kRms, kLayer };
+struct Norm {
+  NormKind kind = NormKind::kRms;
+  const float* weight = nullptr;  // [cols]
+  const float* bias = nullptr;    // [cols]; null: none. Of layer norms.
+  float eps = 0;
+};
+
+// RopePairs says which two values of the turned part of a head make a pair.
+enum class RopePairs : uint8_t {
+  kAdjacent,  // (0, 1), (2, 3), ...
+  kHalves,    // (0, r / 2), (1, r / 2 + 1), ...
+};
+
 // A HeadsStep takes heads that lie back to back in a token's row.
 struct HeadsStep {
   View<float> heads;  // [n, heads * head_dim], in place
   int64_t head_dim = 0;
   const RopeTable& rope;  // by token; turns the last values of a head
+  RopePairs pairs = RopePairs::kAdjacent;
+  bool turns_first = false;  // the first values instead. Both: of rope_heads alone
+};
+
+// A WriteRowsStep takes the batch's rows of a stream in blocks or of a window.
+struct WriteRowsStep {
+  const Batch& batch;
+  int64_t stream = 0;
+  View<const float> rows;   // [n, vectors * width]
+  View<std::byte> encoded;  // [n, row bytes] of a window; not touched for blocks
 };
 
 // An EncodeStep takes rows to be cached: they are normalised, turned, then encoded.

@@ -75,7 +75,7 @@ class TestCache {
 
 inline Ops make_ops(int thread_count, int64_t matmul_cols_max = 64) {
   return {kernels::best_instruction_set().table, thread_count, matmul_cols_max,
-          kernels::attend_scratch_floats({.codec = kernels::CodecId::kF32, .dim = kRowDim}, 8)};
+          kernels::attend_scratch_floats({.codec = kernels::CodecId::kF32, .dim = kRowDim}, 0, 8)};
 }
 
 }  // namespace kvasir::ops

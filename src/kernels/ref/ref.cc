@@ -54,6 +54,15 @@ void rope(float* x, const float* cos, const float* sin, int64_t size) {
   }
 }
 
+void rope_halves(float* x, const float* cos, const float* sin, int64_t size) {
+  for (int64_t i = 0; i < size / 2; ++i) {
+    const float a = x[i];
+    const float b = x[i + size / 2];
+    x[i] = a * cos[i] - b * sin[i];
+    x[i + size / 2] = a * sin[i] + b * cos[i];
+  }
+}
+
 void hadamard(float* x, int64_t size) {
   for (int64_t half = 1; half < size; half *= 2) {
     for (int64_t i = 0; i < size; ++i) {
@@ -68,13 +77,45 @@ void hadamard(float* x, int64_t size) {
   for (int64_t i = 0; i < size; ++i) x[i] *= factor;
 }
 
-// Section 7, the expert.
-void swiglu(const float* gate, const float* up, float limit, float weight, int64_t size,
-            float* out) {
+void layer_norm(const float* x, const float* weight, const float* bias, float eps, int64_t size,
+                float* out) {
+  double mean = 0;
+  for (int64_t i = 0; i < size; ++i) mean += x[i];
+  mean /= static_cast<double>(size);
+  double variance = 0;
+  for (int64_t i = 0; i < size; ++i) variance += (x[i] - mean) * (x[i] - mean);
+  const double factor = 1.0 / std::sqrt(variance / static_cast<double>(size) + eps);
   for (int64_t i = 0; i < size; ++i) {
-    const double bounded_gate = std::min(gate[i], limit);
-    const double bounded_up = std::clamp(up[i], -limit, limit);
-    out[i] = static_cast<float>(bounded_gate * sigmoid(bounded_gate) * bounded_up * weight);
+    const double value = (x[i] - mean) * factor * weight[i] + (bias != nullptr ? bias[i] : 0);
+    out[i] = static_cast<float>(value);
+  }
+}
+
+double activation_of(Activation activation, double x) {
+  switch (activation) {
+    case Activation::kSilu:
+      return x * sigmoid(x);
+    case Activation::kGeluTanh:
+      return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+    case Activation::kGelu:
+      return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
+    case Activation::kRelu:
+      return std::max(x, 0.0);
+    case Activation::kClampedSwish:
+      return x * sigmoid(1.702 * x);
+  }
+  KVASIR_CHECK(false, "no such activation");
+}
+
+// Section 7, the expert.
+void activate(const ActivateArgs& args) {
+  for (int64_t i = 0; i < args.size; ++i) {
+    double value = activation_of(args.activation, std::min(args.gate[i], args.limit));
+    if (args.up != nullptr) {
+      const double up = std::clamp(args.up[i], -args.limit, args.limit);
+      value *= args.activation == Activation::kClampedSwish ? up + 1 : up;
+    }
+    args.out[i] = static_cast<float>(value * args.weight);
   }
 }
 
@@ -95,39 +136,39 @@ void pool(const PoolArgs& args) {
   }
 }
 
-// Section 3, points 3 and 4. Two passes over the rows: first each head's largest score, then the
-// sums.
-void attend(const AttendArgs& args, int64_t head_begin, int64_t head_end) {
+double soft_capped(double score, double cap) {
+  return cap > 0 ? cap * std::tanh(score / cap) : score;
+}
+
+// Section 3, points 3 and 4, for one query. Two passes over the rows: first the largest score, then
+// the sums.
+void attend_one(const AttendArgs& args, int64_t query) {
   const int64_t dim = args.format.dim;
-  float* row = args.scratch;
-  float* score_max = row + dim;
-  float* denominator = score_max + (head_end - head_begin);
-  const auto score = [&](int64_t h) {
-    return static_cast<float>(args.scale * dot_product(args.q + h * dim, row, dim));
+  const RowFormat value_format{.codec = args.format.codec, .dim = args.value_dim};
+  const RowRange seen = args.seen != nullptr ? args.seen[query] : RowRange{0, args.row_count};
+  float* key = args.scratch;
+  float* value = args.values != nullptr ? key + dim : key;
+  float* out = args.out + query * args.value_dim;
+  const auto score = [&](int64_t j) {
+    decode_row(args.format, args.rows[j], key);
+    const double product = args.scale * dot_product(args.q + query * dim, key, dim);
+    return static_cast<float>(soft_capped(product, args.soft_cap));
   };
-  for (int64_t h = head_begin; h < head_end; ++h) {
-    score_max[h - head_begin] = args.sinks[h];
-    denominator[h - head_begin] = 0;
-    std::fill_n(args.out + h * dim, dim, 0.0f);
+  float score_max = args.sinks != nullptr ? args.sinks[query] : -INFINITY;
+  for (int64_t j = seen.begin; j < seen.end; ++j) score_max = std::max(score_max, score(j));
+  float sum = args.sinks != nullptr ? std::exp(args.sinks[query] - score_max) : 0.0f;
+  std::fill_n(out, args.value_dim, 0.0f);
+  for (int64_t j = seen.begin; j < seen.end; ++j) {
+    const float weight = std::exp(score(j) - score_max);
+    if (args.values != nullptr) decode_row(value_format, args.values[j], value);
+    sum += weight;
+    for (int64_t i = 0; i < args.value_dim; ++i) out[i] += weight * value[i];
   }
-  for (int64_t j = 0; j < args.row_count; ++j) {
-    decode_row(args.format, args.rows[j], row);
-    for (int64_t h = head_begin; h < head_end; ++h)
-      score_max[h - head_begin] = std::max(score_max[h - head_begin], score(h));
-  }
-  for (int64_t j = 0; j < args.row_count; ++j) {
-    decode_row(args.format, args.rows[j], row);
-    for (int64_t h = head_begin; h < head_end; ++h) {
-      const float weight = std::exp(score(h) - score_max[h - head_begin]);
-      denominator[h - head_begin] += weight;
-      for (int64_t i = 0; i < dim; ++i) args.out[h * dim + i] += weight * row[i];
-    }
-  }
-  for (int64_t h = head_begin; h < head_end; ++h) {
-    const float sum =
-        denominator[h - head_begin] + std::exp(args.sinks[h] - score_max[h - head_begin]);
-    for (int64_t i = 0; i < dim; ++i) args.out[h * dim + i] /= sum;
-  }
+  for (int64_t i = 0; i < args.value_dim; ++i) out[i] /= sum;
+}
+
+void attend(const AttendArgs& args, int64_t query_begin, int64_t query_end) {
+  for (int64_t query = query_begin; query < query_end; ++query) attend_one(args, query);
 }
 
 // The query [heads, dim] as float32, on the FP4 grid (section 6) in native precision.
@@ -254,10 +295,12 @@ constinit const KernelTable kRefTable = {
     .name = "ref",
     .matmul = matmul,
     .rms_norm = rms_norm,
+    .layer_norm = layer_norm,
     .inverse_rms = inverse_rms,
     .rope = rope,
+    .rope_halves = rope_halves,
     .hadamard = hadamard,
-    .swiglu = swiglu,
+    .activate = activate,
     .pool = pool,
     .attend = attend,
     .encode_index_query = encode_index_query,

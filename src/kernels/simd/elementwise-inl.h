@@ -1,4 +1,5 @@
-// These loops compute norms, rope, Hadamard, SwiGLU and pooling. Included once per instruction set.
+// These loops compute norms, rope, Hadamard, activations and pooling. Included once per instruction
+// set.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
@@ -18,6 +19,33 @@ void rms_norm(const float* x, const float* weight, float eps, int64_t size, floa
   }
   for_each_vec(size, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
     store(out + i, load(x + i, mask) * factor * load(weight + i, mask), mask);
+  });
+}
+
+void layer_norm(const float* x, const float* weight, const float* bias, float eps, int64_t size,
+                float* out) {
+  Vec sum = zero();
+  for_each_vec(size,
+               [&](int64_t i, auto mask) KVASIR_LAMBDA_INLINE { sum = sum + load(x + i, mask); });
+  const Vec mean = broadcast(reduce_add(sum) / static_cast<float>(size));
+  for_each_vec(size, [=](int64_t i, auto mask)
+                         KVASIR_LAMBDA_INLINE { store(out + i, load(x + i, mask) - mean, mask); });
+  const Vec factor = broadcast(inverse_rms(out, eps, size));
+  for_each_vec(size, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    const Vec scaled = load(out + i, mask) * factor * load(weight + i, mask);
+    store(out + i, bias != nullptr ? scaled + load(bias + i, mask) : scaled, mask);
+  });
+}
+
+void rope_halves(float* x, const float* cos, const float* sin, int64_t size) {
+  float* const other = x + size / 2;
+  for_each_vec(size / 2, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    const Vec a = load(x + i, mask);
+    const Vec b = load(other + i, mask);
+    const Vec c = load(cos + i, mask);
+    const Vec s = load(sin + i, mask);
+    store(x + i, fma(a, c, zero() - b * s), mask);
+    store(other + i, fma(b, c, a * s), mask);
   });
 }
 
@@ -70,15 +98,47 @@ void hadamard(float* x, int64_t size) {
                          KVASIR_LAMBDA_INLINE { store(x + i, load(x + i, mask) * factor, mask); });
 }
 
-void swiglu(const float* gate, const float* up, float limit, float weight, int64_t size,
-            float* out) {
-  const Vec high = broadcast(limit);
-  const Vec low = broadcast(-limit);
-  for_each_vec(size, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
-    const Vec g = min(load(gate + i, mask), high);
-    const Vec u = max(min(load(up + i, mask), high), low);
-    store(out + i, g * sigmoid(g) * u * broadcast(weight), mask);
+// f(gate) * up * weight, or f(gate) * weight of a plain layer, for an f of its own.
+template <bool kAddsOneToUp = false, class Function>
+KVASIR_INLINE void activate_with(const ActivateArgs& args, const Function& f) {
+  const Vec high = broadcast(args.limit);
+  const Vec low = broadcast(-args.limit);
+  const Vec weight = broadcast(args.weight);
+  for_each_vec(args.size, [&](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    Vec value = f(min(load(args.gate + i, mask), high));
+    if (args.up != nullptr) {
+      const Vec up = max(min(load(args.up + i, mask), high), low);
+      value = value * (kAddsOneToUp ? up + broadcast(1.0f) : up);
+    }
+    store(args.out + i, value * weight, mask);
   });
+}
+
+// (1 + tanh(z)) / 2 is the sigmoid of 2z, which cancels nothing.
+KVASIR_INLINE Vec gelu_tanh(Vec x) {
+  const Vec inner = broadcast(1.5957691216f) * fma(broadcast(0.044715f), x * x * x, x);
+  return x * sigmoid(inner);
+}
+
+KVASIR_INLINE Vec gelu(Vec x) {
+  const Vec far = broadcast(0.5f) * x * erfc(abs(x) * broadcast(0.7071067812f));
+  return select_less(x, zero(), far, x - far);
+}
+
+void activate(const ActivateArgs& args) {
+  switch (args.activation) {
+    case Activation::kSilu:
+      return activate_with(args, [](Vec x) KVASIR_LAMBDA_INLINE { return x * sigmoid(x); });
+    case Activation::kGeluTanh:
+      return activate_with(args, [](Vec x) KVASIR_LAMBDA_INLINE { return gelu_tanh(x); });
+    case Activation::kGelu:
+      return activate_with(args, [](Vec x) KVASIR_LAMBDA_INLINE { return gelu(x); });
+    case Activation::kRelu:
+      return activate_with(args, [](Vec x) KVASIR_LAMBDA_INLINE { return max(x, zero()); });
+    case Activation::kClampedSwish:
+      return activate_with<true>(
+          args, [](Vec x) KVASIR_LAMBDA_INLINE { return x * sigmoid(broadcast(1.702f) * x); });
+  }
 }
 
 void pool(const PoolArgs& args) {

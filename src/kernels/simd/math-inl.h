@@ -61,6 +61,39 @@ KVASIR_INLINE Vec exp(Vec x) {
 
 KVASIR_INLINE Vec sigmoid(Vec x) { return broadcast(1.0f) / (broadcast(1.0f) + exp(zero() - x)); }
 
+// Within 2 ulp: x times a polynomial in x^2 up to 0.625, 1 - 2 / (e^2x + 1) beyond.
+KVASIR_INLINE Vec tanh(Vec x) {
+  const Vec magnitude = abs(x);
+  const Vec far =
+      broadcast(1.0f) - broadcast(2.0f) / (exp(magnitude + magnitude) + broadcast(1.0f));
+  const Vec square = x * x;
+  Vec p = broadcast(-5.70498872745e-3f);
+  p = fma(p, square, broadcast(2.06390887954e-2f));
+  p = fma(p, square, broadcast(-5.37397155531e-2f));
+  p = fma(p, square, broadcast(1.33314422036e-1f));
+  p = fma(p, square, broadcast(-3.33332819422e-1f));
+  const Vec near = fma(p * square, magnitude, magnitude);
+  const Vec value = select_less(magnitude, broadcast(0.625f), near, far);
+  return select_less(x, zero(), zero() - value, value);
+}
+
+// 1 - erf(x) of x >= 0, to a fraction of 1e-6: t e^(-x^2 + P(t)) with t = 1 / (1 + x / 2), the fit
+// of Press et al., Numerical Recipes, 6.2.
+KVASIR_INLINE Vec erfc(Vec x) {
+  const Vec t = broadcast(1.0f) / fma(broadcast(0.5f), x, broadcast(1.0f));
+  Vec p = broadcast(0.17087277f);
+  p = fma(p, t, broadcast(-0.82215223f));
+  p = fma(p, t, broadcast(1.48851587f));
+  p = fma(p, t, broadcast(-1.13520398f));
+  p = fma(p, t, broadcast(0.27886807f));
+  p = fma(p, t, broadcast(-0.18628806f));
+  p = fma(p, t, broadcast(0.09678418f));
+  p = fma(p, t, broadcast(0.37409196f));
+  p = fma(p, t, broadcast(1.00002368f));
+  p = fma(p, t, broadcast(-1.26551223f));
+  return t * exp(p - x * x);
+}
+
 // Element k belongs to lane k % kLanes of accumulator (k / kLanes) % 4.
 float dot(const float* a, const float* b, int64_t size) {
   Vec sums[4] = {zero(), zero(), zero(), zero()};

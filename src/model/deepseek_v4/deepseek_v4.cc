@@ -19,8 +19,8 @@ int64_t matmul_cols_max(const Config& config) {
 }
 
 int64_t scratch_floats(const Config& config, const Geometry& geometry) {
-  return std::max({kernels::attend_scratch_floats(geometry.row, config.head_count), config.head_dim,
-                   config.index_head_dim});
+  return std::max({kernels::attend_scratch_floats(geometry.row, 0, config.head_count),
+                   config.head_dim, config.index_head_dim});
 }
 
 Config with_top_k_cut(Config config, const VisibleRows& visible_rows) {

@@ -82,12 +82,12 @@ void run_experts(Pass& pass, const MoeWeights& weights) {
                    .gate = view_of(work.expert_gate, slots, config.expert_width),
                    .up = view_of(work.expert_up, slots, config.expert_width),
                    .output = routed});
-  ops.gated_mlp({.mlp = weights.shared,
-                 .limit = config.swiglu_limit,
-                 .x = input,
-                 .gate = view_of(work.shared_gate, n, shared_width),
-                 .up = view_of(work.shared_up, n, shared_width),
-                 .y = output});
+  ops.mlp({.mlp = weights.shared,
+           .limit = config.swiglu_limit,
+           .x = input,
+           .gate = view_of(work.shared_gate, n, shared_width),
+           .up = view_of(work.shared_up, n, shared_width),
+           .y = output});
   ops.add_routed(groups, routed, output);
 }
 

@@ -60,7 +60,7 @@ struct AttentionWeights {
 };
 
 // gate is w1, up is w3, down is w2.
-using ExpertWeights = ops::GatedMlp;
+using ExpertWeights = ops::Mlp;
 
 // A HashTable says which experts a token id goes to in a hash layer. I32 or I64, as stored. Every
 // entry was checked to be in [0, E).

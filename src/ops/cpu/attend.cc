@@ -79,7 +79,7 @@ void Ops::attend(const AttendStep& step, const TokenRange& tokens) {
   check_shapes(step, tokens, thread_count());
   const kernels::RowFormat& format = step.batch.stream(step.seen.window_stream).format;
   const int64_t heads = step.queries.cols / format.dim;
-  KVASIR_CHECK(kernels::attend_scratch_floats(format, heads) <= scratch_floats_,
+  KVASIR_CHECK(kernels::attend_scratch_floats(format, 0, heads) <= scratch_floats_,
                "the scratch memory was sized for as many heads");
   // With fewer tokens than threads the heads of a token are shared out.
   const int64_t threads = thread_count();
@@ -100,6 +100,7 @@ void Ops::attend_heads(const AttendStep& step, int64_t token, int64_t head_begin
   float* attended = step.attended.row(token);
   table_.attend({.format = format,
                  .rows = rows,
+                 .value_dim = format.dim,
                  .row_count = row_count,
                  .q = step.queries.row(token),
                  .sinks = step.sinks,

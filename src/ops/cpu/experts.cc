@@ -40,29 +40,53 @@ void weigh_experts(const RouteStep& step, const float* scores, const int32_t* id
 
 void check_shapes(const ExpertsStep& step) {
   const int64_t slots = std::ssize(step.groups.slots);
-  const GatedMlp& mlp = step.experts.front();
+  const Mlp& mlp = step.experts.front();
   KVASIR_CHECK(slots == step.x.rows * step.groups.picks_per_token &&
                    std::ssize(step.experts) == step.groups.expert_count &&
                    step.weights.has_shape(step.x.rows, step.groups.picks_per_token) &&
                    step.weights.is_packed(),
                "groups of all slots");
-  KVASIR_CHECK(step.x.cols == mlp.gate.cols && step.input.has_shape(slots, mlp.gate.cols) &&
-                   step.gate.has_shape(slots, mlp.gate.rows) &&
+  KVASIR_CHECK(step.x.cols == mlp.up.cols && step.input.has_shape(slots, mlp.up.cols) &&
+                   (!mlp.is_gated() || step.gate.has_shape(slots, mlp.gate.rows)) &&
                    step.up.has_shape(slots, mlp.up.rows) &&
                    step.output.has_shape(slots, mlp.down.rows),
                "shapes of the experts' buffers");
 }
 
+// What the output of the pick at this place counts.
+float pick_weight(const ExpertsStep& step, int64_t place) {
+  return step.weights.data[step.groups.slots[static_cast<size_t>(place)]];
+}
+
 }  // namespace
 
-void Ops::gated_mlp(const GatedMlpStep& step) {
-  matmul(step.mlp.gate, step.x, step.gate);
-  matmul(step.mlp.up, step.x, step.up);
+void Ops::mlp(const MlpStep& step) {
+  const Mlp& mlp = step.mlp;
+  if (mlp.is_gated()) matmul(mlp.gate, step.x, step.gate);
+  matmul(mlp.up, step.x, step.up);
   for_each_token(step.x.rows, [&](int64_t t, int) {
-    float* gate = step.gate.row(t);
-    table_.swiglu(gate, step.up.row(t), step.limit, 1.0f, step.gate.cols, gate);
+    float* gate = mlp.is_gated() ? step.gate.row(t) : nullptr;
+    activate(mlp, {.activation = step.activation, .limit = step.limit}, gate, step.up.row(t), 0,
+             step.up.cols);
   });
-  matmul(step.mlp.down, step.gate, step.y);
+  matmul(mlp.down, step.up, step.y);
+  if (mlp.down_bias != nullptr) add_bias(step.y, mlp.down_bias);
+}
+
+// Biases, then f(gate) * up in the place of up, for outputs [begin, end). gate: null in a plain
+// layer.
+void Ops::activate(const Mlp& mlp, kernels::ActivateArgs args, float* gate, float* up,
+                   int64_t begin, int64_t end) const {
+  const auto biased = [begin, end](float* x, const float* bias) {
+    for (int64_t i = begin; bias != nullptr && i < end; ++i) x[i] += bias[i];
+  };
+  biased(up, mlp.up_bias);
+  if (gate != nullptr) biased(gate, mlp.gate_bias);
+  args.gate = (gate != nullptr ? gate : up) + begin;
+  args.up = gate != nullptr ? up + begin : nullptr;
+  args.size = end - begin;
+  args.out = up + begin;
+  table_.activate(args);
 }
 
 void Ops::route(const RouteStep& step) {
@@ -122,7 +146,7 @@ void Ops::run_experts(const ExpertsStep& step) {
   check_shapes(step);
   const ExpertGroups& groups = step.groups;
   const int64_t dim = step.x.cols;
-  const int64_t width = step.gate.cols;
+  const int64_t width = step.up.cols;
   KVASIR_CHECK(std::max(dim, width) <= matmul_cols_max_,
                "the scratch memory was sized for as many columns");
   for_each_token(std::ssize(groups.slots), [&](int64_t place, int) {
@@ -135,24 +159,19 @@ void Ops::run_experts(const ExpertsStep& step) {
                         });
   for_each_expert_piece(groups, step.output.cols, width,
                         [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
-                          const int64_t begin = groups.begin(expert);
-                          table_.matmul({.weight = step.experts[static_cast<size_t>(expert)].down,
-                                         .x = step.gate.row(begin),
-                                         .x_stride = step.gate.row_stride,
-                                         .y = step.output.row(begin),
-                                         .y_stride = step.output.row_stride,
-                                         .token_count = groups.end(expert) - begin},
-                                        row_begin, row_end, matmul_scratch(worker));
+                          down(step, expert, row_begin, row_end, worker);
                         });
 }
 
-// gate and up for rows [row_begin, row_end) of one expert, then the gated product in their place.
+// gate and up for rows [row_begin, row_end) of one expert, then the gated product in the place of
+// up.
 void Ops::gate_and_up(const ExpertsStep& step, int64_t expert, int64_t row_begin, int64_t row_end,
                       int worker) {
-  const GatedMlp& mlp = step.experts[static_cast<size_t>(expert)];
+  const Mlp& mlp = step.experts[static_cast<size_t>(expert)];
   const int64_t begin = step.groups.begin(expert);
   const int64_t end = step.groups.end(expert);
   for (const auto& [weight, y] : {std::pair{&mlp.gate, step.gate}, std::pair{&mlp.up, step.up}}) {
+    if (weight->rows == 0) continue;
     table_.matmul({.weight = *weight,
                    .x = step.input.row(begin),
                    .x_stride = step.input.row_stride,
@@ -162,10 +181,32 @@ void Ops::gate_and_up(const ExpertsStep& step, int64_t expert, int64_t row_begin
                   row_begin, row_end, matmul_scratch(worker));
   }
   for (int64_t place = begin; place < end; ++place) {
-    const float weight = step.weights.data[step.groups.slots[static_cast<size_t>(place)]];
-    float* gated = step.gate.row(place) + row_begin;
-    table_.swiglu(gated, step.up.row(place) + row_begin, step.limit, weight, row_end - row_begin,
-                  gated);
+    float* gate = mlp.is_gated() ? step.gate.row(place) : nullptr;
+    activate(
+        mlp,
+        {.activation = step.activation, .limit = step.limit, .weight = pick_weight(step, place)},
+        gate, step.up.row(place), row_begin, row_end);
+  }
+}
+
+// The output for rows [row_begin, row_end) of one expert. Its inputs carry their weights already.
+void Ops::down(const ExpertsStep& step, int64_t expert, int64_t row_begin, int64_t row_end,
+               int worker) {
+  const Mlp& mlp = step.experts[static_cast<size_t>(expert)];
+  const int64_t begin = step.groups.begin(expert);
+  const int64_t end = step.groups.end(expert);
+  table_.matmul({.weight = mlp.down,
+                 .x = step.up.row(begin),
+                 .x_stride = step.up.row_stride,
+                 .y = step.output.row(begin),
+                 .y_stride = step.output.row_stride,
+                 .token_count = end - begin},
+                row_begin, row_end, matmul_scratch(worker));
+  if (mlp.down_bias == nullptr) return;
+  for (int64_t place = begin; place < end; ++place) {
+    const float weight = pick_weight(step, place);
+    float* output = step.output.row(place);
+    for (int64_t row = row_begin; row < row_end; ++row) output[row] += weight * mlp.down_bias[row];
   }
 }
 

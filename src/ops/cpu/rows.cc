@@ -1,10 +1,23 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "base/check.h"
 #include "ops/ops.h"
 
 namespace kvasir::ops {
+namespace {
+
+void norm_row(const kernels::KernelTable& table, const Norm& norm, const float* x, int64_t size,
+              float* y) {
+  if (norm.kind == NormKind::kLayer) {
+    table.layer_norm(x, norm.weight, norm.bias, norm.eps, size, y);
+  } else {
+    table.rms_norm(x, norm.weight, norm.eps, size, y);
+  }
+}
+
+}  // namespace
 
 void Ops::embed(const kernels::WeightMatrix& table, const Batch& batch, int64_t copies,
                 View<float> y) {
@@ -29,6 +42,79 @@ void Ops::scale(View<float> x, float factor) {
   for_each_token(x.rows, [&](int64_t t, int) {
     float* row = x.row(t);
     for (int64_t i = 0; i < x.cols; ++i) row[i] *= factor;
+  });
+}
+
+void Ops::norm(const Norm& norm, View<const float> x, View<float> y) {
+  KVASIR_CHECK(y.has_shape(x.rows, x.cols) && norm.weight != nullptr, "shapes of a norm");
+  for_each_token(x.rows,
+                 [&](int64_t t, int) { norm_row(table_, norm, x.row(t), x.cols, y.row(t)); });
+}
+
+void Ops::norm_heads(const Norm& norm, View<float> heads, int64_t head_dim) {
+  KVASIR_CHECK(heads.cols % head_dim == 0, "shapes of heads");
+  for_each_token(heads.rows, [&](int64_t t, int) {
+    float* const end = heads.row(t) + heads.cols;
+    for (float* head = heads.row(t); head != end; head += head_dim) {
+      norm_row(table_, norm, head, head_dim, head);
+    }
+  });
+}
+
+void Ops::add_bias(View<float> x, const float* bias) {
+  for_each_token(x.rows, [&](int64_t t, int) {
+    float* row = x.row(t);
+    for (int64_t i = 0; i < x.cols; ++i) row[i] += bias[i];
+  });
+}
+
+void Ops::add(View<const float> x, float factor, View<float> y) {
+  KVASIR_CHECK(y.has_shape(x.rows, x.cols), "shapes of a sum");
+  for_each_token(x.rows, [&](int64_t t, int) {
+    const float* from = x.row(t);
+    float* row = y.row(t);
+    for (int64_t i = 0; i < x.cols; ++i) row[i] += factor * from[i];
+  });
+}
+
+void Ops::soft_cap(View<float> x, float cap) {
+  for_each_token(x.rows, [&](int64_t t, int) {
+    float* row = x.row(t);
+    for (int64_t i = 0; i < x.cols; ++i) row[i] = cap * std::tanh(row[i] / cap);
+  });
+}
+
+void Ops::rope_heads(const HeadsStep& step) {
+  const int64_t dim = step.head_dim;
+  const int64_t turned = step.rope.dim();
+  KVASIR_CHECK(step.heads.cols % dim == 0 && turned <= dim && step.heads.rows <= step.rope.size(),
+               "shapes of heads");
+  const int64_t first = step.turns_first ? 0 : dim - turned;
+  const auto rope = step.pairs == RopePairs::kHalves ? table_.rope_halves : table_.rope;
+  for_each_token(step.heads.rows, [&](int64_t t, int) {
+    float* const end = step.heads.row(t) + step.heads.cols;
+    for (float* head = step.heads.row(t); head != end; head += dim) {
+      rope(head + first, step.rope.cos(t), step.rope.sin(t), turned);
+    }
+  });
+}
+
+void Ops::write_rows(const WriteRowsStep& step) {
+  const kv::StreamLayout& stream = step.batch.stream(step.stream);
+  KVASIR_CHECK(
+      step.rows.has_shape(step.batch.token_count(), stream.spec.vectors * stream.spec.width) &&
+          stream.spec.tokens_per_row == 1 &&
+          (stream.is_in_blocks() || step.encoded.has_shape(step.rows.rows, stream.row_bytes)),
+      "shapes of rows to be written");
+  for_each_token(step.rows.rows, [&](int64_t t, int) {
+    std::byte* row = stream.is_in_blocks() ? step.batch.sequence_of(t).writable_row(
+                                                 step.stream, step.batch.token(t).position)
+                                           : step.encoded.row(t);
+    const float* source = step.rows.row(t);
+    for (int64_t vector = 0; vector < stream.spec.vectors; ++vector) {
+      table_.encode_row(stream.format, source + vector * stream.spec.width,
+                        row + vector * stream.format.bytes());
+    }
   });
 }
 
