@@ -113,8 +113,17 @@ Result<const StoredTensor*> TensorDirectory::take(const std::string& official_na
   return &tensor;
 }
 
+void TensorDirectory::leave_out(std::string_view prefix) {
+  std::erase_if(index_of_, [&](const auto& entry) {
+    if (!entry.first.starts_with(prefix)) return false;
+    KVASIR_CHECK(!tensors_[entry.second].is_taken, "a tensor in use is left out");
+    return true;
+  });
+}
+
 Status TensorDirectory::check_all_taken() const {
-  for (const StoredTensor& tensor : tensors_) {
+  for (const auto& [name, index] : index_of_) {
+    const StoredTensor& tensor = tensors_[index];
     if (!tensor.is_taken) {
       return Error{.kind = ErrorKind::kDamaged,
                    .what = "tensor does not belong to a model of this config",

@@ -48,6 +48,9 @@ class TensorDirectory {
   bool has(const std::string& official_name) const;
   // The pointer stays valid as long as the directory. REQUIRES: not taken before.
   Result<const StoredTensor*> take(const std::string& official_name);
+  // Takes the tensors whose official names begin so out of the directory: they are no part of the
+  // model that is run. REQUIRES: none was taken.
+  void leave_out(std::string_view prefix);
   // Fails when a tensor is left over.
   Status check_all_taken() const;
 

@@ -144,6 +144,16 @@ Result<MatrixStack> TensorReader::matrix_stack(const std::string& stem, int64_t 
   return stack;
 }
 
+Result<MatrixStack> TensorReader::plain_stack(const std::string& name, int64_t count, int64_t rows,
+                                              int64_t cols) {
+  KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(name));
+  if (float_bytes(tensor->info.dtype) == 0) return wrong_type(*tensor, "F32, BF16 or F16");
+  MatrixStack stack;
+  KVASIR_RETURN_IF_ERROR(read_matrix(*tensor, "", {count}, rows, cols, stack.first));
+  stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first.format, cols);
+  return stack;
+}
+
 Status TensorReader::read_matrix(const StoredTensor& tensor, const std::string& scale_name,
                                  const std::vector<int64_t>& lead, int64_t rows, int64_t cols,
                                  WeightMatrix& out) {

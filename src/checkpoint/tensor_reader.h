@@ -41,6 +41,9 @@ class TensorReader {
                       kernels::WeightMatrix& out);
   Result<MatrixStack> matrix_stack(const std::string& stem, int64_t count, int64_t rows,
                                    int64_t cols);
+  // A stack named just so, in a type without a scale.
+  Result<MatrixStack> plain_stack(const std::string& name, int64_t count, int64_t rows,
+                                  int64_t cols);
   Status vector(const std::string& name, std::vector<int64_t> shape, std::vector<float>& out);
   // Expert ids [tokens, slots], each below expert_count.
   Result<const StoredTensor*> expert_table(const std::string& name, int64_t tokens, int64_t slots,

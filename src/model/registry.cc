@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "checkpoint/config_source.h"
+#include "model/decoder/decoder.h"
 #include "model/deepseek_v4/deepseek_v4.h"
 
 namespace kvasir::model {
@@ -24,6 +25,7 @@ struct Family {
 
 constexpr Family kFamilies[] = {
     {"deepseek_v4", deepseek_v4::runs, deepseek_v4::open},
+    {"decoder", decoder::runs, decoder::open},
 };
 
 std::string family_names() {

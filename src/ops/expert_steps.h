@@ -39,12 +39,30 @@ struct MlpStep {
 // Turns a token's products with the router into scores, in place. [experts]
 using ScoreExperts = void (*)(float* products, int64_t expert_count);
 
+// GroupScore says what a group of experts counts, of which only the best groups' are chosen from.
+enum class GroupScore : uint8_t {
+  kNone,        // there are no groups
+  kLargest,     // the score of its best expert
+  kBestTwoSum,  // the sum of its two best
+};
+
+inline constexpr int64_t kGroupsMax = 256;
+
+// Groups of experts that lie back to back.
+struct GroupLimit {
+  GroupScore score = GroupScore::kNone;
+  int64_t group_count = 1;
+  int64_t groups_used = 1;
+};
+
 // A RouteStep chooses each token's experts and their weights.
 struct RouteStep {
-  View<float> scores;  // [n, experts]: products, then scores
-  ScoreExperts score_of = nullptr;
-  // Added to the scores for the choice alone. Null: the experts are chosen already, in ids.
-  const float* bias = nullptr;  // [experts]
+  View<float> scores;               // [n, experts]: products, then scores
+  ScoreExperts score_of = nullptr;  // null: products are scores
+  bool are_chosen = false;          // the experts, in ids
+  const float* bias = nullptr;  // [experts] added to the scores for the choice alone; null: none
+  GroupLimit groups;
+  bool softens_chosen = false;  // a token's weights are the softmax of its scores
   bool normalises = false;      // a token's weights are divided by their sum
   float scale = 1;              // of the weights
   View<int32_t> ids;            // [n, e]

@@ -57,36 +57,49 @@ struct Routed {
   std::vector<float> weights = std::vector<float>(2);
 };
 
-Routed route(std::vector<float> scores, const float* bias, bool normalises, float scale) {
+// Fills in scores, ids and weights of the step.
+Routed route(std::vector<float> scores, RouteStep step) {
   Routed routed{.scores = std::move(scores)};
   Ops ops = make_ops(1);
-  ops.route({.scores = view_of(routed.scores.data(), 1, std::ssize(routed.scores)),
-             .score_of = keep_scores,
-             .bias = bias,
-             .normalises = normalises,
-             .scale = scale,
-             .ids = view_of(routed.ids.data(), 1, 2),
-             .weights = view_of(routed.weights.data(), 1, 2)});
+  step.scores = view_of(routed.scores.data(), 1, std::ssize(routed.scores));
+  step.ids = view_of(routed.ids.data(), 1, 2);
+  step.weights = view_of(routed.weights.data(), 1, 2);
+  ops.route(step);
   return routed;
 }
 
 TEST(OpsRoute, TheHighestScoresArePickedAndTiesGoToTheLowerExpert) {
-  const std::vector<float> none(4);
-  const Routed routed = route({1, 3, 3, 2}, none.data(), true, 2);
+  const Routed routed = route({1, 3, 3, 2}, {.normalises = true, .scale = 2});
   EXPECT_EQ(routed.ids, (std::vector<int32_t>{1, 2}));
   EXPECT_EQ(routed.weights, (std::vector<float>{1, 1}));
 }
 
 TEST(OpsRoute, TheBiasCountsForTheChoiceAlone) {
   const std::vector<float> bias = {5, 0, 0, 0};
-  const Routed routed = route({1, 3, 3, 2}, bias.data(), false, 1);
+  const Routed routed = route({1, 3, 3, 2}, {.bias = bias.data()});
   EXPECT_EQ(routed.ids, (std::vector<int32_t>{0, 1}));
   EXPECT_EQ(routed.weights, (std::vector<float>{1, 3}));
 }
 
-// Without a bias the experts are chosen already; here both picks are expert 0.
+TEST(OpsRoute, TheWeightsOfTheChosenMayBeTheirSoftmax) {
+  const Routed routed = route({1, 3, 3, 2}, {.softens_chosen = true});
+  EXPECT_EQ(routed.ids, (std::vector<int32_t>{1, 2}));
+  EXPECT_EQ(routed.weights, (std::vector<float>{0.5f, 0.5f}));
+}
+
+// Expert 0 is the best, but its group of two counts less than the other.
+TEST(OpsRoute, ExpertsOfOtherGroupsThanTheBestAreNotChosen) {
+  const std::vector<float> scores = {5, 0, 3, 4};
+  EXPECT_EQ(route(scores, {.groups = {GroupScore::kBestTwoSum, 2, 1}}).ids,
+            (std::vector<int32_t>{3, 2}));
+  EXPECT_EQ(route(scores, {.groups = {GroupScore::kLargest, 2, 1}}).ids,
+            (std::vector<int32_t>{0, 1}));
+  EXPECT_EQ(route(scores, {}).ids, (std::vector<int32_t>{0, 3}));
+}
+
+// Both picks are expert 0 beforehand.
 TEST(OpsRoute, GivenExpertsAreWeighed) {
-  const Routed routed = route({4, 1}, nullptr, true, 1);
+  const Routed routed = route({4, 1}, {.are_chosen = true, .normalises = true});
   EXPECT_EQ(routed.ids, (std::vector<int32_t>{0, 0}));
   EXPECT_EQ(routed.weights, (std::vector<float>{0.5f, 0.5f}));
 }
@@ -160,11 +173,11 @@ TEST(OpsExperts, AnExpertIsAGatedLayerForItsTokens) {
   for (size_t t = 0; t < kTokens; ++t) {
     std::vector<float> alone(kDim);
     ops.mlp({.mlp = experts[static_cast<size_t>(ids[t])],
-                   .limit = kNoLimit,
-                   .x = view_of(&x[t * kDim], 1, kDim),
-                   .gate = view_of(gate.data(), 1, kWidth),
-                   .up = view_of(up.data(), 1, kWidth),
-                   .y = view_of(alone.data(), 1, kDim)});
+             .limit = kNoLimit,
+             .x = view_of(&x[t * kDim], 1, kDim),
+             .gate = view_of(gate.data(), 1, kWidth),
+             .up = view_of(up.data(), 1, kWidth),
+             .y = view_of(alone.data(), 1, kDim)});
     EXPECT_EQ(alone, std::vector<float>(&sum[t * kDim], &sum[t * kDim] + kDim)) << t;
   }
 }

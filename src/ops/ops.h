@@ -69,6 +69,7 @@ class Ops {
   void norm(const Norm& norm, View<const float> x, View<float> y);  // y may be x
   // Every head on its own. norm.weight [head_dim].
   void norm_heads(const Norm& norm, View<float> heads, int64_t head_dim);
+  void copy(View<const float> x, View<float> y);               // nothing where y is x
   void add_bias(View<float> x, const float* bias);             // bias [x.cols]
   void add(View<const float> x, float factor, View<float> y);  // y += factor * x
   void soft_cap(View<float> x, float cap);                     // x = cap * tanh(x / cap)

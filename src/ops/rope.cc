@@ -31,8 +31,8 @@ std::vector<double> rope_frequencies(const RopeSettings& rope, int64_t rope_dim)
   return frequencies;
 }
 
-RopeTable::RopeTable(std::vector<double> frequencies, int64_t position_capacity)
-    : frequencies_(std::move(frequencies)) {
+RopeTable::RopeTable(std::vector<double> frequencies, int64_t position_capacity, double magnitude)
+    : frequencies_(std::move(frequencies)), magnitude_(magnitude) {
   const size_t floats = frequencies_.size() * static_cast<size_t>(position_capacity);
   cos_.resize(floats);
   sin_.resize(floats);
@@ -44,8 +44,8 @@ int64_t RopeTable::add(int64_t position) {
   KVASIR_CHECK(first + frequencies_.size() <= cos_.size(), "the table has room");
   for (size_t i = 0; i < frequencies_.size(); ++i) {
     const double angle = static_cast<double>(position) * frequencies_[i];
-    cos_[first + i] = static_cast<float>(std::cos(angle));
-    sin_[first + i] = static_cast<float>(std::sin(angle));
+    cos_[first + i] = static_cast<float>(magnitude_ * std::cos(angle));
+    sin_[first + i] = static_cast<float>(magnitude_ * std::sin(angle));
     negated_sin_[first + i] = -sin_[first + i];
   }
   return size_++;

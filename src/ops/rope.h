@@ -29,7 +29,8 @@ std::vector<double> rope_frequencies(const RopeSettings& rope, int64_t rope_dim)
 
 class RopeTable {
  public:
-  RopeTable(std::vector<double> frequencies, int64_t position_capacity);
+  // magnitude: cosines and sines are multiplied by it.
+  RopeTable(std::vector<double> frequencies, int64_t position_capacity, double magnitude = 1);
 
   void clear() { size_ = 0; }
   // Adds the angles of one position and returns its index. REQUIRES: fewer than position_capacity
@@ -54,6 +55,7 @@ class RopeTable {
   }
 
   std::vector<double> frequencies_;
+  double magnitude_;
   int64_t size_ = 0;
   std::vector<float> cos_;  // [position_capacity, pairs]
   std::vector<float> sin_;

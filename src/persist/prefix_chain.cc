@@ -25,6 +25,8 @@ std::optional<uint8_t> first_precision(CodecId codec) {
       return uint8_t{1};
     case CodecId::kF32:
       return uint8_t{2};
+    case CodecId::kF16:
+      return std::nullopt;
   }
   return std::nullopt;
 }
@@ -48,7 +50,8 @@ std::optional<std::vector<FirstLayer>> first_layers(const kv::CacheLayout& layou
     place = &stream;
   }
   const auto is_first = [&](const FirstLayer& layer) {
-    return layer.window != nullptr && layer.window->format == layers[0].window->format &&
+    return layer.window != nullptr && first_precision(layer.window->format.codec) &&
+           layer.window->format == layers[0].window->format &&
            layer.window->spec.window_tokens == layers[0].window->spec.window_tokens &&
            (layer.rows == nullptr || layer.rows->format == layer.window->format);
   };

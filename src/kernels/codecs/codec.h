@@ -18,8 +18,9 @@ enum class CodecId : uint8_t {
   kBf16,  // plain BF16, little-endian
   kFp8,   // E4M3 in groups of 64 with UE8M0 scales, the rotated part BF16
   kFp4,   // E2M1 in groups of 32 with UE8M0 scales
+  kF16,   // IEEE half precision, little-endian
 };
-inline constexpr size_t kCodecCount = 4;
+inline constexpr size_t kCodecCount = 5;
 
 // Codes of kFp8 that share a scale.
 inline constexpr int64_t kFp8GroupSize = 64;
@@ -56,6 +57,7 @@ extern const Codec kF32Codec;
 extern const Codec kBf16Codec;
 extern const Codec kFp8Codec;
 extern const Codec kFp4Codec;
+extern const Codec kF16Codec;
 
 const Codec& codec_of(CodecId id);
 // Null: there is none of that name.

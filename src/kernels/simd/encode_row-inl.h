@@ -72,10 +72,29 @@ void encode_fp4_row(const RowFormat& format, const float* source, uint8_t* row) 
   kernels::encode_row(format, source, reinterpret_cast<std::byte*>(row));
 }
 
+// Halves as kvasir::f16_encode gives them.
+KVASIR_INLINE VecInt encode_f16(Vec value) {
+  const VecInt negative = and_bits(bits(value), broadcast_int(INT32_MIN));
+  const Vec magnitude = min(abs(value), broadcast(65504.0f));
+  const Vec anchor = broadcast(0.5f);
+  const VecInt small = sub_int(bits(magnitude + anchor), bits(anchor));
+  const VecInt odd = and_bits(shift_right<13>(bits(magnitude)), broadcast_int(1));
+  const VecInt rounded = add_int(add_int(bits(magnitude), broadcast_int(0xfff)), odd);
+  const VecInt large = sub_int(shift_right<13>(rounded), broadcast_int(112 << 10));
+  const Vec code = select_less(magnitude, broadcast(0x1p-14f), from_bits(small), from_bits(large));
+  return or_bits(bits(code), shift_right<16>(negative));
+}
+
+void encode_f16_row(const RowFormat& format, const float* source, uint8_t* row) {
+  for_each_vec(format.dim, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    store_halves(row + 2 * i, encode_f16(load(source + i, mask)), smaller(kLanes, format.dim - i));
+  });
+}
+
 // By CodecId.
 using EncodeRow = void (*)(const RowFormat& format, const float* source, uint8_t* row);
 constexpr EncodeRow kEncoders[kCodecCount] = {encode_f32_row, encode_bf16_row, encode_fp8_row,
-                                              encode_fp4_row};
+                                              encode_fp4_row, encode_f16_row};
 
 void encode_row(const RowFormat& format, const float* source, std::byte* row) {
   kEncoders[static_cast<int>(format.codec)](format, source, reinterpret_cast<uint8_t*>(row));

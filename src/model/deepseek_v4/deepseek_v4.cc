@@ -7,6 +7,7 @@
 #include "model/deepseek_v4/attention.h"
 #include "model/deepseek_v4/experts.h"
 #include "model/deepseek_v4/hyper_connections.h"
+#include "model/pass_steps.h"
 
 namespace kvasir::model::deepseek_v4 {
 namespace {
@@ -20,7 +21,7 @@ int64_t matmul_cols_max(const Config& config) {
 
 int64_t scratch_floats(const Config& config, const Geometry& geometry) {
   return std::max({kernels::attend_scratch_floats(geometry.row, 0, config.head_count),
-                   config.head_dim, config.index_head_dim});
+                   config.head_dim, config.index_head_dim, config.expert_count});
 }
 
 Config with_top_k_cut(Config config, const VisibleRows& visible_rows) {
@@ -118,22 +119,9 @@ std::string DeepSeekV4::study_name() const {
 }
 
 Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {
-  int64_t length_max = 0;
-  for (const Piece& piece : pieces) {
-    KVASIR_CHECK(&piece.sequence->layout() == layout_.get(), "a sequence of this model's cache");
-    KVASIR_CHECK((piece.logits != nullptr) == (piece.logits_of != LogitsOf::kNone),
-                 "memory for the logits asked for, and for no others");
-    length_max = std::max(length_max, piece.sequence->length() + std::ssize(piece.tokens));
-  }
-  KVASIR_RETURN_IF_ERROR(work_.reserve_length(config_, length_max));
+  KVASIR_RETURN_IF_ERROR(work_.reserve_length(config_, length_after(pieces, *layout_)));
   batch_.fill(pieces);
-  for (size_t s = 0; s < pieces.size(); ++s) {
-    const Piece& piece = pieces[s];
-    if (Status begun = piece.sequence->begin_append(piece.tokens); !begun.ok()) {
-      for (size_t undo = 0; undo < s; ++undo) pieces[undo].sequence->cancel_append();
-      return begun;
-    }
-  }
+  KVASIR_RETURN_IF_ERROR(begin_appends(pieces));
 
   Pass pass{config_, geometry_, options_.study.visible_rows, ops_, batch_,
             work_,   row_cache, options_.study.on_picks};
@@ -144,8 +132,15 @@ Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cach
   for (int64_t layer = 0; layer < config_.layer_count; ++layer) {
     KVASIR_RETURN_IF_ERROR(run_layer(pass, layer));
   }
-  write_logits(pass, pieces);
-  for (const Piece& piece : pieces) piece.sequence->finish_append();
+  const Weights& weights = checkpoint_.weights();
+  write_logits(
+      ops_, batch_.tokens, pieces, weights.output,
+      ops::view_of(work_.input, pass.token_count(), config_.hidden_size),
+      [&](int64_t token, float* row) {
+        hyper_collapse_head(pass, weights.head_hyper, weights.norm, token, row);
+      },
+      [](ops::View<float>) {});
+  finish_appends(pieces);
   return ok_status();
 }
 
@@ -158,37 +153,6 @@ Status DeepSeekV4::run_layer(Pass& pass, int64_t layer) {
   run_experts(pass, weights.moe);
   hyper_leave(pass);
   return ok_status();
-}
-
-void DeepSeekV4::write_logits(Pass& pass, std::span<const Piece> pieces) {
-  const Weights& weights = checkpoint_.weights();
-  KVASIR_CHECK(std::ssize(pieces) == std::ssize(batch_.tokens.pieces()), "the batch's pieces");
-  const int64_t dim = config_.hidden_size;
-  const int64_t vocab = config_.vocab_size;
-  // Tokens whose logits lie back to back share one product, so that a batch reads the output matrix
-  // once.
-  int64_t run_tokens = 0;
-  float* run_logits = nullptr;
-  const auto finish_run = [&] {
-    if (run_tokens > 0) {
-      ops_.matmul(weights.output, ops::view_of(work_.input, run_tokens, dim),
-                  ops::view_of(run_logits, run_tokens, vocab));
-    }
-    run_tokens = 0;
-  };
-  for (size_t s = 0; s < pieces.size(); ++s) {
-    const Piece& piece = pieces[s];
-    if (piece.logits_of == LogitsOf::kNone) continue;
-    const int64_t count = piece.logits_of == LogitsOf::kAllTokens ? std::ssize(piece.tokens) : 1;
-    const int64_t end = batch_.tokens.pieces()[s].first_token + std::ssize(piece.tokens);
-    if (run_tokens > 0 && piece.logits != run_logits + run_tokens * vocab) finish_run();
-    if (run_tokens == 0) run_logits = piece.logits;
-    for (int64_t token = end - count; token < end; ++token) {
-      hyper_collapse_head(pass, weights.head_hyper, weights.norm, token,
-                          &work_.input[run_tokens++ * dim]);
-    }
-  }
-  finish_run();
 }
 
 }  // namespace kvasir::model::deepseek_v4

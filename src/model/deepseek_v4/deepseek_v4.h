@@ -44,7 +44,6 @@ class DeepSeekV4 : public Model {
   DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptions& options);
 
   Status run_layer(Pass& pass, int64_t layer);
-  void write_logits(Pass& pass, std::span<const Piece> pieces);
 
   ModelOptions options_;
   Checkpoint checkpoint_;

@@ -67,6 +67,7 @@ void run_experts(Pass& pass, const MoeWeights& weights) {
   if (is_hashed) look_up_experts(pass, weights.hash_table, ids);
   ops.route({.scores = scores,
              .score_of = score_experts,
+             .are_chosen = is_hashed,
              .bias = is_hashed ? nullptr : weights.router_bias.data(),
              .normalises = config.norm_topk_prob,
              .scale = config.routed_scale,

@@ -1,5 +1,8 @@
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/check.h"
@@ -8,32 +11,69 @@
 namespace kvasir::ops {
 namespace {
 
-// The e highest scores + bias, ties to the lower expert.
-void choose_by_score(const float* scores, const float* bias, int64_t expert_count,
-                     int64_t pick_count, int32_t* picks) {
+constexpr float kLeftOut = -std::numeric_limits<float>::infinity();
+
+// values [count] -> the e highest, ties to the lower index. What was picked is left out of values.
+void pick_best(float* values, int64_t count, int64_t pick_count, int32_t* picks) {
   for (int64_t pick = 0; pick < pick_count; ++pick) {
-    int32_t best = -1;
-    float best_value = 0;
-    for (int32_t expert = 0; expert < expert_count; ++expert) {
-      if (std::find(picks, picks + pick, expert) != picks + pick) continue;
-      const float value = scores[expert] + bias[expert];
-      if (best < 0 || value > best_value) {
-        best = expert;
-        best_value = value;
-      }
-    }
-    picks[pick] = best;
+    const float* best = std::max_element(values, values + count);
+    picks[pick] = static_cast<int32_t>(best - values);
+    values[picks[pick]] = kLeftOut;
   }
+}
+
+float score_of_group(GroupScore score, const float* values, int64_t count) {
+  float best = kLeftOut;
+  float second = kLeftOut;
+  for (int64_t i = 0; i < count; ++i) {
+    second = std::max(second, std::min(best, values[i]));
+    best = std::max(best, values[i]);
+  }
+  return score == GroupScore::kBestTwoSum && count > 1 ? best + second : best;
+}
+
+// Leaves out the experts of all groups but the best.
+void keep_best_groups(const GroupLimit& limit, float* values, int64_t expert_count) {
+  if (limit.score == GroupScore::kNone) return;
+  const int64_t size = expert_count / limit.group_count;
+  std::array<float, kGroupsMax> scores;
+  std::array<int32_t, kGroupsMax> used;
+  for (int64_t group = 0; group < limit.group_count; ++group) {
+    scores[static_cast<size_t>(group)] = score_of_group(limit.score, values + group * size, size);
+  }
+  pick_best(scores.data(), limit.group_count, limit.groups_used, used.data());
+  for (int64_t group = 0; group < limit.group_count; ++group) {
+    const auto end = used.begin() + limit.groups_used;
+    if (std::find(used.begin(), end, group) == end) {
+      std::fill_n(values + group * size, size, kLeftOut);
+    }
+  }
+}
+
+// scores -> ids [e] of one token. choice: [experts], scratch.
+void choose_experts(const RouteStep& step, const float* scores, float* choice, int32_t* ids) {
+  const int64_t experts = step.scores.cols;
+  for (int64_t i = 0; i < experts; ++i) {
+    choice[i] = step.bias != nullptr ? scores[i] + step.bias[i] : scores[i];
+  }
+  keep_best_groups(step.groups, choice, experts);
+  pick_best(choice, experts, step.ids.cols, ids);
+}
+
+void soften(float* values, int64_t count) {
+  const float largest = *std::max_element(values, values + count);
+  float sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += values[i] = std::exp(values[i] - largest);
+  for (int64_t i = 0; i < count; ++i) values[i] /= sum;
 }
 
 // weights [e]: a token's shares of its experts.
 void weigh_experts(const RouteStep& step, const float* scores, const int32_t* ids, float* weights) {
   const int64_t picks = step.ids.cols;
+  for (int64_t i = 0; i < picks; ++i) weights[i] = scores[ids[i]];
+  if (step.softens_chosen) soften(weights, picks);
   float sum = 0;
-  for (int64_t i = 0; i < picks; ++i) {
-    weights[i] = scores[ids[i]];
-    sum += weights[i];
-  }
+  for (int64_t i = 0; i < picks; ++i) sum += weights[i];
   const float divisor = step.normalises ? sum : 1.0f;
   for (int64_t i = 0; i < picks; ++i) weights[i] = weights[i] / divisor * step.scale;
 }
@@ -94,13 +134,17 @@ void Ops::route(const RouteStep& step) {
   KVASIR_CHECK(step.ids.rows == n && step.weights.has_shape(n, step.ids.cols) &&
                    step.ids.cols <= step.scores.cols,
                "shapes of a route");
-  for_each_token(n, [&](int64_t t, int) {
+  KVASIR_CHECK(step.are_chosen || step.scores.cols <= scratch_floats_,
+               "the scratch memory was sized for as many experts");
+  KVASIR_CHECK(step.groups.group_count <= kGroupsMax &&
+                   step.scores.cols % step.groups.group_count == 0 &&
+                   step.groups.groups_used <= step.groups.group_count,
+               "groups that share the experts out");
+  for_each_token(n, [&](int64_t t, int worker) {
     float* scores = step.scores.row(t);
     int32_t* ids = step.ids.row(t);
-    step.score_of(scores, step.scores.cols);
-    if (step.bias != nullptr) {
-      choose_by_score(scores, step.bias, step.scores.cols, step.ids.cols, ids);
-    }
+    if (step.score_of != nullptr) step.score_of(scores, step.scores.cols);
+    if (!step.are_chosen) choose_experts(step, scores, scratch(worker), ids);
     weigh_experts(step, scores, ids, step.weights.row(t));
   });
 }

@@ -61,6 +61,14 @@ void Ops::norm_heads(const Norm& norm, View<float> heads, int64_t head_dim) {
   });
 }
 
+void Ops::copy(View<const float> x, View<float> y) {
+  KVASIR_CHECK(y.has_shape(x.rows, x.cols), "shapes of a copy");
+  if (y.data == x.data) return;
+  for_each_token(x.rows, [&](int64_t t, int) {
+    std::memcpy(y.row(t), x.row(t), static_cast<size_t>(x.cols) * sizeof(float));
+  });
+}
+
 void Ops::add_bias(View<float> x, const float* bias) {
   for_each_token(x.rows, [&](int64_t t, int) {
     float* row = x.row(t);

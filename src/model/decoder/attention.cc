@@ -1,0 +1,156 @@
+#include "base/check.h"
+#include "model/decoder/pass.h"
+
+namespace kvasir::model::decoder {
+namespace {
+
+using ops::View;
+
+// Rows of a window are kept by the pass until it has attended: later ones would overwrite what
+// earlier tokens still see.
+View<std::byte> new_rows(Pass& pass, int64_t stream, AlignedBuffer<std::byte>& buffer) {
+  const kv::StreamLayout& layout = pass.batch.stream(stream);
+  if (layout.is_in_blocks()) return {};
+  return ops::view_of(buffer, pass.token_count(), layout.row_bytes);
+}
+
+void norm_heads(Pass& pass, const NormWeights& weights, View<float> heads) {
+  const Config& config = pass.config;
+  if (config.head_norm == HeadNorm::kNone) return;
+  const ops::Norm norm{.weight = weights.weight.data(), .eps = static_cast<float>(config.norm_eps)};
+  if (config.head_norm == HeadNorm::kAllHeads) {
+    pass.ops.norm(norm, heads, heads);
+  } else {
+    pass.ops.norm_heads(norm, heads, config.head_dim);
+  }
+}
+
+void turn_heads(Pass& pass, int64_t rope, View<float> heads) {
+  if (rope < 0) return;
+  pass.ops.rope_heads({.heads = heads,
+                       .head_dim = pass.config.head_dim,
+                       .rope = pass.ropes[static_cast<size_t>(rope)],
+                       .pairs = pass.config.rope_pairs,
+                       .turns_first = pass.config.turns_first});
+}
+
+}  // namespace
+
+void project(Pass& pass, const Projection& projection, View<const float> x, View<float> y) {
+  int64_t row = 0;
+  for (const kernels::WeightMatrix& part : projection.parts) {
+    pass.ops.matmul(part, x, y.columns(row, part.rows));
+    row += part.rows;
+  }
+  KVASIR_CHECK(row == y.cols, "the parts of a projection give all columns");
+  if (!projection.bias.empty()) pass.ops.add_bias(y, projection.bias.data());
+}
+
+void normalise(Pass& pass, const NormWeights& weights, View<const float> x, View<float> y) {
+  if (weights.weight.empty()) {
+    pass.ops.copy(x, y);
+    return;
+  }
+  pass.ops.norm({.kind = pass.config.norm,
+                 .weight = weights.weight.data(),
+                 .bias = weights.bias.empty() ? nullptr : weights.bias.data(),
+                 .eps = static_cast<float>(pass.config.norm_eps)},
+                x, y);
+}
+
+void run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
+                   View<const float> input, View<float> output) {
+  const Config& config = pass.config;
+  Workspace& work = pass.work;
+  const LayerStreams& streams = pass.streams[static_cast<size_t>(layer)];
+  const int64_t rope = pass.layer(layer).rope;
+  const auto query = pass.view(work.query, config.head_count * config.head_dim);
+  const auto key = pass.view(work.key, config.kv_head_count * config.head_dim);
+  const auto value = pass.view(work.value, config.kv_head_count * config.value_dim);
+  const auto attended = pass.view(work.attended, config.head_count * config.value_dim);
+  project(pass, weights.query, input, query);
+  project(pass, weights.key, input, key);
+  project(pass, weights.value, input, value);
+  norm_heads(pass, weights.query_norm, query);
+  norm_heads(pass, weights.key_norm, key);
+  turn_heads(pass, rope, query);
+  turn_heads(pass, rope, key);
+
+  const View<std::byte> keys = new_rows(pass, streams.keys, work.new_keys);
+  const View<std::byte> values = new_rows(pass, streams.values, work.new_values);
+  pass.ops.write_rows({.batch = pass.batch, .stream = streams.keys, .rows = key, .encoded = keys});
+  pass.ops.write_rows(
+      {.batch = pass.batch, .stream = streams.values, .rows = value, .encoded = values});
+  pass.ops.attend_grouped({.batch = pass.batch,
+                           .key_stream = streams.keys,
+                           .value_stream = streams.values,
+                           .value_dim = config.value_dim,
+                           .new_keys = keys,
+                           .new_values = values,
+                           .queries = query,
+                           .sinks = weights.sinks.empty() ? nullptr : weights.sinks.data(),
+                           .scale = static_cast<float>(config.score_scale),
+                           .soft_cap = static_cast<float>(config.score_cap),
+                           .attended = attended,
+                           .row_lists = work.row_lists});
+  project(pass, weights.output, attended, output);
+  if (pass.layer(layer).window_tokens == 0) return;
+  pass.ops.write_windows(pass.batch, streams.keys, keys);
+  pass.ops.write_windows(pass.batch, streams.values, values);
+}
+
+// Queries go to the latents: q'_h = K_h^T q_h, and sums of latents to the values: o_h = V_h u_h. So
+// one row is key and value of all heads, however many tokens a pass has.
+void run_latent_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
+                          View<const float> input, View<float> output) {
+  const Config& config = pass.config;
+  const LatentConfig& latent = config.latent;
+  const LatentWeights& parts = weights.latent;
+  Workspace& work = pass.work;
+  ops::Ops& ops = pass.ops;
+  const int64_t heads = config.head_count;
+  const int64_t row_width = latent.rank + latent.rope_dim;
+  const LayerStreams& streams = pass.streams[static_cast<size_t>(layer)];
+  const ops::RopeTable& rope = pass.ropes.front();
+  const ops::RopePairs pairs = config.rope_pairs;
+
+  const auto row = pass.view(work.key, row_width);
+  project(pass, parts.row, input, row);
+  normalise(pass, parts.row_norm, row.columns(0, latent.rank), row.columns(0, latent.rank));
+  ops.rope_heads({.heads = row, .head_dim = row_width, .rope = rope, .pairs = pairs});
+  ops.write_rows({.batch = pass.batch, .stream = streams.keys, .rows = row, .encoded = {}});
+
+  const auto head_query = pass.view(work.head_query, heads * config.head_dim);
+  if (parts.query_a.parts.empty()) {
+    project(pass, parts.query, input, head_query);
+  } else {
+    const auto rank = pass.view(work.query_rank, latent.query_rank);
+    project(pass, parts.query_a, input, rank);
+    normalise(pass, parts.query_norm, rank, rank);
+    project(pass, parts.query, rank, head_query);
+  }
+  ops.rope_heads({.heads = head_query, .head_dim = config.head_dim, .rope = rope, .pairs = pairs});
+  const auto query = pass.view(work.query, heads * row_width);
+  for (int64_t head = 0; head < heads; ++head) {
+    const auto whole = head_query.columns(head * config.head_dim, config.head_dim);
+    const auto target = query.columns(head * row_width, row_width);
+    ops.matmul(parts.key_up[static_cast<size_t>(head)], whole.columns(0, latent.plain_dim),
+               target.columns(0, latent.rank));
+    ops.copy(whole.columns(latent.plain_dim, latent.rope_dim),
+             target.columns(latent.rank, latent.rope_dim));
+  }
+
+  const auto attended = pass.view(work.attended, heads * latent.rank);
+  ops.attend_grouped({.batch = pass.batch,
+                      .key_stream = streams.keys,
+                      .value_dim = latent.rank,
+                      .queries = query,
+                      .scale = static_cast<float>(config.score_scale),
+                      .attended = attended,
+                      .row_lists = work.row_lists});
+  const auto head_value = pass.view(work.head_value, heads * latent.value_dim);
+  ops.matmul_groups(parts.value_up, attended, head_value);
+  project(pass, weights.output, head_value, output);
+}
+
+}  // namespace kvasir::model::decoder

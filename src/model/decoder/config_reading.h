@@ -1,0 +1,57 @@
+// A Reading is a config while it is read: its fields and what has been understood of them. The
+// functions beside it read what several architectures write alike. One thread; lives for one read.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "checkpoint/config_fields.h"
+#include "model/decoder/config.h"
+
+namespace kvasir::model::decoder {
+
+// Far above every published model, and low enough that the bytes of any tensor fit in int64.
+inline constexpr int64_t kWidthMax = int64_t{1} << 20;
+inline constexpr int64_t kHeadsMax = int64_t{1} << 14;
+inline constexpr int64_t kLayersMax = int64_t{1} << 12;
+inline constexpr int64_t kExpertsMax = int64_t{1} << 16;
+inline constexpr int64_t kVocabMax = int64_t{1} << 24;
+inline constexpr int64_t kTokensMax = int64_t{1} << 40;
+
+struct Reading {
+  const Json& root;
+  ConfigFields fields;
+  Config config;
+};
+
+// Vocabulary, layers, widths and heads, by the names that most architectures use.
+void read_sizes(Reading& reading);
+// The same by the names of GPT-2 and its kin.
+void read_sizes_of_gpt2(Reading& reading);
+// head_dim, or what the hidden size leaves to each head; values are as wide.
+void read_head_dim(Reading& reading, int64_t absent = 0);
+
+// `absent`: what the architecture's config class says.
+void read_norm_eps(Reading& reading, ConfigFields::Names names, double absent);
+void read_activation(Reading& reading, ConfigFields::Names names, std::string_view absent);
+void read_tied_output(Reading& reading, bool absent);
+void read_token_ids(Reading& reading);
+
+// Gives every layer the same MLP, and attention to all tokens.
+void read_plain_layers(Reading& reading);
+// layer_types where the config lists them: "full_attention" or "sliding_attention", whose window is
+// sliding_window. Else is_windowed(layer), when there is a window.
+void read_windows(Reading& reading, bool (*is_windowed)(int64_t layer));
+
+// How the heads are turned (config_rope.cc): one rope for all layers, with the part of a head
+// that `absent_part` says unless the config does.
+void read_rope(Reading& reading, double absent_part = 1);
+// One rope of full and one of windowed layers, as Gemma 3 has them.
+void read_rope_by_layer_type(Reading& reading);
+// The same for a head part of a known width, as latent attention has it. Returns the factor that
+// mscale_all_dim puts on scores, 1 without YaRN.
+double read_latent_rope(Reading& reading, int64_t rope_dim);
+
+}  // namespace kvasir::model::decoder

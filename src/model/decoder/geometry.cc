@@ -1,0 +1,71 @@
+#include "model/decoder/geometry.h"
+
+#include <optional>
+#include <string>
+
+#include "base/check.h"
+
+namespace kvasir::model::decoder {
+namespace {
+
+using kernels::CodecId;
+using kv::Reach;
+using kv::Role;
+
+std::optional<CodecId> codec_of(std::string_view precision) {
+  if (precision == "native" || precision == "bf16") return CodecId::kBf16;
+  if (precision == "f16") return CodecId::kF16;
+  if (precision == "f32") return CodecId::kF32;
+  return std::nullopt;
+}
+
+kv::Layer layer_of(const Config& config, const LayerConfig& layer, CodecId codec) {
+  if (config.is_latent()) {
+    return {.streams = {{.width = config.latent.rank + config.latent.rope_dim,
+                         .rope_width = config.latent.rope_dim,
+                         .codec = codec}}};
+  }
+  kv::Stream keys{.role = Role::kKeys,
+                  .reach = layer.window_tokens > 0 ? Reach::kWindow : Reach::kAll,
+                  .vectors = config.kv_head_count,
+                  .width = config.head_dim,
+                  .window_tokens = layer.window_tokens,
+                  .codec = codec};
+  kv::Stream values = keys;
+  values.role = Role::kValues;
+  values.width = config.value_dim;
+  return {.streams = {keys, values}};
+}
+
+}  // namespace
+
+Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision) {
+  const std::optional<CodecId> codec = codec_of(precision);
+  if (!codec) {
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "this model's cache is not held in that precision",
+                 .field = "kv",
+                 .expected = "native, bf16, f16 or f32",
+                 .found = std::string(precision)};
+  }
+  kv::CacheSpec spec;
+  for (const LayerConfig& layer : config.layers) {
+    spec.layers.push_back(layer_of(config, layer, *codec));
+  }
+  return spec;
+}
+
+std::vector<LayerStreams> layer_streams(const kv::CacheLayout& layout) {
+  std::vector<LayerStreams> layers(static_cast<size_t>(layout.layer_count));
+  for (int64_t index = 0; index < std::ssize(layout.streams); ++index) {
+    const kv::StreamLayout& stream = layout.streams[static_cast<size_t>(index)];
+    LayerStreams& layer = layers[static_cast<size_t>(stream.layer)];
+    (stream.spec.role == Role::kValues ? layer.values : layer.keys) = index;
+  }
+  for (const LayerStreams& layer : layers) {
+    KVASIR_CHECK(layer.keys >= 0, "every layer keeps keys or latents");
+  }
+  return layers;
+}
+
+}  // namespace kvasir::model::decoder

@@ -1,0 +1,50 @@
+// A Pass refers to all that the parts of a forward pass work with. It owns nothing and lives for
+// one pass, on one thread.
+#pragma once
+
+#include <span>
+
+#include "model/decoder/config.h"
+#include "model/decoder/geometry.h"
+#include "model/decoder/weights.h"
+#include "model/decoder/workspace.h"
+#include "ops/ops.h"
+#include "ops/rope.h"
+
+namespace kvasir::model::decoder {
+
+struct Pass {
+  const Config& config;
+  std::span<const LayerStreams> streams;
+  ops::Ops& ops;
+  const ops::Batch& batch;
+  std::span<const ops::RopeTable> ropes;
+  Workspace& work;
+
+  int64_t token_count() const { return batch.token_count(); }
+  const LayerConfig& layer(int64_t index) const {
+    return config.layers[static_cast<size_t>(index)];
+  }
+  ops::View<float> view(AlignedBuffer<float>& buffer, int64_t cols) const {
+    return ops::view_of(buffer, token_count(), cols);
+  }
+};
+
+// y = projection x. [n, D] -> [n, rows]
+void project(Pass& pass, const Projection& projection, ops::View<const float> x,
+             ops::View<float> y);
+// y = norm of x; y may be x. Of no norm: a copy.
+void normalise(Pass& pass, const NormWeights& weights, ops::View<const float> x,
+               ops::View<float> y);
+
+// input [n, D] -> output [n, D]; the rows of the tokens enter their sequences.
+void run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
+                   ops::View<const float> input, ops::View<float> output);
+void run_latent_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
+                          ops::View<const float> input, ops::View<float> output);
+void run_mlp(Pass& pass, const ops::Mlp& mlp, ops::View<const float> input,
+             ops::View<float> output);
+void run_experts(Pass& pass, const ExpertsWeights& weights, ops::View<const float> input,
+                 ops::View<float> output);
+
+}  // namespace kvasir::model::decoder

@@ -1,0 +1,101 @@
+#include "model/decoder/tensor_names.h"
+
+#include <initializer_list>
+
+namespace kvasir::model::decoder {
+namespace {
+
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
+  for (const std::string_view one : names) {
+    if (one == name) return true;
+  }
+  return false;
+}
+
+TensorNames names_of_gpt2() {
+  return {.embedding = "wte",
+          .positions = "wpe",
+          .norm = "ln_f",
+          .layer = "h.",
+          .attention_norm = "ln_1",
+          .mlp_norm = "ln_2",
+          .fused = FusedQkv::kConcatenated,
+          .qkv = "attn.c_attn",
+          .output_projection = "attn.c_proj",
+          .up = "mlp.c_fc",
+          .down = "mlp.c_proj"};
+}
+
+TensorNames names_of_falcon() {
+  return {.embedding = "word_embeddings",
+          .norm = "ln_f",
+          .layer = "h.",
+          .fused = FusedQkv::kByGroup,
+          .qkv = "self_attention.query_key_value",
+          .output_projection = "self_attention.dense",
+          .up = "mlp.dense_h_to_4h",
+          .down = "mlp.dense_4h_to_h"};
+}
+
+}  // namespace
+
+TensorNames tensor_names_of(std::string_view architecture) {
+  if (architecture == "falcon") return names_of_falcon();
+  if (is_one_of(architecture, {"gpt2", "gpt_bigcode"})) {
+    TensorNames names = names_of_gpt2();
+    names.is_transposed = architecture == "gpt2";
+    if (architecture == "gpt_bigcode") names.fused = FusedQkv::kByGroup;
+    return names;
+  }
+  TensorNames names;
+  if (is_one_of(architecture, {"gemma2", "gemma3_text"})) {
+    names.attention_output_norm = "post_attention_layernorm";
+    names.mlp_norm = "pre_feedforward_layernorm";
+    names.mlp_output_norm = "post_feedforward_layernorm";
+  } else if (architecture == "olmo2") {
+    names.attention_output_norm = "post_attention_layernorm";
+    names.mlp_output_norm = "post_feedforward_layernorm";
+  } else if (architecture == "phi3") {
+    names.fused = FusedQkv::kConcatenated;
+    names.qkv = "self_attn.qkv_proj";
+    names.gate_up = "mlp.gate_up_proj";
+  } else if (architecture == "starcoder2") {
+    names.up = "mlp.c_fc";
+    names.down = "mlp.c_proj";
+  } else if (architecture == "mixtral") {
+    names.router = "block_sparse_moe.gate";
+    names.experts = "block_sparse_moe.experts.";
+    names.expert_gate = "w1";
+    names.expert_up = "w3";
+    names.expert_down = "w2";
+  } else if (architecture == "qwen2_moe") {
+    names.shared = "mlp.shared_expert.";
+  } else if (architecture == "gpt_oss") {
+    names.router = "mlp.router";
+  }
+  return names;
+}
+
+std::optional<std::string> official_tensor_name(std::string_view stored_name) {
+  for (const std::string_view outer :
+       {"language_model.", "model.", "language_model.", "model.", "transformer."}) {
+    if (stored_name.starts_with(outer)) stored_name.remove_prefix(outer.size());
+  }
+  std::string name(stored_name);
+  for (const std::string_view scale : {".weight_scale_inv", ".weight_scale"}) {
+    if (stored_name.ends_with(scale)) {
+      name.resize(name.size() - scale.size());
+      name += ".scale";
+    }
+  }
+  return name;
+}
+
+bool tensor_is_ignored(std::string_view stored_name) {
+  return stored_name.ends_with("rotary_emb.inv_freq") || stored_name.ends_with(".attn.bias") ||
+         stored_name.ends_with(".attn.masked_bias") ||
+         stored_name.find("vision_tower.") != std::string_view::npos ||
+         stored_name.find("multi_modal_projector.") != std::string_view::npos;
+}
+
+}  // namespace kvasir::model::decoder

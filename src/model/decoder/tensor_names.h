@@ -1,0 +1,66 @@
+// TensorNames are the names under which an architecture's checkpoints keep their tensors. Plain
+// values.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace kvasir::model::decoder {
+
+// How the rows of a fused projection of queries, keys and values are ordered.
+enum class FusedQkv : uint8_t {
+  kSeparate,      // three tensors
+  kConcatenated,  // all queries, then all keys, then all values
+  kByGroup,       // for each key head: its queries, its key, its value
+};
+
+// Names of tensors are stems: ".weight" and ".bias" follow. Empty: there is no such tensor.
+struct TensorNames {
+  std::string_view embedding = "embed_tokens";
+  std::string_view positions = "";
+  std::string_view norm = "norm";
+  std::string_view output = "lm_head";
+  std::string_view layer = "layers.";  // the number follows
+
+  // Of a layer.
+  std::string_view attention_norm = "input_layernorm";
+  std::string_view mlp_norm = "post_attention_layernorm";
+  std::string_view attention_output_norm = "";
+  std::string_view mlp_output_norm = "";
+
+  FusedQkv fused = FusedQkv::kSeparate;
+  std::string_view qkv = "";
+  std::string_view query = "self_attn.q_proj";
+  std::string_view key = "self_attn.k_proj";
+  std::string_view value = "self_attn.v_proj";
+  std::string_view output_projection = "self_attn.o_proj";
+  std::string_view query_norm = "self_attn.q_norm";
+  std::string_view key_norm = "self_attn.k_norm";
+  std::string_view sinks = "self_attn.sinks";  // the whole name
+
+  std::string_view gate_up = "";  // both in one, gate rows first
+  std::string_view gate = "mlp.gate_proj";
+  std::string_view up = "mlp.up_proj";
+  std::string_view down = "mlp.down_proj";
+
+  std::string_view router = "mlp.gate";
+  std::string_view experts = "mlp.experts.";
+  std::string_view expert_gate = "gate_proj";
+  std::string_view expert_up = "up_proj";
+  std::string_view expert_down = "down_proj";
+  std::string_view shared = "mlp.shared_experts.";
+
+  bool is_transposed = false;  // matrices lie as [in, out]
+};
+
+TensorNames tensor_names_of(std::string_view architecture);
+
+// Returns the name without what stands before the model body; nothing for a tensor that is no part
+// of a text model. The scale of an FP8 matrix becomes ".scale".
+std::optional<std::string> official_tensor_name(std::string_view stored_name);
+
+// Returns whether a text model does without the tensor: rotary buffers, vision.
+bool tensor_is_ignored(std::string_view stored_name);
+
+}  // namespace kvasir::model::decoder

@@ -1,0 +1,443 @@
+#include "model/decoder/weight_loader.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <string>
+
+#include "base/check.h"
+#include "model/decoder/tensor_names.h"
+
+namespace kvasir::model::decoder {
+namespace {
+
+using kernels::WeightFormat;
+using kernels::WeightMatrix;
+
+std::string joined(std::string_view at, std::string_view name) {
+  return std::string(at) + std::string(name);
+}
+
+int64_t element_bytes(WeightFormat format) {
+  KVASIR_CHECK(
+      format == WeightFormat::kF32 || format == WeightFormat::kF16 || format == WeightFormat::kBf16,
+      "a plain format");
+  return format == WeightFormat::kF32 ? 4 : 2;
+}
+
+// What a fused tensor of queries, keys and values is cut into.
+struct HeadRows {
+  int64_t query = 0;
+  int64_t key = 0;
+  int64_t value = 0;
+
+  int64_t all() const { return query + key + value; }
+};
+
+// Bundles what every step below needs. `at` is the name so far: "layers.3.".
+class WeightLoader {
+ public:
+  WeightLoader(const Config& config, TensorReader& reader,
+               std::vector<AlignedBuffer<std::byte>>& copies)
+      : config_(config),
+        reader_(reader),
+        copies_(copies),
+        names_(tensor_names_of(config.architecture)) {}
+
+  Status load(Weights& weights) {
+    const int64_t vocab = config_.vocab_size;
+    const int64_t hidden = config_.hidden_size;
+    KVASIR_RETURN_IF_ERROR(
+        reader_.matrix(std::string(names_.embedding), vocab, hidden, weights.embedding));
+    if (config_.position_count > 0) {
+      KVASIR_RETURN_IF_ERROR(reader_.matrix(std::string(names_.positions), config_.position_count,
+                                            hidden, weights.positions));
+    }
+    weights.layers.resize(static_cast<size_t>(config_.layer_count));
+    for (int64_t layer = 0; layer < config_.layer_count; ++layer) {
+      KVASIR_RETURN_IF_ERROR(load_layer(layer, weights.layers[static_cast<size_t>(layer)]));
+    }
+    KVASIR_RETURN_IF_ERROR(load_norm(names_.norm, hidden, weights.norm));
+    // A tied model may still store its head; then the stored one counts, unless it is the same.
+    if (config_.ties_output && !reader_.has(joined(names_.output, ".weight"))) {
+      weights.output = weights.embedding;
+      return ok_status();
+    }
+    return reader_.matrix(std::string(names_.output), vocab, hidden, weights.output);
+  }
+
+  // What could not be done before the vectors were read.
+  void finish(Weights& weights) const {
+    for (LayerWeights& layer : weights.layers) {
+      if (config_.norm_adds_one) add_one(layer);
+      bind_biases(layer);
+      split_expert_biases(layer.experts);
+    }
+    if (config_.norm_adds_one) add_one(weights.norm);
+  }
+
+ private:
+  Status load_layer(int64_t layer, LayerWeights& weights) {
+    const std::string at = fmt::format("{}{}.", names_.layer, layer);
+    const LayerConfig& kind = config_.layers[static_cast<size_t>(layer)];
+    const int64_t hidden = config_.hidden_size;
+    KVASIR_RETURN_IF_ERROR(load_branch_norms(at, weights));
+    if (config_.has_output_norms) {
+      KVASIR_RETURN_IF_ERROR(load_norm(joined(at, names_.attention_output_norm), hidden,
+                                       weights.attention_output_norm));
+      KVASIR_RETURN_IF_ERROR(
+          load_norm(joined(at, names_.mlp_output_norm), hidden, weights.mlp_output_norm));
+    }
+    KVASIR_RETURN_IF_ERROR(config_.is_latent() ? load_latent(at, weights.attention)
+                                               : load_heads(at, weights.attention));
+    return kind.has_experts ? load_experts(at, weights.experts)
+                            : load_mlp(at, kind.mlp_width, weights.mlp, weights.mlp_biases);
+  }
+
+  Status load_branch_norms(const std::string& at, LayerWeights& weights) {
+    if (!config_.has_input_norms) return ok_status();
+    const int64_t hidden = config_.hidden_size;
+    if (config_.branches == Branches::kParallelOwn) {
+      KVASIR_RETURN_IF_ERROR(load_norm(at + "ln_attn", hidden, weights.attention_norm));
+      return load_norm(at + "ln_mlp", hidden, weights.mlp_norm);
+    }
+    KVASIR_RETURN_IF_ERROR(
+        load_norm(joined(at, names_.attention_norm), hidden, weights.attention_norm));
+    if (config_.branches == Branches::kParallel) return ok_status();
+    return load_norm(joined(at, names_.mlp_norm), hidden, weights.mlp_norm);
+  }
+
+  Status load_norm(std::string_view stem, int64_t size, NormWeights& norm) {
+    KVASIR_RETURN_IF_ERROR(reader_.vector(joined(stem, ".weight"), {size}, norm.weight));
+    if (config_.norm != ops::NormKind::kLayer) return ok_status();
+    return reader_.vector(joined(stem, ".bias"), {size}, norm.bias);
+  }
+
+  // A norm of heads, which are never layer norms.
+  Status load_head_norm(const std::string& stem, int64_t size, NormWeights& norm) {
+    return reader_.vector(stem + ".weight", {size}, norm.weight);
+  }
+
+  Status load_matrix(const std::string& stem, int64_t rows, int64_t cols, WeightMatrix& out) {
+    if (!names_.is_transposed) return reader_.matrix(stem, rows, cols, out);
+    WeightMatrix stored;
+    KVASIR_RETURN_IF_ERROR(reader_.plain_matrix(stem + ".weight", cols, rows, stored));
+    return turn(stored, 1, out);
+  }
+
+  // [in, out] -> [out, in]; every `step`-th column from `first` on alone.
+  Status turn(const WeightMatrix& stored, int64_t step, WeightMatrix& out, int64_t first = 0) {
+    const auto size = static_cast<size_t>(element_bytes(stored.format));
+    const int64_t rows = stored.cols / step;
+    AlignedBuffer<std::byte> copy(rows * stored.rows * static_cast<int64_t>(size));
+    if (copy.failed()) {
+      return Error{.kind = ErrorKind::kNoMemory, .what = "not enough memory to turn a matrix"};
+    }
+    std::byte* target = copy.data();
+    for (int64_t row = 0; row < rows; ++row) {
+      const std::byte* source = stored.data + static_cast<size_t>(first + row * step) * size;
+      for (int64_t col = 0; col < stored.rows; ++col, target += size) {
+        std::memcpy(target, source + static_cast<size_t>(col * stored.cols) * size, size);
+      }
+    }
+    out = {.format = stored.format, .rows = rows, .cols = stored.rows, .data = copy.data()};
+    copies_.push_back(std::move(copy));
+    return ok_status();
+  }
+
+  Status load_projection(const std::string& stem, int64_t rows, int64_t cols, bool has_bias,
+                         Projection& out) {
+    KVASIR_RETURN_IF_ERROR(load_matrix(stem, rows, cols, out.parts.emplace_back()));
+    return has_bias ? reader_.vector(stem + ".bias", {rows}, out.bias) : ok_status();
+  }
+
+  HeadRows head_rows() const {
+    return {.query = config_.head_count * config_.head_dim,
+            .key = config_.kv_head_count * config_.head_dim,
+            .value = config_.kv_head_count * config_.value_dim};
+  }
+
+  Status load_heads(const std::string& at, AttentionWeights& weights) {
+    const HeadRows rows = head_rows();
+    const int64_t hidden = config_.hidden_size;
+    const bool has_bias = config_.has_query_bias;
+    if (names_.fused != FusedQkv::kSeparate) {
+      KVASIR_RETURN_IF_ERROR(load_fused(joined(at, names_.qkv), weights));
+    } else {
+      KVASIR_RETURN_IF_ERROR(
+          load_projection(joined(at, names_.query), rows.query, hidden, has_bias, weights.query));
+      KVASIR_RETURN_IF_ERROR(
+          load_projection(joined(at, names_.key), rows.key, hidden, has_bias, weights.key));
+      KVASIR_RETURN_IF_ERROR(
+          load_projection(joined(at, names_.value), rows.value, hidden, has_bias, weights.value));
+    }
+    KVASIR_RETURN_IF_ERROR(load_head_norms(at, weights));
+    if (config_.has_sinks) {
+      KVASIR_RETURN_IF_ERROR(
+          reader_.vector(joined(at, names_.sinks), {config_.head_count}, weights.sinks));
+    }
+    return load_projection(joined(at, names_.output_projection), hidden,
+                           config_.head_count * config_.value_dim, config_.has_output_bias,
+                           weights.output);
+  }
+
+  Status load_head_norms(const std::string& at, AttentionWeights& weights) {
+    if (config_.head_norm == HeadNorm::kNone) return ok_status();
+    const bool is_whole = config_.head_norm == HeadNorm::kAllHeads;
+    const HeadRows rows = head_rows();
+    KVASIR_RETURN_IF_ERROR(load_head_norm(joined(at, names_.query_norm),
+                                          is_whole ? rows.query : config_.head_dim,
+                                          weights.query_norm));
+    return load_head_norm(joined(at, names_.key_norm), is_whole ? rows.key : config_.head_dim,
+                          weights.key_norm);
+  }
+
+  // One matrix, and one bias, of all three: cut into runs of rows.
+  Status load_fused(const std::string& stem, AttentionWeights& weights) {
+    const HeadRows rows = head_rows();
+    WeightMatrix whole;
+    KVASIR_RETURN_IF_ERROR(load_matrix(stem, rows.all(), config_.hidden_size, whole));
+    std::vector<float>* bias = nullptr;
+    if (config_.has_query_bias) {
+      // Keeps the whole bias until it can be cut.
+      KVASIR_RETURN_IF_ERROR(reader_.vector(stem + ".bias", {rows.all()}, weights.query.bias));
+      bias = &weights.query.bias;
+    }
+    (void)bias;
+    const int64_t groups = names_.fused == FusedQkv::kByGroup ? config_.kv_head_count : 1;
+    int64_t row = 0;
+    const auto take = [&](int64_t count, Projection& out) {
+      out.parts.push_back(slice_rows(whole, row, count / groups));
+      row += count / groups;
+    };
+    for (int64_t group = 0; group < groups; ++group) {
+      take(rows.query, weights.query);
+      take(rows.key, weights.key);
+      take(rows.value, weights.value);
+    }
+    return ok_status();
+  }
+
+  Status load_latent(const std::string& at, AttentionWeights& weights) {
+    const LatentConfig& latent = config_.latent;
+    LatentWeights& out = weights.latent;
+    const int64_t hidden = config_.hidden_size;
+    const std::string self = at + "self_attn.";
+    const bool has_rank = latent.query_rank > 0;
+    if (has_rank) {
+      KVASIR_RETURN_IF_ERROR(
+          load_projection(self + "q_a_proj", latent.query_rank, hidden, false, out.query_a));
+      KVASIR_RETURN_IF_ERROR(
+          load_head_norm(self + "q_a_layernorm", latent.query_rank, out.query_norm));
+    }
+    KVASIR_RETURN_IF_ERROR(load_projection(
+        self + (has_rank ? "q_b_proj" : "q_proj"), config_.head_count * config_.head_dim,
+        has_rank ? latent.query_rank : hidden, false, out.query));
+    KVASIR_RETURN_IF_ERROR(load_projection(self + "kv_a_proj_with_mqa",
+                                           latent.rank + latent.rope_dim, hidden, false, out.row));
+    KVASIR_RETURN_IF_ERROR(load_head_norm(self + "kv_a_layernorm", latent.rank, out.row_norm));
+    KVASIR_RETURN_IF_ERROR(load_latent_heads(self + "kv_b_proj", out));
+    return load_projection(self + "o_proj", hidden, config_.head_count * latent.value_dim, false,
+                           weights.output);
+  }
+
+  // Stored per head: rows that make its plain key, then rows that make its value. Keys are turned,
+  // so that queries go to the latents instead of latents to keys.
+  Status load_latent_heads(const std::string& stem, LatentWeights& out) {
+    const LatentConfig& latent = config_.latent;
+    const int64_t rows = latent.plain_dim + latent.value_dim;
+    WeightMatrix whole;
+    KVASIR_RETURN_IF_ERROR(
+        reader_.plain_matrix(stem + ".weight", config_.head_count * rows, latent.rank, whole));
+    for (int64_t head = 0; head < config_.head_count; ++head) {
+      KVASIR_RETURN_IF_ERROR(
+          turn(slice_rows(whole, head * rows, latent.plain_dim), 1, out.key_up.emplace_back()));
+      out.value_up.push_back(slice_rows(whole, head * rows + latent.plain_dim, latent.value_dim));
+    }
+    return ok_status();
+  }
+
+  Status load_mlp(const std::string& at, int64_t width, ops::Mlp& mlp, MlpBiases& biases) {
+    const int64_t hidden = config_.hidden_size;
+    if (!names_.gate_up.empty()) {
+      WeightMatrix both;
+      KVASIR_RETURN_IF_ERROR(load_matrix(joined(at, names_.gate_up), 2 * width, hidden, both));
+      mlp.gate = slice_rows(both, 0, width);
+      mlp.up = slice_rows(both, width, width);
+    } else {
+      if (config_.is_gated) {
+        KVASIR_RETURN_IF_ERROR(load_product(joined(at, names_.gate), width, hidden,
+                                            config_.has_mlp_bias, mlp.gate, biases.gate));
+      }
+      KVASIR_RETURN_IF_ERROR(load_product(joined(at, names_.up), width, hidden,
+                                          config_.has_mlp_bias, mlp.up, biases.up));
+    }
+    return load_product(joined(at, names_.down), hidden, width, config_.has_mlp_bias, mlp.down,
+                        biases.down);
+  }
+
+  Status load_product(const std::string& stem, int64_t rows, int64_t cols, bool has_bias,
+                      WeightMatrix& matrix, std::vector<float>& bias) {
+    KVASIR_RETURN_IF_ERROR(load_matrix(stem, rows, cols, matrix));
+    return has_bias ? reader_.vector(stem + ".bias", {rows}, bias) : ok_status();
+  }
+
+  Status load_experts(const std::string& at, ExpertsWeights& weights) {
+    const ExpertsConfig& experts = config_.experts;
+    const std::string router = joined(at, reader_.has(joined(at, names_.router) + ".weight")
+                                              ? names_.router
+                                              : std::string_view("mlp.gate"));
+    KVASIR_RETURN_IF_ERROR(
+        reader_.matrix(router, experts.count, config_.hidden_size, weights.router));
+    if (experts.has_router_bias) {
+      KVASIR_RETURN_IF_ERROR(
+          reader_.vector(router + ".bias", {experts.count}, weights.router_bias));
+    }
+    if (experts.has_choice_bias) {
+      KVASIR_RETURN_IF_ERROR(reader_.vector(router + ".e_score_correction_bias", {experts.count},
+                                            weights.choice_bias));
+    }
+    if (experts.shared_width > 0) KVASIR_RETURN_IF_ERROR(load_shared(at, weights));
+    const std::string fused = at + "mlp.experts.gate_up_proj";
+    if (experts.has_biases) return load_interleaved_experts(at + "mlp.experts.", weights);
+    if (reader_.has(fused) || reader_.has(fused + ".weight")) {
+      return load_fused_experts(at + "mlp.experts.", weights);
+    }
+    for (int64_t expert = 0; expert < experts.count; ++expert) {
+      const std::string stem = fmt::format("{}{}{}.", at, names_.experts, expert);
+      ops::Mlp& mlp = weights.experts.emplace_back();
+      KVASIR_RETURN_IF_ERROR(reader_.matrix(joined(stem, names_.expert_gate), experts.width,
+                                            config_.hidden_size, mlp.gate));
+      KVASIR_RETURN_IF_ERROR(reader_.matrix(joined(stem, names_.expert_up), experts.width,
+                                            config_.hidden_size, mlp.up));
+      KVASIR_RETURN_IF_ERROR(reader_.matrix(joined(stem, names_.expert_down), config_.hidden_size,
+                                            experts.width, mlp.down));
+    }
+    return ok_status();
+  }
+
+  Status load_shared(const std::string& at, ExpertsWeights& weights) {
+    const std::string stem = joined(at, names_.shared);
+    const int64_t width = config_.experts.shared_width;
+    const int64_t hidden = config_.hidden_size;
+    KVASIR_RETURN_IF_ERROR(reader_.matrix(stem + "gate_proj", width, hidden, weights.shared.gate));
+    KVASIR_RETURN_IF_ERROR(reader_.matrix(stem + "up_proj", width, hidden, weights.shared.up));
+    KVASIR_RETURN_IF_ERROR(reader_.matrix(stem + "down_proj", hidden, width, weights.shared.down));
+    if (!config_.experts.has_shared_gate) return ok_status();
+    return reader_.matrix(at + "mlp.shared_expert_gate", 1, hidden, weights.shared_gate);
+  }
+
+  // [E, 2F, D] with gate rows first, and [E, D, F].
+  Status load_fused_experts(const std::string& at, ExpertsWeights& weights) {
+    const int64_t width = config_.experts.width;
+    const int64_t hidden = config_.hidden_size;
+    KVASIR_ASSIGN_OR_RETURN(
+        const MatrixStack gate_up,
+        reader_.plain_stack(at + "gate_up_proj", config_.experts.count, 2 * width, hidden));
+    KVASIR_ASSIGN_OR_RETURN(
+        const MatrixStack down,
+        reader_.plain_stack(at + "down_proj", config_.experts.count, hidden, width));
+    for (int64_t expert = 0; expert < config_.experts.count; ++expert) {
+      weights.experts.push_back({.gate = slice_rows(gate_up.at(expert), 0, width),
+                                 .up = slice_rows(gate_up.at(expert), width, width),
+                                 .down = down.at(expert)});
+    }
+    return ok_status();
+  }
+
+  // [E, D, 2F] whose columns are gate and up in turn, and [E, F, D], with biases.
+  Status load_interleaved_experts(const std::string& at, ExpertsWeights& weights) {
+    const int64_t count = config_.experts.count;
+    const int64_t width = config_.experts.width;
+    const int64_t hidden = config_.hidden_size;
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack gate_up,
+                            reader_.plain_stack(at + "gate_up_proj", count, hidden, 2 * width));
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack down,
+                            reader_.plain_stack(at + "down_proj", count, width, hidden));
+    KVASIR_RETURN_IF_ERROR(
+        reader_.vector(at + "gate_up_proj_bias", {count, 2 * width}, weights.gate_biases));
+    KVASIR_RETURN_IF_ERROR(
+        reader_.vector(at + "down_proj_bias", {count, hidden}, weights.down_biases));
+    for (int64_t expert = 0; expert < count; ++expert) {
+      ops::Mlp& mlp = weights.experts.emplace_back();
+      KVASIR_RETURN_IF_ERROR(turn(gate_up.at(expert), 2, mlp.gate, 0));
+      KVASIR_RETURN_IF_ERROR(turn(gate_up.at(expert), 2, mlp.up, 1));
+      KVASIR_RETURN_IF_ERROR(turn(down.at(expert), 1, mlp.down));
+    }
+    return ok_status();
+  }
+
+  static void add_one(NormWeights& norm) {
+    for (float& value : norm.weight) value += 1;
+  }
+
+  static void add_one(LayerWeights& layer) {
+    for (NormWeights* norm :
+         {&layer.attention_norm, &layer.mlp_norm, &layer.attention_output_norm,
+          &layer.mlp_output_norm, &layer.attention.query_norm, &layer.attention.key_norm}) {
+      add_one(*norm);
+    }
+  }
+
+  void bind_biases(LayerWeights& layer) const {
+    const auto of = [](const std::vector<float>& bias) {
+      return bias.empty() ? nullptr : bias.data();
+    };
+    layer.mlp.gate_bias = of(layer.mlp_biases.gate);
+    layer.mlp.up_bias = of(layer.mlp_biases.up);
+    layer.mlp.down_bias = of(layer.mlp_biases.down);
+    if (names_.fused != FusedQkv::kSeparate && config_.has_query_bias) {
+      split_fused_bias(layer.attention);
+    }
+  }
+
+  // The bias of a fused projection, in the order of its rows, -> one bias each.
+  void split_fused_bias(AttentionWeights& attention) const {
+    const std::vector<float> whole = std::move(attention.query.bias);
+    attention.query.bias.clear();
+    auto from = whole.begin();
+    for (size_t part = 0; part < attention.query.parts.size(); ++part) {
+      for (Projection* one : {&attention.query, &attention.key, &attention.value}) {
+        const auto end = from + one->parts[part].rows;
+        one->bias.insert(one->bias.end(), from, end);
+        from = end;
+      }
+    }
+  }
+
+  // gate_biases holds gate and up in turn.
+  void split_expert_biases(ExpertsWeights& experts) const {
+    if (experts.gate_biases.empty()) return;
+    const std::vector<float> both = std::move(experts.gate_biases);
+    experts.gate_biases.clear();
+    for (size_t i = 0; i < both.size(); i += 2) {
+      experts.gate_biases.push_back(both[i]);
+      experts.up_biases.push_back(both[i + 1]);
+    }
+    const int64_t width = config_.experts.width;
+    for (int64_t expert = 0; expert < config_.experts.count; ++expert) {
+      ops::Mlp& mlp = experts.experts[static_cast<size_t>(expert)];
+      mlp.gate_bias = experts.gate_biases.data() + expert * width;
+      mlp.up_bias = experts.up_biases.data() + expert * width;
+      mlp.down_bias = experts.down_biases.data() + expert * config_.hidden_size;
+    }
+  }
+
+  const Config& config_;
+  TensorReader& reader_;
+  std::vector<AlignedBuffer<std::byte>>& copies_;
+  const TensorNames names_;
+};
+
+}  // namespace
+
+Status load_weights(const Config& config, TensorReader& reader, Weights& weights,
+                    std::vector<AlignedBuffer<std::byte>>& copies) {
+  WeightLoader loader(config, reader, copies);
+  KVASIR_RETURN_IF_ERROR(loader.load(weights));
+  KVASIR_RETURN_IF_ERROR(reader.finish());
+  loader.finish(weights);
+  return ok_status();
+}
+
+}  // namespace kvasir::model::decoder

@@ -1,0 +1,122 @@
+#include "model/decoder/workspace.h"
+
+#include <algorithm>
+#include <string>
+
+#include "base/check.h"
+#include "ops/attention_steps.h"
+
+namespace kvasir::model::decoder {
+namespace {
+
+constexpr int64_t kLengthGrowth = 2;
+
+int64_t mlp_width_max(const Config& config) {
+  int64_t width = config.experts.shared_width;
+  for (const LayerConfig& layer : config.layers) {
+    if (!layer.has_experts) width = std::max(width, layer.mlp_width);
+  }
+  return width;
+}
+
+bool has_windows(const Config& config) {
+  return std::any_of(config.layers.begin(), config.layers.end(),
+                     [](const LayerConfig& layer) { return layer.window_tokens > 0; });
+}
+
+}  // namespace
+
+RowWidths row_widths(const Config& config) {
+  if (!config.is_latent()) return {.key = config.head_dim, .value = config.value_dim};
+  return {.key = config.latent.rank + config.latent.rope_dim, .value = config.latent.rank};
+}
+
+Workspace::Workspace(const Config& config, int64_t token_capacity, int thread_count) {
+  KVASIR_CHECK(token_capacity > 0 && thread_count > 0, "a pass has tokens and threads");
+  row_lists.resize(static_cast<size_t>(thread_count));
+  size_buffers(config, token_capacity, thread_count,
+               [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
+                 buffer = AlignedBuffer<T>(count);
+                 failed = failed || buffer.failed();
+               });
+}
+
+int64_t Workspace::bytes_for(const Config& config, int64_t token_capacity, int thread_count) {
+  int64_t bytes = 0;
+  Workspace none;
+  none.size_buffers(config, token_capacity, thread_count,
+                    [&bytes]<class T>(AlignedBuffer<T>&, int64_t count) {
+                      bytes += count * static_cast<int64_t>(sizeof(T));
+                    });
+  return bytes;
+}
+
+int64_t Workspace::length_bytes_max(int64_t length, int thread_count) {
+  return kLengthGrowth * ops::grouped_list_size(length) * static_cast<int64_t>(sizeof(void*)) *
+         thread_count;
+}
+
+// allocate(buffer, count) for each buffer.
+template <class Allocate>
+void Workspace::size_buffers(const Config& config, int64_t token_capacity, int /*thread_count*/,
+                             const Allocate& allocate) {
+  const int64_t n = token_capacity;
+  const int64_t hidden = config.hidden_size;
+  allocate(residual, n * hidden);
+  allocate(input, n * hidden);
+  allocate(attention_output, n * hidden);
+  allocate(mlp_output, n * hidden);
+
+  const RowWidths widths = row_widths(config);
+  const int64_t key_width = config.kv_head_count * widths.key;
+  const int64_t value_width = config.kv_head_count * widths.value;
+  allocate(query, n * config.head_count * widths.key);
+  allocate(key, n * key_width);
+  allocate(attended, n * config.head_count * widths.value);
+  if (config.is_latent()) {
+    allocate(query_rank, n * config.latent.query_rank);
+    allocate(head_query, n * config.head_count * config.head_dim);
+    allocate(head_value, n * config.head_count * config.latent.value_dim);
+  } else {
+    allocate(value, n * value_width);
+  }
+  if (has_windows(config)) {
+    constexpr auto kFloatBytes = static_cast<int64_t>(sizeof(float));
+    allocate(new_keys, n * key_width * kFloatBytes);
+    allocate(new_values, n * value_width * kFloatBytes);
+  }
+
+  const int64_t width = mlp_width_max(config);
+  if (config.is_gated) allocate(gate, n * width);
+  allocate(up, n * width);
+  const ExpertsConfig& experts = config.experts;
+  if (experts.count == 0) return;
+  const int64_t slots = n * experts.per_token;
+  allocate(router, n * experts.count);
+  allocate(expert_ids, slots);
+  allocate(expert_weights, slots);
+  allocate(grouped_slots, slots);
+  allocate(slot_places, slots);
+  allocate(expert_starts, experts.count + 1);
+  allocate(expert_input, slots * hidden);
+  allocate(expert_gate, slots * experts.width);
+  allocate(expert_up, slots * experts.width);
+  allocate(expert_output, slots * hidden);
+  allocate(shared_weight, n);
+}
+
+Status Workspace::reserve_length(int64_t length_max) {
+  const int64_t size = ops::grouped_list_size(length_max);
+  for (AlignedBuffer<const std::byte*>& list : row_lists) {
+    if (list.size() >= size) continue;
+    list = AlignedBuffer<const std::byte*>(kLengthGrowth * size);
+    if (!list.failed()) continue;
+    list = {};
+    return Error{.kind = ErrorKind::kNoMemory,
+                 .what = "not enough memory for a context of this length",
+                 .found = std::to_string(length_max) + " tokens"};
+  }
+  return ok_status();
+}
+
+}  // namespace kvasir::model::decoder
