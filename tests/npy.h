@@ -1,6 +1,7 @@
 // Reading NumPy's .npy arrays in tests.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -14,5 +15,7 @@ struct FloatArray {
 
 // A little-endian float32 C-order array; anything else, or no such file, ends the test program.
 FloatArray read_float_npy(const std::string& path);
+// The same of bytes, whatever their shape.
+std::vector<std::byte> read_byte_npy(const std::string& path);
 
 }  // namespace kvasir::testing
