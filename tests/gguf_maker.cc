@@ -2,6 +2,10 @@
 
 #include <cstring>
 
+#include "base/check.h"
+#include "base/random.h"
+#include "numeric/blocks/block_type.h"
+
 namespace kvasir::testing {
 namespace {
 
@@ -17,6 +21,10 @@ void put(std::string& out, T value) {
 void put_text(std::string& out, std::string_view text) {
   put<uint64_t>(out, text.size());
   out += text;
+}
+
+void pad(std::string& out, size_t alignment) {
+  out.resize((out.size() + alignment - 1) / alignment * alignment);
 }
 
 }  // namespace
@@ -75,14 +83,42 @@ GgufMaker& GgufMaker::texts(std::string_view name, std::span<const std::string> 
   return *this;
 }
 
-GgufMaker& GgufMaker::tensor(std::string_view name, std::span<const int64_t> dims, uint32_t type) {
+GgufMaker& GgufMaker::tensor_at(std::string_view name, std::span<const int64_t> dims, uint32_t type,
+                                uint64_t offset_bytes) {
   put_text(tensors_, name);
   put(tensors_, static_cast<uint32_t>(dims.size()));
   for (const int64_t dim : dims) put(tensors_, dim);
   put(tensors_, type);
-  put<uint64_t>(tensors_, 0);
+  put(tensors_, offset_bytes);
   ++tensor_count_;
   return *this;
+}
+
+GgufMaker& GgufMaker::tensor(std::string_view name, std::span<const int64_t> dims, uint32_t type,
+                             std::span<const std::byte> data) {
+  tensor_at(name, dims, type, data_.size());
+  data_.append(reinterpret_cast<const char*>(data.data()), data.size());
+  pad(data_, alignment_);
+  return *this;
+}
+
+GgufMaker& GgufMaker::filled_tensor(std::string_view name, std::span<const int64_t> dims,
+                                    uint32_t type) {
+  const BlockType* row = block_type_of(type);
+  KVASIR_CHECK(row != nullptr, "a type that is known");
+  int64_t items = 1;
+  for (const int64_t dim : dims) items *= dim;
+  uint64_t seed = name.size();
+  for (const char c : name) seed = mix_bits(seed + static_cast<unsigned char>(c));
+  Random random(seed);
+  std::vector<std::byte> data(static_cast<size_t>(items / row->block_items * row->block_bytes));
+  for (std::byte& byte : data) byte = static_cast<std::byte>(random.bits() & 0x3f);
+  return tensor(name, dims, type, data);
+}
+
+GgufMaker& GgufMaker::alignment(uint32_t bytes) {
+  alignment_ = bytes;
+  return number("general.alignment", bytes);
 }
 
 std::vector<std::byte> GgufMaker::file() const {
@@ -91,6 +127,8 @@ std::vector<std::byte> GgufMaker::file() const {
   put(all, tensor_count_);
   put(all, key_count_);
   all += keys_ + tensors_;
+  if (!data_.empty()) pad(all, alignment_);
+  all += data_;
   const auto* bytes = reinterpret_cast<const std::byte*>(all.data());
   return {bytes, bytes + all.size()};
 }

@@ -1,14 +1,18 @@
 #include "checkpoint/gguf.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
+#include <unordered_set>
+#include <utility>
 
 #include "base/foreign_content.h"
 #include "base/little_endian.h"
+#include "numeric/blocks/block_type.h"
 
 namespace kvasir {
 namespace {
@@ -20,8 +24,10 @@ constexpr uint64_t kKeysMax = uint64_t{1} << 12;
 constexpr uint64_t kTensorsMax = uint64_t{1} << 20;
 constexpr uint64_t kRankMax = 4;
 constexpr uint64_t kNameBytesMax = 256;
-constexpr uint64_t kTextBytesMax = uint64_t{1} << 16;  // of values that are kept
-constexpr uint64_t kListMax = uint64_t{1} << 16;       // of numbers that are kept
+// Of all keys together. A vocabulary has some 300,000 tokens, twice as many merges, and two numbers
+// for each token.
+constexpr uint64_t kItemsMax = uint64_t{1} << 22;
+constexpr uint64_t kTextBytesMax = uint64_t{256} << 20;
 
 enum ValueType : uint32_t {
   kU8 = 0,
@@ -39,41 +45,6 @@ enum ValueType : uint32_t {
   kF64 = 12,
 };
 
-struct TensorType {
-  uint32_t id;
-  int64_t block_items;
-  int64_t block_bytes;
-};
-// As ggml numbers them.
-constexpr std::array kTensorTypes = std::to_array<TensorType>({
-    {0, 1, 4},                                                       // F32
-    {1, 1, 2},                                                       // F16
-    {2, 32, 18},                                                     // Q4_0
-    {3, 32, 20},                                                     // Q4_1
-    {6, 32, 22},                                                     // Q5_0
-    {7, 32, 24},                                                     // Q5_1
-    {8, 32, 34},                                                     // Q8_0
-    {9, 32, 36},                                                     // Q8_1
-    {10, 256, 84},                                                   // Q2_K
-    {11, 256, 110}, {12, 256, 144}, {13, 256, 176}, {14, 256, 210},  // Q6_K
-    {15, 256, 292},                                                  // Q8_K
-    {16, 256, 66},                                                   // IQ2_XXS
-    {17, 256, 74},  {18, 256, 98},                                   // IQ3_XXS
-    {19, 256, 50},                                                   // IQ1_S
-    {20, 32, 18},                                                    // IQ4_NL
-    {21, 256, 110},                                                  // IQ3_S
-    {22, 256, 82},                                                   // IQ2_S
-    {23, 256, 136},                                                  // IQ4_XS
-    {24, 1, 1},                                                      // I8
-    {25, 1, 2},     {26, 1, 4},     {27, 1, 8},     {28, 1, 8},      // F64
-    {29, 256, 56},                                                   // IQ1_M
-    {30, 1, 2},                                                      // BF16
-    {34, 256, 54},                                                   // TQ1_0
-    {35, 256, 66},                                                   // TQ2_0
-    {39, 32, 17},                                                    // MXFP4
-    {40, 64, 36},                                                    // NVFP4
-});
-
 // Reads on from the start of the file; the first failure stays.
 class Reader {
  public:
@@ -81,6 +52,7 @@ class Reader {
 
   const std::optional<Error>& error() const { return error_; }
   bool ok() const { return !error_; }
+  uint64_t at() const { return at_; }
   uint64_t rest_bytes() const { return file_.size() - at_; }
 
   void fail(std::string what, std::string expected, std::string found) {
@@ -126,116 +98,127 @@ class Reader {
                            : std::string(reinterpret_cast<const char*>(data), bytes);
   }
 
-  void skip_text() { take(number<uint64_t>()); }
+  // A text that is kept, and how many items of a list are: what all keys hold together is bounded.
+  std::string kept_text() {
+    std::string text = this->text(text_bytes_left_);
+    text_bytes_left_ -= text.size();
+    return text;
+  }
+  uint64_t kept_items(uint64_t item_bytes_min) {
+    const uint64_t items = count("length of a list", items_left_);
+    if (ok() && items > rest_bytes() / item_bytes_min) {
+      fail("file is cut short", fmt::format("a list of {} items", items),
+           fmt::format("{} bytes", rest_bytes()));
+    }
+    if (!ok()) return 0;
+    items_left_ -= items;
+    return items;
+  }
 
  private:
   std::span<const std::byte> file_;
   std::string_view path_;
   uint64_t at_ = 0;
+  uint64_t items_left_ = kItemsMax;
+  uint64_t text_bytes_left_ = kTextBytesMax;
   std::optional<Error> error_;
 };
 
-bool is_real(uint32_t type) { return type == kF32 || type == kF64; }
-
-double read_real(Reader& reader, uint32_t type) {
-  return type == kF32 ? static_cast<double>(reader.number<float>()) : reader.number<double>();
-}
-
-// Of any width and sign; beyond int64 is as good as absurd.
-int64_t read_integer(Reader& reader, uint32_t type) {
+// The fewest bytes that a value takes; null: of a type that is not known, or of lists.
+std::optional<uint64_t> value_bytes_min(uint32_t type) {
   switch (type) {
     case kU8:
-      return reader.number<uint8_t>();
     case kI8:
-      return reader.number<int8_t>();
     case kBool:
-      return reader.number<uint8_t>() != 0 ? 1 : 0;
+      return 1;
     case kU16:
-      return reader.number<uint16_t>();
     case kI16:
-      return reader.number<int16_t>();
+      return 2;
     case kU32:
-      return reader.number<uint32_t>();
     case kI32:
-      return reader.number<int32_t>();
+    case kF32:
+      return 4;
     case kU64:
     case kI64:
-      return reader.number<int64_t>();
+    case kF64:
+    case kString:  // its length
+      return 8;
     default:
-      reader.fail("unusable type of value", "a number, a text, or a list of one of them",
-                  std::to_string(type));
-      return 0;
+      return std::nullopt;
   }
 }
 
-template <class T, class Read>
-std::vector<T> read_list(Reader& reader, uint64_t count, const Read& read) {
-  std::vector<T> list;
-  list.reserve(std::min<uint64_t>(count, reader.rest_bytes()));
-  for (uint64_t i = 0; i < count && reader.ok(); ++i) list.push_back(read());
+// REQUIRES: value_bytes_min(type). An integer beyond int64 becomes negative, which is as absurd.
+Json read_single(Reader& reader, uint32_t type) {
+  switch (type) {
+    case kU8:
+      return int64_t{reader.number<uint8_t>()};
+    case kI8:
+      return int64_t{reader.number<int8_t>()};
+    case kBool:
+      return reader.number<uint8_t>() != 0;
+    case kU16:
+      return int64_t{reader.number<uint16_t>()};
+    case kI16:
+      return int64_t{reader.number<int16_t>()};
+    case kU32:
+      return int64_t{reader.number<uint32_t>()};
+    case kI32:
+      return int64_t{reader.number<int32_t>()};
+    case kF32:
+      return static_cast<double>(reader.number<float>());
+    case kF64:
+      return reader.number<double>();
+    case kString:
+      return reader.kept_text();
+    default:
+      return reader.number<int64_t>();
+  }
+}
+
+Json read_value(Reader& reader) {
+  auto type = reader.number<uint32_t>();
+  const bool is_list = type == kArray;
+  if (is_list) type = reader.number<uint32_t>();
+  const std::optional<uint64_t> bytes_min = value_bytes_min(type);
+  if (!bytes_min) {
+    reader.fail("unusable type of value", "a number, a text, or a list of one of them",
+                std::to_string(type));
+    return Json();
+  }
+  if (!is_list) return read_single(reader, type);
+  const uint64_t count = reader.kept_items(*bytes_min);
+  Json::Array list;
+  list.reserve(count);
+  for (uint64_t i = 0; i < count && reader.ok(); ++i) list.push_back(read_single(reader, type));
   return list;
 }
 
-GgufHead::Value read_array(Reader& reader) {
-  const auto type = reader.number<uint32_t>();
-  // An item takes a byte at the least.
-  const uint64_t count = reader.count("length of a list", reader.rest_bytes());
-  if (type == kString) {
-    for (uint64_t i = 0; i < count && reader.ok(); ++i) reader.skip_text();
-    return GgufHead::Skipped{static_cast<int64_t>(count)};
-  }
-  if (count > kListMax) {
-    for (uint64_t i = 0; i < count && reader.ok(); ++i) {
-      if (is_real(type)) {
-        read_real(reader, type);
-      } else {
-        read_integer(reader, type);
-      }
-    }
-    return GgufHead::Skipped{static_cast<int64_t>(count)};
-  }
-  if (is_real(type)) {
-    return read_list<double>(reader, count, [&] { return read_real(reader, type); });
-  }
-  return read_list<int64_t>(reader, count, [&] { return read_integer(reader, type); });
-}
-
-GgufHead::Value read_text(Reader& reader) {
-  const uint64_t bytes = reader.count("length of a string", reader.rest_bytes());
-  const std::byte* data = reader.take(bytes);
-  if (data == nullptr || bytes > kTextBytesMax) {
-    return GgufHead::Skipped{static_cast<int64_t>(bytes)};
-  }
-  return std::string(reinterpret_cast<const char*>(data), bytes);
-}
-
-GgufHead::Value read_value(Reader& reader) {
-  const auto type = reader.number<uint32_t>();
-  if (type == kString) return read_text(reader);
-  if (type == kArray) return read_array(reader);
-  if (is_real(type)) return read_real(reader, type);
-  if (type == kBool) return read_integer(reader, type) != 0;
-  return read_integer(reader, type);
-}
-
-// dims: fastest first. type: as ggml numbers them. Null: of a type that is not known.
+// dims: fastest first. Null: of a type that is not known, or an absurd shape, which the reader
+// keeps.
 std::optional<int64_t> tensor_bytes(Reader& reader, const std::string& name,
                                     std::span<const int64_t> dims, uint32_t type_id) {
-  const auto* type = std::find_if(kTensorTypes.begin(), kTensorTypes.end(),
-                                  [&](const TensorType& row) { return row.id == type_id; });
-  if (type == kTensorTypes.end()) return std::nullopt;
-  int64_t bytes = type->block_bytes;
-  for (size_t i = 0; i < dims.size(); ++i) {
-    const int64_t items = dims[i];
-    const bool is_whole = i > 0 || items % type->block_items == 0;
-    const int64_t count = i > 0 ? items : items / type->block_items;
-    if (items >= 0 && is_whole && !__builtin_mul_overflow(bytes, count, &bytes)) continue;
-    reader.fail(fmt::format("absurd shape of tensor {}", name),
-                fmt::format("whole blocks of {} that fit into memory", type->block_items),
-                std::to_string(items));
-    return std::nullopt;
+  const BlockType* type = block_type_of(type_id);
+  const int64_t block_items = type == nullptr ? 1 : type->block_items;
+  const int64_t row_items = dims.empty() ? 1 : dims.front();
+  int64_t items = 1;
+  bool is_sound = row_items % block_items == 0;
+  for (const int64_t dim : dims) {
+    // None of zero items has other sizes whose product overflows.
+    is_sound =
+        is_sound && dim >= 0 && !__builtin_mul_overflow(items, std::max<int64_t>(dim, 1), &items);
   }
-  return bytes;
+  if (std::find(dims.begin(), dims.end(), 0) != dims.end()) items = 0;
+  int64_t bytes = 0;
+  if (is_sound && type != nullptr) {
+    is_sound = !__builtin_mul_overflow(items / block_items, type->block_bytes, &bytes);
+  }
+  if (!is_sound) {
+    reader.fail(fmt::format("absurd shape of tensor {}", name),
+                fmt::format("whole blocks of {} that fit into memory", block_items),
+                fmt::format("{}", fmt::join(dims, " x ")));
+  }
+  return is_sound && type != nullptr ? std::optional(bytes) : std::nullopt;
 }
 
 GgufTensor read_tensor(Reader& reader) {
@@ -248,9 +231,11 @@ GgufTensor read_tensor(Reader& reader) {
   std::array<int64_t, kRankMax> dims{};
   for (uint32_t i = 0; i < rank && reader.ok(); ++i) dims[i] = reader.number<int64_t>();
   const auto type = reader.number<uint32_t>();
-  reader.number<uint64_t>();  // where its data lies
+  tensor.type = type;
+  tensor.offset_bytes = reader.number<uint64_t>();
   if (reader.ok()) {
-    tensor.size_bytes = tensor_bytes(reader, tensor.name, std::span(dims).first(rank), type);
+    tensor.dims.assign(dims.begin(), dims.begin() + rank);
+    tensor.size_bytes = tensor_bytes(reader, tensor.name, tensor.dims, type);
   }
   return tensor;
 }
@@ -278,23 +263,21 @@ Result<GgufHead> GgufHead::parse(std::span<const std::byte> file, std::string_vi
   const uint64_t tensor_count = reader.count("number of tensors", kTensorsMax);
   const uint64_t key_count = reader.count("number of keys", kKeysMax);
   GgufHead head;
+  Json::Object keys;
+  std::unordered_set<std::string> names;
   for (uint64_t i = 0; i < key_count && reader.ok(); ++i) {
     std::string key = reader.text(kNameBytesMax);
-    Value value = read_value(reader);
-    if (head.find(key) != nullptr) reader.fail("a key occurs twice", "", key);
-    head.values_.emplace_back(std::move(key), std::move(value));
+    Json value = read_value(reader);
+    if (!names.insert(key).second) reader.fail("a key occurs twice", "", key);
+    keys.emplace_back(std::move(key), std::move(value));
   }
   for (uint64_t i = 0; i < tensor_count && reader.ok(); ++i) {
     head.tensors_.push_back(read_tensor(reader));
   }
   if (reader.error()) return *reader.error();
+  head.keys_ = Json(std::move(keys));
+  head.size_bytes_ = reader.at();
   return head;
-}
-
-const GgufHead::Value* GgufHead::find(std::string_view key) const {
-  const auto found = std::find_if(values_.begin(), values_.end(),
-                                  [&](const auto& entry) { return entry.first == key; });
-  return found == values_.end() ? nullptr : &found->second;
 }
 
 void GgufHead::add_tensors(const GgufHead& part) {

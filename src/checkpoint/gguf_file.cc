@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "base/system_error.h"
-#include "checkpoint/mapped_file.h"
 
 namespace kvasir {
 namespace {
@@ -22,14 +21,14 @@ constexpr int64_t kPartsMax = 10'000;
 constexpr std::string_view kEnding = ".gguf";
 
 int64_t number_of(const GgufHead& head, std::string_view key, int64_t absent) {
-  const GgufHead::Value* value = head.find(key);
-  const int64_t* number = value == nullptr ? nullptr : std::get_if<int64_t>(value);
+  const Json* value = head.find(key);
+  const int64_t* number = value == nullptr ? nullptr : value->as_integer();
   return number == nullptr ? absent : *number;
 }
 
 std::string text_of(const GgufHead& head, std::string_view key) {
-  const GgufHead::Value* value = head.find(key);
-  const std::string* text = value == nullptr ? nullptr : std::get_if<std::string>(value);
+  const Json* value = head.find(key);
+  const std::string* text = value == nullptr ? nullptr : value->as_string();
   return text == nullptr ? "" : *text;
 }
 
@@ -71,11 +70,12 @@ std::vector<std::string> missing_names(const fs::path& given, std::string_view s
 }
 
 struct Part {
-  std::string path;
+  std::unique_ptr<MappedFile> file;
   GgufHead head;
   int64_t number = 0;  // from 0
   int64_t count = 1;
-  bool is_cut_short = false;
+
+  const std::string& path() const { return file->path(); }
 };
 
 bool ends_early(const GgufHead& head, uint64_t file_bytes) {
@@ -90,14 +90,11 @@ bool ends_early(const GgufHead& head, uint64_t file_bytes) {
 }
 
 Result<Part> read_part(const std::string& path) {
-  KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
-  KVASIR_ASSIGN_OR_RETURN(GgufHead head, GgufHead::parse(file->bytes(), path));
-  Part part{.path = path,
-            .number = number_of(head, "split.no", 0),
-            .count = number_of(head, "split.count", 1),
-            .is_cut_short = ends_early(head, file->bytes().size())};
-  part.head = std::move(head);
-  part.count = std::max<int64_t>(part.count, 1);
+  Part part;
+  KVASIR_ASSIGN_OR_RETURN(part.file, MappedFile::open(path));
+  KVASIR_ASSIGN_OR_RETURN(part.head, GgufHead::parse(part.file->bytes(), path));
+  part.number = number_of(part.head, "split.no", 0);
+  part.count = std::max<int64_t>(number_of(part.head, "split.count", 1), 1);
   if (part.count <= kPartsMax && part.number >= 0 && part.number < part.count) return part;
   return Error{.kind = ErrorKind::kDamaged,
                .what = "absurd part of a split file",
@@ -118,16 +115,16 @@ Status add_part(Part part, int64_t count, Parts& parts) {
   const std::string found = fmt::format("number {} of {}", part.number + 1, part.count);
   return Error{.kind = ErrorKind::kDamaged,
                .what = "files of different splits lie under the names of one",
-               .where = part.path,
+               .where = part.path(),
                .expected = known == parts.end() ? fmt::format("one of {} parts", count)
-                                                : "another part than " + known->second.path,
+                                                : "another part than " + known->second.path(),
                .found = found};
 }
 
 // The parts beside the one that was given, whatever their names say of their order.
 Status add_siblings(const Part& given, const std::string& stem, Parts& parts) {
-  const fs::path directory = fs::path(given.path).parent_path();
-  const std::string own_name = fs::path(given.path).filename();
+  const fs::path directory = fs::path(given.path()).parent_path();
+  const std::string own_name = fs::path(given.path()).filename();
   for (int64_t number = 0; number < given.count; ++number) {
     const std::string name = part_name(stem, number, given.count);
     const std::string path = directory / name;
@@ -144,15 +141,15 @@ Error first_is_missing(const Part& given, const std::string& first_name) {
       .what = fmt::format("part {} of {} of a model, and the first, which says what it is, "
                           "is not there",
                           given.number + 1, given.count),
-      .where = given.path,
+      .where = given.path(),
       .expected = first_name + " beside it"};
 }
 
-GgufFile joined(Parts parts) {
-  GgufFile file{.path = parts.at(0).path, .head = std::move(parts.at(0).head)};
-  for (const auto& [number, part] : parts) {
-    if (part.is_cut_short) file.cut_short.push_back(part.path);
-    if (number > 0) file.head.add_tensors(part.head);
+GgufFile file_of(Parts parts) {
+  GgufFile file;
+  for (auto& [number, part] : parts) {
+    if (ends_early(part.head, part.file->bytes().size())) file.cut_short.push_back(part.path());
+    file.parts.push_back({std::move(part.file), std::move(part.head)});
   }
   return file;
 }
@@ -196,6 +193,12 @@ void drop_companions(std::map<std::string, std::string>& models) {
 
 }  // namespace
 
+GgufHead GgufFile::take_joined_head() {
+  GgufHead head = std::move(parts.front().head);
+  for (size_t i = 1; i < parts.size(); ++i) head.add_tensors(parts[i].head);
+  return head;
+}
+
 Result<GgufFile> read_gguf_file(const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(Part given, read_part(path));
   const int64_t number = given.number;
@@ -208,7 +211,7 @@ Result<GgufFile> read_gguf_file(const std::string& path) {
   }
   KVASIR_RETURN_IF_ERROR(add_part(std::move(given), count, parts));
   const bool is_whole = std::ssize(parts) == count;
-  GgufFile file = joined(std::move(parts));
+  GgufFile file = file_of(std::move(parts));
   if (!is_whole) file.missing = missing_names(path, stem, number, count);
   return file;
 }

@@ -52,10 +52,10 @@ class GgufFiles : public ::testing::Test {
 TEST_F(GgufFiles, AnyPartFindsTheOthers) {
   for (int i = 0; i < 3; ++i) write_part(part(i + 1), static_cast<uint32_t>(i));
   for (int i = 1; i <= 3; ++i) {
-    const auto file = read_gguf_file(directory_.file(part(i)));
+    auto file = read_gguf_file(directory_.file(part(i)));
     ASSERT_TRUE(file.ok()) << file.error().message();
-    EXPECT_EQ(file->path, directory_.file(part(1)));
-    EXPECT_EQ(file->head.tensors().size(), 3U);
+    EXPECT_EQ(file->path(), directory_.file(part(1)));
+    EXPECT_EQ(file->take_joined_head().tensors().size(), 3U);
     EXPECT_TRUE(file->missing.empty());
   }
   EXPECT_EQ(found(), part(1));
@@ -67,8 +67,9 @@ TEST_F(GgufFiles, WhateverTheirNamesSayOfTheirOrder) {
   write_part(part(3), 1);
   const auto file = read_gguf_file(directory_.file(part(3)));
   ASSERT_TRUE(file.ok()) << file.error().message();
-  EXPECT_EQ(file->path, directory_.file(part(2)));
-  EXPECT_EQ(file->head.tensors().size(), 3U);
+  EXPECT_EQ(file->path(), directory_.file(part(2)));
+  ASSERT_EQ(file->parts.size(), 3U);
+  EXPECT_EQ(file->parts[2].file->path(), directory_.file(part(1)));
 }
 
 TEST_F(GgufFiles, MissingPartsAreNamed) {

@@ -129,38 +129,47 @@ constexpr std::array kKeys = std::to_array<Renamed>({
 // llama.cpp takes these for Llama 4's chunks where the file does not say.
 constexpr int64_t kLlama4ChunkTokens = 8192;
 
+// The items of a list, yes and no as 1 and 0. Null: it is none, or of something else.
+std::optional<std::vector<int64_t>> whole_numbers(const Json& value) {
+  if (value.as_array() == nullptr) return std::nullopt;
+  std::vector<int64_t> numbers;
+  for (const Json& item : *value.as_array()) {
+    if (item.as_integer() == nullptr && item.as_bool() == nullptr) return std::nullopt;
+    numbers.push_back(item.as_bool() != nullptr ? int64_t{*item.as_bool()} : *item.as_integer());
+  }
+  return numbers;
+}
+
 class Config {
  public:
   Config(const GgufHead& head, std::string architecture)
       : head_(head), prefix_(std::move(architecture) + ".") {}
 
-  const GgufHead::Value* key(std::string_view name) const {
-    return head_.find(prefix_ + std::string(name));
-  }
+  const Json* key(std::string_view name) const { return head_.find(prefix_ + std::string(name)); }
   int64_t number(std::string_view name) const {
-    const GgufHead::Value* value = key(name);
-    const int64_t* integer = value == nullptr ? nullptr : std::get_if<int64_t>(value);
+    const Json* value = key(name);
+    const int64_t* integer = value == nullptr ? nullptr : value->as_integer();
     return integer == nullptr ? 0 : *integer;
   }
   double real(std::string_view name) const {
-    const GgufHead::Value* value = key(name);
-    const double* number = value == nullptr ? nullptr : std::get_if<double>(value);
+    const Json* value = key(name);
+    const double* number = value == nullptr ? nullptr : value->as_double();
     return number == nullptr ? static_cast<double>(this->number(name)) : *number;
   }
   const std::string* text(std::string_view name) const {
-    const GgufHead::Value* value = key(name);
-    return value == nullptr ? nullptr : std::get_if<std::string>(value);
+    const Json* value = key(name);
+    return value == nullptr ? nullptr : value->as_string();
   }
-  const std::vector<int64_t>* list(std::string_view name) const {
-    const GgufHead::Value* value = key(name);
-    return value == nullptr ? nullptr : std::get_if<std::vector<int64_t>>(value);
+  std::optional<std::vector<int64_t>> list(std::string_view name) const {
+    const Json* value = key(name);
+    return value == nullptr ? std::nullopt : whole_numbers(*value);
   }
 
   void set(std::string_view name, Json value) {
     fields_.emplace_back(std::string(name), std::move(value));
   }
   void copy(const Renamed& names) {
-    if (const std::vector<int64_t>* items = list(names.from)) {
+    if (const auto items = list(names.from)) {
       set(names.to, Json(Json::Array(items->begin(), items->end())));
     } else if (number(names.from) != 0) {
       set(names.to, number(names.from));
@@ -199,13 +208,13 @@ void set_layers(const GgufHead& head, std::string_view architecture, Config& con
 // Layers without KV heads hold a state, or nothing at all where they have a feed-forward part of
 // their own instead.
 void set_hybrid_layers(std::string_view model_type, Config& config) {
-  const std::vector<int64_t>* kv_heads = config.list("attention.head_count_kv");
-  if (kv_heads == nullptr) return;
-  const std::vector<int64_t>* widths = config.list("feed_forward_length");
+  const auto kv_heads = config.list("attention.head_count_kv");
+  if (!kv_heads) return;
+  const auto widths = config.list("feed_forward_length");
   Json::Array types;
   for (size_t layer = 0; layer < kv_heads->size(); ++layer) {
-    const bool is_feed_forward = model_type == "nemotron_h" && widths != nullptr &&
-                                 layer < widths->size() && (*widths)[layer] != 0;
+    const bool is_feed_forward =
+        model_type == "nemotron_h" && widths && layer < widths->size() && (*widths)[layer] != 0;
     types.emplace_back((*kv_heads)[layer] != 0 ? "full_attention"
                        : is_feed_forward       ? "mlp"
                                                : "linear_attention");
@@ -283,10 +292,10 @@ Json config_of(const GgufHead& head, std::string_view architecture, std::string_
   config.set("model_type", std::string(model_type));
   set_layers(head, architecture, config);
   for (const Renamed& names : kKeys) {
-    const std::vector<int64_t>* items = config.list(names.from);
+    const auto items = config.list(names.from);
     const bool is_per_layer =
         names.to == "num_attention_heads" || (is_hybrid && names.to == "num_key_value_heads");
-    if (items != nullptr && is_per_layer) {
+    if (items && is_per_layer) {
       config.set(names.to, largest(*items));
     } else {
       config.copy(names);
@@ -315,11 +324,8 @@ Status check_keys(const GgufHead& head, const std::string& architecture, std::st
                  .expected = "a number"};
   }
   for (const Renamed& names : kKeys) {
-    const GgufHead::Value* value = config.key(names.from);
-    if (value == nullptr || std::holds_alternative<int64_t>(*value) ||
-        std::holds_alternative<std::vector<int64_t>>(*value)) {
-      continue;
-    }
+    const Json* value = config.key(names.from);
+    if (value == nullptr || value->as_integer() != nullptr || whole_numbers(*value)) continue;
     return Error{.kind = ErrorKind::kDamaged,
                  .what = "key is unusable",
                  .where = fmt::format("{}: {}.{}", where, architecture, names.from),
@@ -351,8 +357,8 @@ Error unknown(std::string_view where, std::string found) {
 }
 
 Status check_is_a_model(const GgufHead& head, std::string_view where) {
-  const GgufHead::Value* type = head.find("general.type");
-  const std::string* name = type == nullptr ? nullptr : std::get_if<std::string>(type);
+  const Json* type = head.find("general.type");
+  const std::string* name = type == nullptr ? nullptr : type->as_string();
   if (name == nullptr || *name == "model") return ok_status();
   return Error{.kind = ErrorKind::kUnsupported,
                .what = "a GGUF file that is no model but goes with one",
@@ -379,8 +385,8 @@ Result<CacheModel> model_of_gguf(std::span<const std::byte> file, std::string_vi
 
 Result<CacheModel> model_of_gguf_head(const GgufHead& head, std::string_view where) {
   KVASIR_RETURN_IF_ERROR(check_is_a_model(head, where));
-  const GgufHead::Value* value = head.find("general.architecture");
-  const std::string* name = value == nullptr ? nullptr : std::get_if<std::string>(value);
+  const Json* value = head.find("general.architecture");
+  const std::string* name = value == nullptr ? nullptr : value->as_string();
   if (name == nullptr) return unknown(where, "no general.architecture");
   const auto* entry = std::find_if(kArchitectures.begin(), kArchitectures.end(),
                                    [&](const Renamed& row) { return row.from == *name; });

@@ -30,8 +30,9 @@ std::string joined(const std::vector<std::string>& names) {
 // Opens a GGUF file. Its weights are counted only where all parts are there: the size of some of
 // them helps nobody.
 Result<CacheModel> open_gguf(const std::string& path) {
-  KVASIR_ASSIGN_OR_RETURN(const GgufFile file, read_gguf_file(path));
-  KVASIR_ASSIGN_OR_RETURN(CacheModel model, model_of_gguf_head(file.head, file.path));
+  KVASIR_ASSIGN_OR_RETURN(GgufFile file, read_gguf_file(path));
+  KVASIR_ASSIGN_OR_RETURN(CacheModel model,
+                          model_of_gguf_head(file.take_joined_head(), file.path()));
   if (!file.missing.empty()) {
     model.weight_bytes.reset();
     model.notes.push_back("weights are not counted: " + joined(file.missing) + " is not there");
