@@ -6,6 +6,16 @@
 #include <utility>
 
 namespace kvasir {
+namespace {
+
+std::optional<double> real_of(const Json& value) {
+  if (value.as_double() != nullptr) return *value.as_double();
+  if (value.as_integer() != nullptr) return static_cast<double>(*value.as_integer());
+  const bool is_infinity = value.as_string() != nullptr && *value.as_string() == "Infinity";
+  return is_infinity ? std::optional(std::numeric_limits<double>::infinity()) : std::nullopt;
+}
+
+}  // namespace
 
 ConfigFields::ConfigFields(const Json& object, std::string_view path, std::string_view prefix)
     : object_(object), path_(path), prefix_(prefix) {}
@@ -41,13 +51,8 @@ double ConfigFields::real(Names names, double min, double max) {
 double ConfigFields::real_or(Names names, double min, double max, double absent) {
   const Json* value = find(names);
   if (value == nullptr) return absent;
-  double number = min - 1;
-  if (value->as_double() != nullptr) number = *value->as_double();
-  if (value->as_integer() != nullptr) number = static_cast<double>(*value->as_integer());
-  if (value->as_string() != nullptr && *value->as_string() == "Infinity") {
-    number = std::numeric_limits<double>::infinity();
-  }
-  if (number >= min && number <= max) return number;
+  const std::optional<double> number = real_of(*value);
+  if (number && *number >= min && *number <= max) return *number;
   fail(spelling_of(names), "config field is unusable",
        fmt::format("a number from {} to {}", min, max), value);
   return min;
@@ -72,6 +77,68 @@ std::string ConfigFields::text_or(Names names, std::string absent) {
   if (value->as_string() != nullptr) return *value->as_string();
   fail(spelling_of(names), "config field is unusable", "a string", value);
   return absent;
+}
+
+// read(item) gives an optional value; null: it is none that the list may hold.
+template <class T, class Read>
+std::vector<T> ConfigFields::list(Names names, std::string expected, const Read& read) {
+  const Json* value = find(names);
+  if (value == nullptr) return {};
+  std::vector<T> items;
+  bool is_usable = value->as_array() != nullptr;
+  for (size_t i = 0; is_usable && i < value->as_array()->size(); ++i) {
+    const std::optional<T> item = read((*value->as_array())[i]);
+    is_usable = item.has_value();
+    if (item) items.push_back(*item);
+  }
+  if (is_usable) return items;
+  fail(spelling_of(names), "config field is unusable", std::move(expected), value);
+  return {};
+}
+
+std::vector<int64_t> ConfigFields::integers(Names names, int64_t min, int64_t max) {
+  return list<int64_t>(names, fmt::format("a list of integers from {} to {}", min, max),
+                       [&](const Json& item) -> std::optional<int64_t> {
+                         const int64_t* number = item.as_integer();
+                         const bool fits = number != nullptr && *number >= min && *number <= max;
+                         return fits ? std::optional(*number) : std::nullopt;
+                       });
+}
+
+std::vector<double> ConfigFields::reals(Names names, double min, double max) {
+  return list<double>(names, fmt::format("a list of numbers from {} to {}", min, max),
+                      [&](const Json& item) -> std::optional<double> {
+                        const std::optional<double> number = real_of(item);
+                        return number && *number >= min && *number <= max ? number : std::nullopt;
+                      });
+}
+
+std::vector<bool> ConfigFields::booleans(Names names) {
+  return list<bool>(names, "a list of true and false", [](const Json& item) {
+    return item.as_bool() == nullptr ? std::nullopt : std::optional(*item.as_bool());
+  });
+}
+
+std::vector<std::string> ConfigFields::texts(Names names) {
+  return list<std::string>(names, "a list of strings", [](const Json& item) {
+    return item.as_string() == nullptr ? std::nullopt : std::optional(*item.as_string());
+  });
+}
+
+std::vector<int64_t> ConfigFields::layer_integers(Names names, int64_t count, int64_t min,
+                                                  int64_t max) {
+  const auto layers = static_cast<size_t>(count);
+  const Json* value = find(names);
+  if (value == nullptr || value->as_array() == nullptr) {
+    return std::vector<int64_t>(layers, integer(names, min, max));
+  }
+  std::vector<int64_t> items = integers(names, min, max);
+  if (!error_ && items.size() < layers) {
+    fail(spelling_of(names), "config field is unusable",
+         fmt::format("a list of {} layers or more", count), value);
+  }
+  items.resize(layers, min);
+  return items;
 }
 
 void ConfigFields::expect_text(Names names, std::string_view only) {

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "kvasir/result.h"
@@ -38,6 +39,13 @@ class ConfigFields {
   double real_or(Names names, double min, double max, double absent);
   bool boolean_or(Names names, bool absent);
   std::string text_or(Names names, std::string absent);
+  // The items of an optional list, none when it is absent.
+  std::vector<int64_t> integers(Names names, int64_t min, int64_t max);
+  std::vector<double> reals(Names names, double min, double max);
+  std::vector<bool> booleans(Names names);
+  std::vector<std::string> texts(Names names);
+  // One integer for each of `count` layers: a list of so many or more, or a number for all of them.
+  std::vector<int64_t> layer_integers(Names names, int64_t count, int64_t min, int64_t max);
 
   // Refuses every value of an optional field but one: no other is implemented.
   void expect_text(Names names, std::string_view only);
@@ -52,6 +60,8 @@ class ConfigFields {
 
  private:
   void fail_missing(Names names, std::string expected);
+  template <class T, class Read>
+  std::vector<T> list(Names names, std::string expected, const Read& read);
   std::string spelling_of(Names names) const;
 
   const Json& object_;
