@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/foreign_content.h"
+#include "checkpoint/gguf_file.h"
 #include "checkpoint/mapped_file.h"
 #include "checkpoint/shard_index.h"
 
@@ -58,10 +59,23 @@ class Quoted {
 
 }  // namespace
 
-Result<ConfigSource> ConfigSource::open(const std::string& directory) {
-  const std::string path = path_in(directory, kConfigName);
-  KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
-  return parse(file->text(), path);
+Result<ConfigSource> ConfigSource::open(const std::string& path) {
+  KVASIR_ASSIGN_OR_RETURN(const CheckpointPlace place, find_checkpoint(path));
+  if (place.form == CheckpointForm::kGguf) {
+    KVASIR_ASSIGN_OR_RETURN(GgufFile file, read_gguf_file(place.path));
+    return ConfigSource(place.form, file.parts.front().head.take_keys(), file.path());
+  }
+  const std::string config_path = path_in(path, kConfigName);
+  KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(config_path));
+  return parse(file->text(), config_path);
+}
+
+Json ConfigSource::section(std::string_view beginning) const {
+  Json::Object members;
+  for (const auto& [name, value] : *root_.as_object()) {
+    if (name.starts_with(beginning)) members.emplace_back(name.substr(beginning.size()), value);
+  }
+  return Json(std::move(members));
 }
 
 Result<ConfigSource> ConfigSource::parse(std::string_view text, std::string_view where) {
@@ -74,7 +88,7 @@ Result<ConfigSource> ConfigSource::parse(std::string_view text, std::string_view
     return error;
   }
   if (json->as_object() != nullptr)
-    return ConfigSource(std::move(json).value(), std::string(where));
+    return ConfigSource(CheckpointForm::kSafetensors, std::move(json).value(), std::string(where));
   return Error{.kind = ErrorKind::kDamaged,
                .what = "config is malformed",
                .where = std::string(where),

@@ -7,40 +7,14 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "checkpoint/tensor_info.h"
 #include "kvasir/result.h"
 
 namespace kvasir {
-
-enum class Dtype : uint8_t {
-  kF32,
-  kF16,
-  kBf16,
-  kF8E4m3,
-  kF8E8m0,
-  kI8,
-  kU8,
-  kI32,
-  kI64,
-  kOther,  // allowed in a file, but in no tensor that is used
-};
-
-struct TensorInfo {
-  std::string name;
-  Dtype dtype = Dtype::kOther;
-  std::string dtype_name;  // as written in the file
-  std::vector<int64_t> shape;
-  uint64_t offset_bytes = 0;  // from the start of the file
-  uint64_t size_bytes = 0;
-};
-
-// "[2, 3]"
-std::string shape_text(std::span<const int64_t> shape);
 
 // `path` names the file in messages. Tensors come in the order of the header.
 Result<std::vector<TensorInfo>> parse_safetensors(std::span<const std::byte> file,

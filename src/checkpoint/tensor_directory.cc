@@ -6,29 +6,66 @@
 #include <utility>
 
 #include "base/check.h"
+#include "checkpoint/gguf_file.h"
+#include "checkpoint/gguf_tensors.h"
+#include "checkpoint/safetensors.h"
 
 namespace kvasir {
-Result<TensorDirectory> TensorDirectory::open(const std::string& directory,
-                                              const TensorNaming& naming) {
-  const std::string single_path = path_in(directory, kSingleName);
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// A split file may say how many tensors all of its parts hold.
+Status check_parts(const GgufFile& file) {
+  if (!file.missing.empty()) {
+    return Error{.kind = ErrorKind::kNotFound,
+                 .what = "parts of the model are not there",
+                 .where = file.path(),
+                 .expected = joined(file.missing) + " beside it"};
+  }
+  const Json* stated = file.parts.front().head.find("split.tensors.count");
+  int64_t count = 0;
+  for (const GgufPart& part : file.parts) count += std::ssize(part.head.tensors());
+  if (stated == nullptr || (stated->as_integer() != nullptr && *stated->as_integer() == count)) {
+    return ok_status();
+  }
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "parts of the model do not hold what the first one says",
+               .where = file.path(),
+               .expected = stated->dump() + " tensors",
+               .found = std::to_string(count) + " tensors"};
+}
+
+}  // namespace
+
+Result<TensorDirectory> TensorDirectory::open(const std::string& path, const TensorNaming& naming) {
+  KVASIR_ASSIGN_OR_RETURN(const CheckpointPlace place, find_checkpoint(path));
+  if (place.form == CheckpointForm::kGguf) return open_gguf(place.path, naming);
+  const std::string single_path = path_in(path, kSingleName);
   if (path_exists(single_path)) return open_single(single_path, naming);
-  if (path_exists(path_in(directory, kIndexName))) return open_shards(directory, naming);
-  return Error{.kind = ErrorKind::kNotFound,
-               .what = "no weights found",
-               .where = directory,
-               .expected = std::string(kSingleName) + " or " + std::string(kIndexName)};
+  if (path_exists(path_in(path, kIndexName))) return open_shards(path, naming);
+  return Error{
+      .kind = ErrorKind::kNotFound,
+      .what = "no weights found",
+      .where = path,
+      .expected = std::string(kSingleName) + ", " + std::string(kIndexName) + " or a GGUF file"};
 }
 
 Result<TensorDirectory> TensorDirectory::open_single(const std::string& path,
                                                      const TensorNaming& naming) {
-  TensorDirectory directory(path, naming);
+  TensorDirectory directory(path, CheckpointForm::kSafetensors, naming);
   KVASIR_RETURN_IF_ERROR(directory.add_file(path));
   return directory;
 }
 
 Result<TensorDirectory> TensorDirectory::open_shards(const std::string& directory_path,
                                                      const TensorNaming& naming) {
-  TensorDirectory directory(path_in(directory_path, kIndexName), naming);
+  TensorDirectory directory(path_in(directory_path, kIndexName), CheckpointForm::kSafetensors,
+                            naming);
   KVASIR_ASSIGN_OR_RETURN(const ShardMap shard_of,
                           read_shard_index(directory_path, directory.path_));
   std::set<std::string> paths;
@@ -38,9 +75,27 @@ Result<TensorDirectory> TensorDirectory::open_shards(const std::string& director
   return directory;
 }
 
+Result<TensorDirectory> TensorDirectory::open_gguf(const std::string& path,
+                                                   const TensorNaming& naming) {
+  KVASIR_ASSIGN_OR_RETURN(GgufFile file, read_gguf_file(path));
+  KVASIR_RETURN_IF_ERROR(check_parts(file));
+  TensorDirectory directory(file.path(), CheckpointForm::kGguf, naming);
+  for (GgufPart& part : file.parts) {
+    KVASIR_ASSIGN_OR_RETURN(
+        auto infos, tensors_in_gguf(part.head, part.file->bytes().size(), part.file->path()));
+    KVASIR_RETURN_IF_ERROR(directory.add_tensors(std::move(infos), std::move(part.file)));
+  }
+  return directory;
+}
+
 Status TensorDirectory::add_file(const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(auto file, MappedFile::open(path));
   KVASIR_ASSIGN_OR_RETURN(auto infos, parse_safetensors(file->bytes(), path));
+  return add_tensors(std::move(infos), std::move(file));
+}
+
+Status TensorDirectory::add_tensors(std::vector<TensorInfo> infos,
+                                    std::unique_ptr<MappedFile> file) {
   for (TensorInfo& info : infos) {
     KVASIR_RETURN_IF_ERROR(add_tensor(std::move(info), file.get()));
   }
@@ -131,6 +186,12 @@ Status TensorDirectory::check_all_taken() const {
     }
   }
   return ok_status();
+}
+
+float* TensorDirectory::memory_for(int64_t floats) {
+  const auto count = static_cast<size_t>(floats);
+  decoded_bytes_ += count * sizeof(float);
+  return decoded_.emplace_back(std::make_unique_for_overwrite<float[]>(count)).get();
 }
 
 std::vector<std::pair<std::string, const StoredTensor*>> TensorDirectory::taken_by_name() const {

@@ -1,6 +1,6 @@
-// A TensorDirectory holds every tensor of a checkpoint directory by its official name. Each is to
-// be taken exactly once. It owns the mapped files. One thread fills it while opening; afterwards it
-// is immutable.
+// A TensorDirectory holds every tensor of a checkpoint by its official name, whether it comes from
+// safetensors or from GGUF files. Each is to be taken exactly once. It owns the mapped files, and
+// what was decoded from them on loading. One thread fills it; afterwards it is immutable.
 #pragma once
 
 #include <memory>
@@ -12,9 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "checkpoint/checkpoint_place.h"
 #include "checkpoint/mapped_file.h"
-#include "checkpoint/safetensors.h"
 #include "checkpoint/shard_index.h"
+#include "checkpoint/tensor_info.h"
 #include "kvasir/result.h"
 
 namespace kvasir {
@@ -41,10 +42,13 @@ struct TensorNaming {
 
 class TensorDirectory {
  public:
-  // Reads `model.safetensors`, or the shards that `model.safetensors.index.json` names. With both
-  // present the single file counts, as in transformers.
-  static Result<TensorDirectory> open(const std::string& directory, const TensorNaming& naming);
+  // Reads what find_checkpoint says of `path`. Of safetensors: `model.safetensors`, or the shards
+  // that `model.safetensors.index.json` names. With both present the single file counts, as in
+  // transformers. Of GGUF: all parts of the file, which must be there. Everything that heads say of
+  // tensors is checked here, before a tensor can be asked for.
+  static Result<TensorDirectory> open(const std::string& path, const TensorNaming& naming);
 
+  CheckpointForm form() const { return form_; }
   bool has(const std::string& official_name) const;
   // The pointer stays valid as long as the directory. REQUIRES: not taken before.
   Result<const StoredTensor*> take(const std::string& official_name);
@@ -55,26 +59,35 @@ class TensorDirectory {
   Status check_all_taken() const;
 
   uint64_t taken_bytes() const { return taken_bytes_; }
+
+  // Memory for what is decoded on loading: it lives as long as the directory.
+  float* memory_for(int64_t floats);
+  uint64_t decoded_bytes() const { return decoded_bytes_; }
   // Official names, ascending.
   std::vector<std::pair<std::string, const StoredTensor*>> taken_by_name() const;
 
  private:
-  TensorDirectory(std::string path, const TensorNaming& naming)
-      : path_(std::move(path)), naming_(naming) {}
+  TensorDirectory(std::string path, CheckpointForm form, const TensorNaming& naming)
+      : path_(std::move(path)), form_(form), naming_(naming) {}
 
   static Result<TensorDirectory> open_single(const std::string& path, const TensorNaming& naming);
   static Result<TensorDirectory> open_shards(const std::string& directory,
                                              const TensorNaming& naming);
+  static Result<TensorDirectory> open_gguf(const std::string& path, const TensorNaming& naming);
   Status add_file(const std::string& path);
+  Status add_tensors(std::vector<TensorInfo> infos, std::unique_ptr<MappedFile> file);
   Status add_tensor(TensorInfo info, const MappedFile* file);
   Status check_index(const ShardMap& shard_of) const;
 
-  std::string path_;  // of the single file or of the index
+  std::string path_;  // of the single file, of the index, or of the first part
+  CheckpointForm form_;
   TensorNaming naming_;
   std::vector<std::unique_ptr<MappedFile>> files_;
   std::vector<StoredTensor> tensors_;                 // in the order of files and headers
   std::unordered_map<std::string, size_t> index_of_;  // by official name
   uint64_t taken_bytes_ = 0;
+  std::vector<std::unique_ptr<float[]>> decoded_;
+  uint64_t decoded_bytes_ = 0;
 };
 
 }  // namespace kvasir

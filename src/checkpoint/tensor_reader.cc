@@ -1,12 +1,15 @@
 #include "checkpoint/tensor_reader.h"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "base/little_endian.h"
-#include "numeric/bf16.h"
-#include "numeric/f16.h"
+#include "checkpoint/tensor_rows.h"
+#include "numeric/blocks/block_type.h"
 #include "numeric/fp4.h"
 
 namespace kvasir {
@@ -16,11 +19,20 @@ using kernels::WeightFormat;
 using kernels::WeightMatrix;
 
 constexpr uint8_t kE8m0NotANumber = 255;
+constexpr const char* kDecodable = "F32, BF16, F16 or a block type";
 
 int64_t tiles(int64_t size) { return (size + kernels::kFp8TileSize - 1) / kernels::kFp8TileSize; }
 
-Status check_shape(const StoredTensor& tensor, std::vector<int64_t> expected) {
-  if (tensor.info.shape == expected) return ok_status();
+std::span<const int64_t> without_leading_ones(std::span<const int64_t> shape) {
+  while (shape.size() > 1 && shape.front() == 1) shape = shape.subspan(1);
+  return shape;
+}
+
+// A stack of one matrix may be stored as that matrix.
+Status check_shape(const StoredTensor& tensor, std::span<const int64_t> expected) {
+  const std::vector<int64_t>& shape = tensor.info.shape;
+  if (std::ranges::equal(shape, expected)) return ok_status();
+  if (std::ranges::equal(shape, without_leading_ones(expected))) return ok_status();
   return Error{.kind = ErrorKind::kDamaged,
                .what = "tensor has the wrong shape",
                .where = tensor.where(),
@@ -48,28 +60,16 @@ Error bad_value(const StoredTensor& tensor, size_t byte_index, const char* expec
                .found = std::move(found)};
 }
 
-int64_t float_bytes(Dtype dtype) {
-  if (dtype == Dtype::kF32) return 4;
-  return dtype == Dtype::kF16 || dtype == Dtype::kBf16 ? 2 : 0;
-}
-
-float load_float(Dtype dtype, const std::byte* data) {
-  if (dtype == Dtype::kF32) return load_little_endian<float>(data);
-  const auto bits = load_little_endian<uint16_t>(data);
-  return dtype == Dtype::kF16 ? f16_decode(bits) : bf16_decode(bits);
-}
-
 Status decode_vector(const StoredTensor& tensor, std::vector<float>& out) {
-  const auto bytes = tensor.bytes();
-  const auto step = static_cast<size_t>(float_bytes(tensor.info.dtype));
-  out.resize(bytes.size() / step);
-  for (size_t i = 0; i < out.size(); ++i) {
-    out[i] = load_float(tensor.info.dtype, bytes.data() + i * step);
-    if (!std::isfinite(out[i])) {
-      return bad_value(tensor, i * step, "finite numbers", std::to_string(out[i]));
-    }
-  }
-  return ok_status();
+  const int64_t rows = row_count(tensor.info);
+  out.resize(static_cast<size_t>(rows * row_items(tensor.info)));
+  decode_rows(tensor.info, tensor.bytes(), 0, rows, out.data());
+  const auto bad = std::ranges::find_if(out, [](float value) { return !std::isfinite(value); });
+  if (bad == out.end()) return ok_status();
+  const BlockType& type = *block_type_of(tensor.info.dtype);
+  const int64_t block = (bad - out.begin()) / type.block_items;
+  return bad_value(tensor, static_cast<size_t>(block * type.block_bytes), "finite numbers",
+                   std::to_string(*bad));
 }
 
 Status check_scale(const StoredTensor& tensor) {
@@ -127,7 +127,7 @@ Status TensorReader::matrix(const std::string& stem, int64_t rows, int64_t cols,
 Status TensorReader::plain_matrix(const std::string& name, int64_t rows, int64_t cols,
                                   WeightMatrix& out) {
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(name));
-  if (float_bytes(tensor->info.dtype) == 0) return wrong_type(*tensor, "F32, BF16 or F16");
+  if (!is_decodable(tensor->info.dtype)) return wrong_type(*tensor, kDecodable);
   return read_matrix(*tensor, "", {}, rows, cols, out);
 }
 
@@ -182,8 +182,28 @@ Status TensorReader::read_matrix(const StoredTensor& tensor, const std::string& 
       out.format = WeightFormat::kFp4ScaleE8m0;
       return read_scale(tensor, scale_name, shape(rows, cols / kFp4GroupSize), out);
     default:
-      return wrong_type(tensor, "F32, BF16, F16, F8_E4M3 or I8 (packed FP4)");
+      KVASIR_RETURN_IF_ERROR(check_shape(tensor, shape(rows, cols)));
+      return read_blocks(tensor, scale_name, lead, out);
   }
+}
+
+Status TensorReader::read_blocks(const StoredTensor& tensor, const std::string& scale_name,
+                                 const std::vector<int64_t>& lead, WeightMatrix& out) {
+  if (!is_decodable(tensor.info.dtype)) {
+    return wrong_type(tensor, "F32, BF16, F16, F8_E4M3, I8 (packed FP4) or a block type");
+  }
+  const StoredTensor* factors = nullptr;
+  if (tensor.info.dtype == Dtype::kNvfp4 && directory_.has(scale_name)) {
+    KVASIR_ASSIGN_OR_RETURN(factors, directory_.take(scale_name));
+    if (factors->info.dtype != Dtype::kF32) return wrong_type(*factors, "F32");
+    KVASIR_RETURN_IF_ERROR(check_shape(*factors, lead.empty() ? std::vector<int64_t>{1} : lead));
+    scale_jobs_.push_back(factors);
+  }
+  float* floats = directory_.memory_for(row_count(tensor.info) * row_items(tensor.info));
+  out.format = WeightFormat::kF32;
+  out.data = reinterpret_cast<const std::byte*>(floats);
+  matrix_jobs_.push_back({&tensor, factors, floats});
+  return ok_status();
 }
 
 Status TensorReader::read_scale(const StoredTensor& weight, const std::string& scale_name,
@@ -205,15 +225,36 @@ Status TensorReader::read_scale(const StoredTensor& weight, const std::string& s
   out.scales = scale->bytes().data();
   out.scale_cols = shape.back();
   scale_jobs_.push_back(scale);
-  return check_shape(*scale, std::move(shape));
+  return check_shape(*scale, shape);
 }
 
 Status TensorReader::vector(const std::string& name, std::vector<int64_t> shape,
                             std::vector<float>& out) {
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(name));
-  if (float_bytes(tensor->info.dtype) == 0) return wrong_type(*tensor, "F32, BF16 or F16");
+  if (!is_decodable(tensor->info.dtype)) return wrong_type(*tensor, kDecodable);
   vector_jobs_.push_back({tensor, &out});
-  return check_shape(*tensor, std::move(shape));
+  return check_shape(*tensor, shape);
+}
+
+Result<const StoredTensor*> TensorReader::tensor(const std::string& name,
+                                                 std::vector<int64_t> shape) {
+  KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(name));
+  KVASIR_RETURN_IF_ERROR(check_shape(*tensor, shape));
+  return tensor;
+}
+
+void TensorReader::decode_matrices(const MatrixJob& job) {
+  const TensorInfo& info = job.tensor->info;
+  const int64_t rows = row_count(info);
+  decode_rows(info, job.tensor->bytes(), 0, rows, job.out);
+  if (job.factors == nullptr) return;
+  const auto factors = job.factors->bytes();
+  const int64_t count = std::ssize(factors) / static_cast<int64_t>(sizeof(float));
+  const int64_t items = rows * row_items(info) / count;
+  for (int64_t matrix = 0; matrix < count; ++matrix) {
+    const auto factor = load_little_endian<float>(factors.data() + sizeof(float) * matrix);
+    for (int64_t i = 0; i < items; ++i) job.out[matrix * items + i] *= factor;
+  }
 }
 
 Result<const StoredTensor*> TensorReader::expert_table(const std::string& name, int64_t tokens,
@@ -222,7 +263,7 @@ Result<const StoredTensor*> TensorReader::expert_table(const std::string& name, 
   if (tensor->info.dtype != Dtype::kI32 && tensor->info.dtype != Dtype::kI64) {
     return wrong_type(*tensor, "I64 or I32");
   }
-  KVASIR_RETURN_IF_ERROR(check_shape(*tensor, {tokens, slots}));
+  KVASIR_RETURN_IF_ERROR(check_shape(*tensor, std::array{tokens, slots}));
   table_jobs_.push_back({tensor, expert_count});
   return tensor;
 }
@@ -232,6 +273,7 @@ Status TensorReader::finish() {
   for (const VectorJob& job : vector_jobs_) {
     KVASIR_RETURN_IF_ERROR(decode_vector(*job.tensor, *job.out));
   }
+  for (const MatrixJob& job : matrix_jobs_) decode_matrices(job);
   for (const TableJob& job : table_jobs_) {
     KVASIR_RETURN_IF_ERROR(check_table(*job.tensor, job.expert_count));
   }

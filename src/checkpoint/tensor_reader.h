@@ -4,6 +4,10 @@
 // It checks shapes and types at once. Content is read by finish() alone, when the whole directory
 // is known to be right. The targets given to vector() must stay where they are until then. One
 // thread.
+//
+// Matrices whose type no kernel multiplies, which today are all block types (numeric/blocks/), are
+// decoded to float32 on loading. Views of them are good from the start, their numbers are there
+// after finish(); the directory owns the memory and counts it.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +38,8 @@ class TensorReader {
 
   bool has(const std::string& name) const { return directory_.has(name); }
 
+  // A tensor as it is stored, for whoever knows what to do with its type.
+  Result<const StoredTensor*> tensor(const std::string& name, std::vector<int64_t> shape);
   // A matrix named `stem` + ".weight", with the scale `stem` + ".scale" when its type needs one.
   Status matrix(const std::string& stem, int64_t rows, int64_t cols, kernels::WeightMatrix& out);
   // A matrix named just so, in a type without a scale.
@@ -49,13 +55,18 @@ class TensorReader {
   Result<const StoredTensor*> expert_table(const std::string& name, int64_t tokens, int64_t slots,
                                            int64_t expert_count);
 
-  // Fails on left-over tensors, then decodes the vectors and checks scales and tables.
+  // Fails on left-over tensors, then decodes vectors and matrices and checks scales and tables.
   Status finish();
 
  private:
   struct VectorJob {
     const StoredTensor* tensor;
     std::vector<float>* out;
+  };
+  struct MatrixJob {
+    const StoredTensor* tensor;
+    const StoredTensor* factors;  // null, or a float32 for each matrix of a stack
+    float* out;
   };
   struct TableJob {
     const StoredTensor* tensor;
@@ -66,11 +77,16 @@ class TensorReader {
   Status read_matrix(const StoredTensor& tensor, const std::string& scale_name,
                      const std::vector<int64_t>& lead, int64_t rows, int64_t cols,
                      kernels::WeightMatrix& out);
+  // Matrices that are decoded on loading; some types come with a tensor of factors.
+  Status read_blocks(const StoredTensor& tensor, const std::string& scale_name,
+                     const std::vector<int64_t>& lead, kernels::WeightMatrix& out);
+  static void decode_matrices(const MatrixJob& job);
   Status read_scale(const StoredTensor& weight, const std::string& scale_name,
                     std::vector<int64_t> shape, kernels::WeightMatrix& out);
 
   TensorDirectory& directory_;
   std::vector<VectorJob> vector_jobs_;
+  std::vector<MatrixJob> matrix_jobs_;
   std::vector<TableJob> table_jobs_;
   std::vector<const StoredTensor*> scale_jobs_;
 };

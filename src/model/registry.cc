@@ -36,8 +36,10 @@ std::string family_names() {
 }
 
 std::string stated_type(const Json& config) {
-  const Json* type = config.find("model_type");
-  return type == nullptr ? "no model_type" : type->dump();
+  for (const std::string_view key : {"model_type", "general.architecture"}) {
+    if (const Json* type = config.find(key)) return type->dump();
+  }
+  return "no model_type";
 }
 
 }  // namespace

@@ -9,8 +9,8 @@
 
 namespace kvasir::model {
 
-// Loads the checkpoint in `directory`. Errors: no checkpoint, one that no family runs, a damaged
-// one, no memory or threads for a pass.
+// Loads the checkpoint in `directory`, or a GGUF file. Errors: no checkpoint, one that no family
+// runs, a damaged one, no memory or threads for a pass.
 Result<std::unique_ptr<Model>> open(const std::string& directory, const ModelOptions& options);
 
 }  // namespace kvasir::model

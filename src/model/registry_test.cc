@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "checkpoint_maker.h"
+#include "gguf_maker.h"
 #include "kernels/instruction_sets.h"
 #include "temp_directory.h"
 
@@ -44,6 +45,16 @@ TEST(Registry, RefusesAnArchitectureThatNoFamilyRuns) {
     EXPECT_NE(message.find(type), std::string::npos) << message;
     EXPECT_NE(message.find("deepseek_v4"), std::string::npos) << message;
   }
+}
+
+TEST(Registry, NamesTheArchitectureOfAGgufFile) {
+  testing::TempDirectory directory;
+  const std::string path = directory.file("m.gguf");
+  testing::write_file(path, testing::GgufMaker().text("general.architecture", "unheard").file());
+  const auto model = open(path, test_options());
+  ASSERT_FALSE(model.ok());
+  EXPECT_EQ(model.error().kind, ErrorKind::kUnsupported);
+  EXPECT_NE(message_of(path).find("found \"unheard\""), std::string::npos) << message_of(path);
 }
 
 TEST(Registry, SaysThatThereIsNoConfig) {
