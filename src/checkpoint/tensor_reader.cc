@@ -147,7 +147,7 @@ Result<MatrixStack> TensorReader::matrix_stack(const std::string& stem, int64_t 
 Result<MatrixStack> TensorReader::plain_stack(const std::string& name, int64_t count, int64_t rows,
                                               int64_t cols) {
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(name));
-  if (float_bytes(tensor->info.dtype) == 0) return wrong_type(*tensor, "F32, BF16 or F16");
+  if (!is_decodable(tensor->info.dtype)) return wrong_type(*tensor, kDecodable);
   MatrixStack stack;
   KVASIR_RETURN_IF_ERROR(read_matrix(*tensor, "", {count}, rows, cols, stack.first));
   stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first.format, cols);

@@ -39,7 +39,7 @@ void add_checkpoint_options(Command command, ModelFlags& options) {
 void add_model_options(Command command, ModelFlags& options) {
   add_checkpoint_options(command, options);
   command.add_option("--kv", options.kv, "precision of the KV cache")
-      .check_one_of({"native", "bf16", "f32"})
+      .check_one_of({"native", "bf16", "f16", "f32"})
       .show_default();
 }
 

@@ -7,6 +7,7 @@
 #include "checkpoint/tensor_directory.h"
 #include "checkpoint/tensor_reader.h"
 #include "model/decoder/fingerprint.h"
+#include "model/decoder/gguf_config.h"
 #include "model/decoder/tensor_names.h"
 #include "model/decoder/weight_loader.h"
 #include "model/decoder/weights.h"
@@ -24,21 +25,57 @@ Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
 Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
 Checkpoint::~Checkpoint() = default;
 
+namespace {
+
+// What the keys of a GGUF file leave to its tensors.
+void adjust_to_tensors(const TensorReader& reader, Config& config) {
+  if (!config.is_gguf) return;
+  const TensorNames names = gguf_tensor_names_of(config.architecture);
+  const auto has = [&](std::string_view name) {
+    return reader.has(fmt::format("{}0.{}", names.layer, name));
+  };
+  if (config.head_norm == HeadNorm::kNone && has(std::string(names.query_norm) + ".weight")) {
+    config.head_norm = HeadNorm::kEachHead;
+  }
+  const bool has_two_norms = has("attn_norm_2.weight");
+  if (config.branches == Branches::kParallel && has_two_norms) {
+    config.branches = Branches::kParallelOwn;
+  }
+}
+
+// Divides frequencies by what a GGUF file states of them.
+Status divide_frequencies(const std::vector<float>& divisors, Config& config) {
+  for (Rope& rope : config.ropes) {
+    if (divisors.empty()) continue;
+    KVASIR_CHECK(divisors.size() == rope.frequencies.size(), "a divisor for each frequency");
+    for (size_t i = 0; i < divisors.size(); ++i) rope.frequencies[i] /= double{divisors[i]};
+  }
+  return ok_status();
+}
+
+}  // namespace
+
 Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source) {
   Checkpoint checkpoint;
-  KVASIR_ASSIGN_OR_RETURN(checkpoint.config_, read_config(source.root(), source.where()));
+  Config& config = checkpoint.config_;
+  const bool is_gguf = source.form() == CheckpointForm::kGguf;
+  KVASIR_ASSIGN_OR_RETURN(config, is_gguf ? read_gguf_config(source.root(), source.where())
+                                          : read_config(source.root(), source.where()));
   KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
                           TensorDirectory::open(directory, {.official_name = official_tensor_name,
                                                             .is_ignored = tensor_is_ignored}));
   // Layers behind the last are those of a draft model.
   constexpr int64_t kDraftLayersMax = 16;
   for (int64_t draft = 0; draft < kDraftLayersMax; ++draft) {
-    tensors.leave_out(fmt::format("layers.{}.", checkpoint.config_.layer_count + draft));
+    tensors.leave_out(
+        fmt::format("{}{}.", is_gguf ? "blk." : "layers.", config.layer_count + draft));
   }
   TensorReader reader(tensors);
+  adjust_to_tensors(reader, config);
   checkpoint.weights_ = std::make_unique<Weights>();
-  KVASIR_RETURN_IF_ERROR(
-      load_weights(checkpoint.config_, reader, *checkpoint.weights_, checkpoint.copies_));
+  Weights& weights = *checkpoint.weights_;
+  KVASIR_RETURN_IF_ERROR(load_weights(config, reader, weights, checkpoint.copies_));
+  KVASIR_RETURN_IF_ERROR(divide_frequencies(weights.rope_divisors, config));
   checkpoint.weight_bytes_ = tensors.taken_bytes();
   checkpoint.tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
   return checkpoint;

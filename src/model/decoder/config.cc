@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "checkpoint/config_fields.h"
 #include "model/decoder/config_reading.h"
+#include "model/decoder/gguf_config.h"
 
 // The architectures of this family, by the model_type of their configs. Where a config leaves a
 // field out, the reference's config class says what it means.
@@ -489,7 +490,9 @@ const Architecture* find_architecture(const Json& config) {
 
 }  // namespace
 
-bool runs(const Json& root) { return find_architecture(text_config(root)) != nullptr; }
+bool runs(const Json& root) {
+  return find_architecture(text_config(root)) != nullptr || runs_gguf(root);
+}
 
 Result<Config> read_config(const Json& root, std::string_view where) {
   const Json& text = text_config(root);

@@ -123,13 +123,16 @@ struct Config {
   double logit_cap = 0;  // 0: none
   bool ties_output = false;
 
+  bool is_gguf = false;  // tensors have the names of GGUF files, and biases where these have them
+
   int64_t bos_token_id = -1;
   std::vector<int64_t> eos_token_ids;
 
   bool is_latent() const { return latent.rank > 0; }
 };
 
-// Returns whether a config names an architecture of this family. REQUIRES: an object.
+// Returns whether a config, or the keys of a GGUF file, name an architecture of this family.
+// REQUIRES: an object.
 bool runs(const Json& root);
 
 // `where` names the file in messages. Errors: a missing, mistyped or absurd field (every size is

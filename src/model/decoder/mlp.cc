@@ -94,7 +94,7 @@ void run_experts(Pass& pass, const ExpertsWeights& weights, View<const float> in
   const ops::ExpertGroups groups = groups_of(pass);
 
   pass.ops.matmul(weights.router, input, scores);
-  if (experts.has_router_bias) pass.ops.add_bias(scores, weights.router_bias.data());
+  if (!weights.router_bias.empty()) pass.ops.add_bias(scores, weights.router_bias.data());
   pass.ops.route({.scores = scores,
                   .score_of = score_function(experts.score),
                   .bias = or_null(weights.choice_bias),

@@ -69,9 +69,60 @@ TensorNames tensor_names_of(std::string_view architecture) {
     names.expert_up = "w3";
     names.expert_down = "w2";
   } else if (architecture == "qwen2_moe") {
-    names.shared = "mlp.shared_expert.";
+    names.shared_gate = "mlp.shared_expert.gate_proj";
+    names.shared_up = "mlp.shared_expert.up_proj";
+    names.shared_down = "mlp.shared_expert.down_proj";
   } else if (architecture == "gpt_oss") {
     names.router = "mlp.router";
+  }
+  return names;
+}
+
+TensorNames gguf_tensor_names_of(std::string_view architecture) {
+  TensorNames names{.embedding = "token_embd",
+                    .positions = "position_embd",
+                    .norm = "output_norm",
+                    .output = "output",
+                    .layer = "blk.",
+                    .attention_norm = "attn_norm",
+                    .mlp_norm = "ffn_norm",
+                    .query = "attn_q",
+                    .key = "attn_k",
+                    .value = "attn_v",
+                    .output_projection = "attn_output",
+                    .query_norm = "attn_q_norm",
+                    .key_norm = "attn_k_norm",
+                    .sinks = "attn_sinks.weight",
+                    .gate = "ffn_gate",
+                    .up = "ffn_up",
+                    .down = "ffn_down",
+                    .router = "ffn_gate_inp",
+                    .choice_bias = "exp_probs_b.bias",
+                    .gate_stack = "ffn_gate_exps",
+                    .up_stack = "ffn_up_exps",
+                    .down_stack = "ffn_down_exps",
+                    .shared_gate = "ffn_gate_shexp",
+                    .shared_up = "ffn_up_shexp",
+                    .shared_down = "ffn_down_shexp",
+                    .shared_weight = "ffn_gate_inp_shexp",
+                    .query_a = "attn_q_a",
+                    .query_a_norm = "attn_q_a_norm",
+                    .query_b = "attn_q_b",
+                    .latent_row = "attn_kv_a_mqa",
+                    .latent_norm = "attn_kv_a_norm",
+                    .latent_heads = "attn_kv_b",
+                    .key_stack = "attn_k_b",
+                    .value_stack = "attn_v_b",
+                    .rope_divisors = "rope_freqs.weight"};
+  if (is_one_of(architecture, {"gemma2", "gemma3_text", "olmo2"})) {
+    names.attention_output_norm = "post_attention_norm";
+    names.mlp_output_norm = "post_ffw_norm";
+  } else if (is_one_of(architecture, {"gpt_oss", "glm4_moe"})) {
+    names.mlp_norm = "post_attention_norm";
+  } else if (is_one_of(architecture, {"phi3", "gpt2", "gpt_bigcode", "falcon"})) {
+    names.fused = FusedQkv::kConcatenated;
+    names.qkv = "attn_qkv";
+    if (architecture == "phi3") names.gate_up = "ffn_up";
   }
   return names;
 }

@@ -45,16 +45,38 @@ struct TensorNames {
   std::string_view down = "mlp.down_proj";
 
   std::string_view router = "mlp.gate";
-  std::string_view experts = "mlp.experts.";
+  std::string_view choice_bias = "mlp.gate.e_score_correction_bias";  // the whole name
+  std::string_view experts = "mlp.experts.";                          // the number follows
   std::string_view expert_gate = "gate_proj";
   std::string_view expert_up = "up_proj";
   std::string_view expert_down = "down_proj";
-  std::string_view shared = "mlp.shared_experts.";
+  // The experts of a layer in one tensor each.
+  std::string_view gate_stack = "";
+  std::string_view up_stack = "";
+  std::string_view down_stack = "";
+  std::string_view shared_gate = "mlp.shared_experts.gate_proj";
+  std::string_view shared_up = "mlp.shared_experts.up_proj";
+  std::string_view shared_down = "mlp.shared_experts.down_proj";
+  std::string_view shared_weight = "mlp.shared_expert_gate";
+
+  // Of latent attention.
+  std::string_view query_a = "self_attn.q_a_proj";
+  std::string_view query_a_norm = "self_attn.q_a_layernorm";
+  std::string_view query_b = "self_attn.q_b_proj";
+  std::string_view latent_row = "self_attn.kv_a_proj_with_mqa";
+  std::string_view latent_norm = "self_attn.kv_a_layernorm";
+  std::string_view latent_heads = "self_attn.kv_b_proj";  // keys and values of each head
+  std::string_view key_stack = "";                        // keys alone, turned: [H, rank, plain]
+  std::string_view value_stack = "";                      // [H, value, rank]
+
+  std::string_view rope_divisors = "";  // the whole name
 
   bool is_transposed = false;  // matrices lie as [in, out]
 };
 
 TensorNames tensor_names_of(std::string_view architecture);
+// The same of GGUF files.
+TensorNames gguf_tensor_names_of(std::string_view architecture);
 
 // Returns the name without what stands before the model body; nothing for a tensor that is no part
 // of a text model. The scale of an FP8 matrix becomes ".scale".

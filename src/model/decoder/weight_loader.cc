@@ -42,7 +42,8 @@ class WeightLoader {
       : config_(config),
         reader_(reader),
         copies_(copies),
-        names_(tensor_names_of(config.architecture)) {}
+        names_(config.is_gguf ? gguf_tensor_names_of(config.architecture)
+                              : tensor_names_of(config.architecture)) {}
 
   Status load(Weights& weights) {
     const int64_t vocab = config_.vocab_size;
@@ -58,6 +59,11 @@ class WeightLoader {
       KVASIR_RETURN_IF_ERROR(load_layer(layer, weights.layers[static_cast<size_t>(layer)]));
     }
     KVASIR_RETURN_IF_ERROR(load_norm(names_.norm, hidden, weights.norm));
+    if (!names_.rope_divisors.empty() && reader_.has(std::string(names_.rope_divisors))) {
+      const auto pairs = std::ssize(config_.ropes.front().frequencies);
+      KVASIR_RETURN_IF_ERROR(
+          reader_.vector(std::string(names_.rope_divisors), {pairs}, weights.rope_divisors));
+    }
     // A tied model may still store its head; then the stored one counts, unless it is the same.
     if (config_.ties_output && !reader_.has(joined(names_.output, ".weight"))) {
       weights.output = weights.embedding;
@@ -98,8 +104,11 @@ class WeightLoader {
     if (!config_.has_input_norms) return ok_status();
     const int64_t hidden = config_.hidden_size;
     if (config_.branches == Branches::kParallelOwn) {
-      KVASIR_RETURN_IF_ERROR(load_norm(at + "ln_attn", hidden, weights.attention_norm));
-      return load_norm(at + "ln_mlp", hidden, weights.mlp_norm);
+      // A GGUF file has them the other way round: the first norm is the MLP's.
+      const std::string attention = at + (config_.is_gguf ? "attn_norm_2" : "ln_attn");
+      const std::string mlp = at + (config_.is_gguf ? "attn_norm" : "ln_mlp");
+      KVASIR_RETURN_IF_ERROR(load_norm(attention, hidden, weights.attention_norm));
+      return load_norm(mlp, hidden, weights.mlp_norm);
     }
     KVASIR_RETURN_IF_ERROR(
         load_norm(joined(at, names_.attention_norm), hidden, weights.attention_norm));
@@ -148,7 +157,13 @@ class WeightLoader {
   Status load_projection(const std::string& stem, int64_t rows, int64_t cols, bool has_bias,
                          Projection& out) {
     KVASIR_RETURN_IF_ERROR(load_matrix(stem, rows, cols, out.parts.emplace_back()));
-    return has_bias ? reader_.vector(stem + ".bias", {rows}, out.bias) : ok_status();
+    return load_bias(stem, rows, has_bias, out.bias);
+  }
+
+  Status load_bias(const std::string& stem, int64_t rows, bool has_bias, std::vector<float>& bias) {
+    const std::string name = stem + ".bias";
+    const bool is_there = config_.is_gguf ? reader_.has(name) : has_bias;
+    return is_there ? reader_.vector(name, {rows}, bias) : ok_status();
   }
 
   HeadRows head_rows() const {
@@ -197,13 +212,8 @@ class WeightLoader {
     const HeadRows rows = head_rows();
     WeightMatrix whole;
     KVASIR_RETURN_IF_ERROR(load_matrix(stem, rows.all(), config_.hidden_size, whole));
-    std::vector<float>* bias = nullptr;
-    if (config_.has_query_bias) {
-      // Keeps the whole bias until it can be cut.
-      KVASIR_RETURN_IF_ERROR(reader_.vector(stem + ".bias", {rows.all()}, weights.query.bias));
-      bias = &weights.query.bias;
-    }
-    (void)bias;
+    // The queries keep the whole bias until it can be cut.
+    KVASIR_RETURN_IF_ERROR(load_bias(stem, rows.all(), config_.has_query_bias, weights.query.bias));
     const int64_t groups = names_.fused == FusedQkv::kByGroup ? config_.kv_head_count : 1;
     int64_t row = 0;
     const auto take = [&](int64_t count, Projection& out) {
@@ -222,23 +232,40 @@ class WeightLoader {
     const LatentConfig& latent = config_.latent;
     LatentWeights& out = weights.latent;
     const int64_t hidden = config_.hidden_size;
-    const std::string self = at + "self_attn.";
     const bool has_rank = latent.query_rank > 0;
     if (has_rank) {
+      KVASIR_RETURN_IF_ERROR(load_projection(joined(at, names_.query_a), latent.query_rank, hidden,
+                                             false, out.query_a));
       KVASIR_RETURN_IF_ERROR(
-          load_projection(self + "q_a_proj", latent.query_rank, hidden, false, out.query_a));
-      KVASIR_RETURN_IF_ERROR(
-          load_head_norm(self + "q_a_layernorm", latent.query_rank, out.query_norm));
+          load_head_norm(joined(at, names_.query_a_norm), latent.query_rank, out.query_norm));
     }
     KVASIR_RETURN_IF_ERROR(load_projection(
-        self + (has_rank ? "q_b_proj" : "q_proj"), config_.head_count * config_.head_dim,
+        joined(at, has_rank ? names_.query_b : names_.query), config_.head_count * config_.head_dim,
         has_rank ? latent.query_rank : hidden, false, out.query));
-    KVASIR_RETURN_IF_ERROR(load_projection(self + "kv_a_proj_with_mqa",
+    KVASIR_RETURN_IF_ERROR(load_projection(joined(at, names_.latent_row),
                                            latent.rank + latent.rope_dim, hidden, false, out.row));
-    KVASIR_RETURN_IF_ERROR(load_head_norm(self + "kv_a_layernorm", latent.rank, out.row_norm));
-    KVASIR_RETURN_IF_ERROR(load_latent_heads(self + "kv_b_proj", out));
-    return load_projection(self + "o_proj", hidden, config_.head_count * latent.value_dim, false,
-                           weights.output);
+    KVASIR_RETURN_IF_ERROR(
+        load_head_norm(joined(at, names_.latent_norm), latent.rank, out.row_norm));
+    const bool is_split = reader_.has(joined(at, names_.key_stack) + ".weight");
+    KVASIR_RETURN_IF_ERROR(is_split ? load_latent_stacks(at, out)
+                                    : load_latent_heads(joined(at, names_.latent_heads), out));
+    return load_projection(joined(at, names_.output_projection), hidden,
+                           config_.head_count * latent.value_dim, false, weights.output);
+  }
+
+  Status load_latent_stacks(const std::string& at, LatentWeights& out) {
+    const LatentConfig& latent = config_.latent;
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack keys,
+                            reader_.matrix_stack(joined(at, names_.key_stack), config_.head_count,
+                                                 latent.rank, latent.plain_dim));
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack values,
+                            reader_.matrix_stack(joined(at, names_.value_stack), config_.head_count,
+                                                 latent.value_dim, latent.rank));
+    for (int64_t head = 0; head < config_.head_count; ++head) {
+      out.key_up.push_back(keys.at(head));
+      out.value_up.push_back(values.at(head));
+    }
+    return ok_status();
   }
 
   // Stored per head: rows that make its plain key, then rows that make its value. Keys are turned,
@@ -279,7 +306,7 @@ class WeightLoader {
   Status load_product(const std::string& stem, int64_t rows, int64_t cols, bool has_bias,
                       WeightMatrix& matrix, std::vector<float>& bias) {
     KVASIR_RETURN_IF_ERROR(load_matrix(stem, rows, cols, matrix));
-    return has_bias ? reader_.vector(stem + ".bias", {rows}, bias) : ok_status();
+    return load_bias(stem, rows, has_bias, bias);
   }
 
   Status load_experts(const std::string& at, ExpertsWeights& weights) {
@@ -289,15 +316,14 @@ class WeightLoader {
                                               : std::string_view("mlp.gate"));
     KVASIR_RETURN_IF_ERROR(
         reader_.matrix(router, experts.count, config_.hidden_size, weights.router));
-    if (experts.has_router_bias) {
-      KVASIR_RETURN_IF_ERROR(
-          reader_.vector(router + ".bias", {experts.count}, weights.router_bias));
-    }
+    KVASIR_RETURN_IF_ERROR(
+        load_bias(router, experts.count, experts.has_router_bias, weights.router_bias));
     if (experts.has_choice_bias) {
-      KVASIR_RETURN_IF_ERROR(reader_.vector(router + ".e_score_correction_bias", {experts.count},
-                                            weights.choice_bias));
+      KVASIR_RETURN_IF_ERROR(
+          reader_.vector(joined(at, names_.choice_bias), {experts.count}, weights.choice_bias));
     }
     if (experts.shared_width > 0) KVASIR_RETURN_IF_ERROR(load_shared(at, weights));
+    if (!names_.gate_stack.empty()) return load_expert_stacks(at, weights);
     const std::string fused = at + "mlp.experts.gate_up_proj";
     if (experts.has_biases) return load_interleaved_experts(at + "mlp.experts.", weights);
     if (reader_.has(fused) || reader_.has(fused + ".weight")) {
@@ -317,14 +343,39 @@ class WeightLoader {
   }
 
   Status load_shared(const std::string& at, ExpertsWeights& weights) {
-    const std::string stem = joined(at, names_.shared);
     const int64_t width = config_.experts.shared_width;
     const int64_t hidden = config_.hidden_size;
-    KVASIR_RETURN_IF_ERROR(reader_.matrix(stem + "gate_proj", width, hidden, weights.shared.gate));
-    KVASIR_RETURN_IF_ERROR(reader_.matrix(stem + "up_proj", width, hidden, weights.shared.up));
-    KVASIR_RETURN_IF_ERROR(reader_.matrix(stem + "down_proj", hidden, width, weights.shared.down));
+    KVASIR_RETURN_IF_ERROR(
+        reader_.matrix(joined(at, names_.shared_gate), width, hidden, weights.shared.gate));
+    KVASIR_RETURN_IF_ERROR(
+        reader_.matrix(joined(at, names_.shared_up), width, hidden, weights.shared.up));
+    KVASIR_RETURN_IF_ERROR(
+        reader_.matrix(joined(at, names_.shared_down), hidden, width, weights.shared.down));
     if (!config_.experts.has_shared_gate) return ok_status();
-    return reader_.matrix(at + "mlp.shared_expert_gate", 1, hidden, weights.shared_gate);
+    return reader_.matrix(joined(at, names_.shared_weight), 1, hidden, weights.shared_gate);
+  }
+
+  // A tensor each of all gates, ups and downs.
+  Status load_expert_stacks(const std::string& at, ExpertsWeights& weights) {
+    const int64_t count = config_.experts.count;
+    const int64_t width = config_.experts.width;
+    const int64_t hidden = config_.hidden_size;
+    const std::string gate = joined(at, names_.gate_stack);
+    const std::string up = joined(at, names_.up_stack);
+    const std::string down = joined(at, names_.down_stack);
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack gates,
+                            reader_.matrix_stack(gate, count, width, hidden));
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack ups, reader_.matrix_stack(up, count, width, hidden));
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack downs,
+                            reader_.matrix_stack(down, count, hidden, width));
+    for (int64_t expert = 0; expert < count; ++expert) {
+      weights.experts.push_back(
+          {.gate = gates.at(expert), .up = ups.at(expert), .down = downs.at(expert)});
+    }
+    if (!config_.experts.has_biases) return ok_status();
+    KVASIR_RETURN_IF_ERROR(reader_.vector(gate + ".bias", {count, width}, weights.gate_biases));
+    KVASIR_RETURN_IF_ERROR(reader_.vector(up + ".bias", {count, width}, weights.up_biases));
+    return reader_.vector(down + ".bias", {count, hidden}, weights.down_biases);
   }
 
   // [E, 2F, D] with gate rows first, and [E, D, F].
@@ -386,9 +437,8 @@ class WeightLoader {
     layer.mlp.gate_bias = of(layer.mlp_biases.gate);
     layer.mlp.up_bias = of(layer.mlp_biases.up);
     layer.mlp.down_bias = of(layer.mlp_biases.down);
-    if (names_.fused != FusedQkv::kSeparate && config_.has_query_bias) {
-      split_fused_bias(layer.attention);
-    }
+    const bool is_fused = names_.fused != FusedQkv::kSeparate;
+    if (is_fused && !layer.attention.query.bias.empty()) split_fused_bias(layer.attention);
   }
 
   // The bias of a fused projection, in the order of its rows, -> one bias each.
@@ -405,14 +455,16 @@ class WeightLoader {
     }
   }
 
-  // gate_biases holds gate and up in turn.
+  // Where they came together, gate_biases holds gate and up in turn.
   void split_expert_biases(ExpertsWeights& experts) const {
     if (experts.gate_biases.empty()) return;
-    const std::vector<float> both = std::move(experts.gate_biases);
-    experts.gate_biases.clear();
-    for (size_t i = 0; i < both.size(); i += 2) {
-      experts.gate_biases.push_back(both[i]);
-      experts.up_biases.push_back(both[i + 1]);
+    if (experts.up_biases.empty()) {
+      const std::vector<float> both = std::move(experts.gate_biases);
+      experts.gate_biases.clear();
+      for (size_t i = 0; i < both.size(); i += 2) {
+        experts.gate_biases.push_back(both[i]);
+        experts.up_biases.push_back(both[i + 1]);
+      }
     }
     const int64_t width = config_.experts.width;
     for (int64_t expert = 0; expert < config_.experts.count; ++expert) {

@@ -95,7 +95,8 @@ struct Weights {
   kernels::WeightMatrix positions;  // [position_count, D]; no rows: none
   std::vector<LayerWeights> layers;
   NormWeights norm;
-  kernels::WeightMatrix output;  // [V, D]; the embedding when tied
+  std::vector<float> rope_divisors;  // [rope_dim / 2] of frequencies; empty: none
+  kernels::WeightMatrix output;      // [V, D]; the embedding when tied
 };
 
 class Checkpoint {

@@ -1,0 +1,279 @@
+#include "model/decoder/gguf_config.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "checkpoint/config_fields.h"
+#include "model/decoder/config_reading.h"
+
+namespace kvasir::model::decoder {
+namespace {
+
+// The converter reorders each head's query and key rows of these, so that the halves of a pair lie
+// side by side.
+enum class Rows : uint8_t { kAsStored, kPairsAdjacent };
+
+struct GgufArchitecture {
+  std::string_view name;
+  std::string_view model_type;
+  Rows rows = Rows::kAsStored;
+};
+
+constexpr GgufArchitecture kArchitectures[] = {
+    {"llama", "llama", Rows::kPairsAdjacent},
+    {"qwen2", "qwen2"},
+    {"qwen2moe", "qwen2_moe"},
+    {"qwen3", "qwen3"},
+    {"qwen3moe", "qwen3_moe"},
+    {"smollm3", "smollm3", Rows::kPairsAdjacent},
+    {"gemma", "gemma"},
+    {"gemma2", "gemma2"},
+    {"gemma3", "gemma3_text"},
+    {"phi3", "phi3"},
+    {"granite", "granite", Rows::kPairsAdjacent},
+    {"starcoder", "gpt_bigcode"},
+    {"starcoder2", "starcoder2"},
+    {"gpt2", "gpt2"},
+    {"falcon", "falcon"},
+    {"gpt-oss", "gpt_oss"},
+    {"olmo2", "olmo2"},
+    {"glm4moe", "glm4_moe"},
+    {"deepseek2", "deepseek_v3"},
+};
+
+const GgufArchitecture* find_architecture(const Json& keys) {
+  const Json* name = keys.find("general.architecture");
+  if (name == nullptr || name->as_string() == nullptr) return nullptr;
+  for (const GgufArchitecture& known : kArchitectures) {
+    if (known.name == *name->as_string()) return &known;
+  }
+  return nullptr;
+}
+
+struct Renamed {
+  std::string_view from;
+  std::string_view to;
+};
+
+// Behind "ARCHITECTURE.". Several may go to one name; no file has more than one of them.
+constexpr Renamed kKeys[] = {
+    {"block_count", "num_hidden_layers"},
+    {"context_length", "max_position_embeddings"},
+    {"embedding_length", "hidden_size"},
+    {"feed_forward_length", "intermediate_size"},
+    {"attention.head_count", "num_attention_heads"},
+    {"attention.head_count_kv", "num_key_value_heads"},
+    {"attention.key_length", "head_dim"},
+    {"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
+    {"attention.layer_norm_epsilon", "norm_epsilon"},
+    {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
+    {"attention.sliding_window", "sliding_window"},
+    {"attention.scale", "attention_multiplier"},
+    {"attn_logit_softcapping", "attn_logit_softcapping"},
+    {"final_logit_softcapping", "final_logit_softcapping"},
+    {"embedding_scale", "embedding_multiplier"},
+    {"residual_scale", "residual_multiplier"},
+    {"logit_scale", "logits_scaling"},
+    {"expert_count", "num_experts"},
+    {"expert_used_count", "num_experts_per_tok"},
+    {"expert_feed_forward_length", "moe_intermediate_size"},
+    {"expert_shared_feed_forward_length", "shared_expert_intermediate_size"},
+    {"expert_shared_count", "n_shared_experts"},
+    {"expert_weights_scale", "routed_scaling_factor"},
+    {"expert_weights_norm", "norm_topk_prob"},
+    {"expert_group_count", "n_group"},
+    {"expert_group_used_count", "topk_group"},
+    {"leading_dense_block_count", "first_k_dense_replace"},
+    {"attention.q_lora_rank", "q_lora_rank"},
+    {"attention.kv_lora_rank", "kv_lora_rank"},
+};
+
+// Translates one file. Fields that are set later win.
+class Translation {
+ public:
+  Translation(const Json& keys, const GgufArchitecture& architecture)
+      : keys_(keys), architecture_(architecture) {}
+
+  Json config() {
+    set("model_type", std::string(architecture_.model_type));
+    for (const Renamed& names : kKeys) copy(names);
+    set_vocabulary();
+    set_rope();
+    set_layers();
+    set_latent();
+    set_experts();
+    set_gpt2_names();
+    // The tensors say whether there is an output matrix of its own.
+    set("tie_word_embeddings", true);
+    return Json(std::move(fields_));
+  }
+
+  const Json* key(std::string_view name) const {
+    return keys_.find(fmt::format("{}.{}", architecture_.name, name));
+  }
+  int64_t integer(std::string_view name, int64_t absent) const {
+    const Json* value = key(name);
+    return value != nullptr && value->as_integer() != nullptr ? *value->as_integer() : absent;
+  }
+  double real(std::string_view name, double absent) const {
+    const Json* value = key(name);
+    if (value != nullptr && value->as_double() != nullptr) return *value->as_double();
+    return value != nullptr && value->as_integer() != nullptr
+               ? static_cast<double>(*value->as_integer())
+               : absent;
+  }
+
+ private:
+  void set(std::string_view name, Json value) {
+    std::erase_if(fields_, [&](const auto& field) { return field.first == name; });
+    fields_.emplace_back(std::string(name), std::move(value));
+  }
+  void copy(const Renamed& names) {
+    if (const Json* value = key(names.from)) set(names.to, *value);
+  }
+
+  void set_vocabulary() {
+    const Json* tokens = keys_.find("tokenizer.ggml.tokens");
+    const bool is_list = tokens != nullptr && tokens->as_array() != nullptr;
+    const auto listed = is_list ? std::ssize(*tokens->as_array()) : int64_t{0};
+    set("vocab_size", integer("vocab_size", listed));
+    for (const auto& [from, to] : {std::pair{"tokenizer.ggml.bos_token_id", "bos_token_id"},
+                                   std::pair{"tokenizer.ggml.eos_token_id", "eos_token_id"}}) {
+      if (const Json* id = keys_.find(from)) set(to, *id);
+    }
+  }
+
+  Json rope_of(double theta, bool is_scaled) const {
+    Json::Object rope{{"rope_theta", theta}};
+    const Json* type = key("rope.scaling.type");
+    const double linear = real("rope.scale_linear", 0);
+    if (is_scaled && type != nullptr && type->as_string() != nullptr &&
+        *type->as_string() != "none") {
+      rope.emplace_back("rope_type", *type);
+      rope.emplace_back("factor", real("rope.scaling.factor", 1));
+      if (key("rope.scaling.original_context_length") != nullptr) {
+        rope.emplace_back("original_max_position_embeddings",
+                          integer("rope.scaling.original_context_length", 0));
+      }
+      if (key("rope.scaling.yarn_beta_fast") != nullptr) {
+        rope.emplace_back("beta_fast", real("rope.scaling.yarn_beta_fast", 32));
+      }
+      if (key("rope.scaling.yarn_beta_slow") != nullptr) {
+        rope.emplace_back("beta_slow", real("rope.scaling.yarn_beta_slow", 1));
+      }
+      add_yarn_magnitude(rope);
+    } else if (is_scaled && type == nullptr && linear > 0) {
+      rope.emplace_back("rope_type", "linear");
+      rope.emplace_back("factor", linear);
+    }
+    return Json(std::move(rope));
+  }
+
+  // Latent attention: the file holds 0.1 times mscale_all_dim, and mscale is the same.
+  void add_yarn_magnitude(Json::Object& rope) const {
+    const double multiplier = real("rope.scaling.yarn_log_multiplier", 0);
+    if (multiplier == 0) return;
+    rope.emplace_back("mscale", 10 * multiplier);
+    rope.emplace_back("mscale_all_dim", 10 * multiplier);
+  }
+
+  void set_rope() {
+    const double theta = real("rope.freq_base", 10000);
+    if (architecture_.model_type == "gemma3_text") {
+      set("rope_parameters",
+          Json::Object{{"full_attention", rope_of(theta, true)},
+                       {"sliding_attention", rope_of(real("rope.freq_base_swa", 10000), false)}});
+      return;
+    }
+    set("rope_parameters", rope_of(theta, true));
+    const int64_t head_dim = integer("attention.key_length", head_dim_of_heads());
+    const int64_t turned = integer("rope.dimension_count", head_dim);
+    if (head_dim > 0 && key("attention.kv_lora_rank") == nullptr) {
+      set("partial_rotary_factor", static_cast<double>(turned) / static_cast<double>(head_dim));
+    }
+  }
+
+  int64_t head_dim_of_heads() const {
+    const int64_t heads = integer("attention.head_count", 0);
+    return heads > 0 ? integer("embedding_length", 0) / heads : 0;
+  }
+
+  // llama.cpp takes no window of Mistral or Phi-3, and none of Qwen.
+  void set_layers() {
+    const std::string_view type = architecture_.model_type;
+    if (type == "llama" || type == "phi3" || type.starts_with("qwen"))
+      set("sliding_window", Json());
+    if (key("attention.key_length") == nullptr) set("head_dim", head_dim_of_heads());
+    if (type == "gemma2" || type == "gemma3_text") {
+      // The scale is that of a head, but for the largest models.
+      const int64_t layers = integer("block_count", 0);
+      const bool is_wide =
+          (type == "gemma2" && layers == 46) || (type == "gemma3_text" && layers == 62);
+      set("query_pre_attn_scalar",
+          is_wide ? head_dim_of_heads() : integer("attention.key_length", head_dim_of_heads()));
+    }
+    if (type == "smollm3") set("no_rope_layer_interval", 4);
+    if (type == "granite" && key("attention.scale") == nullptr) {
+      set("attention_multiplier", 1 / std::sqrt(static_cast<double>(head_dim_of_heads())));
+    }
+  }
+
+  void set_latent() {
+    if (key("attention.kv_lora_rank") == nullptr) return;
+    const int64_t turned = integer("rope.dimension_count", 0);
+    // Older files give the heads' widths under the names of plain attention.
+    const bool has_own = key("attention.key_length_mla") != nullptr;
+    const int64_t key_dim =
+        integer(has_own ? "attention.key_length_mla" : "attention.key_length", 0);
+    set("qk_rope_head_dim", turned);
+    set("qk_nope_head_dim", key_dim - turned);
+    set("v_head_dim",
+        integer(has_own ? "attention.value_length_mla" : "attention.value_length", 0));
+    if (key("attention.q_lora_rank") == nullptr || integer("attention.q_lora_rank", 0) == 0) {
+      set("q_lora_rank", Json());
+    }
+    // Without a gating function the file is of the second version: softmax, one group.
+    if (integer("expert_gating_func", 1) != 1) return;
+    set("model_type", "deepseek_v2");
+    set("topk_method", integer("expert_group_count", 1) > 1 ? "group_limited_greedy" : "greedy");
+  }
+
+  void set_experts() {
+    if (architecture_.model_type != "llama" || integer("expert_count", 0) == 0) return;
+    set("model_type", "mixtral");
+  }
+
+  void set_gpt2_names() {
+    if (architecture_.model_type != "gpt2" && architecture_.model_type != "gpt_bigcode") return;
+    set("n_embd", integer("embedding_length", 0));
+    set("n_layer", integer("block_count", 0));
+    set("n_head", integer("attention.head_count", 0));
+    set("n_positions", integer("context_length", 0));
+    set("n_inner", integer("feed_forward_length", 0));
+  }
+
+  const Json& keys_;
+  const GgufArchitecture& architecture_;
+  Json::Object fields_;
+};
+
+}  // namespace
+
+bool runs_gguf(const Json& keys) { return find_architecture(keys) != nullptr; }
+
+Result<Config> read_gguf_config(const Json& keys, std::string_view where) {
+  const GgufArchitecture* architecture = find_architecture(keys);
+  KVASIR_CHECK(architecture != nullptr, "keys of this family");
+  KVASIR_ASSIGN_OR_RETURN(Config config,
+                          read_config(Translation(keys, *architecture).config(), where));
+  if (architecture->rows == Rows::kPairsAdjacent) config.rope_pairs = ops::RopePairs::kAdjacent;
+  config.norm_adds_one = false;  // the converter added it
+  config.is_gguf = true;
+  return config;
+}
+
+}  // namespace kvasir::model::decoder
