@@ -44,6 +44,27 @@ TEST_F(PlanCommand, ACheckpointComesWithItsWeights) {
             integer(member(plan, "bill"), "ram_bytes"));
 }
 
+TEST_F(PlanCommand, WhatIsPlannedOfDecodersIsWhatAnEngineTakes) {
+  const std::string folder = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string path = entry.path().string();
+    const auto model = plan::open_model(path);
+    ASSERT_TRUE(model.ok()) << path << model.error().message();
+    for (const char* kv : {"bf16", "f16", "f32"}) {
+      const plan::CostOptions cost_options{.precision = kv};
+      const auto cost = plan::cache_cost(*model, cost_options);
+      ASSERT_TRUE(cost.ok()) << path;
+      Engine engine = testing::open_engine({.model_path = path, .kv = kv, .needs_text = false});
+      for (const int64_t tokens : {1, 128, 300}) {
+        Session session = testing::new_session(engine);
+        testing::append_all(session, testing::random_tokens(tokens, 96, 1));
+        EXPECT_EQ(engine.kv_bytes(), plan::bytes_of(cost->ram, {.context_tokens = tokens}))
+            << path << " " << kv << " " << tokens;
+      }
+    }
+  }
+}
+
 TEST_F(PlanCommand, WhatIsPlannedIsWhatAnEngineTakes) {
   const auto model = plan::open_model(golden_);
   ASSERT_TRUE(model.ok());

@@ -30,6 +30,16 @@ class Resume : public ::testing::Test {
     testing::write_checkpoint(model_, testing::quick_model_spec());
   }
 
+  // Goes on with another model.
+  void use_model(const std::string& model) {
+    model_ = model;
+    reference_.reset();
+  }
+
+  // Random scripts of prompts that continue, branch from and repeat each other, over engines that
+  // come and go.
+  void run_scripts(int64_t count);
+
   EngineOptions options(bool with_store) const {
     EngineOptions options{.model_path = model_, .thread_count = 1, .needs_text = false};
     if (with_store) options.store = StoreOptions{.directory = store_, .min_free_bytes = 0};
@@ -299,13 +309,55 @@ int64_t script_count() {
 #endif
 }
 
-TEST_F(Resume, RandomScriptsDifferInNoBit) {
+// One model of each kind of attention besides DeepSeek-V4's, which the tests above run.
+struct DecoderKind {
+  const char* name;
+  bool has_windows;
+};
+constexpr DecoderKind kDecoders[] = {
+    {"llama", false},        // heads in groups, all tokens seen: no state at a boundary
+    {"gemma2", true},        // windows and whole layers
+    {"gpt_oss", true},       // the same, sinks, experts
+    {"gpt_bigcode", false},  // one key head
+    {"deepseek_v3", false},  // latents
+};
+
+std::string path_of(const DecoderKind& kind) {
+  return std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/" + kind.name;
+}
+
+TEST_F(Resume, DecodersStartAtTheLastBoundary) {
+  for (const DecoderKind& kind : kDecoders) {
+    use_model(path_of(kind));
+    const Tokens tokens = random_tokens(300, 48, 1);
+    {
+      Engine engine = open_engine(options(true));
+      EXPECT_EQ(run(engine, tokens), 0) << kind.name;
+      EXPECT_EQ(run(engine, tokens), 256) << kind.name;
+    }
+    Engine restarted = open_engine(options(true));
+    EXPECT_EQ(run(restarted, tokens), 256) << kind.name;
+    // Without windows every boundary is one to go on from; with them, those where a prompt ended.
+    EXPECT_EQ(run(restarted, first(tokens, 200)), kind.has_windows ? 0 : 128) << kind.name;
+  }
+}
+
+TEST_F(Resume, RandomScriptsOfDecodersDifferInNoBit) {
+  for (const DecoderKind& kind : kDecoders) {
+    use_model(path_of(kind));
+    run_scripts(script_count() / 5);
+  }
+}
+
+TEST_F(Resume, RandomScriptsDifferInNoBit) { run_scripts(script_count()); }
+
+void Resume::run_scripts(int64_t count) {
   std::vector<Tokens> conversations;
   int64_t runs = 0;
   int64_t resumed_tokens = 0;
   int64_t prompt_tokens = 0;
   std::optional<Engine> engine;
-  for (int64_t seed = 0; seed < script_count() && !HasFailure(); ++seed) {
+  for (int64_t seed = 0; seed < count && !HasFailure(); ++seed) {
     Script script(static_cast<uint64_t>(seed), conversations);
     for (int step = 0; step < 4; ++step) {
       if (!engine || script.chance(3)) {
@@ -323,7 +375,7 @@ TEST_F(Resume, RandomScriptsDifferInNoBit) {
     }
   }
   std::printf("%lld scripts, %lld prompts of %lld tokens, %lld of them resumed\n",
-              static_cast<long long>(script_count()), static_cast<long long>(runs),
+              static_cast<long long>(count), static_cast<long long>(runs),
               static_cast<long long>(prompt_tokens), static_cast<long long>(resumed_tokens));
   EXPECT_GT(resumed_tokens * 10, prompt_tokens);
 }

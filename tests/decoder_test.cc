@@ -1,0 +1,130 @@
+// Dense and expert decoders: small random models of each kind against transformers in float64, and
+// the same-bits rule for each.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine_driver.h"
+#include "kvasir/engine.h"
+#include "npy.h"
+
+namespace kvasir {
+namespace {
+
+using testing::append_all;
+using testing::first_difference;
+using testing::new_session;
+using testing::open_engine;
+
+constexpr int64_t kVocab = 96;
+
+std::string folder_of(const std::string& name) {
+  return std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/" + name;
+}
+
+std::vector<std::string> names() {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_of(""))) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class DecoderTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  EngineOptions options(const char* kv, int64_t chunk_tokens) const {
+    return {.model_path = folder_of(GetParam()),
+            .kv = kv,
+            .thread_count = 2,
+            .chunk_tokens = chunk_tokens,
+            .needs_text = false};
+  }
+  std::vector<int32_t> tokens() const {
+    return testing::read_tokens(folder_of(GetParam()) + "/tokens.txt");
+  }
+};
+
+// Root of the mean squared difference, by the standard deviation of all golden logits.
+std::vector<double> differences(const std::vector<float>& ours, const std::vector<int32_t>& places,
+                                const std::vector<float>& golden) {
+  double sum = 0;
+  double squares = 0;
+  for (const float value : golden) {
+    sum += value;
+    squares += double{value} * value;
+  }
+  const double count = static_cast<double>(golden.size());
+  const double deviation = std::sqrt(squares / count - sum / count * (sum / count));
+  std::vector<double> rel;
+  for (size_t i = 0; i < places.size(); ++i) {
+    double error = 0;
+    for (int64_t v = 0; v < kVocab; ++v) {
+      const auto token = static_cast<size_t>(places[i] * kVocab + v);
+      error += std::pow(ours[token] - golden[i * kVocab + static_cast<size_t>(v)], 2);
+    }
+    rel.push_back(std::sqrt(error / kVocab) / deviation);
+  }
+  return rel;
+}
+
+TEST_P(DecoderTest, AgreesWithTransformersInEveryInstructionSet) {
+  const auto golden = testing::read_float_npy(folder_of(GetParam()) + "/logits.npy");
+  const std::vector<int32_t> places =
+      testing::read_tokens(folder_of(GetParam()) + "/positions.txt");
+  for (const std::string& isa : testing::supported_instruction_sets()) {
+    for (const auto& [kv, bar] :
+         {std::pair{"f32", 1e-5}, std::pair{"f16", 1e-2}, {"native", 5e-2}}) {
+      EngineOptions wanted = options(kv, 256);
+      wanted.instruction_set = isa;
+      Engine engine = open_engine(wanted);
+      Session session = new_session(engine);
+      const std::vector<double> rel =
+          differences(append_all(session, tokens()), places, golden.values);
+      EXPECT_LE(*std::max_element(rel.begin(), rel.end()), bar) << kv << " " << isa;
+    }
+  }
+}
+
+TEST_P(DecoderTest, ChunksBatchesAndForksHaveTheSameBits) {
+  const std::vector<int32_t> all = tokens();
+  Engine engine = open_engine(options("native", 256));
+  Session session = new_session(engine);
+  const std::vector<float> whole = append_all(session, all);
+  for (const int64_t chunk : {1, 33, 64}) {
+    Engine cut = open_engine(options("native", chunk));
+    Session piecewise = new_session(cut);
+    EXPECT_EQ(first_difference(append_all(piecewise, all), whole, kVocab), -1) << chunk;
+  }
+
+  const std::span prompt(all);
+  Session first = new_session(engine);
+  ASSERT_TRUE(first.append(prompt.first(100)).ok());
+  auto second = first.fork();
+  ASSERT_TRUE(second.ok());
+  Session third = new_session(engine);
+  ASSERT_TRUE(third.append(prompt.first(37)).ok());
+  for (size_t step = 0; step < 40; ++step) {
+    const std::vector<BatchInput> batch = {{&first, prompt.subspan(100 + step, 1)},
+                                           {&*second, prompt.subspan(100 + step, 1)},
+                                           {&third, prompt.subspan(37 + step, 1)}};
+    ASSERT_TRUE(engine.append_batch(batch).ok());
+    for (const auto& [one, place] : {std::pair{&first, 100 + step}, std::pair{&*second, 100 + step},
+                                     std::pair{&third, 37 + step}}) {
+      const auto logits = one->logits();
+      EXPECT_TRUE(std::equal(logits.begin(), logits.end(),
+                             whole.begin() + static_cast<int64_t>(place) * kVocab))
+          << step << " at " << place;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, DecoderTest, ::testing::ValuesIn(names()),
+                         [](const auto& one) { return one.param; });
+
+}  // namespace
+}  // namespace kvasir

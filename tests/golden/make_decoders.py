@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/decoders: a small random model of each kind with transformers' logits in float64.
+
+  PYTHONPATH=tools tests/golden/make_decoders.py
+
+Each folder has config.json, model.safetensors (BF16), tokens.txt, positions.txt and logits.npy: float32
+[positions, vocab], of the positions where windows and blocks end.
+"""
+
+import pathlib
+
+import numpy as np
+import torch
+from transformers.utils import logging
+
+import tiny_decoders
+
+TOKENS = 150
+POSITIONS = [0, 1, 29, 30, 31, 32, 33, 39, 40, 49, 50, 127, 128, 129, 149]
+
+
+def write(name, folder):
+    model = tiny_decoders.build(name, seed=1).to(torch.bfloat16)
+    model.save_pretrained(folder)
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    tokens = np.random.default_rng(1).integers(0, 96, TOKENS)
+    logits = tiny_decoders.reference_logits(folder, tokens)
+    (folder / "tokens.txt").write_text(" ".join(map(str, tokens)) + "\n", encoding="utf-8")
+    (folder / "positions.txt").write_text(" ".join(map(str, POSITIONS)) + "\n", encoding="utf-8")
+    np.save(folder / "logits.npy", logits[POSITIONS].astype(np.float32))
+
+
+def main():
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    root = pathlib.Path(__file__).parent / "decoders"
+    for name in tiny_decoders.CASES:
+        write(name, root / name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Compares Kvasir's logits with Hugging Face transformers' for every kind of dense and expert decoder.
+
+  tools/crosscheck_decoders.py --kvasir build/release/kvasir [--lengths 1 127 ...] [--seeds 1 2] [--only NAME ...]
+  tools/crosscheck_decoders.py --kvasir build/release/kvasir --model DIR --lengths 300
+
+Builds small random models (tiny_decoders.py), saves each by save_pretrained, and runs both engines on the same
+tokens; Kvasir with --kv f32, in chunks of two sizes whose logits must be equal bit for bit. With --model, both
+run that checkpoint. rel = RMS(difference) / standard deviation of the reference's logits, per token; the
+reference is transformers' modelling code in float64. Exit status 1 when one is out of bounds.
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from transformers.utils import logging
+
+import tiny_decoders
+
+WORST_MAX = 1e-5
+LENGTHS = [1, 127, 128, 129, 300, 1100]
+
+
+def run_kvasir(arguments, model, tokens, folder, chunk):
+    """Kvasir's logits, or its error message."""
+    token_path, out_path = folder / "tokens.txt", folder / "logits.npy"
+    token_path.write_text(" ".join(map(str, tokens.tolist())), encoding="utf-8")
+    command = [arguments.kvasir, "logits", "--model", model, "--tokens", token_path, "--out", out_path,
+               "--kv", "f32", "--chunk", chunk, "--isa", arguments.isa, "--no-store"]
+    run = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    return np.load(out_path) if run.returncode == 0 else run.stderr.strip()
+
+
+def compare(arguments, name, model, vocab, seed, folder):
+    """Prints a line for each length. Returns whether all is within bounds."""
+    is_good = True
+    for length in arguments.lengths:
+        tokens = np.random.default_rng(seed).integers(0, vocab, length)
+        ours = run_kvasir(arguments, model, tokens, folder, 256)
+        if isinstance(ours, str):
+            print(f"{name:20} {ours}")
+            return False
+        theirs = tiny_decoders.reference_logits(model, tokens)
+        rel = np.sqrt(((ours - theirs) ** 2).mean(-1)) / theirs.std()
+        same = np.array_equal(run_kvasir(arguments, model, tokens, folder, 37), ours)
+        is_within = bool(rel.max() <= WORST_MAX and same)
+        is_good = is_good and is_within
+        print(f"{name:20} seed {seed} {length:5} tokens  median {np.median(rel):.1e}  worst {rel.max():.1e} at "
+              f"{rel.argmax():4}  {'' if same else 'chunks differ '}{'' if is_within else 'OUT OF BOUNDS'}")
+    return is_good
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kvasir", required=True)
+    parser.add_argument("--isa", default="auto")
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--only", nargs="+", default=list(tiny_decoders.CASES), choices=list(tiny_decoders.CASES))
+    parser.add_argument("--model", help="a checkpoint directory instead of random models")
+    parser.add_argument("--vocab", type=int, default=96, help="token ids below this are drawn")
+    arguments = parser.parse_args()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    bad = []
+    for seed in arguments.seeds:
+        for name in [arguments.model] if arguments.model else arguments.only:
+            with tempfile.TemporaryDirectory() as folder:
+                folder = pathlib.Path(folder)
+                model = pathlib.Path(name)
+                if not arguments.model:
+                    model = folder / "model"
+                    tiny_decoders.build(name, seed).save_pretrained(model)
+                if not compare(arguments, name, model, arguments.vocab, seed, folder):
+                    bad.append(name)
+    print(f"out of bounds: {', '.join(bad)}" if bad else "all within bounds")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
