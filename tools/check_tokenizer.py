@@ -12,12 +12,11 @@ import argparse
 import itertools
 import json
 import pathlib
-import struct
-import subprocess
 import sys
 
 import tokenizers
 
+import tokenizer_probe
 import tokenizer_samples
 
 BATCH = 20000
@@ -31,35 +30,25 @@ def without_added_tokens(path):
     return tokenizers.Tokenizer.from_str(json.dumps(data))
 
 
+def keeps(tokenizer, text):
+    """Whether the tokenizer loses nothing of the text."""
+    normalizer = tokenizer.normalizer
+    return normalizer is None or (normalizer.normalize_str(text) == text and "\u2581" not in text)
+
+
 def reference_ids(tokenizer, texts):
     return [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
 
 
-def probe_ids(probe, path, mode, texts):
-    request = bytearray()
-    for text in texts:
-        raw = text.encode("utf-8")
-        request += mode + struct.pack("<I", len(raw)) + raw
-    run = subprocess.run([probe, path], input=bytes(request), stdout=subprocess.PIPE, check=False)
-    if run.returncode != 0:
-        sys.exit(f"{probe} failed")
-    results, offset = [], 0
-    while offset < len(run.stdout):
-        (count,) = struct.unpack_from("<I", run.stdout, offset)
-        results.append(list(struct.unpack_from(f"<{count}i", run.stdout, offset + 4)))
-        offset += 4 + 4 * count
-    return results
-
-
 def compare(arguments, tokenizer, mode, texts):
     expected = reference_ids(tokenizer, texts)
-    found = probe_ids(arguments.probe, arguments.tokenizer, mode, texts)
-    if len(found) != len(expected):
-        sys.exit(f"{len(found)} answers to {len(expected)} strings")
-    for text, ids_expected, ids_found in zip(texts, expected, found):
+    found = tokenizer_probe.encode(arguments.probe, arguments.tokenizer, mode, texts)
+    for text, ids_expected, (ids_found, comes_back) in zip(texts, expected, found):
         if ids_expected != ids_found:
             sys.exit(f"mode {mode.decode()}, text {ascii(text)}\n  expected {ids_expected}"
                      f"\n  found    {ids_found}")
+        if not comes_back and keeps(tokenizer, text):
+            sys.exit(f"text {ascii(text)}\n  decoding does not give it back")
 
 
 def around_code_points():

@@ -4,6 +4,10 @@
 #include <string>
 #include <utility>
 
+#include "text/code_point_set.h"
+#include "text/unicode_category.h"
+#include "text/utf8.h"
+
 namespace kvasir::text {
 namespace {
 
@@ -31,9 +35,40 @@ Status check_each(const std::vector<AddedToken>& tokens, std::string_view where)
   return ok_status();
 }
 
+// What a match takes along.
+size_t white_space_before(std::string_view text, size_t end, size_t floor) {
+  while (end > floor) {
+    const size_t start = character_start_before(text, end);
+    if (category_of(read_character(text, start).code_point) != Category::kSpace) break;
+    end = start;
+  }
+  return end;
+}
+
+size_t white_space_behind(std::string_view text, size_t start) {
+  while (start < text.size()) {
+    const Utf8Character character = read_character(text, start);
+    if (category_of(character.code_point) != Category::kSpace) break;
+    start += character.size_bytes;
+  }
+  return start;
+}
+
+bool is_word(uint32_t code_point) {
+  static const CodePointTable kWord(CodePointSet::word());
+  return kWord.contains(code_point);
+}
+
+bool is_inside_a_word(std::string_view text, size_t start, size_t end) {
+  const bool word_before =
+      start > 0 && is_word(read_character(text, character_start_before(text, start)).code_point);
+  return word_before || (end < text.size() && is_word(read_character(text, end).code_point));
+}
+
 }  // namespace
 
-Result<AddedTokens> AddedTokens::build(std::vector<AddedToken> tokens, std::string_view where) {
+Result<AddedTokens> AddedTokens::build(std::vector<AddedToken> tokens, std::string_view where,
+                                       const Normalizer& normalizer) {
   KVASIR_RETURN_IF_ERROR(check_each(tokens, where));
   std::sort(tokens.begin(), tokens.end(), by_content);
   const auto same_content = [](const auto& a, const auto& b) { return a.content == b.content; };
@@ -43,9 +78,17 @@ Result<AddedTokens> AddedTokens::build(std::vector<AddedToken> tokens, std::stri
   }
   AddedTokens added;
   for (const AddedToken& token : tokens) {
-    Round& round = added.rounds_[token.normalized ? 1 : 0];
-    round.starts[byte_at(token.content, 0)] = true;
-    round.tokens.push_back(token);
+    AddedToken written = token;
+    if (token.normalized) written.content = normalizer.apply(token.content, true);
+    if (written.content.empty()) continue;
+    auto& rounds = token.normalized ? added.normalized_ : added.raw_;
+    rounds[static_cast<size_t>(SpecialTokens::kMatch)].tokens.push_back(written);
+    if (!token.in_every_text) continue;
+    rounds[static_cast<size_t>(SpecialTokens::kIgnore)].tokens.push_back(std::move(written));
+  }
+  for (Round* round :
+       {&added.raw_[0], &added.raw_[1], &added.normalized_[0], &added.normalized_[1]}) {
+    round->finish();
   }
   std::sort(tokens.begin(), tokens.end(), by_id);
   const auto same_id = [](const auto& a, const auto& b) { return a.id == b.id; };
@@ -58,17 +101,35 @@ Result<AddedTokens> AddedTokens::build(std::vector<AddedToken> tokens, std::stri
 }
 
 std::vector<TextSegment> AddedTokens::split(std::string_view text) const {
-  std::vector<TextSegment> coarse;
-  rounds_[0].split(text, coarse);
   std::vector<TextSegment> fine;
-  for (const TextSegment& segment : coarse) {
+  for (const TextSegment& segment : split_raw(text, SpecialTokens::kMatch)) {
     if (segment.id == TextSegment::kPlain) {
-      rounds_[1].split(segment.text, fine);
+      normalized_[static_cast<size_t>(SpecialTokens::kMatch)].split(segment.text, fine);
     } else {
       fine.push_back(segment);
     }
   }
   return fine;
+}
+
+std::vector<TextSegment> AddedTokens::split_raw(std::string_view text,
+                                                SpecialTokens special) const {
+  std::vector<TextSegment> segments;
+  raw_[static_cast<size_t>(special)].split(text, segments);
+  return segments;
+}
+
+std::vector<TextSegment> AddedTokens::split_normalized(std::string_view text,
+                                                       SpecialTokens special) const {
+  std::vector<TextSegment> segments;
+  normalized_[static_cast<size_t>(special)].split(text, segments);
+  return segments;
+}
+
+// Normalizing may have changed their order.
+void AddedTokens::Round::finish() {
+  std::sort(tokens.begin(), tokens.end(), by_content);
+  for (const AddedToken& token : tokens) starts[byte_at(token.content, 0)] = true;
 }
 
 void AddedTokens::Round::split(std::string_view text, std::vector<TextSegment>& segments) const {
@@ -82,9 +143,13 @@ void AddedTokens::Round::split(std::string_view text, std::vector<TextSegment>& 
       ++position;
       continue;
     }
-    end_plain(position);
-    segments.push_back({text.substr(position, token->content.size()), token->id});
+    size_t start = position;
     position += token->content.size();
+    if (token->single_word && is_inside_a_word(text, start, position)) continue;
+    if (token->strips_before) start = white_space_before(text, start, plain_start);
+    if (token->strips_after) position = white_space_behind(text, position);
+    end_plain(start);
+    segments.push_back({text.substr(start, position - start), token->id});
     plain_start = position;
   }
   end_plain(text.size());
@@ -104,7 +169,7 @@ const AddedToken* AddedTokens::Round::longest_at(std::string_view text, size_t p
     last = std::partition_point(first, last, [&](const AddedToken& token) {
       return byte_at(token.content, depth) == byte;
     });
-    if (first != last && first->content.size() == depth + 1) longest = &*first++;
+    while (first != last && first->content.size() == depth + 1) longest = &*first++;
   }
   return longest;
 }

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/check.h"
+#include "text/utf8.h"
 
 namespace kvasir::text {
 namespace {
@@ -29,17 +30,20 @@ uint64_t pop_first(std::vector<uint64_t>& heap) {
 
 }  // namespace
 
-Bpe::Bpe(const std::array<int32_t, 256>& byte_ids, const std::vector<BpeMerge>& merges)
-    : byte_ids_(byte_ids) {
+Bpe::Bpe(const std::array<int32_t, 256>& byte_ids, const std::vector<BpeMerge>& merges,
+         std::unordered_map<uint32_t, int32_t> character_ids)
+    : byte_ids_(byte_ids), character_ids_(std::move(character_ids)) {
   const size_t slot_count = std::bit_ceil(std::max<size_t>(2, kSlotsPerMerge * merges.size()));
   slots_.resize(slot_count);
   slot_shift_ = 64 - std::countr_zero(slot_count);
-  for (size_t rank = 0; rank < merges.size(); ++rank) {
-    const BpeMerge& merge = merges[rank];
+  uint32_t rank = 0;
+  for (size_t i = 0; i < merges.size(); ++i) {
+    const BpeMerge& merge = merges[i];
+    if (i > 0 && !merge.ties_with_last) ++rank;
     const uint64_t pair = pair_of(merge.left, merge.right);
     Slot& slot = slots_[slot_of(pair)];
     KVASIR_CHECK(slot.pair == kNoPair, "a pair occurs in two merges");
-    slot = Slot{pair, static_cast<uint32_t>(rank), merge.result};
+    slot = Slot{pair, rank, merge.result};
   }
 }
 
@@ -54,6 +58,7 @@ void Bpe::encode(std::string_view piece, BpeScratch& scratch, std::vector<int32_
   KVASIR_CHECK(piece.size() < kPieceBytesMax, "a piece is too long");
   if (piece.empty()) return;
   start(piece, scratch);
+  if (scratch.symbols.empty()) return;
   while (!scratch.heap.empty()) {
     const uint64_t entry = pop_first(scratch.heap);
     const auto position = static_cast<uint32_t>(entry);
@@ -65,17 +70,23 @@ void Bpe::encode(std::string_view piece, BpeScratch& scratch, std::vector<int32_
   }
 }
 
+void Bpe::add_byte(char byte, BpeScratch& scratch) const {
+  const int32_t id = byte_ids_[static_cast<uint8_t>(byte)];
+  if (id != kNoToken) scratch.symbols.push_back({.id = id});
+}
+
 void Bpe::start(std::string_view piece, BpeScratch& scratch) const {
-  const auto count = static_cast<uint32_t>(piece.size());
   scratch.heap.clear();
-  scratch.symbols.resize(count);
+  scratch.symbols.clear();
+  if (character_ids_.empty()) {
+    for (const char byte : piece) add_byte(byte, scratch);
+  } else {
+    start_from_characters(piece, scratch);
+  }
+  const auto count = static_cast<uint32_t>(scratch.symbols.size());
   for (uint32_t i = 0; i < count; ++i) {
-    const auto byte = static_cast<uint8_t>(piece[i]);
-    scratch.symbols[i] = {.id = byte_ids_[byte],
-                          .previous = i == 0 ? kNoPosition : i - 1,
-                          .next = i + 1 == count ? kNoPosition : i + 1,
-                          .rank = kNoRank,
-                          .merged = 0};
+    scratch.symbols[i].previous = i == 0 ? kNoPosition : i - 1;
+    scratch.symbols[i].next = i + 1 == count ? kNoPosition : i + 1;
   }
   for (uint32_t i = 0; i < count; ++i) {
     rank_pair(scratch, i);
@@ -84,6 +95,19 @@ void Bpe::start(std::string_view piece, BpeScratch& scratch) const {
     }
   }
   std::make_heap(scratch.heap.begin(), scratch.heap.end(), std::greater<>());
+}
+
+void Bpe::start_from_characters(std::string_view piece, BpeScratch& scratch) const {
+  for (size_t at = 0; at < piece.size();) {
+    const Utf8Character character = read_character(piece, at);
+    const auto known = character_ids_.find(character.code_point);
+    if (known != character_ids_.end()) {
+      scratch.symbols.push_back({.id = known->second});
+    } else {
+      for (const char byte : piece.substr(at, character.size_bytes)) add_byte(byte, scratch);
+    }
+    at += character.size_bytes;
+  }
 }
 
 void Bpe::rank_pair(BpeScratch& scratch, uint32_t position) const {

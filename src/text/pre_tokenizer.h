@@ -1,55 +1,71 @@
-// A PreTokenizer cuts text into pieces, which byte-level BPE then encodes one by one. It does what
-// DeepSeek's three regular expressions do. Each works inside the pieces of the one before:
+// A PreTokenizer cuts text into pieces, which byte pair encoding then takes one by one. It goes
+// through a list of steps; each works inside the pieces of the one before.
 //
-//   1. \p{N}{1,3}
-//   2. [U+4E00-U+9FA5 U+3040-U+30FF]+
-//   3. [ASCII punctuation][A-Za-z]+ | [^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+ | ?[\p{P}\p{S}]+[\r\n]*
-//      | \s*[\r\n]+ | \s+(?!\S) | \s+                                     leftmost, first fit
-//
-// What nothing matches stays together as a piece. The pieces in order are the text, whatever its
-// bytes. The text must outlive the PreTokenizer. One thread at a time.
+// A PreTokenizer is immutable, and any number of threads may use it. A PieceCutter works through
+// texts for one of them: it keeps its memory from text to text. The PreTokenizer must outlive it.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+#include <functional>
+#include <string>
 #include <string_view>
+#include <vector>
 
-#include "text/unicode_category.h"
+#include "kvasir/result.h"
+#include "text/regex.h"
 
 namespace kvasir::text {
 
+// What becomes of the matches of an expression, and of what lies between them.
+enum class SplitBehavior {
+  kIsolated,    // each is a piece of its own
+  kRemoved,     // matches are left out
+  kContiguous,  // as kIsolated, but matches that touch are one piece
+  kMergedWithPrevious,
+  kMergedWithNext,
+};
+
+struct SplitStep {
+  std::string pattern;
+  bool is_literal = false;  // a text, no expression
+  SplitBehavior behavior = SplitBehavior::kIsolated;
+  bool inverted = false;  // what lies between counts as matched, and the matches do not
+};
+
 class PreTokenizer {
  public:
-  explicit PreTokenizer(std::string_view text) : text_(text) {}
-
-  // The next piece, never empty; an empty one when the text is used up.
-  std::string_view next();
+  PreTokenizer() = default;  // no steps: the text is one piece
+  // Errors: as Regex::compile.
+  static Result<PreTokenizer> build(const std::vector<SplitStep>& steps, std::string_view where);
 
  private:
-  // One character and where it ends; at the end of a section one of size 0.
-  struct Character {
-    uint32_t code_point = 0;
-    Category category = Category::kOther;
-    bool exists = false;
-    size_t end = 0;
+  friend class PieceCutter;
+  struct Step {
+    Regex regex;
+    SplitBehavior behavior;
+    bool inverted;
   };
 
-  Character character_at(size_t position) const;
-  template <class Predicate>
-  size_t skip_while(size_t position, Predicate fits) const;
+  std::vector<Step> steps_;
+};
 
-  std::string_view take(size_t end);
-  void find_section();
-  // The end of the match of expression 3 that starts at `position`, or `position` for none.
-  size_t match_at(size_t position) const;
-  size_t match_word(size_t position, const Character& first) const;
-  size_t match_symbols(size_t position, const Character& first) const;
-  size_t match_space(size_t position) const;
+class PieceCutter {
+ public:
+  // Takes a piece, which is never empty.
+  using Take = std::function<void(std::string_view)>;
 
-  std::string_view text_;
-  size_t position_ = 0;
-  size_t section_end_ = 0;  // the end of the piece of expressions 1 and 2 that holds position_
-  size_t match_end_ = 0;    // beyond position_: a match found behind an unmatched stretch
+  explicit PieceCutter(const PreTokenizer& pre_tokenizer);
+
+  // The pieces in order. Together they are the text, but for what is to be removed.
+  void cut(std::string_view text, const Take& take) { run(0, text, take); }
+
+ private:
+  class Joiner;
+
+  void run(size_t step, std::string_view text, const Take& take);
+
+  const std::vector<PreTokenizer::Step>* steps_;
+  std::vector<RegexMatcher> matchers_;
 };
 
 }  // namespace kvasir::text

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "text/pre_tokenizer_names.h"
 #include "text/utf8.h"
 
 namespace kvasir::text {
@@ -13,13 +14,33 @@ namespace {
 
 using Pieces = std::vector<std::string>;
 
-Pieces pieces_of(std::string_view text) {
+Pieces pieces_of(std::string_view text, const PreTokenizer& pre_tokenizer) {
   Pieces pieces;
-  PreTokenizer reader(text);
-  for (std::string_view piece = reader.next(); !piece.empty(); piece = reader.next()) {
-    pieces.emplace_back(piece);
-  }
+  PieceCutter cutter(pre_tokenizer);
+  cutter.cut(text, [&](std::string_view piece) { pieces.emplace_back(piece); });
   return pieces;
+}
+
+PreTokenizer make(const std::vector<SplitStep>& steps) {
+  auto made = PreTokenizer::build(steps, "test");
+  EXPECT_TRUE(made.ok());
+  return *std::move(made);
+}
+
+PreTokenizer make_named(std::string_view name) {
+  const auto named = named_pre_tokenizer(name);
+  EXPECT_TRUE(named.has_value()) << name;
+  return make(named ? named->steps : std::vector<SplitStep>());
+}
+
+Pieces pieces_by(std::string_view name, std::string_view text) {
+  return pieces_of(text, make_named(name));
+}
+
+// As DeepSeek's tokenizers cut it.
+Pieces pieces_of(std::string_view text) {
+  static const PreTokenizer deepseek = make_named("deepseek-v3");
+  return pieces_of(text, deepseek);
 }
 
 TEST(UnicodeCategory, OneOfEach) {
@@ -106,6 +127,50 @@ TEST(PreTokenizer, PiecesOfAnyBytesAreTheText) {
     std::string joined;
     for (const std::string& piece : pieces_of(text)) joined += piece;
     ASSERT_EQ(joined, text);
+  }
+}
+
+TEST(PreTokenizer, NamesOfGgufFiles) {
+  const std::string text = "I'LL say 12345 Ünïts\u0301x\n  HTMLParser's...\n /x";
+  EXPECT_EQ(pieces_by("llama-bpe", text),
+            (Pieces{"I", "'LL", " say", " ", "123", "45", " Ünïts", "\u0301x", "\n", " ",
+                    " HTMLParser", "'s", "...\n", " /", "x"}));
+  EXPECT_EQ(pieces_by("qwen2", "a 123"), (Pieces{"a", " ", "1", "2", "3"}));
+  EXPECT_EQ(pieces_by("qwen35", "Ünïts\u0301x"), (Pieces{"Ünïts\u0301x"}));
+  EXPECT_EQ(pieces_by("smollm", "I'LL a12 b's"),
+            (Pieces{"I", "'", "LL", " a", "1", "2", " b", "'s"}));
+  EXPECT_EQ(pieces_by("gpt-2", " 12345  x"), (Pieces{" 12345", " ", " x"}));
+  EXPECT_EQ(pieces_by("gpt-4o", text), (Pieces{"I'LL", " say", " ", "123", "45", " Ünïts\u0301x",
+                                               "\n", " ", " HTMLParser's", "...\n", " /", "x"}));
+  EXPECT_EQ(pieces_by("gpt-4o", "fooBAR ../\n"), (Pieces{"foo", "BAR", " ../\n"}));
+  EXPECT_EQ(pieces_by("tekken", "I'LL 12"), (Pieces{"I", "'LL", " ", "1", "2"}));
+  EXPECT_EQ(pieces_by("falcon", "a+b 1234 c"), (Pieces{"a", "+", "b", " ", "123", "4", " c"}));
+  EXPECT_EQ(pieces_by("gemma4", "a b\n\nc"), (Pieces{"a b", "\n\n", "c"}));
+  for (const char* unknown : {"default", "", " ", "llama", "llama-bpe llama3"}) {
+    EXPECT_FALSE(named_pre_tokenizer(unknown).has_value()) << unknown;
+  }
+}
+
+TEST(PreTokenizer, WhatBecomesOfMatches) {
+  const auto cut = [](SplitBehavior behavior, bool inverted = false) {
+    return pieces_of("a--b-", make({{"-", true, behavior, inverted}}));
+  };
+  EXPECT_EQ(cut(SplitBehavior::kIsolated), (Pieces{"a", "-", "-", "b", "-"}));
+  EXPECT_EQ(cut(SplitBehavior::kRemoved), (Pieces{"a", "b"}));
+  EXPECT_EQ(cut(SplitBehavior::kContiguous), (Pieces{"a", "--", "b", "-"}));
+  EXPECT_EQ(cut(SplitBehavior::kMergedWithPrevious), (Pieces{"a-", "-", "b-"}));
+  EXPECT_EQ(cut(SplitBehavior::kMergedWithNext), (Pieces{"a", "-", "-b", "-"}));
+  EXPECT_EQ(cut(SplitBehavior::kRemoved, true), (Pieces{"-", "-", "-"}));
+  EXPECT_EQ(pieces_of("1234567", make({{"(?=(\\d{3})+(?!\\d))"}})), (Pieces{"1", "234", "567"}));
+}
+
+TEST(PreTokenizer, LongRunsTakeNoQuadraticTime) {
+  for (const char* name : {"llama-bpe", "gpt-4o", "deepseek-v3", "smollm", "falcon", "tekken"}) {
+    const PreTokenizer pre_tokenizer = make_named(name);
+    for (const char c : {'a', 'A', ' ', '\n', '!', '\0', '\xFF'}) {
+      const std::string run(1 << 18, c);
+      EXPECT_LE(pieces_of(run + "x", pre_tokenizer).size(), 3u) << name << int{c};
+    }
   }
 }
 

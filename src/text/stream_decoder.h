@@ -15,7 +15,11 @@ namespace kvasir::text {
 
 class StreamDecoder {
  public:
-  explicit StreamDecoder(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {}
+  // Of what the ids are: a text of their own, or the rest of one, whose first blank stays.
+  enum class Start { kText, kContinuation };
+
+  explicit StreamDecoder(const Tokenizer& tokenizer, Start start = Start::kText)
+      : tokenizer_(&tokenizer), start_(start), strips_blank_(strips_blank_at_start()) {}
 
   // Adds an id. Returns the text that is certain now, which is often empty.
   std::string push(int32_t id);
@@ -23,7 +27,13 @@ class StreamDecoder {
   std::string flush();
 
  private:
+  bool strips_blank_at_start() const {
+    return start_ == Start::kText && tokenizer_->strips_first_blank();
+  }
+
   const Tokenizer* tokenizer_;
+  Start start_;
+  bool strips_blank_;  // from the next bytes
   std::string pending_;
 };
 

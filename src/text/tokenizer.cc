@@ -1,89 +1,85 @@
 #include "text/tokenizer.h"
 
-#include <filesystem>
-#include <fstream>
-#include <system_error>
-
-#include "text/pre_tokenizer.h"
+#include <utility>
 
 namespace kvasir::text {
 namespace {
 
-constexpr uint64_t kFileBytesMax = uint64_t{64} << 20;
 constexpr size_t kBytesPerIdGuess = 3;
-
-Result<std::string> read_file(const std::string& path) {
-  std::error_code failure;
-  const uint64_t size_bytes = std::filesystem::file_size(path, failure);
-  if (failure) {
-    return Error{.kind = ErrorKind::kIo,
-                 .what = "cannot read the tokenizer",
-                 .where = path,
-                 .found = failure.message()};
-  }
-  if (size_bytes > kFileBytesMax) {
-    return Error{.kind = ErrorKind::kUnsupported,
-                 .what = "the tokenizer file is too large",
-                 .where = path,
-                 .expected = "at most " + std::to_string(kFileBytesMax) + " bytes",
-                 .found = std::to_string(size_bytes)};
-  }
-  std::string text(size_bytes, '\0');
-  std::ifstream file(path, std::ios::binary);
-  if (!file.read(text.data(), static_cast<std::streamsize>(size_bytes))) {
-    return Error{.kind = ErrorKind::kIo, .what = "cannot read the tokenizer", .where = path};
-  }
-  return text;
-}
 
 }  // namespace
 
-Result<Tokenizer> Tokenizer::load(const std::string& path) {
-  KVASIR_ASSIGN_OR_RETURN(const std::string json, read_file(path));
-  return parse(json, path);
-}
+// The working state of one encode().
+class Tokenizer::Encoding {
+ public:
+  Encoding(const Tokenizer& tokenizer, SpecialTokens special)
+      : tokenizer_(&tokenizer), special_(special), cutter_(tokenizer.pre_tokenizer_) {}
 
-Result<Tokenizer> Tokenizer::parse(std::string_view json, std::string_view where) {
-  KVASIR_ASSIGN_OR_RETURN(const TokenizerData data, parse_tokenizer_json(json, where));
-  return build(data, where);
-}
-
-std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
-  std::vector<int32_t> ids;
-  ids.reserve(text.size() / kBytesPerIdGuess);
-  BpeScratch scratch;
-  if (special == SpecialTokens::kIgnore) {
-    encode_plain(text, scratch, ids);
-    return ids;
+  std::vector<int32_t> run(std::string_view text) {
+    ids_.reserve(text.size() / kBytesPerIdGuess);
+    for (const TextSegment& segment : tokenizer_->added_.split_raw(text, special_)) {
+      if (segment.id == TextSegment::kPlain) {
+        add_raw(segment.text, segment.text.data() == text.data());
+      } else {
+        ids_.push_back(segment.id);
+      }
+    }
+    return std::move(ids_);
   }
-  for (const TextSegment& segment : added_.split(text)) {
-    if (segment.id == TextSegment::kPlain) {
-      encode_plain(segment.text, scratch, ids);
+
+ private:
+  // `is_first`: nothing stands before the text.
+  void add_raw(std::string_view text, bool is_first) {
+    if (tokenizer_->normalizer_.changes_nothing()) {
+      add_normalized(text, is_first);
     } else {
-      ids.push_back(segment.id);
+      add_normalized(tokenizer_->normalizer_.apply(text, is_first), is_first);
     }
   }
-  return ids;
-}
 
-void Tokenizer::encode_plain(std::string_view text, BpeScratch& scratch,
-                             std::vector<int32_t>& ids) const {
-  PreTokenizer pieces(text);
-  for (std::string_view piece = pieces.next(); !piece.empty(); piece = pieces.next()) {
-    bpe_.encode(piece, scratch, ids);
+  void add_normalized(std::string_view text, bool is_first) {
+    for (const TextSegment& segment : tokenizer_->added_.split_normalized(text, special_)) {
+      if (segment.id != TextSegment::kPlain) {
+        ids_.push_back(segment.id);
+      } else if (tokenizer_->late_normalizer_.changes_nothing()) {
+        add_plain(segment.text);
+      } else {
+        const bool still_first = is_first && segment.text.data() == text.data();
+        add_plain(tokenizer_->late_normalizer_.apply(segment.text, still_first));
+      }
+    }
   }
+
+  void add_plain(std::string_view text) {
+    cutter_.cut(text, [this](std::string_view piece) { add_piece(piece); });
+  }
+
+  void add_piece(std::string_view piece) {
+    if (tokenizer_->ignores_merges_) {
+      if (const std::optional<int32_t> id = tokenizer_->tokens_.find(piece)) {
+        ids_.push_back(*id);
+        return;
+      }
+    }
+    tokenizer_->bpe_.encode(piece, scratch_, ids_);
+  }
+
+  const Tokenizer* tokenizer_;
+  SpecialTokens special_;
+  PieceCutter cutter_;
+  BpeScratch scratch_;
+  std::vector<int32_t> ids_;
+};
+
+std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
+  return Encoding(*this, special).run(text);
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids) const {
   std::string bytes;
   for (const int32_t id : ids) bytes += token_bytes(id);
+  if (strips_first_blank_ && bytes.starts_with(' ')) bytes.erase(0, 1);
   return bytes;
-}
-
-std::string_view Tokenizer::token_bytes(int32_t id) const {
-  if (id < 0 || id >= vocab_size()) return {};
-  const auto index = static_cast<size_t>(id);
-  return std::string_view(bytes_).substr(offsets_[index], offsets_[index + 1] - offsets_[index]);
 }
 
 bool Tokenizer::is_special(int32_t id) const {

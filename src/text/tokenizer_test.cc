@@ -129,24 +129,34 @@ TEST(Tokenizer, RefusesOtherKindsOfTokenizer) {
   EXPECT_EQ(refusal({.type = "\"Unigram\""}),
             "the tokenizer asks for what is not supported, made.json: model.type, expected "
             "\"BPE\", found \"Unigram\"");
-  EXPECT_TRUE(contains(refusal({.numbers = R"("\\p{N}")"}), R"(found {"Regex":"\\p{N}"})"));
-  EXPECT_TRUE(contains(refusal({.words = "\"x\""}), "pretokenizers[2].pattern"));
-  EXPECT_TRUE(contains(refusal({.byte_level = R"({"type": "ByteLevel"})"}), "use_regex"));
+  EXPECT_TRUE(contains(refusal({.numbers = R"("\\p{Greek}")"}), R"(found \p{Greek})"));
+  EXPECT_TRUE(contains(refusal({.words = "\"(?<x>y)\""}), "pretokenizers[2].pattern"));
+  EXPECT_TRUE(contains(refusal({.words = "3"}), "pretokenizers[2].pattern"));
+  EXPECT_TRUE(contains(refusal({.byte_level = R"({"type": "BertPreTokenizer"})"}), "[3].type"));
   EXPECT_TRUE(contains(
       refusal({.byte_level = R"({"type": "ByteLevel", "add_prefix_space": true})"}), "prefix"));
-  EXPECT_TRUE(contains(refusal({.file = R"(, "normalizer": {"type": "NFC"})"}), "normalizer"));
+  EXPECT_TRUE(contains(refusal({.byte_level = R"({"type": "Metaspace", "replacement": "▁"})"}),
+                       "expected Metaspace first"));
+  EXPECT_TRUE(contains(refusal({.file = R"(, "normalizer": {"type": "NFKC"})"}), "normalizer"));
+  EXPECT_TRUE(contains(
+      refusal({.file = R"(, "normalizer": {"type": "Replace", "pattern": {"Regex": "a"}})"}),
+      "normalizer.pattern"));
   EXPECT_TRUE(contains(refusal({.file = R"(, "decoder": {"type": "Fuse"})"}), "decoder.type"));
+  EXPECT_TRUE(contains(refusal({.file = R"(, "post_processor": {"type": "BertProcessing"})"}),
+                       "post_processor.type"));
+}
+
+TEST(Tokenizer, RefusesTextsThatGrowBeyondBounds) {
+  const std::string step = R"({"type": "Replace", "pattern": {"String": "a"}, "content": "aaaa"})";
+  const std::string file =
+      R"(, "normalizer": {"type": "Sequence", "normalizers": [)" + step + "," + step + "]}";
+  EXPECT_TRUE(contains(refusal({.file = file}), "replacing by less"));
 }
 
 TEST(Tokenizer, RefusesFlagsItDoesNotKnow) {
   EXPECT_TRUE(contains(refusal({.model = R"(, "dropout": 0.5)"}), "model.dropout"));
-  EXPECT_TRUE(contains(refusal({.model = R"(, "ignore_merges": true)"}), "ignore_merges"));
   EXPECT_TRUE(contains(refusal({.model = R"(, "end_of_word_suffix": "</w>")"}), "end_of_word"));
   EXPECT_TRUE(contains(refusal({.model = R"(, "continuing_subword_prefix": "##")"}), "prefix"));
-  for (const std::string flag : {"single_word", "lstrip", "rstrip"}) {
-    const std::string added = R"({"id": 256, "content": "x", ")" + flag + R"(": true})";
-    EXPECT_TRUE(contains(refusal({.added = added}), "added_tokens[0]." + flag)) << flag;
-  }
 }
 
 TEST(Tokenizer, RefusesDamagedTables) {

@@ -12,7 +12,7 @@ namespace {
 constexpr uint32_t kCodePointCount = 0x110000;
 constexpr uint32_t kPageBits = 8;
 constexpr uint32_t kPageCount = kCodePointCount >> kPageBits;
-constexpr uint32_t kCategoryBits = 3;
+constexpr uint32_t kCategoryBits = 5;
 constexpr size_t kRangeCount = std::size(kUnicodeRanges);
 
 constexpr uint32_t range_start(size_t range) { return kUnicodeRanges[range] >> kCategoryBits; }
@@ -35,14 +35,27 @@ constexpr std::array<uint16_t, kPageCount + 1> kPageRanges = make_page_ranges();
 
 }  // namespace
 
-Category category_of(uint32_t code_point) {
-  if (code_point >= kCodePointCount) return Category::kOther;
+GeneralCategory general_category_of(uint32_t code_point) {
+  if (code_point >= kCodePointCount) return GeneralCategory::kOther;
   const uint32_t page = code_point >> kPageBits;
   const uint32_t* first = kUnicodeRanges + kPageRanges[page];
   const uint32_t* last = kUnicodeRanges + kPageRanges[page + 1] + 1;
   const uint32_t beyond = (code_point + 1) << kCategoryBits;  // above each range that starts so far
   const uint32_t range = *(std::lower_bound(first, last, beyond) - 1);
-  return static_cast<Category>(range & ((1u << kCategoryBits) - 1));
+  return static_cast<GeneralCategory>(range & ((1u << kCategoryBits) - 1));
+}
+
+Category category_of(uint32_t code_point) {
+  const GeneralCategory category = general_category_of(code_point);
+  const auto is_from = [category](GeneralCategory first, GeneralCategory last) {
+    return category >= first && category <= last;
+  };
+  if (is_from(GeneralCategory::kLu, GeneralCategory::kLo)) return Category::kLetter;
+  if (is_from(GeneralCategory::kMn, GeneralCategory::kMe)) return Category::kMark;
+  if (is_from(GeneralCategory::kNd, GeneralCategory::kNo)) return Category::kNumber;
+  if (is_from(GeneralCategory::kPc, GeneralCategory::kPo)) return Category::kPunctuation;
+  if (is_from(GeneralCategory::kSm, GeneralCategory::kSo)) return Category::kSymbol;
+  return category == GeneralCategory::kSpace ? Category::kSpace : Category::kOther;
 }
 
 }  // namespace kvasir::text

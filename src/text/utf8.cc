@@ -63,6 +63,17 @@ Utf8Character read_character(std::string_view text, size_t position) {
   return {code_point, lead.size_bytes};
 }
 
+// A lead byte is inside no other character, so the last one that reaches `end` is where it starts.
+size_t character_start_before(std::string_view text, size_t end) {
+  const size_t size_max = std::min<size_t>(4, end);
+  for (size_t size = 1; size <= size_max; ++size) {
+    const size_t start = end - size;
+    if (is_continuation(byte_at(text, start))) continue;
+    return read_character(text, start).size_bytes == size ? start : end - 1;
+  }
+  return end - 1;
+}
+
 size_t incomplete_tail_bytes(std::string_view text) {
   const size_t tail_max = std::min<size_t>(3, text.size());
   for (size_t tail = 1; tail <= tail_max; ++tail) {

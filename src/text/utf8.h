@@ -22,6 +22,10 @@ struct Utf8Character {
 // REQUIRES: position < text.size().
 Utf8Character read_character(std::string_view text, size_t position);
 
+// Where the character starts that ends at `end`, when characters are read from the text's start on.
+// REQUIRES: 0 < end <= text.size(), and a character ends there.
+size_t character_start_before(std::string_view text, size_t end);
+
 // How many of the last bytes begin a character that bytes yet to come could complete: 0 to 3.
 size_t incomplete_tail_bytes(std::string_view text);
 
