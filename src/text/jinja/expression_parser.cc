@@ -443,8 +443,11 @@ ExpressionPtr ExpressionParser::target(bool allows_member) {
   ExpressionPtr first = target_item(allows_member);
   if (!tokens_.current().is_operator(",")) return first;
   ExpressionPtr result = node(ExpressionKind::kTuple, line, std::move(first));
-  while (tokens_.skip_operator(",") && tokens_.current().kind == TokenKind::kName &&
-         !tokens_.current().is_name("in")) {
+  const auto begins_item = [this] {
+    const Token& token = tokens_.current();
+    return (token.kind == TokenKind::kName && !token.is_name("in")) || token.is_operator("(");
+  };
+  while (tokens_.skip_operator(",") && begins_item()) {
     result->parts.push_back(target_item(allows_member));
   }
   return measured(std::move(result));

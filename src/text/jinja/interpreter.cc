@@ -16,6 +16,7 @@ Interpreter::Interpreter(const TemplateLimits& limits, const Dict& variables, co
     : budget_(limits), variables_(variables), now_(now), scope_(std::make_shared<Scope>()) {}
 
 TracedText Interpreter::run(const Body& body) {
+  begin_scope(body);
   run_body(body);
   return std::move(output_);
 }

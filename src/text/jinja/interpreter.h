@@ -56,6 +56,7 @@ class Interpreter {
   void run_call(const Statement& statement);
   void run_macro(const Statement& statement);
   Flow run_scope(const Body& body);
+  void begin_scope(const Body& body);
   void write(const TracedText& text);
   // The output of a body in a scope of its own.
   TracedText captured(const Body& body);

@@ -28,7 +28,7 @@ class Interpreter::InnerScope {
 };
 
 Interpreter::Flow Interpreter::run_body(const Body& body) {
-  for (const auto& statement : body) {
+  for (const auto& statement : body.statements) {
     const Flow flow = run_statement(*statement);
     if (flow != Flow::kNext) return flow;
   }
@@ -93,7 +93,15 @@ TracedText Interpreter::captured(const Body& body) {
 
 Interpreter::Flow Interpreter::run_scope(const Body& body) {
   const InnerScope inner(*this);
+  begin_scope(body);
   return run_body(body);
+}
+
+void Interpreter::begin_scope(const Body& body) {
+  for (const std::string& name : body.unset_names) {
+    budget_.take_steps(1);
+    scope_->names[name] = Value::undefined(in_quotes(name) + " is undefined");
+  }
 }
 
 Interpreter::Flow Interpreter::run_if(const Statement& statement) {
@@ -143,6 +151,7 @@ Interpreter::Flow Interpreter::run_for(const Statement& statement) {
 Interpreter::Flow Interpreter::run_items(const Statement& statement,
                                          const std::shared_ptr<Loop>& loop) {
   const InnerScope inner(*this);
+  begin_scope(statement.branches[0].body);
   scope_->names["loop"] = loop;
   assign(*statement.target, loop->item());
   return run_body(statement.branches[0].body);
@@ -192,6 +201,7 @@ Interpreter::Flow Interpreter::run_with(const Statement& statement) {
     values.push_back(evaluate(*assignment.second));
   }
   const InnerScope inner(*this);
+  begin_scope(statement.branches[0].body);
   for (size_t i = 0; i < values.size(); ++i) {
     assign(*statement.assignments[i].first, std::move(values[i]));
   }
@@ -226,6 +236,7 @@ Value Interpreter::call_macro(const MacroSyntax& macro, const std::shared_ptr<Sc
   TracedText outer = std::move(output_);
   output_ = {};
   const InnerScope inner(*this, scope);
+  begin_scope(macro.body);
   bind_parameters(macro, arguments);
   bind_special_names(macro, arguments);
   run_body(macro.body);

@@ -105,6 +105,11 @@ const std::string& name_in(const Arguments& arguments, size_t index) {
   return name->bytes();
 }
 
+// What map, select and their kin go over: nothing where the input counts as false, None too.
+std::vector<Value> items_to_choose_from(const Value& input, Budget& budget) {
+  return is_true(input) ? items_of(input, budget) : std::vector<Value>();
+}
+
 // What map(attribute=..., default=...) makes of one item.
 Value mapped_path(Interpreter& interpreter, const Value& item, const Arguments& arguments) {
   const Value* path = nullptr;
@@ -127,7 +132,7 @@ Value map(Interpreter& interpreter, const Value& input, const Arguments& argumen
   std::vector<Value> results;
   const bool has_filter = !arguments.positional.empty();
   const Arguments rest = has_filter ? behind(arguments, 1) : Arguments();
-  for (const Value& item : items_of(input, interpreter.budget())) {
+  for (const Value& item : items_to_choose_from(input, interpreter.budget())) {
     results.push_back(has_filter ? apply_filter(interpreter, name_in(arguments, 0), item, rest)
                                  : mapped_path(interpreter, item, arguments));
   }
@@ -141,7 +146,7 @@ Value choose(Interpreter& interpreter, const Value& input, const Arguments& argu
   const bool has_test = arguments.positional.size() > test_at;
   const Arguments rest = has_test ? behind(arguments, test_at + 1) : Arguments();
   std::vector<Value> chosen;
-  for (Value& item : items_of(input, interpreter.budget())) {
+  for (Value& item : items_to_choose_from(input, interpreter.budget())) {
     const Value value = has_attribute ? path_of(interpreter, item, arguments.positional[0]) : item;
     const bool holds = has_test ? apply_test(interpreter, name_in(arguments, test_at), value, rest)
                                 : is_true(value);

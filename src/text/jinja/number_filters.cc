@@ -33,13 +33,24 @@ std::optional<std::string> number_text(const TracedText& text, Budget& budget) {
 
 [[noreturn]] void fail_wide() { fail(ErrorKind::kUnsupported, "an integer has more than 64 bits"); }
 
+// "0x1f" may have its prefix where its base is given.
+std::string without_prefix(const std::string& number, int base) {
+  const size_t at = number.starts_with('-') ? 1 : 0;
+  const std::string prefix = base == 16 ? "0x" : base == 8 ? "0o" : base == 2 ? "0b" : "";
+  std::string begin = number.substr(at, 2);
+  if (begin.size() == 2) begin[1] = static_cast<char>(begin[1] | 0x20);
+  if (prefix.empty() || begin != prefix || number.size() == at + 2) return number;
+  return number.substr(0, at) + number.substr(at + 2);
+}
+
 std::optional<int64_t> parsed_integer(const TracedText& text, int base, Budget& budget) {
   const auto bytes = number_text(text, budget);
   if (!bytes) return std::nullopt;
+  const std::string digits = without_prefix(*bytes, base);
   int64_t value = 0;
-  const auto read = std::from_chars(bytes->data(), bytes->data() + bytes->size(), value, base);
+  const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
   if (read.ec == std::errc::result_out_of_range) fail_wide();
-  if (read.ec != std::errc() || read.ptr != bytes->data() + bytes->size()) return std::nullopt;
+  if (read.ec != std::errc() || read.ptr != digits.data() + digits.size()) return std::nullopt;
   return value;
 }
 

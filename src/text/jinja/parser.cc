@@ -4,6 +4,7 @@
 
 #include "text/jinja/expression_parser.h"
 #include "text/jinja/printing.h"
+#include "text/jinja/unset_names.h"
 
 namespace kvasir::text::jinja {
 namespace {
@@ -17,21 +18,21 @@ class Parser {
   // Statements up to a tag with one of these names, at which the parser then stands.
   Body body(std::initializer_list<std::string_view> ends) {
     const TokenStream::Level level(tokens_);
-    Body statements;
+    Body result;
     while (true) {
       const Token& token = tokens_.current();
       if (token.kind == TokenKind::kData) {
-        statements.push_back(text());
+        result.statements.push_back(text());
       } else if (token.kind == TokenKind::kVariableBegin) {
-        statements.push_back(output());
+        result.statements.push_back(output());
       } else if (token.kind == TokenKind::kBlockBegin) {
         tokens_.take();
-        if (is_one_of(tokens_.current(), ends)) return statements;
-        statements.push_back(tag());
+        if (is_one_of(tokens_.current(), ends)) return result;
+        result.statements.push_back(tag());
         tokens_.expect(TokenKind::kBlockEnd, "'%}'");
       } else {
         if (ends.size() > 0) tokens_.fail_expecting("'" + std::string(*ends.begin()) + "'");
-        return statements;
+        return result;
       }
     }
   }
@@ -187,6 +188,9 @@ class Parser {
       } else if (!macro.parameters.empty() && macro.parameters.back().fallback != nullptr) {
         tokens_.fail_here("a parameter without a default follows one that has a default");
       }
+      if (parameter.name == "caller" && parameter.fallback == nullptr) {
+        tokens_.fail_here("the parameter 'caller' needs a default");
+      }
       macro.parameters.push_back(std::move(parameter));
     }
     tokens_.expect_operator(")");
@@ -286,8 +290,9 @@ class Parser {
 
 Body parse_template(std::string_view source, const TemplateLimits& limits) {
   TokenStream tokens(tokens_of(source), limits.nesting_max);
-  Body statements = Parser(tokens).body({});
-  return statements;
+  Body root = Parser(tokens).body({});
+  find_unset_names(root);
+  return root;
 }
 
 }  // namespace kvasir::text::jinja

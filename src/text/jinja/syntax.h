@@ -68,7 +68,12 @@ struct Expression {
 };
 
 struct Statement;
-using Body = std::vector<std::unique_ptr<Statement>>;
+
+struct Body {
+  std::vector<std::unique_ptr<Statement>> statements;
+  // Where the body is a scope of its own: the names that are undefined in it until it sets them.
+  std::vector<std::string> unset_names;
+};
 
 struct Parameter {
   std::string name;
