@@ -262,24 +262,27 @@ bool has_parameter(const MacroSyntax& macro, std::string_view name) {
 }  // namespace
 
 void Interpreter::bind_parameters(const MacroSyntax& macro, const Arguments& arguments) {
+  // All that are given come first: a default may ask for any of them.
+  std::vector<const Parameter*> missing;
   for (size_t i = 0; i < macro.parameters.size(); ++i) {
     const Parameter& parameter = macro.parameters[i];
     const Value* named = named_argument(arguments, parameter.name);
-    Value value;
-    if (i < arguments.positional.size()) {
-      if (named != nullptr) {
-        fail_to_render("macro " + in_quotes(macro.name) + " takes no keyword argument " +
-                       in_quotes(parameter.name));
-      }
-      value = arguments.positional[i];
-    } else if (named != nullptr) {
-      value = *named;
-    } else if (parameter.fallback != nullptr) {
-      value = evaluate(*parameter.fallback);
-    } else {
-      value = Value::undefined("parameter " + in_quotes(parameter.name) + " was not provided");
+    const bool is_positional = i < arguments.positional.size();
+    if (is_positional && named != nullptr) {
+      fail_to_render("macro " + in_quotes(macro.name) + " takes no keyword argument " +
+                     in_quotes(parameter.name));
     }
-    scope_->names[parameter.name] = std::move(value);
+    const Value* given = is_positional ? &arguments.positional[i] : named;
+    if (given == nullptr) missing.push_back(&parameter);
+    scope_->names[parameter.name] =
+        given != nullptr
+            ? *given
+            : Value::undefined("parameter " + in_quotes(parameter.name) + " was not provided");
+  }
+  for (const Parameter* parameter : missing) {
+    if (parameter->fallback != nullptr) {
+      scope_->names[parameter->name] = evaluate(*parameter->fallback);
+    }
   }
 }
 
