@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,7 +15,7 @@
 #include "text/pre_tokenizer.h"
 
 namespace kvasir {
-class GgufHead;
+class Json;
 }
 
 namespace kvasir::text {
@@ -83,7 +82,7 @@ Result<TokenizerData> parse_tokenizer_json(std::string_view json, std::string_vi
 // generation_config.json, config.json. Each may be absent.
 Status read_frame_tokens(const std::string& directory, TokenizerData& data);
 
-// Reads the tokenizer in a GGUF file, of whose bytes `head` was parsed.
+// Reads the tokenizer in the keys of a GGUF file. `where` names the file in messages.
 Result<TokenizerData> read_gguf_tokenizer(const Json& keys, std::string_view where);
 
 // Counts the tokens that are known to end answers by the way they are spelled among
