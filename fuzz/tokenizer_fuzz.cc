@@ -82,14 +82,14 @@ void check_reply(const Tokenizer& tokenizer, std::string_view text) {
   if (!format) return;
   ReplyParser parser(*format, ChatMode::kThinking);
   ChatTranscript transcript(*format, "");
-  transcript.add_user("", ChatMode::kThinking);
+  KVASIR_CHECK(transcript.add_user("", ChatMode::kThinking).ok(), "any text is a message");
   for (const int32_t id : tokenizer.encode(text, SpecialTokens::kMatch)) {
     if (parser.ended()) break;
     parser.push(id);
     transcript.add_sampled(id);
   }
   parser.flush();
-  transcript.add_user(text, ChatMode::kDirect);
+  KVASIR_CHECK(transcript.add_user(text, ChatMode::kDirect).ok(), "any text is a message");
   KVASIR_CHECK(transcript.unchanged_count() <= transcript.ids().size(), "too much is unchanged");
 }
 

@@ -10,14 +10,29 @@
 #include "engine/reply_stream.h"
 #include "engine/token_loop.h"
 #include "text/chat.h"
+#include "text/template_transcript.h"
 
 namespace kvasir {
 
 namespace {
 
-Result<text::ChatFormat> chat_format(Engine& engine) {
-  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, engine.state().require_tokenizer());
-  return text::ChatFormat::create(*tokenizer);
+// The form of a model's conversations: its own template's, or else DeepSeek-V4's, which has none.
+struct ChatForm {
+  std::unique_ptr<text::Transcript> transcript;
+  text::ReplyForm reply;
+};
+
+Result<ChatForm> chat_form(Engine& engine, const ChatOptions& options) {
+  const Engine::State& state = engine.state();
+  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state.require_tokenizer());
+  if (state.chat_template) {
+    return ChatForm{std::make_unique<text::TemplateTranscript>(*state.chat_template, *tokenizer,
+                                                               options.system),
+                    text::template_reply_form(*tokenizer)};
+  }
+  KVASIR_ASSIGN_OR_RETURN(const text::ChatFormat format, text::ChatFormat::create(*tokenizer));
+  return ChatForm{std::make_unique<text::ChatTranscript>(format, options.system),
+                  format.reply_form()};
 }
 
 text::ChatMode chat_mode(const ChatOptions& options) {
@@ -27,8 +42,11 @@ text::ChatMode chat_mode(const ChatOptions& options) {
 }  // namespace
 
 struct Chat::State {
-  State(Engine& used, text::ChatFormat made, const ChatOptions& options)
-      : engine(used), format(made), mode(chat_mode(options)), transcript(format, options.system) {}
+  State(Engine& used, ChatForm made, const ChatOptions& options)
+      : engine(used),
+        mode(chat_mode(options)),
+        transcript(std::move(made.transcript)),
+        reply_form(std::move(made.reply)) {}
 
   // Makes `session` hold the longest prefix of the transcript that is at hand, in memory or in the
   // store; returns its length.
@@ -39,9 +57,9 @@ struct Chat::State {
                                  ChatTurn& turn);
 
   Engine& engine;
-  text::ChatFormat format;
   text::ChatMode mode;
-  text::ChatTranscript transcript;
+  std::unique_ptr<text::Transcript> transcript;
+  text::ReplyForm reply_form;
   std::optional<Session> session;
   // The session just before the newest reply was opened. When the next message takes the reply's
   // reasoning out of the conversation, the cache is good up to here.
@@ -60,10 +78,10 @@ bool is_prefix(const std::optional<Session>& session, std::span<const int32_t> i
 
 Result<std::vector<int32_t>> encode_chat_prompt(Engine& engine, const ChatOptions& options,
                                                 std::string_view user_text) {
-  KVASIR_ASSIGN_OR_RETURN(const text::ChatFormat format, chat_format(engine));
-  text::ChatTranscript transcript(format, options.system);
-  transcript.add_user(user_text, chat_mode(options));
-  return std::vector<int32_t>(transcript.ids().begin(), transcript.ids().end());
+  KVASIR_ASSIGN_OR_RETURN(const ChatForm form, chat_form(engine, options));
+  KVASIR_RETURN_IF_ERROR(form.transcript->add_user(user_text, chat_mode(options)));
+  const auto ids = form.transcript->ids();
+  return std::vector<int32_t>(ids.begin(), ids.end());
 }
 
 Chat::Chat(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -72,12 +90,12 @@ Chat& Chat::operator=(Chat&&) noexcept = default;
 Chat::~Chat() = default;
 
 Result<Chat> Chat::create(Engine& engine, const ChatOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(text::ChatFormat format, chat_format(engine));
-  return Chat(std::make_unique<State>(engine, format, options));
+  KVASIR_ASSIGN_OR_RETURN(ChatForm form, chat_form(engine, options));
+  return Chat(std::make_unique<State>(engine, std::move(form), options));
 }
 
 Result<int64_t> Chat::State::reuse() {
-  const auto ids = transcript.ids();
+  const auto ids = transcript->ids();
   if (!is_prefix(session, ids) && is_prefix(before_reply, ids)) {
     session = std::move(before_reply);
     before_reply.reset();
@@ -96,8 +114,8 @@ Result<int64_t> Chat::State::reuse() {
 }
 
 Result<int64_t> Chat::State::prefill(const Progress& progress) {
-  const auto rest = transcript.ids().subspan(static_cast<size_t>(session->length()));
-  if (mode == text::ChatMode::kDirect) return session->append(rest, progress);
+  const auto rest = transcript->ids().subspan(static_cast<size_t>(session->length()));
+  if (!transcript->drops_reasoning()) return session->append(rest, progress);
   // The last id opens the reply; the cache before it outlives the reasoning.
   int64_t appended = 0;
   if (rest.size() > 1) {
@@ -111,7 +129,7 @@ Result<int64_t> Chat::State::prefill(const Progress& progress) {
 
 Result<TokenLoopResult> Chat::State::answer(const GenerateOptions& options, const ChatSink& on_text,
                                             ChatTurn& turn) {
-  ReplyStream reply(format, mode, options.stop_strings,
+  ReplyStream reply(reply_form, transcript->starts_in_reasoning(), options.stop_strings,
                     [&](std::string_view piece, bool is_reasoning) {
                       (is_reasoning ? turn.reasoning : turn.answer) += piece;
                       if (on_text) on_text(piece, is_reasoning);
@@ -133,8 +151,8 @@ Result<ChatTurn> Chat::turn(std::string_view user_text, const GenerateOptions& o
   const Stopwatch watch;
   ChatTurn turn;
   State& state = *state_;
-  state.transcript.add_user(user_text, state.mode);
-  turn.prompt_tokens = std::ssize(state.transcript.ids());
+  KVASIR_RETURN_IF_ERROR(state.transcript->add_user(user_text, state.mode));
+  turn.prompt_tokens = std::ssize(state.transcript->ids());
   KVASIR_ASSIGN_OR_RETURN(turn.reused_tokens, state.reuse());
   KVASIR_ASSIGN_OR_RETURN(turn.computed_tokens, state.prefill(progress));
   turn.prefill_ms = watch.elapsed_ms();
@@ -143,7 +161,7 @@ Result<ChatTurn> Chat::turn(std::string_view user_text, const GenerateOptions& o
     return turn;
   }
   KVASIR_ASSIGN_OR_RETURN(TokenLoopResult loop, state.answer(options, on_text, turn));
-  for (const int32_t id : loop.tokens) state.transcript.add_sampled(id);
+  for (const int32_t id : loop.tokens) state.transcript->add_sampled(id);
   turn.generated_tokens = std::ssize(loop.tokens);
   turn.ttft_ms = turn.prefill_ms + loop.first_token_ms;
   turn.decode_ms = loop.decode_ms;

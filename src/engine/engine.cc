@@ -10,6 +10,7 @@
 #include "engine/engine_state.h"
 #include "kernels/instruction_sets.h"
 #include "model/registry.h"
+#include "text/template_transcript.h"
 #include "text/tokenizer.h"
 
 namespace kvasir {
@@ -125,6 +126,25 @@ Status set_ram_budget(const EngineOptions& options, Engine::State& state) {
                 .picked_rows_max = state.model->facts().picked_rows_max}});
 }
 
+// Tokenizer and chat template.
+Status open_text(const EngineOptions& options, Engine::State& state) {
+  KVASIR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, text::Tokenizer::open(options.model_path));
+  if (tokenizer.vocab_size() > state.info.vocab_size) {
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "the tokenizer has ids that the model lacks",
+                 .where = options.model_path,
+                 .expected = "at most " + std::to_string(state.info.vocab_size) + " ids",
+                 .found = std::to_string(tokenizer.vocab_size())};
+  }
+  state.end_ids = tokenizer.frame().ends;
+  state.tokenizer = std::make_unique<text::Tokenizer>(std::move(tokenizer));
+  KVASIR_ASSIGN_OR_RETURN(auto chat_template, text::open_chat_template(options.model_path));
+  if (chat_template) {
+    state.chat_template = std::make_unique<text::ChatTemplate>(std::move(*chat_template));
+  }
+  return ok_status();
+}
+
 }  // namespace
 
 std::vector<std::string> instruction_sets() {
@@ -149,17 +169,9 @@ Result<Engine> Engine::open(const EngineOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(state->model, model::open(options.model_path, chosen));
   state->model_path = options.model_path;
   state->info = model_info(*state->model);
-  if (options.needs_text) {
-    const auto path = std::filesystem::path(options.model_path) / "tokenizer.json";
-    KVASIR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, text::Tokenizer::load(path.string()));
-    if (tokenizer.vocab_size() > state->info.vocab_size) {
-      return Error{.kind = ErrorKind::kDamaged,
-                   .what = "the tokenizer has ids that the model lacks",
-                   .where = path.string(),
-                   .expected = "at most " + std::to_string(state->info.vocab_size) + " ids",
-                   .found = std::to_string(tokenizer.vocab_size())};
-    }
-    state->tokenizer = std::make_unique<text::Tokenizer>(std::move(tokenizer));
+  if (options.needs_text) KVASIR_RETURN_IF_ERROR(open_text(options, *state));
+  for (const int64_t id : state->model->facts().eos_token_ids) {
+    state->end_ids.push_back(static_cast<int32_t>(id));
   }
   if (options.store) {
     KVASIR_ASSIGN_OR_RETURN(state->persistence, open_persistence(options, *state));
@@ -247,7 +259,9 @@ Result<const text::Tokenizer*> Engine::State::require_tokenizer() const {
 
 Result<std::vector<int32_t>> Engine::encode(std::string_view text) const {
   KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state_->require_tokenizer());
-  std::vector<int32_t> ids{static_cast<int32_t>(state_->model->facts().bos_token_id)};
+  const model::Facts& facts = state_->model->facts();
+  std::vector<int32_t> ids = tokenizer->frame().before;
+  if (facts.begins_with_bos) ids = {static_cast<int32_t>(facts.bos_token_id)};
   const std::vector<int32_t> plain = tokenizer->encode(text, text::SpecialTokens::kIgnore);
   ids.insert(ids.end(), plain.begin(), plain.end());
   return ids;

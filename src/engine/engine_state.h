@@ -17,8 +17,9 @@
 namespace kvasir {
 
 namespace text {
+class ChatTemplate;
 class Tokenizer;
-}
+}  // namespace text
 
 struct Engine::State {
   State();
@@ -62,6 +63,9 @@ struct Engine::State {
   ModelInfo info;
   std::shared_ptr<kv::MemoryAccount> account = std::make_shared<kv::MemoryAccount>();
   std::unique_ptr<text::Tokenizer> tokenizer;         // null: opened without text
+  std::unique_ptr<text::ChatTemplate> chat_template;  // null: the model came without one
+  // Of the model's config and of its tokenizer: each ends a text.
+  std::vector<int32_t> end_ids;
   std::unique_ptr<persist::Persistence> persistence;  // null: no store
 
  private:

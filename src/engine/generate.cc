@@ -25,7 +25,7 @@ const char* name_of(StopReason reason) {
 Result<Generated> generate(Engine& engine, Session& session, const GenerateOptions& options,
                            const TextSink& on_text) {
   KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, engine.state().require_tokenizer());
-  text::StreamDecoder decoder(*tokenizer);
+  text::StreamDecoder decoder(*tokenizer, text::StreamDecoder::Start::kContinuation);
   StopMatcher matcher(options.stop_strings);
   Generated generated;
   const auto emit = [&](const std::string& piece) {

@@ -13,11 +13,11 @@ std::string without_cut_marker(std::string held) {
 
 }  // namespace
 
-ReplyStream::ReplyStream(const text::ChatFormat& format, text::ChatMode mode,
+ReplyStream::ReplyStream(const text::ReplyForm& form, bool starts_in_reasoning,
                          const std::vector<std::string>& stop_strings, ChatSink on_text)
-    : parser_(format, mode),
-      reasoning_markers_(text::ChatFormat::turn_markers()),
-      answer_markers_(text::ChatFormat::turn_markers()),
+    : parser_(form, starts_in_reasoning),
+      reasoning_markers_(form.turn_markers),
+      answer_markers_(form.turn_markers),
       stops_(stop_strings),
       on_text_(std::move(on_text)) {}
 

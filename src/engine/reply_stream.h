@@ -14,8 +14,8 @@ namespace kvasir {
 
 class ReplyStream {
  public:
-  // `mode` is the one that the prompt was made with; the format must outlive the stream.
-  ReplyStream(const text::ChatFormat& format, text::ChatMode mode,
+  // The form's tokenizer must outlive the stream.
+  ReplyStream(const text::ReplyForm& form, bool starts_in_reasoning,
               const std::vector<std::string>& stop_strings, ChatSink on_text);
 
   // Takes the next id. Returns why the reply ends with it; nothing where it goes on.

@@ -24,9 +24,10 @@ Shown show(const std::string& reply, text::SpecialTokens special = text::Special
            const std::vector<std::string>& stops = {},
            text::ChatMode mode = text::ChatMode::kDirect) {
   Shown shown;
-  ReplyStream stream(format(), mode, stops, [&](std::string_view piece, bool is_reasoning) {
-    (is_reasoning ? shown.reasoning : shown.answer) += piece;
-  });
+  ReplyStream stream(format().reply_form(), mode == text::ChatMode::kThinking, stops,
+                     [&](std::string_view piece, bool is_reasoning) {
+                       (is_reasoning ? shown.reasoning : shown.answer) += piece;
+                     });
   for (const int32_t id : text::fixture_tokenizer().encode(reply, special)) {
     shown.end = stream.push(id);
     if (shown.end) break;

@@ -1,5 +1,3 @@
-#include <filesystem>
-
 #include "kvasir/text.h"
 #include "text/tokenizer.h"
 
@@ -15,8 +13,7 @@ TextDecoder& TextDecoder::operator=(TextDecoder&&) noexcept = default;
 TextDecoder::~TextDecoder() = default;
 
 Result<TextDecoder> TextDecoder::open(const std::string& model_path) {
-  const auto path = std::filesystem::path(model_path) / "tokenizer.json";
-  KVASIR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, text::Tokenizer::load(path.string()));
+  KVASIR_ASSIGN_OR_RETURN(text::Tokenizer tokenizer, text::Tokenizer::open(model_path));
   return TextDecoder(std::make_unique<State>(State{std::move(tokenizer)}));
 }
 

@@ -10,8 +10,7 @@ namespace kvasir {
 namespace {
 
 bool is_end_of_text(const Engine::State& engine, int32_t id) {
-  const std::vector<int64_t>& ids = engine.model->facts().eos_token_ids;
-  return std::find(ids.begin(), ids.end(), id) != ids.end();
+  return std::find(engine.end_ids.begin(), engine.end_ids.end(), id) != engine.end_ids.end();
 }
 
 }  // namespace

@@ -47,6 +47,7 @@ struct Facts {
   int64_t picked_rows_max = 0;     // rows of one layer that a token attends by an indexer's choice
   uint64_t weight_bytes = 0;       // of the tensors in use, as stored
   int64_t bos_token_id = 0;
+  bool begins_with_bos = false;  // every text does, whatever the tokenizer's files say
   std::vector<int64_t> eos_token_ids;
 };
 

@@ -123,29 +123,42 @@ Result<std::vector<int32_t>> ChatFormat::encode_conversation(std::span<const Cha
   return ids;
 }
 
-bool ChatFormat::ends_reply(int32_t id) const {
-  if (id == markers_.think_begin || id == markers_.think_end) return false;
-  // Not every vocabulary calls its markers special.
-  return id == markers_.end_of_sentence || id == markers_.begin_of_sentence ||
-         id == markers_.user || id == markers_.assistant || tokenizer_->is_special(id);
-}
+bool ChatFormat::ends_reply(int32_t id) const { return reply_form().ends_reply(id); }
 
 std::vector<std::string> ChatFormat::turn_markers() {
   return {std::begin(kTurnMarkers), std::end(kTurnMarkers)};
 }
 
-ReplyParser::ReplyParser(const ChatFormat& format, ChatMode mode)
-    : format_(&format),
-      decoder_(format.tokenizer()),
-      part_(mode == ChatMode::kThinking ? Part::kReasoning : Part::kAnswer) {}
+ReplyForm ChatFormat::reply_form() const {
+  return {.tokenizer = tokenizer_,
+          .ends = {markers_.end_of_sentence, markers_.begin_of_sentence, markers_.user,
+                   markers_.assistant},
+          .think_begin = markers_.think_begin,
+          .think_end = markers_.think_end,
+          .reasons_at_start_alone = true,
+          .turn_markers = turn_markers()};
+}
+
+bool ReplyForm::ends_reply(int32_t id) const {
+  if (id == think_begin || id == think_end) return false;
+  // Not every vocabulary calls its markers special.
+  return std::find(ends.begin(), ends.end(), id) != ends.end() || tokenizer->is_special(id);
+}
+
+ReplyParser::ReplyParser(ReplyForm form, bool starts_in_reasoning)
+    : form_(std::move(form)),
+      decoder_(*form_.tokenizer),
+      part_(starts_in_reasoning ? Part::kReasoning : Part::kAnswer) {}
 
 ReplyText ReplyParser::push(int32_t id) {
   if (part_ == Part::kEnded) return {};
-  const bool ends_reply = format_->ends_reply(id);
-  const bool ends_reasoning = in_reasoning() && id == format_->markers().think_end;
-  if (!ends_reply && !ends_reasoning) return in_part(decoder_.push(id));
+  const bool ends_reply = form_.ends_reply(id);
+  const bool begins_reasoning =
+      part_ == Part::kAnswer && id == form_.think_begin && !form_.reasons_at_start_alone;
+  const bool ends_reasoning = in_reasoning() && id == form_.think_end;
+  if (!ends_reply && !ends_reasoning && !begins_reasoning) return in_part(decoder_.push(id));
   ReplyText rest = flush();
-  part_ = ends_reply ? Part::kEnded : Part::kAnswer;
+  part_ = ends_reply ? Part::kEnded : begins_reasoning ? Part::kReasoning : Part::kAnswer;
   return rest;
 }
 
@@ -158,25 +171,30 @@ ReplyText ReplyParser::in_part(std::string text) const {
 }
 
 ChatTranscript::ChatTranscript(const ChatFormat& format, std::string_view system)
-    : format_(&format), ids_(format.encode_start(system)) {}
+    : format_(format), ids_(format.encode_start(system)) {}
 
-void ChatTranscript::add_user(std::string_view text, ChatMode mode) {
+bool ChatTranscript::starts_in_reasoning() const {
+  return reply_start_ != 0 && ids_[reply_start_] == format_.markers().think_begin;
+}
+
+Status ChatTranscript::add_user(std::string_view text, ChatMode mode) {
   unchanged_count_ = ids_.size();
   if (reply_start_ != 0) end_reply();
-  const std::vector<int32_t> turn = format_->encode_user_turn(text, mode);
+  const std::vector<int32_t> turn = format_.encode_user_turn(text, mode);
   ids_.insert(ids_.end(), turn.begin(), turn.end());
   reply_start_ = ids_.size() - 1;
+  return ok_status();
 }
 
 void ChatTranscript::add_sampled(int32_t id) {
   KVASIR_CHECK(reply_start_ != 0, "there is no user message to reply to");
-  const int32_t end = format_->markers().end_of_sentence;
+  const int32_t end = format_.markers().end_of_sentence;
   KVASIR_CHECK(ids_.back() != end, "the reply has ended");
-  if (id == end || !format_->ends_reply(id)) ids_.push_back(id);
+  if (id == end || !format_.ends_reply(id)) ids_.push_back(id);
 }
 
 void ChatTranscript::end_reply() {
-  const ChatMarkers& markers = format_->markers();
+  const ChatMarkers& markers = format_.markers();
   const auto opening = ids_.begin() + static_cast<ptrdiff_t>(reply_start_);
   if (*opening == markers.think_begin) {
     unchanged_count_ = reply_start_;

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,41 @@ struct ChatMessage {
   ChatRole role = ChatRole::kUser;
   std::string content;
   std::string reasoning;  // of an assistant, may be empty
+};
+
+// A ReplyForm says how a model's replies are told apart: what ends one, and what stands around
+// reasoning. It refers to the tokenizer.
+struct ReplyForm {
+  const Tokenizer* tokenizer = nullptr;
+  std::vector<int32_t> ends;           // besides every special token
+  std::optional<int32_t> think_begin;  // none: the model does not reason apart
+  std::optional<int32_t> think_end;
+  bool reasons_at_start_alone = false;    // think_begin in an answer is only text
+  std::vector<std::string> turn_markers;  // as models spell them out
+
+  // Returns whether a reply ends where the model gives this id.
+  bool ends_reply(int32_t id) const;
+};
+
+// A Transcript keeps a growing conversation as the exact ids that the model saw, so that its KV
+// cache stays valid. One thread at a time.
+class Transcript {
+ public:
+  virtual ~Transcript() = default;
+
+  // Ends the reply before it, if any (also one that was cut off), and opens the next. Error: the
+  // model's form cannot say this conversation.
+  virtual Status add_user(std::string_view text, ChatMode mode) = 0;
+  // A sampled id of the reply, the one that ends it included. Nothing may follow that one but
+  // add_user.
+  virtual void add_sampled(int32_t id) = 0;
+  // All ids: after add_user the prompt, after add_sampled also what was sampled.
+  virtual std::span<const int32_t> ids() const = 0;
+  // Returns whether a reply begins inside its reasoning.
+  virtual bool starts_in_reasoning() const = 0;
+  // Returns whether the next message takes the reasoning of the newest reply away, from its first
+  // id on.
+  virtual bool drops_reasoning() const = 0;
 };
 
 struct ChatMarkers {
@@ -64,6 +100,7 @@ class ChatFormat {
   // Returns how the markers of turns are written, for models that spell them out.
   static std::vector<std::string> turn_markers();
 
+  ReplyForm reply_form() const;
   const ChatMarkers& markers() const { return markers_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
 
@@ -85,8 +122,11 @@ struct ReplyText {
 // Separates reasoning from answer while the model's ids stream in.
 class ReplyParser {
  public:
+  // The form is copied; its tokenizer must outlive the parser.
+  ReplyParser(ReplyForm form, bool starts_in_reasoning);
   // `mode` is the one the prompt was made with.
-  ReplyParser(const ChatFormat& format, ChatMode mode);
+  ReplyParser(const ChatFormat& format, ChatMode mode)
+      : ReplyParser(format.reply_form(), mode == ChatMode::kThinking) {}
 
   // Returns the text that is certain now. The id that ends the reply and those behind it give
   // nothing.
@@ -102,7 +142,7 @@ class ReplyParser {
 
   ReplyText in_part(std::string text) const;
 
-  const ChatFormat* format_;
+  ReplyForm form_;
   StreamDecoder decoder_;
   Part part_;
 };
@@ -110,19 +150,17 @@ class ReplyParser {
 // A ChatTranscript keeps a growing conversation as the exact ids that the model saw. Earlier text
 // is never encoded again, so its KV cache stays valid. When the next user message comes, the
 // reasoning of the last answer is taken out; the ids before that answer stay as they were.
-class ChatTranscript {
+class ChatTranscript : public Transcript {
  public:
   // The system text may be empty.
   ChatTranscript(const ChatFormat& format, std::string_view system);
 
-  // Ends the reply before it, if any (also one that was cut off), and opens the next.
-  void add_user(std::string_view text, ChatMode mode);
-  // A sampled id of the reply, EOS included. Nothing may follow EOS but add_user. A marker of
-  // another turn is left out.
-  void add_sampled(int32_t id);
-
-  // All ids: after add_user the prompt, after add_sampled also what was sampled.
-  std::span<const int32_t> ids() const { return ids_; }
+  Status add_user(std::string_view text, ChatMode mode) override;
+  // A marker of another turn is left out.
+  void add_sampled(int32_t id) override;
+  std::span<const int32_t> ids() const override { return ids_; }
+  bool starts_in_reasoning() const override;
+  bool drops_reasoning() const override { return starts_in_reasoning(); }
   // How many leading ids the last add_user left as they were. A cache of the old ids is good up to
   // here.
   size_t unchanged_count() const { return unchanged_count_; }
@@ -130,7 +168,7 @@ class ChatTranscript {
  private:
   void end_reply();
 
-  const ChatFormat* format_;
+  ChatFormat format_;
   std::vector<int32_t> ids_;
   size_t reply_start_ = 0;  // index of the <think> or </think> that opens the reply; 0: none yet
   size_t unchanged_count_ = 0;

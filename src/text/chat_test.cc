@@ -161,9 +161,9 @@ std::string text_of(const ChatTranscript& transcript) {
 
 TEST(ChatTranscript, IsTheConversationAsOneWouldEncodeIt) {
   ChatTranscript transcript(format(), "Be brief.");
-  transcript.add_user("q1", ChatMode::kThinking);
+  EXPECT_TRUE(transcript.add_user("q1", ChatMode::kThinking).ok());
   sample(transcript, "r1</think>a1" + kEos);
-  transcript.add_user("q2", ChatMode::kThinking);
+  EXPECT_TRUE(transcript.add_user("q2", ChatMode::kThinking).ok());
   const auto expected = format().encode_conversation(
       std::vector{system("Be brief."), user("q1"), assistant("a1", "r1"), user("q2")},
       ChatMode::kThinking);
@@ -173,14 +173,14 @@ TEST(ChatTranscript, IsTheConversationAsOneWouldEncodeIt) {
 
 TEST(ChatTranscript, KeepsTheSampledIdsAndSaysHowManyStayed) {
   ChatTranscript transcript(format(), "");
-  transcript.add_user("q", ChatMode::kDirect);
+  EXPECT_TRUE(transcript.add_user("q", ChatMode::kDirect).ok());
   const size_t prompt_count = transcript.ids().size();
   // Ids that encoding the same text would not give.
   const Ids reply = {matched("t")[0], matched("h")[0], matched("e")[0]};
   ASSERT_EQ(matched("the").size(), 1u);
   for (const int32_t id : reply) transcript.add_sampled(id);
   transcript.add_sampled(format().markers().end_of_sentence);
-  transcript.add_user("more", ChatMode::kDirect);
+  EXPECT_TRUE(transcript.add_user("more", ChatMode::kDirect).ok());
   EXPECT_EQ(transcript.unchanged_count(), prompt_count + reply.size() + 1);
   const auto sampled = transcript.ids().subspan(prompt_count, reply.size());
   EXPECT_TRUE(std::equal(reply.begin(), reply.end(), sampled.begin()));
@@ -188,10 +188,10 @@ TEST(ChatTranscript, KeepsTheSampledIdsAndSaysHowManyStayed) {
 
 TEST(ChatTranscript, DropsReasoningUpToTheAssistantMarker) {
   ChatTranscript transcript(format(), "");
-  transcript.add_user("q", ChatMode::kThinking);
+  EXPECT_TRUE(transcript.add_user("q", ChatMode::kThinking).ok());
   const size_t prompt_count = transcript.ids().size();
   sample(transcript, "r</think>a" + kEos);
-  transcript.add_user("q2", ChatMode::kDirect);
+  EXPECT_TRUE(transcript.add_user("q2", ChatMode::kDirect).ok());
   EXPECT_EQ(transcript.unchanged_count(), prompt_count - 1);
   EXPECT_EQ(text_of(transcript), kBos + "<｜User｜>q<｜Assistant｜></think>a" + kEos +
                                      "<｜User｜>q2<｜Assistant｜></think>");
@@ -199,9 +199,9 @@ TEST(ChatTranscript, DropsReasoningUpToTheAssistantMarker) {
 
 TEST(ChatTranscript, AMarkerOfAnotherTurnIsNoPartOfAReply) {
   ChatTranscript transcript(format(), "");
-  transcript.add_user("q", ChatMode::kDirect);
+  EXPECT_TRUE(transcript.add_user("q", ChatMode::kDirect).ok());
   sample(transcript, "a<｜User｜>");
-  transcript.add_user("q2", ChatMode::kDirect);
+  EXPECT_TRUE(transcript.add_user("q2", ChatMode::kDirect).ok());
   EXPECT_EQ(text_of(transcript), kBos + "<｜User｜>q<｜Assistant｜></think>a" + kEos +
                                      "<｜User｜>q2<｜Assistant｜></think>");
 }
@@ -211,9 +211,9 @@ TEST(ChatTranscript, EndsRepliesThatWereCutOff) {
   const std::string start = kBos + "<｜User｜>q<｜Assistant｜></think>";
   const auto with_reply = [](const std::string& reply) {
     ChatTranscript transcript(format(), "");
-    transcript.add_user("q", ChatMode::kThinking);
+    EXPECT_TRUE(transcript.add_user("q", ChatMode::kThinking).ok());
     sample(transcript, reply);
-    transcript.add_user("q2", ChatMode::kDirect);
+    EXPECT_TRUE(transcript.add_user("q2", ChatMode::kDirect).ok());
     return text_of(transcript);
   };
   EXPECT_EQ(with_reply("r</think>a"), start + "a" + next);

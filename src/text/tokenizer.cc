@@ -27,7 +27,44 @@ class Tokenizer::Encoding {
     return std::move(ids_);
   }
 
+  std::vector<int32_t> run_parts(std::span<const TextPart> parts) {
+    std::string plain;
+    bool is_first = true;
+    const auto flush = [&] {
+      if (!plain.empty()) add_unmarked(plain, is_first);
+      is_first = false;
+      plain.clear();
+    };
+    for (const TextPart& part : parts) {
+      if (!part.may_hold_markers) {
+        plain += part.text;
+        continue;
+      }
+      for (const TextSegment& segment :
+           tokenizer_->added_.split_raw(part.text, SpecialTokens::kMatch)) {
+        if (segment.id == TextSegment::kPlain) {
+          plain += segment.text;
+        } else {
+          flush();
+          ids_.push_back(segment.id);
+        }
+      }
+    }
+    flush();
+    return std::move(ids_);
+  }
+
  private:
+  void add_unmarked(std::string_view text, bool is_first) {
+    for (const TextSegment& segment : tokenizer_->added_.split_raw(text, SpecialTokens::kIgnore)) {
+      if (segment.id == TextSegment::kPlain) {
+        add_raw(segment.text, is_first && segment.text.data() == text.data());
+      } else {
+        ids_.push_back(segment.id);
+      }
+    }
+  }
+
   // `is_first`: nothing stands before the text.
   void add_raw(std::string_view text, bool is_first) {
     if (tokenizer_->normalizer_.changes_nothing()) {
@@ -73,6 +110,10 @@ class Tokenizer::Encoding {
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, SpecialTokens special) const {
   return Encoding(*this, special).run(text);
+}
+
+std::vector<int32_t> Tokenizer::encode_parts(std::span<const TextPart> parts) const {
+  return Encoding(*this, SpecialTokens::kIgnore).run_parts(parts);
 }
 
 std::string Tokenizer::decode(std::span<const int32_t> ids) const {

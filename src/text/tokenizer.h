@@ -25,6 +25,12 @@
 
 namespace kvasir::text {
 
+// A TextPart is a part of a text to be encoded.
+struct TextPart {
+  std::string_view text;
+  bool may_hold_markers = false;  // else whatever it spells is plain text
+};
+
 class Tokenizer {
  public:
   // Ids stay below this.
@@ -44,6 +50,10 @@ class Tokenizer {
   // vocabulary lacks a byte.
   // REQUIRES: text.size() < 1 GiB.
   std::vector<int32_t> encode(std::string_view text, SpecialTokens special) const;
+
+  // One text in parts. Between markers the text is encoded as a whole, so that ids do not depend on
+  // where one part ends and the next begins.
+  std::vector<int32_t> encode_parts(std::span<const TextPart> parts) const;
 
   // The exact bytes of the tokens. Ids without a token (gaps, the padding of a model's logits)
   // give nothing. Where encoding puts a blank in front of a text, it is taken away again.

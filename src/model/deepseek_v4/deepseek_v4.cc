@@ -40,6 +40,7 @@ Facts facts_of(const Config& config, uint64_t weight_bytes) {
           .picked_rows_max = config.index_top_k,
           .weight_bytes = weight_bytes,
           .bos_token_id = config.bos_token_id,
+          .begins_with_bos = true,
           .eos_token_ids = config.eos_token_ids};
 }
 
