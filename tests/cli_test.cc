@@ -319,6 +319,21 @@ TEST_F(CliTest, TheReasonWhyOutputIsNotTakenIsTheRightOne) {
   }
 }
 
+// A model that was fetched into the cache folder is known by its name.
+TEST_F(CliTest, ModelsInTheCacheFolderHaveNames) {
+  const std::string folder = directory_.file("cache") + "/kvasir-models";
+  ASSERT_EQ(
+      std::system(("mkdir -p " + folder + " && ln -s " + golden_ + " " + folder + "/mine").c_str()),
+      0);
+  const std::string rest = " --no-store --tokens " + golden_ + "/tokens.txt --out ";
+  EXPECT_EQ(run("logits --model mine" + rest + directory_.file("a.npy")).exit_status, 0);
+  EXPECT_EQ(run("logits --model " + golden_ + rest + directory_.file("b.npy")).exit_status, 0);
+  EXPECT_EQ(read_file(directory_.file("a.npy")), read_file(directory_.file("b.npy")));
+  const Outcome unknown = run("logits --model yours" + rest + directory_.file("c.npy"));
+  EXPECT_EQ(unknown.exit_status, 1);
+  EXPECT_NE(unknown.err.find("yours"), std::string::npos) << unknown.err;
+}
+
 // A device is written to, never replaced by a file.
 TEST_F(CliTest, LogitsGoIntoADevice) {
   const std::string link = directory_.file("null");

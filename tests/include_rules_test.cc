@@ -29,7 +29,7 @@ constexpr Rule kRules[] = {
     {"kernels", "numeric"},
     {"checkpoint", "kernels numeric"},
     {"text",
-     "checkpoint/gguf_file.h checkpoint/gguf.h"},
+     "checkpoint/checkpoint_place.h checkpoint/gguf.h checkpoint/gguf_file.h"},
     {"kv", "kernels numeric"},
     {"persist", "kv store kvasir/store.h kvasir/store_admin.h"},
     {"ops", "kernels numeric kv"},

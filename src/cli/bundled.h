@@ -17,6 +17,10 @@ inline constexpr const char* kBook = "data/book.txt";
 // installed program. Error: not there; `remedy` says what to do instead.
 Result<std::string> bundled_path(const char* name, const char* remedy);
 
+// The checkpoint that a user calls so: a path, or the name of a model that was fetched into the
+// user's cache folder. Where there is neither it is returned as it is.
+std::string model_called(const std::string& name);
+
 // `given`, or the bundled one where nothing was given.
 Result<std::string> given_or_bundled(const std::string& given, const char* name,
                                      const char* remedy);

@@ -23,7 +23,9 @@ std::string not_empty(const std::string& text) {
 
 void add_checkpoint_options(Command command, ModelFlags& options) {
   command
-      .add_option("--model", options.model, "checkpoint directory; the bundled model if left out")
+      .add_option("--model", options.model,
+                  "checkpoint directory, GGUF file, or name of a fetched model; the bundled one if "
+                  "left out")
       .check(not_empty);
   command.add_option("--threads", options.threads, "threads; 0: one per processor")
       .check_range(0, 1024)
@@ -44,7 +46,8 @@ void add_model_options(Command command, ModelFlags& options) {
 }
 
 Result<std::string> model_path(const ModelFlags& options) {
-  return given_or_bundled(options.model, kBundledModel, "name one with --model DIR");
+  if (!options.model.empty()) return model_called(options.model);
+  return bundled_path(kBundledModel, "name one with --model DIR");
 }
 
 Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text) {

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/text_file.h"
+#include "checkpoint/checkpoint_place.h"
 #include "checkpoint/gguf_file.h"
 
 namespace kvasir::text {
@@ -95,10 +96,10 @@ bool ends_with_opened_reasoning(std::string_view text) {
 }  // namespace
 
 Result<std::optional<ChatTemplate>> open_chat_template(const std::string& model_path) {
-  std::error_code failure;
-  KVASIR_ASSIGN_OR_RETURN(Source source, std::filesystem::is_regular_file(model_path, failure)
-                                             ? source_in_gguf(model_path)
-                                             : source_in_directory(model_path));
+  KVASIR_ASSIGN_OR_RETURN(const CheckpointPlace place, find_checkpoint(model_path));
+  KVASIR_ASSIGN_OR_RETURN(Source source, place.form == CheckpointForm::kGguf
+                                             ? source_in_gguf(place.path)
+                                             : source_in_directory(place.path));
   if (!source) return std::optional<ChatTemplate>();
   KVASIR_ASSIGN_OR_RETURN(ChatTemplate parsed,
                           ChatTemplate::parse(std::move(*source), "chat template"));

@@ -2,6 +2,7 @@
 #include <fstream>
 #include <system_error>
 
+#include "checkpoint/checkpoint_place.h"
 #include "checkpoint/gguf_file.h"
 #include "text/tokenizer.h"
 
@@ -48,9 +49,9 @@ Result<TokenizerData> read_gguf(const std::string& path) {
 }  // namespace
 
 Result<Tokenizer> Tokenizer::open(const std::string& model_path) {
-  std::error_code failure;
-  if (std::filesystem::is_regular_file(model_path, failure)) {
-    KVASIR_ASSIGN_OR_RETURN(TokenizerData data, read_gguf(model_path));
+  KVASIR_ASSIGN_OR_RETURN(const CheckpointPlace place, find_checkpoint(model_path));
+  if (place.form == CheckpointForm::kGguf) {
+    KVASIR_ASSIGN_OR_RETURN(TokenizerData data, read_gguf(place.path));
     complete_frame_tokens(data);
     return build(data, model_path);
   }
