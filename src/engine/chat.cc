@@ -16,7 +16,7 @@ namespace kvasir {
 
 namespace {
 
-// The form of a model's conversations: its own template's, or else DeepSeek-V4's, which has none.
+// The form of a model's conversations: its own template's, or else that of its markers.
 struct ChatForm {
   std::unique_ptr<text::Transcript> transcript;
   text::ReplyForm reply;
