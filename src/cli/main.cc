@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   // A file that reaches the limit of its size is an error of that write, not the end of an answer.
   signal(SIGXFSZ, SIG_IGN);
   kvasir::cli::CommandLine command_line(
-      "Kvasir runs DeepSeek-V4-family models and treats their KV cache as data worth keeping.",
+      "Kvasir runs language models and treats their KV cache as data worth keeping.",
       "kvasir " KVASIR_VERSION);
   const kvasir::cli::Command program = command_line.program();
   kvasir::cli::add_run_command(program);

@@ -74,6 +74,7 @@ class WeightLoader {
 
   // What could not be done before the vectors were read.
   void finish(Weights& weights) const {
+    for (const Turn& turn : turns_) run(turn);
     for (LayerWeights& layer : weights.layers) {
       if (config_.norm_adds_one) add_one(layer);
       bind_biases(layer);
@@ -134,22 +135,17 @@ class WeightLoader {
     return turn(stored, 1, out);
   }
 
-  // [in, out] -> [out, in]; every `step`-th column from `first` on alone.
+  // [in, out] -> [out, in]; of every `step`-th column from `first` on alone. The numbers come with
+  // finish(): nothing is read before the whole checkpoint is known to be right.
   Status turn(const WeightMatrix& stored, int64_t step, WeightMatrix& out, int64_t first = 0) {
-    const auto size = static_cast<size_t>(element_bytes(stored.format));
+    const WeightFormat format = is_plain(stored.format) ? stored.format : WeightFormat::kF32;
     const int64_t rows = stored.cols / step;
-    AlignedBuffer<std::byte> copy(rows * stored.rows * static_cast<int64_t>(size));
+    AlignedBuffer<std::byte> copy(rows * stored.rows * element_bytes(format));
     if (copy.failed()) {
       return Error{.kind = ErrorKind::kNoMemory, .what = "not enough memory to turn a matrix"};
     }
-    std::byte* target = copy.data();
-    for (int64_t row = 0; row < rows; ++row) {
-      const std::byte* source = stored.data + static_cast<size_t>(first + row * step) * size;
-      for (int64_t col = 0; col < stored.rows; ++col, target += size) {
-        std::memcpy(target, source + static_cast<size_t>(col * stored.cols) * size, size);
-      }
-    }
-    out = {.format = stored.format, .rows = rows, .cols = stored.rows, .data = copy.data()};
+    out = {.format = format, .rows = rows, .cols = stored.rows, .data = copy.data()};
+    turns_.push_back({.stored = stored, .first = first, .step = step, .target = copy.data()});
     copies_.push_back(std::move(copy));
     return ok_status();
   }
@@ -479,6 +475,7 @@ class WeightLoader {
   TensorReader& reader_;
   std::vector<AlignedBuffer<std::byte>>& copies_;
   const TensorNames names_;
+  std::vector<Turn> turns_;
 };
 
 }  // namespace
