@@ -74,7 +74,7 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSo
   adjust_to_tensors(reader, config);
   checkpoint.weights_ = std::make_unique<Weights>();
   Weights& weights = *checkpoint.weights_;
-  KVASIR_RETURN_IF_ERROR(load_weights(config, reader, weights, checkpoint.copies_));
+  KVASIR_RETURN_IF_ERROR(load_weights(config, reader, weights, checkpoint.turned_));
   KVASIR_RETURN_IF_ERROR(divide_frequencies(weights.rope_divisors, config));
   checkpoint.weight_bytes_ = tensors.taken_bytes();
   checkpoint.tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));

@@ -142,4 +142,31 @@ void read_windows(Reading& reading, bool (*is_windowed)(int64_t layer)) {
   }
 }
 
+void read_qwen_windows(Reading& reading) {
+  if (!reading.fields.boolean_or({"use_sliding_window"}, false)) {
+    return read_windows(reading, on_no_layer);
+  }
+  read_windows(reading, on_all_layers);
+  if (reading.fields.has({"layer_types"})) return;
+  const int64_t full = reading.fields.integer_or({"max_window_layers"}, 0, kLayersMax, 28);
+  for (int64_t layer = 0; layer < std::min(full, reading.config.layer_count); ++layer) {
+    reading.config.layers[static_cast<size_t>(layer)].window_tokens = 0;
+  }
+}
+
+void read_bias(Reading& reading, std::string_view name, bool absent, bool has_output) {
+  const bool has_bias = reading.fields.boolean_or({name}, absent);
+  reading.config.has_query_bias = has_bias;
+  reading.config.has_output_bias = has_bias && has_output;
+}
+
+void read_llama_like(Reading& reading, double eps, int64_t head_dim) {
+  read_sizes(reading);
+  read_head_dim(reading, head_dim);
+  read_norm_eps(reading, {"rms_norm_eps"}, eps);
+  read_activation(reading, {"hidden_act"}, "silu");
+  read_plain_layers(reading);
+  read_token_ids(reading);
+}
+
 }  // namespace kvasir::model::decoder

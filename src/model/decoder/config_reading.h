@@ -41,9 +41,22 @@ void read_token_ids(Reading& reading);
 
 // Gives every layer the same MLP, and attention to all tokens.
 void read_plain_layers(Reading& reading);
+// For read_windows.
+inline bool on_all_layers(int64_t) { return true; }
+inline bool on_no_layer(int64_t) { return false; }
+inline bool on_even_layers(int64_t layer) { return layer % 2 == 0; }
 // layer_types where the config lists them: "full_attention" or "sliding_attention", whose window is
 // sliding_window. Else is_windowed(layer), when there is a window.
 void read_windows(Reading& reading, bool (*is_windowed)(int64_t layer));
+
+// The first max_window_layers see everything; layer_types say it in newer configs.
+void read_qwen_windows(Reading& reading);
+
+// Biases of queries, keys and values, and of what attention gives.
+void read_bias(Reading& reading, std::string_view name, bool absent, bool has_output);
+// What Llama and all its kin have in common: sizes, heads (config_rope.cc has the rope), RMS norms
+// and a gated MLP.
+void read_llama_like(Reading& reading, double eps, int64_t head_dim = 0);
 
 // How the heads are turned (config_rope.cc): one rope for all layers, with the part of a head
 // that `absent_part` says unless the config does.

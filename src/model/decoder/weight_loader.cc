@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
 #include <string>
 
 #include "base/check.h"
@@ -11,18 +10,10 @@
 namespace kvasir::model::decoder {
 namespace {
 
-using kernels::WeightFormat;
 using kernels::WeightMatrix;
 
 std::string joined(std::string_view at, std::string_view name) {
   return std::string(at) + std::string(name);
-}
-
-int64_t element_bytes(WeightFormat format) {
-  KVASIR_CHECK(
-      format == WeightFormat::kF32 || format == WeightFormat::kF16 || format == WeightFormat::kBf16,
-      "a plain format");
-  return format == WeightFormat::kF32 ? 4 : 2;
 }
 
 // What a fused tensor of queries, keys and values is cut into.
@@ -37,11 +28,10 @@ struct HeadRows {
 // Bundles what every step below needs. `at` is the name so far: "layers.3.".
 class WeightLoader {
  public:
-  WeightLoader(const Config& config, TensorReader& reader,
-               std::vector<AlignedBuffer<std::byte>>& copies)
+  WeightLoader(const Config& config, TensorReader& reader, TurnedMatrices& turned)
       : config_(config),
         reader_(reader),
-        copies_(copies),
+        turned_(turned),
         names_(config.is_gguf ? gguf_tensor_names_of(config.architecture)
                               : tensor_names_of(config.architecture)) {}
 
@@ -74,7 +64,6 @@ class WeightLoader {
 
   // What could not be done before the vectors were read.
   void finish(Weights& weights) const {
-    for (const Turn& turn : turns_) run(turn);
     for (LayerWeights& layer : weights.layers) {
       if (config_.norm_adds_one) add_one(layer);
       bind_biases(layer);
@@ -132,22 +121,7 @@ class WeightLoader {
     if (!names_.is_transposed) return reader_.matrix(stem, rows, cols, out);
     WeightMatrix stored;
     KVASIR_RETURN_IF_ERROR(reader_.plain_matrix(stem + ".weight", cols, rows, stored));
-    return turn(stored, 1, out);
-  }
-
-  // [in, out] -> [out, in]; of every `step`-th column from `first` on alone. The numbers come with
-  // finish(): nothing is read before the whole checkpoint is known to be right.
-  Status turn(const WeightMatrix& stored, int64_t step, WeightMatrix& out, int64_t first = 0) {
-    const WeightFormat format = is_plain(stored.format) ? stored.format : WeightFormat::kF32;
-    const int64_t rows = stored.cols / step;
-    AlignedBuffer<std::byte> copy(rows * stored.rows * element_bytes(format));
-    if (copy.failed()) {
-      return Error{.kind = ErrorKind::kNoMemory, .what = "not enough memory to turn a matrix"};
-    }
-    out = {.format = format, .rows = rows, .cols = stored.rows, .data = copy.data()};
-    turns_.push_back({.stored = stored, .first = first, .step = step, .target = copy.data()});
-    copies_.push_back(std::move(copy));
-    return ok_status();
+    return turned_.add(stored, 0, 1, out);
   }
 
   Status load_projection(const std::string& stem, int64_t rows, int64_t cols, bool has_bias,
@@ -273,8 +247,8 @@ class WeightLoader {
     KVASIR_RETURN_IF_ERROR(
         reader_.plain_matrix(stem + ".weight", config_.head_count * rows, latent.rank, whole));
     for (int64_t head = 0; head < config_.head_count; ++head) {
-      KVASIR_RETURN_IF_ERROR(
-          turn(slice_rows(whole, head * rows, latent.plain_dim), 1, out.key_up.emplace_back()));
+      KVASIR_RETURN_IF_ERROR(turned_.add(slice_rows(whole, head * rows, latent.plain_dim), 0, 1,
+                                         out.key_up.emplace_back()));
       out.value_up.push_back(slice_rows(whole, head * rows + latent.plain_dim, latent.value_dim));
     }
     return ok_status();
@@ -407,9 +381,9 @@ class WeightLoader {
         reader_.vector(at + "down_proj_bias", {count, hidden}, weights.down_biases));
     for (int64_t expert = 0; expert < count; ++expert) {
       ops::Mlp& mlp = weights.experts.emplace_back();
-      KVASIR_RETURN_IF_ERROR(turn(gate_up.at(expert), 2, mlp.gate, 0));
-      KVASIR_RETURN_IF_ERROR(turn(gate_up.at(expert), 2, mlp.up, 1));
-      KVASIR_RETURN_IF_ERROR(turn(down.at(expert), 1, mlp.down));
+      KVASIR_RETURN_IF_ERROR(turned_.add(gate_up.at(expert), 0, 2, mlp.gate));
+      KVASIR_RETURN_IF_ERROR(turned_.add(gate_up.at(expert), 1, 2, mlp.up));
+      KVASIR_RETURN_IF_ERROR(turned_.add(down.at(expert), 0, 1, mlp.down));
     }
     return ok_status();
   }
@@ -473,18 +447,18 @@ class WeightLoader {
 
   const Config& config_;
   TensorReader& reader_;
-  std::vector<AlignedBuffer<std::byte>>& copies_;
+  TurnedMatrices& turned_;
   const TensorNames names_;
-  std::vector<Turn> turns_;
 };
 
 }  // namespace
 
 Status load_weights(const Config& config, TensorReader& reader, Weights& weights,
-                    std::vector<AlignedBuffer<std::byte>>& copies) {
-  WeightLoader loader(config, reader, copies);
+                    TurnedMatrices& turned) {
+  WeightLoader loader(config, reader, turned);
   KVASIR_RETURN_IF_ERROR(loader.load(weights));
   KVASIR_RETURN_IF_ERROR(reader.finish());
+  turned.run();
   loader.finish(weights);
   return ok_status();
 }

@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "base/aligned_buffer.h"
 #include "base/digest.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 #include "model/decoder/config.h"
+#include "model/decoder/turned_matrices.h"
 #include "ops/expert_steps.h"
 
 namespace kvasir {
@@ -124,7 +124,7 @@ class Checkpoint {
   std::unique_ptr<Weights> weights_;  // does not move: Mlps point to biases beside them
   uint64_t weight_bytes_ = 0;
   std::unique_ptr<TensorDirectory> tensors_;
-  std::vector<AlignedBuffer<std::byte>> copies_;
+  TurnedMatrices turned_;
 };
 
 }  // namespace kvasir::model::decoder

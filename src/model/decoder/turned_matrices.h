@@ -1,0 +1,38 @@
+// TurnedMatrices owns matrices that a checkpoint stores the other way round: [in, out]. Views of
+// the turned ones are good from the start; their numbers are there after run(), since nothing is
+// read before the whole checkpoint is known to be right. One thread fills it; afterwards it is
+// immutable.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "kernels/weight_matrix.h"
+#include "kvasir/result.h"
+
+namespace kvasir::model::decoder {
+
+class TurnedMatrices {
+ public:
+  // stored [in, out * step] -> out [out, in]: columns first, first + step ... become rows. In the
+  // stored type, or in float32 where single numbers of that type mean nothing. Error: no memory.
+  Status add(const kernels::WeightMatrix& stored, int64_t first, int64_t step,
+             kernels::WeightMatrix& out);
+  // Writes the numbers of all that was added since the last call.
+  void run();
+
+ private:
+  struct Turn {
+    kernels::WeightMatrix stored;
+    int64_t first = 0;
+    int64_t step = 1;
+    std::byte* target = nullptr;  // [out, in]
+  };
+
+  std::vector<Turn> turns_;
+  std::vector<AlignedBuffer<std::byte>> copies_;
+};
+
+}  // namespace kvasir::model::decoder
