@@ -20,7 +20,7 @@ std::optional<int64_t> whole_number(std::string_view text) {
 std::optional<EvalRun> run_of(const std::string& name) {
   EvalRun run{.name = name};
   if (name == "native") return run;
-  if (name == "bf16" || name == "f32") {
+  if (name == "bf16" || name == "f16" || name == "f32") {
     run.kv = name;
     return run;
   }
@@ -46,7 +46,7 @@ Result<std::vector<EvalRun>> parse_eval_runs(const std::vector<std::string>& nam
       return Error{.kind = ErrorKind::kUsage,
                    .what = "unknown run",
                    .field = "runs",
-                   .expected = "native, bf16, f32, window-only, no-csa, no-hca or top-k-N",
+                   .expected = "native, bf16, f16, f32, window-only, no-csa, no-hca or top-k-N",
                    .found = name};
     }
     if (std::any_of(runs.begin(), runs.end(), [&](const EvalRun& r) { return r.name == name; })) {
