@@ -12,6 +12,7 @@
 #include "base/aligned_buffer.h"
 #include "base/check.h"
 #include "base/thread_pool.h"
+#include "numeric/blocks/block_type.h"
 
 namespace kvasir::bench {
 namespace {
@@ -23,6 +24,12 @@ using kernels::WeightFormat;
 constexpr int64_t kStreamBytes = int64_t{256} << 20;
 // Read at a time: short enough to fall between interruptions, and every time another stretch.
 constexpr int64_t kStretchBytes = int64_t{16} << 20;
+
+struct WeightKind {
+  const char* name;
+  WeightFormat format;
+  Dtype block_dtype = Dtype::kOther;  // of kBlocks
+};
 
 class Bench {
  public:
@@ -36,11 +43,11 @@ class Bench {
     measure_limits();
     switch (options_.group) {
       case KernelGroup::kPrefill:
-        for (const auto& [name, format] : kFormats) measure_prefill(name, format);
+        for (const WeightKind& kind : kWeightKinds) measure_prefill(kind);
         measure_attention();
         break;
       case KernelGroup::kDecode:
-        for (const auto& [name, format] : kFormats) measure_decode(name, format);
+        for (const WeightKind& kind : kWeightKinds) measure_decode(kind);
         measure_attention();
         break;
       case KernelGroup::kIndex:
@@ -53,13 +60,24 @@ class Bench {
   }
 
  private:
-  static constexpr std::pair<const char*, WeightFormat> kFormats[] = {
+  static constexpr WeightKind kWeightKinds[] = {
       {"f32", WeightFormat::kF32},
       {"f16", WeightFormat::kF16},
       {"bf16", WeightFormat::kBf16},
       {"fp8-e8m0", WeightFormat::kFp8ScaleE8m0},
       {"fp8-f32", WeightFormat::kFp8ScaleF32},
       {"fp4", WeightFormat::kFp4ScaleE8m0},
+      {"q4_0", WeightFormat::kBlocks, Dtype::kQ4_0},
+      {"q4_1", WeightFormat::kBlocks, Dtype::kQ4_1},
+      {"q5_0", WeightFormat::kBlocks, Dtype::kQ5_0},
+      {"q8_0", WeightFormat::kBlocks, Dtype::kQ8_0},
+      {"q2_k", WeightFormat::kBlocks, Dtype::kQ2K},
+      {"q3_k", WeightFormat::kBlocks, Dtype::kQ3K},
+      {"q4_k", WeightFormat::kBlocks, Dtype::kQ4K},
+      {"q5_k", WeightFormat::kBlocks, Dtype::kQ5K},
+      {"q6_k", WeightFormat::kBlocks, Dtype::kQ6K},
+      {"iq4_xs", WeightFormat::kBlocks, Dtype::kIq4Xs},
+      {"mxfp4", WeightFormat::kBlocks, Dtype::kMxfp4},
   };
 
   // The shortest time of one call of `work`, in seconds.
@@ -128,8 +146,8 @@ class Bench {
 
   // Random codes of finite and mostly normal value, small scales; `copies` matrices back to
   // back.
-  kernels::WeightMatrix make_weight(WeightFormat format, int64_t copies) {
-    const int64_t bytes = copies * kMatrixSize * kernels::weight_row_bytes(format, kMatrixSize);
+  kernels::WeightMatrix make_weight(kernels::WeightMatrix weight, int64_t copies) {
+    const int64_t bytes = copies * kMatrixSize * kernels::weight_row_bytes(weight);
     weight_data_.resize(bytes);
     std::mt19937_64 random(1);
     for (int64_t i = 0; i < bytes; i += 8) {
@@ -138,14 +156,19 @@ class Bench {
     }
     // As float32 and as UE8M0 bytes at once: every byte is near the exponent of one.
     weight_scales_.assign(copies * kMatrixSize * kMatrixSize / 32, std::byte{0x3f});
-    return {.format = format,
+    weight.data = weight_data_.data();
+    weight.scales = weight_scales_.data();
+    return weight;
+  }
+
+  static kernels::WeightMatrix empty_weight(const WeightKind& kind) {
+    return {.format = kind.format,
             .rows = kMatrixSize,
             .cols = kMatrixSize,
-            .data = weight_data_.data(),
-            .scales = weight_scales_.data(),
-            .scale_cols = format == WeightFormat::kFp4ScaleE8m0
+            .scale_cols = kind.format == WeightFormat::kFp4ScaleE8m0
                               ? kMatrixSize / 32
-                              : kMatrixSize / kernels::kFp8TileSize};
+                              : kMatrixSize / kernels::kFp8TileSize,
+            .blocks = block_type_of(kind.block_dtype)};
   }
 
   void multiply(const kernels::MatmulArgs& args, int64_t rows_per_piece) {
@@ -158,10 +181,11 @@ class Bench {
   }
 
   // One token through matrices that together do not fit the cache.
-  void measure_decode(const std::string& name, WeightFormat format) {
-    const int64_t row_bytes = kernels::weight_row_bytes(format, kMatrixSize);
+  void measure_decode(const WeightKind& kind) {
+    kernels::WeightMatrix weight = empty_weight(kind);
+    const int64_t row_bytes = kernels::weight_row_bytes(weight);
     const int64_t copies = kStreamBytes / (row_bytes * kMatrixSize);
-    kernels::WeightMatrix weight = make_weight(format, copies);
+    weight = make_weight(weight, copies);
     std::vector<float> x(kMatrixSize, 1.0f);
     std::vector<float> y(kMatrixSize);
     int64_t copy = 0;
@@ -176,13 +200,13 @@ class Bench {
                 .token_count = 1},
                64);
     });
-    add("decode " + name, static_cast<double>(kMatrixSize * row_bytes) / seconds, "bytes/s",
-        "memory read", bytes_per_second_);
+    add(std::string("decode ") + kind.name, static_cast<double>(kMatrixSize * row_bytes) / seconds,
+        "bytes/s", "memory read", bytes_per_second_);
   }
 
-  void measure_prefill(const std::string& name, WeightFormat format) {
+  void measure_prefill(const WeightKind& kind) {
     constexpr int64_t kTokens = 512;
-    kernels::WeightMatrix weight = make_weight(format, 1);
+    kernels::WeightMatrix weight = make_weight(empty_weight(kind), 1);
     // A slice of the rows: enough work for every thread, little enough for many repetitions.
     weight.rows = std::min<int64_t>(kMatrixSize, 64 * options_.thread_count);
     std::vector<float> x(kTokens * kMatrixSize, 1.0f);
@@ -196,8 +220,9 @@ class Bench {
                 .token_count = kTokens},
                64);
     });
-    add("prefill " + name, static_cast<double>(kTokens * weight.rows * kMatrixSize) / seconds,
-        "multiply-adds/s", "float multiply-adds", float_rate_);
+    add(std::string("prefill ") + kind.name,
+        static_cast<double>(kTokens * weight.rows * kMatrixSize) / seconds, "multiply-adds/s",
+        "float multiply-adds", float_rate_);
   }
 
   std::vector<float> random_floats(int64_t size) {

@@ -60,10 +60,14 @@ Error bad_value(const StoredTensor& tensor, size_t byte_index, const char* expec
                .found = std::move(found)};
 }
 
+// out [all items]
+void decode(const StoredTensor& tensor, float* out) {
+  decode_rows(tensor.info, tensor.bytes(), 0, row_count(tensor.info), out);
+}
+
 Status decode_vector(const StoredTensor& tensor, std::vector<float>& out) {
-  const int64_t rows = row_count(tensor.info);
-  out.resize(static_cast<size_t>(rows * row_items(tensor.info)));
-  decode_rows(tensor.info, tensor.bytes(), 0, rows, out.data());
+  out.resize(static_cast<size_t>(row_count(tensor.info) * row_items(tensor.info)));
+  decode(tensor, out.data());
   const auto bad = std::ranges::find_if(out, [](float value) { return !std::isfinite(value); });
   if (bad == out.end()) return ok_status();
   const BlockType& type = *block_type_of(tensor.info.dtype);
@@ -113,7 +117,7 @@ WeightMatrix MatrixStack::at(int64_t index) const {
 WeightMatrix slice_rows(const WeightMatrix& matrix, int64_t begin, int64_t count) {
   WeightMatrix slice = matrix;
   slice.rows = count;
-  slice.data += begin * kernels::weight_row_bytes(matrix.format, matrix.cols);
+  slice.data += begin * kernels::weight_row_bytes(matrix);
   slice.scale_row_offset += begin;
   return slice;
 }
@@ -128,7 +132,9 @@ Status TensorReader::plain_matrix(const std::string& name, int64_t rows, int64_t
                                   WeightMatrix& out) {
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(name));
   if (!is_decodable(tensor->info.dtype)) return wrong_type(*tensor, kDecodable);
-  return read_matrix(*tensor, "", {}, rows, cols, out);
+  KVASIR_RETURN_IF_ERROR(read_matrix(*tensor, "", {}, rows, cols, out));
+  if (out.format == WeightFormat::kBlocks) decode(*tensor, memory_for(*tensor, out));
+  return ok_status();
 }
 
 Result<MatrixStack> TensorReader::matrix_stack(const std::string& stem, int64_t count, int64_t rows,
@@ -137,7 +143,7 @@ Result<MatrixStack> TensorReader::matrix_stack(const std::string& stem, int64_t 
   MatrixStack stack;
   KVASIR_RETURN_IF_ERROR(read_matrix(*tensor, stem + ".scale", {count}, rows, cols, stack.first));
   const WeightFormat format = stack.first.format;
-  stack.data_step_bytes = rows * kernels::weight_row_bytes(format, cols);
+  stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first);
   const int64_t scale_rows = format == WeightFormat::kFp4ScaleE8m0 ? rows : tiles(rows);
   const int64_t scale_bytes = format == WeightFormat::kFp8ScaleF32 ? 4 : 1;
   stack.scale_step_bytes = scale_rows * stack.first.scale_cols * scale_bytes;
@@ -150,7 +156,10 @@ Result<MatrixStack> TensorReader::plain_stack(const std::string& name, int64_t c
   if (!is_decodable(tensor->info.dtype)) return wrong_type(*tensor, kDecodable);
   MatrixStack stack;
   KVASIR_RETURN_IF_ERROR(read_matrix(*tensor, "", {count}, rows, cols, stack.first));
-  stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first.format, cols);
+  if (stack.first.format == WeightFormat::kBlocks) {
+    decode(*tensor, memory_for(*tensor, stack.first));
+  }
+  stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first);
   return stack;
 }
 
@@ -192,18 +201,23 @@ Status TensorReader::read_blocks(const StoredTensor& tensor, const std::string& 
   if (!is_decodable(tensor.info.dtype)) {
     return wrong_type(tensor, "F32, BF16, F16, F8_E4M3, I8 (packed FP4) or a block type");
   }
-  const StoredTensor* factors = nullptr;
-  if (tensor.info.dtype == Dtype::kNvfp4 && directory_.has(scale_name)) {
-    KVASIR_ASSIGN_OR_RETURN(factors, directory_.take(scale_name));
-    if (factors->info.dtype != Dtype::kF32) return wrong_type(*factors, "F32");
-    KVASIR_RETURN_IF_ERROR(check_shape(*factors, lead.empty() ? std::vector<int64_t>{1} : lead));
-    scale_jobs_.push_back(factors);
-  }
-  float* floats = directory_.memory_for(row_count(tensor.info) * row_items(tensor.info));
-  out.format = WeightFormat::kF32;
-  out.data = reinterpret_cast<const std::byte*>(floats);
-  matrix_jobs_.push_back({&tensor, factors, floats});
+  out.format = WeightFormat::kBlocks;
+  out.blocks = block_type_of(tensor.info.dtype);
+  if (tensor.info.dtype != Dtype::kNvfp4 || !directory_.has(scale_name)) return ok_status();
+  KVASIR_ASSIGN_OR_RETURN(const StoredTensor* factors, directory_.take(scale_name));
+  if (factors->info.dtype != Dtype::kF32) return wrong_type(*factors, "F32");
+  KVASIR_RETURN_IF_ERROR(check_shape(*factors, lead.empty() ? std::vector<int64_t>{1} : lead));
+  scale_jobs_.push_back(factors);
+  matrix_jobs_.push_back({&tensor, factors, memory_for(tensor, out)});
   return ok_status();
+}
+
+float* TensorReader::memory_for(const StoredTensor& tensor, WeightMatrix& matrix) {
+  float* floats = directory_.memory_for(row_count(tensor.info) * row_items(tensor.info));
+  matrix.format = WeightFormat::kF32;
+  matrix.blocks = nullptr;
+  matrix.data = reinterpret_cast<const std::byte*>(floats);
+  return floats;
 }
 
 Status TensorReader::read_scale(const StoredTensor& weight, const std::string& scale_name,
@@ -244,13 +258,11 @@ Result<const StoredTensor*> TensorReader::tensor(const std::string& name,
 }
 
 void TensorReader::decode_matrices(const MatrixJob& job) {
+  decode(*job.tensor, job.out);
   const TensorInfo& info = job.tensor->info;
-  const int64_t rows = row_count(info);
-  decode_rows(info, job.tensor->bytes(), 0, rows, job.out);
-  if (job.factors == nullptr) return;
   const auto factors = job.factors->bytes();
   const int64_t count = std::ssize(factors) / static_cast<int64_t>(sizeof(float));
-  const int64_t items = rows * row_items(info) / count;
+  const int64_t items = row_count(info) * row_items(info) / count;
   for (int64_t matrix = 0; matrix < count; ++matrix) {
     const auto factor = load_little_endian<float>(factors.data() + sizeof(float) * matrix);
     for (int64_t i = 0; i < items; ++i) job.out[matrix * items + i] *= factor;

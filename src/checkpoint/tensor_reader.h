@@ -1,13 +1,13 @@
 // A TensorReader takes tensors out of a directory as matrix views, float vectors and routing
 // tables.
 //
-// It checks shapes and types at once. Content is read by finish() alone, when the whole directory
-// is known to be right. The targets given to vector() must stay where they are until then. One
-// thread.
+// It checks shapes and types at once. Content is read by finish(), when the whole directory is
+// known to be right. The targets given to vector() must stay where they are until then. One thread.
 //
-// Matrices whose type no kernel multiplies, which today are all block types (numeric/blocks/), are
-// decoded to float32 on loading. Views of them are good from the start, their numbers are there
-// after finish(); the directory owns the memory and counts it.
+// Matrices stay as they are stored, but for two kinds that are decoded to float32, in memory that
+// the directory owns and counts. NVFP4 with a tensor of factors: the view is good from the start,
+// its numbers are there after finish(). Blocks where a plain matrix is asked for: at once, for whoever
+// asks so copies numbers.
 #pragma once
 
 #include <cstdint>
@@ -42,12 +42,12 @@ class TensorReader {
   Result<const StoredTensor*> tensor(const std::string& name, std::vector<int64_t> shape);
   // A matrix named `stem` + ".weight", with the scale `stem` + ".scale" when its type needs one.
   Status matrix(const std::string& stem, int64_t rows, int64_t cols, kernels::WeightMatrix& out);
-  // A matrix named just so, in a type without a scale.
+  // A matrix named just so, whose numbers stand by themselves: F32, F16 or BF16.
   Status plain_matrix(const std::string& name, int64_t rows, int64_t cols,
                       kernels::WeightMatrix& out);
   Result<MatrixStack> matrix_stack(const std::string& stem, int64_t count, int64_t rows,
                                    int64_t cols);
-  // A stack named just so, in a type without a scale.
+  // A stack of such matrices, named just so.
   Result<MatrixStack> plain_stack(const std::string& name, int64_t count, int64_t rows,
                                   int64_t cols);
   Status vector(const std::string& name, std::vector<int64_t> shape, std::vector<float>& out);
@@ -65,7 +65,7 @@ class TensorReader {
   };
   struct MatrixJob {
     const StoredTensor* tensor;
-    const StoredTensor* factors;  // null, or a float32 for each matrix of a stack
+    const StoredTensor* factors;  // a float32 for each matrix of a stack
     float* out;
   };
   struct TableJob {
@@ -77,9 +77,11 @@ class TensorReader {
   Status read_matrix(const StoredTensor& tensor, const std::string& scale_name,
                      const std::vector<int64_t>& lead, int64_t rows, int64_t cols,
                      kernels::WeightMatrix& out);
-  // Matrices that are decoded on loading; some types come with a tensor of factors.
+  // Blocks hold their own scales; one type may come with a tensor of factors beside them.
   Status read_blocks(const StoredTensor& tensor, const std::string& scale_name,
                      const std::vector<int64_t>& lead, kernels::WeightMatrix& out);
+  // Memory to decode a matrix of blocks into, which the view is turned to.
+  float* memory_for(const StoredTensor& tensor, kernels::WeightMatrix& matrix);
   static void decode_matrices(const MatrixJob& job);
   Status read_scale(const StoredTensor& weight, const std::string& scale_name,
                     std::vector<int64_t> shape, kernels::WeightMatrix& out);

@@ -71,34 +71,12 @@ void fill_scales(Random& random, OwnedWeight& weight) {
 OwnedWeight make_weight(Random& random, WeightFormat format, int64_t rows, int64_t cols) {
   OwnedWeight weight;
   weight.view = {.format = format, .rows = rows, .cols = cols};
-  weight.data.resize(rows * weight_row_bytes(format, cols));
+  weight.data.resize(rows * weight_row_bytes(weight.view));
   fill_codes(random, weight);
   fill_scales(random, weight);
   weight.view.data = weight.data.data();
   weight.view.scales = weight.scales.data();
   return weight;
-}
-
-std::vector<float> multiply(const KernelTable& table, const WeightMatrix& weight,
-                            const std::vector<float>& x) {
-  const auto token_count = static_cast<int64_t>(x.size()) / weight.cols;
-  std::vector<float> y(token_count * weight.rows);
-  std::vector<float> scratch(matmul_scratch_floats(weight.cols));
-  table.matmul({.weight = weight,
-                .x = x.data(),
-                .x_stride = weight.cols,
-                .y = y.data(),
-                .y_stride = weight.rows,
-                .token_count = token_count},
-               0, weight.rows, scratch.data());
-  return y;
-}
-
-// The sum of the products' magnitudes, the yardstick of rounding errors.
-double magnitude_sum(const std::vector<float>& row, const float* x) {
-  double sum = 0;
-  for (size_t i = 0; i < row.size(); ++i) sum += std::fabs(double{row[i]} * x[i]);
-  return sum;
 }
 
 class Matmul : public KernelTest {};

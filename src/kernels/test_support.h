@@ -80,6 +80,29 @@ inline void expect_close(const std::vector<float>& a, const std::vector<float>& 
   }
 }
 
+// W x of tokens back to back.
+inline std::vector<float> multiply(const KernelTable& table, const WeightMatrix& weight,
+                            const std::vector<float>& x) {
+  const auto token_count = static_cast<int64_t>(x.size()) / weight.cols;
+  std::vector<float> y(token_count * weight.rows);
+  std::vector<float> scratch(matmul_scratch_floats(weight.cols));
+  table.matmul({.weight = weight,
+                .x = x.data(),
+                .x_stride = weight.cols,
+                .y = y.data(),
+                .y_stride = weight.rows,
+                .token_count = token_count},
+               0, weight.rows, scratch.data());
+  return y;
+}
+
+// The sum of the products' magnitudes, the yardstick of rounding errors.
+inline double magnitude_sum(const std::vector<float>& row, const float* x) {
+  double sum = 0;
+  for (size_t i = 0; i < row.size(); ++i) sum += std::fabs(double{row[i]} * x[i]);
+  return sum;
+}
+
 // One test for each instruction set of this build; this processor may lack some.
 class KernelTest : public testing::TestWithParam<const InstructionSet*> {
  protected:

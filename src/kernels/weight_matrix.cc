@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "kernels/unaligned.h"
 #include "numeric/bf16.h"
+#include "numeric/blocks/block_type.h"
 #include "numeric/f16.h"
 #include "numeric/fp4.h"
 #include "numeric/fp8.h"
@@ -28,10 +29,31 @@ float decode_fp4_element(const WeightMatrix& weight, const std::byte* codes, int
   return fp4_decode(code) * ue8m0_decode(load_unaligned<uint8_t>(scale));
 }
 
+float decode_element(const WeightMatrix& weight, const std::byte* codes, int64_t row,
+                     int64_t column) {
+  switch (weight.format) {
+    case WeightFormat::kF32:
+      return load_unaligned<float>(codes + 4 * column);
+    case WeightFormat::kF16:
+      return f16_decode(load_unaligned<uint16_t>(codes + 2 * column));
+    case WeightFormat::kBf16:
+      return bf16_decode(load_unaligned<uint16_t>(codes + 2 * column));
+    case WeightFormat::kFp8ScaleE8m0:
+    case WeightFormat::kFp8ScaleF32:
+      return decode_fp8_element(weight, row, column);
+    case WeightFormat::kFp4ScaleE8m0:
+      return decode_fp4_element(weight, codes, row, column);
+    case WeightFormat::kBlocks:
+      break;
+  }
+  KVASIR_CHECK(false, "a format of single elements");
+}
+
 }  // namespace
 
-int64_t weight_row_bytes(WeightFormat format, int64_t cols) {
-  switch (format) {
+int64_t weight_row_bytes(const WeightMatrix& weight) {
+  const int64_t cols = weight.cols;
+  switch (weight.format) {
     case WeightFormat::kF32:
       return 4 * cols;
     case WeightFormat::kF16:
@@ -42,31 +64,20 @@ int64_t weight_row_bytes(WeightFormat format, int64_t cols) {
       return cols;
     case WeightFormat::kFp4ScaleE8m0:
       return (cols + 1) / 2;
+    case WeightFormat::kBlocks:
+      return cols / weight.blocks->block_items * weight.blocks->block_bytes;
   }
   KVASIR_CHECK(false, "no such weight format");
 }
 
 void decode_weight_row(const WeightMatrix& weight, int64_t row, float* out) {
-  const std::byte* codes = weight.data + row * weight_row_bytes(weight.format, weight.cols);
+  const std::byte* codes = weight.data + row * weight_row_bytes(weight);
+  if (weight.format == WeightFormat::kBlocks) {
+    const int64_t block_count = weight.cols / weight.blocks->block_items;
+    return decode_blocks(*weight.blocks, codes, block_count, out);
+  }
   for (int64_t column = 0; column < weight.cols; ++column) {
-    switch (weight.format) {
-      case WeightFormat::kF32:
-        out[column] = load_unaligned<float>(codes + 4 * column);
-        break;
-      case WeightFormat::kF16:
-        out[column] = f16_decode(load_unaligned<uint16_t>(codes + 2 * column));
-        break;
-      case WeightFormat::kBf16:
-        out[column] = bf16_decode(load_unaligned<uint16_t>(codes + 2 * column));
-        break;
-      case WeightFormat::kFp8ScaleE8m0:
-      case WeightFormat::kFp8ScaleF32:
-        out[column] = decode_fp8_element(weight, row, column);
-        break;
-      case WeightFormat::kFp4ScaleE8m0:
-        out[column] = decode_fp4_element(weight, codes, row, column);
-        break;
-    }
+    out[column] = decode_element(weight, codes, row, column);
   }
 }
 

@@ -6,6 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace kvasir {
+struct BlockType;
+}
+
 namespace kvasir::kernels {
 
 enum class WeightFormat : uint8_t {
@@ -15,6 +19,7 @@ enum class WeightFormat : uint8_t {
   kFp8ScaleE8m0,  // E4M3, one UE8M0 scale per 128 x 128 tile
   kFp8ScaleF32,   // E4M3, one float32 scale per 128 x 128 tile
   kFp4ScaleE8m0,  // packed E2M1, one UE8M0 scale per 32 columns of a row
+  kBlocks,        // as the matrix's BlockType says, which holds its own scales
 };
 
 inline constexpr int64_t kFp8TileSize = 128;
@@ -28,10 +33,12 @@ struct WeightMatrix {
   int64_t scale_row_offset = 0;       // rows between the scale table's first row and this view's (a
                                       // slice of a fused tensor may begin inside a tile)
   int64_t scale_cols = 0;
+  const BlockType* blocks = nullptr;  // of kBlocks alone: decodable, blocks of 32 items and
+                                      // multiples of it; a row is whole blocks
 };
 
-// Bytes of one row of codes, scales not counted.
-int64_t weight_row_bytes(WeightFormat format, int64_t cols);
+// Bytes of one row of codes, scales not counted unless they lie in its blocks.
+int64_t weight_row_bytes(const WeightMatrix& weight);
 
 // Decodes row `row` into out [cols]. Embeddings are read so, and the decoding inside the products
 // is tested against it.

@@ -316,33 +316,17 @@ void decode_cols(const WeightMatrix& weight, int64_t row_index, int64_t col_begi
   }
 }
 
-template <WeightFormat kFormat>
-void panel_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch) {
-  const int64_t cols = args.weight.cols;
-  const int64_t stride = round_up(smaller(cols, kDotCols), kLanesMax);
-  for (int64_t row = row_begin; row < row_end; row += kMatmulPanelRows) {
-    const int64_t row_count = smaller(kMatmulPanelRows, row_end - row);
-    for (int64_t k = 0; k < cols; k += kDotCols) {
-      const int64_t k_end = smaller(k + kDotCols, cols);
-      for (int64_t r = 0; r < row_count; ++r)
-        decode_cols<kFormat>(args.weight, row + r, k, k_end, scratch + r * stride);
-      dot_panel(scratch, stride, row_count, args.x + k, args.x_stride, args.token_count, k_end - k,
-                k == 0, args.y + row, args.y_stride);
-    }
-  }
-}
-
 constexpr int64_t kDirectTokensMax = kLanes == 16 ? 4 : 2;
 
 template <WeightFormat kFormat>
 void matmul_format(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch) {
   if (row_begin >= row_end) return;
   if (args.token_count > kDirectTokensMax)
-    return panel_matmul<kFormat>(args, row_begin, row_end, scratch);
+    return panel_matmul(args, row_begin, row_end, scratch, decode_cols<kFormat>);
   const float largest_scale = largest_tile_scale<kFormat>(args.weight, row_begin, row_end);
   // Such scales need the two steps in which panels are decoded.
   if (!(largest_scale < kFactorLimit))
-    return panel_matmul<kFormat>(args, row_begin, row_end, scratch);
+    return panel_matmul(args, row_begin, row_end, scratch, decode_cols<kFormat>);
   switch (args.token_count) {
     case 1:
       return direct_matmul<kFormat, 1>(args, row_begin, row_end, largest_scale);
@@ -375,6 +359,8 @@ void matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* s
       return matmul_format<WeightFormat::kFp8ScaleF32>(args, row_begin, row_end, scratch);
     case WeightFormat::kFp4ScaleE8m0:
       return matmul_format<WeightFormat::kFp4ScaleE8m0>(args, row_begin, row_end, scratch);
+    case WeightFormat::kBlocks:
+      return block_matmul(args, row_begin, row_end, scratch);
   }
 }
 

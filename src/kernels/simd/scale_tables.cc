@@ -27,6 +27,7 @@ constexpr ScaleTables make_scale_tables() {
   for (int byte = 0; byte < 256; ++byte) {
     const float scale = power_of_two(byte);
     tables.ue8m0[byte] = scale;
+    tables.half_ue8m0[byte] = byte == 255 ? power_of_two(254) : scale / 2;
     for (int code = 0; code < 8; ++code) {
       tables.fp4[byte][code] = scaled(kMagnitudes[code], scale);
       tables.fp4[byte][code + 8] = -tables.fp4[byte][code];

@@ -4,6 +4,7 @@
 #include "kernels/limits.h"
 #include "kernels/simd/scale_tables.h"
 #include "kernels/tables.h"
+#include "numeric/blocks/block_type.h"
 #include "numeric/fp4.h"
 #include "numeric/fp8.h"
 
@@ -12,6 +13,9 @@
 // In the order of their dependence.
 // clang-format off
 #include "kernels/simd/math-inl.h"
+#include "kernels/simd/panel-inl.h"
+#include "kernels/simd/block_types-inl.h"
+#include "kernels/simd/block_matmul-inl.h"
 #include "kernels/simd/matmul-inl.h"
 #include "kernels/simd/decode_row-inl.h"
 #include "kernels/simd/attend-inl.h"

@@ -1,0 +1,326 @@
+// The decoders of block types (numeric/blocks/block_type.h) in vectors, 32 columns at a time.
+// Included once per instruction set.
+//
+// A number is scale * code + offset. Scales and offsets of a run of columns are computed first, for
+// up to kDotCols columns of a row. A half float has 11 bits and codes and inner scales have few, so
+// their products are exact, and one fma rounds as the plain decoder does that multiplies and then
+// adds: every number has its bits.
+//
+// What a type says of itself:
+//   kDtype kItems kBytes            of a block
+//   kRunCols                        columns that share a scale
+//   kHasOffset kStep kOffsetAt      of run r: scales[kStep * r], and kOffsetAt after it the offset
+//   load_scales(blocks, count, scales)
+//   codes(block, group)             of 32 columns: signed bytes, or, where there is
+//   kValues                         a table of what four-bit codes mean, bytes whose low half counts
+
+namespace kvasir::kernels::KVASIR_ISA {
+namespace {
+
+constexpr int64_t kGroupCols = 32;
+constexpr int64_t kRunColsMin = 16;
+constexpr int64_t kRunsMax = kDotCols / kRunColsMin;
+// Scales, offsets, and what a whole vector writes behind them.
+constexpr int64_t kScaleFloats = 2 * kRunsMax + kLanesMax;
+
+constexpr int8_t kWholeNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+constexpr int8_t kAroundZero[16] = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
+constexpr int8_t kUneven[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                1,    13,   25,  38,  53,  69,  89,  113};
+constexpr int8_t kDoubledFp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+// ---- scales
+
+// One f16 at the begin of each block of 32.
+template <int64_t kBlockBytes>
+struct HalfScale {
+  static constexpr int64_t kItems = 32;
+  static constexpr int64_t kBytes = kBlockBytes;
+  static constexpr int64_t kRunCols = 32;
+  static constexpr bool kHasOffset = false;
+  static constexpr int64_t kStep = 1;
+
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+    alignas(64) uint8_t halves[2 * kDotCols / kItems] = {};
+    for (int64_t i = 0; i < count; ++i)
+      store_value(halves + 2 * i, load_value<uint16_t>(blocks + i * kBytes));
+    for (int64_t i = 0; i < kDotCols / kItems; i += kLanes)
+      store(scales + i, load_f16(halves + 2 * i));
+  }
+};
+
+// Two of them: scale and offset.
+template <int64_t kBlockBytes>
+struct HalfScaleAndOffset {
+  static constexpr int64_t kItems = 32;
+  static constexpr int64_t kBytes = kBlockBytes;
+  static constexpr int64_t kRunCols = 32;
+  static constexpr bool kHasOffset = true;
+  static constexpr int64_t kStep = 2;
+  static constexpr int64_t kOffsetAt = 1;
+
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+    alignas(64) uint8_t halves[4 * kDotCols / kItems] = {};
+    for (int64_t i = 0; i < count; ++i)
+      store_value(halves + 4 * i, load_value<uint32_t>(blocks + i * kBytes));
+    for (int64_t i = 0; i < 2 * kDotCols / kItems; i += kLanes)
+      store(scales + i, load_f16(halves + 2 * i));
+  }
+};
+
+// Blocks of 256 with 256 / kRunColumns runs.
+template <int64_t kBlockBytes, int64_t kRunColumns, bool kOffsets>
+struct WideBlock {
+  static constexpr int64_t kItems = 256;
+  static constexpr int64_t kBytes = kBlockBytes;
+  static constexpr int64_t kRunCols = kRunColumns;
+  static constexpr bool kHasOffset = kOffsets;
+  static constexpr int64_t kStep = 1;
+  static constexpr int64_t kOffsetAt = kRunsMax;
+  static constexpr int64_t kRuns = kItems / kRunCols;
+
+  // target [kRuns] = factor * (values + added). Vectors may write more.
+  static KVASIR_INLINE void scale_runs(Vec factor, const uint8_t* values, float added,
+                                       float* target) {
+    for (int64_t i = 0; i < kRuns; i += kLanes)
+      store(target + i, factor * (load_signed_bytes(values + i) + broadcast(added)));
+  }
+};
+
+// Six-bit scales and minima of eight groups.
+template <int64_t kBlockBytes>
+struct SixBitScales : WideBlock<kBlockBytes, 32, true> {
+  using Base = WideBlock<kBlockBytes, 32, true>;
+
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+    for (int64_t i = 0; i < count; ++i, blocks += kBlockBytes, scales += Base::kRuns) {
+      constexpr uint32_t kSixBits = 0x3f3f3f3f;
+      constexpr uint32_t kFourBits = 0x0f0f0f0f;
+      constexpr uint32_t kTwoBits = 0x03030303;
+      const auto first = load_value<uint32_t>(blocks + 4);
+      const auto second = load_value<uint32_t>(blocks + 8);
+      const auto third = load_value<uint32_t>(blocks + 12);
+      uint8_t values[8 + kLanesMax] = {};
+      store_value(values, first & kSixBits);
+      store_value(values + 4, (third & kFourBits) | ((first >> 6) & kTwoBits) << 4);
+      uint8_t minima[8 + kLanesMax] = {};
+      store_value(minima, second & kSixBits);
+      store_value(minima + 4, ((third >> 4) & kFourBits) | ((second >> 6) & kTwoBits) << 4);
+      Base::scale_runs(broadcast_f16(blocks), values, 0, scales);
+      Base::scale_runs(zero() - broadcast_f16(blocks + 2), minima, 0, scales + Base::kOffsetAt);
+    }
+  }
+};
+
+// ---- codes
+
+// 256 two-bit numbers: 128 share 32 bytes.
+KVASIR_INLINE Bytes load_crumbs(const uint8_t* p, int64_t group) {
+  const Bytes crumbs = shift_bytes_right(load_thirty_two(p + 32 * (group / 4)), 2 * (group % 4));
+  return and_bytes(crumbs, broadcast_byte(3));
+}
+
+// 256 nibbles, 64 of which share 32 bytes. The upper halves of the bytes are anything.
+KVASIR_INLINE Bytes load_wide_nibbles(const uint8_t* p, int64_t group) {
+  return shift_bytes_right(load_thirty_two(p + 32 * (group / 2)), 4 * (group % 2));
+}
+
+// 256 single bits, 8 of which share a byte; each moved to place `bit`.
+KVASIR_INLINE Bytes load_wide_bits(const uint8_t* p, int64_t group, int bit) {
+  const Bytes bits = shift_bytes_right(load_thirty_two(p), group);
+  return shift_bytes_left(and_bytes(bits, broadcast_byte(1)), bit);
+}
+
+KVASIR_INLINE Bytes low_nibbles(Bytes bytes) { return and_bytes(bytes, broadcast_byte(15)); }
+
+// ---- types
+
+struct Q4_0 : HalfScale<18> {
+  static constexpr Dtype kDtype = Dtype::kQ4_0;
+  static constexpr const int8_t* kValues = kAroundZero;
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
+    return load_split_nibbles(block + 2);
+  }
+};
+
+struct Q4_1 : HalfScaleAndOffset<20> {
+  static constexpr Dtype kDtype = Dtype::kQ4_1;
+  static constexpr const int8_t* kValues = kWholeNumbers;
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
+    return load_split_nibbles(block + 4);
+  }
+};
+
+struct Q5_0 : HalfScale<22> {
+  static constexpr Dtype kDtype = Dtype::kQ5_0;
+  static constexpr const int8_t* kValues = nullptr;
+  // Without the fifth bit the number is 16 lower.
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
+    const Bytes fifth = spread_bits(load_value<uint32_t>(block + 2));
+    const Bytes lower = clear_bytes(broadcast_byte(0xf0), fifth);
+    return or_bytes(low_nibbles(load_split_nibbles(block + 6)), lower);
+  }
+};
+
+struct Q5_1 : HalfScaleAndOffset<24> {
+  static constexpr Dtype kDtype = Dtype::kQ5_1;
+  static constexpr const int8_t* kValues = nullptr;
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
+    const Bytes fifth = spread_bits(load_value<uint32_t>(block + 4));
+    return or_bytes(low_nibbles(load_split_nibbles(block + 8)),
+                    and_bytes(fifth, broadcast_byte(16)));
+  }
+};
+
+struct Q8_0 : HalfScale<34> {
+  static constexpr Dtype kDtype = Dtype::kQ8_0;
+  static constexpr const int8_t* kValues = nullptr;
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
+    return load_thirty_two(block + 2);
+  }
+};
+
+struct Q2K : WideBlock<84, 16, true> {
+  static constexpr Dtype kDtype = Dtype::kQ2K;
+  static constexpr const int8_t* kValues = nullptr;
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+    for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
+      uint8_t values[16];
+      uint8_t minima[16];
+      for (int64_t half = 0; half < 16; half += 8) {
+        constexpr uint64_t kFourBits = 0x0f0f0f0f0f0f0f0f;
+        const auto pairs = load_value<uint64_t>(blocks + half);
+        store_value(values + half, pairs & kFourBits);
+        store_value(minima + half, (pairs >> 4) & kFourBits);
+      }
+      scale_runs(broadcast_f16(blocks + 80), values, 0, scales);
+      scale_runs(zero() - broadcast_f16(blocks + 82), minima, 0, scales + kOffsetAt);
+    }
+  }
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t group) {
+    return load_crumbs(block + 16, group);
+  }
+};
+
+struct Q3K : WideBlock<110, 16, false> {
+  static constexpr Dtype kDtype = Dtype::kQ3K;
+  static constexpr const int8_t* kValues = nullptr;
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+    for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
+      constexpr uint32_t kFourBits = 0x0f0f0f0f;
+      constexpr uint32_t kTwoBits = 0x03030303;
+      const auto high = load_value<uint32_t>(blocks + 104);
+      uint8_t values[16];
+      for (int quarter = 0; quarter < 4; ++quarter) {
+        const auto pairs = load_value<uint32_t>(blocks + 96 + 4 * (quarter % 2));
+        const uint32_t low = (pairs >> (4 * (quarter / 2))) & kFourBits;
+        store_value(values + 4 * quarter, low | ((high >> (2 * quarter)) & kTwoBits) << 4);
+      }
+      scale_runs(broadcast_f16(blocks + 108), values, -32, scales);
+    }
+  }
+  // Without the third bit the number is 4 lower.
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t group) {
+    const Bytes third = load_wide_bits(block, group, 2);
+    return sub_bytes(or_bytes(load_crumbs(block + 32, group), third), broadcast_byte(4));
+  }
+};
+
+struct Q4K : SixBitScales<144> {
+  static constexpr Dtype kDtype = Dtype::kQ4K;
+  static constexpr const int8_t* kValues = kWholeNumbers;
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t group) {
+    return load_wide_nibbles(block + 16, group);
+  }
+};
+
+struct Q5K : SixBitScales<176> {
+  static constexpr Dtype kDtype = Dtype::kQ5K;
+  static constexpr const int8_t* kValues = nullptr;
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t group) {
+    return or_bytes(low_nibbles(load_wide_nibbles(block + 48, group)),
+                    load_wide_bits(block + 16, group, 4));
+  }
+};
+
+struct Q6K : WideBlock<210, 16, false> {
+  static constexpr Dtype kDtype = Dtype::kQ6K;
+  static constexpr const int8_t* kValues = nullptr;
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+    for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns)
+      scale_runs(broadcast_f16(blocks + 208), blocks + 192, 0, scales);
+  }
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t group) {
+    const Bytes pairs = load_thirty_two(block + 64 * (group / 4) + 32 * (group % 2));
+    const Bytes low = low_nibbles(shift_bytes_right(pairs, 4 * (group / 2 % 2)));
+    const Bytes high = shift_bytes_left(load_crumbs(block + 128, group), 4);
+    return sub_bytes(or_bytes(low, high), broadcast_byte(32));
+  }
+};
+
+struct Iq4Nl : HalfScale<18> {
+  static constexpr Dtype kDtype = Dtype::kIq4Nl;
+  static constexpr const int8_t* kValues = kUneven;
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
+    return load_split_nibbles(block + 2);
+  }
+};
+
+struct Iq4Xs : WideBlock<136, 32, false> {
+  static constexpr Dtype kDtype = Dtype::kIq4Xs;
+  static constexpr const int8_t* kValues = kUneven;
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+    for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
+      const int high = load_value<uint16_t>(blocks + 2);
+      uint8_t values[kLanesMax] = {};
+      for (int run = 0; run < kRuns; ++run) {
+        const int low = blocks[4 + run / 2] >> (4 * (run % 2)) & 15;
+        values[run] = static_cast<uint8_t>(low | (high >> (2 * run) & 3) << 4);
+      }
+      scale_runs(broadcast_f16(blocks), values, -32, scales);
+    }
+  }
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t group) {
+    return load_split_nibbles(block + 8 + 16 * group);
+  }
+};
+
+struct Mxfp4 : HalfScale<17> {
+  static constexpr Dtype kDtype = Dtype::kMxfp4;
+  static constexpr const int8_t* kValues = kDoubledFp4;
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+    for (int64_t i = 0; i < count; ++i) scales[i] = kScaleTables.half_ue8m0[blocks[i * kBytes]];
+  }
+  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
+    return load_split_nibbles(block + 1);
+  }
+};
+
+// ---- numbers
+
+template <class Type>
+KVASIR_INLINE Vec scaled(Vec codes, const float* run_scale) {
+  if constexpr (Type::kHasOffset)
+    return fma(broadcast(run_scale[0]), codes, broadcast(run_scale[Type::kOffsetAt]));
+  return broadcast(run_scale[0]) * codes;
+}
+
+using GroupVecs = Vec[kGroupCols / kLanes];
+
+// The numbers of 32 columns. scales: from the first of these columns on.
+template <class Type>
+KVASIR_INLINE void decode_group(const uint8_t* block, int64_t group, const float* scales,
+                                GroupVecs& out) {
+  const Bytes codes = Type::codes(block, group);
+  if constexpr (Type::kValues != nullptr) {
+    const auto scale = [&](Vec v) KVASIR_LAMBDA_INLINE { return scaled<Type>(v, scales); };
+    return nibbles_to_floats(codes, Type::kValues, scale, out);
+  }
+  signed_to_floats(codes, out);
+  KVASIR_UNROLL
+  for (int64_t i = 0; i < kGroupCols / kLanes; ++i)
+    out[i] = scaled<Type>(out[i], scales + i * kLanes / Type::kRunCols * Type::kStep);
+}
+
+}  // namespace
+}  // namespace kvasir::kernels::KVASIR_ISA

@@ -1,0 +1,34 @@
+// panel_matmul computes products of rows that are decoded into scratch and used again and again.
+// Included once per instruction set.
+
+namespace kvasir::kernels::KVASIR_ISA {
+namespace {
+
+// Columns [col_begin, col_end) of a row to target, padded to a multiple of kLanes. At most kDotCols
+// of them, and col_begin is a multiple of that.
+using DecodeCols = void (*)(const WeightMatrix& weight, int64_t row, int64_t col_begin,
+                            int64_t col_end, float* target);
+
+// Rows that are decoded at once for tokens which pass over them only once: they stay in the L1
+// cache.
+constexpr int64_t kSmallPanelRows = 8;
+
+void panel_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch,
+                  DecodeCols decode) {
+  const int64_t cols = args.weight.cols;
+  const int64_t stride = round_up(smaller(cols, kDotCols), kLanesMax);
+  const int64_t panel_rows = args.token_count <= kDotTokens ? kSmallPanelRows : kMatmulPanelRows;
+  for (int64_t row = row_begin; row < row_end; row += panel_rows) {
+    const int64_t row_count = smaller(panel_rows, row_end - row);
+    for (int64_t k = 0; k < cols; k += kDotCols) {
+      const int64_t k_end = smaller(k + kDotCols, cols);
+      for (int64_t r = 0; r < row_count; ++r)
+        decode(args.weight, row + r, k, k_end, scratch + r * stride);
+      dot_panel(scratch, stride, row_count, args.x + k, args.x_stride, args.token_count, k_end - k,
+                k == 0, args.y + row, args.y_stride);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kvasir::kernels::KVASIR_ISA
