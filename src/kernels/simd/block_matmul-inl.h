@@ -29,9 +29,9 @@ void decode_block_cols(const WeightMatrix& weight, int64_t row, int64_t col_begi
                        float* target) {
   const uint8_t* block = blocks_of_row(weight, Type::kItems, Type::kBytes, row, col_begin);
   const int64_t count = (col_end - col_begin) / Type::kItems;
-  float scales[kScaleFloats];
-  Type::load_scales(block, count, scales);
-  const float* run_scale = scales;
+  float scales[1][kScaleFloats];
+  load_scales<Type, 1>(block, 0, count, scales);
+  const float* run_scale = scales[0];
   for (int64_t b = 0; b < count; ++b, block += Type::kBytes) {
     for (int64_t group = 0; group < Type::kItems / kGroupCols; ++group) {
       GroupVecs numbers;
@@ -57,8 +57,7 @@ void multiply_block_rows(const MatmulArgs& args, int64_t row) {
     const int64_t count = smaller(kDotCols, cols - k) / Type::kItems;
     float scales[kBlockRows][kScaleFloats];
     Vec sums[kBlockRows];
-    for (int r = 0; r < kBlockRows; ++r)
-      Type::load_scales(block + r * stride, count, scales[r]);
+    load_scales<Type, kBlockRows>(block, stride, count, scales);
     KVASIR_UNROLL
     for (int r = 0; r < kBlockRows; ++r) sums[r] = zero();
     const float* x = args.x + k;
@@ -68,6 +67,7 @@ void multiply_block_rows(const MatmulArgs& args, int64_t row) {
         KVASIR_UNROLL
         for (int r = 0; r < kBlockRows; ++r) {
           GroupVecs numbers;
+          __builtin_prefetch(block + (r + kBlockRows) * stride + group * (Type::kBytes * kGroupCols / Type::kItems), 0, 2);
           decode_group<Type>(block + r * stride, group, scales[r] + run, numbers);
           KVASIR_UNROLL
           for (int64_t i = 0; i < kGroupCols / kLanes; ++i)

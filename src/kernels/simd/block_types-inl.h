@@ -20,8 +20,7 @@ namespace {
 constexpr int64_t kGroupCols = 32;
 constexpr int64_t kRunColsMin = 16;
 constexpr int64_t kRunsMax = kDotCols / kRunColsMin;
-// Scales, offsets, and what a whole vector writes behind them.
-constexpr int64_t kScaleFloats = 2 * kRunsMax + kLanesMax;
+constexpr int64_t kScaleFloats = 2 * kRunsMax;
 
 constexpr int8_t kWholeNumbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 constexpr int8_t kAroundZero[16] = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
@@ -31,40 +30,30 @@ constexpr int8_t kDoubledFp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, 
 
 // ---- scales
 
-// One f16 at the begin of each block of 32.
-template <int64_t kBlockBytes>
-struct HalfScale {
+// Blocks of 32 that begin with an f16 scale and, if they have one, an f16 offset.
+template <int64_t kBlockBytes, bool kOffsets>
+struct HalfScales {
   static constexpr int64_t kItems = 32;
   static constexpr int64_t kBytes = kBlockBytes;
   static constexpr int64_t kRunCols = 32;
-  static constexpr bool kHasOffset = false;
-  static constexpr int64_t kStep = 1;
-
-  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
-    alignas(64) uint8_t halves[2 * kDotCols / kItems] = {};
-    for (int64_t i = 0; i < count; ++i)
-      store_value(halves + 2 * i, load_value<uint16_t>(blocks + i * kBytes));
-    for (int64_t i = 0; i < kDotCols / kItems; i += kLanes)
-      store(scales + i, load_f16(halves + 2 * i));
-  }
-};
-
-// Two of them: scale and offset.
-template <int64_t kBlockBytes>
-struct HalfScaleAndOffset {
-  static constexpr int64_t kItems = 32;
-  static constexpr int64_t kBytes = kBlockBytes;
-  static constexpr int64_t kRunCols = 32;
-  static constexpr bool kHasOffset = true;
-  static constexpr int64_t kStep = 2;
+  static constexpr bool kHasOffset = kOffsets;
+  static constexpr int64_t kStep = kOffsets ? 2 : 1;
   static constexpr int64_t kOffsetAt = 1;
 
-  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
-    alignas(64) uint8_t halves[4 * kDotCols / kItems] = {};
-    for (int64_t i = 0; i < count; ++i)
-      store_value(halves + 4 * i, load_value<uint32_t>(blocks + i * kBytes));
-    for (int64_t i = 0; i < 2 * kDotCols / kItems; i += kLanes)
-      store(scales + i, load_f16(halves + 2 * i));
+  template <int kRows>
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t stride, int64_t count,
+                                        float (*scales)[kScaleFloats]) {
+    constexpr int64_t kWidth = 2 * kStep;
+    alignas(64) uint8_t halves[kRows][kWidth * kDotCols / kItems];
+    for (int64_t i = 0; i < count; ++i, blocks += kBytes) {
+      KVASIR_UNROLL
+      for (int64_t r = 0; r < kRows; ++r)
+        __builtin_memcpy(halves[r] + i * kWidth, blocks + r * stride, kWidth);
+    }
+    for (int64_t r = 0; r < kRows; ++r) {
+      for (int64_t i = 0; i < count * kStep; i += kLanes)
+        store(scales[r] + i, load_f16(halves[r] + 2 * i));
+    }
   }
 };
 
@@ -79,12 +68,6 @@ struct WideBlock {
   static constexpr int64_t kOffsetAt = kRunsMax;
   static constexpr int64_t kRuns = kItems / kRunCols;
 
-  // target [kRuns] = factor * (values + added). Vectors may write more.
-  static KVASIR_INLINE void scale_runs(Vec factor, const uint8_t* values, float added,
-                                       float* target) {
-    for (int64_t i = 0; i < kRuns; i += kLanes)
-      store(target + i, factor * (load_signed_bytes(values + i) + broadcast(added)));
-  }
 };
 
 // Six-bit scales and minima of eight groups.
@@ -92,7 +75,7 @@ template <int64_t kBlockBytes>
 struct SixBitScales : WideBlock<kBlockBytes, 32, true> {
   using Base = WideBlock<kBlockBytes, 32, true>;
 
-  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i, blocks += kBlockBytes, scales += Base::kRuns) {
       constexpr uint32_t kSixBits = 0x3f3f3f3f;
       constexpr uint32_t kFourBits = 0x0f0f0f0f;
@@ -100,14 +83,11 @@ struct SixBitScales : WideBlock<kBlockBytes, 32, true> {
       const auto first = load_value<uint32_t>(blocks + 4);
       const auto second = load_value<uint32_t>(blocks + 8);
       const auto third = load_value<uint32_t>(blocks + 12);
-      uint8_t values[8 + kLanesMax] = {};
-      store_value(values, first & kSixBits);
-      store_value(values + 4, (third & kFourBits) | ((first >> 6) & kTwoBits) << 4);
-      uint8_t minima[8 + kLanesMax] = {};
-      store_value(minima, second & kSixBits);
-      store_value(minima + 4, ((third >> 4) & kFourBits) | ((second >> 6) & kTwoBits) << 4);
-      Base::scale_runs(broadcast_f16(blocks), values, 0, scales);
-      Base::scale_runs(zero() - broadcast_f16(blocks + 2), minima, 0, scales + Base::kOffsetAt);
+      const uint32_t last_values = (third & kFourBits) | ((first >> 6) & kTwoBits) << 4;
+      const uint32_t last_minima = ((third >> 4) & kFourBits) | ((second >> 6) & kTwoBits) << 4;
+      store_scaled_bytes(scales, (first & kSixBits) | uint64_t{last_values} << 32, 0, f16_at(blocks));
+      store_scaled_bytes(scales + Base::kOffsetAt, (second & kSixBits) | uint64_t{last_minima} << 32, 0,
+                         -f16_at(blocks + 2));
     }
   }
 };
@@ -135,23 +115,23 @@ KVASIR_INLINE Bytes low_nibbles(Bytes bytes) { return and_bytes(bytes, broadcast
 
 // ---- types
 
-struct Q4_0 : HalfScale<18> {
+struct Q4_0 : HalfScales<18, false> {
   static constexpr Dtype kDtype = Dtype::kQ4_0;
   static constexpr const int8_t* kValues = kAroundZero;
-  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
-    return load_split_nibbles(block + 2);
+  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) {
+    return {block + 2};
   }
 };
 
-struct Q4_1 : HalfScaleAndOffset<20> {
+struct Q4_1 : HalfScales<20, true> {
   static constexpr Dtype kDtype = Dtype::kQ4_1;
   static constexpr const int8_t* kValues = kWholeNumbers;
-  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
-    return load_split_nibbles(block + 4);
+  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) {
+    return {block + 4};
   }
 };
 
-struct Q5_0 : HalfScale<22> {
+struct Q5_0 : HalfScales<22, false> {
   static constexpr Dtype kDtype = Dtype::kQ5_0;
   static constexpr const int8_t* kValues = nullptr;
   // Without the fifth bit the number is 16 lower.
@@ -162,7 +142,7 @@ struct Q5_0 : HalfScale<22> {
   }
 };
 
-struct Q5_1 : HalfScaleAndOffset<24> {
+struct Q5_1 : HalfScales<24, true> {
   static constexpr Dtype kDtype = Dtype::kQ5_1;
   static constexpr const int8_t* kValues = nullptr;
   static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
@@ -172,7 +152,7 @@ struct Q5_1 : HalfScaleAndOffset<24> {
   }
 };
 
-struct Q8_0 : HalfScale<34> {
+struct Q8_0 : HalfScales<34, false> {
   static constexpr Dtype kDtype = Dtype::kQ8_0;
   static constexpr const int8_t* kValues = nullptr;
   static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
@@ -183,18 +163,15 @@ struct Q8_0 : HalfScale<34> {
 struct Q2K : WideBlock<84, 16, true> {
   static constexpr Dtype kDtype = Dtype::kQ2K;
   static constexpr const int8_t* kValues = nullptr;
-  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
-      uint8_t values[16];
-      uint8_t minima[16];
-      for (int64_t half = 0; half < 16; half += 8) {
+      for (int64_t half = 0; half < kRuns; half += 8) {
         constexpr uint64_t kFourBits = 0x0f0f0f0f0f0f0f0f;
         const auto pairs = load_value<uint64_t>(blocks + half);
-        store_value(values + half, pairs & kFourBits);
-        store_value(minima + half, (pairs >> 4) & kFourBits);
+        store_scaled_bytes(scales + half, pairs & kFourBits, 0, f16_at(blocks + 80));
+        store_scaled_bytes(scales + kOffsetAt + half, (pairs >> 4) & kFourBits, 0,
+                           -f16_at(blocks + 82));
       }
-      scale_runs(broadcast_f16(blocks + 80), values, 0, scales);
-      scale_runs(zero() - broadcast_f16(blocks + 82), minima, 0, scales + kOffsetAt);
     }
   }
   static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t group) {
@@ -205,18 +182,17 @@ struct Q2K : WideBlock<84, 16, true> {
 struct Q3K : WideBlock<110, 16, false> {
   static constexpr Dtype kDtype = Dtype::kQ3K;
   static constexpr const int8_t* kValues = nullptr;
-  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
-      constexpr uint32_t kFourBits = 0x0f0f0f0f;
-      constexpr uint32_t kTwoBits = 0x03030303;
-      const auto high = load_value<uint32_t>(blocks + 104);
-      uint8_t values[16];
-      for (int quarter = 0; quarter < 4; ++quarter) {
-        const auto pairs = load_value<uint32_t>(blocks + 96 + 4 * (quarter % 2));
-        const uint32_t low = (pairs >> (4 * (quarter / 2))) & kFourBits;
-        store_value(values + 4 * quarter, low | ((high >> (2 * quarter)) & kTwoBits) << 4);
-      }
-      scale_runs(broadcast_f16(blocks + 108), values, -32, scales);
+      constexpr uint64_t kFourBits = 0x0f0f0f0f0f0f0f0f;
+      constexpr uint64_t kTwoBits = 0x0303030303030303;
+      const auto pairs = load_value<uint64_t>(blocks + 96);
+      const uint64_t fours = load_value<uint32_t>(blocks + 104);
+      const uint64_t high = fours | (fours >> 2) << 32;
+      const uint64_t first = (pairs & kFourBits) | (high & kTwoBits) << 4;
+      const uint64_t last = ((pairs >> 4) & kFourBits) | ((high >> 4) & kTwoBits) << 4;
+      store_scaled_bytes(scales, first, -32, f16_at(blocks + 108));
+      store_scaled_bytes(scales + 8, last, -32, f16_at(blocks + 108));
     }
   }
   // Without the third bit the number is 4 lower.
@@ -246,9 +222,14 @@ struct Q5K : SixBitScales<176> {
 struct Q6K : WideBlock<210, 16, false> {
   static constexpr Dtype kDtype = Dtype::kQ6K;
   static constexpr const int8_t* kValues = nullptr;
-  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
-    for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns)
-      scale_runs(broadcast_f16(blocks + 208), blocks + 192, 0, scales);
+  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
+    for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
+      for (int64_t half = 0; half < kRuns; half += 8) {
+        constexpr uint64_t kSigns = 0x8080808080808080;
+        const uint64_t raised = load_value<uint64_t>(blocks + 192 + half) ^ kSigns;
+        store_scaled_bytes(scales + half, raised, -128, f16_at(blocks + 208));
+      }
+    }
   }
   static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t group) {
     const Bytes pairs = load_thirty_two(block + 64 * (group / 4) + 32 * (group % 2));
@@ -258,41 +239,41 @@ struct Q6K : WideBlock<210, 16, false> {
   }
 };
 
-struct Iq4Nl : HalfScale<18> {
+struct Iq4Nl : HalfScales<18, false> {
   static constexpr Dtype kDtype = Dtype::kIq4Nl;
   static constexpr const int8_t* kValues = kUneven;
-  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
-    return load_split_nibbles(block + 2);
+  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) {
+    return {block + 2};
   }
 };
 
 struct Iq4Xs : WideBlock<136, 32, false> {
   static constexpr Dtype kDtype = Dtype::kIq4Xs;
   static constexpr const int8_t* kValues = kUneven;
-  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
       const int high = load_value<uint16_t>(blocks + 2);
-      uint8_t values[kLanesMax] = {};
+      uint64_t values = 0;
       for (int run = 0; run < kRuns; ++run) {
         const int low = blocks[4 + run / 2] >> (4 * (run % 2)) & 15;
-        values[run] = static_cast<uint8_t>(low | (high >> (2 * run) & 3) << 4);
+        values |= static_cast<uint64_t>(low | (high >> (2 * run) & 3) << 4) << (8 * run);
       }
-      scale_runs(broadcast_f16(blocks), values, -32, scales);
+      store_scaled_bytes(scales, values, -32, f16_at(blocks));
     }
   }
-  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t group) {
-    return load_split_nibbles(block + 8 + 16 * group);
+  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t group) {
+    return {block + 8 + 16 * group};
   }
 };
 
-struct Mxfp4 : HalfScale<17> {
+struct Mxfp4 : HalfScales<17, false> {
   static constexpr Dtype kDtype = Dtype::kMxfp4;
   static constexpr const int8_t* kValues = kDoubledFp4;
-  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i) scales[i] = kScaleTables.half_ue8m0[blocks[i * kBytes]];
   }
-  static KVASIR_INLINE Bytes codes(const uint8_t* block, int64_t) {
-    return load_split_nibbles(block + 1);
+  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) {
+    return {block + 1};
   }
 };
 
@@ -301,8 +282,20 @@ struct Mxfp4 : HalfScale<17> {
 template <class Type>
 KVASIR_INLINE Vec scaled(Vec codes, const float* run_scale) {
   if constexpr (Type::kHasOffset)
-    return fma(broadcast(run_scale[0]), codes, broadcast(run_scale[Type::kOffsetAt]));
+    return broadcast(run_scale[0]) * codes + broadcast(run_scale[Type::kOffsetAt]);
   return broadcast(run_scale[0]) * codes;
+}
+
+// Those of kRows rows, `stride` bytes apart.
+template <class Type, int kRows>
+KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t stride, int64_t count,
+                               float (*scales)[kScaleFloats]) {
+  if constexpr (requires { &Type::load_row_scales; }) {
+    for (int64_t r = 0; r < kRows; ++r)
+      Type::load_row_scales(blocks + r * stride, count, scales[r]);
+  } else {
+    Type::template load_scales<kRows>(blocks, stride, count, scales);
+  }
 }
 
 using GroupVecs = Vec[kGroupCols / kLanes];
@@ -311,15 +304,16 @@ using GroupVecs = Vec[kGroupCols / kLanes];
 template <class Type>
 KVASIR_INLINE void decode_group(const uint8_t* block, int64_t group, const float* scales,
                                 GroupVecs& out) {
-  const Bytes codes = Type::codes(block, group);
+  const auto codes = Type::codes(block, group);
   if constexpr (Type::kValues != nullptr) {
     const auto scale = [&](Vec v) KVASIR_LAMBDA_INLINE { return scaled<Type>(v, scales); };
-    return nibbles_to_floats(codes, Type::kValues, scale, out);
+    nibbles_to_floats(codes, Type::kValues, scale, out);
+  } else {
+    signed_to_floats(codes, out);
+    KVASIR_UNROLL
+    for (int64_t i = 0; i < kGroupCols / kLanes; ++i)
+      out[i] = scaled<Type>(out[i], scales + i * kLanes / Type::kRunCols * Type::kStep);
   }
-  signed_to_floats(codes, out);
-  KVASIR_UNROLL
-  for (int64_t i = 0; i < kGroupCols / kLanes; ++i)
-    out[i] = scaled<Type>(out[i], scales + i * kLanes / Type::kRunCols * Type::kStep);
 }
 
 }  // namespace

@@ -206,9 +206,6 @@ KVASIR_INLINE void signed_to_floats(Bytes bytes, Vec (&out)[4]) {
   out[2] = signed_to_floats(high);
   out[3] = signed_to_floats(_mm_srli_si128(high, 8));
 }
-KVASIR_INLINE Vec broadcast_f16(const uint8_t* p) {
-  return _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_loadu_si16(p)));
-}
 
 // What `scaled` makes of values[the low four bits of each byte].
 template <class Scaled>
@@ -216,6 +213,12 @@ KVASIR_INLINE void nibbles_to_floats(Bytes bytes, const int8_t* values, const Sc
                                      Vec (&out)[4]) {
   signed_to_floats(look_up(values, and_bytes(bytes, broadcast_byte(15))), out);
   for (Vec& v : out) v = scaled(v);
+}
+
+template <class Scaled>
+KVASIR_INLINE void nibbles_to_floats(SplitNibbles split, const int8_t* values, const Scaled& scaled,
+                                     Vec (&out)[4]) {
+  nibbles_to_floats(load_split_nibbles(split.bytes), values, scaled, out);
 }
 
 // ---- FP4, eight codes in four bytes, in natural order

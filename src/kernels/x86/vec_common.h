@@ -41,6 +41,9 @@ KVASIR_INLINE Bytes load_split_nibbles(const uint8_t* p) {
   const __m128i pairs = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
   return _mm256_set_m128i(_mm_srli_epi16(pairs, 4), pairs);
 }
+struct SplitNibbles {
+  const uint8_t* bytes;  // [16]
+};
 KVASIR_INLINE Bytes broadcast_byte(int value) {
   return _mm256_set1_epi8(static_cast<char>(value));
 }
@@ -67,6 +70,26 @@ KVASIR_INLINE Bytes spread_bits(uint32_t bits) {
 KVASIR_INLINE Bytes look_up(const int8_t* table, Bytes codes) {
   const __m128i values = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
   return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(values), codes);
+}
+
+// ---- scales of blocks
+
+KVASIR_INLINE float f16_at(const uint8_t* p) {
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_loadu_si16(p)));
+}
+// The floats that halves at p are. REQUIRES: eight bytes there.
+KVASIR_INLINE void store_one_f16(float* target, const uint8_t* p) {
+  _mm_store_ss(target, _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+KVASIR_INLINE void store_two_f16(float* target, const uint8_t* p) {
+  const __m128 floats = _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+  _mm_storel_pi(reinterpret_cast<__m64*>(target), floats);
+}
+// target [8] = factor * (byte + added)
+KVASIR_INLINE void store_scaled_bytes(float* target, uint64_t bytes, int added, float factor) {
+  const __m256i wide = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128(static_cast<int64_t>(bytes)));
+  const __m256i values = _mm256_add_epi32(wide, _mm256_set1_epi32(added));
+  _mm256_storeu_ps(target, _mm256_mul_ps(_mm256_set1_ps(factor), _mm256_cvtepi32_ps(values)));
 }
 
 // Equal values would be computed once: hides from the compiler what this one is.
