@@ -4,7 +4,6 @@
 #include <charconv>
 #include <string>
 
-#include "text/jinja/failure.h"
 #include "text/jinja/loop.h"
 #include "text/jinja/methods.h"
 #include "text/jinja/operators.h"
@@ -63,7 +62,10 @@ std::optional<Value> plain_item(Interpreter& interpreter, const Value& object, c
 // getattr(object, name) where Python has such an attribute.
 std::optional<Value> plain_attribute(Interpreter& interpreter, const Value& object,
                                      std::string_view name) {
-  if (object.is_undefined()) fail_to_render(object.undefined_reason());
+  if (object.is_undefined()) {
+    interpreter.budget().fail_to_render(object.undefined_reason());
+    return Value();
+  }
   if (Namespace* space = object.as_namespace()) {
     const Value* found = space->find(name);
     if (found != nullptr) return *found;
@@ -89,7 +91,7 @@ Value attribute_of(Interpreter& interpreter, const Value& object, std::string_vi
 }
 
 Value item_of(Interpreter& interpreter, const Value& object, const Value& key) {
-  if (object.is_undefined()) fail_to_render(object.undefined_reason());
+  if (object.is_undefined()) return interpreter.budget().fail_to_render(object.undefined_reason());
   if (std::optional<Value> found = plain_item(interpreter, object, key)) return *found;
   if (const TracedText* name = key.as_text()) {
     if (std::optional<Value> found = plain_attribute(interpreter, object, name->bytes())) {
@@ -135,10 +137,14 @@ struct Picked {
   }
 };
 
-Picked picked_by(const SliceBounds& bounds, int64_t size) {
+// With a step of 0 nothing is picked.
+Picked picked_by(const SliceBounds& bounds, int64_t size, Budget& budget) {
   // Longer steps reach no second item, and their negative exists.
   const int64_t step = std::clamp<int64_t>(bounds.step.value_or(1), -INT32_MAX, INT32_MAX);
-  if (step == 0) fail_to_render("slice step cannot be zero");
+  if (step == 0) {
+    budget.fail_to_render("slice step cannot be zero");
+    return {0, 0, 1};
+  }
   const int64_t lowest = step > 0 ? 0 : -1;
   const int64_t highest = step > 0 ? size : size - 1;
   const auto placed = [&](const std::optional<int64_t>& bound, int64_t fallback) {
@@ -150,9 +156,9 @@ Picked picked_by(const SliceBounds& bounds, int64_t size) {
 }
 
 Value slice_of_text(const TracedText& text, const SliceBounds& bounds, Budget& budget) {
-  budget.take_text(text.size_bytes());
+  if (!budget.take_text(text.size_bytes())) return {};
   const std::string& bytes = text.bytes();
-  const Picked picked = picked_by(bounds, static_cast<int64_t>(count_characters(bytes)));
+  const Picked picked = picked_by(bounds, static_cast<int64_t>(count_characters(bytes)), budget);
   if (picked.step == 1) {
     const size_t begin = offset_of_character(bytes, static_cast<size_t>(picked.start));
     const size_t end = offset_of_character(bytes, static_cast<size_t>(picked.stop));
@@ -165,7 +171,7 @@ Value slice_of_text(const TracedText& text, const SliceBounds& bounds, Budget& b
   TracedText result;
   for (int64_t i = 0; i < picked.count(); ++i) {
     const size_t begin = offsets[static_cast<size_t>(picked.start + i * picked.step)];
-    budget.take_steps(1);
+    if (!budget.take_steps(1)) return {};
     result.append_part(text, begin, begin + character_size_bytes(bytes, begin));
   }
   return result;
@@ -174,19 +180,19 @@ Value slice_of_text(const TracedText& text, const SliceBounds& bounds, Budget& b
 }  // namespace
 
 Value slice_of(const Value& object, const SliceBounds& bounds, Budget& budget) {
-  if (object.is_undefined()) fail_to_render(object.undefined_reason());
+  if (object.is_undefined()) return budget.fail_to_render(object.undefined_reason());
   if (const TracedText* text = object.as_text()) return slice_of_text(*text, bounds, budget);
   const List* list = object.as_list();
   if (list == nullptr || (list->kind != ListKind::kList && list->kind != ListKind::kTuple)) {
     if (list != nullptr && list->kind == ListKind::kRange) {
-      fail(ErrorKind::kUnsupported, "a slice of a range");
+      return budget.fail_unsupported("a slice of a range");
     }
     return Value::undefined("'" + std::string(object.type_name()) + " object' has no slices");
   }
-  const Picked picked = picked_by(bounds, static_cast<int64_t>(list->items.size()));
+  const Picked picked = picked_by(bounds, static_cast<int64_t>(list->items.size()), budget);
   std::vector<Value> items;
   for (int64_t i = 0; i < picked.count(); ++i) {
-    budget.take_steps(1);
+    if (!budget.take_items(1)) return {};
     items.push_back(list->items[static_cast<size_t>(picked.start + i * picked.step)]);
   }
   return make_list(list->kind, std::move(items), budget);
@@ -196,10 +202,12 @@ Value slice_of(const Value& object, const SliceBounds& bounds, Budget& budget) {
 
 void set_member(Namespace& space, std::string_view name, Value value, Budget& budget) {
   if (name.starts_with('_')) {
-    fail_to_render("a namespace cannot have an attribute that begins with '_': " + in_quotes(name));
+    budget.fail_to_render("a namespace cannot have an attribute that begins with '_': " +
+                          in_quotes(name));
+    return;
   }
-  budget.take_steps(1 + static_cast<int64_t>(space.members.size()));
-  space.set(name, std::move(value));
+  const auto search_steps = static_cast<int64_t>(space.members.size());
+  if (budget.take_items(1) && budget.take_steps(search_steps)) space.set(name, std::move(value));
 }
 
 void DictBuilder::set(Value key, Value value) {
@@ -211,6 +219,7 @@ void DictBuilder::set(Value key, Value value) {
   const auto same = std::ranges::find_if(dict_.members, [&](const Dict::Member& member) {
     return are_equal(member.first, key, budget_);
   });
+  if (same == dict_.members.end()) return;  // the budget ended the search
   dict_.depth = std::max(dict_.depth, 1 + value.depth());
   same->second = std::move(value);
 }

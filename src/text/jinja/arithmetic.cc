@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "text/jinja/failure.h"
 #include "text/jinja/format_text.h"
 #include "text/jinja/operators.h"
 
@@ -13,53 +12,52 @@ const char* symbol_of(Arithmetic operation) {
   return kSymbols[static_cast<size_t>(operation)];
 }
 
-[[noreturn]] void fail_unsupported(Arithmetic operation, const Value& left, const Value& right) {
+Failed fail_unsupported(Arithmetic operation, const Value& left, const Value& right,
+                        Budget& budget) {
   for (const Value* value : {&left, &right}) {
-    if (value->is_undefined()) fail_to_render(value->undefined_reason());
+    if (value->is_undefined()) return budget.fail_to_render(value->undefined_reason());
   }
-  fail_to_render("unsupported operand types for " + std::string(symbol_of(operation)) + ": '" +
-                 std::string(left.type_name()) + "' and '" + std::string(right.type_name()) + "'");
+  return budget.fail_to_render(
+      "unsupported operand types for " + std::string(symbol_of(operation)) + ": '" +
+      std::string(left.type_name()) + "' and '" + std::string(right.type_name()) + "'");
 }
 
-[[noreturn]] void fail_overflow() {
-  fail(ErrorKind::kUnsupported, "an integer has more than 64 bits");
+Failed fail_overflow(Budget& budget) {
+  return budget.fail_unsupported("an integer has more than 64 bits");
 }
-
-void check_divisor(bool is_zero) {
-  if (is_zero) fail_to_render("division by zero");
-}
+Failed fail_division(Budget& budget) { return budget.fail_to_render("division by zero"); }
 
 // Python's quotient is rounded down, and the remainder has the divisor's sign.
-int64_t floor_quotient(int64_t left, int64_t right) {
-  check_divisor(right == 0);
+Value floor_quotient(int64_t left, int64_t right, Budget& budget) {
+  if (right == 0) return fail_division(budget);
   if (right == -1) {
-    if (left == INT64_MIN) fail_overflow();
+    if (left == INT64_MIN) return fail_overflow(budget);
     return -left;
   }
   const int64_t quotient = left / right;
   return left % right != 0 && (left < 0) != (right < 0) ? quotient - 1 : quotient;
 }
 
-int64_t floor_remainder(int64_t left, int64_t right) {
-  check_divisor(right == 0);
-  if (right == -1) return 0;
+Value floor_remainder(int64_t left, int64_t right, Budget& budget) {
+  if (right == 0) return fail_division(budget);
+  if (right == -1) return int64_t{0};
   const int64_t remainder = left % right;
   return remainder != 0 && (remainder < 0) != (right < 0) ? remainder + right : remainder;
 }
 
-int64_t integer_power(int64_t base, int64_t exponent) {
+Value integer_power(int64_t base, int64_t exponent, Budget& budget) {
   int64_t result = 1;
   if (base == 1 || base == 0 || base == -1) {
-    if (exponent == 0) return 1;
-    return base == -1 && exponent % 2 == 0 ? 1 : base;
+    if (exponent == 0) return int64_t{1};
+    return base == -1 && exponent % 2 == 0 ? int64_t{1} : base;
   }
   for (; exponent > 0; --exponent) {
-    if (__builtin_mul_overflow(result, base, &result)) fail_overflow();
+    if (__builtin_mul_overflow(result, base, &result)) return fail_overflow(budget);
   }
   return result;
 }
 
-Value calculate_integers(Arithmetic operation, int64_t left, int64_t right) {
+Value calculate_integers(Arithmetic operation, int64_t left, int64_t right, Budget& budget) {
   int64_t result = 0;
   bool overflows = false;
   switch (operation) {
@@ -73,18 +71,18 @@ Value calculate_integers(Arithmetic operation, int64_t left, int64_t right) {
       overflows = __builtin_mul_overflow(left, right, &result);
       break;
     case Arithmetic::kDivide:
-      check_divisor(right == 0);
+      if (right == 0) return fail_division(budget);
       return static_cast<double>(left) / static_cast<double>(right);
     case Arithmetic::kFloorDivide:
-      return floor_quotient(left, right);
+      return floor_quotient(left, right, budget);
     case Arithmetic::kModulo:
-      return floor_remainder(left, right);
+      return floor_remainder(left, right, budget);
     case Arithmetic::kPower:
-      if (right >= 0) return integer_power(left, right);
-      check_divisor(left == 0);
+      if (right >= 0) return integer_power(left, right, budget);
+      if (left == 0) return fail_division(budget);
       return std::pow(static_cast<double>(left), static_cast<double>(right));
   }
-  if (overflows) fail_overflow();
+  if (overflows) return fail_overflow(budget);
   return result;
 }
 
@@ -94,15 +92,16 @@ double real_remainder(double left, double right) {
   return (remainder < 0) != (right < 0) ? remainder + right : remainder;
 }
 
-double real_power(double base, double exponent) {
-  if (base == 0 && exponent < 0) fail_to_render("zero cannot be raised to a negative power");
+Value real_power(double base, double exponent, Budget& budget) {
+  if (base == 0 && exponent < 0)
+    return budget.fail_to_render("zero cannot be raised to a negative power");
   if (base < 0 && std::floor(exponent) != exponent) {
-    fail(ErrorKind::kUnsupported, "a power that is a complex number");
+    return budget.fail_unsupported("a power that is a complex number");
   }
   return std::pow(base, exponent);
 }
 
-Value calculate_reals(Arithmetic operation, double left, double right) {
+Value calculate_reals(Arithmetic operation, double left, double right, Budget& budget) {
   switch (operation) {
     case Arithmetic::kAdd:
       return left + right;
@@ -111,11 +110,11 @@ Value calculate_reals(Arithmetic operation, double left, double right) {
     case Arithmetic::kMultiply:
       return left * right;
     case Arithmetic::kPower:
-      return real_power(left, right);
+      return real_power(left, right, budget);
     default:
       break;
   }
-  check_divisor(right == 0);
+  if (right == 0) return fail_division(budget);
   if (operation == Arithmetic::kDivide) return left / right;
   const double remainder = real_remainder(left, right);
   if (operation == Arithmetic::kModulo) return remainder;
@@ -123,7 +122,7 @@ Value calculate_reals(Arithmetic operation, double left, double right) {
 }
 
 Value joined(const TracedText& left, const TracedText& right, Budget& budget) {
-  budget.take_text(left.size_bytes() + right.size_bytes());
+  if (!budget.take_text(left.size_bytes() + right.size_bytes())) return {};
   TracedText result = left;
   result.append(right);
   return result;
@@ -134,7 +133,7 @@ bool is_sequence(const List& list) {
 }
 
 Value joined(const List& left, const List& right, Budget& budget) {
-  budget.take_steps(static_cast<int64_t>(left.items.size() + right.items.size()));
+  if (!budget.take_items(left.items.size() + right.items.size())) return {};
   std::vector<Value> items = left.items;
   items.insert(items.end(), right.items.begin(), right.items.end());
   return make_list(left.kind, std::move(items), budget);
@@ -146,7 +145,7 @@ Value repeated(const List& list, int64_t count, Budget& budget) {
   if (__builtin_mul_overflow(times, static_cast<int64_t>(list.items.size()), &total)) {
     total = INT64_MAX;
   }
-  budget.take_steps(total);
+  if (!budget.take_items(static_cast<size_t>(total))) return {};
   std::vector<Value> items;
   for (int64_t i = 0; total > 0 && i < times; ++i) {
     items.insert(items.end(), list.items.begin(), list.items.end());
@@ -172,7 +171,7 @@ Value calculate_sequences(Arithmetic operation, const Value& left, const Value& 
     if (text != nullptr && count) return repeated(*text, *count, budget);
     if (list != nullptr && is_sequence(*list) && count) return repeated(*list, *count, budget);
   }
-  fail_unsupported(operation, left, right);
+  return fail_unsupported(operation, left, right, budget);
 }
 
 }  // namespace
@@ -181,11 +180,12 @@ Value calculate(Arithmetic operation, const Value& left, const Value& right, Bud
   const auto left_integer = integer_of(left);
   const auto right_integer = integer_of(right);
   if (left_integer && right_integer) {
-    return calculate_integers(operation, *left_integer, *right_integer);
+    return calculate_integers(operation, *left_integer, *right_integer, budget);
   }
   const auto left_number = number_of(left);
   const auto right_number = number_of(right);
-  if (left_number && right_number) return calculate_reals(operation, *left_number, *right_number);
+  if (left_number && right_number)
+    return calculate_reals(operation, *left_number, *right_number, budget);
   if (operation == Arithmetic::kMultiply && left_integer) {
     return calculate_sequences(operation, right, left, budget);
   }
@@ -195,14 +195,15 @@ Value calculate(Arithmetic operation, const Value& left, const Value& right, Bud
   return calculate_sequences(operation, left, right, budget);
 }
 
-Value negated(const Value& value) {
+Value negated(const Value& value, Budget& budget) {
   if (const auto integer = integer_of(value)) {
-    if (*integer == INT64_MIN) fail_overflow();
+    if (*integer == INT64_MIN) return fail_overflow(budget);
     return -*integer;
   }
   if (const double* real = value.as_double()) return -*real;
-  if (value.is_undefined()) fail_to_render(value.undefined_reason());
-  fail_to_render("bad operand type for unary -: '" + std::string(value.type_name()) + "'");
+  if (value.is_undefined()) return budget.fail_to_render(value.undefined_reason());
+  return budget.fail_to_render("bad operand type for unary -: '" + std::string(value.type_name()) +
+                               "'");
 }
 
 }  // namespace kvasir::text::jinja

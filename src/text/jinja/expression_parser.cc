@@ -16,7 +16,7 @@ bool ends_tuple(const Token& token) {
          token.is_operator(")");
 }
 
-int64_t integer_in(std::string text, const TokenStream& tokens) {
+int64_t integer_in(std::string text, TokenStream& tokens) {
   std::erase(text, '_');
   const char letter = text.size() > 2 && text[0] == '0' ? static_cast<char>(text[1] | 0x20) : '0';
   const int base = letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 10;
@@ -40,7 +40,7 @@ ExpressionPtr ExpressionParser::node(ExpressionKind kind, int line, ExpressionPt
 }
 
 // Trees are walked by functions that call themselves, so their height is bounded.
-ExpressionPtr ExpressionParser::measured(ExpressionPtr expression) const {
+ExpressionPtr ExpressionParser::measured(ExpressionPtr expression) {
   int height = 0;
   const auto add = [&height](const ExpressionPtr& part) {
     if (part != nullptr) height = std::max(height, part->height);
@@ -197,7 +197,10 @@ ExpressionPtr ExpressionParser::primary() {
   }
   if (token.is_operator("[")) return list();
   if (token.is_operator("{")) return dict();
-  if (!token.is_operator("(")) tokens_.fail_expecting("an expression");
+  if (!token.is_operator("(")) {
+    tokens_.fail_expecting("an expression");
+    return node(ExpressionKind::kConstant, tokens_.line());
+  }
   const int line = tokens_.take().line;
   ExpressionPtr inner =
       tokens_.current().is_operator(")") ? node(ExpressionKind::kTuple, line) : tuple();

@@ -17,6 +17,7 @@ struct SpecialNames {
   bool kwargs = false;
 };
 
+// After a failure of the tokens its expressions have no meaning, but they are there.
 class ExpressionParser {
  public:
   explicit ExpressionParser(TokenStream& tokens) : tokens_(tokens) {}
@@ -77,7 +78,7 @@ class ExpressionParser {
   // A node with these parts, which may be null.
   ExpressionPtr node(ExpressionKind kind, int line, ExpressionPtr first = nullptr,
                      ExpressionPtr second = nullptr);
-  ExpressionPtr measured(ExpressionPtr expression) const;
+  ExpressionPtr measured(ExpressionPtr expression);
 
   TokenStream& tokens_;
   SpecialNames special_names_;

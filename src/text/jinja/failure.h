@@ -1,10 +1,12 @@
-// A Failure is thrown inside this folder when a template cannot be read or rendered. It never
-// leaves it: Template (template.h) turns it into an Error. So the many small steps of an expression
-// can return plain values.
+// A Failure says why a template cannot be read or rendered. Whoever works on one keeps the first
+// failure and stops soon after: a function that fails returns Failed, which stands for an empty
+// value of any kind, and whatever loops or calls itself asks between its steps whether to go on. So
+// values can be passed on as they are, and the failure is looked at once, in the end (template.h).
 #pragma once
 
+#include <concepts>
 #include <string>
-#include <utility>
+#include <type_traits>
 
 #include "kvasir/result.h"
 
@@ -13,15 +15,12 @@ namespace kvasir::text::jinja {
 struct Failure {
   ErrorKind kind;
   std::string what;
-  int line = 0;  // 0: where the renderer stands
+  int line = 0;  // 0: where the interpreter stood
 };
 
-[[noreturn]] inline void fail(ErrorKind kind, std::string what, int line = 0) {
-  throw Failure{kind, std::move(what), line};
-}
-// The template and these variables do not go together.
-[[noreturn]] inline void fail_to_render(std::string what) {
-  fail(ErrorKind::kUsage, std::move(what));
-}
+struct Failed {
+  template <class T>
+  requires(std::same_as<T, bool> || !std::is_arithmetic_v<T>) operator T() const { return T(); }
+};
 
 }  // namespace kvasir::text::jinja

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "text/jinja/failure.h"
 #include "text/jinja/filter_tables.h"
 #include "text/jinja/printing.h"
 
@@ -33,11 +32,13 @@ bool is_filter(std::string_view name) {
 Value apply_filter(Interpreter& interpreter, std::string_view name, const Value& input,
                    const Arguments& arguments) {
   const Budget::Deeper deeper(interpreter.budget());
+  if (interpreter.budget().failed()) return {};
   if (const FilterEntry* found = find_filter(name)) {
     return found->filter(interpreter, input, arguments);
   }
-  if (is_filter(name)) fail(ErrorKind::kUnsupported, "unsupported filter " + in_quotes(name));
-  fail_to_render("there is no filter named " + in_quotes(name));
+  if (is_filter(name))
+    return interpreter.budget().fail_unsupported("unsupported filter " + in_quotes(name));
+  return interpreter.budget().fail_to_render("there is no filter named " + in_quotes(name));
 }
 
 }  // namespace kvasir::text::jinja

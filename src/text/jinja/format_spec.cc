@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdio>
 
-#include "text/jinja/failure.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/printing.h"
 #include "text/jinja/text_functions.h"
@@ -18,10 +17,11 @@ constexpr int64_t kPrecisionMax = 100;
 
 bool is_align(char c) { return c == '<' || c == '>' || c == '^' || c == '='; }
 
-std::optional<int64_t> take_digits(std::string_view& spec) {
+std::optional<int64_t> take_digits(std::string_view& spec, Budget& budget) {
   int64_t value = 0;
   const auto read = std::from_chars(spec.data(), spec.data() + spec.size(), value);
-  if (read.ec == std::errc::result_out_of_range) fail_to_render("a format's number is too large");
+  if (read.ec == std::errc::result_out_of_range)
+    budget.fail_to_render("a format's number is too large");
   if (read.ec != std::errc() || spec.starts_with('-')) return std::nullopt;
   spec.remove_prefix(static_cast<size_t>(read.ptr - spec.data()));
   return value;
@@ -33,9 +33,10 @@ bool take(std::string_view& spec, char c) {
   return true;
 }
 
-[[noreturn]] void fail_type(char type, const Value& value) {
-  fail_to_render(std::string("the format '") + type + "' does not suit a value of type '" +
-                 std::string(value.type_name()) + "'");
+Failed fail_type(char type, const Value& value, Budget& budget) {
+  return budget.fail_to_render(std::string("the format '") + type +
+                               "' does not suit a value of type '" +
+                               std::string(value.type_name()) + "'");
 }
 
 std::string digits_of(uint64_t magnitude, int base, bool is_upper) {
@@ -75,14 +76,14 @@ std::string integer_digits(int64_t value, const FormatSpec& spec, std::string& p
   }
 }
 
-std::string real_digits(double value, const FormatSpec& spec) {
+std::string real_digits(double value, const FormatSpec& spec, Budget& budget) {
   const double magnitude = std::abs(value);
   if (!std::isfinite(value)) return std::isnan(value) ? "nan" : "inf";
   if (spec.type == 0 && !spec.precision) return real_text(magnitude);
   const char type = spec.type == '%' ? 'f' : spec.type == 0 ? 'g' : spec.type;
   const int64_t precision = spec.precision.value_or(6);
   if (precision > kPrecisionMax) {
-    fail(ErrorKind::kUnsupported, "a number is written with more than 100 digits");
+    return budget.fail_unsupported("a number is written with more than 100 digits");
   }
   const char pattern[] = {'%', '.', '*', type, 0};
   std::array<char, 512> buffer{};
@@ -112,7 +113,7 @@ TracedText formatted_number(const std::string& digits, const std::string& prefix
   if (spec.align != '=' || !spec.width) {
     return aligned(TracedText(head + body, Origin::kVariable), spec, '>', budget);
   }
-  if (spec.has_commas) fail(ErrorKind::kUnsupported, "a number padded with zeros and commas");
+  if (spec.has_commas) return budget.fail_unsupported("a number padded with zeros and commas");
   TracedText result(head, Origin::kVariable);
   result.append(padded(TracedText(body, Origin::kVariable),
                        *spec.width - static_cast<int64_t>(head.size()), spec.fill, Side::kRight,
@@ -133,7 +134,7 @@ bool is_real_type(char type) { return std::string_view("eEfFgG%").find(type) != 
 
 }  // namespace
 
-FormatSpec parse_format_spec(std::string_view spec) {
+FormatSpec parse_format_spec(std::string_view spec, Budget& budget) {
   FormatSpec result;
   const size_t first = spec.empty() ? 0 : character_size_bytes(spec, 0);
   if (first < spec.size() && is_align(spec[first])) {
@@ -155,11 +156,11 @@ FormatSpec parse_format_spec(std::string_view spec) {
     result.fill = "0";
     result.align = '=';
   }
-  result.width = take_digits(spec);
+  result.width = take_digits(spec, budget);
   result.has_commas = take(spec, ',');
   if (take(spec, '.')) {
-    result.precision = take_digits(spec);
-    if (!result.precision) fail_to_render("a format lacks its precision");
+    result.precision = take_digits(spec, budget);
+    if (!result.precision) return budget.fail_to_render("a format lacks its precision");
   }
   if (!spec.empty()) {
     result.type = spec[0];
@@ -167,7 +168,7 @@ FormatSpec parse_format_spec(std::string_view spec) {
   }
   const bool is_known = std::string_view("sdxXobeEfFgG%").find(result.type) != std::string::npos;
   if (!spec.empty() || (result.type != 0 && !is_known)) {
-    fail(ErrorKind::kUnsupported, "unsupported format " + in_quotes(spec));
+    return budget.fail_unsupported("unsupported format " + in_quotes(spec));
   }
   return result;
 }
@@ -175,10 +176,10 @@ FormatSpec parse_format_spec(std::string_view spec) {
 TracedText formatted(const Value& value, const FormatSpec& spec, Budget& budget) {
   if (is_real_type(spec.type) || (value.as_double() != nullptr && spec.type == 0)) {
     const auto number = number_of(value);
-    if (!number) fail_type(spec.type, value);
+    if (!number) return fail_type(spec.type, value, budget);
     const std::string suffix = spec.type == '%' ? "%" : "";
-    return formatted_number(real_digits(*number, spec) + suffix, "", std::signbit(*number), spec,
-                            budget);
+    return formatted_number(real_digits(*number, spec, budget) + suffix, "", std::signbit(*number),
+                            spec, budget);
   }
   const bool is_plain_bool = value.as_bool() != nullptr && spec.type == 0;
   if (spec.type != 's' && !is_plain_bool && integer_of(value)) {
@@ -187,7 +188,7 @@ TracedText formatted(const Value& value, const FormatSpec& spec, Budget& budget)
     const std::string digits = integer_digits(integer, spec, prefix);
     return formatted_number(digits, prefix, integer < 0, spec, budget);
   }
-  if (spec.type != 0 && spec.type != 's') fail_type(spec.type, value);
+  if (spec.type != 0 && spec.type != 's') return fail_type(spec.type, value, budget);
   return formatted_text(to_text(value, budget), spec, budget);
 }
 

@@ -24,7 +24,7 @@ struct FormatSpec {
 };
 
 // "[[fill]align][sign][#][0][width][,][.precision][type]". Fails for what else there is.
-FormatSpec parse_format_spec(std::string_view spec);
+FormatSpec parse_format_spec(std::string_view spec, Budget& budget);
 
 TracedText formatted(const Value& value, const FormatSpec& spec, Budget& budget);
 

@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "text/jinja/access.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/format_spec.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/printing.h"
@@ -22,7 +21,7 @@ class PercentFormatter {
 
   TracedText run() && {
     const std::string& bytes = text_.bytes();
-    while (at_ < bytes.size()) {
+    while (at_ < bytes.size() && !budget_.failed()) {
       const size_t begin = std::min(bytes.find('%', at_), bytes.size());
       result_.append_part(text_, at_, begin);
       at_ = begin + 1;
@@ -32,7 +31,7 @@ class PercentFormatter {
     const bool is_dict = values_.as_dict() != nullptr;
     const size_t given = tuple == nullptr ? 1 : tuple->items.size();
     if (!is_dict && used_ < given) {
-      fail_to_render("not all arguments converted during string formatting");
+      budget_.fail_to_render("not all arguments converted during string formatting");
     }
     budget_.take_text(result_.size_bytes());
     return std::move(result_);
@@ -45,8 +44,9 @@ class PercentFormatter {
   }
 
   char take_character() {
-    if (at_ >= text_.size_bytes()) fail_to_render("incomplete format");
-    return text_.bytes()[at_++];
+    if (at_ < text_.size_bytes()) return text_.bytes()[at_++];
+    budget_.fail_to_render("incomplete format");
+    return 0;
   }
 
   // Stands behind the '%' at `begin`.
@@ -60,6 +60,7 @@ class PercentFormatter {
          letter = take_character()) {
       take_flag(letter, spec);
     }
+    if (budget_.failed()) return;
     --at_;
     spec.width = take_number();
     if (text_.bytes().compare(at_, 1, ".") == 0) {
@@ -67,6 +68,7 @@ class PercentFormatter {
       spec.precision = take_number().value_or(0);
     }
     letter = take_character();
+    if (budget_.failed()) return;
     if (letter == '%') return result_.append_part(text_, begin, begin + 1);
     const Value value = named ? *named : next_value();
     result_.append(converted(value, letter, spec));
@@ -91,10 +93,11 @@ class PercentFormatter {
     const std::string& bytes = text_.bytes();
     int64_t number = 0;
     const char* begin = bytes.data() + at_;
-    if (*begin == '*') fail(ErrorKind::kUnsupported, "unsupported: '*' in a format");
-    if (*begin == '-') return std::nullopt;
+    if (*begin == '*') budget_.fail_unsupported("unsupported: '*' in a format");
+    if (*begin == '-' || budget_.failed()) return std::nullopt;
     const auto read = std::from_chars(begin, bytes.data() + bytes.size(), number);
-    if (read.ec == std::errc::result_out_of_range) fail_to_render("a format's number is too large");
+    if (read.ec == std::errc::result_out_of_range)
+      budget_.fail_to_render("a format's number is too large");
     if (read.ec != std::errc()) return std::nullopt;
     at_ += static_cast<size_t>(read.ptr - begin);
     return number;
@@ -103,19 +106,20 @@ class PercentFormatter {
   Value take_named() {
     const std::string& bytes = text_.bytes();
     const size_t end = bytes.find(')', at_);
-    if (end == std::string::npos) fail_to_render("incomplete format key");
+    if (end == std::string::npos) return budget_.fail_to_render("incomplete format key");
     const std::string name = bytes.substr(at_ + 1, end - at_ - 1);
     at_ = end + 1;
-    if (values_.as_dict() == nullptr) fail_to_render("format requires a mapping");
+    if (values_.as_dict() == nullptr) return budget_.fail_to_render("format requires a mapping");
     const Value* found = values_.as_dict()->find(name);
-    if (found == nullptr) fail_to_render("there is no value for the format's " + in_quotes(name));
+    if (found == nullptr)
+      return budget_.fail_to_render("there is no value for the format's " + in_quotes(name));
     return *found;
   }
 
   Value next_value() {
     const List* tuple = tuple_of_values();
     const size_t given = tuple == nullptr ? 1 : tuple->items.size();
-    if (used_ >= given) fail_to_render("not enough arguments for format string");
+    if (used_ >= given) return budget_.fail_to_render("not enough arguments for format string");
     return tuple == nullptr ? (++used_, values_) : tuple->items[used_++];
   }
 
@@ -129,23 +133,23 @@ class PercentFormatter {
     }
     if (letter == 'd' || letter == 'i' || letter == 'u') {
       spec.type = 'd';
-      if (spec.precision) fail(ErrorKind::kUnsupported, "an integer with a precision");
+      if (spec.precision) return budget_.fail_unsupported("an integer with a precision");
       return formatted(whole(value), spec, budget_);
     }
     spec.type = letter;
     const bool is_integer_type = letter == 'x' || letter == 'X' || letter == 'o';
     const bool is_real_type = std::string_view("eEfFgG").find(letter) != std::string_view::npos;
     if (!is_integer_type && !is_real_type) {
-      fail(ErrorKind::kUnsupported, "unsupported format character " + in_quotes({&letter, 1}));
+      return budget_.fail_unsupported("unsupported format character " + in_quotes({&letter, 1}));
     }
     return formatted(value, spec, budget_);
   }
 
-  static Value whole(const Value& value) {
+  Value whole(const Value& value) {
     const double* real = value.as_double();
     if (real == nullptr) return value;
     if (!(std::abs(*real) < 9e18)) {
-      fail(ErrorKind::kUnsupported, "an integer has more than 64 bits");
+      return budget_.fail_unsupported("an integer has more than 64 bits");
     }
     return static_cast<int64_t>(*real);
   }
@@ -163,11 +167,14 @@ class PercentFormatter {
 class BraceFormatter {
  public:
   BraceFormatter(const TracedText& text, const Arguments& arguments, Interpreter& interpreter)
-      : text_(text), arguments_(arguments), interpreter_(interpreter) {}
+      : text_(text),
+        arguments_(arguments),
+        interpreter_(interpreter),
+        budget_(interpreter.budget()) {}
 
   TracedText run() && {
     const std::string& bytes = text_.bytes();
-    while (at_ < bytes.size()) {
+    while (at_ < bytes.size() && !budget_.failed()) {
       const size_t begin = std::min(bytes.find_first_of("{}", at_), bytes.size());
       result_.append_part(text_, at_, begin);
       at_ = begin;
@@ -178,39 +185,49 @@ class BraceFormatter {
       } else {
         fill_in();
       }
-      interpreter_.budget().check_text(result_.size_bytes());
+      budget_.check_text(result_.size_bytes());
     }
-    interpreter_.budget().take_text(result_.size_bytes());
+    budget_.take_text(result_.size_bytes());
     return std::move(result_);
   }
 
  private:
   void fill_in() {
     const std::string& bytes = text_.bytes();
-    if (bytes[at_] == '}') fail_to_render("single '}' in a format");
+    if (bytes[at_] == '}') {
+      budget_.fail_to_render("single '}' in a format");
+      return;
+    }
     const size_t end = bytes.find('}', at_);
-    if (end == std::string::npos) fail_to_render("a format has a '{' without its '}'");
+    if (end == std::string::npos) {
+      budget_.fail_to_render("a format has a '{' without its '}'");
+      return;
+    }
     std::string_view field = std::string_view(bytes).substr(at_ + 1, end - at_ - 1);
     if (field.find('{') != std::string_view::npos) {
-      fail(ErrorKind::kUnsupported, "unsupported: a format inside a format");
+      budget_.fail_unsupported("unsupported: a format inside a format");
+      return;
     }
     at_ = end + 1;
     const size_t name_size = std::min(field.find_first_of("!:"), field.size());
     Value value = named(field.substr(0, name_size));
     field.remove_prefix(name_size);
-    Budget& budget = interpreter_.budget();
     if (field.starts_with('!')) {
       const char conversion = field.size() > 1 ? field[1] : ' ';
-      if (conversion != 's' && conversion != 'r') fail_to_render("unknown conversion in a format");
-      value = conversion == 's' ? to_text(value, budget) : to_repr(value, budget);
+      if (conversion != 's' && conversion != 'r') {
+        budget_.fail_to_render("unknown conversion in a format");
+        return;
+      }
+      value = conversion == 's' ? to_text(value, budget_) : to_repr(value, budget_);
       field.remove_prefix(2);
     }
     if (field.starts_with(':')) field.remove_prefix(1);
     const bool is_plain = value.as_text() != nullptr || number_of(value).has_value();
     if (!field.empty() && !is_plain) {
-      fail_to_render("unsupported format string for '" + std::string(value.type_name()) + "'");
+      budget_.fail_to_render("unsupported format string for '" + std::string(value.type_name()) +
+                             "'");
     }
-    result_.append(formatted(value, parse_format_spec(field), budget));
+    result_.append(formatted(value, parse_format_spec(field, budget_), budget_));
   }
 
   // "", "0", "name", and ".attribute" and "[item]" behind it.
@@ -218,7 +235,7 @@ class BraceFormatter {
     const size_t size = std::min(path.find_first_of(".["), path.size());
     Value value = first_value(path.substr(0, size));
     path.remove_prefix(size);
-    while (!path.empty()) {
+    while (!path.empty() && !budget_.failed()) {
       const bool is_item = path[0] == '[';
       path.remove_prefix(1);
       const size_t end = std::min(path.find_first_of(is_item ? "]" : ".["), path.size());
@@ -246,14 +263,14 @@ class BraceFormatter {
     if (name.empty() || number) {
       const int64_t index = number ? *number : next_++;
       if (index < 0 || index >= static_cast<int64_t>(arguments_.positional.size())) {
-        fail_to_render("a format asks for more values than it is given");
+        return budget_.fail_to_render("a format asks for more values than it is given");
       }
       return arguments_.positional[static_cast<size_t>(index)];
     }
     const auto found = std::ranges::find(
         arguments_.named, name, [](const auto& one) { return std::string_view(one.first); });
     if (found == arguments_.named.end()) {
-      fail_to_render("there is no value for the format's " + in_quotes(name));
+      return budget_.fail_to_render("there is no value for the format's " + in_quotes(name));
     }
     return found->second;
   }
@@ -261,6 +278,7 @@ class BraceFormatter {
   const TracedText& text_;
   const Arguments& arguments_;
   Interpreter& interpreter_;
+  Budget& budget_;
   TracedText result_;
   size_t at_ = 0;
   int64_t next_ = 0;

@@ -5,7 +5,6 @@
 #include <string>
 
 #include "text/jinja/access.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/parameters.h"
 #include "text/jinja/printing.h"
@@ -17,25 +16,28 @@ namespace {
 constexpr int64_t kRangeItemsMax = 100000;
 
 Value range(Interpreter& interpreter, const Arguments& arguments) {
-  const Parameters parameters("range", arguments, {"start", "stop", "step"}, 1);
-  const auto bound = [&](size_t i) {
+  const Parameters parameters(interpreter.budget(), "range", arguments, {"start", "stop", "step"},
+                              1);
+  const auto bound = [&](size_t i) -> int64_t {
     const auto integer = integer_of(*parameters.find(i));
-    if (!integer) fail_to_render("range() needs integers");
-    return *integer;
+    if (!integer) interpreter.budget().fail_to_render("range() needs integers");
+    return integer.value_or(0);
   };
   const bool has_start = parameters.find(1) != nullptr;
   const int64_t start = has_start ? bound(0) : 0;
   const int64_t stop = has_start ? bound(1) : bound(0);
   const int64_t step = parameters.find(2) == nullptr ? 1 : bound(2);
-  if (step == 0) fail_to_render("range() arg 3 must not be zero");
+  if (interpreter.budget().failed()) return {};
+  if (step == 0) return interpreter.budget().fail_to_render("range() arg 3 must not be zero");
   List list(ListKind::kRange, {});
   list.range_start = start;
   list.range_stop = stop;
   list.range_step = step;
   for (int64_t at = start; step > 0 ? at < stop : at > stop;) {
-    interpreter.budget().take_steps(1);
+    if (!interpreter.budget().take_items(1)) return {};
     if (list.items.size() == kRangeItemsMax) {
-      fail_to_render("range() has more than " + std::to_string(kRangeItemsMax) + " items");
+      return interpreter.budget().fail_to_render("range() has more than " +
+                                                 std::to_string(kRangeItemsMax) + " items");
     }
     list.items.emplace_back(at);
     if (__builtin_add_overflow(at, step, &at)) break;
@@ -47,16 +49,17 @@ Value range(Interpreter& interpreter, const Arguments& arguments) {
 std::vector<Dict::Member> members_of(Interpreter& interpreter, const Arguments& arguments) {
   std::vector<Dict::Member> members;
   Budget& budget = interpreter.budget();
-  if (arguments.positional.size() > 1) fail_to_render("dict() takes at most 1 positional argument");
+  if (arguments.positional.size() > 1)
+    interpreter.budget().fail_to_render("dict() takes at most 1 positional argument");
   for (const Value& value : arguments.positional) {
     if (const Dict* dict = value.as_dict()) {
-      budget.take_steps(static_cast<int64_t>(dict->members.size()));
+      if (!budget.take_items(dict->members.size())) return {};
       members = dict->members;
       continue;
     }
     for (const Value& pair : items_of(value, budget)) {
       const std::vector<Value> both = items_of(pair, budget);
-      if (both.size() != 2) fail_to_render("dict() needs pairs");
+      if (both.size() != 2) return interpreter.budget().fail_to_render("dict() needs pairs");
       members.emplace_back(both[0], both[1]);
     }
   }
@@ -75,26 +78,30 @@ Value dict(Interpreter& interpreter, const Arguments& arguments) {
 Value make_namespace(Interpreter& interpreter, const Arguments& arguments) {
   Namespace* space = interpreter.make_namespace();
   for (auto& [key, value] : members_of(interpreter, arguments)) {
-    if (key.as_text() == nullptr) fail_to_render("the names in a namespace are strings");
+    if (key.as_text() == nullptr)
+      return interpreter.budget().fail_to_render("the names in a namespace are strings");
     set_member(*space, key.as_text()->bytes(), std::move(value), interpreter.budget());
   }
   return space;
 }
 
 Value raise_exception(Interpreter& interpreter, const Arguments& arguments) {
-  const Parameters parameters("raise_exception", arguments, {"message"}, 1);
-  fail_to_render(to_text(*parameters.find(0), interpreter.budget()).bytes());
+  const Parameters parameters(interpreter.budget(), "raise_exception", arguments, {"message"}, 1);
+  return interpreter.budget().fail_to_render(
+      to_text(*parameters.find(0), interpreter.budget()).bytes());
 }
 
 Value strftime_now(Interpreter& interpreter, const Arguments& arguments) {
-  const Parameters parameters("strftime_now", arguments, {"format"}, 1);
-  if (parameters.text(0) == nullptr) fail_to_render("strftime_now() needs a string");
+  const Parameters parameters(interpreter.budget(), "strftime_now", arguments, {"format"}, 1);
+  if (parameters.text(0) == nullptr)
+    return interpreter.budget().fail_to_render("strftime_now() needs a string");
   // A blank in front tells an empty result from one that is too long.
   const std::string format = " " + parameters.text(0)->bytes();
   std::array<char, 1024> buffer{};
   const size_t size =
       std::strftime(buffer.data(), buffer.size(), format.c_str(), &interpreter.now());
-  if (size == 0) fail(ErrorKind::kUnsupported, "strftime_now() writes more than 1000 bytes");
+  if (size == 0)
+    return interpreter.budget().fail_unsupported("strftime_now() writes more than 1000 bytes");
   return Value::text(std::string_view(buffer.data(), size).substr(1));
 }
 
@@ -115,7 +122,8 @@ Value global_named(Interpreter& interpreter, std::string_view name) {
     return interpreter.make_callable(std::string(name), found->function, 0);
   }
   for (std::string_view other : {"cycler", "joiner", "lipsum"}) {
-    if (name == other) fail(ErrorKind::kUnsupported, "unsupported: " + std::string(name) + "()");
+    if (name == other)
+      return interpreter.budget().fail_unsupported("unsupported: " + std::string(name) + "()");
   }
   return Value::undefined(in_quotes(name) + " is undefined");
 }

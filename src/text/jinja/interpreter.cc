@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "text/jinja/access.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/filters.h"
 #include "text/jinja/globals.h"
 #include "text/jinja/loop.h"
@@ -24,7 +23,7 @@ TracedText Interpreter::run(const Body& body) {
 Value Interpreter::make_callable(std::string name,
                                  std::function<Value(Interpreter&, const Arguments&)> function,
                                  int depth) {
-  budget_.check_value_depth(depth + 1);
+  if (!budget_.check_value_depth(depth + 1)) return {};
   auto callable = std::make_shared<Callable>();
   callable->repr = "<function " + name + ">";
   callable->name = std::move(name);
@@ -41,10 +40,12 @@ Namespace* Interpreter::make_namespace() {
 
 Value Interpreter::call(const Value& callee, const Arguments& arguments) {
   const Budget::Deeper deeper(budget_);
-  if (callee.is_undefined()) fail_to_render(callee.undefined_reason());
+  if (budget_.failed()) return {};
+  if (callee.is_undefined()) return budget_.fail_to_render(callee.undefined_reason());
   const Callable* callable = callee.as_callable();
   if (callable == nullptr) {
-    fail_to_render("'" + std::string(callee.type_name()) + "' object is not callable");
+    return budget_.fail_to_render("'" + std::string(callee.type_name()) +
+                                  "' object is not callable");
   }
   return callable->call(*this, arguments);
 }
@@ -53,6 +54,7 @@ Value Interpreter::call(const Value& callee, const Arguments& arguments) {
 
 Value Interpreter::evaluate(const Expression& expression) {
   const Budget::Deeper deeper(budget_);
+  if (budget_.failed()) return {};
   line_ = expression.line;
   const auto part = [&](size_t i) { return evaluate(*expression.parts[i]); };
   switch (expression.kind) {
@@ -80,7 +82,7 @@ Value Interpreter::evaluate(const Expression& expression) {
     case ExpressionKind::kNot:
       return !is_true(part(0));
     case ExpressionKind::kNegative:
-      return negated(part(0));
+      return negated(part(0), budget_);
     case ExpressionKind::kPositive:
       return evaluate_positive(expression);
     case ExpressionKind::kAnd:
@@ -102,7 +104,7 @@ Value Interpreter::evaluate(const Expression& expression) {
     case ExpressionKind::kSlice:
       break;
   }
-  fail(ErrorKind::kUnsupported, "unsupported: a slice beside other keys");
+  return budget_.fail_unsupported("unsupported: a slice beside other keys");
 }
 
 Value Interpreter::evaluate_name(const std::string& name) {
@@ -144,7 +146,7 @@ Value Interpreter::evaluate_slice(const Value& object, const Expression& slice) 
     const Value value = evaluate(*slice.parts[i]);
     if (value.is_none()) return std::nullopt;
     const auto integer = integer_of(value);
-    if (!integer) fail_to_render("a bound of a slice is no integer");
+    if (!integer) budget_.fail_to_render("a bound of a slice is no integer");
     return integer;
   };
   const auto start = bound(0);
@@ -165,9 +167,9 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& arguments) {
   }
   if (arguments.spread_named != nullptr) {
     const Value more = evaluate(*arguments.spread_named);
-    if (more.as_dict() == nullptr) fail_to_render("what follows ** is no dict");
+    if (more.as_dict() == nullptr) return budget_.fail_to_render("what follows ** is no dict");
     for (const auto& [key, value] : more.as_dict()->members) {
-      if (key.as_text() == nullptr) fail_to_render("keywords must be strings");
+      if (key.as_text() == nullptr) return budget_.fail_to_render("keywords must be strings");
       result.named.emplace_back(key.as_text()->bytes(), value);
     }
   }
@@ -177,6 +179,7 @@ Arguments Interpreter::evaluate_arguments(const CallArguments& arguments) {
 Value Interpreter::evaluate_call(const Expression& expression) {
   const Value callee = evaluate(*expression.parts[0]);
   const Arguments arguments = evaluate_arguments(expression.arguments);
+  if (budget_.failed()) return {};
   line_ = expression.line;
   return call(callee, arguments);
 }
@@ -184,6 +187,7 @@ Value Interpreter::evaluate_call(const Expression& expression) {
 Value Interpreter::evaluate_filter(const Expression& expression) {
   const Value input = expression.parts[0] == nullptr ? block_text_ : evaluate(*expression.parts[0]);
   const Arguments arguments = evaluate_arguments(expression.arguments);
+  if (budget_.failed()) return {};
   line_ = expression.line;
   return apply_filter(*this, expression.member, input, arguments);
 }
@@ -211,7 +215,7 @@ Value Interpreter::evaluate_concatenation(const Expression& expression) {
   TracedText result;
   for (const Value& value : evaluate_all(expression.parts)) {
     const TracedText text = to_text(value, budget_);
-    budget_.take_text(result.size_bytes() + text.size_bytes());
+    if (!budget_.take_text(result.size_bytes() + text.size_bytes())) return {};
     result.append(text);
   }
   return result;
@@ -221,8 +225,9 @@ Value Interpreter::evaluate_positive(const Expression& expression) {
   Value value = evaluate(*expression.parts[0]);
   if (value.as_double() != nullptr) return value;
   if (const auto integer = integer_of(value)) return *integer;
-  if (value.is_undefined()) fail_to_render(value.undefined_reason());
-  fail_to_render("bad operand type for unary +: '" + std::string(value.type_name()) + "'");
+  if (value.is_undefined()) return budget_.fail_to_render(value.undefined_reason());
+  return budget_.fail_to_render("bad operand type for unary +: '" + std::string(value.type_name()) +
+                                "'");
 }
 
 }  // namespace kvasir::text::jinja

@@ -1,7 +1,6 @@
 #include <utility>
 
 #include "text/jinja/access.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/loop.h"
 #include "text/jinja/operators.h"
@@ -29,6 +28,7 @@ class Interpreter::InnerScope {
 
 Interpreter::Flow Interpreter::run_body(const Body& body) {
   for (const auto& statement : body.statements) {
+    if (budget_.failed()) break;
     const Flow flow = run_statement(*statement);
     if (flow != Flow::kNext) return flow;
   }
@@ -37,6 +37,7 @@ Interpreter::Flow Interpreter::run_body(const Body& body) {
 
 Interpreter::Flow Interpreter::run_statement(const Statement& statement) {
   const Budget::Deeper deeper(budget_);
+  if (budget_.failed()) return Flow::kNext;
   line_ = statement.line;
   switch (statement.kind) {
     case StatementKind::kText:
@@ -79,9 +80,8 @@ Interpreter::Flow Interpreter::run_statement(const Statement& statement) {
 }
 
 void Interpreter::write(const TracedText& text) {
-  budget_.take_text(text.size_bytes());
-  budget_.check_text(output_.size_bytes() + text.size_bytes());
-  output_.append(text);
+  if (!budget_.take_text(text.size_bytes())) return;
+  if (budget_.check_text(output_.size_bytes() + text.size_bytes())) output_.append(text);
 }
 
 TracedText Interpreter::captured(const Body& body) {
@@ -128,7 +128,7 @@ std::shared_ptr<Loop> Interpreter::make_loop(const Statement& statement) {
   const auto length = has_filter ? std::nullopt : length_of(iterable);
   auto source = [this, &statement, has_filter, items = items_of(iterable, budget_),
                  next = size_t{0}]() mutable -> std::optional<Value> {
-    while (next < items.size()) {
+    while (next < items.size() && !budget_.failed()) {
       Value item = items[next++];
       if (!has_filter || passes(statement, item)) return item;
     }
@@ -140,10 +140,11 @@ std::shared_ptr<Loop> Interpreter::make_loop(const Statement& statement) {
 Interpreter::Flow Interpreter::run_for(const Statement& statement) {
   const std::shared_ptr<Loop> loop = make_loop(statement);
   bool has_run = false;
-  while (loop->advance()) {
+  while (!budget_.failed() && loop->advance()) {
     has_run = true;
     if (run_items(statement, loop) == Flow::kBreak) break;
   }
+  if (budget_.failed()) return Flow::kNext;
   if (!has_run && statement.branches.size() > 1) return run_scope(statement.branches[1].body);
   return Flow::kNext;
 }
@@ -167,17 +168,21 @@ void Interpreter::assign(const Expression& target, Value value) {
   }
   Namespace* space = evaluate_name(target.name).as_namespace();
   if (space == nullptr) {
-    fail_to_render("cannot assign attribute on non-namespace object " + in_quotes(target.name));
+    budget_.fail_to_render("cannot assign attribute on non-namespace object " +
+                           in_quotes(target.name));
+    return;
   }
   set_member(*space, target.member, std::move(value), budget_);
 }
 
 void Interpreter::assign_all(const Expression& target, const Value& values) {
-  if (values.is_undefined()) fail_to_render(values.undefined_reason());
+  if (values.is_undefined()) budget_.fail_to_render(values.undefined_reason());
   std::vector<Value> items = items_of(values, budget_);
+  if (budget_.failed()) return;
   if (items.size() != target.parts.size()) {
-    fail_to_render("expected " + std::to_string(target.parts.size()) + " values to unpack, found " +
-                   std::to_string(items.size()));
+    budget_.fail_to_render("expected " + std::to_string(target.parts.size()) +
+                           " values to unpack, found " + std::to_string(items.size()));
+    return;
   }
   for (size_t i = 0; i < items.size(); ++i) assign(*target.parts[i], std::move(items[i]));
 }
@@ -221,10 +226,11 @@ Value Interpreter::make_macro(const MacroSyntax& macro, std::string name) {
   auto callable = std::make_shared<Callable>();
   callable->repr = name.empty() ? "<Macro anonymous>" : "<Macro " + in_quotes(name) + ">";
   callable->name = std::move(name);
-  callable->call = [&macro, seen](Interpreter& self, const Arguments& arguments) {
+  callable->call = [&macro, seen](Interpreter& self, const Arguments& arguments) -> Value {
     const std::shared_ptr<Scope> scope = seen.lock();
     if (scope == nullptr) {
-      fail(ErrorKind::kUnsupported, "a macro is called after the block that holds it has ended");
+      return self.budget_.fail_unsupported(
+          "a macro is called after the block that holds it has ended");
     }
     return self.call_macro(macro, scope, arguments);
   };
@@ -269,8 +275,9 @@ void Interpreter::bind_parameters(const MacroSyntax& macro, const Arguments& arg
     const Value* named = named_argument(arguments, parameter.name);
     const bool is_positional = i < arguments.positional.size();
     if (is_positional && named != nullptr) {
-      fail_to_render("macro " + in_quotes(macro.name) + " takes no keyword argument " +
-                     in_quotes(parameter.name));
+      budget_.fail_to_render("macro " + in_quotes(macro.name) + " takes no keyword argument " +
+                             in_quotes(parameter.name));
+      return;
     }
     const Value* given = is_positional ? &arguments.positional[i] : named;
     if (given == nullptr) missing.push_back(&parameter);
@@ -293,8 +300,9 @@ void Interpreter::bind_special_names(const MacroSyntax& macro, const Arguments& 
     more.push_back(arguments.positional[i]);
   }
   if (!more.empty() && !macro.uses_varargs) {
-    fail_to_render("macro " + in_quotes(macro.name) + " takes not more than " +
-                   std::to_string(parameter_count) + " argument(s)");
+    budget_.fail_to_render("macro " + in_quotes(macro.name) + " takes not more than " +
+                           std::to_string(parameter_count) + " argument(s)");
+    return;
   }
   if (macro.uses_varargs) {
     scope_->names["varargs"] = make_list(ListKind::kTuple, std::move(more), budget_);
@@ -309,8 +317,9 @@ void Interpreter::bind_special_names(const MacroSyntax& macro, const Arguments& 
     } else if (macro.uses_kwargs) {
       others.set(Value::text(name), value);
     } else {
-      fail_to_render("macro " + in_quotes(macro.name) + " takes no keyword argument " +
-                     in_quotes(name));
+      budget_.fail_to_render("macro " + in_quotes(macro.name) + " takes no keyword argument " +
+                             in_quotes(name));
+      return;
     }
   }
   if (macro.uses_kwargs) scope_->names["kwargs"] = std::move(others).finish();

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "text/jinja/characters.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/string_literal.h"
 #include "text/jinja/traced_text.h"
 #include "text/unicode_category.h"
@@ -38,7 +37,8 @@ bool is_name_character(uint32_t code_point) {
 
 class Lexer {
  public:
-  explicit Lexer(std::string_view source) : source_(with_plain_newlines(source)) {}
+  Lexer(std::string_view source, std::optional<Failure>& failure)
+      : source_(with_plain_newlines(source)), failure_(failure) {}
 
   std::vector<Token> run() && {
     while (position_ < source_.size()) outside_tags();
@@ -150,7 +150,7 @@ class Lexer {
 
   void skip_comment() {
     size_t end = source_.find("#}", position_);
-    if (end == std::string::npos) fail_here("a comment has no end");
+    if (end == std::string::npos) return fail_here("a comment has no end");
     const char sign = end > position_ ? source_[end - 1] : ' ';
     end += 2;
     if (sign == '-') {
@@ -274,9 +274,11 @@ class Lexer {
     const char quote = source_[position_];
     size_t end = position_ + 1;
     while (end < source_.size() && source_[end] != quote) end += source_[end] == '\\' ? 2 : 1;
-    if (end >= source_.size()) fail_here("a string has no end");
+    if (end >= source_.size()) return fail_here("a string has no end");
     const std::string inner = source_.substr(position_ + 1, end - position_ - 1);
-    add(TokenKind::kString, unescaped(inner, line_));
+    std::string text = unescaped(inner, line_, failure_);
+    if (failure_) return stop();
+    add(TokenKind::kString, std::move(text));
     move_to(end + 1);
   }
 
@@ -287,28 +289,33 @@ class Lexer {
     }
     const char one = source_[position_];
     if (std::string_view("+-/*%~[](){}><=.:|,;").find(one) == std::string_view::npos) {
-      fail_here("a character has no meaning here: '" +
-                source_.substr(position_, character_size_bytes(source_, position_)) + "'");
+      return fail_here("a character has no meaning here: '" +
+                       source_.substr(position_, character_size_bytes(source_, position_)) + "'");
     }
-    balance(one);
-    take(TokenKind::kOperator, position_ + 1);
+    if (balance(one)) take(TokenKind::kOperator, position_ + 1);
   }
-  void balance(char symbol) {
+  // Returns whether the bracket fits, if it is one.
+  bool balance(char symbol) {
     if (symbol == '(') open_ += ')';
     if (symbol == '[') open_ += ']';
     if (symbol == '{') open_ += '}';
-    if (symbol != ')' && symbol != ']' && symbol != '}') return;
+    if (symbol != ')' && symbol != ']' && symbol != '}') return true;
     if (open_.empty() || open_.back() != symbol) {
       fail_here(std::string("unexpected '") + symbol + "'");
+      return false;
     }
     open_.pop_back();
+    return true;
   }
 
-  [[noreturn]] void fail_here(std::string what) const {
-    fail(ErrorKind::kDamaged, std::move(what), line_);
+  void fail_here(std::string what) {
+    failure_ = Failure{ErrorKind::kDamaged, std::move(what), line_};
+    stop();
   }
+  void stop() { position_ = source_.size(); }
 
   const std::string source_;
+  std::optional<Failure>& failure_;
   size_t position_ = 0;
   int line_ = 1;
   bool starts_line_ = true;
@@ -318,6 +325,8 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> tokens_of(std::string_view source) { return Lexer(source).run(); }
+std::vector<Token> tokens_of(std::string_view source, std::optional<Failure>& failure) {
+  return Lexer(source, failure).run();
+}
 
 }  // namespace kvasir::text::jinja

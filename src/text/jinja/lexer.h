@@ -4,9 +4,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "text/jinja/failure.h"
 
 namespace kvasir::text::jinja {
 
@@ -36,7 +39,8 @@ struct Token {
   bool is_name(std::string_view name) const { return is(TokenKind::kName, name); }
 };
 
-// The last token is kEnd. Throws a Failure. `source` is well-formed UTF-8.
-std::vector<Token> tokens_of(std::string_view source);
+// The last token is kEnd; after a failure there are none behind what was read before it.
+// REQUIRES: `source` is well-formed UTF-8.
+std::vector<Token> tokens_of(std::string_view source, std::optional<Failure>& failure);
 
 }  // namespace kvasir::text::jinja

@@ -2,7 +2,6 @@
 #include <string>
 
 #include "text/jinja/access.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/filter_tables.h"
 #include "text/jinja/filters.h"
 #include "text/jinja/operators.h"
@@ -12,29 +11,31 @@
 namespace kvasir::text::jinja {
 namespace {
 
-Value length(Interpreter&, const Value& input, const Arguments& arguments) {
-  const Parameters none("length", arguments, {});
+Value length(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
+  const Parameters none(interpreter.budget(), "length", arguments, {});
   const auto result = length_of(input);
   if (!result) {
-    fail_to_render("object of type '" + std::string(input.type_name()) + "' has no len()");
+    return interpreter.budget().fail_to_render("object of type '" + std::string(input.type_name()) +
+                                               "' has no len()");
   }
   return *result;
 }
 
-Value default_value(Interpreter&, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("default", arguments, {"default_value", "boolean"});
+Value default_value(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
+  const Parameters parameters(interpreter.budget(), "default", arguments,
+                              {"default_value", "boolean"});
   const bool is_replaced = input.is_undefined() || (parameters.truth(1, false) && !is_true(input));
   if (!is_replaced) return input;
   return parameters.find(0) == nullptr ? Value(TracedText()) : *parameters.find(0);
 }
 
 Value list(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("list", arguments, {});
+  const Parameters none(interpreter.budget(), "list", arguments, {});
   return make_list(ListKind::kList, items_of(input, interpreter.budget()), interpreter.budget());
 }
 
 Value first(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("first", arguments, {});
+  const Parameters none(interpreter.budget(), "first", arguments, {});
   const List* generator = input.as_list();
   if (generator != nullptr && generator->taken < generator->items.size()) {
     // A generator gives away what is asked of it, and no more.
@@ -48,9 +49,9 @@ Value first(Interpreter& interpreter, const Value& input, const Arguments& argum
 }
 
 Value last(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("last", arguments, {});
+  const Parameters none(interpreter.budget(), "last", arguments, {});
   if (input.as_list() != nullptr && input.as_list()->kind == ListKind::kGenerator) {
-    fail_to_render("'generator' object is not reversible");
+    return interpreter.budget().fail_to_render("'generator' object is not reversible");
   }
   const std::vector<Value> items = items_of(input, interpreter.budget());
   if (items.empty()) return Value::undefined("No last item, sequence was empty.");
@@ -58,7 +59,7 @@ Value last(Interpreter& interpreter, const Value& input, const Arguments& argume
 }
 
 Value reverse(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("reverse", arguments, {});
+  const Parameters none(interpreter.budget(), "reverse", arguments, {});
   if (input.as_text() != nullptr) {
     return slice_of(input, {std::nullopt, std::nullopt, -1}, interpreter.budget());
   }
@@ -68,22 +69,23 @@ Value reverse(Interpreter& interpreter, const Value& input, const Arguments& arg
 }
 
 Value items(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("items", arguments, {});
+  const Parameters none(interpreter.budget(), "items", arguments, {});
   std::vector<Value> pairs;
   if (const Dict* dict = input.as_dict()) {
     for (const auto& [key, value] : dict->members) {
-      interpreter.budget().take_steps(1);
+      if (!interpreter.budget().take_items(2)) return {};
       pairs.push_back(Value::tuple({key, value}));
     }
   } else if (!input.is_undefined()) {
-    fail_to_render("Can only get item pairs from a mapping.");
+    return interpreter.budget().fail_to_render("Can only get item pairs from a mapping.");
   }
   return make_list(ListKind::kGenerator, std::move(pairs), interpreter.budget());
 }
 
 Value attr(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("attr", arguments, {"name"}, 1);
-  if (parameters.text(0) == nullptr) fail_to_render("attr() needs a string");
+  const Parameters parameters(interpreter.budget(), "attr", arguments, {"name"}, 1);
+  if (parameters.text(0) == nullptr)
+    return interpreter.budget().fail_to_render("attr() needs a string");
   const std::string& name = parameters.text(0)->bytes();
   // Members of a dict are no attributes.
   if (input.as_dict() != nullptr)
@@ -99,10 +101,10 @@ Arguments behind(const Arguments& arguments, size_t count) {
   return rest;
 }
 
-const std::string& name_in(const Arguments& arguments, size_t index) {
+// Empty, which names none, when it is no text.
+std::string name_in(const Arguments& arguments, size_t index) {
   const TracedText* name = arguments.positional[index].as_text();
-  if (name == nullptr) fail_to_render("the name of a filter or test is no string");
-  return name->bytes();
+  return name == nullptr ? "" : name->bytes();
 }
 
 // What map, select and their kin go over: nothing where the input counts as false, None too.
@@ -120,10 +122,10 @@ Value mapped_path(Interpreter& interpreter, const Value& item, const Arguments& 
     } else if (name == "default") {
       fallback = &value;
     } else {
-      fail_to_render("map() takes no argument " + in_quotes(name));
+      return interpreter.budget().fail_to_render("map() takes no argument " + in_quotes(name));
     }
   }
-  if (path == nullptr) fail_to_render("map requires a filter argument");
+  if (path == nullptr) return interpreter.budget().fail_to_render("map requires a filter argument");
   const Value result = path_of(interpreter, item, *path);
   return result.is_undefined() && fallback != nullptr && !fallback->is_none() ? *fallback : result;
 }
@@ -133,6 +135,7 @@ Value map(Interpreter& interpreter, const Value& input, const Arguments& argumen
   const bool has_filter = !arguments.positional.empty();
   const Arguments rest = has_filter ? behind(arguments, 1) : Arguments();
   for (const Value& item : items_to_choose_from(input, interpreter.budget())) {
+    if (!interpreter.budget().take_items(1)) return {};
     results.push_back(has_filter ? apply_filter(interpreter, name_in(arguments, 0), item, rest)
                                  : mapped_path(interpreter, item, arguments));
   }
@@ -142,7 +145,8 @@ Value map(Interpreter& interpreter, const Value& input, const Arguments& argumen
 template <bool has_attribute, bool wants>
 Value choose(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const size_t test_at = has_attribute ? 1 : 0;
-  if (arguments.positional.size() < test_at) fail_to_render("the name of an attribute is missing");
+  if (arguments.positional.size() < test_at)
+    return interpreter.budget().fail_to_render("the name of an attribute is missing");
   const bool has_test = arguments.positional.size() > test_at;
   const Arguments rest = has_test ? behind(arguments, test_at + 1) : Arguments();
   std::vector<Value> chosen;
@@ -156,9 +160,10 @@ Value choose(Interpreter& interpreter, const Value& input, const Arguments& argu
 }
 
 Value batch(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("batch", arguments, {"linecount", "fill_with"}, 1);
+  const Parameters parameters(interpreter.budget(), "batch", arguments, {"linecount", "fill_with"},
+                              1);
   const int64_t line_count = parameters.integer(0, 0);
-  if (line_count < 1) fail_to_render("batch() needs a positive number");
+  if (line_count < 1) return interpreter.budget().fail_to_render("batch() needs a positive number");
   const auto size = static_cast<size_t>(line_count);
   Budget& budget = interpreter.budget();
   std::vector<Value> lines;
@@ -170,7 +175,7 @@ Value batch(Interpreter& interpreter, const Value& input, const Arguments& argum
   }
   if (!line.empty()) {
     while (parameters.find_some(1) != nullptr && line.size() < size) {
-      budget.take_steps(1);
+      if (!budget.take_items(1)) return {};
       line.push_back(*parameters.find(1));
     }
     lines.push_back(make_list(ListKind::kList, std::move(line), budget));

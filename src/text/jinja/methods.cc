@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <string>
 
-#include "text/jinja/failure.h"
 #include "text/jinja/loop.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/parameters.h"
@@ -22,6 +21,10 @@ Value forbidden(const Value& object, std::string_view name) {
                           std::string(object.type_name()) + "' object is unsafe");
 }
 
+Value unsupported(Interpreter& interpreter, const std::string& what) {
+  return interpreter.budget().fail_unsupported("unsupported: " + what);
+}
+
 // A method that keeps the object it belongs to.
 template <class Method>
 Value bound(Interpreter& interpreter, const Value& object, std::string_view name, Method method) {
@@ -36,7 +39,7 @@ Value bound(Interpreter& interpreter, const Value& object, std::string_view name
 // ---- dicts --------------------------------------------------------------------------------------
 
 Value dict_get(Interpreter& interpreter, const Value& object, const Arguments& arguments) {
-  const Parameters parameters("get", arguments, {"key", "default"}, 1);
+  const Parameters parameters(interpreter.budget(), "get", arguments, {"key", "default"}, 1);
   const Value* found = find_key(*object.as_dict(), *parameters.find(0), interpreter.budget());
   if (found != nullptr) return *found;
   return parameters.find(1) == nullptr ? Value() : *parameters.find(1);
@@ -45,7 +48,7 @@ Value dict_get(Interpreter& interpreter, const Value& object, const Arguments& a
 Value dict_view(Interpreter& interpreter, const Value& object, ListKind kind) {
   std::vector<Value> items;
   for (const auto& [key, value] : object.as_dict()->members) {
-    interpreter.budget().take_steps(1);
+    if (!interpreter.budget().take_items(2)) return {};
     if (kind == ListKind::kItems) {
       items.push_back(Value::tuple({key, value}));
     } else {
@@ -57,12 +60,12 @@ Value dict_view(Interpreter& interpreter, const Value& object, ListKind kind) {
 
 template <ListKind kind>
 Value dict_view_method(Interpreter& interpreter, const Value& object, const Arguments& arguments) {
-  const Parameters none("dict view", arguments, {});
+  const Parameters none(interpreter.budget(), "dict view", arguments, {});
   return dict_view(interpreter, object, kind);
 }
 
-Value same_object(Interpreter&, const Value& object, const Arguments& arguments) {
-  const Parameters none("copy", arguments, {});
+Value same_object(Interpreter& interpreter, const Value& object, const Arguments& arguments) {
+  const Parameters none(interpreter.budget(), "copy", arguments, {});
   return object;
 }
 
@@ -80,25 +83,25 @@ std::optional<Value> dict_method(Interpreter& interpreter, const Value& object,
   if (is_one_of(name, {"clear", "pop", "popitem", "setdefault", "update"})) {
     return forbidden(object, name);
   }
-  if (name == "fromkeys") fail(ErrorKind::kUnsupported, "unsupported: dict.fromkeys()");
+  if (name == "fromkeys") return unsupported(interpreter, "dict.fromkeys()");
   return std::nullopt;
 }
 
 // ---- lists --------------------------------------------------------------------------------------
 
 Value list_index(Interpreter& interpreter, const Value& object, const Arguments& arguments) {
-  const Parameters parameters("index", arguments, {"value"}, 1);
+  const Parameters parameters(interpreter.budget(), "index", arguments, {"value"}, 1);
   const std::vector<Value>& items = object.as_list()->items;
   for (size_t i = 0; i < items.size(); ++i) {
     if (are_equal(items[i], *parameters.find(0), interpreter.budget())) {
       return static_cast<int64_t>(i);
     }
   }
-  fail_to_render("index(): the value is not in the list");
+  return interpreter.budget().fail_to_render("index(): the value is not in the list");
 }
 
 Value list_count(Interpreter& interpreter, const Value& object, const Arguments& arguments) {
-  const Parameters parameters("count", arguments, {"value"}, 1);
+  const Parameters parameters(interpreter.budget(), "count", arguments, {"value"}, 1);
   int64_t count = 0;
   for (const Value& item : object.as_list()->items) {
     count += are_equal(item, *parameters.find(0), interpreter.budget()) ? 1 : 0;
@@ -137,13 +140,14 @@ std::optional<Value> method_of_text(Interpreter& interpreter, const Value& objec
                  });
   }
   if (is_python_text_method(name)) {
-    fail(ErrorKind::kUnsupported, "unsupported: str." + std::string(name) + "()");
+    return unsupported(interpreter, "str." + std::string(name) + "()");
   }
   return std::nullopt;
 }
 
 Value loop_cycle(Interpreter& interpreter, const Value& object, const Arguments& arguments) {
-  if (arguments.positional.empty()) fail_to_render("cycle() has no items");
+  if (arguments.positional.empty())
+    return interpreter.budget().fail_to_render("cycle() has no items");
   const auto count = static_cast<int64_t>(arguments.positional.size());
   const Value index = *object.as_loop()->attribute("index0");
   interpreter.budget().take_steps(1);
@@ -161,13 +165,13 @@ std::optional<Value> method_of(Interpreter& interpreter, const Value& object,
     return bound(interpreter, object, name, loop_cycle);
   }
   if (object.as_loop() != nullptr && name == "changed") {
-    fail(ErrorKind::kUnsupported, "unsupported: loop.changed()");
+    return unsupported(interpreter, "loop.changed()");
   }
   const bool is_number = integer_of(object) || object.as_double() != nullptr;
   if (is_number && is_one_of(name, {"real", "imag", "numerator", "denominator", "bit_length",
                                     "bit_count", "conjugate", "to_bytes", "from_bytes",
                                     "as_integer_ratio", "is_integer", "hex", "fromhex"})) {
-    fail(ErrorKind::kUnsupported, "unsupported: the attribute " + in_quotes(name) + " of a number");
+    return unsupported(interpreter, "the attribute " + in_quotes(name) + " of a number");
   }
   return std::nullopt;
 }

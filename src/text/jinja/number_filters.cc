@@ -7,7 +7,6 @@
 #include <string>
 
 #include "text/jinja/access.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/filter_tables.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/parameters.h"
@@ -31,7 +30,9 @@ std::optional<std::string> number_text(const TracedText& text, Budget& budget) {
   return bytes.empty() ? std::nullopt : std::optional(bytes);
 }
 
-[[noreturn]] void fail_wide() { fail(ErrorKind::kUnsupported, "an integer has more than 64 bits"); }
+Failed fail_wide(Budget& budget) {
+  return budget.fail_unsupported("an integer has more than 64 bits");
+}
 
 // "0x1f" may have its prefix where its base is given.
 std::string without_prefix(const std::string& number, int base) {
@@ -49,7 +50,7 @@ std::optional<int64_t> parsed_integer(const TracedText& text, int base, Budget& 
   const std::string digits = without_prefix(*bytes, base);
   int64_t value = 0;
   const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), value, base);
-  if (read.ec == std::errc::result_out_of_range) fail_wide();
+  if (read.ec == std::errc::result_out_of_range) fail_wide(budget);
   if (read.ec != std::errc() || read.ptr != digits.data() + digits.size()) return std::nullopt;
   return value;
 }
@@ -62,18 +63,20 @@ std::optional<double> parsed_real(const TracedText& text, Budget& budget) {
   return end == bytes->c_str() + bytes->size() ? std::optional(value) : std::nullopt;
 }
 
-std::optional<int64_t> truncated(double value) {
+std::optional<int64_t> truncated(double value, Budget& budget) {
   if (!std::isfinite(value)) return std::nullopt;
-  if (std::abs(value) >= 9.2e18) fail_wide();
-  return static_cast<int64_t>(value);
+  if (std::abs(value) < 9.2e18) return static_cast<int64_t>(value);
+  fail_wide(budget);
+  return std::nullopt;
 }
 
 Value to_integer(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("int", arguments, {"default", "base"});
+  const Parameters parameters(interpreter.budget(), "int", arguments, {"default", "base"});
   const int64_t base = parameters.integer(1, 10);
-  if (base < 2 || base > 36) fail(ErrorKind::kUnsupported, "unsupported base of an integer");
+  if (base < 2 || base > 36)
+    return interpreter.budget().fail_unsupported("unsupported base of an integer");
   const Value fallback = parameters.find(0) == nullptr ? Value(int64_t{0}) : *parameters.find(0);
-  if (input.is_undefined()) fail_to_render(input.undefined_reason());
+  if (input.is_undefined()) return interpreter.budget().fail_to_render(input.undefined_reason());
   if (const auto integer = integer_of(input)) return *integer;
   std::optional<double> real;
   if (const double* given = input.as_double()) real = *given;
@@ -82,13 +85,13 @@ Value to_integer(Interpreter& interpreter, const Value& input, const Arguments& 
     if (integer) return *integer;
     real = parsed_real(*text, interpreter.budget());
   }
-  const auto whole = real ? truncated(*real) : std::nullopt;
+  const auto whole = real ? truncated(*real, interpreter.budget()) : std::nullopt;
   return whole ? Value(*whole) : fallback;
 }
 
 Value to_real(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("float", arguments, {"default"});
-  if (input.is_undefined()) fail_to_render(input.undefined_reason());
+  const Parameters parameters(interpreter.budget(), "float", arguments, {"default"});
+  if (input.is_undefined()) return interpreter.budget().fail_to_render(input.undefined_reason());
   if (const auto number = number_of(input)) return *number;
   if (const TracedText* text = input.as_text()) {
     if (const auto real = parsed_real(*text, interpreter.budget())) return *real;
@@ -96,47 +99,49 @@ Value to_real(Interpreter& interpreter, const Value& input, const Arguments& arg
   return parameters.find(0) == nullptr ? Value(0.0) : *parameters.find(0);
 }
 
-Value absolute(Interpreter&, const Value& input, const Arguments& arguments) {
-  const Parameters none("abs", arguments, {});
+Value absolute(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
+  const Parameters none(interpreter.budget(), "abs", arguments, {});
   if (const double* real = input.as_double()) return std::abs(*real);
   const auto integer = integer_of(input);
-  if (!integer) fail_to_render("abs() needs a number");
-  return *integer < 0 ? negated(*integer) : Value(*integer);
+  if (!integer) return interpreter.budget().fail_to_render("abs() needs a number");
+  return *integer < 0 ? negated(*integer, interpreter.budget()) : Value(*integer);
 }
 
 // Correctly rounded, halves of the exact value to even.
-double rounded(double value, int64_t precision) {
+Value rounded(double value, int64_t precision, Budget& budget) {
   constexpr int64_t kPrecisionMax = 20;
   if (precision < 0 || precision > kPrecisionMax) {
-    fail(ErrorKind::kUnsupported, "unsupported precision of round()");
+    return budget.fail_unsupported("unsupported precision of round()");
   }
   std::array<char, 400> buffer{};
   std::snprintf(buffer.data(), buffer.size(), "%.*f", static_cast<int>(precision), value);
   return std::strtod(buffer.data(), nullptr);
 }
 
-Value round(Interpreter&, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("round", arguments, {"precision", "method"});
+Value round(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
+  const Parameters parameters(interpreter.budget(), "round", arguments, {"precision", "method"});
   const int64_t precision = parameters.integer(0, 0);
   const std::string method = parameters.bytes(1).value_or("common");
   if (method != "common" && method != "ceil" && method != "floor") {
-    fail_to_render("method must be common, ceil or floor");
+    return interpreter.budget().fail_to_render("method must be common, ceil or floor");
   }
   const auto number = number_of(input);
-  if (!number) fail_to_render("round() needs a number");
+  if (!number) return interpreter.budget().fail_to_render("round() needs a number");
   if (method == "common") {
     if (const auto integer = integer_of(input); integer && precision >= 0) return *integer;
-    return std::isfinite(*number) ? rounded(*number, precision) : *number;
+    return std::isfinite(*number) ? rounded(*number, precision, interpreter.budget()) : *number;
   }
-  if (precision < 0) fail(ErrorKind::kUnsupported, "unsupported precision of round()");
+  if (precision < 0)
+    return interpreter.budget().fail_unsupported("unsupported precision of round()");
   const double factor = std::pow(10.0, static_cast<double>(precision));
   return (method == "ceil" ? std::ceil(*number * factor) : std::floor(*number * factor)) / factor;
 }
 
 Value sum(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("sum", arguments, {"attribute", "start"});
+  const Parameters parameters(interpreter.budget(), "sum", arguments, {"attribute", "start"});
   Value total = parameters.find(1) == nullptr ? Value(int64_t{0}) : *parameters.find(1);
-  if (total.as_text() != nullptr) fail_to_render("sum() can't sum strings");
+  if (total.as_text() != nullptr)
+    return interpreter.budget().fail_to_render("sum() can't sum strings");
   for (const Value& item : items_of(input, interpreter.budget())) {
     const Value* path = parameters.find_some(0);
     const Value value = path == nullptr ? item : path_of(interpreter, item, *path);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "text/jinja/failure.h"
 #include "text/jinja/printing.h"
 
 namespace kvasir::text::jinja {
@@ -52,6 +51,7 @@ int order_of_numbers(T left, T right) {
 
 int order_of(const Value& left, const Value& right, Budget& budget) {
   const Budget::Deeper deeper(budget);
+  if (budget.failed()) return 0;
   const TracedText* left_text = left.as_text();
   const TracedText* right_text = right.as_text();
   if (left_text != nullptr && right_text != nullptr) {
@@ -70,20 +70,22 @@ int order_of(const Value& left, const Value& right, Budget& budget) {
       (left_list->kind == ListKind::kList || left_list->kind == ListKind::kTuple)) {
     return order_of_lists(*left_list, *right_list, budget);
   }
-  fail_to_render("'" + std::string(left.type_name()) + "' and '" + std::string(right.type_name()) +
-                 "' cannot be put in order");
+  budget.fail_to_render("'" + std::string(left.type_name()) + "' and '" +
+                        std::string(right.type_name()) + "' cannot be put in order");
+  return 0;
 }
 
-void check_defined(const Value& value) {
-  if (value.is_undefined()) fail_to_render(value.undefined_reason());
+bool check_defined(const Value& value, Budget& budget) {
+  if (value.is_undefined()) budget.fail_to_render(value.undefined_reason());
+  return !value.is_undefined();
 }
 
 std::vector<Value> characters_of(const TracedText& text, Budget& budget) {
   std::vector<Value> characters;
-  budget.take_text(text.size_bytes());
+  if (!budget.take_text(text.size_bytes())) return {};
   for (size_t at = 0; at < text.size_bytes();) {
     const size_t end = at + character_size_bytes(text.bytes(), at);
-    budget.take_steps(1);
+    if (!budget.take_items(1)) break;
     characters.emplace_back(text.part(at, end));
     at = end;
   }
@@ -124,6 +126,7 @@ std::optional<double> number_of(const Value& value) {
 
 bool are_equal(const Value& left, const Value& right, Budget& budget) {
   const Budget::Deeper deeper(budget);
+  if (budget.failed()) return false;
   if (left.is_undefined() || right.is_undefined()) {
     return left.is_undefined() && right.is_undefined();
   }
@@ -152,14 +155,13 @@ bool are_equal(const Value& left, const Value& right, Budget& budget) {
 bool compare(Comparison comparison, const Value& left, const Value& right, Budget& budget) {
   if (comparison == Comparison::kEqual) return are_equal(left, right, budget);
   if (comparison == Comparison::kNotEqual) return !are_equal(left, right, budget);
-  check_defined(left);
-  check_defined(right);
+  if (!check_defined(left, budget) || !check_defined(right, budget)) return false;
   const auto is_nan = [](const Value& value) {
     const double* real = value.as_double();
     return real != nullptr && *real != *real;
   };
   const int order = order_of(left, right, budget);
-  if (is_nan(left) || is_nan(right)) return false;
+  if (budget.failed() || is_nan(left) || is_nan(right)) return false;
   switch (comparison) {
     case Comparison::kLess:
       return order < 0;
@@ -176,8 +178,8 @@ bool contains(const Value& container, const Value& item, Budget& budget) {
   if (const TracedText* text = container.as_text()) {
     const TracedText* part = item.as_text();
     if (part == nullptr) {
-      fail_to_render("'in <string>' requires string as left operand, not " +
-                     std::string(item.type_name()));
+      return budget.fail_to_render("'in <string>' requires string as left operand, not " +
+                                   std::string(item.type_name()));
     }
     budget.take_look(text->size_bytes());
     return text->bytes().find(part->bytes()) != std::string::npos;
@@ -199,7 +201,7 @@ const Value* find_key(const Dict& dict, const Value& key, Budget& budget) {
     return dict.find(name->bytes());
   }
   if (!is_hashable(key)) {
-    fail_to_render("unhashable type: '" + std::string(key.type_name()) + "'");
+    return budget.fail_to_render("unhashable type: '" + std::string(key.type_name()) + "'");
   }
   for (const auto& [one, value] : dict.members) {
     if (are_equal(one, key, budget)) return &value;
@@ -211,20 +213,20 @@ std::vector<Value> items_of(const Value& value, Budget& budget) {
   if (value.is_undefined()) return {};
   if (const TracedText* text = value.as_text()) return characters_of(*text, budget);
   if (const Dict* dict = value.as_dict()) {
-    budget.take_steps(static_cast<int64_t>(dict->members.size()));
+    if (!budget.take_items(dict->members.size())) return {};
     std::vector<Value> keys;
     keys.reserve(dict->members.size());
     for (const auto& member : dict->members) keys.push_back(member.first);
     return keys;
   }
   if (const List* list = value.as_list()) {
-    budget.take_steps(static_cast<int64_t>(list->items.size() - list->taken));
+    if (!budget.take_items(list->items.size() - list->taken)) return {};
     std::vector<Value> items(list->items.begin() + static_cast<ptrdiff_t>(list->taken),
                              list->items.end());
     if (list->kind == ListKind::kGenerator) list->taken = list->items.size();
     return items;
   }
-  fail_to_render("'" + std::string(value.type_name()) + "' object is not iterable");
+  return budget.fail_to_render("'" + std::string(value.type_name()) + "' object is not iterable");
 }
 
 std::optional<int64_t> length_of(const Value& value) {
@@ -239,15 +241,13 @@ std::optional<int64_t> length_of(const Value& value) {
 }
 
 Value make_list(ListKind kind, std::vector<Value> items, Budget& budget) {
-  budget.take_steps(static_cast<int64_t>(items.size()));
+  if (!budget.take_steps(static_cast<int64_t>(items.size()))) return {};
   auto list = std::make_shared<const List>(kind, std::move(items));
-  budget.check_value_depth(list->depth);
-  return list;
+  return budget.check_value_depth(list->depth) ? Value(std::move(list)) : Value();
 }
 
 Value make_dict(Dict dict, Budget& budget) {
-  budget.take_steps(static_cast<int64_t>(dict.members.size()));
-  budget.check_value_depth(dict.depth);
+  if (!budget.take_items(dict.members.size()) || !budget.check_value_depth(dict.depth)) return {};
   return std::make_shared<const Dict>(std::move(dict));
 }
 
@@ -256,7 +256,8 @@ Value repeated(const TracedText& text, int64_t count, Budget& budget) {
   // A limit is far below half of size_t, so one more than it stands for all larger products.
   const auto size =
       static_cast<unsigned __int128>(text.size_bytes()) * static_cast<uint64_t>(count);
-  budget.take_text(size > SIZE_MAX / 2 ? SIZE_MAX / 2 : static_cast<size_t>(size));
+  const auto bytes = size > SIZE_MAX / 2 ? SIZE_MAX / 2 : static_cast<size_t>(size);
+  if (!budget.take_text(bytes)) return {};
   TracedText result;
   for (int64_t i = 0; i < count; ++i) result.append(text);
   return result;

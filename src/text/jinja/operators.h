@@ -1,5 +1,5 @@
-// These functions do what Python's operators do with values. What Python refuses is a Failure; so
-// is an integer that leaves 64 bits. They look at no more than the budget allows. Free functions
+// These functions do what Python's operators do with values. What Python refuses fails; so does an
+// integer that leaves 64 bits. They look at no more than the budget allows. Free functions
 // without state.
 #pragma once
 
@@ -30,7 +30,7 @@ std::optional<int64_t> integer_of(const Value& value);
 std::optional<double> number_of(const Value& value);
 
 Value calculate(Arithmetic operation, const Value& left, const Value& right, Budget& budget);
-Value negated(const Value& value);
+Value negated(const Value& value, Budget& budget);
 
 bool are_equal(const Value& left, const Value& right, Budget& budget);
 bool compare(Comparison comparison, const Value& left, const Value& right, Budget& budget);

@@ -2,7 +2,6 @@
 #include <string>
 
 #include "text/jinja/access.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/filter_tables.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/parameters.h"
@@ -53,7 +52,8 @@ Value sort_key(Interpreter& interpreter, const Value& item, const Value* paths,
 }
 
 Value sort(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("sort", arguments, {"reverse", "case_sensitive", "attribute"});
+  const Parameters parameters(interpreter.budget(), "sort", arguments,
+                              {"reverse", "case_sensitive", "attribute"});
   std::vector<Keyed> keyed;
   for (Value& item : items_of(input, interpreter.budget())) {
     Value key = sort_key(interpreter, item, parameters.find_some(2), parameters.truth(1, false));
@@ -65,15 +65,18 @@ Value sort(Interpreter& interpreter, const Value& input, const Arguments& argume
 }
 
 Value dictsort(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("dictsort", arguments, {"case_sensitive", "by", "reverse"});
+  const Parameters parameters(interpreter.budget(), "dictsort", arguments,
+                              {"case_sensitive", "by", "reverse"});
   const std::string by = parameters.bytes(1).value_or("key");
-  if (by != "key" && by != "value") fail_to_render("dictsort() goes by 'key' or by 'value'");
-  if (input.is_undefined()) fail_to_render(input.undefined_reason());
-  if (input.as_dict() == nullptr) fail_to_render("dictsort() needs a dict");
+  if (by != "key" && by != "value")
+    return interpreter.budget().fail_to_render("dictsort() goes by 'key' or by 'value'");
+  if (input.is_undefined()) return interpreter.budget().fail_to_render(input.undefined_reason());
+  if (input.as_dict() == nullptr)
+    return interpreter.budget().fail_to_render("dictsort() needs a dict");
   Budget& budget = interpreter.budget();
   std::vector<Keyed> keyed;
   for (const auto& [key, value] : input.as_dict()->members) {
-    budget.take_steps(1);
+    if (!budget.take_items(3)) return {};
     keyed.push_back({key_of(by == "key" ? key : value, parameters.truth(0, false), budget),
                      Value::tuple({key, value})});
   }
@@ -82,7 +85,8 @@ Value dictsort(Interpreter& interpreter, const Value& input, const Arguments& ar
 }
 
 Value unique(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("unique", arguments, {"case_sensitive", "attribute"});
+  const Parameters parameters(interpreter.budget(), "unique", arguments,
+                              {"case_sensitive", "attribute"});
   Budget& budget = interpreter.budget();
   Dict seen;
   std::vector<Value> items;
@@ -99,7 +103,8 @@ Value unique(Interpreter& interpreter, const Value& input, const Arguments& argu
 
 template <Comparison wins>
 Value extreme(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("min or max", arguments, {"case_sensitive", "attribute"});
+  const Parameters parameters(interpreter.budget(), "min or max", arguments,
+                              {"case_sensitive", "attribute"});
   Budget& budget = interpreter.budget();
   const Value* path = parameters.find_some(1);
   std::optional<Keyed> best;

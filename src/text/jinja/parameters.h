@@ -1,5 +1,6 @@
 // Parameters matches the arguments of a call to the names that a built-in function gives them, as
-// Python does. It refers to the arguments, which must outlive it.
+// Python does. It refers to the arguments and the budget, which must outlive it. When the arguments
+// do not fit, the budget has failed, and what is required is there all the same, as an empty value.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +10,15 @@
 #include <string_view>
 #include <vector>
 
+#include "text/jinja/limits.h"
 #include "text/jinja/value.h"
 
 namespace kvasir::text::jinja {
 
 class Parameters {
  public:
-  // `required`: how many of the first must be given. Fails when the arguments do not fit.
-  Parameters(std::string_view function, const Arguments& arguments,
+  // `required`: how many of the first must be given.
+  Parameters(Budget& budget, std::string_view function, const Arguments& arguments,
              std::initializer_list<std::string_view> names, size_t required = 0);
 
   // Null when it was not given.
@@ -28,11 +30,14 @@ class Parameters {
   std::optional<int64_t> integer(size_t index) const;
   // Fails when it was given and is no text.
   const TracedText* text(size_t index) const;
+  // The same for one that must be given: fails, with an empty text, when it is None.
+  const TracedText& required_text(size_t index) const;
   std::optional<std::string> bytes(size_t index) const;
 
  private:
-  [[noreturn]] void fail_with(const std::string& what) const;
+  Failed fail_with(const std::string& what) const;
 
+  Budget& budget_;
   std::string function_;
   std::vector<const Value*> values_;
 };

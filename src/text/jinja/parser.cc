@@ -85,13 +85,17 @@ class Parser {
     for (const Tag& one : kTags) {
       if (tokens_.current().is_name(one.name)) return (this->*one.parse)();
     }
+    return unknown_tag();
+  }
+
+  StatementPtr unknown_tag() {
     if (tokens_.current().kind != TokenKind::kName) tokens_.fail_expecting("the name of a tag");
     const bool is_known = is_one_of(
         tokens_.current(), {"block", "extends", "include", "import", "from", "autoescape"});
-    fail(is_known ? ErrorKind::kUnsupported : ErrorKind::kDamaged,
-         std::string(is_known ? "unsupported" : "unknown") + " tag " +
-             in_quotes(tokens_.current().text),
-         tokens_.line());
+    tokens_.fail(is_known ? ErrorKind::kUnsupported : ErrorKind::kDamaged,
+                 std::string(is_known ? "unsupported" : "unknown") + " tag " +
+                     in_quotes(tokens_.current().text));
+    return make(StatementKind::kText);
   }
 
   void end_tag_head() {
@@ -131,7 +135,7 @@ class Parser {
     statement->value = expressions_.tuple(false);
     if (tokens_.skip_name("if")) statement->condition = expressions_.expression();
     if (tokens_.current().is_name("recursive")) {
-      fail(ErrorKind::kUnsupported, "unsupported: a recursive for loop", tokens_.line());
+      tokens_.fail(ErrorKind::kUnsupported, "unsupported: a recursive for loop");
     }
     const Conditional conditional(*this, false);
     end_tag_head();
@@ -179,7 +183,7 @@ class Parser {
 
   void take_parameters(MacroSyntax& macro) {
     tokens_.expect_operator("(");
-    while (!tokens_.current().is_operator(")")) {
+    while (!tokens_.failed() && !tokens_.current().is_operator(")")) {
       if (!macro.parameters.empty()) tokens_.expect_operator(",");
       Parameter parameter;
       parameter.name = tokens_.take_name();
@@ -288,10 +292,11 @@ class Parser {
 
 }  // namespace
 
-Body parse_template(std::string_view source, const TemplateLimits& limits) {
-  TokenStream tokens(tokens_of(source), limits.nesting_max);
+Body parse_template(std::string_view source, const TemplateLimits& limits,
+                    std::optional<Failure>& failure) {
+  TokenStream tokens(tokens_of(source, failure), limits.nesting_max, failure);
   Body root = Parser(tokens).body({});
-  find_unset_names(root);
+  if (!failure) find_unset_names(root);
   return root;
 }
 

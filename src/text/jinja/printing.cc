@@ -4,7 +4,6 @@
 #include <charconv>
 #include <cmath>
 
-#include "text/jinja/failure.h"
 #include "text/jinja/loop.h"
 #include "text/unicode_category.h"
 #include "text/utf8.h"
@@ -50,7 +49,7 @@ void append_escaped(std::string_view bytes, char quote, std::string& out) {
 
 TracedText repr_of(const TracedText& text, Budget& budget) {
   const std::string& bytes = text.bytes();
-  budget.take_text(bytes.size());
+  if (!budget.take_text(bytes.size())) return {};
   const bool has_single = bytes.find('\'') != std::string::npos;
   const char quote = has_single && bytes.find('"') == std::string::npos ? '"' : '\'';
   TracedText out(std::string(1, quote), Origin::kVariable);
@@ -68,6 +67,7 @@ class Printer {
 
   void add(const Value& value) {
     const Budget::Deeper deeper(budget_);
+    if (budget_.failed()) return;
     if (const TracedText* text = value.as_text()) {
       out_.append(repr_of(*text, budget_));
     } else if (const List* list = value.as_list()) {
@@ -79,7 +79,6 @@ class Printer {
     } else {
       write(value.is_undefined() ? "Undefined" : to_text(value, budget_).bytes());
     }
-    budget_.take_text(0);
   }
   void write(std::string_view bytes) { out_.append(bytes, Origin::kVariable); }
 
@@ -92,7 +91,8 @@ class Printer {
   void add_list(const List& list) {
     if (list.kind == ListKind::kRange) return add_range(list);
     if (list.kind == ListKind::kGenerator) {
-      fail(ErrorKind::kUnsupported, "a generator cannot be printed; use the filter 'list'");
+      budget_.fail_unsupported("a generator cannot be printed; use the filter 'list'");
+      return;
     }
     const bool is_view = list.kind != ListKind::kList && list.kind != ListKind::kTuple;
     if (is_view) write(std::string(type_name_of(list.kind)) + "(");

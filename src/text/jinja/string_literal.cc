@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "text/jinja/failure.h"
 #include "text/utf8.h"
 
 namespace kvasir::text::jinja {
@@ -26,7 +25,8 @@ char simple_escape(char letter) {
 
 class Unescaper {
  public:
-  Unescaper(std::string_view inner, int line) : inner_(inner), line_(line) {}
+  Unescaper(std::string_view inner, int line, std::optional<Failure>& failure)
+      : inner_(inner), line_(line), failure_(failure) {}
 
   std::string run() && {
     while (at_ < inner_.size()) {
@@ -56,7 +56,7 @@ class Unescaper {
       ++at_;
       append(take_digits(16, digit_count, digit_count));
     } else if (letter == 'N') {
-      fail(ErrorKind::kUnsupported, "a string names a character with \\N", line_);
+      fail_with(ErrorKind::kUnsupported, "a string names a character with \\N");
     } else {
       take_unknown();
     }
@@ -68,13 +68,13 @@ class Unescaper {
     for (; count < count_max && at_ < inner_.size() && digit_of(inner_[at_]) < base; ++count) {
       value = value * static_cast<uint32_t>(base) + static_cast<uint32_t>(digit_of(inner_[at_++]));
     }
-    if (count < count_min) fail(ErrorKind::kDamaged, "an escape in a string is cut off", line_);
+    if (count < count_min) fail_with(ErrorKind::kDamaged, "an escape in a string is cut off");
     return value;
   }
 
   void append(uint32_t code_point) {
     if (code_point > 0x10FFFF || (code_point >= 0xD800 && code_point < 0xE000)) {
-      fail(ErrorKind::kDamaged, "an escape in a string is no character", line_);
+      return fail_with(ErrorKind::kDamaged, "an escape in a string is no character");
     }
     append_character(code_point, out_);
   }
@@ -99,14 +99,22 @@ class Unescaper {
     at_ += character.size_bytes;
   }
 
+  void fail_with(ErrorKind kind, const char* what) {
+    failure_ = Failure{kind, what, line_};
+    at_ = inner_.size();
+  }
+
   std::string_view inner_;
   int line_;
+  std::optional<Failure>& failure_;
   size_t at_ = 0;
   std::string out_;
 };
 
 }  // namespace
 
-std::string unescaped(std::string_view inner, int line) { return Unescaper(inner, line).run(); }
+std::string unescaped(std::string_view inner, int line, std::optional<Failure>& failure) {
+  return Unescaper(inner, line, failure).run();
+}
 
 }  // namespace kvasir::text::jinja

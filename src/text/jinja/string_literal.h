@@ -2,12 +2,15 @@
 // "unicode-escape" form. A free function without state.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "text/jinja/failure.h"
+
 namespace kvasir::text::jinja {
 
-// `inner`: what stands between the quotes, on `line`. Throws a Failure.
-std::string unescaped(std::string_view inner, int line);
+// `inner`: what stands between the quotes, on `line`.
+std::string unescaped(std::string_view inner, int line, std::optional<Failure>& failure);
 
 }  // namespace kvasir::text::jinja

@@ -74,25 +74,22 @@ std::string text_of(const std::vector<Segment>& segments) {
 Result<Template> Template::parse(std::string_view source, std::string_view where,
                                  const TemplateLimits& limits) {
   KVASIR_RETURN_IF_ERROR(check_source(source, where, limits));
-  try {
-    auto parsed = std::make_shared<Parsed>();
-    parsed->where = where;
-    parsed->limits = limits;
-    parsed->body = parse_template(source, limits);
-    return Template(std::move(parsed));
-  } catch (const Failure& failure) {
-    return error_of(failure, where, 1);
-  }
+  auto parsed = std::make_shared<Parsed>();
+  parsed->where = where;
+  parsed->limits = limits;
+  std::optional<Failure> failure;
+  parsed->body = parse_template(source, limits, failure);
+  if (failure) return error_of(*failure, where, 1);
+  return Template(std::move(parsed));
 }
 
 Result<std::vector<Segment>> Template::render(const Dict& variables,
                                               const std::optional<std::tm>& now) const {
   Interpreter interpreter(parsed_->limits, variables, now ? *now : local_time());
-  try {
-    return segments_of(interpreter.run(parsed_->body));
-  } catch (const Failure& failure) {
-    return error_of(failure, parsed_->where, interpreter.line());
-  }
+  const TracedText text = interpreter.run(parsed_->body);
+  const std::optional<Failure>& failure = interpreter.budget().failure();
+  if (failure) return error_of(*failure, parsed_->where, interpreter.line());
+  return segments_of(text);
 }
 
 }  // namespace kvasir::text::jinja

@@ -3,7 +3,6 @@
 
 #include "text/jinja/access.h"
 #include "text/jinja/characters.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/filter_tables.h"
 #include "text/jinja/format_text.h"
 #include "text/jinja/operators.h"
@@ -19,25 +18,26 @@ namespace {
 
 template <TracedText (*change)(const TracedText&, Budget&)>
 Value changed(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("filter", arguments, {});
+  const Parameters none(interpreter.budget(), "filter", arguments, {});
   return change(to_text(input, interpreter.budget()), interpreter.budget());
 }
 
 Value trim(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("trim", arguments, {"chars"});
+  const Parameters parameters(interpreter.budget(), "trim", arguments, {"chars"});
   return stripped(to_text(input, interpreter.budget()), parameters.bytes(0), Side::kBoth,
                   interpreter.budget());
 }
 
 Value replace(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("replace", arguments, {"old", "new", "count"}, 2);
+  const Parameters parameters(interpreter.budget(), "replace", arguments, {"old", "new", "count"},
+                              2);
   Budget& budget = interpreter.budget();
   return replaced(to_text(input, budget), to_text(*parameters.find(0), budget),
                   to_text(*parameters.find(1), budget), parameters.integer(2, -1), budget);
 }
 
 Value join(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("join", arguments, {"d", "attribute"});
+  const Parameters parameters(interpreter.budget(), "join", arguments, {"d", "attribute"});
   Budget& budget = interpreter.budget();
   std::vector<TracedText> parts;
   for (const Value& item : items_of(input, budget)) {
@@ -50,7 +50,7 @@ Value join(Interpreter& interpreter, const Value& input, const Arguments& argume
 }
 
 Value string(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("string", arguments, {});
+  const Parameters none(interpreter.budget(), "string", arguments, {});
   return to_text(input, interpreter.budget());
 }
 
@@ -59,15 +59,17 @@ TracedText indention_of(const Value* width, Budget& budget) {
   if (width == nullptr) return {"    ", Origin::kVariable};
   if (const TracedText* text = width->as_text()) return *text;
   const auto count = integer_of(*width);
-  if (!count) fail_to_render("indent() needs an integer or a string");
+  if (!count) return budget.fail_to_render("indent() needs an integer or a string");
   return padded({}, *count, " ", Side::kLeft, budget);
 }
 
 Value indent(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("indent", arguments, {"width", "first", "blank"});
+  const Parameters parameters(interpreter.budget(), "indent", arguments,
+                              {"width", "first", "blank"});
   Budget& budget = interpreter.budget();
-  if (input.is_undefined()) fail_to_render(input.undefined_reason());
-  if (input.as_text() == nullptr) fail_to_render("indent() needs a string");
+  if (input.is_undefined()) return interpreter.budget().fail_to_render(input.undefined_reason());
+  if (input.as_text() == nullptr)
+    return interpreter.budget().fail_to_render("indent() needs a string");
   const TracedText indention = indention_of(parameters.find(0), budget);
   TracedText text = *input.as_text();
   text.append("\n", Origin::kVariable);
@@ -76,7 +78,7 @@ Value indent(Interpreter& interpreter, const Value& input, const Arguments& argu
     const bool is_wanted =
         i == 0 ? parameters.truth(1, false) : parameters.truth(2, false) || !lines[i].empty();
     if (!is_wanted) continue;
-    budget.take_text(indention.size_bytes() + lines[i].size_bytes());
+    if (!budget.take_text(indention.size_bytes() + lines[i].size_bytes())) return {};
     TracedText line = indention;
     line.append(lines[i]);
     lines[i] = std::move(line);
@@ -86,9 +88,9 @@ Value indent(Interpreter& interpreter, const Value& input, const Arguments& argu
 
 // Words begin after these; all else is lower case.
 Value title(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("title", arguments, {});
+  const Parameters none(interpreter.budget(), "title", arguments, {});
   const TracedText text = to_text(input, interpreter.budget());
-  interpreter.budget().take_text(text.size_bytes());
+  if (!interpreter.budget().take_text(text.size_bytes())) return {};
   bool begins_word = true;
   return text.changed([&begins_word](std::string_view run, std::string& out) {
     for (size_t at = 0; at < run.size();) {
@@ -105,14 +107,15 @@ Value title(Interpreter& interpreter, const Value& input, const Arguments& argum
 }
 
 Value center(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("center", arguments, {"width"});
+  const Parameters parameters(interpreter.budget(), "center", arguments, {"width"});
   return padded(to_text(input, interpreter.budget()), parameters.integer(0, 80), " ", Side::kBoth,
                 interpreter.budget());
 }
 
 Value format(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   if (!arguments.positional.empty() && !arguments.named.empty()) {
-    fail_to_render("format() takes positional or named arguments, not both");
+    return interpreter.budget().fail_to_render(
+        "format() takes positional or named arguments, not both");
   }
   Budget& budget = interpreter.budget();
   const TracedText text = to_text(input, budget);
@@ -125,9 +128,9 @@ Value format(Interpreter& interpreter, const Value& input, const Arguments& argu
 }
 
 Value escape(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("escape", arguments, {});
+  const Parameters none(interpreter.budget(), "escape", arguments, {});
   const TracedText text = to_text(input, interpreter.budget());
-  interpreter.budget().take_text(text.size_bytes());
+  if (!interpreter.budget().take_text(text.size_bytes())) return {};
   return text.changed([](std::string_view run, std::string& out) {
     for (char c : run) {
       const size_t which = std::string_view("&<>'\"").find(c);
@@ -142,7 +145,7 @@ Value escape(Interpreter& interpreter, const Value& input, const Arguments& argu
 }
 
 Value wordcount(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters none("wordcount", arguments, {});
+  const Parameters none(interpreter.budget(), "wordcount", arguments, {});
   const TracedText text = to_text(input, interpreter.budget());
   int64_t count = 0;
   bool is_inside = false;
@@ -158,16 +161,16 @@ Value wordcount(Interpreter& interpreter, const Value& input, const Arguments& a
   return count;
 }
 
-std::string separator_in(const Value& separators, size_t index) {
+std::string separator_in(const Value& separators, size_t index, Budget& budget) {
   const List* list = separators.as_list();
   if (list == nullptr || list->items.size() != 2 || list->items[index].as_text() == nullptr) {
-    fail_to_render("tojson(): the separators are no pair of strings");
+    return budget.fail_to_render("tojson(): the separators are no pair of strings");
   }
   return list->items[index].as_text()->bytes();
 }
 
 Value tojson(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
-  const Parameters parameters("tojson", arguments,
+  const Parameters parameters(interpreter.budget(), "tojson", arguments,
                               {"ensure_ascii", "indent", "separators", "sort_keys"});
   JsonStyle style;
   style.is_ascii = parameters.truth(0, false);
@@ -176,8 +179,8 @@ Value tojson(Interpreter& interpreter, const Value& input, const Arguments& argu
     style.indent = indention_of(indent, interpreter.budget()).bytes();
   }
   if (const Value* separators = parameters.find_some(2)) {
-    style.item_separator = separator_in(*separators, 0);
-    style.key_separator = separator_in(*separators, 1);
+    style.item_separator = separator_in(*separators, 0, interpreter.budget());
+    style.key_separator = separator_in(*separators, 1, interpreter.budget());
   }
   return to_json(input, style, interpreter.budget());
 }

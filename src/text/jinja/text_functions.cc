@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "text/jinja/characters.h"
-#include "text/jinja/failure.h"
 #include "text/unicode_category.h"
 #include "text/utf8.h"
 
@@ -40,7 +39,7 @@ class Splitter {
   Splitter(const TracedText& text, Budget& budget) : text_(text), budget_(budget) {}
 
   std::vector<Value> at_separator(std::string_view separator, int64_t count_max) {
-    if (separator.empty()) fail_to_render("empty separator");
+    if (separator.empty()) return budget_.fail_to_render("empty separator");
     const std::string& bytes = text_.bytes();
     size_t begin = 0;
     for (int64_t count = 0; count_max < 0 || count < count_max; ++count) {
@@ -54,7 +53,7 @@ class Splitter {
   }
 
   std::vector<Value> at_separator_from_right(std::string_view separator, int64_t count_max) {
-    if (separator.empty()) fail_to_render("empty separator");
+    if (separator.empty()) return budget_.fail_to_render("empty separator");
     const std::string_view bytes = text_.bytes();
     size_t end = bytes.size();
     for (int64_t count = 0; count < count_max && end >= separator.size(); ++count) {
@@ -119,7 +118,7 @@ class Splitter {
     return end;
   }
   void add(size_t begin, size_t end) {
-    budget_.take_steps(1);
+    if (!budget_.take_items(1)) return;
     parts_.emplace_back(text_.part(begin, end));
   }
 
@@ -129,7 +128,7 @@ class Splitter {
 };
 
 TracedText in_case(const TracedText& text, Case letter_case, Budget& budget) {
-  budget.take_text(text.size_bytes());
+  if (!budget.take_text(text.size_bytes())) return {};
   return text.changed([letter_case](std::string_view run, std::string& out) {
     append_in_case(run, letter_case, out);
   });
@@ -139,7 +138,7 @@ TracedText in_case(const TracedText& text, Case letter_case, Budget& budget) {
 
 TracedText stripped(const TracedText& text, const std::optional<std::string>& characters, Side side,
                     Budget& budget) {
-  budget.take_text(text.size_bytes());
+  if (!budget.take_text(text.size_bytes())) return {};
   const std::string& bytes = text.bytes();
   const Strippable strippable(bytes, characters);
   size_t begin = 0;
@@ -162,22 +161,22 @@ TracedText replaced(const TracedText& text, const TracedText& from, const Traced
   for (int64_t count = 0; count_max < 0 || count < count_max; ++count) {
     const size_t at = search > bytes.size() ? std::string::npos : bytes.find(from.bytes(), search);
     if (at == std::string::npos) break;
-    budget.take_text(to.size_bytes());
-    budget.check_text(result.size_bytes() + to.size_bytes());
+    if (!budget.take_text(to.size_bytes())) return {};
+    if (!budget.check_text(result.size_bytes() + to.size_bytes())) return {};
     result.append_part(text, done, at);
     result.append(to);
     done = at + from.size_bytes();
     // Nothing is found before every character, and at the end.
     search = from.empty() ? at + (at < bytes.size() ? character_size_bytes(bytes, at) : 1) : done;
   }
-  budget.take_text(result.size_bytes() + bytes.size() - done);
+  if (!budget.take_text(result.size_bytes() + bytes.size() - done)) return {};
   result.append_part(text, done, bytes.size());
   return result;
 }
 
 std::vector<Value> split(const TracedText& text, const std::optional<std::string>& separator,
                          int64_t count_max, bool is_from_right, Budget& budget) {
-  budget.take_text(text.size_bytes());
+  if (!budget.take_text(text.size_bytes())) return {};
   Splitter splitter(text, budget);
   const bool from_right = is_from_right && count_max >= 0;
   if (separator) {
@@ -188,7 +187,7 @@ std::vector<Value> split(const TracedText& text, const std::optional<std::string
 }
 
 std::vector<TracedText> split_lines(const TracedText& text, bool keeps_ends, Budget& budget) {
-  budget.take_text(text.size_bytes());
+  if (!budget.take_text(text.size_bytes())) return {};
   const std::string& bytes = text.bytes();
   std::vector<TracedText> lines;
   size_t begin = 0;
@@ -197,7 +196,7 @@ std::vector<TracedText> split_lines(const TracedText& text, bool keeps_ends, Bud
     size_t next = at + character.size_bytes;
     if (is_line_end(character.code_point)) {
       if (bytes[at] == '\r' && next < bytes.size() && bytes[next] == '\n') ++next;
-      budget.take_steps(1);
+      if (!budget.take_items(1)) return {};
       lines.push_back(text.part(begin, keeps_ends ? next : at));
       begin = next;
     }
@@ -211,8 +210,8 @@ TracedText joined_with(const TracedText& separator, const std::vector<TracedText
                        Budget& budget) {
   TracedText result;
   for (size_t i = 0; i < parts.size(); ++i) {
-    budget.take_text(separator.size_bytes() + parts[i].size_bytes());
-    budget.check_text(result.size_bytes() + separator.size_bytes() + parts[i].size_bytes());
+    const size_t more = separator.size_bytes() + parts[i].size_bytes();
+    if (!budget.take_text(more) || !budget.check_text(result.size_bytes() + more)) return {};
     if (i > 0) result.append(separator);
     result.append(parts[i]);
   }
@@ -236,7 +235,7 @@ TracedText capitalized(const TracedText& text, Budget& budget) {
 }
 
 TracedText titled(const TracedText& text, Budget& budget) {
-  budget.take_text(text.size_bytes());
+  if (!budget.take_text(text.size_bytes())) return {};
   bool follows_letter = false;
   return text.changed([&follows_letter](std::string_view run, std::string& out) {
     for (size_t at = 0; at < run.size();) {
@@ -256,8 +255,10 @@ TracedText padded(const TracedText& text, int64_t width, std::string_view fill, 
   int64_t before = text_side == Side::kRight ? missing : 0;
   if (text_side == Side::kBoth) before = missing / 2 + (missing & width & 1);
   const auto fill_size = static_cast<int64_t>(fill.size());
-  if (missing > INT32_MAX / std::max<int64_t>(fill_size, 1)) budget.check_text(SIZE_MAX);
-  budget.take_text(text.size_bytes() + static_cast<size_t>(missing * fill_size));
+  const bool is_huge = missing > INT32_MAX / std::max<int64_t>(fill_size, 1);
+  const size_t size =
+      is_huge ? SIZE_MAX : text.size_bytes() + static_cast<size_t>(missing * fill_size);
+  if (!budget.take_text(size)) return {};
   TracedText result;
   for (int64_t i = 0; i < before; ++i) result.append(fill, Origin::kVariable);
   result.append(text);

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "text/jinja/characters.h"
-#include "text/jinja/failure.h"
 #include "text/jinja/format_text.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/parameters.h"
@@ -17,13 +16,13 @@ namespace {
 
 template <Side side>
 Value strip(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("strip", arguments, {"chars"});
+  const Parameters parameters(interpreter.budget(), "strip", arguments, {"chars"});
   return stripped(text, parameters.bytes(0), side, interpreter.budget());
 }
 
 template <bool is_from_right>
 Value split_method(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("split", arguments, {"sep", "maxsplit"});
+  const Parameters parameters(interpreter.budget(), "split", arguments, {"sep", "maxsplit"});
   return make_list(ListKind::kList,
                    split(text, parameters.bytes(0), parameters.integer(1, -1), is_from_right,
                          interpreter.budget()),
@@ -31,7 +30,7 @@ Value split_method(Interpreter& interpreter, const TracedText& text, const Argum
 }
 
 Value splitlines(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("splitlines", arguments, {"keepends"});
+  const Parameters parameters(interpreter.budget(), "splitlines", arguments, {"keepends"});
   std::vector<Value> lines;
   for (TracedText& line : split_lines(text, parameters.truth(0, false), interpreter.budget())) {
     lines.emplace_back(std::move(line));
@@ -41,10 +40,10 @@ Value splitlines(Interpreter& interpreter, const TracedText& text, const Argumen
 
 template <bool is_from_right>
 Value partition(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("partition", arguments, {"sep"}, 1);
-  const TracedText& separator = *parameters.text(0);
-  if (separator.empty()) fail_to_render("empty separator");
-  interpreter.budget().take_text(text.size_bytes());
+  const Parameters parameters(interpreter.budget(), "partition", arguments, {"sep"}, 1);
+  const TracedText& separator = parameters.required_text(0);
+  if (separator.empty()) return interpreter.budget().fail_to_render("empty separator");
+  if (!interpreter.budget().take_text(text.size_bytes())) return {};
   const size_t at =
       is_from_right ? text.bytes().rfind(separator.bytes()) : text.bytes().find(separator.bytes());
   if (at == std::string::npos) {
@@ -56,19 +55,18 @@ Value partition(Interpreter& interpreter, const TracedText& text, const Argument
 }
 
 Value replace(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("replace", arguments, {"old", "new", "count"}, 2);
-  if (parameters.text(0) == nullptr || parameters.text(1) == nullptr) {
-    fail_to_render("replace() needs strings");
-  }
-  return replaced(text, *parameters.text(0), *parameters.text(1), parameters.integer(2, -1),
-                  interpreter.budget());
+  const Parameters parameters(interpreter.budget(), "replace", arguments, {"old", "new", "count"},
+                              2);
+  return replaced(text, parameters.required_text(0), parameters.required_text(1),
+                  parameters.integer(2, -1), interpreter.budget());
 }
 
 Value join(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("join", arguments, {"iterable"}, 1);
+  const Parameters parameters(interpreter.budget(), "join", arguments, {"iterable"}, 1);
   std::vector<TracedText> parts;
   for (const Value& item : items_of(*parameters.find(0), interpreter.budget())) {
-    if (item.as_text() == nullptr) fail_to_render("join() needs strings");
+    if (item.as_text() == nullptr)
+      return interpreter.budget().fail_to_render("join() needs strings");
     parts.push_back(*item.as_text());
   }
   return joined_with(text, parts, interpreter.budget());
@@ -76,7 +74,7 @@ Value join(Interpreter& interpreter, const TracedText& text, const Arguments& ar
 
 template <TracedText (*change)(const TracedText&, Budget&)>
 Value changed(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters none("str method", arguments, {});
+  const Parameters none(interpreter.budget(), "str method", arguments, {});
   return change(text, interpreter.budget());
 }
 
@@ -100,40 +98,41 @@ Window window_of(const TracedText& text, std::optional<int64_t> start, std::opti
 }
 
 template <bool is_at_end>
-bool matches(std::string_view part, const Value& affix) {
-  if (affix.is_undefined()) fail_to_render(affix.undefined_reason());
+bool matches(std::string_view part, const Value& affix, Budget& budget) {
+  if (affix.is_undefined()) return budget.fail_to_render(affix.undefined_reason());
   if (const TracedText* text = affix.as_text()) {
     return is_at_end ? part.ends_with(text->bytes()) : part.starts_with(text->bytes());
   }
   const List* list = affix.as_list();
   if (list == nullptr || list->kind != ListKind::kTuple) {
-    fail_to_render("startswith() and endswith() need a string or a tuple of strings, not '" +
-                   std::string(affix.type_name()) + "'");
+    return budget.fail_to_render(
+        "startswith() and endswith() need a string or a tuple of strings, not '" +
+        std::string(affix.type_name()) + "'");
   }
-  return std::ranges::any_of(list->items, [part](const Value& one) {
-    if (one.as_text() == nullptr) fail_to_render("a tuple of affixes has strings only");
-    return matches<is_at_end>(part, one);
+  return std::ranges::any_of(list->items, [&](const Value& one) {
+    const bool is_text = one.as_text() != nullptr;
+    if (!is_text) budget.fail_to_render("a tuple of affixes has strings only");
+    return is_text && matches<is_at_end>(part, one, budget);
   });
 }
 
 template <bool is_at_end>
 Value has_affix(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters(is_at_end ? "endswith" : "startswith", arguments,
-                              {"affix", "start", "end"}, 1);
+  const Parameters parameters(interpreter.budget(), is_at_end ? "endswith" : "startswith",
+                              arguments, {"affix", "start", "end"}, 1);
   interpreter.budget().take_look(text.size_bytes());
   const Window window = window_of(text, parameters.integer(1), parameters.integer(2));
   const std::string_view bytes = text.bytes();
   const std::string_view part =
       window.is_valid ? bytes.substr(window.begin, window.end - window.begin) : "";
-  return matches<is_at_end>(part, *parameters.find(0)) && window.is_valid;
+  return matches<is_at_end>(part, *parameters.find(0), interpreter.budget()) && window.is_valid;
 }
 
 template <bool is_suffix>
 Value without_affix(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("removeprefix", arguments, {"affix"}, 1);
-  if (parameters.text(0) == nullptr) fail_to_render("removeprefix() needs a string");
-  const std::string& affix = parameters.text(0)->bytes();
-  interpreter.budget().take_text(text.size_bytes());
+  const Parameters parameters(interpreter.budget(), "removeprefix", arguments, {"affix"}, 1);
+  const std::string& affix = parameters.required_text(0).bytes();
+  if (!interpreter.budget().take_text(text.size_bytes())) return {};
   const size_t size = text.size_bytes();
   if (is_suffix) {
     return text.bytes().ends_with(affix) ? text.part(0, size - affix.size()) : text;
@@ -143,14 +142,13 @@ Value without_affix(Interpreter& interpreter, const TracedText& text, const Argu
 
 std::optional<int64_t> position_of(Interpreter& interpreter, const TracedText& text,
                                    const Arguments& arguments, bool is_from_right) {
-  const Parameters parameters("find", arguments, {"sub", "start", "end"}, 1);
-  if (parameters.text(0) == nullptr) fail_to_render("find() needs a string");
+  const Parameters parameters(interpreter.budget(), "find", arguments, {"sub", "start", "end"}, 1);
   interpreter.budget().take_look(text.size_bytes());
   const Window window = window_of(text, parameters.integer(1), parameters.integer(2));
   if (!window.is_valid) return std::nullopt;
   const std::string_view bytes = text.bytes();
   const std::string_view part = bytes.substr(window.begin, window.end - window.begin);
-  const std::string& wanted = parameters.text(0)->bytes();
+  const std::string& wanted = parameters.required_text(0).bytes();
   const size_t at = is_from_right ? part.rfind(wanted) : part.find(wanted);
   if (at == std::string_view::npos) return std::nullopt;
   return static_cast<int64_t>(count_characters(bytes.substr(0, window.begin + at)));
@@ -164,19 +162,18 @@ Value find(Interpreter& interpreter, const TracedText& text, const Arguments& ar
 template <bool is_from_right>
 Value index(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
   const auto position = position_of(interpreter, text, arguments, is_from_right);
-  if (!position) fail_to_render("substring not found");
+  if (!position) return interpreter.budget().fail_to_render("substring not found");
   return *position;
 }
 
 Value count(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("count", arguments, {"sub", "start", "end"}, 1);
-  if (parameters.text(0) == nullptr) fail_to_render("count() needs a string");
+  const Parameters parameters(interpreter.budget(), "count", arguments, {"sub", "start", "end"}, 1);
   interpreter.budget().take_look(text.size_bytes());
   const Window window = window_of(text, parameters.integer(1), parameters.integer(2));
   if (!window.is_valid) return int64_t{0};
   const std::string_view bytes = text.bytes();
   const std::string_view part = bytes.substr(window.begin, window.end - window.begin);
-  const std::string& wanted = parameters.text(0)->bytes();
+  const std::string& wanted = parameters.required_text(0).bytes();
   if (wanted.empty()) return static_cast<int64_t>(count_characters(part)) + 1;
   int64_t found = 0;
   for (size_t at = part.find(wanted); at != std::string_view::npos;
@@ -188,14 +185,15 @@ Value count(Interpreter& interpreter, const TracedText& text, const Arguments& a
 
 template <Side text_side>
 Value pad(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("just", arguments, {"width", "fillchar"}, 1);
+  const Parameters parameters(interpreter.budget(), "just", arguments, {"width", "fillchar"}, 1);
   const std::string fill = parameters.bytes(1).value_or(" ");
-  if (count_characters(fill) != 1) fail_to_render("the fill is no single character");
+  if (count_characters(fill) != 1)
+    return interpreter.budget().fail_to_render("the fill is no single character");
   return padded(text, parameters.integer(0, 0), fill, text_side, interpreter.budget());
 }
 
 Value zfill(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters parameters("zfill", arguments, {"width"}, 1);
+  const Parameters parameters(interpreter.budget(), "zfill", arguments, {"width"}, 1);
   const std::string& bytes = text.bytes();
   const bool has_sign = bytes.starts_with('-') || bytes.starts_with('+');
   TracedText result = text.part(0, has_sign ? 1 : 0);
@@ -210,34 +208,37 @@ Value format(Interpreter& interpreter, const TracedText& text, const Arguments& 
 }
 
 // Whether all characters are of that kind, and there is one.
-template <bool (*is_kind)(uint32_t)>
+template <bool (*is_kind)(uint32_t, Budget&)>
 Value all_are(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters none("str method", arguments, {});
+  const Parameters none(interpreter.budget(), "str method", arguments, {});
   interpreter.budget().take_look(text.size_bytes());
   for (size_t at = 0; at < text.size_bytes();) {
     const Utf8Character character = read_character(text.bytes(), at);
-    if (!is_kind(character.code_point)) return false;
+    if (!is_kind(character.code_point, interpreter.budget())) return false;
     at += character.size_bytes;
   }
   return !text.empty();
 }
 
-bool is_letter(uint32_t code_point) { return category_of(code_point) == Category::kLetter; }
+bool is_letter(uint32_t code_point, Budget&) {
+  return category_of(code_point) == Category::kLetter;
+}
+bool is_space(uint32_t code_point, Budget&) { return is_python_space(code_point); }
 bool is_ascii_digit(uint32_t code_point) { return code_point >= '0' && code_point <= '9'; }
 // Numbers outside of ASCII are digits to some of Python's questions and not to others.
-bool is_digit(uint32_t code_point) {
+bool is_digit(uint32_t code_point, Budget& budget) {
   if (code_point > 0x7F && category_of(code_point) == Category::kNumber) {
-    fail(ErrorKind::kUnsupported, "unsupported: isdigit() of a number outside of ASCII");
+    return budget.fail_unsupported("unsupported: isdigit() of a number outside of ASCII");
   }
   return is_ascii_digit(code_point);
 }
-bool is_letter_or_digit(uint32_t code_point) {
-  return is_letter(code_point) || category_of(code_point) == Category::kNumber;
+bool is_letter_or_digit(uint32_t code_point, Budget& budget) {
+  return is_letter(code_point, budget) || category_of(code_point) == Category::kNumber;
 }
 
 template <bool (*has_case)(const TracedText&)>
 Value case_test(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
-  const Parameters none("str method", arguments, {});
+  const Parameters none(interpreter.budget(), "str method", arguments, {});
   interpreter.budget().take_look(text.size_bytes());
   return has_case(text);
 }
@@ -260,7 +261,7 @@ constexpr Entry kMethods[] = {
     {"isdigit", all_are<is_digit>},
     {"islower", case_test<is_lower>},
     {"isnumeric", all_are<is_digit>},
-    {"isspace", all_are<is_python_space>},
+    {"isspace", all_are<is_space>},
     {"isupper", case_test<is_upper>},
     {"join", join},
     {"ljust", pad<Side::kLeft>},

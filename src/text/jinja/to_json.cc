@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "text/jinja/failure.h"
 #include "text/jinja/printing.h"
 #include "text/utf8.h"
 
@@ -64,6 +63,7 @@ class JsonWriter {
 
   void add(const Value& value) {
     const Budget::Deeper deeper(budget_);
+    if (budget_.failed()) return;
     if (const TracedText* text = value.as_text()) {
       add_string(*text);
     } else if (const List* list = value.as_list()) {
@@ -84,7 +84,7 @@ class JsonWriter {
   void write(std::string_view bytes) { out_.append(bytes, Origin::kVariable); }
 
   void add_string(const TracedText& text) {
-    budget_.take_text(text.size_bytes());
+    if (!budget_.take_text(text.size_bytes())) return;
     write("\"");
     out_.append(text.changed([this](std::string_view run, std::string& changed) {
       append_json_escaped(run, style_.is_ascii, changed);
@@ -92,7 +92,7 @@ class JsonWriter {
     write("\"");
   }
 
-  static std::string scalar(const Value& value) {
+  std::string scalar(const Value& value) {
     if (value.is_none()) return "null";
     if (const bool* boolean = value.as_bool()) return *boolean ? "true" : "false";
     if (const int64_t* integer = value.as_integer()) return std::to_string(*integer);
@@ -101,8 +101,8 @@ class JsonWriter {
       if (std::isinf(*real)) return *real < 0 ? "-Infinity" : "Infinity";
       return real_text(*real);
     }
-    fail_to_render("Object of type " + std::string(value.type_name()) +
-                   " is not JSON serializable");
+    return budget_.fail_to_render("Object of type " + std::string(value.type_name()) +
+                                  " is not JSON serializable");
   }
 
   // Lists and dicts: `add_one(i)` writes item i.
@@ -125,12 +125,13 @@ class JsonWriter {
   void add_line() {
     if (!style_.indent) return;
     write("\n");
+    const size_t bytes = static_cast<size_t>(level_) * style_.indent->size();
+    if (!budget_.take_text(bytes) || !budget_.check_text(out_.size_bytes() + bytes)) return;
     for (int i = 0; i < level_; ++i) write(*style_.indent);
-    budget_.take_text(static_cast<size_t>(level_) * style_.indent->size());
   }
 
   void add_list(const Value& value, const List& list) {
-    if (list.kind != ListKind::kList && list.kind != ListKind::kTuple) write(scalar(value));
+    if (list.kind != ListKind::kList && list.kind != ListKind::kTuple) return write(scalar(value));
     add_items("[", "]", list.items.size(), [&](size_t i) { add(list.items[i]); });
   }
 
@@ -138,16 +139,18 @@ class JsonWriter {
     std::vector<const Dict::Member*> members;
     for (const Dict::Member& member : dict.members) members.push_back(&member);
     if (style_.sorts_keys) sort_by_key(members);
+    if (budget_.failed()) return;
     add_items("{", "}", members.size(), [&](size_t i) {
       add_key(members[i]->first);
       write(style_.key_separator);
       add(members[i]->second);
     });
   }
-  static void sort_by_key(std::vector<const Dict::Member*>& members) {
+  void sort_by_key(std::vector<const Dict::Member*>& members) {
     for (const Dict::Member* member : members) {
       if (member->first.as_text() == nullptr) {
-        fail(ErrorKind::kUnsupported, "sorting keys that are no strings");
+        budget_.fail_unsupported("sorting keys that are no strings");
+        return;
       }
     }
     std::ranges::stable_sort(members, {}, [](const Dict::Member* member) {
@@ -156,7 +159,8 @@ class JsonWriter {
   }
   void add_key(const Value& key) {
     if (const TracedText* name = key.as_text()) return add_string(*name);
-    if (key.as_list() != nullptr) fail_to_render("keys must be str, int, float, bool or None");
+    if (key.as_list() != nullptr)
+      budget_.fail_to_render("keys must be str, int, float, bool or None");
     write("\"" + scalar(key) + "\"");
   }
 

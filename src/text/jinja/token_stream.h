@@ -1,8 +1,10 @@
 // A TokenStream is the place where a parser stands among tokens, and how deep it is nested there.
-// It belongs to one parser.
+// After a failure it stands at the end, where every loop of a parser ends. It belongs to one
+// parser.
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +17,10 @@ namespace kvasir::text::jinja {
 class TokenStream {
  public:
   // REQUIRES: the last token is kEnd.
-  TokenStream(std::vector<Token> tokens, int nesting_max)
-      : tokens_(std::move(tokens)), nesting_max_(nesting_max) {}
+  TokenStream(std::vector<Token> tokens, int nesting_max, std::optional<Failure>& failure)
+      : tokens_(std::move(tokens)), failure_(failure), nesting_max_(nesting_max) {
+    if (failure_) stop();
+  }
 
   const Token& current() const { return tokens_[position_]; }
   const Token& after() const { return tokens_[std::min(position_ + 1, tokens_.size() - 1)]; }
@@ -39,22 +43,25 @@ class TokenStream {
     if (!skip_if(current().kind == kind)) fail_expecting(what);
   }
   std::string take_name() {
-    if (current().kind != TokenKind::kName) fail_expecting("a name");
-    return take().text;
+    if (current().kind == TokenKind::kName) return take().text;
+    fail_expecting("a name");
+    return "";
   }
 
-  [[noreturn]] void fail_here(std::string what) const {
-    fail(ErrorKind::kDamaged, std::move(what), line());
+  bool failed() const { return failure_.has_value(); }
+  // The first failure stays.
+  void fail(ErrorKind kind, std::string what) {
+    if (!failure_) failure_ = Failure{kind, std::move(what), line()};
+    stop();
   }
-  [[noreturn]] void fail_expecting(const std::string& what) const {
+  void fail_here(std::string what) { fail(ErrorKind::kDamaged, std::move(what)); }
+  void fail_expecting(const std::string& what) {
     fail_here(what + " is missing before " + description());
   }
-  void check_nesting(int height) const {
-    if (height > nesting_max_) {
-      fail(ErrorKind::kNoRoom,
-           "the template is nested too deep (at most " + std::to_string(nesting_max_) + ")",
-           line());
-    }
+  void check_nesting(int height) {
+    if (height <= nesting_max_) return;
+    fail(ErrorKind::kNoRoom,
+         "the template is nested too deep (at most " + std::to_string(nesting_max_) + ")");
   }
 
   // One level of nesting, as long as it lives.
@@ -78,7 +85,10 @@ class TokenStream {
   }
   std::string description() const;
 
+  void stop() { position_ = tokens_.size() - 1; }
+
   std::vector<Token> tokens_;
+  std::optional<Failure>& failure_;
   size_t position_ = 0;
   int nesting_ = 0;
   const int nesting_max_;

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <string>
 
-#include "text/jinja/failure.h"
 #include "text/jinja/filters.h"
 #include "text/jinja/operators.h"
 #include "text/jinja/parameters.h"
@@ -11,11 +10,11 @@
 namespace kvasir::text::jinja {
 namespace {
 
-using Test = bool (*)(Interpreter&, const Value&, const Arguments&);
+using Test = bool (*)(Interpreter& interpreter, const Value&, const Arguments&);
 
 template <bool (*holds)(const Value&)>
-bool plain(Interpreter&, const Value& value, const Arguments& arguments) {
-  const Parameters none("test", arguments, {});
+bool plain(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
+  const Parameters none(interpreter.budget(), "test", arguments, {});
   return holds(value);
 }
 
@@ -51,14 +50,14 @@ bool is_escaped(const Value&) { return false; }
 
 template <bool is_odd>
 bool has_parity(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
-  const Parameters none("test", arguments, {});
+  const Parameters none(interpreter.budget(), "test", arguments, {});
   Budget& budget = interpreter.budget();
   const Value remainder = calculate(Arithmetic::kModulo, value, int64_t{2}, budget);
   return are_equal(remainder, int64_t{is_odd ? 1 : 0}, budget);
 }
 
 bool is_divisible(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
-  const Parameters parameters("divisibleby", arguments, {"num"}, 1);
+  const Parameters parameters(interpreter.budget(), "divisibleby", arguments, {"num"}, 1);
   Budget& budget = interpreter.budget();
   return are_equal(calculate(Arithmetic::kModulo, value, *parameters.find(0), budget), int64_t{0},
                    budget);
@@ -66,29 +65,29 @@ bool is_divisible(Interpreter& interpreter, const Value& value, const Arguments&
 
 template <Comparison comparison>
 bool compares(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
-  const Parameters parameters("test", arguments, {"other"}, 1);
+  const Parameters parameters(interpreter.budget(), "test", arguments, {"other"}, 1);
   return compare(comparison, value, *parameters.find(0), interpreter.budget());
 }
 
 bool is_in(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
-  const Parameters parameters("in", arguments, {"seq"}, 1);
+  const Parameters parameters(interpreter.budget(), "in", arguments, {"seq"}, 1);
   return contains(*parameters.find(0), value, interpreter.budget());
 }
 
-bool is_same(Interpreter&, const Value& value, const Arguments& arguments) {
-  const Parameters parameters("sameas", arguments, {"other"}, 1);
+bool is_same(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
+  const Parameters parameters(interpreter.budget(), "sameas", arguments, {"other"}, 1);
   return value.is_same_object(*parameters.find(0));
 }
 
 template <bool (*has_case)(const TracedText&)>
 bool has_case_test(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
-  const Parameters none("test", arguments, {});
+  const Parameters none(interpreter.budget(), "test", arguments, {});
   return has_case(to_text(value, interpreter.budget()));
 }
 
 template <bool (*exists)(std::string_view)>
-bool names(Interpreter&, const Value& value, const Arguments& arguments) {
-  const Parameters none("test", arguments, {});
+bool names(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
+  const Parameters none(interpreter.budget(), "test", arguments, {});
   return value.as_text() != nullptr && exists(value.as_text()->bytes());
 }
 
@@ -149,8 +148,10 @@ bool is_test(std::string_view name) { return find_test(name) != nullptr; }
 
 bool apply_test(Interpreter& interpreter, std::string_view name, const Value& value,
                 const Arguments& arguments) {
+  if (interpreter.budget().failed()) return false;
   const Entry* found = find_test(name);
-  if (found == nullptr) fail_to_render("there is no test named " + in_quotes(name));
+  if (found == nullptr)
+    return interpreter.budget().fail_to_render("there is no test named " + in_quotes(name));
   return found->test(interpreter, value, arguments);
 }
 
