@@ -67,6 +67,14 @@ GgufMaker& GgufMaker::numbers(std::string_view name, std::span<const int32_t> va
   return *this;
 }
 
+GgufMaker& GgufMaker::reals(std::string_view name, std::span<const float> values) {
+  key(name, kArray);
+  put<uint32_t>(keys_, kF32);
+  put<uint64_t>(keys_, values.size());
+  for (const float value : values) put(keys_, value);
+  return *this;
+}
+
 GgufMaker& GgufMaker::flags(std::string_view name, const std::vector<bool>& values) {
   key(name, kArray);
   put<uint32_t>(keys_, kBool);

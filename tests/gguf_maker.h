@@ -17,6 +17,7 @@ class GgufMaker {
   GgufMaker& real(std::string_view key, float value);
   GgufMaker& flag(std::string_view key, bool value);
   GgufMaker& numbers(std::string_view key, std::span<const int32_t> values);
+  GgufMaker& reals(std::string_view key, std::span<const float> values);
   GgufMaker& flags(std::string_view key, const std::vector<bool>& values);
   GgufMaker& texts(std::string_view key, std::span<const std::string> values);
   // A value in any of the file's types, as its bytes.

@@ -38,6 +38,37 @@ TEST(AddedTokens, NormalizedOnesComeSecond) {
             (Segments{{"x", -1}, {"ab", 2}}));
 }
 
+TEST(AddedTokens, MatchesTakeWhiteSpaceAlong) {
+  const AddedTokens added = make({{.content = "<l>", .id = 1, .strips_before = true},
+                                  {.content = "<r>", .id = 2, .strips_after = true}});
+  EXPECT_EQ(split(added, "a \n<l> b"), (Segments{{"a", -1}, {" \n<l>", 1}, {" b", -1}}));
+  EXPECT_EQ(split(added, "a <r>\u2003 b"), (Segments{{"a ", -1}, {"<r>\u2003 ", 2}, {"b", -1}}));
+  EXPECT_EQ(split(added, "<r>  <l>"), (Segments{{"<r>  ", 2}, {"<l>", 1}}));
+}
+
+TEST(AddedTokens, SingleWords) {
+  const AddedTokens added = make({{.content = "ab", .id = 1, .single_word = true}});
+  EXPECT_EQ(split(added, "ab abc éab -ab-ab"),
+            (Segments{{"ab", 1}, {" abc éab -", -1}, {"ab", 1}, {"-", -1}, {"ab", 1}}));
+}
+
+TEST(AddedTokens, NormalizedContents) {
+  const Normalizer blanks({{.kind = NormalizerStep::Kind::kReplace, .from = " ", .to = "_"}});
+  const auto added =
+      AddedTokens::build({{.content = "a b", .id = 1, .normalized = true}}, "test", blanks);
+  ASSERT_TRUE(added.ok());
+  EXPECT_EQ(added->split_normalized("a_b", SpecialTokens::kMatch)[0].id, 1);
+  EXPECT_EQ(added->split_normalized("a b", SpecialTokens::kMatch)[0].id, -1);
+}
+
+TEST(AddedTokens, InUserTextOnlyThoseForEveryText) {
+  const AddedTokens added = make({{"<a>", 1}, {.content = "\n\n", .id = 2, .in_every_text = true}});
+  const auto segments = added.split_raw("<a>\n\n", SpecialTokens::kIgnore);
+  ASSERT_EQ(segments.size(), 2u);
+  EXPECT_EQ(segments[0].id, -1);
+  EXPECT_EQ(segments[1].id, 2);
+}
+
 TEST(AddedTokens, Finds) {
   const AddedTokens added = make({{"<b>", 7}, {"<a>", 9}});
   EXPECT_EQ(added.find_id(7)->content, "<b>");

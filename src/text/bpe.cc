@@ -78,6 +78,7 @@ void Bpe::add_byte(char byte, BpeScratch& scratch) const {
 void Bpe::start(std::string_view piece, BpeScratch& scratch) const {
   scratch.heap.clear();
   scratch.symbols.clear();
+  scratch.symbols.reserve(piece.size());
   if (character_ids_.empty()) {
     for (const char byte : piece) add_byte(byte, scratch);
   } else {

@@ -25,6 +25,7 @@ void RegexMatcher::start(std::string_view text) {
 
 std::optional<RegexMatch> RegexMatcher::next() {
   while (position_ <= text_.size()) {
+    if (regex_->starts_) skip_to_start();
     const size_t start = position_;
     const size_t end = match(0, start);
     const bool found = end != kNone && !(end == start && end == last_end_);
@@ -39,6 +40,14 @@ std::optional<RegexMatch> RegexMatcher::next() {
     }
   }
   return std::nullopt;
+}
+
+void RegexMatcher::skip_to_start() {
+  while (position_ < text_.size()) {
+    const Utf8Character character = read_character(text_, position_);
+    if (regex_->starts_->contains(character.code_point)) return;
+    position_ += character.size_bytes;
+  }
 }
 
 size_t RegexMatcher::match(size_t instruction, size_t position) {

@@ -63,7 +63,7 @@ class Regex {
 
  private:
   friend class RegexMatcher;
-  Regex() = default;
+  Regex(std::vector<RegexInstruction> code, const std::vector<CodePointSet>& sets);
 
   bool fits(const RegexInstruction& at, uint32_t code_point) const {
     return (at.set & RegexInstruction::kSingle) != 0
@@ -73,6 +73,7 @@ class Regex {
 
   std::vector<RegexInstruction> code_;
   std::vector<CodePointTable> sets_;
+  std::optional<CodePointTable> starts_;  // what a match may start with; null: it may be empty
 };
 
 struct RegexMatch {
@@ -105,6 +106,7 @@ class RegexMatcher {
     size_t position;
   };
 
+  void skip_to_start();
   // The end of the match that starts at `position`, or kNone.
   size_t match(size_t instruction, size_t position);
   bool step(State& state);

@@ -52,22 +52,28 @@ RegexInstruction fork(const Repeat& repeat, int32_t inside, int32_t outside) {
   return {.op = Op::kSplit, .first = lazy ? outside : inside, .second = lazy ? inside : outside};
 }
 
-// Whether the code can match without a character.
-bool may_be_empty(std::span<const RegexInstruction> code) {
-  std::vector<bool> seen(code.size() + 1);
+// Calls `take` for each instruction that may read the first character of a match. Returns whether
+// the code can match without one.
+template <class Take>
+bool visit_starts(std::span<const RegexInstruction> code, const Take& take) {
+  std::vector<uint8_t> seen(code.size());
   std::vector<size_t> open = {0};
+  bool may_be_empty = false;
   while (!open.empty()) {
     const size_t at = open.back();
     open.pop_back();
-    if (at >= code.size()) return true;
-    if (seen[at]) continue;
-    seen[at] = true;
+    if (at >= code.size() || code[at].op == Op::kAccept) may_be_empty = true;
+    if (at >= code.size() || std::exchange(seen[at], 1) != 0) continue;
     const RegexInstruction& instruction = code[at];
     const auto first = at + static_cast<size_t>(instruction.first);
     switch (instruction.op) {
+      case Op::kAccept:
+        break;
       case Op::kSet:
+        take(instruction);
         break;
       case Op::kRun:
+        take(instruction);
         if (instruction.min == 0) open.push_back(at + 1);
         break;
       case Op::kSplit:
@@ -79,13 +85,17 @@ bool may_be_empty(std::span<const RegexInstruction> code) {
         open.push_back(first);
         break;
       case Op::kAtomic:
-        if (may_be_empty(code.subspan(at + 1, first - at - 2))) open.push_back(first);
+        if (visit_starts(code.subspan(at + 1, first - at - 2), take)) open.push_back(first);
         break;
       default:
         open.push_back(at + 1);
     }
   }
-  return false;
+  return may_be_empty;
+}
+
+bool may_be_empty(std::span<const RegexInstruction> code) {
+  return visit_starts(code, [](const RegexInstruction&) {});
 }
 
 Code loop(const Code& body, const Repeat& repeat) {
@@ -304,20 +314,30 @@ Result<Code> Parser::repeated(const Code& body, const Repeat& repeat) {
 
 }  // namespace
 
+Regex::Regex(std::vector<RegexInstruction> code, const std::vector<CodePointSet>& sets)
+    : code_(std::move(code)) {
+  for (const CodePointSet& set : sets) sets_.emplace_back(set);
+  CodePointSet starts;
+  const bool may_be_empty = visit_starts(code_, [&](const RegexInstruction& at) {
+    const bool is_single = (at.set & RegexInstruction::kSingle) != 0;
+    starts = starts |
+             (is_single ? CodePointSet::single(at.set & ~RegexInstruction::kSingle) : sets[at.set]);
+  });
+  if (!may_be_empty) starts_.emplace(starts);
+}
+
 Regex Regex::literal(std::string_view text) {
-  Regex regex;
+  Code code;
   for (size_t at = 0; at < text.size();) {
     const Utf8Character character = read_character(text, at);
     at += character.size_bytes;
-    regex.code_.push_back(
-        {.op = Op::kSet, .set = character.code_point | RegexInstruction::kSingle});
+    code.push_back({.op = Op::kSet, .set = character.code_point | RegexInstruction::kSingle});
   }
-  regex.code_.push_back({.op = Op::kAccept});
-  return regex;
+  code.push_back({.op = Op::kAccept});
+  return Regex(std::move(code), {});
 }
 
 Result<Regex> Regex::compile(std::string_view pattern, std::string_view where) {
-  Parser parser(pattern, where);
   if (pattern.size() > kPatternBytesMax) {
     return Error{.kind = ErrorKind::kUnsupported,
                  .what = "a regular expression of the tokenizer is too long",
@@ -325,10 +345,9 @@ Result<Regex> Regex::compile(std::string_view pattern, std::string_view where) {
                  .expected = "at most " + std::to_string(kPatternBytesMax) + " bytes",
                  .found = std::to_string(pattern.size())};
   }
-  Regex regex;
-  KVASIR_ASSIGN_OR_RETURN(regex.code_, parser.parse());
-  for (const CodePointSet& set : parser.sets()) regex.sets_.emplace_back(set);
-  return regex;
+  Parser parser(pattern, where);
+  KVASIR_ASSIGN_OR_RETURN(Code code, parser.parse());
+  return Regex(std::move(code), parser.sets());
 }
 
 }  // namespace kvasir::text

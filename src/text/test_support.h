@@ -35,6 +35,7 @@ struct TokenizerJson {
   std::string words = R"re("[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|)re"
                       R"re([^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*)re"
                       R"re(|\\s*[\r\n]+|\\s+(?!\\S)|\\s+")re";
+  std::string pre_tokenizer;  // in place of the three expressions and the byte level
   std::string byte_level =
       R"({"type": "ByteLevel", "add_prefix_space": false, "use_regex": false})";
 
@@ -50,12 +51,15 @@ struct TokenizerJson {
     }
     return members;
   }
+  std::string deepseek_steps() const {
+    return R"({"type": "Sequence", "pretokenizers": [)" + split(numbers) + split(cjk) +
+           split(words) + byte_level + "]}";
+  }
   std::string str() const {
-    return R"({"added_tokens": [)" + added +
-           R"(], "pre_tokenizer": {"type": "Sequence", "pretokenizers": [)" + split(numbers) +
-           split(cjk) + split(words) + byte_level + R"(]}, "model": {"type": )" + type +
-           R"(, "vocab": {)" + byte_vocab() + vocab + R"(}, "merges": [)" + merges + "]" + model +
-           "}" + file + "}";
+    return R"({"added_tokens": [)" + added + R"(], "pre_tokenizer": )" +
+           (pre_tokenizer.empty() ? deepseek_steps() : pre_tokenizer) + R"(, "model": {"type": )" +
+           type + R"(, "vocab": {)" + byte_vocab() + vocab + R"(}, "merges": [)" + merges + "]" +
+           model + "}" + file + "}";
   }
 };
 

@@ -50,9 +50,8 @@ uint32_t fitting_bytes(std::string_view text, size_t position, const Lead& lead)
 
 }  // namespace
 
-Utf8Character read_character(std::string_view text, size_t position) {
+Utf8Character read_long_character(std::string_view text, size_t position) {
   const uint8_t first = byte_at(text, position);
-  if (first < 0x80) return {first, 1};
   const Lead lead = lead_of(first);
   if (lead.size_bytes == 0) return kInvalid;
   if (fitting_bytes(text, position, lead) < lead.size_bytes) return kInvalid;

@@ -20,7 +20,9 @@ struct Utf8Character {
 // The character at `position`. A byte that starts no well-formed character (a stray continuation,
 // an overlong form, a surrogate, a cut-off tail) is a kInvalidByte of one byte.
 // REQUIRES: position < text.size().
-Utf8Character read_character(std::string_view text, size_t position);
+inline Utf8Character read_character(std::string_view text, size_t position);
+// The same where the byte there is not ASCII.
+Utf8Character read_long_character(std::string_view text, size_t position);
 
 // Where the character starts that ends at `end`, when characters are read from the text's start on.
 // REQUIRES: 0 < end <= text.size(), and a character ends there.
@@ -31,5 +33,11 @@ size_t incomplete_tail_bytes(std::string_view text);
 
 // REQUIRES: code_point < 0x110000.
 void append_character(uint32_t code_point, std::string& out);
+
+inline Utf8Character read_character(std::string_view text, size_t position) {
+  const auto first = static_cast<uint8_t>(text[position]);
+  if (first < 0x80) return {first, 1};
+  return read_long_character(text, position);
+}
 
 }  // namespace kvasir::text
