@@ -13,7 +13,8 @@ namespace kvasir {
 
 class TextDecoder {
  public:
-  // `model_path`: a checkpoint directory. Error: its tokenizer.json cannot be read.
+  // `model_path`: a checkpoint directory with a tokenizer.json, or a GGUF file. Error: the
+  // tokenizer there cannot be read.
   static Result<TextDecoder> open(const std::string& model_path);
   TextDecoder(TextDecoder&&) noexcept;
   TextDecoder& operator=(TextDecoder&&) noexcept;

@@ -36,7 +36,8 @@ class Tokenizer {
   // Ids stay below this.
   static constexpr int32_t kVocabSizeMax = kTokenIdsMax;
 
-  // `model_path`: a checkpoint directory with a tokenizer.json, or a GGUF file.
+  // `model_path`: a checkpoint directory with a tokenizer.json, a GGUF file or a directory with
+  // one.
   static Result<Tokenizer> open(const std::string& model_path);
   // `path`: a tokenizer.json. Nothing beside it is looked at.
   static Result<Tokenizer> load(const std::string& path);

@@ -6,6 +6,7 @@
 
 #include "checkpoint/gguf.h"
 #include "gguf_maker.h"
+#include "temp_directory.h"
 #include "text/byte_alphabet.h"
 #include "text/test_support.h"
 #include "text/tokenizer.h"
@@ -34,16 +35,19 @@ struct Made {
     types.push_back(type);
     scores.push_back(score);
   }
-  Result<Tokenizer> build() const {
+  std::vector<std::byte> file() const {
     GgufMaker maker;
     maker.text("tokenizer.ggml.model", model).text("tokenizer.ggml.pre", pre);
     maker.texts("tokenizer.ggml.tokens", tokens).numbers("tokenizer.ggml.token_type", types);
     maker.reals("tokenizer.ggml.scores", scores).texts("tokenizer.ggml.merges", merges);
     for (const auto& [key, value] : numbers) maker.number("tokenizer.ggml." + key, value);
     for (const auto& [key, value] : flags) maker.flag("tokenizer.ggml." + key, value);
-    const std::vector<std::byte> file = maker.file();
-    KVASIR_ASSIGN_OR_RETURN(const GgufHead head, GgufHead::parse(file, "made.gguf"));
-    KVASIR_ASSIGN_OR_RETURN(TokenizerData data, read_gguf_tokenizer(head, file, "made.gguf"));
+    return maker.file();
+  }
+  Result<Tokenizer> build() const {
+    const std::vector<std::byte> bytes = file();
+    KVASIR_ASSIGN_OR_RETURN(const GgufHead head, GgufHead::parse(bytes, "made.gguf"));
+    KVASIR_ASSIGN_OR_RETURN(TokenizerData data, read_gguf_tokenizer(head.keys(), "made.gguf"));
     complete_frame_tokens(data);
     return Tokenizer::build(data, "made.gguf");
   }
@@ -234,10 +238,17 @@ TEST(TokenizerGguf, RefusesWhatItCannotDo) {
   EXPECT_FALSE(Made{}.build().ok());
 }
 
-TEST(TokenizerGguf, ReadsAFile) {
-  EXPECT_FALSE(Tokenizer::open(test_data_path("absent.gguf")).ok());
+TEST(TokenizerGguf, OpensAFileOrTheOneInADirectory) {
+  const testing::TempDirectory directory;
+  testing::write_file(directory.file("model.gguf"), byte_level().file());
+  for (const std::string& path : {directory.file("model.gguf"), directory.path()}) {
+    const auto tokenizer = Tokenizer::open(path);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message();
+    EXPECT_EQ(tokenizer->vocab_size(), 260);
+  }
+  EXPECT_TRUE(Tokenizer::open(test_data_path("")).ok());  // a tokenizer.json
+  EXPECT_FALSE(Tokenizer::open(directory.file("absent.gguf")).ok());
   EXPECT_FALSE(Tokenizer::open(test_data_path("tokenizer.json")).ok());
-  EXPECT_TRUE(Tokenizer::open(test_data_path("")).ok());
 }
 
 }  // namespace

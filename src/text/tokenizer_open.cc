@@ -41,20 +41,19 @@ Result<TokenizerData> read_json_file(const std::string& path) {
   return parse_tokenizer_json(json, path);
 }
 
-Result<TokenizerData> read_gguf(const std::string& path) {
+Result<Tokenizer> open_gguf(const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(const GgufFile gguf, read_gguf_file(path));
-  return read_gguf_tokenizer(gguf.parts.front().head.keys(), gguf.path());
+  KVASIR_ASSIGN_OR_RETURN(TokenizerData data,
+                          read_gguf_tokenizer(gguf.parts.front().head.keys(), gguf.path()));
+  complete_frame_tokens(data);
+  return Tokenizer::build(data, gguf.path());
 }
 
 }  // namespace
 
 Result<Tokenizer> Tokenizer::open(const std::string& model_path) {
   KVASIR_ASSIGN_OR_RETURN(const CheckpointPlace place, find_checkpoint(model_path));
-  if (place.form == CheckpointForm::kGguf) {
-    KVASIR_ASSIGN_OR_RETURN(TokenizerData data, read_gguf(place.path));
-    complete_frame_tokens(data);
-    return build(data, model_path);
-  }
+  if (place.form == CheckpointForm::kGguf) return open_gguf(place.path);
   const std::string path = (std::filesystem::path(model_path) / "tokenizer.json").string();
   KVASIR_ASSIGN_OR_RETURN(TokenizerData data, read_json_file(path));
   KVASIR_RETURN_IF_ERROR(read_frame_tokens(model_path, data));
