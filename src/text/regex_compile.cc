@@ -304,7 +304,8 @@ Result<Code> Parser::repeated(const Code& body, const Repeat& repeat) {
     return part(Op::kAtomic, greedy);
   }
   const bool unbounded = repeat.max == Regex::kUnbounded;
-  if (unbounded && may_be_empty(body)) return reader_.refuse("a loop that moves on");
+  // What an empty round ends differs from engine to engine.
+  if (repeat.max > 1 && may_be_empty(body)) return reader_.refuse("a loop that moves on");
   const size_t copies = (unbounded ? repeat.min : repeat.max) + size_t{1};
   if (copies * (body.size() + 2) > Regex::kInstructionsMax) {
     return reader_.refuse("fewer repetitions");

@@ -93,6 +93,8 @@ TEST(Regex, RefusesWhatItDoesNotKnow) {
   EXPECT_EQ(expected_of("(?m:a)"), "a known kind of group");
   EXPECT_EQ(expected_of("(?:a*)*"), "a loop that moves on");
   EXPECT_EQ(expected_of("(?:(?=a)|b?)+"), "a loop that moves on");
+  EXPECT_EQ(expected_of("(?:a?){2}"), "a loop that moves on");
+  EXPECT_EQ(expected_of("(?:a?){2}"), "a loop that moves on");
   EXPECT_EQ(expected_of("(a"), "a closing parenthesis");
   EXPECT_EQ(expected_of("a)"), "no closing parenthesis here");
   EXPECT_EQ(expected_of("[a"), "a closing bracket");
