@@ -49,8 +49,6 @@ TEST(OpsMatmul, ShapesAreChecked) {
       "as many columns");
 }
 
-void keep_scores(float*, int64_t) {}
-
 struct Routed {
   std::vector<float> scores;
   std::vector<int32_t> ids = std::vector<int32_t>(2);
