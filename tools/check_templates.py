@@ -185,19 +185,24 @@ def conversations():
     yield "ipython role", [user, called, {**result, "role": "ipython"}], many
 
 
+DOCUMENTS = [{"title": f"Tall penguins{MARK}", "text": "Emperor penguins are the tallest."},
+             {"title": "Habitats", "text": f"Antarctica.{MARK}"}]
 OPTIONS = [{}, {"enable_thinking": False}, {"enable_thinking": True, "thinking": True},
            {"reasoning_effort": "high", "date_string": "01 Jan 2030", "thinking_budget": 512,
-            "documents": None, "builtin_tools": ["browser", "python"],
+            "builtin_tools": ["browser", "python"],
             "model_identity": "You are K.", "keep_past_thinking": True, "preserve_thinking": True,
-            "custom_tools": None, "tools_in_user_message": False, "add_vision_id": True}]
+            "custom_tools": None, "tools_in_user_message": False, "add_vision_id": True,
+            "functions": "[]", "datetime": "now", "documents": DOCUMENTS}]
 
 
 def requests_of(template, tokens):
     for (name, messages, tools), prompt, options in itertools.product(
             conversations(), (False, True), OPTIONS):
+        documents = options.get("documents")
         options = {key: value for key, value in options.items() if key != "documents"}
         yield f"{name}, prompt {prompt}, {sorted(options)}", {
             "template": template, "messages": messages, "tools": tools, "options": options,
+            "documents": documents,
             "special_tokens": tokens, "add_generation_prompt": prompt, "now": NOW}
 
 
@@ -206,7 +211,7 @@ def expected(compiled, request):
     try:
         return compiled.render(
             messages=[prepared(one) for one in request["messages"]], tools=request["tools"],
-            documents=None, add_generation_prompt=request["add_generation_prompt"], **variables), None
+            documents=request["documents"], add_generation_prompt=request["add_generation_prompt"], **variables), None
     except Exception as error:  # whatever Python says
         return None, f"{type(error).__name__}: {error}"
 

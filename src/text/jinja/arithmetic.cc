@@ -3,6 +3,7 @@
 
 #include "text/jinja/format_text.h"
 #include "text/jinja/operators.h"
+#include "text/jinja/text_functions.h"
 
 namespace kvasir::text::jinja {
 namespace {
@@ -123,8 +124,9 @@ Value calculate_reals(Arithmetic operation, double left, double right, Budget& b
 
 Value joined(const TracedText& left, const TracedText& right, Budget& budget) {
   if (!budget.take_text(left.size_bytes() + right.size_bytes())) return {};
-  TracedText result = left;
-  result.append(right);
+  const bool is_html = left.is_html() || right.is_html();
+  TracedText result = is_html ? html_escaped(left, budget) : left;
+  result.append(is_html ? html_escaped(right, budget) : right);
   return result;
 }
 
@@ -190,6 +192,7 @@ Value calculate(Arithmetic operation, const Value& left, const Value& right, Bud
     return calculate_sequences(operation, right, left, budget);
   }
   if (operation == Arithmetic::kModulo && left.as_text() != nullptr) {
+    if (left.as_text()->is_html()) return budget.fail_unsupported("unsupported: % of HTML");
     return format_percent(*left.as_text(), right, budget);
   }
   return calculate_sequences(operation, left, right, budget);

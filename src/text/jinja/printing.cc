@@ -52,11 +52,11 @@ TracedText repr_of(const TracedText& text, Budget& budget) {
   if (!budget.take_text(bytes.size())) return {};
   const bool has_single = bytes.find('\'') != std::string::npos;
   const char quote = has_single && bytes.find('"') == std::string::npos ? '"' : '\'';
-  TracedText out(std::string(1, quote), Origin::kVariable);
+  TracedText out((text.is_html() ? "Markup(" : "") + std::string(1, quote), Origin::kVariable);
   out.append(text.changed([quote](std::string_view run, std::string& changed) {
     append_escaped(run, quote, changed);
   }));
-  out.append(std::string_view(&quote, 1), Origin::kVariable);
+  out.append(std::string(1, quote) + (text.is_html() ? ")" : ""), Origin::kVariable);
   return out;
 }
 

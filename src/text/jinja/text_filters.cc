@@ -129,19 +129,14 @@ Value format(Interpreter& interpreter, const Value& input, const Arguments& argu
 
 Value escape(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
   const Parameters none(interpreter.budget(), "escape", arguments, {});
-  const TracedText text = to_text(input, interpreter.budget());
-  if (!interpreter.budget().take_text(text.size_bytes())) return {};
-  return text.changed([](std::string_view run, std::string& out) {
-    for (char c : run) {
-      const size_t which = std::string_view("&<>'\"").find(c);
-      constexpr std::string_view kEntities[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
-      if (which == std::string_view::npos) {
-        out += c;
-      } else {
-        out += kEntities[which];
-      }
-    }
-  });
+  return html_escaped(to_text(input, interpreter.budget()), interpreter.budget());
+}
+
+Value safe(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
+  const Parameters none(interpreter.budget(), "safe", arguments, {});
+  TracedText text = to_text(input, interpreter.budget());
+  text.set_html(true);
+  return text;
 }
 
 Value wordcount(Interpreter& interpreter, const Value& input, const Arguments& arguments) {
@@ -195,7 +190,7 @@ constexpr FilterEntry kFilters[] = {
     {"join", join},
     {"lower", changed<lower>},
     {"replace", replace},
-    {"safe", string},
+    {"safe", safe},
     {"string", string},
     {"title", title},
     {"tojson", tojson},

@@ -218,6 +218,23 @@ TracedText joined_with(const TracedText& separator, const std::vector<TracedText
   return result;
 }
 
+TracedText html_escaped(const TracedText& text, Budget& budget) {
+  if (text.is_html() || !budget.take_text(text.size_bytes())) return text;
+  TracedText result = text.changed([](std::string_view run, std::string& out) {
+    for (char c : run) {
+      const size_t which = std::string_view("&<>'\"").find(c);
+      constexpr std::string_view kEntities[] = {"&amp;", "&lt;", "&gt;", "&#39;", "&#34;"};
+      if (which == std::string_view::npos) {
+        out += c;
+      } else {
+        out += kEntities[which];
+      }
+    }
+  });
+  result.set_html(true);
+  return result;
+}
+
 TracedText lower(const TracedText& text, Budget& budget) {
   return in_case(text, Case::kLower, budget);
 }

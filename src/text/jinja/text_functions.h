@@ -28,6 +28,9 @@ std::vector<TracedText> split_lines(const TracedText& text, bool keeps_ends, Bud
 TracedText joined_with(const TracedText& separator, const std::vector<TracedText>& parts,
                        Budget& budget);
 
+// With the entities of HTML for its signs; as it is, when it counts as HTML already.
+TracedText html_escaped(const TracedText& text, Budget& budget);
+
 TracedText lower(const TracedText& text, Budget& budget);
 TracedText upper(const TracedText& text, Budget& budget);
 TracedText capitalized(const TracedText& text, Budget& budget);

@@ -243,6 +243,13 @@ Value case_test(Interpreter& interpreter, const TracedText& text, const Argument
   return has_case(text);
 }
 
+// These escape what they fill into HTML.
+template <TextMethod method>
+Value plain_only(Interpreter& interpreter, const TracedText& text, const Arguments& arguments) {
+  if (!text.is_html()) return method(interpreter, text, arguments);
+  return interpreter.budget().fail_unsupported("unsupported: a method of HTML");
+}
+
 struct Entry {
   std::string_view name;
   TextMethod method;
@@ -253,7 +260,7 @@ constexpr Entry kMethods[] = {
     {"count", count},
     {"endswith", has_affix<true>},
     {"find", find<false>},
-    {"format", format},
+    {"format", plain_only<format>},
     {"index", index<false>},
     {"isalnum", all_are<is_letter_or_digit>},
     {"isalpha", all_are<is_letter>},
@@ -263,14 +270,14 @@ constexpr Entry kMethods[] = {
     {"isnumeric", all_are<is_digit>},
     {"isspace", all_are<is_space>},
     {"isupper", case_test<is_upper>},
-    {"join", join},
+    {"join", plain_only<join>},
     {"ljust", pad<Side::kLeft>},
     {"lower", changed<lower>},
     {"lstrip", strip<Side::kLeft>},
     {"partition", partition<false>},
     {"removeprefix", without_affix<false>},
     {"removesuffix", without_affix<true>},
-    {"replace", replace},
+    {"replace", plain_only<replace>},
     {"rfind", find<true>},
     {"rindex", index<true>},
     {"rjust", pad<Side::kRight>},

@@ -29,6 +29,7 @@ void TracedText::append_part(const TracedText& text, size_t begin, size_t end) {
 
 TracedText TracedText::part(size_t begin, size_t end) const {
   TracedText result;
+  result.is_html_ = is_html_;
   result.append_part(*this, begin, end);
   return result;
 }

@@ -34,6 +34,11 @@ class TracedText {
   size_t size_bytes() const { return bytes_.size(); }
   const std::vector<Run>& runs() const { return runs_; }
 
+  // Whether it counts as HTML, as the filter `safe` says: what is added to it is escaped. Its parts
+  // and changed forms count too; what it is appended to does not.
+  bool is_html() const { return is_html_; }
+  void set_html(bool is_html) { is_html_ = is_html; }
+
   void append(std::string_view bytes, Origin origin);
   void append(const TracedText& text) { append_part(text, 0, text.size_bytes()); }
   // REQUIRES: begin <= end <= text.size_bytes(), and both lie between characters.
@@ -44,6 +49,7 @@ class TracedText {
   template <class Change>
   TracedText changed(const Change& change) const {
     TracedText result;
+    result.is_html_ = is_html_;
     size_t begin = 0;
     for (const Run& run : runs_) {
       std::string out;
@@ -57,6 +63,7 @@ class TracedText {
  private:
   std::string bytes_;
   std::vector<Run> runs_;
+  bool is_html_ = false;
 };
 
 // Characters of well-formed UTF-8.

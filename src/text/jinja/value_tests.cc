@@ -46,7 +46,9 @@ bool is_callable(const Value& value) {
   // Python's Undefined has a __call__ too, which fails.
   return value.is_undefined() || value.as_callable() != nullptr;
 }
-bool is_escaped(const Value&) { return false; }
+bool is_escaped(const Value& value) {
+  return value.as_text() != nullptr && value.as_text()->is_html();
+}
 
 template <bool is_odd>
 bool has_parity(Interpreter& interpreter, const Value& value, const Arguments& arguments) {
