@@ -171,15 +171,16 @@ Result<const StoredTensor*> TensorDirectory::take(const std::string& official_na
 void TensorDirectory::leave_out(std::string_view prefix) {
   std::erase_if(index_of_, [&](const auto& entry) {
     if (!entry.first.starts_with(prefix)) return false;
-    KVASIR_CHECK(!tensors_[entry.second].is_taken, "a tensor in use is left out");
+    StoredTensor& tensor = tensors_[entry.second];
+    KVASIR_CHECK(!tensor.is_taken, "a tensor in use is left out");
+    tensor.is_left_out = true;
     return true;
   });
 }
 
 Status TensorDirectory::check_all_taken() const {
-  for (const auto& [name, index] : index_of_) {
-    const StoredTensor& tensor = tensors_[index];
-    if (!tensor.is_taken) {
+  for (const StoredTensor& tensor : tensors_) {
+    if (!tensor.is_taken && !tensor.is_left_out) {
       return Error{.kind = ErrorKind::kDamaged,
                    .what = "tensor does not belong to a model of this config",
                    .where = tensor.where()};

@@ -24,6 +24,7 @@ struct StoredTensor {
   TensorInfo info;
   const MappedFile* file = nullptr;
   bool is_taken = false;
+  bool is_left_out = false;
 
   std::span<const std::byte> bytes() const {
     return file->bytes().subspan(info.offset_bytes, info.size_bytes);

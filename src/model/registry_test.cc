@@ -30,7 +30,7 @@ TEST(Registry, OpensACheckpointByItsArchitecture) {
 }
 
 TEST(Registry, RefusesAnArchitectureThatNoFamilyRuns) {
-  for (const char* type : {"deepseek_v41", "llama"}) {
+  for (const char* type : {"deepseek_v41", "mamba"}) {
     Json::Object config = testing::tiny_config(testing::TinyModelSpec());
     for (auto& [name, value] : config) {
       if (name == "model_type") value = Json(type);
