@@ -1,8 +1,11 @@
 // What a family sees of a model in GGUF files.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -180,7 +183,7 @@ TEST_F(GgufSource, PlainMatricesStayWhereTheyAre) {
   EXPECT_EQ(rows_of(matrix), rows_of(stored));
 }
 
-TEST_F(GgufSource, MatricesOfBlocksAreDecoded) {
+TEST_F(GgufSource, MatricesOfBlocksStayWhereTheyAre) {
   GgufMaker maker;
   for (const BlockType& type : block_types()) {
     if (type.block_items == 1) continue;
@@ -190,22 +193,43 @@ TEST_F(GgufSource, MatricesOfBlocksAreDecoded) {
   auto tensors = open();
   ASSERT_TRUE(tensors.ok()) << tensors.error().message();
   TensorReader reader(*tensors);
-  std::vector<WeightMatrix> matrices;
+  std::map<std::string, WeightMatrix> matrices;
   for (const BlockType& type : block_types()) {
     if (type.block_items == 1) continue;
-    ASSERT_TRUE(reader.matrix(std::string(type.name), 3, 256, matrices.emplace_back()).ok());
+    const std::string name(type.name);
+    ASSERT_TRUE(reader.matrix(name, 3, 256, matrices[name + ".weight"]).ok());
   }
   const Status finished = reader.finish();
   ASSERT_TRUE(finished.ok()) << finished.error().message();
-  EXPECT_EQ(tensors->decoded_bytes(), matrices.size() * 3 * 256 * sizeof(float));
-  size_t at = 0;
-  for (const BlockType& type : block_types()) {
-    if (type.block_items == 1) continue;
-    for (const auto& [name, stored] : tensors->taken_by_name()) {
-      if (name != std::string(type.name) + ".weight") continue;
-      EXPECT_EQ(rows_of(matrices[at]), rows_of(*stored)) << name;
-    }
-    ++at;
+  EXPECT_EQ(tensors->decoded_bytes(), 0U);
+  for (const auto& [name, stored] : tensors->taken_by_name()) {
+    EXPECT_EQ(matrices[name].data, stored->bytes().data()) << name;
+    const std::vector<float> all = rows_of(*stored);
+    EXPECT_EQ(rows_of(matrices[name]), all) << name;
+    const std::vector<float> last = rows_of(slice_rows(matrices[name], 2, 1));
+    EXPECT_TRUE(std::ranges::equal(last, std::span(all).last(256))) << name;
+  }
+}
+
+// Whoever asks for plain numbers may copy them before everything is read.
+TEST_F(GgufSource, PlainMatricesAndStacksOfBlocksAreDecodedAtOnce) {
+  GgufMaker maker;
+  maker.filled_tensor("w", Dims{256, 3}, kQ4K).filled_tensor("stack", Dims{256, 3, 2}, kQ4K);
+  write("m.gguf", maker);
+  auto tensors = open();
+  ASSERT_TRUE(tensors.ok()) << tensors.error().message();
+  TensorReader reader(*tensors);
+  WeightMatrix matrix;
+  ASSERT_TRUE(reader.plain_matrix("w", 3, 256, matrix).ok());
+  const auto stack = reader.plain_stack("stack", 2, 3, 256);
+  ASSERT_TRUE(stack.ok());
+  EXPECT_EQ(matrix.format, WeightFormat::kF32);
+  EXPECT_EQ(stack->first.format, WeightFormat::kF32);
+  EXPECT_EQ(tensors->decoded_bytes(), 9 * 256 * sizeof(float));
+  for (const auto& [name, stored] : tensors->taken_by_name()) {
+    const std::vector<float> all = rows_of(*stored);
+    const WeightMatrix last = name == "w" ? matrix : stack->at(1);
+    EXPECT_TRUE(std::ranges::equal(rows_of(last), std::span(all).last(3 * 256))) << name;
   }
 }
 

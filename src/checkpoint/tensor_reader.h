@@ -6,8 +6,8 @@
 //
 // Matrices stay as they are stored, but for two kinds that are decoded to float32, in memory that
 // the directory owns and counts. NVFP4 with a tensor of factors: the view is good from the start,
-// its numbers are there after finish(). Blocks where a plain matrix is asked for: at once, for whoever
-// asks so copies numbers.
+// its numbers are there after finish(). Blocks where a plain matrix is asked for: at once, for
+// whoever asks so copies numbers.
 #pragma once
 
 #include <cstdint>

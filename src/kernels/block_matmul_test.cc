@@ -84,23 +84,22 @@ TEST_P(BlockMatmul, DecodesEveryNumberLikeThePlainDecoder) {
   Random random(2);
   for (const BlockType* type : types_of_blocks()) {
     const int64_t rows = 11;
-    const BlockWeight weight(random, *type, rows, 768);
-    const int64_t cols = weight.view.cols;
+    const int64_t cols = 512 + 256;
+    const BlockWeight weight(random, *type, rows, cols);
     const std::vector<float> tokens = unit_tokens(cols);
-    const std::vector<float> all = multiply(table(), weight.view, tokens);
-    std::vector<float> expected(all.size());
-    std::vector<float> alone;
+    std::vector<float> expected(cols * rows);
     for (int64_t o = 0; o < rows; ++o) {
       const std::vector<float> row = weight.row(o);
       for (int64_t k = 0; k < cols; ++k) expected[k * rows + o] = row[k];
     }
-    ASSERT_EQ(all, expected) << type->name;
-    for (int64_t k = 0; k < cols; ++k) {
+    ASSERT_EQ(multiply(table(), weight.view, tokens), expected) << type->name;
+    for (int64_t k = 0; k < cols; k += 23) {
       const auto token = tokens.begin() + k * cols;
-      const std::vector<float> y = multiply(table(), weight.view, {token, token + cols});
-      alone.insert(alone.end(), y.begin(), y.end());
+      const auto column = expected.begin() + k * rows;
+      ASSERT_EQ(multiply(table(), weight.view, {token, token + cols}),
+                std::vector<float>(column, column + rows))
+          << type->name;
     }
-    ASSERT_EQ(alone, expected) << type->name;
   }
 }
 
@@ -153,8 +152,8 @@ TEST_P(BlockMatmul, SameBitsAsDecodedFirst) {
                                .cols = weight.view.cols,
                                .data = reinterpret_cast<const std::byte*>(floats.data())};
       const std::vector<float> x = random.normals(tokens * plain.cols);
-      ASSERT_NO_FATAL_FAILURE(expect_same_bits(multiply(table(), weight.view, x),
-                                               multiply(table(), plain, x)))
+      ASSERT_NO_FATAL_FAILURE(
+          expect_same_bits(multiply(table(), weight.view, x), multiply(table(), plain, x)))
           << type->name;
     }
   }

@@ -82,7 +82,7 @@ inline void expect_close(const std::vector<float>& a, const std::vector<float>& 
 
 // W x of tokens back to back.
 inline std::vector<float> multiply(const KernelTable& table, const WeightMatrix& weight,
-                            const std::vector<float>& x) {
+                                   const std::vector<float>& x) {
   const auto token_count = static_cast<int64_t>(x.size()) / weight.cols;
   std::vector<float> y(token_count * weight.rows);
   std::vector<float> scratch(matmul_scratch_floats(weight.cols));

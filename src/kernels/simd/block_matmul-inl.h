@@ -36,8 +36,7 @@ void decode_block_cols(const WeightMatrix& weight, int64_t row, int64_t col_begi
     for (int64_t group = 0; group < Type::kItems / kGroupCols; ++group) {
       GroupVecs numbers;
       decode_group<Type>(block, group, run_scale, numbers);
-      for (int64_t i = 0; i < kGroupCols / kLanes; ++i, target += kLanes)
-        store(target, numbers[i]);
+      for (int64_t i = 0; i < kGroupCols / kLanes; ++i, target += kLanes) store(target, numbers[i]);
       run_scale += kGroupCols / Type::kRunCols * Type::kStep;
     }
   }
@@ -46,6 +45,36 @@ void decode_block_cols(const WeightMatrix& weight, int64_t row, int64_t col_begi
 // ---- one token
 
 constexpr int kBlockRows = kLanes == 16 ? 8 : 4;
+// How long before their use bytes are asked for, at least.
+constexpr int64_t kAheadBytes = 8192;
+
+// kBlockRows rows times one token, from column k on for at most kDotCols columns. Asks for the same
+// columns of later rows meanwhile. (Beyond the matrix a prefetch does nothing.)
+template <class Type>
+KVASIR_INLINE void add_block_rows(const uint8_t* block, int64_t stride, int64_t block_count,
+                                  const float* x, Vec (&sums)[kBlockRows]) {
+  constexpr int kForReading = 0;
+  constexpr int kIntoSecondLevel = 2;
+  const uint8_t* ahead = block + round_up(kAheadBytes, kBlockRows * stride);
+  float scales[kBlockRows][kScaleFloats];
+  load_scales<Type, kBlockRows>(block, stride, block_count, scales);
+  int64_t run = 0;
+  for (int64_t b = 0; b < block_count; ++b, block += Type::kBytes) {
+    for (int64_t group = 0; group < Type::kItems / kGroupCols; ++group, x += kGroupCols) {
+      KVASIR_UNROLL
+      for (int r = 0; r < kBlockRows; ++r) {
+        __builtin_prefetch(ahead + r * stride, kForReading, kIntoSecondLevel);
+        GroupVecs numbers;
+        decode_group<Type>(block + r * stride, group, scales[r] + run, numbers);
+        KVASIR_UNROLL
+        for (int64_t i = 0; i < kGroupCols / kLanes; ++i)
+          sums[r] = fma(numbers[i], load(x + i * kLanes), sums[r]);
+      }
+      run += kGroupCols / Type::kRunCols * Type::kStep;
+      ahead += Type::kBytes * kGroupCols / Type::kItems;
+    }
+  }
+}
 
 // Rows [row, row + kBlockRows) times the first token.
 template <class Type>
@@ -54,28 +83,11 @@ void multiply_block_rows(const MatmulArgs& args, int64_t row) {
   const int64_t stride = cols / Type::kItems * Type::kBytes;
   for (int64_t k = 0; k < cols; k += kDotCols) {
     const uint8_t* block = blocks_of_row(args.weight, Type::kItems, Type::kBytes, row, k);
-    const int64_t count = smaller(kDotCols, cols - k) / Type::kItems;
-    float scales[kBlockRows][kScaleFloats];
     Vec sums[kBlockRows];
-    load_scales<Type, kBlockRows>(block, stride, count, scales);
     KVASIR_UNROLL
     for (int r = 0; r < kBlockRows; ++r) sums[r] = zero();
-    const float* x = args.x + k;
-    int64_t run = 0;
-    for (int64_t b = 0; b < count; ++b, block += Type::kBytes) {
-      for (int64_t group = 0; group < Type::kItems / kGroupCols; ++group, x += kGroupCols) {
-        KVASIR_UNROLL
-        for (int r = 0; r < kBlockRows; ++r) {
-          GroupVecs numbers;
-          __builtin_prefetch(block + (r + kBlockRows) * stride + group * (Type::kBytes * kGroupCols / Type::kItems), 0, 2);
-          decode_group<Type>(block + r * stride, group, scales[r] + run, numbers);
-          KVASIR_UNROLL
-          for (int64_t i = 0; i < kGroupCols / kLanes; ++i)
-            sums[r] = fma(numbers[i], load(x + i * kLanes), sums[r]);
-        }
-        run += kGroupCols / Type::kRunCols * Type::kStep;
-      }
-    }
+    add_block_rows<Type>(block, stride, smaller(kDotCols, cols - k) / Type::kItems, args.x + k,
+                         sums);
     KVASIR_UNROLL
     for (int r = 0; r < kBlockRows; r += 4) {
       put_four(reduce_add_4(sums[r], sums[r + 1], sums[r + 2], sums[r + 3]), 4, k == 0,
@@ -103,8 +115,8 @@ template <class Type>
 constexpr BlockKernel kKernelOf = {Type::kDtype, decode_block_cols<Type>, multiply_one_token<Type>};
 
 constexpr BlockKernel kBlockKernels[] = {
-    kKernelOf<Q4_0>, kKernelOf<Q4_1>,  kKernelOf<Q5_0>,  kKernelOf<Q5_1>, kKernelOf<Q8_0>,
-    kKernelOf<Q2K>,  kKernelOf<Q3K>,   kKernelOf<Q4K>,   kKernelOf<Q5K>,  kKernelOf<Q6K>,
+    kKernelOf<Q4_0>,  kKernelOf<Q4_1>,  kKernelOf<Q5_0>, kKernelOf<Q5_1>, kKernelOf<Q8_0>,
+    kKernelOf<Q2K>,   kKernelOf<Q3K>,   kKernelOf<Q4K>,  kKernelOf<Q5K>,  kKernelOf<Q6K>,
     kKernelOf<Iq4Nl>, kKernelOf<Iq4Xs>, kKernelOf<Mxfp4>};
 
 KVASIR_INLINE BlockKernel find_block_kernel(Dtype dtype) {

@@ -12,7 +12,8 @@
 //   kHasOffset kStep kOffsetAt      of run r: scales[kStep * r], and kOffsetAt after it the offset
 //   load_scales(blocks, count, scales)
 //   codes(block, group)             of 32 columns: signed bytes, or, where there is
-//   kValues                         a table of what four-bit codes mean, bytes whose low half counts
+//   kValues                         a table of what four-bit codes mean, bytes whose low half
+//   counts
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
@@ -67,7 +68,6 @@ struct WideBlock {
   static constexpr int64_t kStep = 1;
   static constexpr int64_t kOffsetAt = kRunsMax;
   static constexpr int64_t kRuns = kItems / kRunCols;
-
 };
 
 // Six-bit scales and minima of eight groups.
@@ -85,9 +85,10 @@ struct SixBitScales : WideBlock<kBlockBytes, 32, true> {
       const auto third = load_value<uint32_t>(blocks + 12);
       const uint32_t last_values = (third & kFourBits) | ((first >> 6) & kTwoBits) << 4;
       const uint32_t last_minima = ((third >> 4) & kFourBits) | ((second >> 6) & kTwoBits) << 4;
-      store_scaled_bytes(scales, (first & kSixBits) | uint64_t{last_values} << 32, 0, f16_at(blocks));
-      store_scaled_bytes(scales + Base::kOffsetAt, (second & kSixBits) | uint64_t{last_minima} << 32, 0,
-                         -f16_at(blocks + 2));
+      store_scaled_bytes(scales, (first & kSixBits) | uint64_t{last_values} << 32, 0,
+                         f16_at(blocks));
+      store_scaled_bytes(scales + Base::kOffsetAt,
+                         (second & kSixBits) | uint64_t{last_minima} << 32, 0, -f16_at(blocks + 2));
     }
   }
 };
@@ -118,17 +119,13 @@ KVASIR_INLINE Bytes low_nibbles(Bytes bytes) { return and_bytes(bytes, broadcast
 struct Q4_0 : HalfScales<18, false> {
   static constexpr Dtype kDtype = Dtype::kQ4_0;
   static constexpr const int8_t* kValues = kAroundZero;
-  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) {
-    return {block + 2};
-  }
+  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) { return {block + 2}; }
 };
 
 struct Q4_1 : HalfScales<20, true> {
   static constexpr Dtype kDtype = Dtype::kQ4_1;
   static constexpr const int8_t* kValues = kWholeNumbers;
-  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) {
-    return {block + 4};
-  }
+  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) { return {block + 4}; }
 };
 
 struct Q5_0 : HalfScales<22, false> {
@@ -242,9 +239,7 @@ struct Q6K : WideBlock<210, 16, false> {
 struct Iq4Nl : HalfScales<18, false> {
   static constexpr Dtype kDtype = Dtype::kIq4Nl;
   static constexpr const int8_t* kValues = kUneven;
-  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) {
-    return {block + 2};
-  }
+  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) { return {block + 2}; }
 };
 
 struct Iq4Xs : WideBlock<136, 32, false> {
@@ -272,9 +267,7 @@ struct Mxfp4 : HalfScales<17, false> {
   static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i) scales[i] = kScaleTables.half_ue8m0[blocks[i * kBytes]];
   }
-  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) {
-    return {block + 1};
-  }
+  static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) { return {block + 1}; }
 };
 
 // ---- numbers

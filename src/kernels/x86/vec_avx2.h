@@ -212,7 +212,8 @@ template <class Scaled>
 KVASIR_INLINE void nibbles_to_floats(Bytes bytes, const int8_t* values, const Scaled& scaled,
                                      Vec (&out)[4]) {
   signed_to_floats(look_up(values, and_bytes(bytes, broadcast_byte(15))), out);
-  for (Vec& v : out) v = scaled(v);
+  KVASIR_UNROLL
+  for (int i = 0; i < 4; ++i) out[i] = scaled(out[i]);
 }
 
 template <class Scaled>

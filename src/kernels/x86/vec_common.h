@@ -44,9 +44,7 @@ KVASIR_INLINE Bytes load_split_nibbles(const uint8_t* p) {
 struct SplitNibbles {
   const uint8_t* bytes;  // [16]
 };
-KVASIR_INLINE Bytes broadcast_byte(int value) {
-  return _mm256_set1_epi8(static_cast<char>(value));
-}
+KVASIR_INLINE Bytes broadcast_byte(int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
 KVASIR_INLINE Bytes and_bytes(Bytes a, Bytes b) { return _mm256_and_si256(a, b); }
 KVASIR_INLINE Bytes or_bytes(Bytes a, Bytes b) { return _mm256_or_si256(a, b); }
 // a and not b
@@ -62,8 +60,7 @@ KVASIR_INLINE Bytes spread_bits(uint32_t bits) {
   const __m256i which = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2,
                                          2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
   const __m256i one = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
-  const __m256i bytes =
-      _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int32_t>(bits)), which);
+  const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int32_t>(bits)), which);
   return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, one), one);
 }
 // Entries of a table of sixteen. REQUIRES: codes below 16.
