@@ -138,19 +138,16 @@ class Printer {
 
 // "1.25e+02" as Python places the point: digits, and the power of ten of the first.
 std::string placed(const std::string& digits, int exponent) {
-  const auto size = static_cast<int>(digits.size());
   if (exponent >= 16 || exponent < -4) {
     std::string text = digits.substr(0, 1);
-    if (size > 1) text += "." + digits.substr(1);
+    if (digits.size() > 1) text += "." + digits.substr(1);
     const std::string power = std::to_string(std::abs(exponent));
     return text + (exponent < 0 ? "e-" : "e+") + (power.size() < 2 ? "0" : "") + power;
   }
-  if (exponent < 0) return "0." + std::string(static_cast<size_t>(-exponent - 1), '0') + digits;
-  if (size <= exponent + 1) {
-    return digits + std::string(static_cast<size_t>(exponent + 1 - size), '0') + ".0";
-  }
-  return digits.substr(0, static_cast<size_t>(exponent + 1)) + "." +
-         digits.substr(static_cast<size_t>(exponent + 1));
+  if (exponent < 0) return "0." + std::string(static_cast<size_t>(-exponent) - 1, '0') + digits;
+  const size_t whole = static_cast<size_t>(exponent) + 1;
+  if (digits.size() <= whole) return digits + std::string(whole - digits.size(), '0') + ".0";
+  return digits.substr(0, whole) + "." + digits.substr(whole);
 }
 
 }  // namespace
