@@ -1,19 +1,16 @@
 // The decoders of block types (numeric/blocks/block_type.h) in vectors, 32 columns at a time.
 // Included once per instruction set.
 //
-// A number is scale * code + offset. Scales and offsets of a run of columns are computed first, for
-// up to kDotCols columns of a row. A half float has 11 bits and codes and inner scales have few, so
-// their products are exact, and one fma rounds as the plain decoder does that multiplies and then
-// adds: every number has its bits.
+// A number is scale * code + offset, each step rounded, as in the plain decoders: it has their
+// bits. Scales and offsets of a run of columns are computed first, for up to kDotCols columns.
 //
 // What a type says of itself:
 //   kDtype kItems kBytes            of a block
 //   kRunCols                        columns that share a scale
 //   kHasOffset kStep kOffsetAt      of run r: scales[kStep * r], and kOffsetAt after it the offset
-//   load_scales(blocks, count, scales)
+//   load_scales load_row_scales     from so many blocks of some rows, or of one
 //   codes(block, group)             of 32 columns: signed bytes, or, where there is
-//   kValues                         a table of what four-bit codes mean, bytes whose low half
-//   counts
+//   kValues                         a table of what nibbles mean, bytes whose low half counts
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

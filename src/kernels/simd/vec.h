@@ -33,6 +33,11 @@
 //   begin_byte_sum add_byte_products end_byte_sum   exact sums of products of bytes load_bytes(p)
 //   4 * kLanes bytes look_up_nibbles(pairs, values, target) forget(x)                       hides a
 //   value from the optimiser
+//   Bytes                           32 bytes. load_thirty_two load_split_nibbles broadcast_byte
+//   and_bytes or_bytes clear_bytes sub_bytes shift_bytes_right shift_bytes_left spread_bits look_up
+//   load_signed_bytes(p) signed_to_floats(bytes, out)   bytes as floats: kLanes, all 32
+//   nibbles_to_floats(bytes, values, scaled, out)       what `scaled` makes of a table's entries
+//   f16_at store_scaled_bytes       scales of blocks
 //
 // SAME BITS: every operation above is exact or rounds once per lane, so a lane's result does not
 // depend on the others.

@@ -4,6 +4,7 @@
 #include "kernels/limits.h"
 #include "kernels/simd/scale_tables.h"
 #include "kernels/tables.h"
+#include "kernels/x86/bytes_avx2.h"
 #include "numeric/blocks/block_type.h"
 #include "numeric/fp4.h"
 #include "numeric/fp8.h"

@@ -190,38 +190,6 @@ KVASIR_INLINE Vec load_fp8(const uint8_t* p, int64_t count) {
   return widen_fp8(load_partial(p, count));
 }
 
-// ---- bytes as floats
-
-KVASIR_INLINE Vec signed_to_floats(__m128i bytes) {
-  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-}
-KVASIR_INLINE Vec load_signed_bytes(const void* p) {
-  return signed_to_floats(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
-}
-KVASIR_INLINE void signed_to_floats(Bytes bytes, Vec (&out)[4]) {
-  const __m128i low = _mm256_castsi256_si128(bytes);
-  const __m128i high = _mm256_extracti128_si256(bytes, 1);
-  out[0] = signed_to_floats(low);
-  out[1] = signed_to_floats(_mm_srli_si128(low, 8));
-  out[2] = signed_to_floats(high);
-  out[3] = signed_to_floats(_mm_srli_si128(high, 8));
-}
-
-// What `scaled` makes of values[the low four bits of each byte].
-template <class Scaled>
-KVASIR_INLINE void nibbles_to_floats(Bytes bytes, const int8_t* values, const Scaled& scaled,
-                                     Vec (&out)[4]) {
-  signed_to_floats(look_up(values, and_bytes(bytes, broadcast_byte(15))), out);
-  KVASIR_UNROLL
-  for (int i = 0; i < 4; ++i) out[i] = scaled(out[i]);
-}
-
-template <class Scaled>
-KVASIR_INLINE void nibbles_to_floats(SplitNibbles split, const int8_t* values, const Scaled& scaled,
-                                     Vec (&out)[4]) {
-  nibbles_to_floats(load_split_nibbles(split.bytes), values, scaled, out);
-}
-
 // ---- FP4, eight codes in four bytes, in natural order
 
 KVASIR_INLINE Vec arrange_for_fp4(Vec v) { return v; }

@@ -170,38 +170,6 @@ KVASIR_INLINE Vec load_fp8(const uint8_t* p, int64_t count) {
   return widen_fp8(_mm_maskz_loadu_epi8(first_lanes(count), p));
 }
 
-// ---- bytes as floats
-
-KVASIR_INLINE Vec load_signed_bytes(const void* p) {
-  const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p));
-  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
-}
-KVASIR_INLINE void signed_to_floats(Bytes bytes, Vec (&out)[2]) {
-  out[0] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
-  out[1] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(bytes, 1)));
-}
-
-// What `scaled` makes of values[the low four bits of each byte]: of the whole table at once.
-template <class Scaled>
-KVASIR_INLINE void nibbles_to_floats(Bytes bytes, const int8_t* values, const Scaled& scaled,
-                                     Vec (&out)[2]) {
-  const Vec table = scaled(load_signed_bytes(values));
-  const __m512i low = _mm512_cvtepu8_epi32(_mm256_castsi256_si128(bytes));
-  const __m512i high = _mm512_cvtepu8_epi32(_mm256_extracti128_si256(bytes, 1));
-  out[0] = _mm512_permutexvar_ps(low, table);
-  out[1] = _mm512_permutexvar_ps(high, table);
-}
-
-template <class Scaled>
-KVASIR_INLINE void nibbles_to_floats(SplitNibbles split, const int8_t* values, const Scaled& scaled,
-                                     Vec (&out)[2]) {
-  const Vec table = scaled(load_signed_bytes(values));
-  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(split.bytes));
-  const __m512i pairs = _mm512_cvtepu8_epi32(bytes);
-  out[0] = _mm512_permutexvar_ps(pairs, table);
-  out[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(pairs, 4), table);
-}
-
 // ---- FP4, sixteen codes in eight bytes. One shift lays them out in an order of its own: lane l
 // holds element 8 * (l % 2) + l / 2; arrange brings other vectors into that order and back.
 
