@@ -8,7 +8,7 @@
 //   kDtype kItems kBytes            of a block
 //   kRunCols                        columns that share a scale
 //   kHasOffset kStep kOffsetAt      of run r: scales[kStep * r], and kOffsetAt after it the offset
-//   load_scales load_row_scales     from so many blocks of some rows, or of one
+//   load_scales                     from so many blocks of a row; or take_scales finish_scales
 //   codes(block, group)             of 32 columns: signed bytes, or, where there is
 //   kValues                         a table of what nibbles mean, bytes whose low half counts
 
@@ -28,6 +28,12 @@ constexpr int8_t kDoubledFp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, 
 
 // ---- scales
 
+// What a row's scales are made of later: reading them is left to moments when the vector units are
+// busy.
+struct TakenScales {
+  alignas(64) uint8_t halves[4 * kDotCols / kGroupCols];
+};
+
 // Blocks of 32 that begin with an f16 scale and, if they have one, an f16 offset.
 template <int64_t kBlockBytes, bool kOffsets>
 struct HalfScales {
@@ -38,20 +44,19 @@ struct HalfScales {
   static constexpr int64_t kStep = kOffsets ? 2 : 1;
   static constexpr int64_t kOffsetAt = 1;
 
+  // Takes the halves of block `i` of kRows rows, `stride` bytes apart.
   template <int kRows>
-  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t stride, int64_t count,
-                                        float (*scales)[kScaleFloats]) {
+  static KVASIR_INLINE void take_scales(const uint8_t* blocks, int64_t stride, int64_t i,
+                                        TakenScales (&taken)[kRows]) {
     constexpr int64_t kWidth = 2 * kStep;
-    alignas(64) uint8_t halves[kRows][kWidth * kDotCols / kItems];
-    for (int64_t i = 0; i < count; ++i, blocks += kBytes) {
-      KVASIR_UNROLL
-      for (int64_t r = 0; r < kRows; ++r)
-        __builtin_memcpy(halves[r] + i * kWidth, blocks + r * stride, kWidth);
-    }
-    for (int64_t r = 0; r < kRows; ++r) {
-      for (int64_t i = 0; i < count * kStep; i += kLanes)
-        store(scales[r] + i, load_f16(halves[r] + 2 * i));
-    }
+    KVASIR_UNROLL
+    for (int64_t r = 0; r < kRows; ++r)
+      __builtin_memcpy(taken[r].halves + i * kWidth, blocks + i * kBytes + r * stride, kWidth);
+  }
+
+  static KVASIR_INLINE void finish_scales(const TakenScales& taken, int64_t count, float* scales) {
+    for (int64_t i = 0; i < count * kStep; i += kLanes)
+      store(scales + i, load_f16(taken.halves + 2 * i));
   }
 };
 
@@ -72,7 +77,7 @@ template <int64_t kBlockBytes>
 struct SixBitScales : WideBlock<kBlockBytes, 32, true> {
   using Base = WideBlock<kBlockBytes, 32, true>;
 
-  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i, blocks += kBlockBytes, scales += Base::kRuns) {
       constexpr uint32_t kSixBits = 0x3f3f3f3f;
       constexpr uint32_t kFourBits = 0x0f0f0f0f;
@@ -157,7 +162,7 @@ struct Q8_0 : HalfScales<34, false> {
 struct Q2K : WideBlock<84, 16, true> {
   static constexpr Dtype kDtype = Dtype::kQ2K;
   static constexpr const int8_t* kValues = nullptr;
-  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
       for (int64_t half = 0; half < kRuns; half += 8) {
         constexpr uint64_t kFourBits = 0x0f0f0f0f0f0f0f0f;
@@ -176,7 +181,7 @@ struct Q2K : WideBlock<84, 16, true> {
 struct Q3K : WideBlock<110, 16, false> {
   static constexpr Dtype kDtype = Dtype::kQ3K;
   static constexpr const int8_t* kValues = nullptr;
-  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
       constexpr uint64_t kFourBits = 0x0f0f0f0f0f0f0f0f;
       constexpr uint64_t kTwoBits = 0x0303030303030303;
@@ -216,7 +221,7 @@ struct Q5K : SixBitScales<176> {
 struct Q6K : WideBlock<210, 16, false> {
   static constexpr Dtype kDtype = Dtype::kQ6K;
   static constexpr const int8_t* kValues = nullptr;
-  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
       for (int64_t half = 0; half < kRuns; half += 8) {
         constexpr uint64_t kSigns = 0x8080808080808080;
@@ -242,7 +247,7 @@ struct Iq4Nl : HalfScales<18, false> {
 struct Iq4Xs : WideBlock<136, 32, false> {
   static constexpr Dtype kDtype = Dtype::kIq4Xs;
   static constexpr const int8_t* kValues = kUneven;
-  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i, blocks += kBytes, scales += kRuns) {
       const int high = load_value<uint16_t>(blocks + 2);
       uint64_t values = 0;
@@ -261,7 +266,7 @@ struct Iq4Xs : WideBlock<136, 32, false> {
 struct Mxfp4 : HalfScales<17, false> {
   static constexpr Dtype kDtype = Dtype::kMxfp4;
   static constexpr const int8_t* kValues = kDoubledFp4;
-  static KVASIR_INLINE void load_row_scales(const uint8_t* blocks, int64_t count, float* scales) {
+  static KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t count, float* scales) {
     for (int64_t i = 0; i < count; ++i) scales[i] = kScaleTables.half_ue8m0[blocks[i * kBytes]];
   }
   static KVASIR_INLINE SplitNibbles codes(const uint8_t* block, int64_t) { return {block + 1}; }
@@ -276,15 +281,22 @@ KVASIR_INLINE Vec scaled(Vec codes, const float* run_scale) {
   return broadcast(run_scale[0]) * codes;
 }
 
-// Those of kRows rows, `stride` bytes apart.
+template <class Type, int kRows>
+KVASIR_INLINE void take_scales(const uint8_t* blocks, int64_t stride, int64_t i,
+                               TakenScales (&taken)[kRows]) {
+  if constexpr (!(requires { &Type::load_scales; })) Type::take_scales(blocks, stride, i, taken);
+}
+
+// Scales of kRows rows, whose blocks [0, count) were taken.
 template <class Type, int kRows>
 KVASIR_INLINE void load_scales(const uint8_t* blocks, int64_t stride, int64_t count,
-                               float (*scales)[kScaleFloats]) {
-  if constexpr (requires { &Type::load_row_scales; }) {
-    for (int64_t r = 0; r < kRows; ++r)
-      Type::load_row_scales(blocks + r * stride, count, scales[r]);
-  } else {
-    Type::template load_scales<kRows>(blocks, stride, count, scales);
+                               const TakenScales (&taken)[kRows], float (*scales)[kScaleFloats]) {
+  for (int64_t r = 0; r < kRows; ++r) {
+    if constexpr (requires { &Type::load_scales; }) {
+      Type::load_scales(blocks + r * stride, count, scales[r]);
+    } else {
+      Type::finish_scales(taken[r], count, scales[r]);
+    }
   }
 }
 
