@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes src/text/unicode_ranges.h: the category of every code point.
+"""Writes src/text/unicode_ranges.h: the category of every code point, and some sets of them.
 
-The table is asked from the regex engine inside the Python package `tokenizers`, one code point at a
-time, so that it agrees with that engine whatever Unicode version either side knows.
+The tables are asked from the regex engine and the normalizer inside the Python package `tokenizers`,
+one code point at a time, so that they agree with these whatever Unicode version either side knows.
 
   tools/unicode_table.py            write the file
   tools/unicode_table.py --check    exit 1 when the file differs from what would be written
@@ -11,9 +11,10 @@ time, so that it agrees with that engine whatever Unicode version either side kn
 import argparse
 import pathlib
 import sys
+import unicodedata
 
 import tokenizers
-from tokenizers import Regex, pre_tokenizers
+from tokenizers import Regex, normalizers, pre_tokenizers
 
 OUTPUT = pathlib.Path(__file__).resolve().parent.parent / "src/text/unicode_ranges.h"
 CODE_POINT_COUNT = 0x110000
@@ -65,6 +66,31 @@ def members(pattern):
             yield code_point
 
 
+def is_sorted_by_nfc(code_point):
+    """Whether the normalizer knows a combining class of the mark: then it moves it, or another."""
+    mark, nfc = chr(code_point), normalizers.NFC().normalize_str
+    last, first = "\u0315", "\u0334"  # of classes 232 and 1
+    return nfc("x" + last + mark) != "x" + last + mark or nfc("x" + mark + first) != "x" + mark + first
+
+
+def is_unknown_to_nfc(code_point):
+    """Whether it is composed by Unicode, and not by the normalizer, which knows an older one."""
+    text = chr(code_point)
+    parts = unicodedata.normalize("NFD", text)
+    composes = len(parts) > 1 and unicodedata.normalize("NFC", parts) == text
+    return composes and normalizers.NFC().normalize_str(parts) != text
+
+
+def nfc_marks():
+    return [c for c in members(r"\p{M}") if is_sorted_by_nfc(c)]
+
+
+def nfc_strangers():
+    wholes = [c for c in range(CODE_POINT_COUNT) if c not in SURROGATES and is_unknown_to_nfc(c)]
+    last_parts = [ord(unicodedata.normalize("NFD", chr(c))[-1]) for c in wholes]
+    return wholes + last_parts
+
+
 def code_point_categories():
     categories = bytearray(CODE_POINT_COUNT)
     for category, pattern in enumerate(PATTERNS, start=1):
@@ -80,9 +106,9 @@ def category_runs(categories):
             if code_point == 0 or category != categories[code_point - 1]]
 
 
-def set_edges(pattern):
+def set_edges(code_points):
     flags = bytearray(CODE_POINT_COUNT + 1)
-    for code_point in members(pattern):
+    for code_point in code_points:
         flags[code_point] = 1
     return [i for i, flag in enumerate(flags) if flag != (flags[i - 1] if i else 0)]
 
@@ -101,10 +127,14 @@ def render():
     return (HEADER.format(version=tokenizers.__version__, bits=CATEGORY_BITS)
             + list_of(category_runs(code_point_categories()))
             + SET.format(name="kHanEdges", comment="Ideographs of the script Han")
-            + list_of(set_edges(HAN))
+            + list_of(set_edges(members(HAN)))
             + SET.format(name="kOtherWordEdges",
                          comment="Word characters by no category of theirs")
-            + list_of(set_edges(OTHER_WORDS)) + FOOTER)
+            + list_of(set_edges(members(OTHER_WORDS)))
+            + SET.format(name="kNfcMarkEdges", comment="Marks that the normal form C puts in order")
+            + list_of(set_edges(nfc_marks()))
+            + SET.format(name="kNfcStrangerEdges", comment="What is composed by newer rules alone")
+            + list_of(set_edges(nfc_strangers())) + FOOTER)
 
 
 def main():

@@ -39,11 +39,6 @@ std::vector<uint32_t> combine(const std::vector<uint32_t>& a, const std::vector<
   return edges;
 }
 
-template <size_t kCount>
-std::vector<uint32_t> copy_of(const uint32_t (&edges)[kCount]) {
-  return {std::begin(edges), std::end(edges)};
-}
-
 void fill_bits(std::vector<uint64_t>& words, uint32_t first, uint32_t end) {
   while (first < end) {
     const uint32_t in_word = first & 63;
@@ -78,19 +73,22 @@ CodePointSet CodePointSet::of_categories(uint32_t categories) {
 
 CodePointSet CodePointSet::white_space() { return of_categories(bit(GeneralCategory::kSpace)); }
 
-CodePointSet CodePointSet::word() {
-  CodePointSet others;
-  others.edges_ = copy_of(kOtherWordEdges);
-  return of_categories(bits(GeneralCategory::kLu, GeneralCategory::kNl) |
-                       bit(GeneralCategory::kPc)) |
-         others;
-}
-
-CodePointSet CodePointSet::han() {
+template <size_t kCount>
+CodePointSet CodePointSet::of_edges(const uint32_t (&edges)[kCount]) {
   CodePointSet set;
-  set.edges_ = copy_of(kHanEdges);
+  set.edges_.assign(std::begin(edges), std::end(edges));
   return set;
 }
+
+CodePointSet CodePointSet::word() {
+  return of_categories(bits(GeneralCategory::kLu, GeneralCategory::kNl) |
+                       bit(GeneralCategory::kPc)) |
+         of_edges(kOtherWordEdges);
+}
+
+CodePointSet CodePointSet::han() { return of_edges(kHanEdges); }
+CodePointSet CodePointSet::nfc_marks() { return of_edges(kNfcMarkEdges); }
+CodePointSet CodePointSet::nfc_strangers() { return of_edges(kNfcStrangerEdges); }
 
 CodePointSet CodePointSet::complement() const {
   CodePointSet set;

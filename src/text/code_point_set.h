@@ -27,6 +27,10 @@ class CodePointSet {
   static CodePointSet white_space();
   static CodePointSet word();  // letters, marks, digits, connectors and their like
   static CodePointSet han();
+  // Marks that the normal form C of the models' tokenizers puts in order.
+  static CodePointSet nfc_marks();
+  // What newer versions of Unicode compose, and that normal form does not.
+  static CodePointSet nfc_strangers();
 
   CodePointSet complement() const;
   CodePointSet operator|(const CodePointSet& other) const;
@@ -41,6 +45,9 @@ class CodePointSet {
 
  private:
   friend class CodePointTable;
+
+  template <size_t kCount>
+  static CodePointSet of_edges(const uint32_t (&edges)[kCount]);
 
   // Where members and others begin, by turns; others begin at 0 unless that is an edge.
   std::vector<uint32_t> edges_;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "text/code_point_set.h"
 #include "text/utf8.h"
 
 namespace kvasir::text {
@@ -30,6 +31,16 @@ bool has_to_compose(std::string_view text) {
 
 int combining_class(utf8proc_int32_t character) {
   return utf8proc_get_property(character)->combining_class;
+}
+
+// What the library knows from newer versions of Unicode than the models' tokenizers do. For those
+// it is a character like any other.
+bool is_stranger(uint32_t code_point) {
+  static const CodePointTable kMarks(CodePointSet::nfc_marks());
+  static const CodePointTable kStrangers(CodePointSet::nfc_strangers());
+  if (code_point == kInvalidByte || kStrangers.contains(code_point)) return true;
+  return combining_class(static_cast<utf8proc_int32_t>(code_point)) != 0 &&
+         !kMarks.contains(code_point);
 }
 
 void append_decomposed(uint32_t code_point, Characters& characters) {
@@ -77,9 +88,9 @@ std::string to_nfc(std::string_view text) {
   Characters characters;
   for (size_t at = 0; at < text.size();) {
     const Utf8Character character = read_character(text, at);
-    if (character.code_point == kInvalidByte) {
+    if (is_stranger(character.code_point)) {
       append_composed(characters, out);
-      out += text[at];
+      out += text.substr(at, character.size_bytes);
     } else {
       append_decomposed(character.code_point, characters);
     }

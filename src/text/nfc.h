@@ -1,5 +1,6 @@
-// to_nfc composes characters as Unicode's normal form C does. This is the one place that knows
-// utf8proc. A pure function; any thread.
+// to_nfc composes characters as Unicode's normal form C does, by the version of Unicode that
+// Hugging Face `tokenizers` knows. This is the one place that knows utf8proc. A pure function; any
+// thread.
 #pragma once
 
 #include <string>

@@ -21,6 +21,11 @@ TEST(Nfc, Composes) {
   EXPECT_EQ(to_nfc("\uFB01 \u00BD"), "\uFB01 \u00BD");      // compatibility forms stay
 }
 
+TEST(Nfc, CharactersOfNewerVersionsStayWhereTheyAre) {
+  EXPECT_EQ(to_nfc("x\u0301\u07FD\u0316"), "x\u0301\u07FD\u0316");
+  EXPECT_EQ(to_nfc("\U00011935\U00011930"), "\U00011935\U00011930");
+}
+
 TEST(Nfc, BytesThatAreNoCharacterStay) {
   EXPECT_EQ(to_nfc("e\xFF\u0301"), "e\xFF\u0301");
   EXPECT_EQ(to_nfc("e\u0301\xC3"), "\u00E9\xC3");

@@ -233,6 +233,9 @@ TEST(TokenizerGguf, RefusesWhatItCannotDo) {
   made.add("ab");
   is(made, "a token occurs twice");
   made = sentence_piece();
+  made.types[3 + 'a'] = kControl;
+  is(made, "plain text can become an added token");
+  made = sentence_piece();
   made.scores.pop_back();
   is(made, "tokenizer.ggml.scores");
   EXPECT_FALSE(Made{}.build().ok());

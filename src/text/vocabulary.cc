@@ -120,11 +120,14 @@ bool Vocabulary::is_out_of_reach(int32_t id, std::string_view text,
 }
 
 Result<std::vector<BpeMerge>> Vocabulary::merges(const AddedTokens& added) const {
+  KVASIR_RETURN_IF_ERROR(check_bytes(added));
   if (!data_->scores.empty()) return scored_merges(added);
   KVASIR_ASSIGN_OR_RETURN(std::vector<BpeMerge> merges, listed_merges(added));
   KVASIR_RETURN_IF_ERROR(check_pairs(merges, where_ + ": merges"));
   if (data_->alphabet == TokenAlphabet::kBytes) {
-    KVASIR_RETURN_IF_ERROR(check_forgery(merges, added));
+    for (const BpeMerge& merge : merges) {
+      KVASIR_RETURN_IF_ERROR(check_forgery(merge.result, added));
+    }
   }
   return merges;
 }
@@ -173,21 +176,20 @@ std::vector<BpeMerge> Vocabulary::scored_merges(const AddedTokens& added) const 
   return merges;
 }
 
-// SpecialTokens::kIgnore promises that no text spells a marker: merging must not lead to one
-// either.
-Status Vocabulary::check_forgery(const std::vector<BpeMerge>& merges,
-                                 const AddedTokens& added) const {
-  const auto check = [&](int32_t id) -> Status {
-    const AddedToken* token = added.find_id(id);
-    if (token == nullptr) return ok_status();
-    return Error{.kind = ErrorKind::kDamaged,
-                 .what = "plain text can become an added token",
-                 .where = where_ + ": merges",
-                 .found = std::to_string(id) + " \"" + token->content + "\""};
-  };
+// SpecialTokens::kIgnore promises that no text spells a marker: neither a byte nor a merge may lead
+// to one.
+Status Vocabulary::check_forgery(int32_t id, const AddedTokens& added) const {
+  const AddedToken* token = added.find_id(id);
+  if (token == nullptr) return ok_status();
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "plain text can become an added token",
+               .where = where_ + ": merges",
+               .found = std::to_string(id) + " \"" + token->content + "\""};
+}
+
+Status Vocabulary::check_bytes(const AddedTokens& added) const {
   KVASIR_ASSIGN_OR_RETURN(const auto byte_ids, this->byte_ids());
-  for (const int32_t id : byte_ids) KVASIR_RETURN_IF_ERROR(check(id));
-  for (const BpeMerge& merge : merges) KVASIR_RETURN_IF_ERROR(check(merge.result));
+  for (const int32_t id : byte_ids) KVASIR_RETURN_IF_ERROR(check_forgery(id, added));
   return ok_status();
 }
 

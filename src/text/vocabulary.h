@@ -30,9 +30,9 @@ class Vocabulary {
   Result<std::array<int32_t, 256>> byte_ids() const;
   // Tokens of one character, by code point; none in the byte alphabet.
   std::unordered_map<uint32_t, int32_t> character_ids(const AddedTokens& added) const;
-  // Best first. Errors: merges of what is no token, or that occur twice; those that would let plain
-  // text become an added token, in the byte alphabet. In the other they are left out: some makers
-  // list them.
+  // Best first. Errors: merges of what is no token, or that occur twice; a byte that is an added
+  // token, and in the byte alphabet a merge that leads to one. In the other such merges are left
+  // out: some makers list them.
   Result<std::vector<BpeMerge>> merges(const AddedTokens& added) const;
 
  private:
@@ -41,7 +41,8 @@ class Vocabulary {
   bool is_out_of_reach(int32_t id, std::string_view text, const AddedTokens& added) const;
   Result<std::vector<BpeMerge>> listed_merges(const AddedTokens& added) const;
   std::vector<BpeMerge> scored_merges(const AddedTokens& added) const;
-  Status check_forgery(const std::vector<BpeMerge>& merges, const AddedTokens& added) const;
+  Status check_bytes(const AddedTokens& added) const;
+  Status check_forgery(int32_t id, const AddedTokens& added) const;
 
   const TokenizerData* data_;
   std::string where_;
