@@ -23,9 +23,13 @@ BATCH = 20000
 PARTS_MAX = 24
 
 
-def without_added_tokens(path):
+def without_markers(path):
+    """The tokenizer with no added tokens but those that SentencePiece finds in every text."""
     data = json.loads(path.read_text(encoding="utf-8"))
-    data["added_tokens"] = []
+    data["added_tokens"] = [
+        token for token in data["added_tokens"]
+        if data["model"].get("byte_fallback") and not token["special"]
+        and not token["content"].replace("\u2581", " ").strip()]
     data["post_processor"] = None
     return tokenizers.Tokenizer.from_str(json.dumps(data))
 
@@ -68,7 +72,7 @@ def main():
     arguments = parser.parse_args()
 
     with_added = tokenizers.Tokenizer.from_file(str(arguments.tokenizer))
-    plain = without_added_tokens(arguments.tokenizer)
+    plain = without_markers(arguments.tokenizer)
     added = [token.content for token in with_added.get_added_tokens_decoder().values()]
     texts = tokenizer_samples.samples(arguments.count, arguments.seed, added, PARTS_MAX)
     if arguments.code_points:
