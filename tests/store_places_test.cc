@@ -113,7 +113,7 @@ TEST_F(StorePlaces, ALinkToAConversationCanBeImported) {
   EXPECT_EQ(run("cache import " + directory_.file("link") + other).exit_status, 0);
   ASSERT_EQ(mkfifo(directory_.file("pipe").c_str(), 0600), 0);
   for (const std::string& file : {directory_.file("pipe"), directory_.path()}) {
-    const Outcome refused = run("cache import " + file + other, "", "timeout 20");
+    const Outcome refused = run("cache import " + file + other, "", "timeout 120");
     EXPECT_EQ(refused.exit_status, 1);
     EXPECT_NE(refused.err.find("is a file"), std::string::npos) << refused.err;
   }
@@ -130,23 +130,23 @@ TEST_F(StorePlaces, NothingWaitsForAPipe) {
   make_store();
   make_pipe(store_path("segment-0000000000000007.kvs"));
   for (const char* command : {"cache ls", "cache stat", "cache verify", "cache verify --repair"}) {
-    const Outcome outcome = run(command + (" --json" + store()), "", "timeout 20");
+    const Outcome outcome = run(command + (" --json" + store()), "", "timeout 120");
     EXPECT_EQ(outcome.exit_status, 0) << command << outcome.err;
     expect_note(outcome, "segment-0000000000000007.kvs");
   }
-  const Outcome again = answer("", "timeout 20");
+  const Outcome again = answer("", "timeout 120");
   EXPECT_GT(reused(again), 0);
   expect_note(again, "a pipe, a socket or a device");
-  EXPECT_EQ(run("cache clear" + store(), "", "timeout 20").exit_status, 0);
+  EXPECT_EQ(run("cache clear" + store(), "", "timeout 120").exit_status, 0);
   EXPECT_TRUE(fs::is_fifo(store_path("segment-0000000000000007.kvs")));
 
   fs::remove(store_path("catalog.sqlite"));
   make_pipe(store_path("catalog.sqlite"));
-  expect_note(answer("", "timeout 20"), "uses and pins are not kept");
+  expect_note(answer("", "timeout 120"), "uses and pins are not kept");
   fs::remove(store_path("LOCK"));
   make_pipe(store_path("LOCK"));
-  EXPECT_EQ(run("cache clear" + store(), "", "timeout 20").exit_status, 1);
-  const Outcome unlocked = answer("", "timeout 20");
+  EXPECT_EQ(run("cache clear" + store(), "", "timeout 120").exit_status, 1);
+  const Outcome unlocked = answer("", "timeout 120");
   EXPECT_EQ(unlocked.exit_status, 0);
   expect_note(unlocked, "nothing is saved");
 }

@@ -42,8 +42,8 @@ Result<std::vector<int32_t>> encode_chat_prompt(Engine& engine, const ChatOption
 
 class Chat {
  public:
-  // Error: the model's tokenizer lacks the chat markers. The engine must outlive the chat
-  // and stay where it is.
+  // Error: the model came without a chat template, and its tokenizer lacks the chat markers that
+  // would do instead. The engine must outlive the chat and stay where it is.
   static Result<Chat> create(Engine& engine, const ChatOptions& options);
   Chat(Chat&&) noexcept;
   Chat& operator=(Chat&&) noexcept;

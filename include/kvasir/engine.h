@@ -38,12 +38,15 @@ namespace kvasir {
 std::vector<std::string> instruction_sets();
 
 struct EngineOptions {
-  std::string model_path;      // a checkpoint directory
-  std::string kv = "native";   // precision of the cache; the others: "bf16", "f32"
+  // A checkpoint directory, a GGUF file, any part of a split one, or the directory that holds it.
+  std::string model_path;
+  // Precision of the cache. "native" is as the model's makers fixed it, or bf16 where they did not;
+  // the others: "bf16", "f32", and "f16" for models whose makers fixed none.
+  std::string kv = "native";
   int thread_count = 0;        // 0: one per processor this process may use
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
   std::string instruction_set = "auto";  // the best; or one of instruction_sets()
-  bool needs_text = true;                // false: tokenizer.json is not read
+  bool needs_text = true;                // false: tokenizer and chat template are not read
   StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
   // Bytes of RAM that the cache may take at most; 0: as many as it needs. Rows that do not fit are
