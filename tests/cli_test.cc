@@ -329,6 +329,7 @@ TEST_F(CliTest, ModelsInTheCacheFolderHaveNames) {
   EXPECT_EQ(run("logits --model mine" + rest + directory_.file("a.npy")).exit_status, 0);
   EXPECT_EQ(run("logits --model " + golden_ + rest + directory_.file("b.npy")).exit_status, 0);
   EXPECT_EQ(read_file(directory_.file("a.npy")), read_file(directory_.file("b.npy")));
+  EXPECT_EQ(run("plan mine --json").out, run("plan " + folder + "/mine --json").out);
   const Outcome unknown = run("logits --model yours" + rest + directory_.file("c.npy"));
   EXPECT_EQ(unknown.exit_status, 1);
   EXPECT_NE(unknown.err.find("yours"), std::string::npos) << unknown.err;

@@ -22,7 +22,8 @@ Result<std::string> bundled_path(const char* name, const char* remedy) {
 
 std::string model_called(const std::string& name) {
   std::error_code ignored;
-  if (name.find('/') != std::string::npos || std::filesystem::exists(name, ignored)) return name;
+  if (name.empty() || name.find('/') != std::string::npos || std::filesystem::exists(name, ignored))
+    return name;
   const char* cache = std::getenv("XDG_CACHE_HOME");
   const char* home = std::getenv("HOME");
   std::filesystem::path folder;

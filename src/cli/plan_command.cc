@@ -51,7 +51,7 @@ std::vector<int64_t> chart_contexts(int64_t context_tokens) {
 }
 
 Result<plan::CacheModel> read_model(const PlanOptions& options) {
-  std::string target = options.target;
+  std::string target = model_called(options.target);
   if (target.empty()) {
     KVASIR_ASSIGN_OR_RETURN(target, bundled_path(kBundledModel, "name a model or a config"));
   }
