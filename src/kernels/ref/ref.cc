@@ -156,7 +156,7 @@ void attend_one(const AttendArgs& args, int64_t query) {
   };
   float score_max = args.sinks != nullptr ? args.sinks[query] : -INFINITY;
   for (int64_t j = seen.begin; j < seen.end; ++j) score_max = std::max(score_max, score(j));
-  float sum = args.sinks != nullptr ? std::exp(args.sinks[query] - score_max) : 0.0f;
+  float sum = 0;
   std::fill_n(out, args.value_dim, 0.0f);
   for (int64_t j = seen.begin; j < seen.end; ++j) {
     const float weight = std::exp(score(j) - score_max);
@@ -164,6 +164,7 @@ void attend_one(const AttendArgs& args, int64_t query) {
     sum += weight;
     for (int64_t i = 0; i < args.value_dim; ++i) out[i] += weight * value[i];
   }
+  if (args.sinks != nullptr) sum += std::exp(args.sinks[query] - score_max);
   for (int64_t i = 0; i < args.value_dim; ++i) out[i] /= sum;
 }
 
