@@ -38,6 +38,8 @@ struct MlpStep {
 
 // Turns a token's products with the router into scores, in place. [experts]
 using ScoreExperts = void (*)(float* products, int64_t expert_count);
+// One of them: their softmax.
+void soften(float* values, int64_t count);
 
 // GroupScore says what a group of experts counts, of which only the best groups' are chosen from.
 enum class GroupScore : uint8_t {

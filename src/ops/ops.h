@@ -70,6 +70,7 @@ class Ops {
   // Every head on its own. norm.weight [head_dim].
   void norm_heads(const Norm& norm, View<float> heads, int64_t head_dim);
   void copy(View<const float> x, View<float> y);               // nothing where y is x
+  void clear(View<float> x);                                   // x = 0
   void add_bias(View<float> x, const float* bias);             // bias [x.cols]
   void add(View<const float> x, float factor, View<float> y);  // y += factor * x
   void soft_cap(View<float> x, float cap);                     // x = cap * tanh(x / cap)
@@ -148,6 +149,8 @@ class Ops {
                     int worker);
   void attend_group(const GroupedAttendStep& step, const AttendGroup& group, int worker);
 
+  template <class Body>
+  void for_each_head(View<float> heads, int64_t head_dim, const Body& body);
   template <class Body>
   void for_each_expert_piece(const ExpertGroups& groups, int64_t rows, int64_t cols, Body&& body);
   void activate(const Mlp& mlp, kernels::ActivateArgs args, float* gate, float* up, int64_t begin,

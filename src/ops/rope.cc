@@ -21,8 +21,10 @@ std::vector<double> rope_frequencies(const RopeSettings& rope, int64_t rope_dim)
     return dim * std::log(yarn.original_context / (beta * 2.0 * std::numbers::pi)) /
            (2.0 * std::log(rope.theta));
   };
-  const double lo = std::clamp(std::floor(correction_dim(yarn.beta_fast)), 0.0, dim - 1.0);
-  double hi = std::clamp(std::ceil(correction_dim(yarn.beta_slow)), 0.0, dim - 1.0);
+  const double begin = correction_dim(yarn.beta_fast);
+  const double end = correction_dim(yarn.beta_slow);
+  const double lo = std::clamp(yarn.truncates ? std::floor(begin) : begin, 0.0, dim - 1.0);
+  double hi = std::clamp(yarn.truncates ? std::ceil(end) : end, 0.0, dim - 1.0);
   if (hi == lo) hi += 0.001;
   for (size_t i = 0; i < frequencies.size(); ++i) {
     const double ramp = std::clamp((static_cast<double>(i) - lo) / (hi - lo), 0.0, 1.0);

@@ -16,6 +16,7 @@ struct YarnSettings {
   double beta_fast = 32;
   double beta_slow = 1;
   double original_context = 0;
+  bool truncates = true;  // the ramp begins and ends at whole pairs
 };
 
 struct RopeSettings {

@@ -30,7 +30,7 @@ namespace {
 // What the keys of a GGUF file leave to its tensors.
 void adjust_to_tensors(const TensorReader& reader, Config& config) {
   if (!config.is_gguf) return;
-  const TensorNames names = gguf_tensor_names_of(config.architecture);
+  const TensorNames names = tensor_names_of(config);
   const auto has = [&](std::string_view name) {
     return reader.has(fmt::format("{}0.{}", names.layer, name));
   };
@@ -44,13 +44,12 @@ void adjust_to_tensors(const TensorReader& reader, Config& config) {
 }
 
 // Divides frequencies by what a GGUF file states of them.
-Status divide_frequencies(const std::vector<float>& divisors, Config& config) {
+void divide_frequencies(const std::vector<float>& divisors, Config& config) {
+  if (divisors.empty()) return;
   for (Rope& rope : config.ropes) {
-    if (divisors.empty()) continue;
     KVASIR_CHECK(divisors.size() == rope.frequencies.size(), "a divisor for each frequency");
     for (size_t i = 0; i < divisors.size(); ++i) rope.frequencies[i] /= double{divisors[i]};
   }
-  return ok_status();
 }
 
 }  // namespace
@@ -68,14 +67,14 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSo
   constexpr int64_t kDraftLayersMax = 16;
   for (int64_t draft = 0; draft < kDraftLayersMax; ++draft) {
     tensors.leave_out(
-        fmt::format("{}{}.", is_gguf ? "blk." : "layers.", config.layer_count + draft));
+        fmt::format("{}{}.", tensor_names_of(config).layer, config.layer_count + draft));
   }
   TensorReader reader(tensors);
   adjust_to_tensors(reader, config);
   checkpoint.weights_ = std::make_unique<Weights>();
   Weights& weights = *checkpoint.weights_;
   KVASIR_RETURN_IF_ERROR(load_weights(config, reader, weights, checkpoint.turned_));
-  KVASIR_RETURN_IF_ERROR(divide_frequencies(weights.rope_divisors, config));
+  divide_frequencies(weights.rope_divisors, config);
   checkpoint.weight_bytes_ = tensors.taken_bytes();
   checkpoint.tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
   return checkpoint;

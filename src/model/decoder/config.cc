@@ -66,7 +66,7 @@ Result<Config> read_config(const Json& root, std::string_view where) {
   const Json& text = text_config(root);
   const Architecture* architecture = find_architecture(text);
   KVASIR_CHECK(architecture != nullptr, "a config of this family");
-  Reading reading{.root = text, .fields = ConfigFields(text, where), .config = {}};
+  Reading reading{.fields = ConfigFields(text, where), .config = {}};
   reading.config.architecture = architecture->model_type;
   architecture->read(reading);
   if (reading.fields.error()) return *reading.fields.error();

@@ -21,7 +21,6 @@ inline constexpr int64_t kVocabMax = int64_t{1} << 24;
 inline constexpr int64_t kTokensMax = int64_t{1} << 40;
 
 struct Reading {
-  const Json& root;
   ConfigFields fields;
   Config config;
 };

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "model/decoder/config_reading.h"
+#include "ops/rope.h"
 
 namespace kvasir::model::decoder {
 namespace {
@@ -13,14 +14,6 @@ constexpr double kThetaMax = 1e15;
 constexpr double kFactorMax = 1e9;
 constexpr double kContextMax = 1e15;
 constexpr double kDefaultTheta = 10000;
-
-std::vector<double> plain_frequencies(double theta, int64_t rope_dim) {
-  std::vector<double> frequencies(static_cast<size_t>(rope_dim / 2));
-  for (size_t i = 0; i < frequencies.size(); ++i) {
-    frequencies[i] = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(rope_dim));
-  }
-  return frequencies;
-}
 
 // Slow angles are stretched by `factor`, fast ones are not, and in between part of the way.
 void scale_llama3(ConfigFields& scaling, Rope& rope) {
@@ -44,29 +37,18 @@ double yarn_magnitude(double factor, double scale) {
   return factor <= 1 ? 1 : 0.1 * scale * std::log(factor) + 1;
 }
 
-void scale_yarn(ConfigFields& scaling, double theta, double outer_original, Rope& rope) {
+// rope_dim values of a head turn by `settings`, which has no YaRN yet.
+void scale_yarn(ConfigFields& scaling, ops::RopeSettings settings, int64_t rope_dim,
+                double outer_original, Rope& rope) {
   const double factor = scaling.real({"factor"}, 1, kFactorMax);
-  const double fast = scaling.real_or({"beta_fast"}, 1e-3, kFactorMax, 32);
-  const double slow = scaling.real_or({"beta_slow"}, 1e-3, kFactorMax, 1);
-  const double original =
-      scaling.real_or({"original_max_position_embeddings"}, 1, kContextMax, outer_original);
-  const double dim = 2.0 * static_cast<double>(rope.frequencies.size());
-  const auto turning_dim = [&](double beta) {
-    return dim * std::log(original / (beta * 2 * std::numbers::pi)) / (2 * std::log(theta));
-  };
-  double low = turning_dim(fast);
-  double high = turning_dim(slow);
-  if (scaling.boolean_or({"truncate"}, true)) {
-    low = std::floor(low);
-    high = std::ceil(high);
-  }
-  low = std::max(low, 0.0);
-  high = std::min(high, dim - 1);
-  if (low == high) high += 0.001;
-  for (size_t i = 0; i < rope.frequencies.size(); ++i) {
-    const double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
-    rope.frequencies[i] = rope.frequencies[i] / factor * ramp + rope.frequencies[i] * (1 - ramp);
-  }
+  settings.has_yarn = true;
+  settings.yarn = {.factor = factor,
+                   .beta_fast = scaling.real_or({"beta_fast"}, 1e-3, kFactorMax, 32),
+                   .beta_slow = scaling.real_or({"beta_slow"}, 1e-3, kFactorMax, 1),
+                   .original_context = scaling.real_or({"original_max_position_embeddings"}, 1,
+                                                       kContextMax, outer_original),
+                   .truncates = scaling.boolean_or({"truncate"}, true)};
+  rope.frequencies = ops::rope_frequencies(settings, rope_dim);
   const double scale = scaling.real_or({"mscale"}, 0, kFactorMax, 0);
   const double scale_of_all = scaling.real_or({"mscale_all_dim"}, 0, kFactorMax, 0);
   const double magnitude =
@@ -128,7 +110,8 @@ double outer_original(const Reading& reading) {
 
 // `scaling`: an entry that states rope_type and what belongs to it.
 Rope make_rope(Reading& reading, ConfigFields& scaling, double theta, int64_t rope_dim) {
-  Rope rope{.frequencies = plain_frequencies(theta, rope_dim)};
+  const ops::RopeSettings plain{.theta = theta};
+  Rope rope{.frequencies = ops::rope_frequencies(plain, rope_dim)};
   const std::string type = scaling.text_or({"rope_type", "type"}, "default");
   if (type == "linear") {
     const double factor = scaling.real({"factor"}, 1, kFactorMax);
@@ -136,7 +119,7 @@ Rope make_rope(Reading& reading, ConfigFields& scaling, double theta, int64_t ro
   } else if (type == "llama3") {
     scale_llama3(scaling, rope);
   } else if (type == "yarn") {
-    scale_yarn(scaling, theta, outer_original(reading), rope);
+    scale_yarn(scaling, plain, rope_dim, outer_original(reading), rope);
   } else if (type == "longrope" || type == "su") {
     scale_long(scaling, reading, outer_original(reading), rope);
   } else if (type != "default") {

@@ -44,13 +44,12 @@ std::vector<ops::RopeTable> rope_tables(const Config& config, int64_t token_capa
 }
 
 Error no_working_memory(const Config& config, const ModelOptions& options) {
-  return {.kind = ErrorKind::kNoMemory,
-          .what = "not enough memory for the working buffers of a pass",
-          .field = "chunk_tokens",
-          .expected = std::to_string(Workspace::bytes_for(config, options.pass_tokens_max,
-                                                          options.thread_count)) +
-                      " bytes",
-          .remedy = "a shorter pass needs less"};
+  return {
+      .kind = ErrorKind::kNoMemory,
+      .what = "not enough memory for the working buffers of a pass",
+      .field = "chunk_tokens",
+      .expected = std::to_string(Workspace::bytes_for(config, options.pass_tokens_max)) + " bytes",
+      .remedy = "a shorter pass needs less"};
 }
 
 }  // namespace

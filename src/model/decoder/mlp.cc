@@ -9,14 +9,6 @@ namespace {
 using ops::View;
 using ops::view_of;
 
-void soften_scores(float* products, int64_t expert_count) {
-  float largest = products[0];
-  for (int64_t e = 1; e < expert_count; ++e) largest = std::max(largest, products[e]);
-  float sum = 0;
-  for (int64_t e = 0; e < expert_count; ++e) sum += products[e] = std::exp(products[e] - largest);
-  for (int64_t e = 0; e < expert_count; ++e) products[e] /= sum;
-}
-
 void sigmoid_scores(float* products, int64_t expert_count) {
   for (int64_t e = 0; e < expert_count; ++e) products[e] = 1.0f / (1.0f + std::exp(-products[e]));
 }
@@ -24,7 +16,7 @@ void sigmoid_scores(float* products, int64_t expert_count) {
 ops::ScoreExperts score_function(RouterScore score) {
   switch (score) {
     case RouterScore::kSoftmax:
-      return soften_scores;
+      return ops::soften;
     case RouterScore::kSoftmaxOfChosen:
       return nullptr;
     case RouterScore::kSigmoid:
@@ -55,7 +47,7 @@ ops::ExpertGroups groups_of(Pass& pass) {
 void run_shared(Pass& pass, const ExpertsWeights& weights, View<const float> input,
                 View<float> output) {
   if (pass.config.experts.shared_width == 0) {
-    pass.ops.scale(output, 0);
+    pass.ops.clear(output);
     return;
   }
   run_mlp(pass, weights.shared, input, output);

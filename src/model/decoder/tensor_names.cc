@@ -37,9 +37,7 @@ TensorNames names_of_falcon() {
           .down = "mlp.dense_4h_to_h"};
 }
 
-}  // namespace
-
-TensorNames tensor_names_of(std::string_view architecture) {
+TensorNames safetensors_names_of(std::string_view architecture) {
   if (architecture == "falcon") return names_of_falcon();
   if (is_one_of(architecture, {"gpt2", "gpt_bigcode"})) {
     TensorNames names = names_of_gpt2();
@@ -78,7 +76,7 @@ TensorNames tensor_names_of(std::string_view architecture) {
   return names;
 }
 
-TensorNames gguf_tensor_names_of(std::string_view architecture) {
+TensorNames gguf_names_of(std::string_view architecture) {
   TensorNames names{.embedding = "token_embd",
                     .positions = "position_embd",
                     .norm = "output_norm",
@@ -125,6 +123,13 @@ TensorNames gguf_tensor_names_of(std::string_view architecture) {
     if (architecture == "phi3") names.gate_up = "ffn_up";
   }
   return names;
+}
+
+}  // namespace
+
+TensorNames tensor_names_of(const Config& config) {
+  return config.is_gguf ? gguf_names_of(config.architecture)
+                        : safetensors_names_of(config.architecture);
 }
 
 std::optional<std::string> official_tensor_name(std::string_view stored_name) {

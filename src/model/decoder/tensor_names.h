@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "model/decoder/config.h"
+
 namespace kvasir::model::decoder {
 
 // How the rows of a fused projection of queries, keys and values are ordered.
@@ -74,9 +76,8 @@ struct TensorNames {
   bool is_transposed = false;  // matrices lie as [in, out]
 };
 
-TensorNames tensor_names_of(std::string_view architecture);
-// The same of GGUF files.
-TensorNames gguf_tensor_names_of(std::string_view architecture);
+// Of a checkpoint with that config, in the form that it is stored in.
+TensorNames tensor_names_of(const Config& config);
 
 // Returns the name without what stands before the model body; nothing for a tensor that is no part
 // of a text model. The scale of an FP8 matrix becomes ".scale".

@@ -29,11 +29,7 @@ struct HeadRows {
 class WeightLoader {
  public:
   WeightLoader(const Config& config, TensorReader& reader, TurnedMatrices& turned)
-      : config_(config),
-        reader_(reader),
-        turned_(turned),
-        names_(config.is_gguf ? gguf_tensor_names_of(config.architecture)
-                              : tensor_names_of(config.architecture)) {}
+      : config_(config), reader_(reader), turned_(turned), names_(tensor_names_of(config)) {}
 
   Status load(Weights& weights) {
     const int64_t vocab = config_.vocab_size;
@@ -49,12 +45,12 @@ class WeightLoader {
       KVASIR_RETURN_IF_ERROR(load_layer(layer, weights.layers[static_cast<size_t>(layer)]));
     }
     KVASIR_RETURN_IF_ERROR(load_norm(names_.norm, hidden, weights.norm));
-    if (!names_.rope_divisors.empty() && reader_.has(std::string(names_.rope_divisors))) {
+    if (!config_.ropes.empty() && reader_.has(std::string(names_.rope_divisors))) {
       const auto pairs = std::ssize(config_.ropes.front().frequencies);
       KVASIR_RETURN_IF_ERROR(
           reader_.vector(std::string(names_.rope_divisors), {pairs}, weights.rope_divisors));
     }
-    // A tied model may still store its head; then the stored one counts, unless it is the same.
+    // A tied model may still store its head; then the stored one counts.
     if (config_.ties_output && !reader_.has(joined(names_.output, ".weight"))) {
       weights.output = weights.embedding;
       return ok_status();
@@ -296,7 +292,7 @@ class WeightLoader {
     if (!names_.gate_stack.empty()) return load_expert_stacks(at, weights);
     const std::string fused = at + "mlp.experts.gate_up_proj";
     if (experts.has_biases) return load_interleaved_experts(at + "mlp.experts.", weights);
-    if (reader_.has(fused) || reader_.has(fused + ".weight")) {
+    if (reader_.has(fused)) {
       return load_fused_experts(at + "mlp.experts.", weights);
     }
     for (int64_t expert = 0; expert < experts.count; ++expert) {

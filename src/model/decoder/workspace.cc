@@ -34,31 +34,24 @@ RowWidths row_widths(const Config& config) {
 Workspace::Workspace(const Config& config, int64_t token_capacity, int thread_count) {
   KVASIR_CHECK(token_capacity > 0 && thread_count > 0, "a pass has tokens and threads");
   row_lists.resize(static_cast<size_t>(thread_count));
-  size_buffers(config, token_capacity, thread_count,
-               [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
-                 buffer = AlignedBuffer<T>(count);
-                 failed = failed || buffer.failed();
-               });
+  size_buffers(config, token_capacity, [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
+    buffer = AlignedBuffer<T>(count);
+    failed = failed || buffer.failed();
+  });
 }
 
-int64_t Workspace::bytes_for(const Config& config, int64_t token_capacity, int thread_count) {
+int64_t Workspace::bytes_for(const Config& config, int64_t token_capacity) {
   int64_t bytes = 0;
   Workspace none;
-  none.size_buffers(config, token_capacity, thread_count,
-                    [&bytes]<class T>(AlignedBuffer<T>&, int64_t count) {
-                      bytes += count * static_cast<int64_t>(sizeof(T));
-                    });
+  none.size_buffers(config, token_capacity, [&bytes]<class T>(AlignedBuffer<T>&, int64_t count) {
+    bytes += count * static_cast<int64_t>(sizeof(T));
+  });
   return bytes;
-}
-
-int64_t Workspace::length_bytes_max(int64_t length, int thread_count) {
-  return kLengthGrowth * ops::grouped_list_size(length) * static_cast<int64_t>(sizeof(void*)) *
-         thread_count;
 }
 
 // allocate(buffer, count) for each buffer.
 template <class Allocate>
-void Workspace::size_buffers(const Config& config, int64_t token_capacity, int /*thread_count*/,
+void Workspace::size_buffers(const Config& config, int64_t token_capacity,
                              const Allocate& allocate) {
   const int64_t n = token_capacity;
   const int64_t hidden = config.hidden_size;

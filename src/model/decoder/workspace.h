@@ -25,9 +25,7 @@ struct Workspace {
   Workspace(const Config& config, int64_t token_capacity, int thread_count);
 
   // Returns the bytes that the constructor takes, without taking them.
-  static int64_t bytes_for(const Config& config, int64_t token_capacity, int thread_count);
-  // Returns the bytes that reserve_length may have taken at most for a sequence of that length.
-  static int64_t length_bytes_max(int64_t length, int thread_count);
+  static int64_t bytes_for(const Config& config, int64_t token_capacity);
 
   // Grows the lists of rows that a token sees. It is called before a pass, not inside. It doubles,
   // so that decoding allocates ever more rarely. Error: not enough memory.
@@ -68,8 +66,7 @@ struct Workspace {
  private:
   Workspace() = default;
   template <class Allocate>
-  void size_buffers(const Config& config, int64_t token_capacity, int thread_count,
-                    const Allocate& allocate);
+  void size_buffers(const Config& config, int64_t token_capacity, const Allocate& allocate);
 };
 
 }  // namespace kvasir::model::decoder

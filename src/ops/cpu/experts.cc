@@ -60,13 +60,6 @@ void choose_experts(const RouteStep& step, const float* scores, float* choice, i
   pick_best(choice, experts, step.ids.cols, ids);
 }
 
-void soften(float* values, int64_t count) {
-  const float largest = *std::max_element(values, values + count);
-  float sum = 0;
-  for (int64_t i = 0; i < count; ++i) sum += values[i] = std::exp(values[i] - largest);
-  for (int64_t i = 0; i < count; ++i) values[i] /= sum;
-}
-
 // weights [e]: a token's shares of its experts.
 void weigh_experts(const RouteStep& step, const float* scores, const int32_t* ids, float* weights) {
   const int64_t picks = step.ids.cols;
@@ -99,6 +92,13 @@ float pick_weight(const ExpertsStep& step, int64_t place) {
 }
 
 }  // namespace
+
+void soften(float* values, int64_t count) {
+  const float largest = *std::max_element(values, values + count);
+  float sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += values[i] = std::exp(values[i] - largest);
+  for (int64_t i = 0; i < count; ++i) values[i] /= sum;
+}
 
 void Ops::mlp(const MlpStep& step) {
   const Mlp& mlp = step.mlp;

@@ -17,6 +17,13 @@ void norm_row(const kernels::KernelTable& table, const Norm& norm, const float* 
   }
 }
 
+// How many values of a head are turned.
+int64_t turned_values(const HeadsStep& step) {
+  KVASIR_CHECK(step.rope.dim() <= step.head_dim && step.heads.rows <= step.rope.size(),
+               "shapes of heads");
+  return step.rope.dim();
+}
+
 }  // namespace
 
 void Ops::embed(const kernels::WeightMatrix& table, const Batch& batch, int64_t copies,
@@ -51,14 +58,19 @@ void Ops::norm(const Norm& norm, View<const float> x, View<float> y) {
                  [&](int64_t t, int) { norm_row(table_, norm, x.row(t), x.cols, y.row(t)); });
 }
 
-void Ops::norm_heads(const Norm& norm, View<float> heads, int64_t head_dim) {
+// body(head, token) for every head.
+template <class Body>
+void Ops::for_each_head(View<float> heads, int64_t head_dim, const Body& body) {
   KVASIR_CHECK(heads.cols % head_dim == 0, "shapes of heads");
   for_each_token(heads.rows, [&](int64_t t, int) {
     float* const end = heads.row(t) + heads.cols;
-    for (float* head = heads.row(t); head != end; head += head_dim) {
-      norm_row(table_, norm, head, head_dim, head);
-    }
+    for (float* head = heads.row(t); head != end; head += head_dim) body(head, t);
   });
+}
+
+void Ops::norm_heads(const Norm& norm, View<float> heads, int64_t head_dim) {
+  for_each_head(heads, head_dim,
+                [&](float* head, int64_t) { norm_row(table_, norm, head, head_dim, head); });
 }
 
 void Ops::copy(View<const float> x, View<float> y) {
@@ -67,6 +79,10 @@ void Ops::copy(View<const float> x, View<float> y) {
   for_each_token(x.rows, [&](int64_t t, int) {
     std::memcpy(y.row(t), x.row(t), static_cast<size_t>(x.cols) * sizeof(float));
   });
+}
+
+void Ops::clear(View<float> x) {
+  for_each_token(x.rows, [&](int64_t t, int) { std::fill_n(x.row(t), x.cols, 0.0f); });
 }
 
 void Ops::add_bias(View<float> x, const float* bias) {
@@ -94,16 +110,11 @@ void Ops::soft_cap(View<float> x, float cap) {
 
 void Ops::rope_heads(const HeadsStep& step) {
   const int64_t dim = step.head_dim;
-  const int64_t turned = step.rope.dim();
-  KVASIR_CHECK(step.heads.cols % dim == 0 && turned <= dim && step.heads.rows <= step.rope.size(),
-               "shapes of heads");
+  const int64_t turned = turned_values(step);
   const int64_t first = step.turns_first ? 0 : dim - turned;
   const auto rope = step.pairs == RopePairs::kHalves ? table_.rope_halves : table_.rope;
-  for_each_token(step.heads.rows, [&](int64_t t, int) {
-    float* const end = step.heads.row(t) + step.heads.cols;
-    for (float* head = step.heads.row(t); head != end; head += dim) {
-      rope(head + first, step.rope.cos(t), step.rope.sin(t), turned);
-    }
+  for_each_head(step.heads, dim, [&](float* head, int64_t t) {
+    rope(head + first, step.rope.cos(t), step.rope.sin(t), turned);
   });
 }
 
@@ -128,29 +139,19 @@ void Ops::write_rows(const WriteRowsStep& step) {
 
 void Ops::norm_rope_heads(const HeadsStep& step, const float* weight, float eps) {
   const int64_t dim = step.head_dim;
-  const int64_t turned = step.rope.dim();
-  KVASIR_CHECK(step.heads.cols % dim == 0 && turned <= dim && step.heads.rows <= step.rope.size(),
-               "shapes of heads");
-  for_each_token(step.heads.rows, [&](int64_t t, int) {
-    float* const end = step.heads.row(t) + step.heads.cols;
-    for (float* head = step.heads.row(t); head != end; head += dim) {
-      table_.rms_norm(head, weight, eps, dim, head);
-      table_.rope(head + dim - turned, step.rope.cos(t), step.rope.sin(t), turned);
-    }
+  const int64_t turned = turned_values(step);
+  for_each_head(step.heads, dim, [&](float* head, int64_t t) {
+    table_.rms_norm(head, weight, eps, dim, head);
+    table_.rope(head + dim - turned, step.rope.cos(t), step.rope.sin(t), turned);
   });
 }
 
 void Ops::rope_hadamard_heads(const HeadsStep& step) {
   const int64_t dim = step.head_dim;
-  const int64_t turned = step.rope.dim();
-  KVASIR_CHECK(step.heads.cols % dim == 0 && turned <= dim && step.heads.rows <= step.rope.size(),
-               "shapes of heads");
-  for_each_token(step.heads.rows, [&](int64_t t, int) {
-    float* const end = step.heads.row(t) + step.heads.cols;
-    for (float* head = step.heads.row(t); head != end; head += dim) {
-      table_.rope(head + dim - turned, step.rope.cos(t), step.rope.sin(t), turned);
-      table_.hadamard(head, dim);
-    }
+  const int64_t turned = turned_values(step);
+  for_each_head(step.heads, dim, [&](float* head, int64_t t) {
+    table_.rope(head + dim - turned, step.rope.cos(t), step.rope.sin(t), turned);
+    table_.hadamard(head, dim);
   });
 }
 
