@@ -37,7 +37,7 @@ Shown show(const std::string& reply, text::SpecialTokens special = text::Special
 }
 
 TEST(ReplyStream, AMarkerOfATurnEndsTheReplyAndIsNotShown) {
-  for (const std::string& marker : text::ChatFormat::turn_markers()) {
+  for (const std::string& marker : format().reply_form().turn_markers) {
     for (const auto special : {text::SpecialTokens::kMatch, text::SpecialTokens::kIgnore}) {
       const Shown shown = show("She is." + marker + "And he?", special);
       EXPECT_EQ(shown.answer, "She is.") << marker;

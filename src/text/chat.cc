@@ -79,6 +79,17 @@ Result<ChatFormat> ChatFormat::create(const Tokenizer& tokenizer) {
   return ChatFormat(tokenizer, markers);
 }
 
+ChatFormat::ChatFormat(const Tokenizer& tokenizer, const ChatMarkers& markers)
+    : tokenizer_(&tokenizer),
+      markers_(markers),
+      reply_form_{.tokenizer = &tokenizer,
+                  .ends = {markers.end_of_sentence, markers.begin_of_sentence, markers.user,
+                           markers.assistant},
+                  .think_begin = markers.think_begin,
+                  .think_end = markers.think_end,
+                  .reasons_at_start_alone = true,
+                  .turn_markers = {std::begin(kTurnMarkers), std::end(kTurnMarkers)}} {}
+
 void ChatFormat::append_text(std::string_view text, std::vector<int32_t>& ids) const {
   const std::vector<int32_t> encoded = tokenizer_->encode(text, SpecialTokens::kIgnore);
   ids.insert(ids.end(), encoded.begin(), encoded.end());
@@ -121,22 +132,6 @@ Result<std::vector<int32_t>> ChatFormat::encode_conversation(std::span<const Cha
     ids.push_back(markers_.end_of_sentence);
   }
   return ids;
-}
-
-bool ChatFormat::ends_reply(int32_t id) const { return reply_form().ends_reply(id); }
-
-std::vector<std::string> ChatFormat::turn_markers() {
-  return {std::begin(kTurnMarkers), std::end(kTurnMarkers)};
-}
-
-ReplyForm ChatFormat::reply_form() const {
-  return {.tokenizer = tokenizer_,
-          .ends = {markers_.end_of_sentence, markers_.begin_of_sentence, markers_.user,
-                   markers_.assistant},
-          .think_begin = markers_.think_begin,
-          .think_end = markers_.think_end,
-          .reasons_at_start_alone = true,
-          .turn_markers = turn_markers()};
 }
 
 bool ReplyForm::ends_reply(int32_t id) const {

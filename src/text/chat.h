@@ -96,22 +96,19 @@ class ChatFormat {
 
   // Returns whether a reply ends where the model gives this id: EOS, or a marker that no reply has
   // inside.
-  bool ends_reply(int32_t id) const;
-  // Returns how the markers of turns are written, for models that spell them out.
-  static std::vector<std::string> turn_markers();
-
-  ReplyForm reply_form() const;
+  bool ends_reply(int32_t id) const { return reply_form_.ends_reply(id); }
+  const ReplyForm& reply_form() const { return reply_form_; }
   const ChatMarkers& markers() const { return markers_; }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
 
  private:
-  ChatFormat(const Tokenizer& tokenizer, const ChatMarkers& markers)
-      : tokenizer_(&tokenizer), markers_(markers) {}
+  ChatFormat(const Tokenizer& tokenizer, const ChatMarkers& markers);
 
   void append_text(std::string_view text, std::vector<int32_t>& ids) const;
 
   const Tokenizer* tokenizer_;
   ChatMarkers markers_;
+  ReplyForm reply_form_;
 };
 
 struct ReplyText {
