@@ -20,22 +20,24 @@ Result<std::string> bundled_path(const char* name, const char* remedy) {
                .remedy = remedy};
 }
 
+std::optional<std::string> user_cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return cache;
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home == '/') return std::string(home) + "/.cache";
+  return std::nullopt;
+}
+
 std::string model_called(const std::string& name) {
   std::error_code ignored;
-  if (name.empty() || name.find('/') != std::string::npos || std::filesystem::exists(name, ignored))
-    return name;
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  const char* home = std::getenv("HOME");
-  std::filesystem::path folder;
-  if (cache != nullptr && *cache == '/') {
-    folder = cache;
-  } else if (home != nullptr && *home == '/') {
-    folder = std::filesystem::path(home) / ".cache";
-  } else {
+  if (name.empty() || name.find('/') != std::string::npos ||
+      std::filesystem::exists(name, ignored)) {
     return name;
   }
-  const auto model = folder / "kvasir-models" / name;
-  return std::filesystem::exists(model, ignored) ? model.string() : name;
+  const std::optional<std::string> folder = user_cache_folder();
+  if (!folder) return name;
+  const std::string model = *folder + "/kvasir-models/" + name;
+  return std::filesystem::exists(model, ignored) ? model : name;
 }
 
 Result<std::string> given_or_bundled(const std::string& given, const char* name,

@@ -1,7 +1,8 @@
-// These functions find the files that come with the program: the bundled model, and the texts of
-// the evaluations.
+// These functions find files by the program: those that come with it (the bundled model, the texts
+// of the evaluations), and the models that a user fetched.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "kvasir/result.h"
@@ -16,6 +17,9 @@ inline constexpr const char* kBook = "data/book.txt";
 // The path of one of them. They lie in the source tree, above build/PRESET/kvasir, or beside an
 // installed program. Error: not there; `remedy` says what to do instead.
 Result<std::string> bundled_path(const char* name, const char* remedy);
+
+// Where programs keep what can be made or fetched again; nothing when the system does not say.
+std::optional<std::string> user_cache_folder();
 
 // The checkpoint that a user calls so: a path, or the name of a model that was fetched into the
 // user's cache folder. Where there is neither it is returned as it is.

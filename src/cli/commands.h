@@ -10,15 +10,7 @@
 namespace kvasir::cli {
 
 // When `command` is chosen, run(*options) runs, which returns a Status: exit status 0 or 1.
-template <class Options, class Run>
-void on_chosen(Command command, const std::shared_ptr<Options>& options, Run run) {
-  command.on_chosen([options, run] {
-    const Status status = run(*options);
-    return status.ok() ? 0 : fail(status.error());
-  });
-}
-
-// The same, but exit status 2 where usage(*options) is an error.
+// Exit status 2 where usage(*options) is an error.
 template <class Options, class Usage, class Run>
 void on_chosen(Command command, const std::shared_ptr<Options>& options, Usage usage, Run run) {
   command.on_chosen([options, usage, run] {
@@ -26,6 +18,13 @@ void on_chosen(Command command, const std::shared_ptr<Options>& options, Usage u
     const Status status = run(*options);
     return status.ok() ? 0 : fail(status.error());
   });
+}
+
+// The same, where no usage is wrong.
+template <class Options, class Run>
+void on_chosen(Command command, const std::shared_ptr<Options>& options, Run run) {
+  on_chosen(
+      command, options, [](const Options&) { return ok_status(); }, run);
 }
 
 void add_run_command(Command program);

@@ -1,8 +1,8 @@
 #include "cli/store_options.h"
 
-#include <cstdlib>
 #include <map>
 
+#include "cli/bundled.h"
 #include "cli/notes.h"
 #include "cli/size.h"
 
@@ -44,10 +44,7 @@ void add_size_option(Command command, StoreFlags& flags) {
 }
 
 Result<std::string> default_store_directory() {
-  const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache == '/') return std::string(cache) + "/kvasir";
-  const char* home = std::getenv("HOME");
-  if (home != nullptr && *home == '/') return std::string(home) + "/.cache/kvasir";
+  if (const std::optional<std::string> folder = user_cache_folder()) return *folder + "/kvasir";
   return Error{.kind = ErrorKind::kUsage,
                .what = "no place for the store: HOME is not set",
                .where = "--store",
