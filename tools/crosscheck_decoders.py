@@ -12,7 +12,6 @@ reference is transformers' modelling code in float64. Exit status 1 when one is 
 
 import argparse
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -20,19 +19,10 @@ import numpy as np
 from transformers.utils import logging
 
 import tiny_decoders
+from kvasir_logits import run_kvasir
 
 WORST_MAX = 1e-5
 LENGTHS = [1, 127, 128, 129, 300, 1100]
-
-
-def run_kvasir(arguments, model, tokens, folder, chunk):
-    """Kvasir's logits, or its error message."""
-    token_path, out_path = folder / "tokens.txt", folder / "logits.npy"
-    token_path.write_text(" ".join(map(str, tokens.tolist())), encoding="utf-8")
-    command = [arguments.kvasir, "logits", "--model", model, "--tokens", token_path, "--out", out_path,
-               "--kv", "f32", "--chunk", chunk, "--isa", arguments.isa, "--no-store"]
-    run = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    return np.load(out_path) if run.returncode == 0 else run.stderr.strip()
 
 
 def compare(arguments, name, model, vocab, seed, folder):
@@ -58,6 +48,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kvasir", required=True)
     parser.add_argument("--isa", default="auto")
+    parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--only", nargs="+", default=list(tiny_decoders.CASES), choices=list(tiny_decoders.CASES))

@@ -24,7 +24,6 @@ the same. transformers by itself leaves them to torch.topk, so its own float32 m
 import argparse
 import dataclasses
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -36,6 +35,7 @@ from transformers.utils import logging
 import expand_checkpoint
 import tiny_models
 import transformers_reference as reference
+from kvasir_logits import run_kvasir
 
 MEDIAN_MAX = 2e-6
 WORST_MAX = 1e-5
@@ -61,16 +61,6 @@ class Difference:
 def difference(ours, theirs):
     rel = np.sqrt(((ours.astype(np.float64) - theirs) ** 2).mean(-1)) / theirs.std()
     return Difference(rel, float((ours.argmax(-1) == theirs.argmax(-1)).mean()))
-
-
-def run_kvasir(arguments, model, tokens, folder, chunk):
-    """Kvasir's logits, or its error message."""
-    token_path, out_path = folder / "tokens.txt", folder / "logits.npy"
-    token_path.write_text(" ".join(map(str, tokens.tolist())), encoding="utf-8")
-    command = [arguments.kvasir, "logits", "--model", model, "--tokens", token_path, "--out", out_path,
-               "--kv", "f32", "--chunk", chunk, "--threads", arguments.threads, "--isa", arguments.isa]
-    run = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    return np.load(out_path) if run.returncode == 0 else run.stderr.strip()
 
 
 def near_ties(choices):
