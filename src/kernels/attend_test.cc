@@ -6,7 +6,7 @@
 namespace kvasir::kernels {
 namespace {
 
-constexpr CodecId kCodecs[] = {CodecId::kFp8, CodecId::kBf16, CodecId::kF32};
+constexpr CodecId kCodecs[] = {CodecId::kFp8, CodecId::kBf16, CodecId::kF32, CodecId::kF16};
 
 struct Case {
   RowFormat format;
@@ -114,9 +114,11 @@ struct GroupCase {
 
 // Tokens come one after another and see the newest `window` rows up to their own.
 GroupCase make_group(Random& random, int64_t token_count, int64_t head_count, int64_t window) {
-  const CodecId codec = kCodecs[random.integer(1, 2)];
-  GroupCase c{.format = {.codec = codec, .dim = random.integer(1, 150)},
-              .value_dim = random.integer(1, 150)};
+  const CodecId codec = kCodecs[random.integer(1, 3)];
+  // Half of them are whole vectors, which few queries read in place.
+  const bool whole = random.integer(0, 1) == 1;
+  const auto a_dim = [&] { return whole ? 16 * random.integer(1, 9) : random.integer(1, 150); };
+  GroupCase c{.format = {.codec = codec, .dim = a_dim()}, .value_dim = a_dim()};
   const int64_t first = random.integer(0, 200);
   const auto add_rows = [&](int64_t dim, std::vector<const std::byte*>& rows) {
     const RowFormat format{.codec = codec, .dim = dim};
@@ -192,6 +194,95 @@ TEST_P(Attend, ATokenHasTheSameBitsAloneAndAmongOthers) {
                                 out.begin() + (query + 1) * c.value_dim);
     };
     ASSERT_NO_FATAL_FAILURE(expect_same_bits(of_query(alone), of_query(whole)));
+  }
+}
+
+// A whole, in float arrays of its own.
+struct Part {
+  std::vector<float> out;
+  std::vector<float> maxima;
+  std::vector<float> sums;
+
+  AttendedPart view() { return {.out = out.data(), .maxima = maxima.data(), .sums = sums.data()}; }
+};
+
+// What the queries of `c` find in the rows [begin, end), which all of them see.
+Part attend_part(const KernelTable& table, const GroupCase& c, int64_t begin, int64_t end) {
+  const int64_t queries = std::ssize(c.seen);
+  Part part{std::vector<float>(queries * c.value_dim), std::vector<float>(queries),
+            std::vector<float>(queries)};
+  std::vector<float> scratch(attend_scratch_floats(c.format, c.value_dim, queries));
+  table.attend({.format = c.format,
+                .rows = c.keys.data() + begin,
+                .values = c.values.data() + begin,
+                .value_dim = c.value_dim,
+                .row_count = end - begin,
+                .q = c.q.data(),
+                .scale = 0.3f,
+                .out = part.out.data(),
+                .maxima = part.maxima.data(),
+                .sums = part.sums.data(),
+                .scratch = scratch.data()},
+               0, queries);
+  return part;
+}
+
+TEST_P(Attend, PartsOfTheRowsJoinToTheWhole) {
+  Random random(7);
+  for (int round = 0; round < 40; ++round) {
+    const bool has_sinks = round % 2 == 0;
+    const int64_t heads = random.integer(1, 20);
+    const GroupCase c = make_group(random, 1, heads, 1000);
+    Part whole{std::vector<float>(heads * c.value_dim),
+               has_sinks ? c.sinks : std::vector<float>(heads, -INFINITY),
+               std::vector<float>(heads, has_sinks ? 1.0f : 0.0f)};
+    const std::vector<int64_t> cuts = random_cuts(random, std::ssize(c.keys));
+    for (size_t i = 0; i + 1 < cuts.size(); ++i) {
+      Part part = attend_part(table(), c, cuts[i], cuts[i + 1]);
+      table().join_attended(part.view(), heads, c.value_dim, whole.view());
+    }
+    table().finish_attended(whole.view(), heads, c.value_dim);
+    ASSERT_NO_FATAL_FAILURE(
+        expect_close(whole.out, attend_queries(ref(), c, 0, has_sinks, 0, heads), 1e-5));
+  }
+}
+
+// Rows of several vectors, read all at once and vector by vector.
+TEST_P(Attend, VectorsOfARowHaveTheBitsTheyHaveAlone) {
+  Random random(8);
+  for (int round = 0; round < 40; ++round) {
+    const int64_t vectors = random.integer(2, 5);
+    const int64_t heads = random.integer(1, 15);
+    const RowFormat format{.codec = kCodecs[random.integer(1, 3)],
+                           .dim = 8 * random.integer(1, 10)};
+    const RowFormat row{.codec = format.codec, .dim = vectors * format.dim};
+    const Case c = make_case(random, row, heads, random.integer(1, 150));
+    const std::vector<float> q = random.normals(vectors * heads * format.dim);
+    std::vector<float> scratch(attend_scratch_floats(format, format.dim, vectors * heads));
+    const auto attend_vectors = [&](int64_t first, int64_t count) {
+      std::vector<const std::byte*> rows = c.rows;
+      for (const std::byte*& place : rows) place += first * format.bytes();
+      std::vector<float> out(count * heads * format.dim);
+      table().attend({.format = format,
+                      .rows = rows.data(),
+                      .values = rows.data(),
+                      .value_dim = format.dim,
+                      .vector_count = count,
+                      .queries_per_vector = heads,
+                      .row_count = std::ssize(rows),
+                      .q = q.data() + first * heads * format.dim,
+                      .scale = c.scale,
+                      .out = out.data(),
+                      .scratch = scratch.data()},
+                     0, heads);
+      return out;
+    };
+    std::vector<float> one_by_one;
+    for (int64_t vector = 0; vector < vectors; ++vector) {
+      const std::vector<float> out = attend_vectors(vector, 1);
+      one_by_one.insert(one_by_one.end(), out.begin(), out.end());
+    }
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(attend_vectors(0, vectors), one_by_one));
   }
 }
 

@@ -52,14 +52,30 @@ struct AttendArgs {
   const std::byte* const* values = nullptr;  // [row_count] encoded values, of the keys' codec;
                                              // null: the first numbers of a key are its value
   int64_t value_dim = 0;
+  // Rows may hold several vectors one after another, each for as many queries of its own: what is
+  // [queries] below is [vector_count, queries] then, but for `seen`, and ranges of queries are
+  // those of each vector.
+  int64_t vector_count = 1;
+  int64_t queries_per_vector = 0;  // where there are several
   int64_t row_count = 0;           // >= 1
   const RowRange* seen = nullptr;  // [queries], none empty, begins and ends ascend; null: all rows
   const float* q = nullptr;        // [queries, dim]
   const float* sinks = nullptr;    // [queries]; null: there are none
   float scale = 0;
-  float soft_cap = 0;        // 0: none
-  float* out = nullptr;      // [queries, value_dim]
+  float soft_cap = 0;    // 0: none
+  float* out = nullptr;  // [queries, value_dim]
+  // Where both are given, the rows are a part of those that the queries see: out stays undivided,
+  // and the largest score and the sum of exp(s - largest) come out here. [queries]
+  float* maxima = nullptr;
+  float* sums = nullptr;
   float* scratch = nullptr;  // [attend_scratch_floats], private to the call
+};
+
+// What attend gives of parts of the rows, query by query.
+struct AttendedPart {
+  float* out = nullptr;     // [queries, value_dim]
+  float* maxima = nullptr;  // [queries]
+  float* sums = nullptr;    // [queries]
 };
 
 // What a gated or plain layer does with its products, by the names of published configs.
@@ -155,6 +171,12 @@ struct KernelTable {
 
   // Queries [query_begin, query_end).
   void (*attend)(const AttendArgs& args, int64_t query_begin, int64_t query_end);
+  // whole <- what attend would have given of its rows and those of `later`. A whole without rows
+  // has zeros and maxima of minus infinity; with a sink its maximum is that and its sum is 1.
+  void (*join_attended)(const AttendedPart& later, int64_t query_count, int64_t value_dim,
+                        const AttendedPart& whole);
+  // out /= sums
+  void (*finish_attended)(const AttendedPart& whole, int64_t query_count, int64_t value_dim);
 
   // The index query in the form index_score wants: q [head_count, dim] (after rope and Hadamard;
   // put on the FP4 grid for kFp4 keys) -> query [index_query_bytes].

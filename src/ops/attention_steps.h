@@ -80,25 +80,27 @@ struct GroupedAttendStep {
   View<const float> queries;     // [n, heads * dim]
   const float* sinks = nullptr;  // [heads]; null: none
   float scale = 1;
-  float soft_cap = 0;                                    // of scores; 0: none
-  View<float> attended;                                  // [n, heads * value_dim]
-  std::span<AlignedBuffer<const std::byte*>> row_lists;  // [threads][grouped_list_size]
+  float soft_cap = 0;    // of scores; 0: none
+  View<float> attended;  // [n, heads * value_dim]
 };
 
-// Returns the floats that a thread needs to attend, and how long its lists of rows have to be for
-// sequences of that length.
+// Returns the floats that a thread needs for it.
 int64_t grouped_scratch_floats(const kernels::RowFormat& key, int64_t value_dim);
-int64_t grouped_list_size(int64_t length);
 
 // An AttendGroup is the tokens and heads that one call of a kernel attends for.
 struct AttendGroup {
   int64_t piece = 0;
   int64_t first_position = 0;
   int64_t token_count = 0;
-  int64_t vector = 0;      // of a key row
-  int64_t first_head = 0;  // heads of that vector
+  int64_t vector = 0;  // of a key row; several for one token alone
+  int64_t vector_count = 1;
+  int64_t first_head = 0;  // heads of these vectors
   int64_t head_count = 0;
+
+  int64_t end_position() const { return first_position + token_count; }
 };
+
+class GroupCut;
 
 // A TokenRange is the tokens [begin, end) of a batch.
 struct TokenRange {

@@ -148,6 +148,14 @@ class Ops {
   void attend_heads(const AttendStep& step, int64_t token, int64_t head_begin, int64_t head_end,
                     int worker);
   void attend_group(const GroupedAttendStep& step, const AttendGroup& group, int worker);
+  void attend_few_groups(const GroupedAttendStep& step, const GroupCut& cut);
+  TokenRange attend_segment(const GroupedAttendStep& step, const AttendGroup& group,
+                            int64_t segment, const kernels::AttendedPart& part, int worker);
+  void join_segment(const GroupedAttendStep& step, const AttendGroup& group,
+                    const TokenRange& tokens, const kernels::AttendedPart& part,
+                    const kernels::AttendedPart& whole) const;
+  void put_attended(const GroupedAttendStep& step, const AttendGroup& group,
+                    const kernels::AttendedPart& whole) const;
 
   template <class Body>
   void for_each_head(View<float> heads, int64_t head_dim, const Body& body);

@@ -142,15 +142,18 @@ double soft_capped(double score, double cap) {
 
 // Section 3, points 3 and 4, for one query. Two passes over the rows: first the largest score, then
 // the sums.
-void attend_one(const AttendArgs& args, int64_t query) {
+void attend_one(const AttendArgs& args, int64_t vector, int64_t place) {
   const int64_t dim = args.format.dim;
+  const int64_t query = vector * args.queries_per_vector + place;
   const RowFormat value_format{.codec = args.format.codec, .dim = args.value_dim};
-  const RowRange seen = args.seen != nullptr ? args.seen[query] : RowRange{0, args.row_count};
+  const int64_t key_offset = vector * args.format.bytes();
+  const int64_t value_offset = vector * value_format.bytes();
+  const RowRange seen = args.seen != nullptr ? args.seen[place] : RowRange{0, args.row_count};
   float* key = args.scratch;
   float* value = args.values != nullptr ? key + dim : key;
   float* out = args.out + query * args.value_dim;
   const auto score = [&](int64_t j) {
-    decode_row(args.format, args.rows[j], key);
+    decode_row(args.format, args.rows[j] + key_offset, key);
     const double product = args.scale * dot_product(args.q + query * dim, key, dim);
     return static_cast<float>(soft_capped(product, args.soft_cap));
   };
@@ -160,16 +163,41 @@ void attend_one(const AttendArgs& args, int64_t query) {
   std::fill_n(out, args.value_dim, 0.0f);
   for (int64_t j = seen.begin; j < seen.end; ++j) {
     const float weight = std::exp(score(j) - score_max);
-    if (args.values != nullptr) decode_row(value_format, args.values[j], value);
+    if (args.values != nullptr) decode_row(value_format, args.values[j] + value_offset, value);
     sum += weight;
     for (int64_t i = 0; i < args.value_dim; ++i) out[i] += weight * value[i];
   }
   if (args.sinks != nullptr) sum += std::exp(args.sinks[query] - score_max);
+  if (args.sums != nullptr) {
+    args.maxima[query] = score_max;
+    args.sums[query] = sum;
+    return;
+  }
   for (int64_t i = 0; i < args.value_dim; ++i) out[i] /= sum;
 }
 
 void attend(const AttendArgs& args, int64_t query_begin, int64_t query_end) {
-  for (int64_t query = query_begin; query < query_end; ++query) attend_one(args, query);
+  for (int64_t vector = 0; vector < args.vector_count; ++vector) {
+    for (int64_t query = query_begin; query < query_end; ++query) attend_one(args, vector, query);
+  }
+}
+
+void join_attended(const AttendedPart& later, int64_t query_count, int64_t value_dim,
+                   const AttendedPart& whole) {
+  for (int64_t query = 0; query < query_count; ++query) {
+    const float maximum = std::max(whole.maxima[query], later.maxima[query]);
+    const float of_whole = std::exp(whole.maxima[query] - maximum);
+    const float of_later = std::exp(later.maxima[query] - maximum);
+    whole.maxima[query] = maximum;
+    whole.sums[query] = whole.sums[query] * of_whole + later.sums[query] * of_later;
+    for (int64_t i = query * value_dim; i < (query + 1) * value_dim; ++i) {
+      whole.out[i] = whole.out[i] * of_whole + later.out[i] * of_later;
+    }
+  }
+}
+
+void finish_attended(const AttendedPart& whole, int64_t query_count, int64_t value_dim) {
+  for (int64_t i = 0; i < query_count * value_dim; ++i) whole.out[i] /= whole.sums[i / value_dim];
 }
 
 // The query [heads, dim] as float32, on the FP4 grid (section 6) in native precision.
@@ -304,6 +332,8 @@ constinit const KernelTable kRefTable = {
     .activate = activate,
     .pool = pool,
     .attend = attend,
+    .join_attended = join_attended,
+    .finish_attended = finish_attended,
     .encode_index_query = encode_index_query,
     .index_score = index_score,
     .encode_row = kernels::encode_row,

@@ -1,44 +1,12 @@
 // attend computes attention over encoded rows. Included once per instruction set.
 //
-// It goes through the rows in tiles of kAttendTileRows, in list order. For each tile it decodes the
-// rows, scores the queries that see any of them, then adds the weighted values. The softmax is kept
-// online: at each tile a query's sums are rescaled to its new maximum. The running maximum and sum
-// begin as the sink.
+// It goes through the rows in tiles of kAttendTileRows, in list order. For each tile it scores the
+// queries that see any of the rows, then adds the weighted values. Many queries share rows that are
+// decoded once; few read them in place. The softmax is kept online: at each tile a query's sums are
+// rescaled to its new maximum. The running maximum and sum begin as the sink.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
-
-// AttendScratch cuts up the scratch of a call. Its arrays are indexed by the query's place in the
-// call.
-struct AttendScratch {
-  float* keys;    // [kAttendTileRows, key_stride]
-  float* values;  // [kAttendTileRows, value_stride]; the keys where these are values too
-  int64_t key_stride;
-  int64_t value_stride;
-  float* scores;     // [queries, kAttendTileRows], then the weights
-  float* sums;       // [queries, kLanesMax], the softmax denominator lane by lane
-  float* maxima;     // [queries]
-  float* rescaling;  // [queries], what the sums before this tile are multiplied by
-};
-
-KVASIR_INLINE AttendScratch cut_scratch(const AttendArgs& args, int64_t query_count) {
-  AttendScratch s;
-  s.key_stride = round_up(args.format.dim, kLanesMax) + kAttendRowPadding;
-  s.keys = args.scratch;
-  s.values = s.keys;
-  s.value_stride = s.key_stride;
-  float* rest = s.keys + kAttendTileRows * s.key_stride;
-  if (args.values != nullptr) {
-    s.value_stride = round_up(args.value_dim, kLanesMax) + kAttendRowPadding;
-    s.values = rest;
-    rest += kAttendTileRows * s.value_stride;
-  }
-  s.scores = rest;
-  s.sums = s.scores + query_count * kAttendTileRows;
-  s.maxima = s.sums + query_count * kLanesMax;
-  s.rescaling = s.maxima + query_count;
-  return s;
-}
 
 constexpr int64_t kTileVecs = kAttendTileRows / kLanes;
 
@@ -64,15 +32,6 @@ KVASIR_INLINE void load_scores(const float* scores, float scale, const RowRange&
     if (skipped > 0) values[i] = select(unseen, first_lanes(smaller(skipped, kLanes)), values[i]);
   }
 }
-
-// A part of the queries of a call, and the rows of a tile.
-struct AttendTile {
-  int64_t row_begin;
-  int64_t row_count;
-  int64_t first_query;  // of the call: the place 0 of the scratch
-  int64_t begin;        // places of the queries that see a row of the tile
-  int64_t end;
-};
 
 // Scores are scaled when they are read; with a soft cap they are capped, and the scale is used up.
 KVASIR_INLINE float cap_scores(const AttendArgs& args, const AttendTile& tile,
@@ -126,96 +85,90 @@ KVASIR_INLINE void weigh_scores(const AttendArgs& args, const AttendTile& tile, 
   }
 }
 
-// out[h, column ..] of kHeads queries and kVecs vectors of columns: rescaled, then rows added in
-// order. The mask is the last vector's.
-template <int kHeads, int kVecs, class AnyMask>
-void add_weighted_rows(const AttendScratch& s, int64_t row_count, int64_t head, int64_t column,
-                       float* out, int64_t dim, AnyMask mask) {
-  Vec sums[kHeads][kVecs];
-  KVASIR_UNROLL
-  for (int h = 0; h < kHeads; ++h) {
-    const Vec rescaling = broadcast(s.rescaling[head + h]);
-    KVASIR_UNROLL
-    for (int v = 0; v < kVecs; ++v) {
-      const float* p = out + h * dim + column + v * kLanes;
-      sums[h][v] = (v + 1 == kVecs ? load(p, mask) : load(p)) * rescaling;
-    }
+// The queries of one vector, as if they were all.
+KVASIR_INLINE AttendArgs of_vector(const AttendArgs& args, int64_t vector) {
+  const int64_t first = vector * args.queries_per_vector;
+  AttendArgs result = args;
+  result.q += first * args.format.dim;
+  result.out += first * args.value_dim;
+  if (args.sinks != nullptr) result.sinks += first;
+  if (args.sums != nullptr) {
+    result.maxima += first;
+    result.sums += first;
   }
-  const float* weights = s.scores + head * kAttendTileRows;
-  const float* row = s.values + column;
-  for (int64_t j = 0; j < row_count; ++j, row += s.value_stride) {
-    Vec weight[kHeads];
-    KVASIR_UNROLL
-    for (int h = 0; h < kHeads; ++h) weight[h] = broadcast(weights[h * kAttendTileRows + j]);
-    KVASIR_UNROLL
-    for (int v = 0; v < kVecs; ++v) {
-      const Vec values = load(row + v * kLanes);
-      KVASIR_UNROLL
-      for (int h = 0; h < kHeads; ++h) sums[h][v] = fma(weight[h], values, sums[h][v]);
-    }
-  }
-  KVASIR_UNROLL
-  for (int h = 0; h < kHeads; ++h) {
-    KVASIR_UNROLL
-    for (int v = 0; v < kVecs; ++v) {
-      float* p = out + h * dim + column + v * kLanes;
-      v + 1 == kVecs ? store(p, sums[h][v], mask) : store(p, sums[h][v]);
-    }
-  }
+  return result;
 }
 
-constexpr int kValueHeads = kLanes == 16 ? 6 : 3;
-constexpr int kValueVecs = 4;
-
-template <int kVecs, class AnyMask>
-KVASIR_INLINE void add_columns(const AttendArgs& args, const AttendTile& tile,
-                               const AttendScratch& s, int64_t column, AnyMask mask) {
-  const int64_t dim = args.value_dim;
-  float* out = args.out + tile.first_query * dim;
-  int64_t h = tile.begin;
-  for (; h + kValueHeads <= tile.end; h += kValueHeads)
-    add_weighted_rows<kValueHeads, kVecs>(s, tile.row_count, h, column, out + h * dim, dim, mask);
-  for (; h + 2 <= tile.end; h += 2)
-    add_weighted_rows<2, kVecs>(s, tile.row_count, h, column, out + h * dim, dim, mask);
-  if (h < tile.end)
-    add_weighted_rows<1, kVecs>(s, tile.row_count, h, column, out + h * dim, dim, mask);
+KVASIR_INLINE AttendScratch from_place(const AttendScratch& s, int64_t place) {
+  AttendScratch result = s;
+  result.scores += place * kAttendTileRows;
+  result.sums += place * kLanesMax;
+  result.maxima += place;
+  result.rescaling += place;
+  return result;
 }
 
-// rows [row_count] of the tile that begins at row_begin -> target
-KVASIR_INLINE void decode_tile(const RowFormat& format, const AttendTile& tile, int64_t list_end,
-                               const std::byte* const* rows, float* target, int64_t stride) {
-  const int64_t row_bytes = format.bytes();
-  const DecodeRow decode = kDecoders[static_cast<int>(format.codec)];
-  for (int64_t j = 0; j < tile.row_count; ++j) {
-    const int64_t ahead = tile.row_begin + kAttendTileRows + j;
-    if (ahead < list_end) fetch_ahead(rows[ahead], row_bytes);
-    const auto* row = reinterpret_cast<const uint8_t*>(rows[tile.row_begin + j]);
-    decode(format, row, target + j * stride);
-  }
+// Calls body(vector, args, scratch) with what belongs to the queries of each vector.
+template <class Body>
+KVASIR_INLINE void for_each_vector(const AttendArgs& args, const AttendScratch& s,
+                                   const Body& body) {
+  for (int64_t vector = 0; vector < args.vector_count; ++vector)
+    body(vector, of_vector(args, vector), from_place(s, vector * s.query_count));
 }
 
-KVASIR_INLINE void attend_tile(const AttendArgs& args, const AttendScratch& s,
-                               const AttendTile& tile) {
-  const int64_t dim = args.format.dim;
-  decode_tile(args.format, tile, args.row_count, args.rows, s.keys, s.key_stride);
-  dot_rows(s.keys, s.key_stride, tile.row_count, args.q + (tile.first_query + tile.begin) * dim,
-           dim, tile.end - tile.begin, dim, s.scores + tile.begin * kAttendTileRows,
-           kAttendTileRows);
+KVASIR_INLINE void weigh_tile(const AttendArgs& args, const AttendTile& tile,
+                              const AttendScratch& s) {
   const float scale = cap_scores(args, tile, s);
   raise_maxima(args, tile, scale, s);
   weigh_scores(args, tile, scale, s);
-  if (args.values != nullptr) {
-    const RowFormat format{.codec = args.format.codec, .dim = args.value_dim};
-    decode_tile(format, tile, args.row_count, args.values, s.values, s.value_stride);
-  }
-  int64_t column = 0;
-  for (; column + kValueVecs * kLanes <= args.value_dim; column += kValueVecs * kLanes)
-    add_columns<kValueVecs>(args, tile, s, column, AllLanes());
-  for (; column < args.value_dim; column += kLanes) {
-    const Mask mask = first_lanes(smaller(kLanes, args.value_dim - column));
-    add_columns<1>(args, tile, s, column, mask);
-  }
 }
+
+void attend_decoded(const AttendArgs& args, const AttendScratch& s, const AttendTile& tile) {
+  for_each_vector(args, s, [&](int64_t vector, const AttendArgs& own, const AttendScratch& places) {
+    score_decoded(own, places, tile, vector);
+    weigh_tile(own, tile, places);
+    add_decoded(own, places, tile, vector);
+  });
+}
+
+// Few rows at a time, all vectors of them: memory is fastest in the order in which it lies.
+void attend_in_place(const AttendArgs& args, const AttendScratch& s, const AttendTile& tile,
+                     const InPlace& in_place) {
+  const auto for_each_part = [&](const TileRows& rows, int64_t rows_at_once,
+                                 auto body) KVASIR_LAMBDA_INLINE {
+    for (int64_t begin = 0; begin < rows.count; begin += rows_at_once) {
+      const int64_t end = smaller(begin + rows_at_once, rows.count);
+      for (int64_t j = begin; j < end; ++j) rows.fetch_near(j);
+      for_each_vector(
+          args, s, [&](int64_t vector, const AttendArgs& own, const AttendScratch& places) {
+            for (int64_t h = tile.begin; h < tile.end; h += kDotTokens)
+              body({begin, end}, vector, own, places, h, smaller(kDotTokens, tile.end - h) - 1);
+          });
+    }
+  };
+  const TileRows keys = keys_of_tile(args, tile);
+  for_each_part(keys, kDotRows,
+                [&](RowRange part, int64_t vector, const AttendArgs& own,
+                    const AttendScratch& places, int64_t h, int64_t index) {
+                  in_place.score[index](keys, part.begin, vector,
+                                        own.q + (tile.first_query + h) * args.format.dim,
+                                        args.format.dim, places.scores + h * kAttendTileRows);
+                });
+  for_each_vector(args, s, [&](int64_t, const AttendArgs& own, const AttendScratch& places) {
+    weigh_tile(own, tile, places);
+  });
+  const TileRows values = values_of_tile(args, tile);
+  for_each_part(values, args.vector_count == 1 ? kAttendTileRows : kDotRows,
+                [&](RowRange part, int64_t vector, const AttendArgs& own,
+                    const AttendScratch& places, int64_t h, int64_t index) {
+                  in_place.add[index](values, part, vector, places, h,
+                                      own.out + (tile.first_query + h) * args.value_dim,
+                                      args.value_dim);
+                });
+}
+
+// Queries that are worth reading rows anew for each kDotTokens of them.
+constexpr int64_t kInPlaceQueries = 2 * kDotTokens;
 
 // The last vectors of a padded row are read but never written by decoding.
 KVASIR_INLINE void clear_padding(float* rows, int64_t stride, int64_t dim) {
@@ -228,8 +181,6 @@ KVASIR_INLINE void clear_padding(float* rows, int64_t stride, int64_t dim) {
 // The running sums begin as the sink alone: maximum sinks[h], denominator exp(0) in lane 0.
 KVASIR_INLINE void begin_queries(const AttendArgs& args, const AttendScratch& s,
                                  int64_t query_begin, int64_t query_count) {
-  clear_padding(s.keys, s.key_stride, args.format.dim);
-  if (args.values != nullptr) clear_padding(s.values, s.value_stride, args.value_dim);
   for (int64_t h = 0; h < query_count; ++h) {
     s.maxima[h] = args.sinks != nullptr ? args.sinks[query_begin + h] : -__builtin_inff();
     store(s.sums + h * kLanesMax, zero());
@@ -253,24 +204,78 @@ KVASIR_INLINE void choose_queries(const AttendArgs& args, int64_t row_end, int64
   while (tile.end < query_count && seen[tile.end].begin < row_end) ++tile.end;
 }
 
+// out [value_dim] *= factor
+KVASIR_INLINE void scale_row(float* out, int64_t value_dim, float factor) {
+  for_each_vec(value_dim, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    store(out + i, load(out + i, mask) * broadcast(factor), mask);
+  });
+}
+
+void end_queries(const AttendArgs& args, const AttendScratch& s, int64_t query_begin,
+                 int64_t query_count) {
+  for (int64_t h = 0; h < query_count; ++h) {
+    const float sum = reduce_add(load(s.sums + h * kLanesMax));
+    if (args.sums != nullptr) {
+      args.maxima[query_begin + h] = s.maxima[h];
+      args.sums[query_begin + h] = sum;
+    } else {
+      scale_row(args.out + (query_begin + h) * args.value_dim, args.value_dim, 1.0f / sum);
+    }
+  }
+}
+
 void attend(const AttendArgs& args, int64_t query_begin, int64_t query_end) {
   const int64_t query_count = query_end - query_begin;
   const AttendScratch s = cut_scratch(args, query_count);
-  begin_queries(args, s, query_begin, query_count);
+  clear_padding(s.keys, s.key_stride, args.format.dim);
+  if (args.values != nullptr) clear_padding(s.values, s.value_stride, args.value_dim);
+  for_each_vector(args, s, [&](int64_t, const AttendArgs& own, const AttendScratch& places) {
+    begin_queries(own, places, query_begin, query_count);
+  });
+  const InPlace* in_place = find_in_place(args);
   AttendTile tile = {.first_query = query_begin};
   for (int64_t row = 0; row < args.row_count; row += kAttendTileRows) {
     tile.row_begin = row;
     tile.row_count = smaller(kAttendTileRows, args.row_count - row);
     choose_queries(args, row + tile.row_count, query_count, tile);
-    if (tile.begin < tile.end) attend_tile(args, s, tile);
+    if (tile.begin == tile.end) continue;
+    if (in_place != nullptr && tile.end - tile.begin <= kInPlaceQueries) {
+      attend_in_place(args, s, tile, *in_place);
+    } else {
+      attend_decoded(args, s, tile);
+    }
   }
+  for_each_vector(args, s, [&](int64_t, const AttendArgs& own, const AttendScratch& places) {
+    end_queries(own, places, query_begin, query_count);
+  });
+}
+
+KVASIR_INLINE float exp_of(float x) {
+  float lanes[kLanesMax];
+  store(lanes, exp(broadcast(x)));
+  return lanes[0];
+}
+
+void join_attended(const AttendedPart& later, int64_t query_count, int64_t value_dim,
+                   const AttendedPart& whole) {
   for (int64_t h = 0; h < query_count; ++h) {
-    const Vec factor = broadcast(1.0f / reduce_add(load(s.sums + h * kLanesMax)));
-    float* out = args.out + (query_begin + h) * args.value_dim;
-    for_each_vec(args.value_dim, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
-      store(out + i, load(out + i, mask) * factor, mask);
+    const float maximum = whole.maxima[h] > later.maxima[h] ? whole.maxima[h] : later.maxima[h];
+    const float of_whole = exp_of(whole.maxima[h] - maximum);
+    const float of_later = exp_of(later.maxima[h] - maximum);
+    whole.maxima[h] = maximum;
+    whole.sums[h] = whole.sums[h] * of_whole + later.sums[h] * of_later;
+    float* out = whole.out + h * value_dim;
+    const float* add = later.out + h * value_dim;
+    for_each_vec(value_dim, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+      const Vec rescaled = load(out + i, mask) * broadcast(of_whole);
+      store(out + i, fma(load(add + i, mask), broadcast(of_later), rescaled), mask);
     });
   }
+}
+
+void finish_attended(const AttendedPart& whole, int64_t query_count, int64_t value_dim) {
+  for (int64_t h = 0; h < query_count; ++h)
+    scale_row(whole.out + h * value_dim, value_dim, 1.0f / whole.sums[h]);
 }
 
 }  // namespace

@@ -5,8 +5,9 @@ namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
 // Has bytes on their way that will be read soon and lie where no prefetcher looks for them.
+constexpr int64_t kCacheLineBytes = 64;
+KVASIR_INLINE void fetch_to_l2(const std::byte* data) { __builtin_prefetch(data, 0, 2); }
 KVASIR_INLINE void fetch_ahead(const std::byte* data, int64_t size) {
-  constexpr int64_t kCacheLineBytes = 64;
   for (int64_t at = 0; at < size; at += kCacheLineBytes) __builtin_prefetch(data + at);
 }
 
@@ -129,11 +130,12 @@ constexpr int kDotTokens = kLanes == 16 ? 6 : 3;
 
 // The products of kDotRows rows and kTokens tokens over at most kDotCols columns: lane l adds the
 // elements k = l mod kLanes in ascending order, then the lanes are added as in reduce_add, then the
-// sum to those of earlier columns. Every dense product of this file's users is summed so. `rows` is
-// padded to a multiple of kLanes; x is not.
-template <int kTokens>
-void dot_block(const float* rows, int64_t row_stride, int64_t row_count, const float* x,
-               int64_t x_stride, int64_t cols, bool is_first, float* y, int64_t y_stride) {
+// sum to those of earlier columns. Every dense product of this file's users is summed so.
+// load_row(r, k) gives kLanes elements of a row, beyond its end zeros or what is finite.
+template <int kTokens, class LoadRow>
+KVASIR_INLINE void dot_block_of(const LoadRow& load_row, int64_t row_count, const float* x,
+                                int64_t x_stride, int64_t cols, bool is_first, float* y,
+                                int64_t y_stride) {
   Vec sums[kTokens][kDotRows];
   KVASIR_UNROLL
   for (int t = 0; t < kTokens; ++t) {
@@ -146,7 +148,7 @@ void dot_block(const float* rows, int64_t row_stride, int64_t row_count, const f
     for (int t = 0; t < kTokens; ++t) tokens[t] = load_x(x + t * x_stride + k);
     KVASIR_UNROLL
     for (int r = 0; r < kDotRows; ++r) {
-      const Vec w = load(rows + r * row_stride + k);
+      const Vec w = load_row(r, k);
       KVASIR_UNROLL
       for (int t = 0; t < kTokens; ++t) sums[t][r] = fma(w, tokens[t], sums[t][r]);
     }
@@ -162,6 +164,15 @@ void dot_block(const float* rows, int64_t row_stride, int64_t row_count, const f
     put_four(reduce_add_4(sums[t][0], sums[t][1], sums[t][2], sums[t][3]), row_count, is_first,
              y + t * y_stride);
   }
+}
+
+// Of rows that lie as floats, padded to a multiple of kLanes; x is not.
+template <int kTokens>
+void dot_block(const float* rows, int64_t row_stride, int64_t row_count, const float* x,
+               int64_t x_stride, int64_t cols, bool is_first, float* y, int64_t y_stride) {
+  dot_block_of<kTokens>([=](int r, int64_t k)
+                            KVASIR_LAMBDA_INLINE { return load(rows + r * row_stride + k); },
+                        row_count, x, x_stride, cols, is_first, y, y_stride);
 }
 
 using DotBlock = decltype(&dot_block<1>);

@@ -16,6 +16,8 @@ constexpr KernelTable make_table(const char* name) {
       .activate = activate,
       .pool = pool,
       .attend = attend,
+      .join_attended = join_attended,
+      .finish_attended = finish_attended,
       .encode_index_query = encode_index_query,
       .index_score = index_score,
       .encode_row = encode_row,

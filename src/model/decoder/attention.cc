@@ -91,8 +91,7 @@ void run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
                            .sinks = weights.sinks.empty() ? nullptr : weights.sinks.data(),
                            .scale = static_cast<float>(config.score_scale),
                            .soft_cap = static_cast<float>(config.score_cap),
-                           .attended = attended,
-                           .row_lists = work.row_lists});
+                           .attended = attended});
   project(pass, weights.output, attended, output);
   if (pass.layer(layer).window_tokens == 0) return;
   pass.ops.write_windows(pass.batch, streams.keys, keys);
@@ -146,8 +145,7 @@ void run_latent_attention(Pass& pass, int64_t layer, const AttentionWeights& wei
                       .value_dim = latent.rank,
                       .queries = query,
                       .scale = static_cast<float>(config.score_scale),
-                      .attended = attended,
-                      .row_lists = work.row_lists});
+                      .attended = attended});
   const auto head_value = pass.view(work.head_value, heads * latent.value_dim);
   ops.matmul_groups(parts.value_up, attended, head_value);
   project(pass, weights.output, head_value, output);

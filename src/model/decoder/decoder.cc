@@ -84,7 +84,7 @@ Decoder::Decoder(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptio
            scratch_floats(checkpoint_.config(), *layout_)),
       batch_(options.pass_tokens_max),
       ropes_(rope_tables(checkpoint_.config(), options.pass_tokens_max)),
-      work_(checkpoint_.config(), options.pass_tokens_max, options.thread_count) {}
+      work_(checkpoint_.config(), options.pass_tokens_max) {}
 
 Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* /*row_cache*/) {
   const Config& config = checkpoint_.config();
@@ -96,7 +96,6 @@ Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* /*row_cache
                  .expected = "at most " + std::to_string(config.position_count),
                  .found = std::to_string(length)};
   }
-  KVASIR_RETURN_IF_ERROR(work_.reserve_length(length));
   fill_batch(pieces);
   KVASIR_RETURN_IF_ERROR(begin_appends(pieces));
 

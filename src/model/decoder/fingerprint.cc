@@ -57,7 +57,7 @@ void add_config(Sha256& hash, const Config& c) {
 
 Digest256 fingerprint_of(const Config& config, const TensorDirectory& tensors) {
   Sha256 hash;
-  hash.add_text("kvasir decoder 1");
+  hash.add_text("kvasir decoder 2");
   add_config(hash, config);
   add_tensors(hash, tensors);
   return hash.finish();

@@ -1,15 +1,12 @@
 #include "model/decoder/workspace.h"
 
 #include <algorithm>
-#include <string>
 
 #include "base/check.h"
 #include "ops/attention_steps.h"
 
 namespace kvasir::model::decoder {
 namespace {
-
-constexpr int64_t kLengthGrowth = 2;
 
 int64_t mlp_width_max(const Config& config) {
   int64_t width = config.experts.shared_width;
@@ -31,9 +28,8 @@ RowWidths row_widths(const Config& config) {
   return {.key = config.latent.rank + config.latent.rope_dim, .value = config.latent.rank};
 }
 
-Workspace::Workspace(const Config& config, int64_t token_capacity, int thread_count) {
-  KVASIR_CHECK(token_capacity > 0 && thread_count > 0, "a pass has tokens and threads");
-  row_lists.resize(static_cast<size_t>(thread_count));
+Workspace::Workspace(const Config& config, int64_t token_capacity) {
+  KVASIR_CHECK(token_capacity > 0, "a pass has tokens");
   size_buffers(config, token_capacity, [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
     buffer = AlignedBuffer<T>(count);
     failed = failed || buffer.failed();
@@ -96,20 +92,6 @@ void Workspace::size_buffers(const Config& config, int64_t token_capacity,
   allocate(expert_up, slots * experts.width);
   allocate(expert_output, slots * hidden);
   allocate(shared_weight, n);
-}
-
-Status Workspace::reserve_length(int64_t length_max) {
-  const int64_t size = ops::grouped_list_size(length_max);
-  for (AlignedBuffer<const std::byte*>& list : row_lists) {
-    if (list.size() >= size) continue;
-    list = AlignedBuffer<const std::byte*>(kLengthGrowth * size);
-    if (!list.failed()) continue;
-    list = {};
-    return Error{.kind = ErrorKind::kNoMemory,
-                 .what = "not enough memory for a context of this length",
-                 .found = std::to_string(length_max) + " tokens"};
-  }
-  return ok_status();
 }
 
 }  // namespace kvasir::model::decoder

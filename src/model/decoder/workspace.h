@@ -22,14 +22,10 @@ struct RowWidths {
 RowWidths row_widths(const Config& config);
 
 struct Workspace {
-  Workspace(const Config& config, int64_t token_capacity, int thread_count);
+  Workspace(const Config& config, int64_t token_capacity);
 
   // Returns the bytes that the constructor takes, without taking them.
   static int64_t bytes_for(const Config& config, int64_t token_capacity);
-
-  // Grows the lists of rows that a token sees. It is called before a pass, not inside. It doubles,
-  // so that decoding allocates ever more rarely. Error: not enough memory.
-  Status reserve_length(int64_t length_max);
 
   bool failed = false;  // there was not memory for all of it
 
@@ -47,7 +43,6 @@ struct Workspace {
   AlignedBuffer<float> head_value;      // [n, H * value] of latent attention
   AlignedBuffer<std::byte> new_keys;    // [n, bytes of a key row] where there are windows
   AlignedBuffer<std::byte> new_values;  // [n, bytes of a value row]
-  std::vector<AlignedBuffer<const std::byte*>> row_lists;  // [threads][rows]
 
   AlignedBuffer<float> gate;    // [n, F] of the widest layer without experts, or the shared expert
   AlignedBuffer<float> up;      // [n, F]

@@ -1,0 +1,101 @@
+// What follows does the same as attend_tile-inl.h over rows that few queries read where they lie:
+// nothing is written in between, and rows that come late from memory hold up less. Included once
+// per instruction set.
+
+namespace kvasir::kernels::KVASIR_ISA {
+namespace {
+
+// How many vectors of columns are summed at once.
+template <int kVecs>
+struct Vecs {
+  static constexpr int kCount = kVecs;
+};
+
+// Rows of codecs that are read where they lie, kLanes elements from the element i on.
+struct F32Rows {
+  static constexpr int64_t kBytes = 4;
+  static KVASIR_INLINE Vec at(const std::byte* row, int64_t i) {
+    return load(reinterpret_cast<const float*>(row) + i);
+  }
+};
+struct Bf16Rows {
+  static constexpr int64_t kBytes = 2;
+  static KVASIR_INLINE Vec at(const std::byte* row, int64_t i) {
+    return load_bf16(reinterpret_cast<const uint8_t*>(row) + 2 * i);
+  }
+};
+struct F16Rows {
+  static constexpr int64_t kBytes = 2;
+  static KVASIR_INLINE Vec at(const std::byte* row, int64_t i) {
+    return load_f16(reinterpret_cast<const uint8_t*>(row) + 2 * i);
+  }
+};
+
+// scores [kQueries, kAttendTileRows] of the rows [begin, begin + kDotRows), summed as dot_rows
+// does.
+template <class Rows, int kQueries>
+void score_in_place(const TileRows& tile, int64_t begin, int64_t vector, const float* q,
+                    int64_t dim, float* scores) {
+  const std::byte* rows[kDotRows];
+  for (int64_t r = 0; r < kDotRows; ++r)
+    rows[r] = tile.at(smaller(begin + r, tile.count - 1), vector);
+  dot_block_of<kQueries>(
+      [&](int r, int64_t k) KVASIR_LAMBDA_INLINE { return Rows::at(rows[r], k); },
+      smaller(kDotRows, tile.count - begin), q, dim, dim, true, scores + begin, kAttendTileRows);
+}
+
+// The sums of kQueries queries, from place `query` of the scratch on, over rows of the tile.
+template <class Rows, int kQueries>
+void add_in_place(const TileRows& tile, RowRange rows, int64_t vector, const AttendScratch& s,
+                  int64_t query, float* out, int64_t dim) {
+  const auto add = [&](int64_t column, auto vecs) KVASIR_LAMBDA_INLINE {
+    constexpr int kVecs = decltype(vecs)::kCount;
+    const auto load_value = [&](int64_t j, int v) KVASIR_LAMBDA_INLINE {
+      return Rows::at(tile.at(j, vector), column + v * kLanes);
+    };
+    add_weighted_rows_of<kQueries, kVecs>(load_value, s, rows, query, out + column, dim,
+                                          AllLanes());
+  };
+  int64_t column = 0;
+  for (; column + kValueVecs * kLanes <= dim; column += kValueVecs * kLanes)
+    add(column, Vecs<kValueVecs>());
+  for (; column < dim; column += kLanes) add(column, Vecs<1>());
+}
+
+// By how many queries take part, one to kDotTokens.
+using ScoreInPlace = decltype(&score_in_place<F32Rows, 1>);
+using AddInPlace = decltype(&add_in_place<F32Rows, 1>);
+struct InPlace {
+  ScoreInPlace score[kDotTokens];
+  AddInPlace add[kDotTokens];
+};
+template <class Rows, int... kCounts>
+constexpr InPlace make_in_place() {
+  return {{score_in_place<Rows, kCounts>...}, {add_in_place<Rows, kCounts>...}};
+}
+template <class Rows>
+constexpr InPlace in_place_of() {
+  if constexpr (kDotTokens == 6) return make_in_place<Rows, 1, 2, 3, 4, 5, 6>();
+  if constexpr (kDotTokens == 3) return make_in_place<Rows, 1, 2, 3>();
+}
+template <class Rows>
+constexpr InPlace kInPlace = in_place_of<Rows>();
+
+// Null: rows of that kind are decoded first.
+KVASIR_INLINE const InPlace* find_in_place(const AttendArgs& args) {
+  if (args.format.dim % kLanes != 0 || args.format.dim > kDotCols || args.value_dim % kLanes != 0)
+    return nullptr;
+  switch (args.format.codec) {
+    case CodecId::kF32:
+      return &kInPlace<F32Rows>;
+    case CodecId::kBf16:
+      return &kInPlace<Bf16Rows>;
+    case CodecId::kF16:
+      return &kInPlace<F16Rows>;
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+}  // namespace kvasir::kernels::KVASIR_ISA
