@@ -149,8 +149,9 @@ Status TensorDirectory::check_index(const ShardMap& shard_of) const {
   return ok_status();
 }
 
-bool TensorDirectory::has(const std::string& official_name) const {
-  return index_of_.count(official_name) != 0;
+const StoredTensor* TensorDirectory::find(const std::string& official_name) const {
+  const auto entry = index_of_.find(official_name);
+  return entry == index_of_.end() ? nullptr : &tensors_[entry->second];
 }
 
 Result<const StoredTensor*> TensorDirectory::take(const std::string& official_name) {
@@ -158,7 +159,9 @@ Result<const StoredTensor*> TensorDirectory::take(const std::string& official_na
   if (entry == index_of_.end()) {
     return Error{.kind = ErrorKind::kDamaged,
                  .what = "tensor is missing",
-                 .where = path_ + ": " + official_name,
+                 .where = path_ + ": " +
+                          (naming_.stored_name == nullptr ? official_name
+                                                          : naming_.stored_name(official_name)),
                  .expected = "it under this name or another that its family knows"};
   }
   StoredTensor& tensor = tensors_[entry->second];

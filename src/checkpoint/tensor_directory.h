@@ -39,6 +39,8 @@ struct TensorNaming {
   std::optional<std::string> (*official_name)(std::string_view stored_name);
   // Whether a text model does without the tensor.
   bool (*is_ignored)(std::string_view stored_name);
+  // What people find in such files for an official name, for messages. Null: the official name.
+  std::string (*stored_name)(std::string_view official_name) = nullptr;
 };
 
 class TensorDirectory {
@@ -50,7 +52,9 @@ class TensorDirectory {
   static Result<TensorDirectory> open(const std::string& path, const TensorNaming& naming);
 
   CheckpointForm form() const { return form_; }
-  bool has(const std::string& official_name) const;
+  bool has(const std::string& official_name) const { return find(official_name) != nullptr; }
+  // Null when there is none. It is not taken by this.
+  const StoredTensor* find(const std::string& official_name) const;
   // The pointer stays valid as long as the directory. REQUIRES: not taken before.
   Result<const StoredTensor*> take(const std::string& official_name);
   // Takes the tensors whose official names begin so out of the directory: they are no part of the

@@ -122,6 +122,11 @@ WeightMatrix slice_rows(const WeightMatrix& matrix, int64_t begin, int64_t count
   return slice;
 }
 
+bool TensorReader::is_stack(const std::string& stem) const {
+  const StoredTensor* tensor = directory_.find(stem + ".weight");
+  return tensor != nullptr && tensor->info.shape.size() == 3;
+}
+
 Status TensorReader::matrix(const std::string& stem, int64_t rows, int64_t cols,
                             WeightMatrix& out) {
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(stem + ".weight"));
@@ -186,6 +191,8 @@ Status TensorReader::read_matrix(const StoredTensor& tensor, const std::string& 
       return read_scale(tensor, scale_name, shape(tiles(rows), tiles(cols)), out);
     case Dtype::kI8:
     case Dtype::kU8:
+      // Integers of a GGUF file are whole numbers and no pairs of codes.
+      if (directory_.form() == CheckpointForm::kGguf) return wrong_type(tensor, kDecodable);
       if (cols % kFp4GroupSize != 0) return wrong_type(tensor, "FP4 only with whole groups of 32");
       KVASIR_RETURN_IF_ERROR(check_shape(tensor, shape(rows, cols / 2)));
       out.format = WeightFormat::kFp4ScaleE8m0;

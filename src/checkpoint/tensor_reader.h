@@ -36,7 +36,10 @@ class TensorReader {
  public:
   explicit TensorReader(TensorDirectory& directory) : directory_(directory) {}
 
+  CheckpointForm form() const { return directory_.form(); }
   bool has(const std::string& name) const { return directory_.has(name); }
+  // Whether `stem` + ".weight" is there and has three extents.
+  bool is_stack(const std::string& stem) const;
 
   // A tensor as it is stored, for whoever knows what to do with its type.
   Result<const StoredTensor*> tensor(const std::string& name, std::vector<int64_t> shape);

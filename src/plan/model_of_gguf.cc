@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,8 +11,10 @@
 
 #include "base/json.h"
 #include "checkpoint/gguf.h"
+#include "model/deepseek_v4/config.h"
 #include "plan/model_of_gguf.h"
 #include "plan/model_of_json.h"
+#include "plan/own_cache.h"
 
 namespace kvasir::plan {
 namespace {
@@ -334,6 +337,15 @@ Status check_keys(const GgufHead& head, const std::string& architecture, std::st
   return ok_status();
 }
 
+// Where the keys say all that a run needs, the engine runs such a file.
+void set_whole_config(const GgufHead& head, std::string_view where, CacheModel& model) {
+  const auto has = [&head](const std::string& name) { return has_tensor(head, name); };
+  auto config = model::deepseek_v4::read_gguf_config(head.keys(), where, has);
+  if (!config.ok()) return;
+  model.runs_here = true;
+  model.own = std::make_shared<const OwnCache>(OwnCache{*std::move(config), model.own->with_draft});
+}
+
 // Null: some tensor's type is not known, or there are none.
 std::optional<int64_t> weight_bytes_of(const GgufHead& head, CacheModel& model) {
   int64_t bytes = 0;
@@ -403,6 +415,7 @@ Result<CacheModel> model_of_gguf_head(const GgufHead& head, std::string_view whe
     model.notes.emplace_back(
         "converted without MLA: keys and values of all heads are kept instead of latents");
   }
+  if (model.own) set_whole_config(head, where, model);
   model.architecture = *name;
   model.value_bytes = 2;  // llama.cpp's f16
   model.holds_latents_in_fp8 = false;

@@ -1,5 +1,6 @@
 #include "model/deepseek_v4/weights.h"
 
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -8,10 +9,17 @@
 #include "checkpoint/tensor_directory.h"
 #include "checkpoint/tensor_reader.h"
 #include "model/deepseek_v4/fingerprint.h"
+#include "model/deepseek_v4/gguf_tensor_names.h"
 #include "model/deepseek_v4/tensor_names.h"
 #include "model/deepseek_v4/weight_loader.h"
 
 namespace kvasir::model::deepseek_v4 {
+namespace {
+
+constexpr int64_t kDraftLayersMax = 16;
+
+}  // namespace
+
 int32_t HashTable::expert(int64_t token_id, int64_t slot) const {
   KVASIR_CHECK(data != nullptr && slot >= 0 && slot < experts_per_token, "no such table entry");
   KVASIR_DCHECK(token_id >= 0, "an id of the vocabulary");
@@ -26,11 +34,35 @@ Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
 Checkpoint::~Checkpoint() = default;
 
 Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source) {
-  Checkpoint checkpoint;
-  KVASIR_ASSIGN_OR_RETURN(checkpoint.config_, read_config(source.root(), source.where()));
+  if (source.form() == CheckpointForm::kGguf) return open_gguf(directory, source);
+  KVASIR_ASSIGN_OR_RETURN(Config config, read_config(source.root(), source.where()));
   KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
                           TensorDirectory::open(directory, {.official_name = official_tensor_name,
                                                             .is_ignored = tensor_is_ignored}));
+  return load(std::move(config), std::move(tensors));
+}
+
+Result<Checkpoint> Checkpoint::open_gguf(const std::string& path, const ConfigSource& source) {
+  KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
+                          TensorDirectory::open(path, {.official_name = official_name_of_gguf,
+                                                       .is_ignored = tensor_is_ignored,
+                                                       .stored_name = gguf_name_of}));
+  const auto has_tensor = [&tensors](const std::string& name) {
+    const auto official = official_name_of_gguf(name);
+    return official && tensors.has(*official);
+  };
+  KVASIR_ASSIGN_OR_RETURN(Config config,
+                          read_gguf_config(source.root(), source.where(), has_tensor));
+  // Blocks behind the last are those of a draft model.
+  for (int64_t draft = 0; draft < kDraftLayersMax; ++draft) {
+    tensors.leave_out("layers." + std::to_string(config.layer_count + draft) + ".");
+  }
+  return load(std::move(config), std::move(tensors));
+}
+
+Result<Checkpoint> Checkpoint::load(Config config, TensorDirectory tensors) {
+  Checkpoint checkpoint;
+  checkpoint.config_ = std::move(config);
   TensorReader reader(tensors);
   KVASIR_RETURN_IF_ERROR(load_weights(checkpoint.config_, reader, checkpoint.weights_));
   checkpoint.weight_bytes_ = tensors.taken_bytes();

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <limits>
 #include <optional>
 
@@ -12,24 +10,16 @@
 #include "checkpoint/config_fields.h"
 #include "checkpoint/context_limit.h"
 #include "kernels/kernels.h"
+#include "model/deepseek_v4/config_reading.h"
 #include "model/deepseek_v4/config_rope.h"
 
 namespace kvasir::model::deepseek_v4 {
 namespace {
 
-// Far above every published model, and low enough that the bytes of any tensor fit in int64.
-constexpr int64_t kWidthMax = int64_t{1} << 20;
-constexpr int64_t kHeadsMax = int64_t{1} << 14;
-constexpr int64_t kLayersMax = int64_t{1} << 12;
-constexpr int64_t kExpertsMax = int64_t{1} << 16;
-constexpr int64_t kVocabMax = int64_t{1} << 24;
-constexpr int64_t kSharedExpertsMax = 64;
-constexpr int64_t kSinkhornMax = 1000;
-constexpr int64_t kPositionsMax = int64_t{1} << 40;
-constexpr double kEpsMin = 1e-30;
-
 constexpr std::string_view kModelType = "deepseek_v4";
 constexpr std::string_view kArchitecture = "DeepseekV4ForCausalLM";
+constexpr IndexNames kIndexNames = {
+    .head_count = "index_n_heads", .head_dim = "index_head_dim", .top_k = "index_topk"};
 
 bool names_architecture(const Json* list) {
   if (list == nullptr || list->as_array() == nullptr) return false;
@@ -81,32 +71,14 @@ void read_sizes(ConfigFields& fields, Config& config) {
 }
 
 void read_scalars(ConfigFields& fields, Config& config) {
-  constexpr double kFloatMax = 1e30;
   config.hyper_eps = static_cast<float>(fields.real({"hc_eps"}, kEpsMin, 1));
   config.norm_eps = static_cast<float>(fields.real({"rms_norm_eps"}, kEpsMin, 1));
   config.routed_scale =
       static_cast<float>(fields.real({"routed_scaling_factor"}, kEpsMin, kFloatMax));
-  // A limit of 0 would silence every expert; as in the published inference code it means none.
   constexpr double kNoLimit = std::numeric_limits<double>::infinity();
-  const double limit = fields.real_or({"swiglu_limit"}, 0, kNoLimit, 0);
-  config.swiglu_limit = limit > 0 && limit <= kFloatMax ? static_cast<float>(limit)
-                                                        : std::numeric_limits<float>::infinity();
+  config.swiglu_limit = swiglu_limit_of(fields.real_or({"swiglu_limit"}, 0, kNoLimit, 0));
   config.norm_topk_prob = fields.boolean_or({"norm_topk_prob"}, true);
   config.tie_word_embeddings = fields.boolean_or({"tie_word_embeddings"}, false);
-}
-
-std::optional<LayerKind> kind_of_ratio(const Json& ratio) {
-  if (ratio.as_integer() == nullptr) return std::nullopt;
-  switch (*ratio.as_integer()) {
-    case 0:
-      return LayerKind::kWindow;
-    case kCsaRatio:
-      return LayerKind::kCsa;
-    case kHcaRatio:
-      return LayerKind::kHca;
-    default:
-      return std::nullopt;
-  }
 }
 
 std::optional<LayerKind> kind_of_type(const Json& type) {
@@ -117,36 +89,14 @@ std::optional<LayerKind> kind_of_type(const Json& type) {
   return std::nullopt;
 }
 
-// The first `count` items of a per-layer list, which may be longer: its tail belongs to drafts.
-const Json::Array* layer_list(ConfigFields& fields, std::string_view name, int64_t count) {
-  const Json* list = fields.find({name});
-  if (list == nullptr) return nullptr;
-  const Json::Array* items = list->as_array();
-  if (items != nullptr && static_cast<int64_t>(items->size()) >= count) return items;
-  fields.fail(name, "config field is unusable", fmt::format("a list of {} layers or more", count),
-              list);
-  return nullptr;
-}
-
 void read_layer_kinds(ConfigFields& fields, Config& config) {
-  const std::string_view name = fields.has({"compress_ratios"}) ? "compress_ratios" : "layer_types";
-  if (!fields.has({name})) {
+  if (fields.has({"compress_ratios"})) {
+    read_kinds(fields, "compress_ratios", kind_of_ratio, config);
+  } else if (fields.has({"layer_types"})) {
+    read_kinds(fields, "layer_types", kind_of_type, config);
+  } else {
     fields.fail("compress_ratios or layer_types", "config field is missing", "one of them",
                 nullptr);
-    return;
-  }
-  const Json::Array* items = layer_list(fields, name, config.layer_count);
-  if (items == nullptr) return;
-  const auto kind_of = name == "compress_ratios" ? kind_of_ratio : kind_of_type;
-  for (int64_t layer = 0; layer < config.layer_count; ++layer) {
-    const Json& item = (*items)[static_cast<size_t>(layer)];
-    const std::optional<LayerKind> kind = kind_of(item);
-    if (!kind) {
-      fields.fail(fmt::format("{}[{}]", name, layer), "unsupported kind of layer",
-                  "0, 4, 128 or the layer type of that name", &item);
-      return;
-    }
-    config.layers.push_back(*kind);
   }
 }
 
@@ -183,42 +133,6 @@ void read_hash_layer_count(ConfigFields& fields, Config& config) {
   }
 }
 
-void read_index(ConfigFields& fields, Config& config) {
-  const bool has_csa = std::count(config.layers.begin(), config.layers.end(), LayerKind::kCsa) > 0;
-  if (has_csa || fields.has({"index_n_heads"})) {
-    config.index_head_count = fields.integer({"index_n_heads"}, 1, kHeadsMax);
-  }
-  if (has_csa || fields.has({"index_head_dim"})) {
-    config.index_head_dim = fields.integer({"index_head_dim"}, 1, kWidthMax);
-  }
-  if (has_csa || fields.has({"index_topk"})) {
-    config.index_top_k = fields.integer({"index_topk"}, 1, kVocabMax);
-  }
-  if (!has_csa) return;
-  const auto dim = static_cast<uint64_t>(config.index_head_dim);
-  if (!std::has_single_bit(dim) || config.index_head_dim < config.rope_dim) {
-    fields.fail("index_head_dim", "config field is unusable",
-                fmt::format("a power of two of at least {}, the rotary dims", config.rope_dim),
-                fields.find({"index_head_dim"}));
-  }
-}
-
-void read_special_tokens(ConfigFields& fields, Config& config) {
-  const int64_t last = config.vocab_size - 1;
-  config.bos_token_id = fields.integer_or({"bos_token_id"}, 0, last, 0);
-  const Json* eos = fields.find({"eos_token_id"});
-  if (eos == nullptr) return;
-  const Json::Array single{*eos};
-  for (const Json& id : eos->as_array() != nullptr ? *eos->as_array() : single) {
-    if (id.as_integer() == nullptr || *id.as_integer() < 0 || *id.as_integer() > last) {
-      fields.fail("eos_token_id", "config field is unusable",
-                  fmt::format("token ids from 0 to {}", last), eos);
-      return;
-    }
-    config.eos_token_ids.push_back(*id.as_integer());
-  }
-}
-
 // Layers of the draft model that compress_ratios says anything about.
 int64_t draft_layer_count(ConfigFields& fields, int64_t layer_count) {
   const Json* ratios = fields.find({"compress_ratios"});
@@ -228,28 +142,10 @@ int64_t draft_layer_count(ConfigFields& fields, int64_t layer_count) {
   return std::clamp<int64_t>(listed - layer_count, 0, drafts);
 }
 
-void check_relations(ConfigFields& fields, const Config& config) {
-  if (config.head_count % config.output_group_count != 0) {
-    fields.fail("o_groups", "config field is unusable",
-                fmt::format("a divisor of the {} heads", config.head_count),
-                fields.find({"o_groups"}));
-  }
-  if (config.experts_per_token > config.expert_count) {
-    fields.fail("num_experts_per_tok", "config field is unusable",
-                fmt::format("at most the {} experts", config.expert_count),
-                fields.find({"num_experts_per_tok"}));
-  }
-}
-
-// What every reader of a config has to leave behind.
-void check_sizes(const Config& config) {
-  KVASIR_CHECK(std::ssize(config.layers) == config.layer_count, "a kind for each layer");
-  KVASIR_CHECK(config.rope_dim <= config.head_dim, "rotary dims are a part of a head");
-}
-
 }  // namespace
 
 bool runs(const Json& root) {
+  if (runs_gguf(root)) return true;
   const Json* type = root.find("model_type");
   if (type == nullptr || type->is_null()) return names_architecture(root.find("architectures"));
   return type->as_string() != nullptr && *type->as_string() == kModelType;
@@ -262,15 +158,17 @@ Result<Config> read_config(const Json& root, std::string_view where) {
   check_fixed_choices(fields);
   read_scalars(fields, config);
   check_compress_rates(fields);
-  check_relations(fields, config);
+  check_relations(fields,
+                  {.output_group_count = "o_groups", .experts_per_token = "num_experts_per_tok"},
+                  config);
   if (fields.error()) return *fields.error();
 
   // From here on every size can be relied upon.
   read_layer_kinds(fields, config);
   read_hash_layer_count(fields, config);
   read_rope(fields, root, config);
-  read_index(fields, config);
-  read_special_tokens(fields, config);
+  read_index(fields, kIndexNames, config);
+  read_special_tokens(fields, "bos_token_id", "eos_token_id", config);
   if (fields.error()) return *fields.error();
   check_sizes(config);
   return config;
@@ -290,7 +188,7 @@ Result<Config> read_cache_config(const Json& root, std::string_view where, Draft
   }
   config.rope_dim = read_rope_dim(fields, root, config.head_dim);
   read_layer_kinds(fields, config);
-  read_index(fields, config);
+  read_index(fields, kIndexNames, config);
   if (fields.error()) return *fields.error();
   check_sizes(config);
   return config;

@@ -1,8 +1,10 @@
-// A Config holds what a DeepSeek-V4 config.json says, checked, with every accepted alias resolved.
+// A Config holds what a DeepSeek-V4 config.json or the keys of a GGUF file say, checked, with every
+// accepted alias resolved.
 // A plain value. The letters in comments are those of docs/deepseek_v4.md.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,13 +60,24 @@ struct Config {
   std::vector<int64_t> eos_token_ids;
 };
 
-// Returns whether a config names this architecture, by model_type or, without one, by its class.
+// Returns whether a config names this architecture, by model_type or, without one, by its class; or
+// whether it is the keys of a GGUF file that do.
 bool runs(const Json& root);
 
 // `where` names the file in messages. Errors: a missing, mistyped or absurd field (every size is
 // bounded, so that products of sizes fit in int64), an unsupported scoring function.
 // REQUIRES: root is an object.
 Result<Config> read_config(const Json& root, std::string_view where);
+
+// Returns whether the keys of a GGUF file name this architecture.
+bool runs_gguf(const Json& keys);
+
+// Whether a GGUF file has a tensor of that name.
+using HasTensor = std::function<bool(const std::string& stored_name)>;
+// The same of the keys of a GGUF file. Whether the last of its blocks are those of a draft model,
+// its tensors say. REQUIRES: keys is an object.
+Result<Config> read_gguf_config(const Json& keys, std::string_view where,
+                                const HasTensor& has_tensor);
 
 // Reads only what the size of a cache depends on: layer_count, layers, head_dim, rope_dim, window,
 // index_head_dim and index_top_k, max_position_count. Everything else stays zero. kAppended adds

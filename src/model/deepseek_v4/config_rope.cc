@@ -5,13 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/deepseek_v4/config_reading.h"
+
 namespace kvasir::model::deepseek_v4 {
 namespace {
-
-constexpr double kThetaMin = 1;
-constexpr double kThetaMax = 1e15;
-constexpr double kContextMax = 1e15;
-constexpr double kFactorMax = 1e9;
 
 const Json* nested_rope(const Json& root, std::string_view label) {
   const Json* parameters = root.find("rope_parameters");

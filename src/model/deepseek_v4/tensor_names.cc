@@ -163,12 +163,6 @@ std::string_view next_word(std::string_view& rest) {
   return word;
 }
 
-bool is_index(std::string_view word) {
-  constexpr size_t kDigitsMax = 6;
-  return !word.empty() && word.size() <= kDigitsMax && (word.size() == 1 || word[0] != '0') &&
-         std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 const Row* find_row(Place place, std::string_view word) {
   for (const Row& row : kRows) {
     if (row.place == place && row.word == word) return &row;
@@ -177,6 +171,12 @@ const Row* find_row(Place place, std::string_view word) {
 }
 
 }  // namespace
+
+bool is_index(std::string_view word) {
+  constexpr size_t kDigitsMax = 6;
+  return !word.empty() && word.size() <= kDigitsMax && (word.size() == 1 || word[0] != '0') &&
+         std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
 
 std::optional<std::string> official_tensor_name(std::string_view stored_name) {
   std::string_view rest = without_model_prefix(stored_name);

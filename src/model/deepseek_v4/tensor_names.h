@@ -20,4 +20,7 @@ std::optional<std::string> official_tensor_name(std::string_view stored_name);
 // rotary buffers.
 bool tensor_is_ignored(std::string_view stored_name);
 
+// Returns whether a word of a name is the number of a layer or of an expert.
+bool is_index(std::string_view word);
+
 }  // namespace kvasir::model::deepseek_v4

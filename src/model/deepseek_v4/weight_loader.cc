@@ -8,7 +8,8 @@ namespace {
 // Bundles what every step below needs. `at` is the official name so far: "layers.3.attn.".
 class WeightLoader {
  public:
-  WeightLoader(const Config& config, TensorReader& reader) : config_(config), reader_(reader) {}
+  WeightLoader(const Config& config, TensorReader& reader)
+      : config_(config), reader_(reader), is_gguf_(reader.form() == CheckpointForm::kGguf) {}
 
   Status load(Weights& weights) {
     KVASIR_RETURN_IF_ERROR(
@@ -78,9 +79,15 @@ class WeightLoader {
   Status load_output_a(const std::string& stem, AttentionWeights& weights) {
     const int64_t groups = config_.output_group_count;
     const int64_t rank = config_.output_rank;
+    const int64_t cols = config_.head_count * config_.head_dim / groups;
+    if (reader_.is_stack(stem)) {
+      KVASIR_ASSIGN_OR_RETURN(const MatrixStack stack,
+                              reader_.matrix_stack(stem, groups, rank, cols));
+      for (int64_t group = 0; group < groups; ++group) weights.output_a.push_back(stack.at(group));
+      return ok_status();
+    }
     kernels::WeightMatrix whole;
-    KVASIR_RETURN_IF_ERROR(
-        reader_.matrix(stem, groups * rank, config_.head_count * config_.head_dim / groups, whole));
+    KVASIR_RETURN_IF_ERROR(reader_.matrix(stem, groups * rank, cols, whole));
     for (int64_t group = 0; group < groups; ++group) {
       weights.output_a.push_back(slice_rows(whole, group * rank, rank));
     }
@@ -115,9 +122,7 @@ class WeightLoader {
     } else {
       KVASIR_RETURN_IF_ERROR(reader_.vector(at + "gate.bias", {experts}, weights.router_bias));
     }
-    const bool is_fused = reader_.has(at + "experts.gate_up_proj.weight");
-    KVASIR_RETURN_IF_ERROR(is_fused ? load_fused_experts(at + "experts.", weights)
-                                    : load_experts(at + "experts.", weights));
+    KVASIR_RETURN_IF_ERROR(load_experts(at + "experts.", weights));
     return load_expert(at + "shared_experts.", config_.shared_expert_count * config_.expert_width,
                        weights.shared);
   }
@@ -133,6 +138,8 @@ class WeightLoader {
   }
 
   Status load_experts(const std::string& at, MoeWeights& weights) {
+    if (reader_.has(at + "gate_up_proj.weight")) return load_fused_experts(at, weights);
+    if (is_gguf_) return load_stacked_experts(at, weights);
     for (int64_t expert = 0; expert < config_.expert_count; ++expert) {
       KVASIR_RETURN_IF_ERROR(load_expert(at + std::to_string(expert) + ".", config_.expert_width,
                                          weights.experts.emplace_back()));
@@ -163,8 +170,26 @@ class WeightLoader {
     return ok_status();
   }
 
+  Status load_stacked_experts(const std::string& at, MoeWeights& weights) {
+    const int64_t experts = config_.expert_count;
+    const int64_t width = config_.expert_width;
+    const int64_t hidden = config_.hidden_size;
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack gate,
+                            reader_.matrix_stack(at + "w1", experts, width, hidden));
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack up,
+                            reader_.matrix_stack(at + "w3", experts, width, hidden));
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack down,
+                            reader_.matrix_stack(at + "w2", experts, hidden, width));
+    for (int64_t expert = 0; expert < experts; ++expert) {
+      weights.experts.push_back(
+          {.gate = gate.at(expert), .up = up.at(expert), .down = down.at(expert)});
+    }
+    return ok_status();
+  }
+
   const Config& config_;
   TensorReader& reader_;
+  const bool is_gguf_;
 };
 
 }  // namespace

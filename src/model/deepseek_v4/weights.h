@@ -1,6 +1,6 @@
-// A Checkpoint is a Hugging Face directory, opened for reading. It has the config and every tensor
-// of the model body. Tensors are found under official, `model.`-prefixed or transformers' run-time
-// names, and checked for presence, shape and type.
+// A Checkpoint is a Hugging Face directory or a GGUF file, opened for reading. It has the config
+// and every tensor of the model body. Tensors are found under official, `model.`-prefixed,
+// transformers' run-time or GGUF names, and checked for presence, shape and type.
 //
 // Large matrices are views into the mapped files, in their stored type. Small vectors (norms,
 // biases, sinks, hyper-connection constants) are decoded to float32. The Checkpoint owns the
@@ -100,8 +100,9 @@ struct Weights {
 class Checkpoint {
  public:
   // `directory` holds model.safetensors, or shards with model.safetensors.index.json, and the
-  // config that `source` is. Errors name file and tensor; nothing large is allocated or read before
-  // the whole directory of tensors has been checked.
+  // config that `source` is; or it is a GGUF file, whose keys `source` are. Errors name file and
+  // tensor; nothing large is allocated or read before the whole directory of tensors has been
+  // checked.
   static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source);
 
   Checkpoint(Checkpoint&&) noexcept;
@@ -117,6 +118,9 @@ class Checkpoint {
 
  private:
   Checkpoint();
+
+  static Result<Checkpoint> open_gguf(const std::string& path, const ConfigSource& source);
+  static Result<Checkpoint> load(Config config, TensorDirectory tensors);
 
   Config config_;
   Weights weights_;
