@@ -1,0 +1,139 @@
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "deepseek4_gguf.h"
+
+namespace kvasir::testing {
+namespace {
+
+struct Key {
+  const char* field;
+  const char* key;
+};
+
+constexpr Key kKeys[] = {
+    {"vocab_size", "vocab_size"},
+    {"max_position_embeddings", "context_length"},
+    {"hidden_size", "embedding_length"},
+    {"num_attention_heads", "attention.head_count"},
+    {"num_key_value_heads", "attention.head_count_kv"},
+    {"head_dim", "attention.key_length"},
+    {"head_dim", "attention.value_length"},
+    {"rms_norm_eps", "attention.layer_norm_rms_epsilon"},
+    {"q_lora_rank", "attention.q_lora_rank"},
+    {"o_lora_rank", "attention.output_lora_rank"},
+    {"o_groups", "attention.output_group_count"},
+    {"sliding_window", "attention.sliding_window"},
+    {"compress_rope_theta", "attention.compress_rope_freq_base"},
+    {"index_n_heads", "attention.indexer.head_count"},
+    {"index_head_dim", "attention.indexer.key_length"},
+    {"index_topk", "attention.indexer.top_k"},
+    {"qk_rope_head_dim", "rope.dimension_count"},
+    {"rope_theta", "rope.freq_base"},
+    {"n_routed_experts", "expert_count"},
+    {"num_experts_per_tok", "expert_used_count"},
+    {"n_shared_experts", "expert_shared_count"},
+    {"moe_intermediate_size", "expert_feed_forward_length"},
+    {"routed_scaling_factor", "expert_weights_scale"},
+    {"norm_topk_prob", "expert_weights_norm"},
+    {"num_hash_layers", "hash_layer_count"},
+    {"hc_mult", "hyper_connection.count"},
+    {"hc_sinkhorn_iters", "hyper_connection.sinkhorn_iterations"},
+    {"hc_eps", "hyper_connection.epsilon"},
+};
+
+class KeyMaker {
+ public:
+  explicit KeyMaker(const Json::Object& config) : config_(config) {
+    keys_.emplace_back("general.architecture", "deepseek4");
+  }
+
+  void set(const std::string& name, Json value) {
+    keys_.emplace_back("deepseek4." + name, std::move(value));
+  }
+  const Json& field(std::string_view name) const {
+    const Json* value = config_.find(name);
+    KVASIR_CHECK(value != nullptr, "a field of the config");
+    return *value;
+  }
+  int64_t integer(std::string_view name) const { return *field(name).as_integer(); }
+  Json::Object take() { return std::move(keys_); }
+
+  void set_layers(const GgufDialect& dialect) {
+    const int64_t blocks = integer("num_hidden_layers") + (dialect.has_draft ? 1 : 0);
+    set("block_count", blocks);
+    set("attention.compress_ratios", field("compress_ratios"));
+    const Json* limit = config_.find("swiglu_limit");
+    const double number = limit == nullptr ? 0 : *limit->as_double();
+    set("swiglu_clamp_exp", Json::Array(static_cast<size_t>(blocks), Json(number)));
+    if (dialect.states_gating) {
+      set("swiglu_clamp_shexp", Json::Array(static_cast<size_t>(blocks), Json(number)));
+    }
+    if (dialect.has_draft || dialect.announces_draft) set("nextn_predict_layers", 1);
+  }
+
+  void set_scaling() {
+    set("expert_gating_func", 4);
+    const Json& scaling = field("rope_scaling");
+    if (scaling.is_null()) return;
+    set("rope.scaling.type", "yarn");
+    set("rope.scaling.factor", static_cast<double>(*scaling.find("factor")->as_integer()));
+    set("rope.scaling.original_context_length", *scaling.find("original_max_position_embeddings"));
+    set("rope.scaling.yarn_beta_fast", 32.0);
+    set("rope.scaling.yarn_beta_slow", 1.0);
+  }
+
+ private:
+  const Json config_;
+  Json::Object keys_;
+};
+
+}  // namespace
+
+Json::Object gguf_keys(const Json::Object& config, const GgufDialect& dialect) {
+  KeyMaker keys(config);
+  for (const Key& key : kKeys) keys.set(key.key, keys.field(key.field));
+  keys.set_layers(dialect);
+  if (dialect.states_gating) keys.set_scaling();
+  Json::Object made = keys.take();
+  for (const char* name : {"bos_token_id", "eos_token_id"}) {
+    made.emplace_back(std::string("tokenizer.ggml.") + name, keys.field(name));
+  }
+  return made;
+}
+
+void add_tokenizer_keys(const Json& tokenizer, int64_t vocab_size, GgufModel& model) {
+  constexpr int kNormal = 1;
+  constexpr int kControl = 3;
+  constexpr int kUserDefined = 4;
+  constexpr int kUnused = 5;
+  Json::Array tokens;
+  for (int64_t id = 0; id < vocab_size; ++id)
+    tokens.emplace_back("[PAD" + std::to_string(id) + "]");
+  Json::Array types(tokens.size(), Json(kUnused));
+  const auto put = [&](const std::string& text, const Json& id, int type) {
+    tokens[static_cast<size_t>(*id.as_integer())] = text;
+    types[static_cast<size_t>(*id.as_integer())] = type;
+  };
+  const Json& bpe = *tokenizer.find("model");
+  for (const auto& [text, id] : *bpe.find("vocab")->as_object()) put(text, id, kNormal);
+  for (const Json& added : *tokenizer.find("added_tokens")->as_array()) {
+    put(*added.find("content")->as_string(), *added.find("id"),
+        *added.find("special")->as_bool() ? kControl : kUserDefined);
+  }
+  Json::Array merges;
+  for (const Json& merge : *bpe.find("merges")->as_array()) {
+    const Json::Array* pair = merge.as_array();
+    merges.push_back(
+        pair == nullptr ? merge : Json(*(*pair)[0].as_string() + " " + *(*pair)[1].as_string()));
+  }
+  model.set_key("tokenizer.ggml.model", "gpt2");
+  model.set_key("tokenizer.ggml.pre", "joyai-llm");
+  model.set_key("tokenizer.ggml.tokens", std::move(tokens));
+  model.set_key("tokenizer.ggml.token_type", std::move(types));
+  model.set_key("tokenizer.ggml.merges", std::move(merges));
+  model.set_key("tokenizer.ggml.add_bos_token", false);
+}
+
+}  // namespace kvasir::testing
