@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "checkpoint_maker.h"
+#include "deepseek4_gguf.h"
 #include "gguf_maker.h"
 #include "kernels/instruction_sets.h"
 #include "temp_directory.h"
@@ -55,6 +56,15 @@ TEST(Registry, NamesTheArchitectureOfAGgufFile) {
   ASSERT_FALSE(model.ok());
   EXPECT_EQ(model.error().kind, ErrorKind::kUnsupported);
   EXPECT_NE(message_of(path).find("found \"unheard\""), std::string::npos) << message_of(path);
+}
+
+TEST(Registry, OpensAGgufFileByItsArchitecture) {
+  testing::TempDirectory directory;
+  const std::string path = directory.file("m.gguf");
+  testing::write_file(path, testing::gguf_model(testing::quick_model_spec(), {}).file());
+  const auto model = open(path, test_options());
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  EXPECT_EQ((*model)->facts().family, "deepseek_v4");
 }
 
 TEST(Registry, SaysThatThereIsNoConfig) {

@@ -343,6 +343,7 @@ void set_whole_config(const GgufHead& head, std::string_view where, CacheModel& 
   auto config = model::deepseek_v4::read_gguf_config(head.keys(), where, has);
   if (!config.ok()) return;
   model.runs_here = true;
+  model.context_tokens_max = config->max_position_count;
   model.own = std::make_shared<const OwnCache>(OwnCache{*std::move(config), model.own->with_draft});
 }
 
