@@ -74,7 +74,7 @@ GgufModel gguf_model(const Json::Object& config, const std::vector<TinyTensor>& 
                      const GgufDialect& dialect);
 GgufModel gguf_model(const TinyModelSpec& spec, const GgufDialect& dialect);
 
-// The keys of a tokenizer in the words of tokenizer.json.
-void add_tokenizer_keys(const Json& tokenizer, int64_t vocab_size, GgufModel& model);
+// With its tokenizer. The checkpoint has official names, in one file.
+GgufModel gguf_of_checkpoint(const std::string& directory, const GgufDialect& dialect);
 
 }  // namespace kvasir::testing

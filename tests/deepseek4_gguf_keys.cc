@@ -103,37 +103,4 @@ Json::Object gguf_keys(const Json::Object& config, const GgufDialect& dialect) {
   return made;
 }
 
-void add_tokenizer_keys(const Json& tokenizer, int64_t vocab_size, GgufModel& model) {
-  constexpr int kNormal = 1;
-  constexpr int kControl = 3;
-  constexpr int kUserDefined = 4;
-  constexpr int kUnused = 5;
-  Json::Array tokens;
-  for (int64_t id = 0; id < vocab_size; ++id)
-    tokens.emplace_back("[PAD" + std::to_string(id) + "]");
-  Json::Array types(tokens.size(), Json(kUnused));
-  const auto put = [&](const std::string& text, const Json& id, int type) {
-    tokens[static_cast<size_t>(*id.as_integer())] = text;
-    types[static_cast<size_t>(*id.as_integer())] = type;
-  };
-  const Json& bpe = *tokenizer.find("model");
-  for (const auto& [text, id] : *bpe.find("vocab")->as_object()) put(text, id, kNormal);
-  for (const Json& added : *tokenizer.find("added_tokens")->as_array()) {
-    put(*added.find("content")->as_string(), *added.find("id"),
-        *added.find("special")->as_bool() ? kControl : kUserDefined);
-  }
-  Json::Array merges;
-  for (const Json& merge : *bpe.find("merges")->as_array()) {
-    const Json::Array* pair = merge.as_array();
-    merges.push_back(
-        pair == nullptr ? merge : Json(*(*pair)[0].as_string() + " " + *(*pair)[1].as_string()));
-  }
-  model.set_key("tokenizer.ggml.model", "gpt2");
-  model.set_key("tokenizer.ggml.pre", "joyai-llm");
-  model.set_key("tokenizer.ggml.tokens", std::move(tokens));
-  model.set_key("tokenizer.ggml.token_type", std::move(types));
-  model.set_key("tokenizer.ggml.merges", std::move(merges));
-  model.set_key("tokenizer.ggml.add_bos_token", false);
-}
-
 }  // namespace kvasir::testing

@@ -5,11 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
-#include "checkpoint/mapped_file.h"
-#include "checkpoint/safetensors.h"
 #include "checkpoint_maker.h"
 #include "deepseek4_gguf.h"
 #include "engine_driver.h"
@@ -79,30 +75,9 @@ TinyModelSpec wide_spec() {
   return spec;
 }
 
-Json read_json(const std::string& path) {
-  std::ifstream file(path);
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  return Json::parse(text, path).value();
-}
-
-std::vector<TinyTensor> read_tensors(const std::string& path) {
-  const auto file = MappedFile::open(path).value();
-  const auto infos = parse_safetensors(file->bytes(), path);
-  std::vector<TinyTensor> tensors;
-  for (const TensorInfo& info : *infos) {
-    const auto bytes = file->bytes().subspan(info.offset_bytes, info.size_bytes);
-    tensors.push_back({info.name, info.dtype_name, info.shape, {bytes.begin(), bytes.end()}});
-  }
-  return tensors;
-}
-
 TEST_F(DeepSeek4Gguf, TheBundledModelIsTheSameModel) {
   const std::string bundled = std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny";
-  GgufModel model =
-      testing::gguf_model(*read_json(bundled + "/config.json").as_object(),
-                          read_tensors(bundled + "/model.safetensors"), llama_cpp_dialect());
-  testing::add_tokenizer_keys(read_json(bundled + "/tokenizer.json"), 4096, model);
-  const std::string path = write(model);
+  const std::string path = write(testing::gguf_of_checkpoint(bundled, llama_cpp_dialect()));
   expect_same_bits(bundled, path, 150, {"auto"});
 
   Engine theirs = testing::open_engine({.model_path = bundled});

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "cli_driver.h"
+#include "deepseek4_gguf.h"
 
 namespace kvasir {
 namespace {
@@ -58,6 +59,24 @@ TEST_F(EvalCommandTest, AStoppedRunGoesOnAndEndsWithTheSameReport) {
   EXPECT_EQ(other.exit_status, 1);
   EXPECT_NE(other.err.find("not a log of this evaluation"), std::string::npos) << other.err;
   EXPECT_EQ(read_file(log), complete);
+}
+
+TEST_F(EvalCommandTest, AGgufFileIsEvaluatedAndKnownAgain) {
+  const std::string bundled = std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny";
+  const auto model = testing::gguf_of_checkpoint(bundled, testing::llama_cpp_dialect());
+  const std::string path = directory_.file("m.gguf");
+  testing::write_file(path, model.file());
+  const std::string size = std::string(kRecall) + "--documents 1 --facts 8 --runs native ";
+  const std::string log = directory_.file("log");
+  const std::string kept = size + "--model " + path + " --resume " + log + " --json";
+  const Json whole = run_json(kept);
+  EXPECT_EQ(value(cell(whole, 0), "exact"), value(cell(run_json(size + "--json"), 0), "exact"));
+  EXPECT_EQ(run_json(kept).dump(), whole.dump());
+  // Other files in the folder are of other models.
+  testing::write_file(directory_.file("other.gguf"), "");
+  EXPECT_EQ(run_json(kept).dump(), whole.dump());
+  testing::write_file(path, model.file());
+  EXPECT_NE(run(kept).exit_status, 0) << "the model was changed";
 }
 
 TEST_F(EvalCommandTest, AnInterruptEndsItWithOneLine) {
