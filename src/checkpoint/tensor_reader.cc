@@ -117,8 +117,8 @@ WeightMatrix MatrixStack::at(int64_t index) const {
 WeightMatrix slice_rows(const WeightMatrix& matrix, int64_t begin, int64_t count) {
   WeightMatrix slice = matrix;
   slice.rows = count;
-  slice.data += begin * kernels::weight_row_bytes(matrix);
-  slice.scale_row_offset += begin;
+  slice.data = kernels::weight_row(matrix, begin);
+  slice.scale_row_offset += begin * matrix.row_step;
   return slice;
 }
 

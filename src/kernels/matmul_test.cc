@@ -9,7 +9,8 @@ namespace {
 
 constexpr WeightFormat kFormats[] = {WeightFormat::kF32,         WeightFormat::kF16,
                                      WeightFormat::kBf16,        WeightFormat::kFp8ScaleE8m0,
-                                     WeightFormat::kFp8ScaleF32, WeightFormat::kFp4ScaleE8m0};
+                                     WeightFormat::kFp8ScaleF32, WeightFormat::kInt8ScaleF32,
+                                     WeightFormat::kFp4ScaleE8m0};
 
 struct OwnedWeight {
   std::vector<std::byte> data;
@@ -19,6 +20,22 @@ struct OwnedWeight {
 
 bool is_fp8(WeightFormat format) {
   return format == WeightFormat::kFp8ScaleE8m0 || format == WeightFormat::kFp8ScaleF32;
+}
+
+bool has_float_tiles(WeightFormat format) {
+  return format == WeightFormat::kFp8ScaleF32 || format == WeightFormat::kInt8ScaleF32;
+}
+
+bool has_tiles(WeightFormat format) {
+  return format == WeightFormat::kFp8ScaleE8m0 || has_float_tiles(format);
+}
+
+// Blocks of any size that is taken, a scale for each row, or one for all.
+void choose_tiles(Random& random, WeightMatrix& view) {
+  constexpr int64_t kRows[] = {128, 1, 3, 64, 1 << 20};
+  constexpr int64_t kCols[] = {128, 16, 32, 64, 256, 1 << 20};
+  view.tile_rows = kRows[random.integer(0, 4)];
+  view.tile_cols = kCols[random.integer(0, 5)];
 }
 
 void fill_codes(Random& random, OwnedWeight& weight) {
@@ -48,17 +65,18 @@ void fill_codes(Random& random, OwnedWeight& weight) {
 void fill_scales(Random& random, OwnedWeight& weight) {
   WeightMatrix& view = weight.view;
   int64_t scale_rows = 0;
-  if (is_fp8(view.format)) {
+  if (has_tiles(view.format)) {
+    if (has_float_tiles(view.format)) choose_tiles(random, view);
     view.scale_row_offset = random.integer(0, 200);
-    view.scale_cols = (view.cols + kFp8TileSize - 1) / kFp8TileSize;
-    scale_rows = (view.scale_row_offset + view.rows + kFp8TileSize - 1) / kFp8TileSize;
+    view.scale_cols = (view.cols + view.tile_cols - 1) / view.tile_cols;
+    scale_rows = (view.scale_row_offset + view.rows * view.row_step - 1) / view.tile_rows + 1;
   } else if (view.format == WeightFormat::kFp4ScaleE8m0) {
     view.scale_row_offset = random.integer(0, 3);
     view.scale_cols = (view.cols + 31) / 32;
-    scale_rows = view.scale_row_offset + view.rows;
+    scale_rows = view.scale_row_offset + view.rows * view.row_step;
   }
   for (int64_t i = 0; i < scale_rows * view.scale_cols; ++i) {
-    if (view.format == WeightFormat::kFp8ScaleF32) {
+    if (has_float_tiles(view.format)) {
       const float scale = std::exp(random.normal());
       weight.scales.resize(weight.scales.size() + 4);
       store_unaligned(&weight.scales[4 * i], scale);
@@ -71,7 +89,8 @@ void fill_scales(Random& random, OwnedWeight& weight) {
 OwnedWeight make_weight(Random& random, WeightFormat format, int64_t rows, int64_t cols) {
   OwnedWeight weight;
   weight.view = {.format = format, .rows = rows, .cols = cols};
-  weight.data.resize(rows * weight_row_bytes(weight.view));
+  weight.view.row_step = random.integer(1, 2);
+  weight.data.resize(rows * weight.view.row_step * weight_row_bytes(weight.view));
   fill_codes(random, weight);
   fill_scales(random, weight);
   weight.view.data = weight.data.data();

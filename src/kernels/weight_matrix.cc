@@ -11,19 +11,26 @@
 namespace kvasir::kernels {
 namespace {
 
-float decode_fp8_element(const WeightMatrix& weight, int64_t row, int64_t column) {
-  const int64_t tile_row = (weight.scale_row_offset + row) / kFp8TileSize;
+int64_t stored_row(const WeightMatrix& weight, int64_t row) {
+  return weight.scale_row_offset + row * weight.row_step;
+}
+
+float ue8m0_tile_scale(const WeightMatrix& weight, int64_t row, int64_t column) {
+  const int64_t tile_row = stored_row(weight, row) / kFp8TileSize;
   const int64_t index = tile_row * weight.scale_cols + column / kFp8TileSize;
-  const float scale = weight.format == WeightFormat::kFp8ScaleF32
-                          ? load_unaligned<float>(weight.scales + 4 * index)
-                          : ue8m0_decode(load_unaligned<uint8_t>(weight.scales + index));
-  return fp8_decode(load_unaligned<uint8_t>(weight.data + row * weight.cols + column)) * scale;
+  return ue8m0_decode(load_unaligned<uint8_t>(weight.scales + index));
+}
+
+float float_tile_scale(const WeightMatrix& weight, int64_t row, int64_t column) {
+  const int64_t tile_row = stored_row(weight, row) / weight.tile_rows;
+  const int64_t index = tile_row * weight.scale_cols + column / weight.tile_cols;
+  return load_unaligned<float>(weight.scales + 4 * index);
 }
 
 float decode_fp4_element(const WeightMatrix& weight, const std::byte* codes, int64_t row,
                          int64_t column) {
-  const int64_t scale_row = weight.scale_row_offset + row;
-  const std::byte* scale = weight.scales + scale_row * weight.scale_cols + column / kFp4GroupSize;
+  const std::byte* scale =
+      weight.scales + stored_row(weight, row) * weight.scale_cols + column / kFp4GroupSize;
   const auto pair = load_unaligned<uint8_t>(codes + column / 2);
   const auto code = static_cast<uint8_t>(column % 2 == 0 ? pair & 15 : pair >> 4);
   return fp4_decode(code) * ue8m0_decode(load_unaligned<uint8_t>(scale));
@@ -39,8 +46,14 @@ float decode_element(const WeightMatrix& weight, const std::byte* codes, int64_t
     case WeightFormat::kBf16:
       return bf16_decode(load_unaligned<uint16_t>(codes + 2 * column));
     case WeightFormat::kFp8ScaleE8m0:
+      return fp8_decode(load_unaligned<uint8_t>(codes + column)) *
+             ue8m0_tile_scale(weight, row, column);
     case WeightFormat::kFp8ScaleF32:
-      return decode_fp8_element(weight, row, column);
+      return fp8_decode(load_unaligned<uint8_t>(codes + column)) *
+             float_tile_scale(weight, row, column);
+    case WeightFormat::kInt8ScaleF32:
+      return static_cast<float>(load_unaligned<int8_t>(codes + column)) *
+             float_tile_scale(weight, row, column);
     case WeightFormat::kFp4ScaleE8m0:
       return decode_fp4_element(weight, codes, row, column);
     case WeightFormat::kBlocks:
@@ -61,6 +74,7 @@ int64_t weight_row_bytes(const WeightMatrix& weight) {
       return 2 * cols;
     case WeightFormat::kFp8ScaleE8m0:
     case WeightFormat::kFp8ScaleF32:
+    case WeightFormat::kInt8ScaleF32:
       return cols;
     case WeightFormat::kFp4ScaleE8m0:
       return (cols + 1) / 2;
@@ -70,8 +84,12 @@ int64_t weight_row_bytes(const WeightMatrix& weight) {
   KVASIR_CHECK(false, "no such weight format");
 }
 
+const std::byte* weight_row(const WeightMatrix& weight, int64_t row) {
+  return weight.data + row * weight.row_step * weight_row_bytes(weight);
+}
+
 void decode_weight_row(const WeightMatrix& weight, int64_t row, float* out) {
-  const std::byte* codes = weight.data + row * weight_row_bytes(weight);
+  const std::byte* codes = weight_row(weight, row);
   if (weight.format == WeightFormat::kBlocks) {
     const int64_t block_count = weight.cols / weight.blocks->block_items;
     return decode_blocks(*weight.blocks, codes, block_count, out);

@@ -6,7 +6,7 @@
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-// Where rows begin and how far apart they are. FP8 scales are found by tile instead.
+// Where rows begin and how far apart they are. Scales of tiles are found by tile instead.
 struct RowCodes {
   const uint8_t* codes;
   int64_t stride;  // of the codes, bytes
@@ -15,44 +15,72 @@ struct RowCodes {
 };
 
 constexpr bool is_fp4(WeightFormat format) { return format == WeightFormat::kFp4ScaleE8m0; }
-constexpr bool is_fp8(WeightFormat format) {
-  return format == WeightFormat::kFp8ScaleE8m0 || format == WeightFormat::kFp8ScaleF32;
+constexpr bool has_float_tiles(WeightFormat format) {
+  return format == WeightFormat::kFp8ScaleF32 || format == WeightFormat::kInt8ScaleF32;
+}
+// One byte a code, one scale a tile.
+constexpr bool has_tiles(WeightFormat format) {
+  return format == WeightFormat::kFp8ScaleE8m0 || has_float_tiles(format);
 }
 
-// Columns that share a scale; for formats without one, any number that keeps the loops alike.
+// Columns that are summed at a time. Where scales are in float32, fewer may share one.
 constexpr int64_t chunk_cols(WeightFormat format) { return is_fp4(format) ? 32 : kFp8TileSize; }
 
 constexpr int64_t bits_of_code(WeightFormat format) {
-  return format == WeightFormat::kF32 ? 32 : is_fp8(format) ? 8 : is_fp4(format) ? 4 : 16;
+  return format == WeightFormat::kF32 ? 32 : has_tiles(format) ? 8 : is_fp4(format) ? 4 : 16;
 }
 
-constexpr int64_t scale_bytes(WeightFormat format) {
-  return format == WeightFormat::kFp8ScaleF32 ? 4 : 1;
+constexpr int64_t scale_bytes(WeightFormat format) { return has_float_tiles(format) ? 4 : 1; }
+
+// What a code of one byte, as it is loaded, lacks besides its scale.
+constexpr float code_factor(WeightFormat format) {
+  return format == WeightFormat::kInt8ScaleF32 ? 1.0f : kFp8Factor;
+}
+
+template <WeightFormat kFormat>
+KVASIR_INLINE int64_t cols_of_scale(const WeightMatrix& weight) {
+  if constexpr (has_float_tiles(kFormat)) return smaller(weight.tile_cols, chunk_cols(kFormat));
+  return chunk_cols(kFormat);
+}
+
+KVASIR_INLINE int64_t stored_row(const WeightMatrix& weight, int64_t row) {
+  return weight.scale_row_offset + row * weight.row_step;
+}
+
+template <WeightFormat kFormat>
+KVASIR_INLINE int64_t tile_row(const WeightMatrix& weight, int64_t row) {
+  const int64_t size = has_float_tiles(kFormat) ? weight.tile_rows : kFp8TileSize;
+  return stored_row(weight, row) / size;
+}
+
+// The index, in its row of scales, of the one of a column. Widths are far below 2^32.
+template <WeightFormat kFormat>
+KVASIR_INLINE int64_t scale_index(const WeightMatrix& weight, int64_t column) {
+  if constexpr (!has_float_tiles(kFormat)) return column / chunk_cols(kFormat);
+  return static_cast<uint32_t>(column) / static_cast<uint32_t>(weight.tile_cols);
 }
 
 template <WeightFormat kFormat>
 KVASIR_INLINE RowCodes codes_of_row(const WeightMatrix& weight, int64_t row) {
-  const int64_t scale_row = weight.scale_row_offset + row;
   RowCodes result = {};
-  result.stride = kFormat == WeightFormat::kF32 ? 4 * weight.cols
-                  : is_fp4(kFormat)             ? (weight.cols + 1) / 2
-                  : is_fp8(kFormat)             ? weight.cols
-                                                : 2 * weight.cols;
+  result.stride = weight.row_step * ((weight.cols * bits_of_code(kFormat) + 7) / 8);
   result.codes = reinterpret_cast<const uint8_t*>(weight.data) + row * result.stride;
-  result.scale_stride = weight.scale_cols * scale_bytes(kFormat);
-  result.scales = reinterpret_cast<const uint8_t*>(weight.scales) +
-                  (is_fp8(kFormat) ? scale_row / kFp8TileSize : scale_row) * result.scale_stride;
+  const int64_t scale_row =
+      has_tiles(kFormat) ? tile_row<kFormat>(weight, row) : stored_row(weight, row);
+  const int64_t row_of_scales = weight.scale_cols * scale_bytes(kFormat);
+  result.scales = reinterpret_cast<const uint8_t*>(weight.scales) + scale_row * row_of_scales;
+  result.scale_stride = weight.row_step * row_of_scales;
   return result;
 }
 
 template <WeightFormat kFormat>
-KVASIR_INLINE float fp8_scale(const uint8_t* scales, int64_t tile) {
-  if constexpr (kFormat == WeightFormat::kFp8ScaleF32) return load_value<float>(scales + 4 * tile);
+KVASIR_INLINE float tile_scale(const uint8_t* scales, int64_t tile) {
+  if constexpr (has_float_tiles(kFormat)) return load_value<float>(scales + 4 * tile);
   return kScaleTables.ue8m0[scales[tile]];
 }
 
 // Decodes kLanes elements at column k; `count` of them exist if they are partial. An element of
-// FP8 still lacks its scale and kFp8Factor; FP4 comes in the order of arrange_for_fp4.
+// one byte still lacks its scale and code_factor; FP4 comes in the order of arrange_for_fp4.
 template <WeightFormat kFormat>
 struct Decoder {
   static KVASIR_INLINE Vec whole(const uint8_t* codes, int64_t k, const float* fp4_values) {
@@ -62,7 +90,9 @@ struct Decoder {
       return load_f16(codes + 2 * k);
     } else if constexpr (kFormat == WeightFormat::kBf16) {
       return load_bf16(codes + 2 * k);
-    } else if constexpr (is_fp8(kFormat)) {
+    } else if constexpr (kFormat == WeightFormat::kInt8ScaleF32) {
+      return load_signed_bytes(codes + k);
+    } else if constexpr (has_tiles(kFormat)) {
       return load_fp8(codes + k);
     } else {
       return load_fp4(codes + k / 2, fp4_values);
@@ -77,7 +107,9 @@ struct Decoder {
       return load_f16(codes + 2 * k, count);
     } else if constexpr (kFormat == WeightFormat::kBf16) {
       return load_bf16(codes + 2 * k, count);
-    } else if constexpr (is_fp8(kFormat)) {
+    } else if constexpr (kFormat == WeightFormat::kInt8ScaleF32) {
+      return load_signed_bytes(codes + k, count);
+    } else if constexpr (has_tiles(kFormat)) {
       return load_fp8(codes + k, count);
     } else {
       return load_fp4(codes + k / 2, fp4_values, count);
@@ -96,34 +128,35 @@ struct DirectBlock {
 
   const MatmulArgs& args;
   RowCodes rows;
-  const uint8_t* tile_scales[kRows];  // FP8 only: each row's first scale
+  const uint8_t* tile_scales[kRows];  // of tiles only: each row's first scale
   Vec sums[kRows][kTokens];
 
   KVASIR_INLINE DirectBlock(const MatmulArgs& matmul_args, int64_t row) : args(matmul_args) {
     rows = codes_of_row<kFormat>(args.weight, row);
     KVASIR_UNROLL
     for (int r = 0; r < kRows; ++r) {
-      if constexpr (is_fp8(kFormat))
+      if constexpr (has_tiles(kFormat))
         tile_scales[r] = codes_of_row<kFormat>(args.weight, row + r).scales;
       KVASIR_UNROLL
       for (int t = 0; t < kTokens; ++t) sums[r][t] = zero();
     }
   }
 
-  // What elements of this chunk are multiplied by, and their FP4 values.
+  // What elements from this column on are multiplied by, and their FP4 values.
   struct Scales {
     float factors[kRows];
     const float* fp4_values[kRows];
   };
-  KVASIR_INLINE Scales load_scales(int64_t chunk) const {
+  KVASIR_INLINE Scales load_scales(int64_t column) const {
+    const int64_t index = scale_index<kFormat>(args.weight, column);
     Scales scales;
     KVASIR_UNROLL
     for (int r = 0; r < kRows; ++r) {
       scales.fp4_values[r] = nullptr;
       if constexpr (is_fp4(kFormat))
-        scales.fp4_values[r] = kScaleTables.fp4[rows.scales[r * rows.scale_stride + chunk]];
-      if constexpr (is_fp8(kFormat))
-        scales.factors[r] = kFp8Factor * fp8_scale<kFormat>(tile_scales[r], chunk);
+        scales.fp4_values[r] = kScaleTables.fp4[rows.scales[r * rows.scale_stride + index]];
+      if constexpr (has_tiles(kFormat))
+        scales.factors[r] = code_factor(kFormat) * tile_scale<kFormat>(tile_scales[r], index);
     }
     return scales;
   }
@@ -139,7 +172,7 @@ struct DirectBlock {
     KVASIR_UNROLL
     for (int r = 0; r < kRows; ++r) {
       Vec w = weights(r);
-      if constexpr (is_fp8(kFormat) && !kScalesTokens) w = w * broadcast(scales.factors[r]);
+      if constexpr (has_tiles(kFormat) && !kScalesTokens) w = w * broadcast(scales.factors[r]);
       KVASIR_UNROLL
       for (int t = 0; t < kTokens; ++t) sums[r][t] = fma(w, x[t], sums[r][t]);
     }
@@ -166,7 +199,7 @@ struct DirectBlock {
 
   // Asks for the same columns of the next block of rows: its lines arrive while this one is summed.
   // (Beyond the matrix a prefetch does nothing.)
-  KVASIR_INLINE void prefetch_next_rows(int64_t chunk) const {
+  KVASIR_INLINE void prefetch_next_rows(int64_t column) const {
     constexpr int kForReading = 0;
     constexpr int kIntoSecondLevel = 2;
     constexpr int64_t kChunkBytes = chunk_cols(kFormat) * bits_of_code(kFormat) / 8;
@@ -174,7 +207,8 @@ struct DirectBlock {
     for (int64_t r = 0; r < kRows; ++r) {
       KVASIR_UNROLL
       for (int64_t byte = 0; byte < kChunkBytes; byte += 64) {
-        const uint8_t* line = rows.codes + (r + kRows) * rows.stride + chunk * kChunkBytes + byte;
+        const uint8_t* line =
+            rows.codes + (r + kRows) * rows.stride + column * bits_of_code(kFormat) / 8 + byte;
         __builtin_prefetch(line, kForReading, kIntoSecondLevel);
       }
     }
@@ -183,18 +217,19 @@ struct DirectBlock {
   // Columns [begin, end), begin a multiple of kDotCols.
   KVASIR_INLINE void add_cols(int64_t begin, int64_t end) {
     constexpr int64_t kChunk = chunk_cols(kFormat);
-    for (; begin + kChunk <= end; begin += kChunk) {
-      const Scales scales = load_scales(begin / kChunk);
-      prefetch_next_rows(begin / kChunk);
+    const int64_t step = cols_of_scale<kFormat>(args.weight);
+    for (; begin + step <= end; begin += step) {
+      const Scales scales = load_scales(begin);
+      prefetch_next_rows(begin);
       if constexpr (kChunk <= 4 * kLanes) {
         KVASIR_UNROLL
         for (int64_t k = 0; k < kChunk; k += kLanes) add_whole(begin + k, scales);
       } else {
-        for (int64_t k = begin; k < begin + kChunk; k += kLanes) add_whole(k, scales);
+        for (int64_t k = begin; k < begin + step; k += kLanes) add_whole(k, scales);
       }
     }
     if (begin == end) return;
-    const Scales scales = load_scales(begin / kChunk);
+    const Scales scales = load_scales(begin);
     for (; begin + kLanes <= end; begin += kLanes) add_whole(begin, scales);
     if (begin < end) add_partial(begin, scales, end - begin);
   }
@@ -228,20 +263,19 @@ void direct_block(const MatmulArgs& args, int64_t row) {
   }
 }
 
-// The largest scale of the rows' tiles, or infinity if one is not a number or negative. 0 for other
-// formats than FP8.
+// The largest scale of the rows' tiles, or infinity if one is not a number or negative. 0 for
+// formats without tiles.
 template <WeightFormat kFormat>
 float largest_tile_scale(const WeightMatrix& weight, int64_t row_begin, int64_t row_end) {
   float largest = 0;
-  if constexpr (is_fp8(kFormat)) {
-    const int64_t tile_cols = (weight.cols + kFp8TileSize - 1) / kFp8TileSize;
-    const int64_t tile_begin = (weight.scale_row_offset + row_begin) / kFp8TileSize;
-    const int64_t tile_end = (weight.scale_row_offset + row_end - 1) / kFp8TileSize + 1;
-    for (int64_t tile_row = tile_begin; tile_row < tile_end; ++tile_row) {
+  if constexpr (has_tiles(kFormat)) {
+    const int64_t count = scale_index<kFormat>(weight, weight.cols - 1) + 1;
+    const int64_t tile_end = tile_row<kFormat>(weight, row_end - 1) + 1;
+    for (int64_t row = tile_row<kFormat>(weight, row_begin); row < tile_end; ++row) {
       const auto* scales = reinterpret_cast<const uint8_t*>(weight.scales) +
-                           tile_row * weight.scale_cols * scale_bytes(kFormat);
-      for (int64_t tile = 0; tile < tile_cols; ++tile) {
-        const float scale = fp8_scale<kFormat>(scales, tile);
+                           row * weight.scale_cols * scale_bytes(kFormat);
+      for (int64_t tile = 0; tile < count; ++tile) {
+        const float scale = tile_scale<kFormat>(scales, tile);
         if (!(scale >= 0)) return __builtin_inff();
         largest = scale > largest ? scale : largest;
       }
@@ -281,8 +315,8 @@ void direct_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end,
   const bool scales_tokens = kMayScaleTokens && can_scale_tokens(args, largest_scale);
   int64_t row = row_begin;
   for (; row + kRows <= row_end; row += kRows) {
-    const int64_t scale_row = args.weight.scale_row_offset + row;
-    const bool share_tiles = scale_row / kFp8TileSize == (scale_row + kRows - 1) / kFp8TileSize;
+    const bool share_tiles =
+        tile_row<kFormat>(args.weight, row) == tile_row<kFormat>(args.weight, row + kRows - 1);
     if (scales_tokens && share_tiles) {
       direct_block<kFormat, kRows, kTokens, kMayScaleTokens>(args, row);
     } else {
@@ -298,18 +332,18 @@ void direct_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end,
 template <WeightFormat kFormat>
 void decode_cols(const WeightMatrix& weight, int64_t row_index, int64_t col_begin, int64_t col_end,
                  float* target) {
-  constexpr int64_t kChunk = chunk_cols(kFormat);
+  const int64_t step = cols_of_scale<kFormat>(weight);
   const RowCodes row = codes_of_row<kFormat>(weight, row_index);
-  for (int64_t begin = col_begin; begin < col_end; begin += kChunk) {
-    const float* fp4_values =
-        is_fp4(kFormat) ? kScaleTables.fp4[row.scales[begin / kChunk]] : nullptr;
-    const float scale = is_fp8(kFormat) ? fp8_scale<kFormat>(row.scales, begin / kChunk) : 1.0f;
-    const int64_t end = smaller(begin + kChunk, col_end);
+  for (int64_t begin = col_begin; begin < col_end; begin += step) {
+    const int64_t index = scale_index<kFormat>(weight, begin);
+    const float* fp4_values = is_fp4(kFormat) ? kScaleTables.fp4[row.scales[index]] : nullptr;
+    const float scale = has_tiles(kFormat) ? tile_scale<kFormat>(row.scales, index) : 1.0f;
+    const int64_t end = smaller(begin + step, col_end);
     for (int64_t k = begin; k < end; k += kLanes) {
       Vec w = k + kLanes <= end ? Decoder<kFormat>::whole(row.codes, k, fp4_values)
                                 : Decoder<kFormat>::partial(row.codes, k, fp4_values, end - k);
       // Two steps: the product of the factors may be beyond float32.
-      if constexpr (is_fp8(kFormat)) w = w * broadcast(kFp8Factor) * broadcast(scale);
+      if constexpr (has_tiles(kFormat)) w = w * broadcast(code_factor(kFormat)) * broadcast(scale);
       if constexpr (is_fp4(kFormat)) w = restore_from_fp4(w);
       store(target + k - col_begin, w);
     }
@@ -357,6 +391,8 @@ void matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* s
       return matmul_format<WeightFormat::kFp8ScaleE8m0>(args, row_begin, row_end, scratch);
     case WeightFormat::kFp8ScaleF32:
       return matmul_format<WeightFormat::kFp8ScaleF32>(args, row_begin, row_end, scratch);
+    case WeightFormat::kInt8ScaleF32:
+      return matmul_format<WeightFormat::kInt8ScaleF32>(args, row_begin, row_end, scratch);
     case WeightFormat::kFp4ScaleE8m0:
       return matmul_format<WeightFormat::kFp4ScaleE8m0>(args, row_begin, row_end, scratch);
     case WeightFormat::kBlocks:

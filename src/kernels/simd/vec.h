@@ -35,7 +35,8 @@
 //   value from the optimiser
 //   Bytes                           32 bytes. load_thirty_two load_split_nibbles broadcast_byte
 //   and_bytes or_bytes clear_bytes sub_bytes shift_bytes_right shift_bytes_left spread_bits look_up
-//   load_signed_bytes(p) signed_to_floats(bytes, out)   bytes as floats: kLanes, all 32
+//   load_signed_bytes signed_to_floats(bytes, out)   bytes as floats: kLanes or the first `count`,
+//                                   all 32
 //   nibbles_to_floats(bytes, values, scaled, out)       what `scaled` makes of a table's entries
 //   f16_at store_scaled_bytes       scales of blocks
 //

@@ -15,6 +15,9 @@ KVASIR_INLINE Vec signed_to_floats(__m128i bytes) {
 KVASIR_INLINE Vec load_signed_bytes(const void* p) {
   return signed_to_floats(_mm_loadl_epi64(static_cast<const __m128i*>(p)));
 }
+KVASIR_INLINE Vec load_signed_bytes(const uint8_t* p, int64_t count) {
+  return signed_to_floats(load_partial(p, count));
+}
 KVASIR_INLINE void signed_to_floats(Bytes bytes, Vec (&out)[4]) {
   const __m128i low = _mm256_castsi256_si128(bytes);
   const __m128i high = _mm256_extracti128_si256(bytes, 1);

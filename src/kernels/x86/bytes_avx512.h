@@ -13,6 +13,10 @@ KVASIR_INLINE Vec load_signed_bytes(const void* p) {
   const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p));
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
 }
+KVASIR_INLINE Vec load_signed_bytes(const void* p, int64_t count) {
+  const __m128i bytes = _mm_maskz_loadu_epi8(first_lanes(count), p);
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
+}
 KVASIR_INLINE void signed_to_floats(Bytes bytes, Vec (&out)[2]) {
   out[0] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_castsi256_si128(bytes)));
   out[1] = _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm256_extracti128_si256(bytes, 1)));

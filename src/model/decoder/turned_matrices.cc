@@ -23,7 +23,7 @@ int64_t element_bytes(WeightFormat plain) { return plain == WeightFormat::kF32 ?
 // Row `row` as plain numbers; `decoded` [cols] holds them where they are not stored so.
 const std::byte* plain_row(const WeightMatrix& matrix, int64_t row, std::vector<float>& decoded) {
   if (is_plain(matrix.format)) {
-    return matrix.data + row * kernels::weight_row_bytes(matrix);
+    return kernels::weight_row(matrix, row);
   }
   kernels::decode_weight_row(matrix, row, decoded.data());
   return reinterpret_cast<const std::byte*>(decoded.data());
