@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstring>
-#include <span>
-#include <utility>
 
+#include "base/check.h"
 #include "base/little_endian.h"
+#include "checkpoint/tensor_checks.h"
+#include "checkpoint/tensor_digest.h"
 #include "checkpoint/tensor_rows.h"
 #include "numeric/blocks/block_type.h"
 #include "numeric/fp4.h"
+#include "numeric/fp8.h"
 
 namespace kvasir {
 namespace {
@@ -18,47 +19,8 @@ namespace {
 using kernels::WeightFormat;
 using kernels::WeightMatrix;
 
-constexpr uint8_t kE8m0NotANumber = 255;
 constexpr const char* kDecodable = "F32, BF16, F16 or a block type";
-
-int64_t tiles(int64_t size) { return (size + kernels::kFp8TileSize - 1) / kernels::kFp8TileSize; }
-
-std::span<const int64_t> without_leading_ones(std::span<const int64_t> shape) {
-  while (shape.size() > 1 && shape.front() == 1) shape = shape.subspan(1);
-  return shape;
-}
-
-// A stack of one matrix may be stored as that matrix.
-Status check_shape(const StoredTensor& tensor, std::span<const int64_t> expected) {
-  const std::vector<int64_t>& shape = tensor.info.shape;
-  if (std::ranges::equal(shape, expected)) return ok_status();
-  if (std::ranges::equal(shape, without_leading_ones(expected))) return ok_status();
-  return Error{.kind = ErrorKind::kDamaged,
-               .what = "tensor has the wrong shape",
-               .where = tensor.where(),
-               .offset = tensor.info.offset_bytes,
-               .expected = shape_text(expected),
-               .found = shape_text(tensor.info.shape)};
-}
-
-Error wrong_type(const StoredTensor& tensor, const char* expected) {
-  return Error{.kind = ErrorKind::kDamaged,
-               .what = "tensor has the wrong type",
-               .where = tensor.where(),
-               .offset = tensor.info.offset_bytes,
-               .expected = expected,
-               .found = tensor.info.dtype_name};
-}
-
-Error bad_value(const StoredTensor& tensor, size_t byte_index, const char* expected,
-                std::string found) {
-  return Error{.kind = ErrorKind::kDamaged,
-               .what = "tensor holds an unusable value",
-               .where = tensor.where(),
-               .offset = tensor.info.offset_bytes + byte_index,
-               .expected = expected,
-               .found = std::move(found)};
-}
+constexpr const char* kFp4Groups = "FP4 only with whole groups of 32";
 
 // out [all items]
 void decode(const StoredTensor& tensor, float* out) {
@@ -76,33 +38,29 @@ Status decode_vector(const StoredTensor& tensor, std::vector<float>& out) {
                    std::to_string(*bad));
 }
 
-Status check_scale(const StoredTensor& tensor) {
-  const auto bytes = tensor.bytes();
-  if (bytes.empty()) return ok_status();
-  if (tensor.info.dtype != Dtype::kF32) {
-    const void* bad = std::memchr(bytes.data(), kE8m0NotANumber, bytes.size());
-    if (bad == nullptr) return ok_status();
-    const auto index = static_cast<size_t>(static_cast<const std::byte*>(bad) - bytes.data());
-    return bad_value(tensor, index, "scale bytes from 0 to 254", "255, which is NaN");
-  }
-  for (size_t at = 0; at < bytes.size(); at += sizeof(float)) {
-    const auto scale = load_little_endian<float>(bytes.data() + at);
-    if (!std::isfinite(scale)) return bad_value(tensor, at, "finite scales", std::to_string(scale));
-  }
-  return ok_status();
+// out [all scales]
+void decode_scales(const StoredTensor& tensor, float* out) {
+  if (is_decodable(tensor.info.dtype)) return decode(tensor, out);
+  for (const std::byte code : tensor.bytes()) *out++ = ue8m0_decode(static_cast<uint8_t>(code));
 }
 
-Status check_table(const StoredTensor& tensor, int64_t expert_count) {
-  const auto bytes = tensor.bytes();
-  const size_t step = tensor.info.dtype == Dtype::kI64 ? 8 : 4;
-  for (size_t at = 0; at < bytes.size(); at += step) {
-    const int64_t id = step == 8 ? load_little_endian<int64_t>(bytes.data() + at)
-                                 : load_little_endian<int32_t>(bytes.data() + at);
-    if (id >= 0 && id < expert_count) continue;
-    const std::string expected = "expert ids from 0 to " + std::to_string(expert_count - 1);
-    return bad_value(tensor, at, expected.c_str(), std::to_string(id));
+bool is_e8m0(Dtype dtype) { return dtype == Dtype::kF8E8m0 || dtype == Dtype::kU8; }
+
+// Bytes of a stack's matrix's scales.
+int64_t scale_table_bytes(const WeightMatrix& matrix) {
+  constexpr int64_t kTile = kernels::kFp8TileSize;
+  const int64_t rows = matrix.rows;
+  switch (matrix.format) {
+    case WeightFormat::kFp4ScaleE8m0:
+      return rows * matrix.scale_cols;
+    case WeightFormat::kFp8ScaleE8m0:
+      return (rows + kTile - 1) / kTile * matrix.scale_cols;
+    case WeightFormat::kFp8ScaleF32:
+    case WeightFormat::kInt8ScaleF32:
+      return (rows + matrix.tile_rows - 1) / matrix.tile_rows * matrix.scale_cols * 4;
+    default:
+      return 0;
   }
-  return ok_status();
 }
 
 }  // namespace
@@ -127,6 +85,13 @@ bool TensorReader::is_stack(const std::string& stem) const {
   return tensor != nullptr && tensor->info.shape.size() == 3;
 }
 
+WeightMatrix every_second_row(const WeightMatrix& matrix, int64_t first) {
+  KVASIR_CHECK(matrix.format != WeightFormat::kBlocks, "rows of blocks are back to back");
+  WeightMatrix half = slice_rows(matrix, first, matrix.rows / 2);
+  half.row_step = 2 * matrix.row_step;
+  return half;
+}
+
 Status TensorReader::matrix(const std::string& stem, int64_t rows, int64_t cols,
                             WeightMatrix& out) {
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(stem + ".weight"));
@@ -147,11 +112,8 @@ Result<MatrixStack> TensorReader::matrix_stack(const std::string& stem, int64_t 
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(stem + ".weight"));
   MatrixStack stack;
   KVASIR_RETURN_IF_ERROR(read_matrix(*tensor, stem + ".scale", {count}, rows, cols, stack.first));
-  const WeightFormat format = stack.first.format;
   stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first);
-  const int64_t scale_rows = format == WeightFormat::kFp4ScaleE8m0 ? rows : tiles(rows);
-  const int64_t scale_bytes = format == WeightFormat::kFp8ScaleF32 ? 4 : 1;
-  stack.scale_step_bytes = scale_rows * stack.first.scale_cols * scale_bytes;
+  stack.scale_step_bytes = scale_table_bytes(stack.first);
   return stack;
 }
 
@@ -165,6 +127,27 @@ Result<MatrixStack> TensorReader::plain_stack(const std::string& name, int64_t c
     decode(*tensor, memory_for(*tensor, stack.first));
   }
   stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first);
+  return stack;
+}
+
+Result<MatrixStack> TensorReader::fp4_stack(const std::string& codes_name,
+                                            const std::string& scales_name, int64_t count,
+                                            int64_t rows, int64_t cols) {
+  KVASIR_ASSIGN_OR_RETURN(const StoredTensor* codes, directory_.take(codes_name));
+  if (codes->info.dtype != Dtype::kU8 && codes->info.dtype != Dtype::kI8) {
+    return wrong_type(*codes, "U8 (packed FP4)");
+  }
+  const int64_t groups = cols / kFp4GroupSize;
+  if (cols % kFp4GroupSize != 0) return wrong_type(*codes, kFp4Groups);
+  KVASIR_RETURN_IF_ERROR(check_shape(*codes, std::array{count, rows, groups, kFp4GroupSize / 2}));
+  MatrixStack stack{.first = {.format = WeightFormat::kFp4ScaleE8m0,
+                              .rows = rows,
+                              .cols = cols,
+                              .data = codes->bytes().data()}};
+  KVASIR_RETURN_IF_ERROR(
+      read_group_scales(*codes, scales_name, {count, rows, groups}, stack.first));
+  stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first);
+  stack.scale_step_bytes = scale_table_bytes(stack.first);
   return stack;
 }
 
@@ -187,16 +170,22 @@ Status TensorReader::read_matrix(const StoredTensor& tensor, const std::string& 
       return check_shape(tensor, shape(rows, cols));
     case Dtype::kF8E4m3:
       KVASIR_RETURN_IF_ERROR(check_shape(tensor, shape(rows, cols)));
-      out.format = WeightFormat::kFp8ScaleE8m0;
-      return read_scale(tensor, scale_name, shape(tiles(rows), tiles(cols)), out);
+      if (forms_.checks_codes) code_jobs_.push_back(&tensor);
+      out.format = WeightFormat::kFp8ScaleF32;
+      return read_codes(tensor, scale_name, lead, out);
     case Dtype::kI8:
     case Dtype::kU8:
       // Integers of a GGUF file are whole numbers and no pairs of codes.
       if (directory_.form() == CheckpointForm::kGguf) return wrong_type(tensor, kDecodable);
-      if (cols % kFp4GroupSize != 0) return wrong_type(tensor, "FP4 only with whole groups of 32");
+      if (forms_.has_int8 && tensor.info.dtype == Dtype::kI8) {
+        KVASIR_RETURN_IF_ERROR(check_shape(tensor, shape(rows, cols)));
+        out.format = WeightFormat::kInt8ScaleF32;
+        return read_codes(tensor, scale_name, lead, out);
+      }
+      if (cols % kFp4GroupSize != 0) return wrong_type(tensor, kFp4Groups);
       KVASIR_RETURN_IF_ERROR(check_shape(tensor, shape(rows, cols / 2)));
       out.format = WeightFormat::kFp4ScaleE8m0;
-      return read_scale(tensor, scale_name, shape(rows, cols / kFp4GroupSize), out);
+      return read_group_scales(tensor, scale_name, shape(rows, cols / kFp4GroupSize), out);
     default:
       KVASIR_RETURN_IF_ERROR(check_shape(tensor, shape(rows, cols)));
       return read_blocks(tensor, scale_name, lead, out);
@@ -214,7 +203,7 @@ Status TensorReader::read_blocks(const StoredTensor& tensor, const std::string& 
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* factors, directory_.take(scale_name));
   if (factors->info.dtype != Dtype::kF32) return wrong_type(*factors, "F32");
   KVASIR_RETURN_IF_ERROR(check_shape(*factors, lead.empty() ? std::vector<int64_t>{1} : lead));
-  scale_jobs_.push_back(factors);
+  factor_jobs_.push_back(factors);
   matrix_jobs_.push_back({&tensor, factors, memory_for(tensor, out)});
   return ok_status();
 }
@@ -227,26 +216,56 @@ float* TensorReader::memory_for(const StoredTensor& tensor, WeightMatrix& matrix
   return floats;
 }
 
-Status TensorReader::read_scale(const StoredTensor& weight, const std::string& scale_name,
-                                std::vector<int64_t> shape, WeightMatrix& out) {
-  if (!directory_.has(scale_name)) {
-    return Error{.kind = ErrorKind::kDamaged,
-                 .what = "tensor has no scale",
-                 .where = weight.where(),
-                 .expected = "a tensor " + scale_name + " or .weight_scale_inv"};
-  }
-  KVASIR_ASSIGN_OR_RETURN(const StoredTensor* scale, directory_.take(scale_name));
-  const bool is_fp8 = out.format == WeightFormat::kFp8ScaleE8m0;
-  const Dtype dtype = scale->info.dtype;
-  if (dtype == Dtype::kF32 && is_fp8) {
-    out.format = WeightFormat::kFp8ScaleF32;
-  } else if (dtype != Dtype::kF8E8m0 && dtype != Dtype::kU8) {
-    return wrong_type(*scale, is_fp8 ? "F8_E8M0 or F32" : "F8_E8M0");
-  }
+Result<const StoredTensor*> TensorReader::take_scale(const StoredTensor& weight,
+                                                     const std::string& scale_name) {
+  if (directory_.has(scale_name)) return directory_.take(scale_name);
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "tensor has no scale",
+               .where = weight.where(),
+               .expected = "a tensor " + scale_name + " or .weight_scale_inv"};
+}
+
+Status TensorReader::read_group_scales(const StoredTensor& weight, const std::string& scale_name,
+                                       std::vector<int64_t> shape, WeightMatrix& out) {
+  KVASIR_ASSIGN_OR_RETURN(const StoredTensor* scale, take_scale(weight, scale_name));
+  if (!is_e8m0(scale->info.dtype)) return wrong_type(*scale, "F8_E8M0");
   out.scales = scale->bytes().data();
   out.scale_cols = shape.back();
-  scale_jobs_.push_back(scale);
+  scale_jobs_.push_back({scale, nullptr});
   return check_shape(*scale, shape);
+}
+
+Status TensorReader::read_codes(const StoredTensor& tensor, const std::string& scale_name,
+                                const std::vector<int64_t>& lead, WeightMatrix& out) {
+  KVASIR_ASSIGN_OR_RETURN(const StoredTensor* scale, take_scale(tensor, scale_name));
+  const auto table = find_scale_table(forms_, *scale, lead, out.rows, out.cols);
+  if (!table) {
+    return wrong_shape(*scale, scale_shapes_text(forms_, lead, out.rows, out.cols));
+  }
+  return bind_scales(*scale, *table, out);
+}
+
+Status TensorReader::bind_scales(const StoredTensor& scale, const ScaleTable& table,
+                                 WeightMatrix& out) {
+  constexpr ScaleTile kSquare = {kernels::kFp8TileSize, kernels::kFp8TileSize};
+  const Dtype dtype = scale.info.dtype;
+  const bool is_float = dtype == Dtype::kF32 || dtype == Dtype::kBf16 || dtype == Dtype::kF16;
+  if (!is_float && !is_e8m0(dtype)) return wrong_type(scale, "F32, BF16, F16 or F8_E8M0");
+  out.scale_cols = table.cols;
+  out.tile_rows = table.tile.rows;
+  out.tile_cols = table.tile.cols;
+  const bool is_e8m0_square = is_e8m0(dtype) && table.tile == kSquare;
+  if (is_e8m0_square && out.format == WeightFormat::kFp8ScaleF32) {
+    out.format = WeightFormat::kFp8ScaleE8m0;
+  } else if (dtype != Dtype::kF32) {
+    float* floats = directory_.memory_for(row_count(scale.info) * row_items(scale.info));
+    out.scales = reinterpret_cast<const std::byte*>(floats);
+    scale_jobs_.push_back({&scale, floats});
+    return ok_status();
+  }
+  out.scales = scale.bytes().data();
+  scale_jobs_.push_back({&scale, nullptr});
+  return ok_status();
 }
 
 Status TensorReader::vector(const std::string& name, std::vector<int64_t> shape,
@@ -293,10 +312,21 @@ Status TensorReader::finish() {
     KVASIR_RETURN_IF_ERROR(decode_vector(*job.tensor, *job.out));
   }
   for (const MatrixJob& job : matrix_jobs_) decode_matrices(job);
-  for (const TableJob& job : table_jobs_) {
-    KVASIR_RETURN_IF_ERROR(check_table(*job.tensor, job.expert_count));
+  KVASIR_RETURN_IF_ERROR(check_content());
+  for (const ScaleJob& job : scale_jobs_) {
+    if (job.out != nullptr) decode_scales(*job.tensor, job.out);
   }
-  for (const StoredTensor* scale : scale_jobs_) KVASIR_RETURN_IF_ERROR(check_scale(*scale));
+  return ok_status();
+}
+
+Status TensorReader::check_content() const {
+  for (const TableJob& job : table_jobs_) {
+    KVASIR_RETURN_IF_ERROR(check_expert_ids(*job.tensor, job.expert_count));
+  }
+  for (const ScaleJob& job : scale_jobs_) KVASIR_RETURN_IF_ERROR(check_scales(*job.tensor));
+  for (const StoredTensor* factors : factor_jobs_) KVASIR_RETURN_IF_ERROR(check_factors(*factors));
+  if (directory_.taken_bytes() > kWholeContentBytes) return ok_status();
+  for (const StoredTensor* codes : code_jobs_) KVASIR_RETURN_IF_ERROR(check_fp8_codes(*codes));
   return ok_status();
 }
 

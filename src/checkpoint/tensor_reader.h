@@ -7,13 +7,16 @@
 // Matrices stay as they are stored, but for two kinds that are decoded to float32, in memory that
 // the directory owns and counts. NVFP4 with a tensor of factors: the view is good from the start,
 // its numbers are there after finish(). Blocks where a plain matrix is asked for: at once, for
-// whoever asks so copies numbers.
+// whoever asks so copies numbers. Scales that the kernels do not take in their type are decoded
+// too, and are there after finish().
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "checkpoint/code_forms.h"
 #include "checkpoint/tensor_directory.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
@@ -31,10 +34,13 @@ struct MatrixStack {
 
 // Returns rows [begin, begin + count) of a matrix.
 kernels::WeightMatrix slice_rows(const kernels::WeightMatrix& matrix, int64_t begin, int64_t count);
+// Returns rows first, first + 2 ... of a matrix, which is not of blocks.
+kernels::WeightMatrix every_second_row(const kernels::WeightMatrix& matrix, int64_t first);
 
 class TensorReader {
  public:
-  explicit TensorReader(TensorDirectory& directory) : directory_(directory) {}
+  explicit TensorReader(TensorDirectory& directory, CodeForms forms = {})
+      : directory_(directory), forms_(std::move(forms)) {}
 
   CheckpointForm form() const { return directory_.form(); }
   bool has(const std::string& name) const { return directory_.has(name); }
@@ -53,6 +59,10 @@ class TensorReader {
   // A stack of such matrices, named just so.
   Result<MatrixStack> plain_stack(const std::string& name, int64_t count, int64_t rows,
                                   int64_t cols);
+  // A stack of FP4 matrices in groups of 32: codes [count, rows, cols / 32, 16] and their scales
+  // [count, rows, cols / 32] under names of their own.
+  Result<MatrixStack> fp4_stack(const std::string& codes_name, const std::string& scales_name,
+                                int64_t count, int64_t rows, int64_t cols);
   Status vector(const std::string& name, std::vector<int64_t> shape, std::vector<float>& out);
   // Expert ids [tokens, slots], each below expert_count.
   Result<const StoredTensor*> expert_table(const std::string& name, int64_t tokens, int64_t slots,
@@ -75,6 +85,10 @@ class TensorReader {
     const StoredTensor* tensor;
     int64_t expert_count;
   };
+  struct ScaleJob {
+    const StoredTensor* tensor;
+    float* out;  // null: they are read as they are stored
+  };
 
   // `lead` is empty or [count]: what stands before rows and columns in stored shapes.
   Status read_matrix(const StoredTensor& tensor, const std::string& scale_name,
@@ -86,14 +100,25 @@ class TensorReader {
   // Memory to decode a matrix of blocks into, which the view is turned to.
   float* memory_for(const StoredTensor& tensor, kernels::WeightMatrix& matrix);
   static void decode_matrices(const MatrixJob& job);
-  Status read_scale(const StoredTensor& weight, const std::string& scale_name,
-                    std::vector<int64_t> shape, kernels::WeightMatrix& out);
+  // Codes of one byte, with a scale for each tile.
+  Status read_codes(const StoredTensor& tensor, const std::string& scale_name,
+                    const std::vector<int64_t>& lead, kernels::WeightMatrix& out);
+  // Sets where a matrix's scales are, of a table's columns.
+  Status bind_scales(const StoredTensor& scale, const ScaleTable& table,
+                     kernels::WeightMatrix& out);
+  Result<const StoredTensor*> take_scale(const StoredTensor& weight, const std::string& scale_name);
+  Status read_group_scales(const StoredTensor& weight, const std::string& scale_name,
+                           std::vector<int64_t> shape, kernels::WeightMatrix& out);
+  Status check_content() const;
 
   TensorDirectory& directory_;
+  CodeForms forms_;
   std::vector<VectorJob> vector_jobs_;
   std::vector<MatrixJob> matrix_jobs_;
   std::vector<TableJob> table_jobs_;
-  std::vector<const StoredTensor*> scale_jobs_;
+  std::vector<ScaleJob> scale_jobs_;
+  std::vector<const StoredTensor*> factor_jobs_;
+  std::vector<const StoredTensor*> code_jobs_;
 };
 
 }  // namespace kvasir
