@@ -4,13 +4,14 @@
   tools/crosscheck_decoders.py --kvasir build/release/kvasir [--lengths 1 127 ...] [--seeds 1 2] [--only NAME ...]
   tools/crosscheck_decoders.py --kvasir build/release/kvasir --model DIR --lengths 300
 
-Builds small random models (tiny_decoders.py), saves each by save_pretrained, and runs both engines on the same
+Builds small random models (tiny_decoders.py, and tiny_quantised.py with quantised matrices), saves each by save_pretrained, and runs both engines on the same
 tokens; Kvasir with --kv f32, in chunks of two sizes whose logits must be equal bit for bit. With --model, both
 run that checkpoint. rel = RMS(difference) / standard deviation of the reference's logits, per token; the
 reference is transformers' modelling code in float64. Exit status 1 when one is out of bounds.
 """
 
 import argparse
+import functools
 import pathlib
 import sys
 import tempfile
@@ -19,22 +20,23 @@ import numpy as np
 from transformers.utils import logging
 
 import tiny_decoders
+import tiny_quantised
 from kvasir_logits import run_kvasir
 
 WORST_MAX = 1e-5
 LENGTHS = [1, 127, 128, 129, 300, 1100]
 
 
-def compare(arguments, name, model, vocab, seed, folder):
+def compare(arguments, name, model, reference, seed, folder):
     """Prints a line for each length. Returns whether all is within bounds."""
     is_good = True
     for length in arguments.lengths:
-        tokens = np.random.default_rng(seed).integers(0, vocab, length)
+        tokens = np.random.default_rng(seed).integers(0, arguments.vocab, length)
         ours = run_kvasir(arguments, model, tokens, folder, 256)
         if isinstance(ours, str):
             print(f"{name:20} {ours}")
             return False
-        theirs = tiny_decoders.reference_logits(model, tokens)
+        theirs = reference(tokens)
         rel = np.sqrt(((ours - theirs) ** 2).mean(-1)) / theirs.std()
         same = np.array_equal(run_kvasir(arguments, model, tokens, folder, 37), ours)
         is_within = bool(rel.max() <= WORST_MAX and same)
@@ -44,14 +46,24 @@ def compare(arguments, name, model, vocab, seed, folder):
     return is_good
 
 
+def build(name, seed, model, plain):
+    """Writes a case's checkpoint. Returns what gives the reference's logits."""
+    if name in tiny_quantised.CASES:
+        tiny_quantised.write(name, seed, model, plain)
+        return lambda tokens: tiny_quantised.reference_logits(name, model, plain, tokens)
+    tiny_decoders.build(name, seed).save_pretrained(model)
+    return lambda tokens: tiny_decoders.reference_logits(model, tokens)
+
+
 def main():
+    cases = [*tiny_decoders.CASES, *tiny_quantised.CASES]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kvasir", required=True)
     parser.add_argument("--isa", default="auto")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--only", nargs="+", default=list(tiny_decoders.CASES), choices=list(tiny_decoders.CASES))
+    parser.add_argument("--only", nargs="+", default=cases, choices=cases)
     parser.add_argument("--model", help="a checkpoint directory instead of random models")
     parser.add_argument("--vocab", type=int, default=96, help="token ids below this are drawn")
     arguments = parser.parse_args()
@@ -62,11 +74,10 @@ def main():
         for name in [arguments.model] if arguments.model else arguments.only:
             with tempfile.TemporaryDirectory() as folder:
                 folder = pathlib.Path(folder)
-                model = pathlib.Path(name)
-                if not arguments.model:
-                    model = folder / "model"
-                    tiny_decoders.build(name, seed).save_pretrained(model)
-                if not compare(arguments, name, model, arguments.vocab, seed, folder):
+                model = pathlib.Path(name) if arguments.model else folder / "model"
+                reference = (functools.partial(tiny_decoders.reference_logits, model) if arguments.model
+                             else build(name, seed, model, folder / "plain"))
+                if not compare(arguments, name, model, reference, seed, folder):
                     bad.append(name)
     print(f"out of bounds: {', '.join(bad)}" if bad else "all within bounds")
     return 1 if bad else 0

@@ -114,10 +114,10 @@ def float64_angles():
         torch.float, torch.Tensor.float = float_type, to_float
 
 
-def reference_logits(directory, tokens):
+def reference_logits(directory, tokens, **loading):
     """What transformers' code gives in float64, in one forward without a cache. [tokens, vocab]"""
     with torch.no_grad(), float64_angles():
         # Loaded anew: a model that ever was of a narrower type keeps that type's rotary frequencies.
         model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float64, attn_implementation="eager",
-                                                     experts_implementation="eager")
+                                                     experts_implementation="eager", **loading)
         return model(torch.as_tensor(tokens)[None], use_cache=False).logits[0].double().numpy()

@@ -171,6 +171,14 @@ void ConfigFields::fail(std::string_view field, std::string_view what, std::stri
 void ConfigFields::fail(const Error& error) {
   if (!error_) error_ = error;
 }
+void ConfigFields::refuse(std::string_view field, std::string_view what, std::string expected) {
+  const Json* found = find({field});
+  fail(Error{.kind = ErrorKind::kUnsupported,
+             .what = std::string(what),
+             .where = fmt::format("{}: {}{}", path_, prefix_, field),
+             .expected = std::move(expected),
+             .found = found == nullptr ? "nothing" : found->dump()});
+}
 
 void ConfigFields::fail_missing(Names names, std::string expected) {
   std::string field;

@@ -54,6 +54,8 @@ class ConfigFields {
 
   void fail(std::string_view field, std::string_view what, std::string expected, const Json* found);
   void fail(const Error& error);
+  // The field asks for what is sound and not supported.
+  void refuse(std::string_view field, std::string_view what, std::string expected);
   const std::optional<Error>& error() const { return error_; }
 
   const std::string& path() const { return path_; }

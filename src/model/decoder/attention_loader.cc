@@ -139,8 +139,10 @@ class AttentionLoader {
     const LatentConfig& latent = config_.latent;
     const int64_t rows = latent.plain_dim + latent.value_dim;
     WeightMatrix whole;
+    const int64_t all_rows = config_.head_count * rows;
     KVASIR_RETURN_IF_ERROR(
-        reader_.plain_matrix(stem + ".weight", config_.head_count * rows, latent.rank, whole));
+        config_.is_gguf ? reader_.plain_matrix(stem + ".weight", all_rows, latent.rank, whole)
+                        : reader_.matrix(stem, all_rows, latent.rank, whole));
     for (int64_t head = 0; head < config_.head_count; ++head) {
       KVASIR_RETURN_IF_ERROR(turned_.add(slice_rows(whole, head * rows, latent.plain_dim), 0, 1,
                                          out.key_up.emplace_back()));

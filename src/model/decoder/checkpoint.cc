@@ -4,10 +4,13 @@
 
 #include "base/check.h"
 #include "checkpoint/config_source.h"
+#include "checkpoint/mapped_file.h"
+#include "checkpoint/shard_index.h"
 #include "checkpoint/tensor_directory.h"
 #include "checkpoint/tensor_reader.h"
 #include "model/decoder/fingerprint.h"
 #include "model/decoder/gguf_config.h"
+#include "model/decoder/quantization.h"
 #include "model/decoder/tensor_names.h"
 #include "model/decoder/weight_loader.h"
 #include "model/decoder/weights.h"
@@ -43,6 +46,23 @@ void adjust_to_tensors(const TensorReader& reader, Config& config) {
   }
 }
 
+// Adds what stands in the config, and what that leaves to a file beside it.
+Status add_quantization(const std::string& directory, const ConfigSource& source, Config& config) {
+  KVASIR_ASSIGN_OR_RETURN(Quantization stated, read_quantization(source.root(), source.where()));
+  const std::string path = path_in(directory, kQuantizationName);
+  if (path_exists(path)) {
+    KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(path));
+    KVASIR_ASSIGN_OR_RETURN(const ConfigSource source_beside,
+                            ConfigSource::parse(file->text(), path));
+    KVASIR_ASSIGN_OR_RETURN(Quantization beside, read_quantization(source_beside.root(), path));
+    if (!stated.is_quantized) stated.codes = std::move(beside.codes);
+    if (stated.fixed_cache.empty()) stated.fixed_cache = std::move(beside.fixed_cache);
+  }
+  config.codes = std::move(stated.codes);
+  config.fixed_cache = std::move(stated.fixed_cache);
+  return ok_status();
+}
+
 // Divides frequencies by what a GGUF file states of them.
 void divide_frequencies(const std::vector<float>& divisors, Config& config) {
   if (divisors.empty()) return;
@@ -60,6 +80,7 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSo
   const bool is_gguf = source.form() == CheckpointForm::kGguf;
   KVASIR_ASSIGN_OR_RETURN(config, is_gguf ? read_gguf_config(source.root(), source.where())
                                           : read_config(source.root(), source.where()));
+  if (!is_gguf) KVASIR_RETURN_IF_ERROR(add_quantization(directory, source, config));
   KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
                           TensorDirectory::open(directory, {.official_name = official_tensor_name,
                                                             .is_ignored = tensor_is_ignored}));
@@ -69,7 +90,7 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSo
     tensors.leave_out(
         fmt::format("{}{}.", tensor_names_of(config).layer, config.layer_count + draft));
   }
-  TensorReader reader(tensors);
+  TensorReader reader(tensors, config.codes);
   adjust_to_tensors(reader, config);
   checkpoint.weights_ = std::make_unique<Weights>();
   Weights& weights = *checkpoint.weights_;

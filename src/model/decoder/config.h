@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "checkpoint/code_forms.h"
 #include "kernels/kernels.h"
 #include "kvasir/result.h"
 #include "ops/expert_steps.h"
@@ -124,6 +125,10 @@ struct Config {
   bool ties_output = false;
 
   bool is_gguf = false;  // tensors have the names of GGUF files, and biases where these have them
+
+  CodeForms codes;          // how matrices of 8-bit codes are scaled
+  std::string fixed_cache;  // the format in which the checkpoint's writers fixed its cache, in
+                            // their words; empty: in none
 
   int64_t bos_token_id = -1;
   std::vector<int64_t> eos_token_ids;

@@ -34,7 +34,11 @@ class ExpertLoader {
     if (experts.shared_width > 0) KVASIR_RETURN_IF_ERROR(load_shared(at, weights));
     if (!names_.gate_stack.empty()) return load_expert_stacks(at, weights);
     const std::string fused = at + "mlp.experts.gate_up_proj";
-    if (experts.has_biases) return load_interleaved_experts(at + "mlp.experts.", weights);
+    if (experts.has_biases) {
+      return reader_.has(fused + "_blocks")
+                 ? load_fp4_experts(at + "mlp.experts.", weights)
+                 : load_interleaved_experts(at + "mlp.experts.", weights);
+    }
     if (reader_.has(fused)) {
       return load_fused_experts(at + "mlp.experts.", weights);
     }
@@ -115,15 +119,39 @@ class ExpertLoader {
                             reader_.plain_stack(at + "gate_up_proj", count, hidden, 2 * width));
     KVASIR_ASSIGN_OR_RETURN(const MatrixStack down,
                             reader_.plain_stack(at + "down_proj", count, width, hidden));
-    KVASIR_RETURN_IF_ERROR(
-        reader_.vector(at + "gate_up_proj_bias", {count, 2 * width}, weights.gate_biases));
-    KVASIR_RETURN_IF_ERROR(
-        reader_.vector(at + "down_proj_bias", {count, hidden}, weights.down_biases));
+    KVASIR_RETURN_IF_ERROR(load_interleaved_biases(at, weights));
     for (int64_t expert = 0; expert < count; ++expert) {
       ops::Mlp& mlp = weights.experts.emplace_back();
       KVASIR_RETURN_IF_ERROR(turned_.add(gate_up.at(expert), 0, 2, mlp.gate));
       KVASIR_RETURN_IF_ERROR(turned_.add(gate_up.at(expert), 1, 2, mlp.up));
       KVASIR_RETURN_IF_ERROR(turned_.add(down.at(expert), 0, 1, mlp.down));
+    }
+    return ok_status();
+  }
+
+  Status load_interleaved_biases(const std::string& at, ExpertsWeights& weights) {
+    const int64_t count = config_.experts.count;
+    KVASIR_RETURN_IF_ERROR(reader_.vector(at + "gate_up_proj_bias",
+                                          {count, 2 * config_.experts.width}, weights.gate_biases));
+    return reader_.vector(at + "down_proj_bias", {count, config_.hidden_size}, weights.down_biases);
+  }
+
+  // Rows of gate and up in turn, and of down, in FP4: multiplied where they lie.
+  Status load_fp4_experts(const std::string& at, ExpertsWeights& weights) {
+    const int64_t count = config_.experts.count;
+    const int64_t width = config_.experts.width;
+    const int64_t hidden = config_.hidden_size;
+    KVASIR_ASSIGN_OR_RETURN(const MatrixStack gate_up, reader_.fp4_stack(at + "gate_up_proj_blocks",
+                                                                         at + "gate_up_proj_scales",
+                                                                         count, 2 * width, hidden));
+    KVASIR_ASSIGN_OR_RETURN(
+        const MatrixStack down,
+        reader_.fp4_stack(at + "down_proj_blocks", at + "down_proj_scales", count, hidden, width));
+    KVASIR_RETURN_IF_ERROR(load_interleaved_biases(at, weights));
+    for (int64_t expert = 0; expert < count; ++expert) {
+      weights.experts.push_back({.gate = every_second_row(gate_up.at(expert), 0),
+                                 .up = every_second_row(gate_up.at(expert), 1),
+                                 .down = down.at(expert)});
     }
     return ok_status();
   }

@@ -29,6 +29,12 @@ void add_layers(Sha256& hash, const Config& c) {
   }
 }
 
+// Tensors of the same shapes may have tiles of other sizes.
+void add_forms(Sha256& hash, const CodeForms& forms) {
+  for (const ScaleTile& tile : forms.tiles) hash.add_value(tile.rows).add_value(tile.cols);
+  hash.add_value(forms.has_int8);
+}
+
 // Adds all that the arithmetic depends on. The longest position and the ids that end a text are no
 // part of it.
 void add_config(Sha256& hash, const Config& c) {
@@ -51,6 +57,7 @@ void add_config(Sha256& hash, const Config& c) {
   }
   add_experts(hash, c.experts);
   add_layers(hash, c);
+  if (c.codes.tiles != CodeForms().tiles || c.codes.has_int8) add_forms(hash, c.codes);
 }
 
 }  // namespace

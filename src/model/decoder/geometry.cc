@@ -37,6 +37,14 @@ kv::Layer layer_of(const Config& config, const LayerConfig& layer, CodecId codec
   return {.streams = {keys, values}};
 }
 
+Error not_held(const std::string& format) {
+  return {.kind = ErrorKind::kUnsupported,
+          .what = "the checkpoint fixes its cache in " + format + ", in which it is not held here",
+          .field = "kv",
+          .expected = "bf16, f16 or f32",
+          .found = "native"};
+}
+
 }  // namespace
 
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision) {
@@ -48,6 +56,7 @@ Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precisio
                  .expected = "native, bf16, f16 or f32",
                  .found = std::string(precision)};
   }
+  if (precision == "native" && !config.fixed_cache.empty()) return not_held(config.fixed_cache);
   kv::CacheSpec spec;
   for (const LayerConfig& layer : config.layers) {
     spec.layers.push_back(layer_of(config, layer, *codec));

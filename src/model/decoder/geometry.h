@@ -13,7 +13,8 @@
 
 namespace kvasir::model::decoder {
 
-// `precision`: "bf16", "f16" or "f32"; "native" is bf16. Error: another one.
+// `precision`: "bf16", "f16" or "f32"; "native" is bf16, unless the checkpoint's writers fixed
+// another one. Error: none of these.
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision);
 
 // The indices of a layer's streams.

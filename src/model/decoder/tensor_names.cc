@@ -125,6 +125,12 @@ TensorNames gguf_names_of(std::string_view architecture) {
   return names;
 }
 
+// Whether a part begins the name or follows a dot.
+bool has_part(std::string_view name, std::string_view part) {
+  const size_t at = name.find(part);
+  return at != std::string_view::npos && (at == 0 || name[at - 1] == '.');
+}
+
 }  // namespace
 
 TensorNames tensor_names_of(const Config& config) {
@@ -148,10 +154,37 @@ std::optional<std::string> official_tensor_name(std::string_view stored_name) {
 }
 
 bool tensor_is_ignored(std::string_view stored_name) {
-  return stored_name.ends_with("rotary_emb.inv_freq") || stored_name.ends_with(".attn.bias") ||
-         stored_name.ends_with(".attn.masked_bias") ||
-         stored_name.find("vision_tower.") != std::string_view::npos ||
-         stored_name.find("multi_modal_projector.") != std::string_view::npos;
+  // Scales of what is rounded beside the weights, and zero points of symmetric codes.
+  constexpr std::string_view kEnds[] = {"rotary_emb.inv_freq",
+                                        ".attn.bias",
+                                        ".attn.masked_bias",
+                                        ".input_scale",
+                                        ".input_scale_ub",
+                                        ".activation_scale",
+                                        ".output_scale",
+                                        ".weight_zero_point",
+                                        ".input_zero_point",
+                                        ".output_zero_point",
+                                        ".q_scale",
+                                        ".k_scale",
+                                        ".v_scale",
+                                        ".kv_scale",
+                                        ".k_zero_point",
+                                        ".v_zero_point",
+                                        ".prob_scale",
+                                        ".prob_output_scale"};
+  for (const std::string_view end : kEnds) {
+    if (stored_name.ends_with(end)) return true;
+  }
+  // Images and sounds.
+  constexpr std::string_view kParts[] = {
+      "vision_tower.",          "vision_model.",           "vision_encoder.", "visual.",
+      "multi_modal_projector.", "mm_projector.",           "patch_merger.",   "audio_tower.",
+      "vision_embed_tokens.",   "vision_language_adapter."};
+  for (const std::string_view part : kParts) {
+    if (has_part(stored_name, part)) return true;
+  }
+  return has_part(stored_name, "image_newline");
 }
 
 }  // namespace kvasir::model::decoder

@@ -83,7 +83,8 @@ TensorNames tensor_names_of(const Config& config);
 // of a text model. The scale of an FP8 matrix becomes ".scale".
 std::optional<std::string> official_tensor_name(std::string_view stored_name);
 
-// Returns whether a text model does without the tensor: rotary buffers, vision.
+// Returns whether a text model does without the tensor: rotary buffers, vision, what quantisers
+// measured beside the weights.
 bool tensor_is_ignored(std::string_view stored_name);
 
 }  // namespace kvasir::model::decoder
