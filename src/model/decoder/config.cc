@@ -5,6 +5,7 @@
 #include "model/decoder/architectures.h"
 #include "model/decoder/config_reading.h"
 #include "model/decoder/gguf_config.h"
+#include "model/decoder/text_config.h"
 
 namespace kvasir::model::decoder {
 namespace {
@@ -39,34 +40,29 @@ constexpr Architecture kArchitectures[] = {
     {"deepseek_v3", read_deepseek_v3},
 };
 
-// The config of the text model, which multimodal checkpoints nest.
-const Json& text_config(const Json& root) {
-  const Json* nested = root.find("text_config");
-  const bool has_type =
-      nested != nullptr && nested->as_object() != nullptr && nested->find("model_type") != nullptr;
-  return has_type ? *nested : root;
-}
-
-const Architecture* find_architecture(const Json& config) {
-  const Json* type = config.find("model_type");
-  if (type == nullptr || type->as_string() == nullptr) return nullptr;
+const Architecture* find_architecture(std::string_view type) {
   for (const Architecture& architecture : kArchitectures) {
-    if (architecture.model_type == *type->as_string()) return &architecture;
+    if (architecture.model_type == type) return &architecture;
   }
   return nullptr;
+}
+
+std::string_view known_type(std::string_view type) {
+  const Architecture* architecture = find_architecture(type);
+  return architecture == nullptr ? std::string_view() : architecture->model_type;
 }
 
 }  // namespace
 
 bool runs(const Json& root) {
-  return find_architecture(text_config(root)) != nullptr || runs_gguf(root);
+  return find_text_config(root, known_type).has_value() || runs_gguf(root);
 }
 
 Result<Config> read_config(const Json& root, std::string_view where) {
-  const Json& text = text_config(root);
-  const Architecture* architecture = find_architecture(text);
-  KVASIR_CHECK(architecture != nullptr, "a config of this family");
-  Reading reading{.fields = ConfigFields(text, where), .config = {}};
+  const std::optional<TextConfig> text = find_text_config(root, known_type);
+  KVASIR_CHECK(text.has_value(), "a config of this family");
+  const Architecture* architecture = find_architecture(text->type);
+  Reading reading{.fields = ConfigFields(text->object, where, text->prefix), .config = {}};
   reading.config.architecture = architecture->model_type;
   architecture->read(reading);
   if (reading.fields.error()) return *reading.fields.error();

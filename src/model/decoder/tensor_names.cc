@@ -140,7 +140,7 @@ TensorNames tensor_names_of(const Config& config) {
 
 std::optional<std::string> official_tensor_name(std::string_view stored_name) {
   for (const std::string_view outer :
-       {"language_model.", "model.", "language_model.", "model.", "transformer."}) {
+       {"language_model.", "model.", "language_model.", "text_model.", "model.", "transformer."}) {
     if (stored_name.starts_with(outer)) stored_name.remove_prefix(outer.size());
   }
   std::string name(stored_name);
@@ -177,10 +177,18 @@ bool tensor_is_ignored(std::string_view stored_name) {
     if (stored_name.ends_with(end)) return true;
   }
   // Images and sounds.
-  constexpr std::string_view kParts[] = {
-      "vision_tower.",          "vision_model.",           "vision_encoder.", "visual.",
-      "multi_modal_projector.", "mm_projector.",           "patch_merger.",   "audio_tower.",
-      "vision_embed_tokens.",   "vision_language_adapter."};
+  constexpr std::string_view kParts[] = {"vision_tower.",
+                                         "vision_model.",
+                                         "vision_encoder.",
+                                         "visual.",
+                                         "multi_modal_projector.",
+                                         "mm_projector.",
+                                         "patch_merger.",
+                                         "audio_tower.",
+                                         "vision_embed_tokens.",
+                                         "vision_language_adapter.",
+                                         "connector.",
+                                         "mlp1."};
   for (const std::string_view part : kParts) {
     if (has_part(stored_name, part)) return true;
   }
