@@ -39,6 +39,7 @@ class Resume : public ::testing::Test {
   // Random scripts of prompts that continue, branch from and repeat each other, over engines that
   // come and go.
   void run_scripts(int64_t count);
+  void expect_start_at_last_boundary(const std::string& model, bool has_windows);
 
   EngineOptions options(bool with_store) const {
     EngineOptions options{.model_path = model_, .thread_count = 1, .needs_text = false};
@@ -326,20 +327,29 @@ std::string path_of(const DecoderKind& kind) {
   return std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/" + kind.name;
 }
 
+void Resume::expect_start_at_last_boundary(const std::string& model, bool has_windows) {
+  SCOPED_TRACE(model);
+  use_model(model);
+  const Tokens tokens = random_tokens(300, 48, 1);
+  {
+    Engine engine = open_engine(options(true));
+    EXPECT_EQ(run(engine, tokens), 0);
+    EXPECT_EQ(run(engine, tokens), 256);
+  }
+  Engine restarted = open_engine(options(true));
+  EXPECT_EQ(run(restarted, tokens), 256);
+  // Without windows every boundary is one to go on from; with them, those where a prompt ended.
+  EXPECT_EQ(run(restarted, first(tokens, 200)), has_windows ? 0 : 128);
+}
+
 TEST_F(Resume, DecodersStartAtTheLastBoundary) {
   for (const DecoderKind& kind : kDecoders) {
-    use_model(path_of(kind));
-    const Tokens tokens = random_tokens(300, 48, 1);
-    {
-      Engine engine = open_engine(options(true));
-      EXPECT_EQ(run(engine, tokens), 0) << kind.name;
-      EXPECT_EQ(run(engine, tokens), 256) << kind.name;
-    }
-    Engine restarted = open_engine(options(true));
-    EXPECT_EQ(run(restarted, tokens), 256) << kind.name;
-    // Without windows every boundary is one to go on from; with them, those where a prompt ended.
-    EXPECT_EQ(run(restarted, first(tokens, 200)), kind.has_windows ? 0 : 128) << kind.name;
+    expect_start_at_last_boundary(path_of(kind), kind.has_windows);
   }
+}
+
+TEST_F(Resume, RowsThatACheckpointFixesComeBack) {
+  expect_start_at_last_boundary(path_of({"llama_fp8_cache", false}), false);
 }
 
 TEST_F(Resume, RandomScriptsOfDecodersDifferInNoBit) {

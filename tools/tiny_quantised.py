@@ -4,6 +4,7 @@ Codes and scales are chosen by rules of our own; the oracle is the model of the 
 decoded here: code * scale in float32. Where transformers decodes a form itself on a CPU, both must agree.
 """
 
+import contextlib
 import json
 import math
 
@@ -11,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import Mxfp4Config
 from transformers.integrations.finegrained_fp8 import Fp8Dequantize
+from transformers.models.llama import modeling_llama
 
 import tiny_decoders
 
@@ -93,6 +95,39 @@ def compressed(strategy, kind, **more):
                 "num_bits": 8, "type": kind, "strategy": "token", "dynamic": True}}}}
 
 
+def with_cache(form, key_scale, value_scale):
+    """The form, with a cache in E4M3 and scales of its rows in each layer."""
+    config, quantise = form
+    def quantise_all(tensors):
+        stored, plain = quantise(tensors)
+        for name in tensors:
+            if name.endswith("self_attn.o_proj.weight"):
+                stem = name.removesuffix("o_proj.weight")
+                stored |= {stem + "k_scale": torch.tensor([key_scale]), stem + "v_scale": torch.tensor([value_scale])}
+        return stored, plain
+    scheme = {"num_bits": 8, "type": "float", "strategy": "tensor", "dynamic": False, "symmetric": True}
+    return {"quantization_config": config["quantization_config"] | {"kv_cache_scheme": scheme}}, quantise_all
+
+
+@contextlib.contextmanager
+def cached_rows(key_scale, value_scale):
+    """Llama's attention reads keys and values as they come out of a cache in E4M3."""
+    attend = modeling_llama.eager_attention_forward
+
+    def through_cache(rows, scale):
+        scale = torch.tensor(scale, dtype=torch.float32)
+        codes = (rows.float() / scale).clamp(-448, 448).to(torch.float8_e4m3fn)
+        return (codes.float() * scale).to(rows.dtype)
+
+    def attend_cached(module, query, key, value, *rest, **named):
+        return attend(module, query, through_cache(key, key_scale), through_cache(value, value_scale), *rest, **named)
+    modeling_llama.eager_attention_forward = attend_cached
+    try:
+        yield
+    finally:
+        modeling_llama.eager_attention_forward = attend
+
+
 FP8 = {"quant_method": "fp8", "fmt": "e4m3", "activation_scheme": "static"}
 
 # A model of tiny_decoders.py, fields of its config, and the form.
@@ -113,6 +148,10 @@ CASES = {
                                            scale_type=torch.float16)},
     "qwen2_int8": {
         "model": "qwen2", "form": linears(compressed("channel", "int"), rows=1, code=torch.int8)},
+    # The largest key and value are cut off: the scales must be the right ones.
+    "llama_fp8_cache": {
+        "model": "llama", "cache": (0.0045, 0.0021),
+        "form": with_cache(linears(compressed("tensor", "float"), shape=[1]), 0.0045, 0.0021)},
     "gpt_oss_mxfp4": {
         "model": "gpt_oss", "fields": {"intermediate_size": 32},
         "form": ({"quantization_config": {"quant_method": "mxfp4", "modules_to_not_convert": [
@@ -154,3 +193,11 @@ def reference_logits(name, folder, plain_folder, tokens):
         worst = abs(theirs - ours).max() / ours.std()
         assert worst < 1e-9, f"{name}: transformers decodes it otherwise, logits are {worst} apart"
     return ours
+
+
+def native_logits(name, plain_folder, tokens):
+    """The same with rows as the checkpoint fixes them in its cache; None where it fixes nothing."""
+    if "cache" not in CASES[name]:
+        return None
+    with cached_rows(*CASES[name]["cache"]):
+        return tiny_decoders.reference_logits(plain_folder, tokens)

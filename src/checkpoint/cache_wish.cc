@@ -54,13 +54,30 @@ std::string precision_of_scheme(const Json& scheme) {
   return "";
 }
 
+bool is_e4m3_name(const std::string& name) {
+  return name == "fp8" || name == "fp8_e4m3" || name == "float8_e4m3fn";
+}
+
+bool is_true(const Json& object, std::string_view name) {
+  const Json* value = object.find(name);
+  return value != nullptr && value->as_bool() != nullptr && *value->as_bool();
+}
+
+// A scheme of eight bits in floats, with one scale that was measured beforehand.
+bool is_e4m3_scheme(const Json& scheme) {
+  const std::string strategy = text_in(scheme, "strategy");
+  return number_in(scheme, "num_bits") == 8 && text_in(scheme, "type") == "float" &&
+         (strategy.empty() || strategy == "tensor") && !is_true(scheme, "dynamic");
+}
+
 std::optional<CacheWish> wish_of_scheme(const Json& scheme) {
   constexpr const char* kWhere = "kv_cache_scheme";
   if (scheme.as_object() == nullptr) {
     // "static": eight bits, the only form that its writers had.
     const std::string name = scheme.as_string() == nullptr ? "" : *scheme.as_string();
     if (is_plain(name)) return std::nullopt;
-    return CacheWish{kWhere, name, name == "static" ? "fp8" : precision_of_name(name)};
+    if (name == "static") return CacheWish{kWhere, name, "fp8", true};
+    return CacheWish{kWhere, name, precision_of_name(name), is_e4m3_name(name)};
   }
   if (number_in(scheme, "num_bits") >= 16) return std::nullopt;
   const std::string precision = precision_of_scheme(scheme);
@@ -68,13 +85,13 @@ std::optional<CacheWish> wish_of_scheme(const Json& scheme) {
       precision.empty()
           ? scheme.dump()
           : fmt::format("{}-bit {}", number_in(scheme, "num_bits"), text_in(scheme, "type"));
-  return CacheWish{kWhere, words, precision};
+  return CacheWish{kWhere, words, precision, precision == "fp8" && is_e4m3_scheme(scheme)};
 }
 
 std::optional<CacheWish> wish_of_name(const Json& object, const char* field) {
   const std::string name = text_in(object, field);
   if (is_plain(name)) return std::nullopt;
-  return CacheWish{field, name, precision_of_name(name)};
+  return CacheWish{field, name, precision_of_name(name), is_e4m3_name(name)};
 }
 
 // Quark says in which layers' outputs the cache is, and the format beside those layers.

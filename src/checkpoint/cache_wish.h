@@ -15,6 +15,8 @@ struct CacheWish {
   std::string where;
   std::string words;
   std::string precision;
+  bool is_e4m3 = false;  // E4M3 with one scale, fixed beforehand, for the keys of a layer and one
+                         // for its values
 };
 
 // `place`: a config, or hf_quant_config.json. Nothing: it asks for no format but the model's own.

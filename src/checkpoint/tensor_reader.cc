@@ -276,6 +276,17 @@ Status TensorReader::vector(const std::string& name, std::vector<int64_t> shape,
   return check_shape(*tensor, shape);
 }
 
+Status TensorReader::scales(const std::string& name, std::vector<float>& out) {
+  KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(name));
+  const Dtype dtype = tensor->info.dtype;
+  if (dtype != Dtype::kF32 && dtype != Dtype::kBf16 && dtype != Dtype::kF16) {
+    return wrong_type(*tensor, "F32, BF16 or F16");
+  }
+  vector_jobs_.push_back({tensor, &out});
+  scale_jobs_.push_back({tensor, nullptr});
+  return ok_status();
+}
+
 Result<const StoredTensor*> TensorReader::tensor(const std::string& name,
                                                  std::vector<int64_t> shape) {
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(name));

@@ -64,6 +64,8 @@ class TensorReader {
   Result<MatrixStack> fp4_stack(const std::string& codes_name, const std::string& scales_name,
                                 int64_t count, int64_t rows, int64_t cols);
   Status vector(const std::string& name, std::vector<int64_t> shape, std::vector<float>& out);
+  // All numbers of a tensor, whatever its shape, none of them 0.
+  Status scales(const std::string& name, std::vector<float>& out);
   // Expert ids [tokens, slots], each below expert_count.
   Result<const StoredTensor*> expert_table(const std::string& name, int64_t tokens, int64_t slots,
                                            int64_t expert_count);

@@ -26,6 +26,7 @@ std::optional<uint8_t> first_precision(CodecId codec) {
     case CodecId::kF32:
       return uint8_t{2};
     case CodecId::kF16:
+    case CodecId::kE4m3:
       return std::nullopt;
   }
   return std::nullopt;

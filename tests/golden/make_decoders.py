@@ -4,7 +4,8 @@
   PYTHONPATH=tools tests/golden/make_decoders.py [NAME ...]
 
 Each folder has config.json, model.safetensors (BF16, or quantised), tokens.txt, positions.txt and logits.npy: float32
-[positions, vocab], of the positions where windows and blocks end.
+[positions, vocab], of the positions where windows and blocks end. logits_native.npy: of a cache that the
+checkpoint fixes.
 """
 
 import pathlib
@@ -29,6 +30,7 @@ def write_expected(folder, reference_logits):
     (folder / "tokens.txt").write_text(" ".join(map(str, tokens)) + "\n", encoding="utf-8")
     (folder / "positions.txt").write_text(" ".join(map(str, POSITIONS)) + "\n", encoding="utf-8")
     np.save(folder / "logits.npy", logits[POSITIONS].astype(np.float32))
+    return tokens
 
 
 def write_plain(name, folder):
@@ -40,7 +42,11 @@ def write_quantised(name, folder):
     with tempfile.TemporaryDirectory() as plain:
         plain = pathlib.Path(plain)
         tiny_quantised.write(name, 1, folder, plain)
-        write_expected(folder, lambda tokens: tiny_quantised.reference_logits(name, folder, plain, tokens))
+        tokens = write_expected(
+            folder, lambda tokens: tiny_quantised.reference_logits(name, folder, plain, tokens))
+        native = tiny_quantised.native_logits(name, plain, tokens)
+        if native is not None:
+            np.save(folder / "logits_native.npy", native[POSITIONS].astype(np.float32))
 
 
 def main():

@@ -8,7 +8,7 @@ namespace kvasir::kernels {
 namespace {
 
 constexpr std::array<const Codec*, kCodecCount> kCodecs = {&kF32Codec, &kBf16Codec, &kFp8Codec,
-                                                           &kFp4Codec, &kF16Codec};
+                                                           &kFp4Codec, &kF16Codec,  &kE4m3Codec};
 
 }  // namespace
 

@@ -19,8 +19,9 @@ enum class CodecId : uint8_t {
   kFp8,   // E4M3 in groups of 64 with UE8M0 scales, the rotated part BF16
   kFp4,   // E2M1 in groups of 32 with UE8M0 scales
   kF16,   // IEEE half precision, little-endian
+  kE4m3,  // E4M3 without a scale
 };
-inline constexpr size_t kCodecCount = 5;
+inline constexpr size_t kCodecCount = 6;
 
 // Codes of kFp8 that share a scale.
 inline constexpr int64_t kFp8GroupSize = 64;
@@ -58,6 +59,7 @@ extern const Codec kBf16Codec;
 extern const Codec kFp8Codec;
 extern const Codec kFp4Codec;
 extern const Codec kF16Codec;
+extern const Codec kE4m3Codec;
 
 const Codec& codec_of(CodecId id);
 // Null: there is none of that name.

@@ -167,6 +167,18 @@ TEST(PlainCodecs, RowsAreArrays) {
   for (int i = 0; i < 24; ++i) EXPECT_EQ(decoded[i], bf16_decode(bf16_encode(source[i])));
 }
 
+TEST(E4m3Codec, RowsAreCodesOfTheNumbersThemselves) {
+  const std::vector<float> source = {0.0f, 1.0f, -1.0625f, 1.07f, 447.0f, 1e9f, -1e9f, 1e-9f};
+  const std::vector<float> expected = {0.0f, 1.0f, -1.0f, 1.125f, 448.0f, 448.0f, -448.0f, 0.0f};
+  const RowFormat format{.codec = CodecId::kE4m3, .dim = 8, .rope_dim = 4};
+  ASSERT_EQ(format.bytes(), 8);
+  std::vector<std::byte> bytes(8);
+  std::vector<float> decoded(8);
+  encode_row(format, source.data(), bytes.data());
+  decode_row(format, bytes.data(), decoded.data());
+  EXPECT_EQ(decoded, expected);
+}
+
 TEST(CodecTable, EveryCodecIsFoundByNameAndId) {
   for (size_t i = 0; i < kCodecCount; ++i) {
     const Codec& codec = codec_of(static_cast<CodecId>(i));

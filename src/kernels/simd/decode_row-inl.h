@@ -50,6 +50,12 @@ void decode_f16_row(const RowFormat& format, const uint8_t* row, float* target) 
       [=](int64_t i, int64_t left) { return load_f16(row + 2 * i, left); });
 }
 
+void decode_e4m3_row(const RowFormat& format, const uint8_t* row, float* target) {
+  decode_run(
+      format.dim, target, [=](int64_t i) { return load_fp8(row + i) * broadcast(kFp8Factor); },
+      [=](int64_t i, int64_t left) { return load_fp8(row + i, left) * broadcast(kFp8Factor); });
+}
+
 // Rows are never held so; the scalar codec does for whoever asks.
 void decode_fp4_row(const RowFormat& format, const uint8_t* row, float* target) {
   kernels::decode_row(format, reinterpret_cast<const std::byte*>(row), target);
@@ -58,7 +64,7 @@ void decode_fp4_row(const RowFormat& format, const uint8_t* row, float* target) 
 // By CodecId.
 using DecodeRow = void (*)(const RowFormat& format, const uint8_t* row, float* target);
 constexpr DecodeRow kDecoders[kCodecCount] = {decode_f32_row, decode_bf16_row, decode_fp8_row,
-                                              decode_fp4_row, decode_f16_row};
+                                              decode_fp4_row, decode_f16_row,  decode_e4m3_row};
 
 }  // namespace
 }  // namespace kvasir::kernels::KVASIR_ISA

@@ -91,10 +91,16 @@ void encode_f16_row(const RowFormat& format, const float* source, uint8_t* row) 
   });
 }
 
+void encode_e4m3_row(const RowFormat& format, const float* source, uint8_t* row) {
+  for_each_vec(format.dim, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    store_bytes(row + i, encode_fp8(load(source + i, mask)), smaller(kLanes, format.dim - i));
+  });
+}
+
 // By CodecId.
 using EncodeRow = void (*)(const RowFormat& format, const float* source, uint8_t* row);
 constexpr EncodeRow kEncoders[kCodecCount] = {encode_f32_row, encode_bf16_row, encode_fp8_row,
-                                              encode_fp4_row, encode_f16_row};
+                                              encode_fp4_row, encode_f16_row,  encode_e4m3_row};
 
 void encode_row(const RowFormat& format, const float* source, std::byte* row) {
   kEncoders[static_cast<int>(format.codec)](format, source, reinterpret_cast<uint8_t*>(row));

@@ -1,3 +1,5 @@
+#include <functional>
+
 #include "base/check.h"
 #include "model/decoder/pass.h"
 
@@ -32,6 +34,21 @@ void turn_heads(Pass& pass, int64_t rope, View<float> heads) {
                        .rope = pass.ropes[static_cast<size_t>(rope)],
                        .pairs = pass.config.rope_pairs,
                        .turns_first = pass.config.turns_first});
+}
+
+// What rows of a stream are divided by before they are written.
+float row_scale(const Pass& pass, int64_t stream, const std::vector<float>& scale) {
+  const bool is_scaled = pass.batch.stream(stream).spec.codec == kernels::CodecId::kE4m3;
+  return is_scaled ? scale.front() : 1.0f;
+}
+
+// f(x) for each of a token's numbers; a scale of 1 leaves them alone.
+template <class Change>
+void change_all(Pass& pass, View<float> x, float scale, Change change) {
+  if (scale == 1.0f) return;
+  pass.ops.for_each_token(x.rows, [&](int64_t t, int) {
+    for (int64_t i = 0; i < x.cols; ++i) x.row(t)[i] = change(x.row(t)[i], scale);
+  });
 }
 
 }  // namespace
@@ -76,6 +93,10 @@ void run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
   turn_heads(pass, rope, query);
   turn_heads(pass, rope, key);
 
+  const float key_scale = row_scale(pass, streams.keys, weights.key_scale);
+  const float value_scale = row_scale(pass, streams.values, weights.value_scale);
+  change_all(pass, key, key_scale, std::divides<>());
+  change_all(pass, value, value_scale, std::divides<>());
   const View<std::byte> keys = new_rows(pass, streams.keys, work.new_keys);
   const View<std::byte> values = new_rows(pass, streams.values, work.new_values);
   pass.ops.write_rows({.batch = pass.batch, .stream = streams.keys, .rows = key, .encoded = keys});
@@ -89,9 +110,10 @@ void run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
                            .new_values = values,
                            .queries = query,
                            .sinks = weights.sinks.empty() ? nullptr : weights.sinks.data(),
-                           .scale = static_cast<float>(config.score_scale),
+                           .scale = static_cast<float>(config.score_scale) * key_scale,
                            .soft_cap = static_cast<float>(config.score_cap),
                            .attended = attended});
+  change_all(pass, attended, value_scale, std::multiplies<>());
   project(pass, weights.output, attended, output);
   if (pass.layer(layer).window_tokens == 0) return;
   pass.ops.write_windows(pass.batch, streams.keys, keys);

@@ -26,10 +26,17 @@ class AttentionLoader {
         turned_(tensors.turned()) {}
 
   Status load(const std::string& at, AttentionWeights& weights) {
+    KVASIR_RETURN_IF_ERROR(load_cache_scale(at + "self_attn.k_scale", weights.key_scale));
+    KVASIR_RETURN_IF_ERROR(load_cache_scale(at + "self_attn.v_scale", weights.value_scale));
     return config_.is_latent() ? load_latent(at, weights) : load_heads(at, weights);
   }
 
  private:
+  // Quantisers may have measured it.
+  Status load_cache_scale(const std::string& name, std::vector<float>& scale) {
+    return reader_.has(name) ? reader_.scales(name, scale) : ok_status();
+  }
+
   HeadRows head_rows() const {
     return {.query = config_.head_count * config_.head_dim,
             .key = config_.kv_head_count * config_.head_dim,

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -56,10 +57,14 @@ Status add_quantization(const std::string& directory, const ConfigSource& source
                             ConfigSource::parse(file->text(), path));
     KVASIR_ASSIGN_OR_RETURN(Quantization beside, read_quantization(source_beside.root(), path));
     if (!stated.is_quantized) stated.codes = std::move(beside.codes);
-    if (stated.fixed_cache.empty()) stated.fixed_cache = std::move(beside.fixed_cache);
+    if (stated.fixed_cache.empty()) {
+      stated.fixed_cache = std::move(beside.fixed_cache);
+      stated.cache_is_e4m3 = beside.cache_is_e4m3;
+    }
   }
   config.codes = std::move(stated.codes);
   config.fixed_cache = std::move(stated.fixed_cache);
+  config.cache_is_e4m3 = stated.cache_is_e4m3 && !config.is_latent();
   return ok_status();
 }
 
@@ -70,6 +75,13 @@ void divide_frequencies(const std::vector<float>& divisors, Config& config) {
     KVASIR_CHECK(divisors.size() == rope.frequencies.size(), "a divisor for each frequency");
     for (size_t i = 0; i < divisors.size(); ++i) rope.frequencies[i] /= double{divisors[i]};
   }
+}
+
+// One for the keys and one for the values of every layer; there are forms with more.
+bool has_cache_scales(const Weights& weights) {
+  return std::all_of(weights.layers.begin(), weights.layers.end(), [](const LayerWeights& layer) {
+    return layer.attention.key_scale.size() == 1 && layer.attention.value_scale.size() == 1;
+  });
 }
 
 }  // namespace
@@ -96,6 +108,7 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSo
   Weights& weights = *checkpoint.weights_;
   KVASIR_RETURN_IF_ERROR(load_weights(config, reader, weights, checkpoint.turned_));
   divide_frequencies(weights.rope_divisors, config);
+  config.cache_is_e4m3 = config.cache_is_e4m3 && has_cache_scales(weights);
   checkpoint.weight_bytes_ = tensors.taken_bytes();
   checkpoint.tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
   return checkpoint;

@@ -126,9 +126,11 @@ struct Config {
 
   bool is_gguf = false;  // tensors have the names of GGUF files, and biases where these have them
 
-  CodeForms codes;          // how matrices of 8-bit codes are scaled
-  std::string fixed_cache;  // the format in which the checkpoint's writers fixed its cache, in
-                            // their words; empty: in none
+  CodeForms codes;             // how matrices of 8-bit codes are scaled
+  std::string fixed_cache;     // the format in which the checkpoint's writers fixed its cache, in
+                               // their words; empty: in none
+  bool cache_is_e4m3 = false;  // E4M3 with a scale for the keys and one for the values of each
+                               // layer, which the checkpoint stores
 
   int64_t bos_token_id = -1;
   std::vector<int64_t> eos_token_ids;

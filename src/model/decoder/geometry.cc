@@ -12,7 +12,8 @@ using kernels::CodecId;
 using kv::Reach;
 using kv::Role;
 
-std::optional<CodecId> codec_of(std::string_view precision) {
+std::optional<CodecId> codec_of(const Config& config, std::string_view precision) {
+  if (precision == "native" && config.cache_is_e4m3) return CodecId::kE4m3;
   if (precision == "native" || precision == "bf16") return CodecId::kBf16;
   if (precision == "f16") return CodecId::kF16;
   if (precision == "f32") return CodecId::kF32;
@@ -41,14 +42,16 @@ Error not_held(const std::string& format) {
   return {.kind = ErrorKind::kUnsupported,
           .what = "the checkpoint fixes its cache in " + format + ", in which it is not held here",
           .field = "kv",
-          .expected = "bf16, f16 or f32",
+          .expected =
+              "bf16, f16 or f32, or E4M3 with a scale for the keys and one for the values "
+              "of every layer",
           .found = "native"};
 }
 
 }  // namespace
 
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision) {
-  const std::optional<CodecId> codec = codec_of(precision);
+  const std::optional<CodecId> codec = codec_of(config, precision);
   if (!codec) {
     return Error{.kind = ErrorKind::kUnsupported,
                  .what = "this model's cache is not held in that precision",
@@ -56,7 +59,8 @@ Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precisio
                  .expected = "native, bf16, f16 or f32",
                  .found = std::string(precision)};
   }
-  if (precision == "native" && !config.fixed_cache.empty()) return not_held(config.fixed_cache);
+  const bool is_fixed = !config.fixed_cache.empty() && !config.cache_is_e4m3;
+  if (precision == "native" && is_fixed) return not_held(config.fixed_cache);
   kv::CacheSpec spec;
   for (const LayerConfig& layer : config.layers) {
     spec.layers.push_back(layer_of(config, layer, *codec));

@@ -13,8 +13,8 @@
 
 namespace kvasir::model::decoder {
 
-// `precision`: "bf16", "f16" or "f32"; "native" is bf16, unless the checkpoint's writers fixed
-// another one. Error: none of these.
+// `precision`: "bf16", "f16" or "f32"; "native" is what the checkpoint's writers fixed, and bf16
+// where they fixed nothing. Error: none of these, or a fixed format that is not held here.
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision);
 
 // The indices of a layer's streams.

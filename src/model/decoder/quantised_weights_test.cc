@@ -10,6 +10,7 @@
 
 #include "checkpoint/code_forms.h"
 #include "golden_checkpoint.h"
+#include "model/decoder/geometry.h"
 #include "model/decoder/test_support.h"
 #include "numeric/bf16.h"
 #include "numeric/f16.h"
@@ -223,7 +224,7 @@ TEST(QuantisedWeights, WhatIsMeasuredBesideTheWeightsIsLeftOut) {
   for (const char* name :
        {"self_attn.q_proj.input_scale", "self_attn.k_proj.input_scale_ub", "self_attn.k_scale",
         "self_attn.v_proj.v_scale", "mlp.up_proj.weight_zero_point",
-        "self_attn.k_proj.output_scale", "mlp.down_proj.activation_scale"}) {
+        "self_attn.o_proj.output_scale", "mlp.down_proj.activation_scale"}) {
     TinyTensor& added = pair.quantised.tensors.emplace_back(number);
     added.name = std::string("model.layers.1.") + name;
   }
@@ -306,6 +307,48 @@ TEST(QuantisedWeights, BadScalesAndCodesAreNamed) {
        {"does not belong", scale}},
   };
   for (const Damage& damage : cases) expect_refused("llama", {kRows, {1, 0}}, damage);
+}
+
+// Whether native is E4M3: where its scales are there, under any of their names.
+bool holds_e4m3(Stored stored) {
+  const auto checkpoint = open_stored(stored);
+  EXPECT_TRUE(checkpoint.ok()) << checkpoint.error().message();
+  const auto native = cache_spec(checkpoint->config(), "native");
+  EXPECT_TRUE(cache_spec(checkpoint->config(), "bf16").ok());
+  return native.ok() && native->layers[0].streams[0].codec == kernels::CodecId::kE4m3 &&
+         native->layers[1].streams[1].codec == kernels::CodecId::kE4m3;
+}
+
+TEST(QuantisedWeights, AFixedCacheNeedsItsScales) {
+  const Stored golden = read_golden("llama_fp8_cache");
+  const std::string at = "model.layers.1.self_attn.";
+  EXPECT_TRUE(holds_e4m3(golden));
+  for (const char* name : {"v_proj.v_scale", "v_proj.output_scale"}) {
+    Stored renamed = golden;
+    renamed.tensor(at + "v_scale").name = at + name;
+    EXPECT_TRUE(holds_e4m3(renamed)) << name;
+  }
+  Stored without = golden;
+  without.drop(at + "v_scale");
+  EXPECT_FALSE(holds_e4m3(without));
+  Stored by_head = golden;
+  by_head.tensor(at + "k_scale").shape = {2};
+  by_head.tensor(at + "k_scale").data.resize(8, std::byte{0x3c});
+  EXPECT_FALSE(holds_e4m3(by_head));
+  Stored in_integers = golden;
+  in_integers.set("quantization_config", R"({"quant_method": "fp8", "kv_cache_scheme":
+      {"num_bits": 8, "type": "int", "strategy": "tensor"}})");
+  EXPECT_FALSE(holds_e4m3(in_integers));
+  Stored not_asked = golden;
+  not_asked.set("quantization_config", R"({"quant_method": "fp8"})");
+  EXPECT_FALSE(holds_e4m3(not_asked));
+  for (const float bad : {0.0f, NAN}) {
+    Stored broken = golden;
+    set_scale(broken.tensor(at + "k_scale"), 0, bad);
+    const auto checkpoint = open_stored(broken);
+    ASSERT_FALSE(checkpoint.ok());
+    EXPECT_NE(checkpoint.error().message().find(at + "k_scale"), std::string::npos);
+  }
 }
 
 TEST(QuantisedWeights, Mxfp4ExpertsNeedAllTheirParts) {

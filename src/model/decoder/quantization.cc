@@ -199,13 +199,15 @@ Place find_place(const Json& root) {
 }
 
 // The innermost part that asks for something counts.
-std::string fixed_cache_in(const Json& root) {
+void read_fixed_cache(const Json& root, Quantization& out) {
   const NestedConfig nested = find_nested_config(root);
   for (auto part = nested.chain.rbegin(); part != nested.chain.rend(); ++part) {
     const auto wish = find_cache_wish(**part);
-    if (wish) return wish->precision.empty() ? "" : wish->words;
+    if (!wish) continue;
+    if (!wish->precision.empty()) out.fixed_cache = wish->words;
+    out.cache_is_e4m3 = wish->is_e4m3;
+    return;
   }
-  return "";
 }
 
 }  // namespace
@@ -213,7 +215,7 @@ std::string fixed_cache_in(const Json& root) {
 Result<Quantization> read_quantization(const Json& root, std::string_view where) {
   Quantization result;
   result.codes.checks_codes = true;
-  result.fixed_cache = fixed_cache_in(root);
+  read_fixed_cache(root, result);
   const Place place = find_place(root);
   if (place.object == nullptr) return result;
   result.is_quantized = true;

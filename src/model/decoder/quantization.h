@@ -18,9 +18,9 @@ namespace kvasir::model::decoder {
 struct Quantization {
   bool is_quantized = false;  // it says something of weights
   CodeForms codes;
-  // In which format its writers fixed the cache, in their words; empty: in none. It is not held so
-  // here.
+  // In which format its writers fixed the cache, in their words; empty: in none.
   std::string fixed_cache;
+  bool cache_is_e4m3 = false;  // the one that is held here, where the scales are there
 };
 
 // The name of the file that some quantisers write beside a config that says nothing.

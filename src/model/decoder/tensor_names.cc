@@ -131,6 +131,17 @@ bool has_part(std::string_view name, std::string_view part) {
   return at != std::string_view::npos && (at == 0 || name[at - 1] == '.');
 }
 
+// Quantisers call the scales of cached rows by the projections that give these.
+struct CacheScaleName {
+  std::string_view stored;
+  std::string_view official;
+};
+
+constexpr CacheScaleName kCacheScaleNames[] = {{".k_proj.k_scale", ".k_scale"},
+                                               {".k_proj.output_scale", ".k_scale"},
+                                               {".v_proj.v_scale", ".v_scale"},
+                                               {".v_proj.output_scale", ".v_scale"}};
+
 }  // namespace
 
 TensorNames tensor_names_of(const Config& config) {
@@ -144,6 +155,11 @@ std::optional<std::string> official_tensor_name(std::string_view stored_name) {
     if (stored_name.starts_with(outer)) stored_name.remove_prefix(outer.size());
   }
   std::string name(stored_name);
+  for (const CacheScaleName& scale : kCacheScaleNames) {
+    if (!stored_name.ends_with(scale.stored)) continue;
+    name.resize(name.size() - scale.stored.size());
+    return name + std::string(scale.official);
+  }
   for (const std::string_view scale : {".weight_scale_inv", ".weight_scale"}) {
     if (stored_name.ends_with(scale)) {
       name.resize(name.size() - scale.size());
@@ -155,24 +171,12 @@ std::optional<std::string> official_tensor_name(std::string_view stored_name) {
 
 bool tensor_is_ignored(std::string_view stored_name) {
   // Scales of what is rounded beside the weights, and zero points of symmetric codes.
-  constexpr std::string_view kEnds[] = {"rotary_emb.inv_freq",
-                                        ".attn.bias",
-                                        ".attn.masked_bias",
-                                        ".input_scale",
-                                        ".input_scale_ub",
-                                        ".activation_scale",
-                                        ".output_scale",
-                                        ".weight_zero_point",
-                                        ".input_zero_point",
-                                        ".output_zero_point",
-                                        ".q_scale",
-                                        ".k_scale",
-                                        ".v_scale",
-                                        ".kv_scale",
-                                        ".k_zero_point",
-                                        ".v_zero_point",
-                                        ".prob_scale",
-                                        ".prob_output_scale"};
+  constexpr std::string_view kEnds[] = {
+      "rotary_emb.inv_freq", ".attn.bias",        ".attn.masked_bias",    ".input_scale",
+      ".input_scale_ub",     ".activation_scale", ".q_proj.output_scale", ".o_proj.output_scale",
+      ".weight_zero_point",  ".input_zero_point", ".output_zero_point",   ".q_scale",
+      ".kv_scale",           ".k_zero_point",     ".v_zero_point",        ".prob_scale",
+      ".prob_output_scale"};
   for (const std::string_view end : kEnds) {
     if (stored_name.ends_with(end)) return true;
   }

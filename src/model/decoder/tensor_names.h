@@ -80,7 +80,8 @@ struct TensorNames {
 TensorNames tensor_names_of(const Config& config);
 
 // Returns the name without what stands before the model body; nothing for a tensor that is no part
-// of a text model. The scale of an FP8 matrix becomes ".scale".
+// of a text model. The scale of an FP8 matrix becomes ".scale", that of
+// cached keys ".k_scale", of values ".v_scale".
 std::optional<std::string> official_tensor_name(std::string_view stored_name);
 
 // Returns whether a text model does without the tensor: rotary buffers, vision, what quantisers

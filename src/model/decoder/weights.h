@@ -57,7 +57,10 @@ struct AttentionWeights {
   NormWeights key_norm;
   LatentWeights latent;      // instead of the above
   std::vector<float> sinks;  // [H]; empty: none
-  Projection output;         // [D, H * dv]
+  // Of rows of the cache, where their writers fixed it in eight bits: [1]; empty: not stored.
+  std::vector<float> key_scale;
+  std::vector<float> value_scale;
+  Projection output;  // [D, H * dv]
 };
 
 // The biases of an Mlp's products, which it points to.
