@@ -219,10 +219,12 @@ float* TensorReader::memory_for(const StoredTensor& tensor, WeightMatrix& matrix
 Result<const StoredTensor*> TensorReader::take_scale(const StoredTensor& weight,
                                                      const std::string& scale_name) {
   if (directory_.has(scale_name)) return directory_.take(scale_name);
-  return Error{.kind = ErrorKind::kDamaged,
-               .what = "tensor has no scale",
-               .where = weight.where(),
-               .expected = "a tensor " + scale_name + " or .weight_scale_inv"};
+  return Error{
+      .kind = ErrorKind::kDamaged,
+      .what = "tensor has no scale",
+      .where = weight.where(),
+      .expected = "a tensor " + scale_name +
+                  (scale_name.ends_with(".scale") ? ", .weight_scale or .weight_scale_inv" : "")};
 }
 
 Status TensorReader::read_group_scales(const StoredTensor& weight, const std::string& scale_name,

@@ -141,7 +141,8 @@ void refuse_transforms(ConfigFields& fields) {
 }
 
 void read_compressed_tensors(QuantizationReader& reader) {
-  read_packing(reader.fields);
+  // Then each group says its own.
+  if (reader.fields.text_or({"format"}, "") != "mixed-precision") read_packing(reader.fields);
   refuse_transforms(reader.fields);
   const Json* groups = reader.fields.find({"config_groups"});
   if (groups == nullptr) return;

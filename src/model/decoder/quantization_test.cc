@@ -70,10 +70,8 @@ TEST(Quantization, WhatIsNotReadIsRefusedByName) {
 }
 
 TEST(Quantization, GroupsOfSeveralKindsAreAllRead) {
-  const auto found = read(config(R"("quant_method": "compressed-tensors", "format":
-      "mixed-precision", "config_groups": {})"));
-  EXPECT_FALSE(found.ok());
-  const auto two = read(config(R"("quant_method": "compressed-tensors", "config_groups": {
+  const auto two = read(config(R"("quant_method": "compressed-tensors", "format":
+      "mixed-precision", "config_groups": {
       "a": {"targets": ["re:.*experts.*"], "format": "float-quantized", "weights": {"num_bits": 8,
             "type": "float", "strategy": "block", "block_structure": "128x128"}},
       "b": {"targets": ["Linear"], "weights": {"num_bits": 8, "type": "int",
