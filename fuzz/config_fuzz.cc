@@ -7,6 +7,8 @@
 
 #include "base/check.h"
 #include "checkpoint/config_source.h"
+#include "model/decoder/config.h"
+#include "model/decoder/quantization.h"
 #include "model/deepseek_v4/config.h"
 
 namespace {
@@ -33,6 +35,20 @@ void check(const Config& config) {
   KVASIR_CHECK(config.norm_eps > 0 && config.hyper_eps > 0 && config.swiglu_limit > 0, "scalars");
 }
 
+void check_decoder(const kvasir::Json& root) {
+  namespace family = kvasir::model::decoder;
+  const auto stored = family::read_quantization(root, "fuzz");
+  for (size_t i = 0; stored && i < stored->codes.tiles.size(); ++i) {
+    KVASIR_CHECK(kvasir::can_multiply(stored->codes.tiles[i]), "a tile that no kernel takes");
+  }
+  if (!family::runs(root)) return;
+  const auto config = family::read_config(root, "fuzz");
+  KVASIR_CHECK(config.ok() || !config.error().message().empty(), "an error without a message");
+  if (!config) return;
+  KVASIR_CHECK(config->layers.size() == static_cast<size_t>(config->layer_count), "layers");
+  KVASIR_CHECK(config->head_count % config->kv_head_count == 0, "heads of a key");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -42,6 +58,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     KVASIR_CHECK(!source.error().message().empty(), "an error without a message");
     return 0;
   }
+  check_decoder(source->root());
   for (const bool has_every_tensor : {false, true}) {
     const auto config = read(source->root(), has_every_tensor);
     if (config.ok()) {

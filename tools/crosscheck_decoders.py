@@ -4,9 +4,9 @@
   tools/crosscheck_decoders.py --kvasir build/release/kvasir [--lengths 1 127 ...] [--seeds 1 2] [--only NAME ...]
   tools/crosscheck_decoders.py --kvasir build/release/kvasir --model DIR --lengths 300
 
-Builds small random models (tiny_decoders.py, and tiny_quantised.py with quantised matrices), saves each by save_pretrained, and runs both engines on the same
-tokens; Kvasir with --kv f32, in chunks of two sizes whose logits must be equal bit for bit. With --model, both
-run that checkpoint. rel = RMS(difference) / standard deviation of the reference's logits, per token; the
+Builds small random models (tiny_decoders.py, and tiny_quantised.py with quantised matrices), saves each, and runs
+both engines on the same tokens; Kvasir with --kv f32, in chunks of two sizes whose logits must be equal bit for bit.
+With --model, both run that checkpoint. rel = RMS(difference) / standard deviation of the reference's logits, per token; the
 reference is transformers' modelling code in float64. Exit status 1 when one is out of bounds.
 """
 

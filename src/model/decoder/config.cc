@@ -1,6 +1,5 @@
 #include "model/decoder/config.h"
 
-#include "base/check.h"
 #include "checkpoint/config_fields.h"
 #include "model/decoder/architectures.h"
 #include "model/decoder/config_reading.h"
@@ -60,7 +59,11 @@ bool runs(const Json& root) {
 
 Result<Config> read_config(const Json& root, std::string_view where) {
   const std::optional<TextConfig> text = find_text_config(root, known_type);
-  KVASIR_CHECK(text.has_value(), "a config of this family");
+  if (!text) {
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "the config names no architecture that is run",
+                 .where = std::string(where) + ": model_type"};
+  }
   const Architecture* architecture = find_architecture(text->type);
   Reading reading{.fields = ConfigFields(text->object, where, text->prefix), .config = {}};
   reading.config.architecture = architecture->model_type;

@@ -102,5 +102,13 @@ TEST(WrappedText, OtherTextModelsAreNotRun) {
   EXPECT_TRUE(runs(*Json::parse(R"({"model_type": "gemma3"})", "a test")));
 }
 
+// What GGUF files say of themselves is no model_type.
+TEST(WrappedText, AConfigWithoutATypeIsRefused) {
+  const auto root = Json::parse(R"({"general.architecture": "llama"})", "a test");
+  const auto config = read_config(*root, "config.json");
+  ASSERT_FALSE(config.ok());
+  EXPECT_NE(config.error().message().find("config.json: model_type"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace kvasir::model::decoder
