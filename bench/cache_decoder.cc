@@ -1,5 +1,6 @@
 #include "bench/cache_decoder.h"
 
+#include <cmath>
 #include <span>
 
 #include "base/stopwatch.h"
@@ -136,8 +137,10 @@ void CacheDecoder::attend(const model::deepseek_v4::LayerStreams& streams) {
                         .new_rows = ops::view_of(new_row_, 1, new_row_.size()),
                         .row_stream = streams.rows,
                         .picks = picks()},
+               .value_dim = geometry_.row.dim,
                .queries = ops::view_of(query_, 1, query_.size()),
                .sinks = sinks_.data(),
+               .scale = 1 / std::sqrt(static_cast<float>(geometry_.row.dim)),
                .attended = ops::view_of(attended_, 1, attended_.size()),
                .row_lists = row_lists_},
               {.begin = 0, .end = 1});

@@ -5,7 +5,7 @@
 namespace kvasir::kernels {
 namespace {
 
-constexpr CodecId kCodecs[] = {CodecId::kFp4, CodecId::kBf16, CodecId::kF32};
+constexpr CodecId kCodecs[] = {CodecId::kFp4, CodecId::kBf16, CodecId::kF32, CodecId::kF16};
 
 struct Case {
   RowFormat format;
@@ -69,7 +69,7 @@ TEST_P(IndexScore, AgreesWithRef) {
   Random random(1);
   const int64_t dims[] = {2, 8, 16, 32, 48, 64, 96, 128, 256};
   for (int round = 0; round < 150; ++round) {
-    const RowFormat format{.codec = kCodecs[round % 3], .dim = dims[random.integer(0, 8)]};
+    const RowFormat format{.codec = kCodecs[round % 4], .dim = dims[random.integer(0, 8)]};
     const int64_t head_count = random.integer(1, 150);
     const int64_t key_count = random.integer(1, 20);
     const Case c = make_case(random, format, head_count, key_count);
@@ -95,7 +95,7 @@ TEST_P(IndexScore, IsExactWithinAGroup) {
 TEST_P(IndexScore, SameBitsHoweverTheKeysAreCut) {
   Random random(3);
   for (int round = 0; round < 60; ++round) {
-    const RowFormat format{.codec = kCodecs[round % 3], .dim = int64_t{16} << random.integer(0, 3)};
+    const RowFormat format{.codec = kCodecs[round % 4], .dim = int64_t{16} << random.integer(0, 3)};
     const Case c = make_case(random, format, random.integer(1, 80), random.integer(1, 40));
     const std::vector<float> whole = score(table(), c);
     Placed<std::byte> query(encode_query(table(), c), random.integer(0, 63));

@@ -32,4 +32,12 @@ void finish_appends(std::span<const Piece> pieces) {
   for (const Piece& piece : pieces) piece.sequence->finish_append();
 }
 
+void report_picks(const PickSink& sink, int64_t layer, const ops::Batch& batch,
+                  const ops::Picks& picks) {
+  if (!sink) return;
+  for (int64_t t = 0; t < batch.token_count(); ++t) {
+    sink(layer, batch.token(t).position, {picks.rows.row(t), static_cast<size_t>(picks.counts[t])});
+  }
+}
+
 }  // namespace kvasir::model

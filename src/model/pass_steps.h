@@ -20,6 +20,10 @@ int64_t length_after(std::span<const Piece> pieces, const kv::CacheLayout& layou
 Status begin_appends(std::span<const Piece> pieces);
 void finish_appends(std::span<const Piece> pieces);
 
+// Tells a study what the tokens of the batch picked in a layer.
+void report_picks(const PickSink& sink, int64_t layer, const ops::Batch& batch,
+                  const ops::Picks& picks);
+
 // Writes the logits that the pieces ask for. `batch` holds the pieces' tokens. `inputs` takes the
 // rows that are multiplied with `output`: write_input(token, row) writes one. finish(logits) may
 // change the products. Tokens whose logits lie back to back share one product, so that a batch

@@ -46,7 +46,7 @@ bool scores_any_rows(const PickStep& step);
 // position 300 sees the window rows of positions 173 to 300 and the 75 rows of positions 0 to 299:
 // 203 rows.
 struct SeenRows {
-  int64_t window_stream = 0;
+  int64_t window_stream = -1;  // -1: there is no window, and row_stream has rows for every token
   // The batch's own rows of the window. They are not in the ring yet: later ones would overwrite
   // what earlier tokens still see. [n, row bytes]
   View<const std::byte> new_rows;
@@ -58,11 +58,13 @@ struct SeenRows {
 struct AttendStep {
   const Batch& batch;
   SeenRows seen;
+  int64_t value_dim = 0;         // the first numbers of a row are its value
   View<const float> queries;     // [n, heads * dim]
-  const float* sinks = nullptr;  // [heads]
+  const float* sinks = nullptr;  // [heads]; null: none
+  float scale = 1;
   // By token: turns the last values of every head of the sum back. Null: they stay.
   const RopeTable* rope = nullptr;
-  View<float> attended;                                  // [n, heads * dim]
+  View<float> attended;                                  // [n, heads * value_dim]
   std::span<AlignedBuffer<const std::byte*>> row_lists;  // [threads][rows that a token sees]
 };
 

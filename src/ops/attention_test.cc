@@ -72,6 +72,7 @@ class AttentionSteps : public ::testing::Test {
                          .new_rows = view_of(new_rows, n, kRowDim * 4),
                          .row_stream = TestCache::kRows,
                          .picks = picked.view()},
+                .value_dim = kRowDim,
                 .queries = view_of(queries_.data(), n, kHeads * kRowDim),
                 .sinks = sinks_.data(),
                 .attended = view_of(attended.data(), n, kHeads * kRowDim),

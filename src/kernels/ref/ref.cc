@@ -9,6 +9,7 @@
 #include "kernels/tables.h"
 #include "kernels/unaligned.h"
 #include "numeric/bf16.h"
+#include "numeric/f16.h"
 #include "numeric/fp4.h"
 #include "numeric/fp8.h"
 
@@ -222,6 +223,7 @@ void encode_index_query(const RowFormat& format, const float* q, int64_t head_co
 float key_element(const RowFormat& format, const std::byte* key, int64_t i) {
   if (format.codec == CodecId::kF32) return load_unaligned<float>(key + 4 * i);
   if (format.codec == CodecId::kBf16) return bf16_decode(load_unaligned<uint16_t>(key + 2 * i));
+  if (format.codec == CodecId::kF16) return f16_decode(load_unaligned<uint16_t>(key + 2 * i));
   KVASIR_CHECK(format.codec == CodecId::kFp4, "a codec that index keys are held in");
   const auto pair = static_cast<uint8_t>(key[i / 2]);
   const std::byte scale = key[(format.dim + 1) / 2 + i / kFp4GroupSize];

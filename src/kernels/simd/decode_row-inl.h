@@ -17,6 +17,12 @@ KVASIR_INLINE void decode_bf16_run(const uint8_t* source, int64_t count, float* 
       [=](int64_t i, int64_t left) { return load_bf16(source + 2 * i, left); });
 }
 
+KVASIR_INLINE void decode_f16_run(const uint8_t* source, int64_t count, float* target) {
+  decode_run(
+      count, target, [=](int64_t i) { return load_f16(source + 2 * i); },
+      [=](int64_t i, int64_t left) { return load_f16(source + 2 * i, left); });
+}
+
 void decode_f32_row(const RowFormat& format, const uint8_t* row, float* target) {
   const auto at = [=](int64_t i) { return reinterpret_cast<const float*>(row + 4 * i); };
   decode_run(
@@ -45,9 +51,7 @@ void decode_fp8_row(const RowFormat& format, const uint8_t* row, float* target) 
 }
 
 void decode_f16_row(const RowFormat& format, const uint8_t* row, float* target) {
-  decode_run(
-      format.dim, target, [=](int64_t i) { return load_f16(row + 2 * i); },
-      [=](int64_t i, int64_t left) { return load_f16(row + 2 * i, left); });
+  decode_f16_run(row, format.dim, target);
 }
 
 void decode_e4m3_row(const RowFormat& format, const uint8_t* row, float* target) {

@@ -90,6 +90,7 @@ KVASIR_INLINE void add_native_group(const ScorePass& pass, const uint8_t* const*
 KVASIR_INLINE void widen_key_group(const IndexScoreArgs& args, const uint8_t* key, int64_t begin,
                                    int64_t size, float* target) {
   if (args.format.codec == CodecId::kBf16) return decode_bf16_run(key + 2 * begin, size, target);
+  if (args.format.codec == CodecId::kF16) return decode_f16_run(key + 2 * begin, size, target);
   for_each_vec(size, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
     store(target + i, load(reinterpret_cast<const float*>(key + 4 * (begin + i)), mask), mask);
   });

@@ -1,5 +1,7 @@
 #include "model/deepseek_v4/attention.h"
 
+#include <cmath>
+
 #include "base/check.h"
 #include "model/deepseek_v4/compressor.h"
 #include "model/deepseek_v4/indexer.h"
@@ -97,8 +99,10 @@ Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights)
                                         .new_rows = views.raw_rows,
                                         .row_stream = row_stream,
                                         .picks = pass.picks()},
+                               .value_dim = pass.config.head_dim,
                                .queries = views.query,
                                .sinks = weights.sinks.data(),
+                               .scale = 1 / std::sqrt(static_cast<float>(pass.config.head_dim)),
                                .rope = &rope,
                                .attended = views.attended,
                                .row_lists = pass.work.visible};

@@ -4,21 +4,11 @@
 
 #include "base/check.h"
 #include "model/deepseek_v4/compressor.h"
+#include "model/pass_steps.h"
 
 namespace kvasir::model::deepseek_v4 {
-namespace {
 
 using ops::view_of;
-
-void report_picks(const Pass& pass, int64_t layer, const ops::Picks& picks) {
-  const ops::Batch& tokens = pass.batch.tokens;
-  for (int64_t t = 0; t < tokens.token_count(); ++t) {
-    pass.on_picks(layer, tokens.token(t).position,
-                  {picks.rows.row(t), static_cast<size_t>(picks.counts[t])});
-  }
-}
-
-}  // namespace
 
 void pick_rows(Pass& pass, int64_t layer, const IndexerWeights& weights) {
   const Config& config = pass.config;
@@ -49,7 +39,7 @@ void pick_rows(Pass& pass, int64_t layer, const IndexerWeights& weights) {
               1.0f / std::sqrt(static_cast<float>(dim)) / std::sqrt(static_cast<float>(heads)));
   }
   ops.pick_rows(step);
-  if (pass.on_picks) report_picks(pass, layer, step.picks);
+  report_picks(pass.on_picks, layer, step.batch, step.picks);
 }
 
 }  // namespace kvasir::model::deepseek_v4

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "base/check.h"
 #include "ops/ops.h"
@@ -7,13 +6,23 @@
 namespace kvasir::ops {
 namespace {
 
+const kernels::RowFormat& format_of(const AttendStep& step) {
+  const SeenRows& seen = step.seen;
+  return step.batch.stream(seen.window_stream >= 0 ? seen.window_stream : seen.row_stream).format;
+}
+
+int64_t window_tokens_of(const AttendStep& step) {
+  const int64_t stream = step.seen.window_stream;
+  return stream < 0 ? 0 : step.batch.stream(stream).spec.window_tokens;
+}
+
 // Lists where the rows of a token's window lie, from the oldest on. Returns how many.
 int64_t list_window(const AttendStep& step, int64_t token, const std::byte** rows) {
   const SeenRows& seen = step.seen;
   const BatchPiece& piece = step.batch.piece_of(token);
   const kv::Sequence& sequence = *piece.sequence;
   const int64_t position = step.batch.token(token).position;
-  const int64_t window_tokens = step.batch.stream(seen.window_stream).spec.window_tokens;
+  const int64_t window_tokens = window_tokens_of(step);
   int64_t count = 0;
   for (int64_t p = std::max<int64_t>(0, position - window_tokens + 1); p <= position; ++p) {
     rows[count++] = p < piece.first_position ? sequence.window_row(seen.window_stream, p)
@@ -47,7 +56,7 @@ int64_t list_others(const AttendStep& step, int64_t token, const std::byte** row
 }
 
 int64_t rows_seen_max(const AttendStep& step, const TokenRange& tokens) {
-  const int64_t window = step.batch.stream(step.seen.window_stream).spec.window_tokens;
+  const int64_t window = window_tokens_of(step);
   int64_t most = 0;
   for (int64_t t = tokens.begin; t < tokens.end; ++t) {
     most =
@@ -58,17 +67,17 @@ int64_t rows_seen_max(const AttendStep& step, const TokenRange& tokens) {
 
 void check_shapes(const AttendStep& step, const TokenRange& tokens, int thread_count) {
   const int64_t n = step.batch.token_count();
-  const kv::StreamLayout& window = step.batch.stream(step.seen.window_stream);
-  KVASIR_CHECK(step.queries.rows == n && step.queries.cols % window.format.dim == 0 &&
-                   step.attended.has_shape(n, step.queries.cols) &&
-                   step.seen.new_rows.has_shape(n, window.row_bytes),
+  const kernels::RowFormat& format = format_of(step);
+  KVASIR_CHECK(step.queries.rows == n && step.queries.cols % format.dim == 0 &&
+                   step.value_dim <= format.dim &&
+                   step.attended.has_shape(n, step.queries.cols / format.dim * step.value_dim) &&
+                   (step.seen.window_stream < 0 || step.seen.new_rows.has_shape(n, format.bytes())),
                "shapes of an attended sum");
   KVASIR_CHECK(std::ssize(step.row_lists) == thread_count &&
                    step.row_lists.front().size() >= rows_seen_max(step, tokens),
                "room for the rows that a token sees");
-  KVASIR_CHECK(
-      step.seen.row_stream < 0 || step.batch.stream(step.seen.row_stream).format == window.format,
-      "rows of one format");
+  KVASIR_CHECK(step.seen.row_stream < 0 || step.batch.stream(step.seen.row_stream).format == format,
+               "rows of one format");
 }
 
 }  // namespace
@@ -77,7 +86,7 @@ void Ops::attend(const AttendStep& step, const TokenRange& tokens) {
   const int64_t n = tokens.end - tokens.begin;
   if (n == 0) return;
   check_shapes(step, tokens, thread_count());
-  const kernels::RowFormat& format = step.batch.stream(step.seen.window_stream).format;
+  const kernels::RowFormat& format = format_of(step);
   const int64_t heads = step.queries.cols / format.dim;
   KVASIR_CHECK(kernels::attend_scratch_floats(format, 0, heads) <= scratch_floats_,
                "the scratch memory was sized for as many heads");
@@ -93,25 +102,25 @@ void Ops::attend(const AttendStep& step, const TokenRange& tokens) {
 
 void Ops::attend_heads(const AttendStep& step, int64_t token, int64_t head_begin, int64_t head_end,
                        int worker) {
-  const kernels::RowFormat& format = step.batch.stream(step.seen.window_stream).format;
+  const kernels::RowFormat& format = format_of(step);
   const std::byte** rows = step.row_lists[static_cast<size_t>(worker)].data();
   const int64_t window_count = list_window(step, token, rows);
   const int64_t row_count = window_count + list_others(step, token, rows + window_count);
   float* attended = step.attended.row(token);
   table_.attend({.format = format,
                  .rows = rows,
-                 .value_dim = format.dim,
+                 .value_dim = step.value_dim,
                  .row_count = row_count,
                  .q = step.queries.row(token),
                  .sinks = step.sinks,
-                 .scale = 1.0f / std::sqrt(static_cast<float>(format.dim)),
+                 .scale = step.scale,
                  .out = attended,
                  .scratch = scratch(worker)},
                 head_begin, head_end);
   if (step.rope == nullptr) return;
   const RopeTable& rope = *step.rope;
   for (int64_t head = head_begin; head < head_end; ++head) {
-    table_.rope(attended + (head + 1) * format.dim - rope.dim(), rope.cos(token),
+    table_.rope(attended + (head + 1) * step.value_dim - rope.dim(), rope.cos(token),
                 rope.negated_sin(token), rope.dim());
   }
 }
