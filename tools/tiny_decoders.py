@@ -25,6 +25,9 @@ LATENT = BASE | {
     "n_shared_experts": 1, "first_k_dense_replace": 1,
 }
 
+# Heads enough that hardly a key scores zero with all of them: such keys would score alike.
+INDEXED = LATENT | {"q_lora_rank": 16, "index_n_heads": 16, "index_head_dim": 16, "num_hidden_layers": 3}
+
 # Fields of the config; model_type where it is not the case's name.
 CASES = {
     "llama": BASE,
@@ -78,6 +81,13 @@ CASES = {
         "rope_parameters": YARN | {"mscale": 0.707, "mscale_all_dim": 0.707}},
     "deepseek_v3": LATENT | {"q_lora_rank": 16, "n_group": 4, "topk_group": 2,
                              "rope_parameters": YARN | {"mscale": 1.0, "mscale_all_dim": 1.0}},
+    "deepseek_v32": INDEXED | {"index_topk": 32, "n_group": 4, "topk_group": 2,
+                               "rope_parameters": YARN | {"mscale": 1.0, "mscale_all_dim": 1.0}},
+    "glm_moe_dsa": INDEXED | {"index_topk": 64, "n_group": 1, "topk_group": 1, "rms_norm_eps": 1e-5},
+    "glm_moe_dsa_shared": INDEXED | {
+        "model_type": "glm_moe_dsa", "num_hidden_layers": 5, "index_topk": 40, "mlp_layer_types": [
+            "dense", "sparse", "dense", "sparse", "dense"], "n_group": 2, "topk_group": 1, "index_topk_freq": 2,
+        "index_skip_topk_offset": 1},
 }
 
 

@@ -28,5 +28,9 @@ void read_olmo2(Reading& reading);
 void read_glm4_moe(Reading& reading);
 void read_deepseek_v2(Reading& reading);
 void read_deepseek_v3(Reading& reading);
+// Of glm_moe_dsa, all but the indexers.
+void read_glm_latents(Reading& reading);
+void read_deepseek_v32(Reading& reading);
+void read_glm_moe_dsa(Reading& reading);
 
 }  // namespace kvasir::model::decoder

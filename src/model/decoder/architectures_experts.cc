@@ -95,25 +95,35 @@ void read_gpt_oss(Reading& reading) {
 }
 namespace {
 
+// What a config class says of fields that a config leaves out.
+struct AbsentRouting {
+  double scale = 1;
+  int64_t group_count = 1;
+  int64_t groups_used = 1;
+};
+constexpr AbsentRouting kDeepSeekRouting{.scale = 2.5, .group_count = 8, .groups_used = 4};
+
 // DeepSeek's routing: sigmoid scores, groups, a bias for the choice, an expert that all tokens
 // take.
-void read_scored_experts(Reading& reading) {
+void read_scored_experts(Reading& reading, const AbsentRouting& absent) {
   ConfigFields& fields = reading.fields;
   ExpertsConfig& experts = reading.config.experts;
   read_expert_counts(reading, {"n_routed_experts", "num_experts"}, {"moe_intermediate_size"});
   experts.shared_width = experts.width * fields.integer_or({"n_shared_experts"}, 0, kExpertsMax, 1);
-  experts.scale = fields.real_or({"routed_scaling_factor"}, 1e-9, 1e9, 1);
-  experts.groups.group_count =
-      fields.integer_or({"n_group"}, 1, std::min(experts.count, ops::kGroupsMax), 1);
-  experts.groups.groups_used = fields.integer_or({"topk_group"}, 1, experts.groups.group_count, 1);
+  experts.scale = fields.real_or({"routed_scaling_factor"}, 1e-9, 1e9, absent.scale);
+  experts.groups.group_count = fields.integer_or(
+      {"n_group"}, 1, std::min(experts.count, ops::kGroupsMax), absent.group_count);
+  experts.groups.groups_used =
+      fields.integer_or({"topk_group"}, 1, experts.groups.group_count,
+                        std::min(absent.groups_used, experts.groups.group_count));
   if (experts.count % experts.groups.group_count != 0) {
     fields.fail("n_group", "config field is unusable", "a divisor of the experts",
                 fields.find({"n_group"}));
   }
 }
 
-void read_sigmoid_experts(Reading& reading, int64_t dense_layers) {
-  read_scored_experts(reading);
+void read_sigmoid_experts(Reading& reading, int64_t dense_layers, const AbsentRouting& absent) {
+  read_scored_experts(reading, absent);
   ExpertsConfig& experts = reading.config.experts;
   experts.score = RouterScore::kSigmoid;
   experts.has_choice_bias = true;
@@ -134,7 +144,7 @@ void read_glm4_moe(Reading& reading) {
   }
   read_tied_output(reading, false);
   read_rope(reading, 0.5);
-  read_sigmoid_experts(reading, 1);
+  read_sigmoid_experts(reading, 1, {});
 }
 namespace {
 
@@ -159,22 +169,22 @@ void read_latent_heads(Reading& reading, int64_t query_rank) {
   fields.expect_false({"attention_bias"});
 }
 
-void read_deepseek(Reading& reading) {
+void read_deepseek(Reading& reading, int64_t query_rank) {
   read_sizes(reading);
   read_norm_eps(reading, {"rms_norm_eps"}, 1e-6);
   read_activation(reading, {"hidden_act"}, "silu");
   read_plain_layers(reading);
   read_token_ids(reading);
   read_tied_output(reading, false);
-  read_latent_heads(reading, 1536);
+  read_latent_heads(reading, query_rank);
 }
 
 }  // namespace
 
 void read_deepseek_v2(Reading& reading) {
-  read_deepseek(reading);
+  read_deepseek(reading, 1536);
   ConfigFields& fields = reading.fields;
-  read_scored_experts(reading);
+  read_scored_experts(reading, {});
   ExpertsConfig& experts = reading.config.experts;
   // The reference never divides by the sum, whatever norm_topk_prob says.
   const std::string method = fields.text_or({"topk_method"}, "greedy");
@@ -188,8 +198,14 @@ void read_deepseek_v2(Reading& reading) {
 }
 
 void read_deepseek_v3(Reading& reading) {
-  read_deepseek(reading);
-  read_sigmoid_experts(reading, 3);
+  read_deepseek(reading, 1536);
+  read_sigmoid_experts(reading, 3, kDeepSeekRouting);
+}
+
+void read_glm_latents(Reading& reading) {
+  read_deepseek(reading, 2048);
+  read_norm_eps(reading, {"rms_norm_eps"}, 1e-5);
+  read_sigmoid_experts(reading, 3, {.scale = 2.5});
 }
 
 }  // namespace kvasir::model::decoder

@@ -75,8 +75,8 @@ void normalise(Pass& pass, const NormWeights& weights, View<const float> x, View
                 x, y);
 }
 
-void run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
-                   View<const float> input, View<float> output) {
+Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
+                     View<const float> input, View<float> output) {
   const Config& config = pass.config;
   Workspace& work = pass.work;
   const LayerStreams& streams = pass.streams[static_cast<size_t>(layer)];
@@ -115,62 +115,10 @@ void run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
                            .attended = attended});
   change_all(pass, attended, value_scale, std::multiplies<>());
   project(pass, weights.output, attended, output);
-  if (pass.layer(layer).window_tokens == 0) return;
+  if (pass.layer(layer).window_tokens == 0) return ok_status();
   pass.ops.write_windows(pass.batch, streams.keys, keys);
   pass.ops.write_windows(pass.batch, streams.values, values);
-}
-
-// Queries go to the latents: q'_h = K_h^T q_h, and sums of latents to the values: o_h = V_h u_h. So
-// one row is key and value of all heads, however many tokens a pass has.
-void run_latent_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
-                          View<const float> input, View<float> output) {
-  const Config& config = pass.config;
-  const LatentConfig& latent = config.latent;
-  const LatentWeights& parts = weights.latent;
-  Workspace& work = pass.work;
-  ops::Ops& ops = pass.ops;
-  const int64_t heads = config.head_count;
-  const int64_t row_width = latent.rank + latent.rope_dim;
-  const LayerStreams& streams = pass.streams[static_cast<size_t>(layer)];
-  const ops::RopeTable& rope = pass.ropes.front();
-  const ops::RopePairs pairs = config.rope_pairs;
-
-  const auto row = pass.view(work.key, row_width);
-  project(pass, parts.row, input, row);
-  normalise(pass, parts.row_norm, row.columns(0, latent.rank), row.columns(0, latent.rank));
-  ops.rope_heads({.heads = row, .head_dim = row_width, .rope = rope, .pairs = pairs});
-  ops.write_rows({.batch = pass.batch, .stream = streams.keys, .rows = row, .encoded = {}});
-
-  const auto head_query = pass.view(work.head_query, heads * config.head_dim);
-  if (parts.query_a.parts.empty()) {
-    project(pass, parts.query, input, head_query);
-  } else {
-    const auto rank = pass.view(work.query_rank, latent.query_rank);
-    project(pass, parts.query_a, input, rank);
-    normalise(pass, parts.query_norm, rank, rank);
-    project(pass, parts.query, rank, head_query);
-  }
-  ops.rope_heads({.heads = head_query, .head_dim = config.head_dim, .rope = rope, .pairs = pairs});
-  const auto query = pass.view(work.query, heads * row_width);
-  for (int64_t head = 0; head < heads; ++head) {
-    const auto whole = head_query.columns(head * config.head_dim, config.head_dim);
-    const auto target = query.columns(head * row_width, row_width);
-    ops.matmul(parts.key_up[static_cast<size_t>(head)], whole.columns(0, latent.plain_dim),
-               target.columns(0, latent.rank));
-    ops.copy(whole.columns(latent.plain_dim, latent.rope_dim),
-             target.columns(latent.rank, latent.rope_dim));
-  }
-
-  const auto attended = pass.view(work.attended, heads * latent.rank);
-  ops.attend_grouped({.batch = pass.batch,
-                      .key_stream = streams.keys,
-                      .value_dim = latent.rank,
-                      .queries = query,
-                      .scale = static_cast<float>(config.score_scale),
-                      .attended = attended});
-  const auto head_value = pass.view(work.head_value, heads * latent.value_dim);
-  ops.matmul_groups(parts.value_up, attended, head_value);
-  project(pass, weights.output, head_value, output);
+  return ok_status();
 }
 
 }  // namespace kvasir::model::decoder

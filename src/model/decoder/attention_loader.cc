@@ -181,6 +181,23 @@ void split_fused_bias(AttentionWeights& attention) {
 
 }  // namespace
 
+Status load_indexer(RoleTensors& tensors, const std::string& at, IndexerWeights& weights) {
+  const Config& config = tensors.config();
+  const TensorNames& names = tensors.names();
+  const int64_t heads = config.indexer.head_count;
+  const int64_t dim = config.indexer.head_dim;
+  const int64_t hidden = config.hidden_size;
+  const std::string norm = joined(at, names.index_key_norm);
+  KVASIR_RETURN_IF_ERROR(tensors.projection(joined(at, names.index_query), heads * dim,
+                                            config.latent.query_rank, false, weights.query));
+  KVASIR_RETURN_IF_ERROR(
+      tensors.projection(joined(at, names.index_key), dim, hidden, false, weights.key));
+  KVASIR_RETURN_IF_ERROR(tensors.reader().vector(norm + ".weight", {dim}, weights.key_norm.weight));
+  KVASIR_RETURN_IF_ERROR(tensors.reader().vector(norm + ".bias", {dim}, weights.key_norm.bias));
+  return tensors.projection(joined(at, names.index_head_weights), heads, hidden, false,
+                            weights.head_weights);
+}
+
 Status load_attention(RoleTensors& tensors, const std::string& at, AttentionWeights& weights) {
   return AttentionLoader(tensors).load(at, weights);
 }

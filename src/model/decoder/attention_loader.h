@@ -11,6 +11,8 @@ namespace kvasir::model::decoder {
 
 // `at` is the name so far: "layers.3.". Errors name file and tensor.
 Status load_attention(RoleTensors& tensors, const std::string& at, AttentionWeights& weights);
+// The same of a layer's indexer.
+Status load_indexer(RoleTensors& tensors, const std::string& at, IndexerWeights& weights);
 
 // What cannot be done before the vectors are read: a fused bias is cut.
 void finish_attention(const RoleTensors& tensors, AttentionWeights& weights);

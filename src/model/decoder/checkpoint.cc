@@ -68,6 +68,24 @@ Status add_quantization(const std::string& directory, const ConfigSource& source
   return ok_status();
 }
 
+// A file counts the layers of its draft model or not: their tensors tell, or that there are none.
+void leave_out_drafts(TensorDirectory& tensors, Config& config) {
+  const TensorNames names = tensor_names_of(config);
+  const auto has = [&](int64_t layer, std::string_view name) {
+    return tensors.has(fmt::format("{}{}.{}.weight", names.layer, layer, name));
+  };
+  const int64_t first = config.layer_count - config.draft_layers_max;
+  if (first < config.layer_count &&
+      (has(first, "nextn.eh_proj") || !has(first, names.attention_norm))) {
+    config.layer_count = first;
+    config.layers.resize(static_cast<size_t>(first));
+  }
+  constexpr int64_t kDraftLayersMax = 16;
+  for (int64_t draft = 0; draft < kDraftLayersMax; ++draft) {
+    tensors.leave_out(fmt::format("{}{}.", names.layer, config.layer_count + draft));
+  }
+}
+
 // Divides frequencies by what a GGUF file states of them.
 void divide_frequencies(const std::vector<float>& divisors, Config& config) {
   if (divisors.empty()) return;
@@ -96,12 +114,7 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSo
   KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
                           TensorDirectory::open(directory, {.official_name = official_tensor_name,
                                                             .is_ignored = tensor_is_ignored}));
-  // Layers behind the last are those of a draft model.
-  constexpr int64_t kDraftLayersMax = 16;
-  for (int64_t draft = 0; draft < kDraftLayersMax; ++draft) {
-    tensors.leave_out(
-        fmt::format("{}{}.", tensor_names_of(config).layer, config.layer_count + draft));
-  }
+  leave_out_drafts(tensors, config);
   TensorReader reader(tensors, config.codes);
   adjust_to_tensors(reader, config);
   checkpoint.weights_ = std::make_unique<Weights>();

@@ -37,6 +37,8 @@ constexpr Architecture kArchitectures[] = {
     {"glm4_moe", read_glm4_moe},
     {"deepseek_v2", read_deepseek_v2},
     {"deepseek_v3", read_deepseek_v3},
+    {"deepseek_v32", read_deepseek_v32},
+    {"glm_moe_dsa", read_glm_moe_dsa},
 };
 
 const Architecture* find_architecture(std::string_view type) {

@@ -50,7 +50,8 @@ struct LayerConfig {
   int64_t window_tokens = 0;  // 0: all tokens are seen
   int64_t rope = 0;           // index into Config::ropes; -1: nothing is turned
   bool has_experts = false;
-  int64_t mlp_width = 0;  // F of a layer without experts
+  int64_t mlp_width = 0;     // F of a layer without experts
+  bool has_indexer = false;  // picks what it attends; else as the layer before it that has one
 
   bool operator==(const LayerConfig&) const = default;
 };
@@ -81,6 +82,15 @@ struct LatentConfig {
   bool operator==(const LatentConfig&) const = default;
 };
 
+// An indexer picks the latents that a token attends: the top_k whose keys score best, of all that
+// it sees. A head of its queries is as wide as a key; the first values of both are turned.
+struct IndexerConfig {
+  int64_t top_k = 0;  // 0: the model has none, and all latents are attended
+  int64_t head_count = 0;
+  int64_t head_dim = 0;
+  ops::RopePairs rope_pairs = ops::RopePairs::kHalves;
+};
+
 struct Config {
   std::string architecture;  // as the config names it
   int64_t vocab_size = 0;    // V
@@ -108,6 +118,7 @@ struct Config {
   double score_cap = 0;  // 0: none
   bool has_sinks = false;
   LatentConfig latent;
+  IndexerConfig indexer;
 
   bool has_query_bias = false;  // and of keys and values
   bool has_output_bias = false;
@@ -125,6 +136,7 @@ struct Config {
   bool ties_output = false;
 
   bool is_gguf = false;  // tensors have the names of GGUF files, and biases where these have them
+  int64_t draft_layers_max = 0;  // of the layers counted, so many may be a draft model's
 
   CodeForms codes;             // how matrices of 8-bit codes are scaled
   std::string fixed_cache;     // the format in which the checkpoint's writers fixed its cache, in
@@ -136,6 +148,7 @@ struct Config {
   std::vector<int64_t> eos_token_ids;
 
   bool is_latent() const { return latent.rank > 0; }
+  bool has_indexer() const { return indexer.top_k > 0; }
 };
 
 // Returns whether a config, or the keys of a GGUF file, name an architecture of this family.

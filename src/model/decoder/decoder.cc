@@ -21,7 +21,10 @@ int64_t matmul_cols_max(const Config& config) {
 
 int64_t scratch_floats(const Config& config, const kv::CacheLayout& layout) {
   const kernels::RowFormat& key = layout.streams.front().format;
-  return std::max(ops::grouped_scratch_floats(key, row_widths(config).value), config.experts.count);
+  const int64_t attend = config.has_indexer()
+                             ? kernels::attend_scratch_floats(key, 0, config.head_count)
+                             : ops::grouped_scratch_floats(key, row_widths(config).value);
+  return std::max(attend, config.experts.count);
 }
 
 Facts facts_of(const Config& config, uint64_t weight_bytes) {
@@ -30,6 +33,7 @@ Facts facts_of(const Config& config, uint64_t weight_bytes) {
           .hidden_size = config.hidden_size,
           .layer_count = config.layer_count,
           .context_tokens_max = config.context_tokens_max,
+          .picked_rows_max = config.indexer.top_k,
           .weight_bytes = weight_bytes,
           .bos_token_id = config.bos_token_id,
           .eos_token_ids = config.eos_token_ids};
@@ -43,13 +47,24 @@ std::vector<ops::RopeTable> rope_tables(const Config& config, int64_t token_capa
   return tables;
 }
 
-Error no_working_memory(const Config& config, const ModelOptions& options) {
-  return {
-      .kind = ErrorKind::kNoMemory,
-      .what = "not enough memory for the working buffers of a pass",
-      .field = "chunk_tokens",
-      .expected = std::to_string(Workspace::bytes_for(config, options.pass_tokens_max)) + " bytes",
-      .remedy = "a shorter pass needs less"};
+// Of index keys; of nothing where there are none.
+kernels::RowFormat index_format(const kv::CacheLayout& layout) {
+  for (const kv::StreamLayout& stream : layout.streams) {
+    if (stream.spec.role == kv::Role::kIndexKeys) return stream.format;
+  }
+  return {};
+}
+
+Error no_working_memory(const Config& config, const kv::CacheLayout& layout,
+                        const ModelOptions& options) {
+  const int64_t bytes = Workspace::bytes_for(config, options.pass_tokens_max) +
+                        IndexWorkspace::bytes_for(config.indexer, index_format(layout),
+                                                  options.pass_tokens_max, options.thread_count);
+  return {.kind = ErrorKind::kNoMemory,
+          .what = "not enough memory for the working buffers of a pass",
+          .field = "chunk_tokens",
+          .expected = std::to_string(bytes) + " bytes",
+          .remedy = "a shorter pass needs less"};
 }
 
 }  // namespace
@@ -58,7 +73,7 @@ Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSo
                                     const ModelOptions& options) {
   if (!(options.study.visible_rows == VisibleRows{})) {
     return Error{.kind = ErrorKind::kUnsupported,
-                 .what = "rows of this model's cache cannot be hidden: it has none that are picked",
+                 .what = "rows of this model's cache cannot be hidden",
                  .field = "visible_rows"};
   }
   KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::open(directory, config));
@@ -70,7 +85,9 @@ Result<std::unique_ptr<Model>> Decoder::create(Checkpoint checkpoint, const Mode
                           cache_spec(checkpoint.config(), options.precision));
   std::unique_ptr<Decoder> model(
       new Decoder(std::move(checkpoint), kv::make_layout(spec), options));
-  if (model->work_.failed) return no_working_memory(model->checkpoint_.config(), options);
+  if (model->work_.failed || model->index_work_.failed) {
+    return no_working_memory(model->checkpoint_.config(), *model->layout_, options);
+  }
   return std::unique_ptr<Model>(std::move(model));
 }
 
@@ -84,9 +101,11 @@ Decoder::Decoder(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptio
            scratch_floats(checkpoint_.config(), *layout_)),
       batch_(options.pass_tokens_max),
       ropes_(rope_tables(checkpoint_.config(), options.pass_tokens_max)),
-      work_(checkpoint_.config(), options.pass_tokens_max) {}
+      work_(checkpoint_.config(), options.pass_tokens_max),
+      index_work_(checkpoint_.config().indexer, index_format(*layout_), options.pass_tokens_max,
+                  options.thread_count) {}
 
-Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* /*row_cache*/) {
+Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {
   const Config& config = checkpoint_.config();
   const Weights& weights = checkpoint_.weights();
   const int64_t length = length_after(pieces, *layout_);
@@ -96,12 +115,17 @@ Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* /*row_cache
                  .expected = "at most " + std::to_string(config.position_count),
                  .found = std::to_string(length)};
   }
+  KVASIR_RETURN_IF_ERROR(index_work_.reserve_length(length));
   fill_batch(pieces);
   KVASIR_RETURN_IF_ERROR(begin_appends(pieces));
 
-  Pass pass{config, streams_, ops_, batch_, ropes_, work_};
+  Pass pass{config,      streams_,  ops_,
+            batch_,      ropes_,    work_,
+            index_work_, row_cache, options_.study.on_picks};
   embed(pass);
-  for (int64_t layer = 0; layer < config.layer_count; ++layer) run_layer(pass, layer);
+  for (int64_t layer = 0; layer < config.layer_count; ++layer) {
+    KVASIR_RETURN_IF_ERROR(run_layer(pass, layer));
+  }
   const auto residual = pass.view(work_.residual, config.hidden_size);
   write_logits(
       ops_, batch_, pieces, weights.output, pass.view(work_.input, config.hidden_size),
@@ -144,7 +168,7 @@ void Decoder::embed(Pass& pass) {
   ops_.add(positions, 1, residual);
 }
 
-void Decoder::run_layer(Pass& pass, int64_t layer) {
+Status Decoder::run_layer(Pass& pass, int64_t layer) {
   const Config& config = pass.config;
   const LayerWeights& weights = checkpoint_.weights().layers[static_cast<size_t>(layer)];
   const auto residual = pass.view(work_.residual, config.hidden_size);
@@ -155,8 +179,8 @@ void Decoder::run_layer(Pass& pass, int64_t layer) {
   const bool is_parallel = config.branches != Branches::kInTurn;
 
   normalise(pass, weights.attention_norm, residual, input);
-  (config.is_latent() ? run_latent_attention : run_attention)(pass, layer, weights.attention, input,
-                                                              attention);
+  const auto attend = config.is_latent() ? run_latent_attention : run_attention;
+  KVASIR_RETURN_IF_ERROR(attend(pass, layer, weights.attention, input, attention));
   if (config.has_output_norms) {
     normalise(pass, weights.attention_output_norm, attention, attention);
   }
@@ -170,6 +194,7 @@ void Decoder::run_layer(Pass& pass, int64_t layer) {
   if (config.has_output_norms) normalise(pass, weights.mlp_output_norm, mlp, mlp);
   if (is_parallel) ops_.add(attention, factor, residual);
   ops_.add(mlp, factor, residual);
+  return ok_status();
 }
 
 }  // namespace kvasir::model::decoder

@@ -46,7 +46,7 @@ class Decoder : public Model {
 
   void fill_batch(std::span<const Piece> pieces);
   void embed(Pass& pass);
-  void run_layer(Pass& pass, int64_t layer);
+  Status run_layer(Pass& pass, int64_t layer);
 
   ModelOptions options_;
   Checkpoint checkpoint_;
@@ -57,6 +57,7 @@ class Decoder : public Model {
   ops::Batch batch_;
   std::vector<ops::RopeTable> ropes_;  // of Config::ropes, by token of the batch
   Workspace work_;
+  IndexWorkspace index_work_;
 };
 
 }  // namespace kvasir::model::decoder

@@ -35,6 +35,14 @@ void add_forms(Sha256& hash, const CodeForms& forms) {
   hash.add_value(forms.has_int8);
 }
 
+// Nothing where there is no indexer, as when none was known.
+void add_indexer(Sha256& hash, const Config& c) {
+  if (!c.has_indexer()) return;
+  hash.add_value(c.indexer.top_k).add_value(c.indexer.head_count).add_value(c.indexer.head_dim);
+  hash.add_value(c.indexer.rope_pairs);
+  for (const LayerConfig& layer : c.layers) hash.add_value(layer.has_indexer);
+}
+
 // Adds all that the arithmetic depends on. The longest position and the ids that end a text are no
 // part of it.
 void add_config(Sha256& hash, const Config& c) {
@@ -58,6 +66,7 @@ void add_config(Sha256& hash, const Config& c) {
   add_experts(hash, c.experts);
   add_layers(hash, c);
   if (c.codes.tiles != CodeForms().tiles || c.codes.has_int8) add_forms(hash, c.codes);
+  add_indexer(hash, c);
 }
 
 }  // namespace

@@ -20,12 +20,20 @@ std::optional<CodecId> codec_of(const Config& config, std::string_view precision
   return std::nullopt;
 }
 
-kv::Layer layer_of(const Config& config, const LayerConfig& layer, CodecId codec) {
-  if (config.is_latent()) {
-    return {.streams = {{.width = config.latent.rank + config.latent.rope_dim,
-                         .rope_width = config.latent.rope_dim,
-                         .codec = codec}}};
+kv::Layer latent_layer_of(const Config& config, const LayerConfig& layer, CodecId codec) {
+  kv::Layer made{.streams = {{.reach = config.has_indexer() ? Reach::kPicked : Reach::kAll,
+                              .width = config.latent.rank + config.latent.rope_dim,
+                              .rope_width = config.latent.rope_dim,
+                              .codec = codec}}};
+  if (layer.has_indexer) {
+    made.streams.push_back(
+        {.role = Role::kIndexKeys, .width = config.indexer.head_dim, .codec = codec});
   }
+  return made;
+}
+
+kv::Layer layer_of(const Config& config, const LayerConfig& layer, CodecId codec) {
+  if (config.is_latent()) return latent_layer_of(config, layer, codec);
   kv::Stream keys{.role = Role::kKeys,
                   .reach = layer.window_tokens > 0 ? Reach::kWindow : Reach::kAll,
                   .vectors = config.kv_head_count,
@@ -73,7 +81,11 @@ std::vector<LayerStreams> layer_streams(const kv::CacheLayout& layout) {
   for (int64_t index = 0; index < std::ssize(layout.streams); ++index) {
     const kv::StreamLayout& stream = layout.streams[static_cast<size_t>(index)];
     LayerStreams& layer = layers[static_cast<size_t>(stream.layer)];
-    (stream.spec.role == Role::kValues ? layer.values : layer.keys) = index;
+    if (stream.spec.role == Role::kIndexKeys) {
+      layer.index_keys = index;
+    } else {
+      (stream.spec.role == Role::kValues ? layer.values : layer.keys) = index;
+    }
   }
   for (const LayerStreams& layer : layers) {
     KVASIR_CHECK(layer.keys >= 0, "every layer keeps keys or latents");

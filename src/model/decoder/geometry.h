@@ -19,8 +19,9 @@ Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precisio
 
 // The indices of a layer's streams.
 struct LayerStreams {
-  int64_t keys = -1;    // or latents
-  int64_t values = -1;  // -1: latents are values too
+  int64_t keys = -1;        // or latents
+  int64_t values = -1;      // -1: latents are values too
+  int64_t index_keys = -1;  // -1: the layer has no indexer
 };
 
 // [layers]. REQUIRES: a layout of a cache_spec().

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -43,6 +44,8 @@ constexpr GgufArchitecture kArchitectures[] = {
     {"olmo2", "olmo2"},
     {"glm4moe", "glm4_moe"},
     {"deepseek2", "deepseek_v3"},
+    {"deepseek32", "deepseek_v32"},
+    {"glm-dsa", "glm_moe_dsa"},
 };
 
 const GgufArchitecture* find_architecture(const Json& keys) {
@@ -90,6 +93,9 @@ constexpr Renamed kKeys[] = {
     {"leading_dense_block_count", "first_k_dense_replace"},
     {"attention.q_lora_rank", "q_lora_rank"},
     {"attention.kv_lora_rank", "kv_lora_rank"},
+    {"attention.indexer.head_count", "index_n_heads"},
+    {"attention.indexer.key_length", "index_head_dim"},
+    {"attention.indexer.top_k", "index_topk"},
 };
 
 // Translates one file. Fields that are set later win.
@@ -105,6 +111,7 @@ class Translation {
     set_rope();
     set_layers();
     set_latent();
+    set_indexers();
     set_experts();
     set_gpt2_names();
     // The tensors say whether there is an output matrix of its own.
@@ -131,6 +138,11 @@ class Translation {
   void set(std::string_view name, Json value) {
     std::erase_if(fields_, [&](const auto& field) { return field.first == name; });
     fields_.emplace_back(std::string(name), std::move(value));
+  }
+  void set_absent(std::string_view name, Json value) {
+    const bool is_there = std::any_of(fields_.begin(), fields_.end(),
+                                      [&](const auto& field) { return field.first == name; });
+    if (!is_there) set(name, std::move(value));
   }
   void copy(const Renamed& names) {
     if (const Json* value = key(names.from)) set(names.to, *value);
@@ -236,10 +248,51 @@ class Translation {
     if (key("attention.q_lora_rank") == nullptr || integer("attention.q_lora_rank", 0) == 0) {
       set("q_lora_rank", Json());
     }
-    // Without a gating function the file is of the second version: softmax, one group.
-    if (integer("expert_gating_func", 1) != 1) return;
+    // What no such file means by leaving a key out.
+    set_absent("routed_scaling_factor", 1);
+    set_absent("n_group", 1);
+    set_absent("topk_group", 1);
+    set_absent("norm_topk_prob", false);
+    set_gating();
+  }
+
+  void set_gating() {
+    constexpr int64_t kSoftmax = 1;
+    constexpr int64_t kSigmoid = 2;
+    const int64_t absent = architecture_.name == "glm-dsa" ? kSigmoid : kSoftmax;
+    const int64_t gating = integer("expert_gating_func", absent);
+    if (gating == kSigmoid) return;
+    if (architecture_.name != "deepseek2" || gating != kSoftmax) {
+      set("scoring_func", fmt::format("expert_gating_func {}", gating));
+      return;
+    }
+    // Files of the second version have no gating function, or that one.
     set("model_type", "deepseek_v2");
     set("topk_method", integer("expert_group_count", 1) > 1 ? "group_limited_greedy" : "greedy");
+  }
+
+  // A file that does not say which layers share is of a model where none does, unless it is as long
+  // as GLM-5.2, whose pattern that is.
+  void set_indexers() {
+    if (architecture_.name != "glm-dsa") return;
+    constexpr int64_t kSharingContext = int64_t{1} << 20;
+    const Json* full = key("attention.indexer.types");
+    if (full == nullptr && integer("context_length", 0) >= kSharingContext) {
+      set("index_topk_freq", 4);
+      set("index_skip_topk_offset", 3);
+    }
+    if (full == nullptr || full->as_array() == nullptr) return;
+    Json::Array types;
+    for (const Json& one : *full->as_array()) {
+      const bool is_full = one.as_bool() != nullptr      ? *one.as_bool()
+                           : one.as_integer() != nullptr ? *one.as_integer() != 0
+                                                         : false;
+      types.emplace_back(is_full ? "full" : "shared");
+    }
+    // The list leaves out layers of a draft model that are counted.
+    const int64_t drafts = std::clamp<int64_t>(integer("nextn_predict_layers", 0), 0, kLayersMax);
+    types.insert(types.end(), static_cast<size_t>(drafts), "shared");
+    set("indexer_types", Json(std::move(types)));
   }
 
   void set_experts() {
@@ -273,6 +326,9 @@ Result<Config> read_gguf_config(const Json& keys, std::string_view where) {
   if (architecture->rows == Rows::kPairsAdjacent) config.rope_pairs = ops::RopePairs::kAdjacent;
   config.norm_adds_one = false;  // the converter added it
   config.is_gguf = true;
+  config.draft_layers_max =
+      std::clamp<int64_t>(Translation(keys, *architecture).integer("nextn_predict_layers", 0), 0,
+                          config.layer_count - 1);
   return config;
 }
 

@@ -4,8 +4,12 @@
 
 #include <span>
 
+#include "kv/row_cache.h"
+#include "kvasir/result.h"
+#include "kvasir/study.h"
 #include "model/decoder/config.h"
 #include "model/decoder/geometry.h"
+#include "model/decoder/index_workspace.h"
 #include "model/decoder/weights.h"
 #include "model/decoder/workspace.h"
 #include "ops/ops.h"
@@ -20,6 +24,9 @@ struct Pass {
   const ops::Batch& batch;
   std::span<const ops::RopeTable> ropes;
   Workspace& work;
+  IndexWorkspace& index_work;
+  kv::RowCache* row_cache;  // null: every row is in memory
+  const PickSink& on_picks;
 
   int64_t token_count() const { return batch.token_count(); }
   const LayerConfig& layer(int64_t index) const {
@@ -37,11 +44,12 @@ void project(Pass& pass, const Projection& projection, ops::View<const float> x,
 void normalise(Pass& pass, const NormWeights& weights, ops::View<const float> x,
                ops::View<float> y);
 
-// input [n, D] -> output [n, D]; the rows of the tokens enter their sequences.
-void run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
-                   ops::View<const float> input, ops::View<float> output);
-void run_latent_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
-                          ops::View<const float> input, ops::View<float> output);
+// input [n, D] -> output [n, D]; the rows of the tokens enter their sequences. Error: rows that are
+// not in memory could not be read.
+Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
+                     ops::View<const float> input, ops::View<float> output);
+Status run_latent_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
+                            ops::View<const float> input, ops::View<float> output);
 void run_mlp(Pass& pass, const ops::Mlp& mlp, ops::View<const float> input,
              ops::View<float> output);
 void run_experts(Pass& pass, const ExpertsWeights& weights, ops::View<const float> input,

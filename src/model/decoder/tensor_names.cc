@@ -111,6 +111,10 @@ TensorNames gguf_names_of(std::string_view architecture) {
                     .latent_heads = "attn_kv_b",
                     .key_stack = "attn_k_b",
                     .value_stack = "attn_v_b",
+                    .index_query = "indexer.attn_q_b",
+                    .index_key = "indexer.attn_k",
+                    .index_key_norm = "indexer.k_norm",
+                    .index_head_weights = "indexer.proj",
                     .rope_divisors = "rope_freqs.weight"};
   if (is_one_of(architecture, {"gemma2", "gemma3_text", "olmo2"})) {
     names.attention_output_norm = "post_attention_norm";

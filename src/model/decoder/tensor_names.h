@@ -71,6 +71,12 @@ struct TensorNames {
   std::string_view key_stack = "";                        // keys alone, turned: [H, rank, plain]
   std::string_view value_stack = "";                      // [H, value, rank]
 
+  // Of an indexer.
+  std::string_view index_query = "self_attn.indexer.wq_b";
+  std::string_view index_key = "self_attn.indexer.wk";
+  std::string_view index_key_norm = "self_attn.indexer.k_norm";
+  std::string_view index_head_weights = "self_attn.indexer.weights_proj";
+
   std::string_view rope_divisors = "";  // the whole name
 
   bool is_transposed = false;  // matrices lie as [in, out]

@@ -73,6 +73,9 @@ class WeightLoader {
           tensors_.norm(joined(at, names_.mlp_output_norm), hidden, weights.mlp_output_norm));
     }
     KVASIR_RETURN_IF_ERROR(load_attention(tensors_, at, weights.attention));
+    if (kind.has_indexer) {
+      KVASIR_RETURN_IF_ERROR(load_indexer(tensors_, at, weights.attention.indexer));
+    }
     return kind.has_experts ? load_experts(tensors_, at, weights.experts)
                             : load_mlp(at, kind.mlp_width, weights.mlp, weights.mlp_biases);
   }

@@ -49,6 +49,13 @@ struct LatentWeights {
   std::vector<kernels::WeightMatrix> value_up;  // [H] of [value, rank]
 };
 
+struct IndexerWeights {
+  Projection query;         // [index heads * index dim, query rank]
+  Projection key;           // [index dim, D]
+  NormWeights key_norm;     // [index dim], a layer norm
+  Projection head_weights;  // [index heads, D]
+};
+
 struct AttentionWeights {
   Projection query;  // [H * d, D]
   Projection key;    // [K * d, D]
@@ -56,6 +63,7 @@ struct AttentionWeights {
   NormWeights query_norm;
   NormWeights key_norm;
   LatentWeights latent;      // instead of the above
+  IndexerWeights indexer;    // no parts: the layer has none
   std::vector<float> sinks;  // [H]; empty: none
   // Of rows of the cache, where their writers fixed it in eight bits: [1]; empty: not stored.
   std::vector<float> key_scale;
