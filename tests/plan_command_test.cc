@@ -72,6 +72,33 @@ TEST_F(PlanCommand, WhatIsPlannedOfDecodersWithoutWindowsIsWhatAnEngineTakes) {
   }
 }
 
+// Latents that an indexer picks lie on SSD where RAM is limited.
+TEST_F(PlanCommand, WhatIsPlannedOfColdLatentsIsWhatAnEngineTakes) {
+  for (const char* name : {"deepseek_v32", "glm_moe_dsa_shared"}) {
+    const std::string path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/" + name;
+    const auto model = plan::open_model(path);
+    ASSERT_TRUE(model.ok()) << model.error().message();
+    for (const char* kv : {"bf16", "f16", "f32"}) {
+      const auto cost = plan::cache_cost(*model, {.precision = kv});
+      ASSERT_TRUE(cost.ok());
+      EngineOptions options{.model_path = path, .kv = kv, .needs_text = false};
+      options.store = StoreOptions{.directory = directory_.file("store"), .min_free_bytes = 0};
+      options.ram_bytes = int64_t{1} << 40;
+      const Engine engine = testing::open_engine(options);
+      for (const int64_t tokens : {1, 128, 1000, 100'000}) {
+        const plan::Load load{.context_tokens = tokens};
+        EXPECT_EQ(engine.ram_bytes_min(tokens),
+                  plan::budget_for_cold(plan::bytes_of(cost->ram_cold, load)))
+            << name << " " << kv << " " << tokens;
+        EXPECT_GT(plan::bytes_of(cost->ssd, load), 0);
+      }
+    }
+    EXPECT_TRUE(plan::cache_cost(*model, {.precision = "q8_0"})->ram_cold.empty());
+    EXPECT_TRUE(
+        plan::cache_cost(*model, {.precision = "bf16", .tensor_parallel = 2})->ram_cold.empty());
+  }
+}
+
 TEST_F(PlanCommand, WhatIsPlannedIsWhatAnEngineTakes) {
   const auto model = plan::open_model(golden_);
   ASSERT_TRUE(model.ok());

@@ -83,11 +83,11 @@ CASES = {
                              "rope_parameters": YARN | {"mscale": 1.0, "mscale_all_dim": 1.0}},
     "deepseek_v32": INDEXED | {"index_topk": 32, "n_group": 4, "topk_group": 2,
                                "rope_parameters": YARN | {"mscale": 1.0, "mscale_all_dim": 1.0}},
-    "glm_moe_dsa": INDEXED | {"index_topk": 64, "n_group": 1, "topk_group": 1, "rms_norm_eps": 1e-5},
+    "glm_moe_dsa": INDEXED | {"index_topk": 64, "n_group": 1, "topk_group": 1, "rms_norm_eps": 1e-5,
+                              "mlp_layer_types": ["sparse", "dense", "sparse"]},
     "glm_moe_dsa_shared": INDEXED | {
-        "model_type": "glm_moe_dsa", "num_hidden_layers": 5, "index_topk": 40, "mlp_layer_types": [
-            "dense", "sparse", "dense", "sparse", "dense"], "n_group": 2, "topk_group": 1, "index_topk_freq": 2,
-        "index_skip_topk_offset": 1},
+        "model_type": "glm_moe_dsa", "num_hidden_layers": 5, "index_topk": 40, "first_k_dense_replace": 3,
+        "n_group": 1, "topk_group": 1, "index_topk_freq": 2, "index_skip_topk_offset": 1},
 }
 
 

@@ -43,6 +43,8 @@ struct CacheModel {
   // What each layer remembers, draft layers behind the others.
   std::shared_ptr<const kv::CacheSpec> cache;
   bool holds_latents_in_fp8 = false;  // its native cache (DeepSeek-V3.2)
+  // Latents that a token attends by an indexer's choice, where Kvasir can hold the others on SSD.
+  int64_t picked_latents_max = 0;
   // Another precision that the checkpoint asks for as its native one; empty: values of its type.
   std::string native_precision;
   std::optional<int64_t> weight_bytes;
@@ -132,8 +134,8 @@ struct CostOptions {
 
 struct CacheCost {
   std::vector<Term> ram;  // all rows in RAM
-  // Kvasir only: cold rows on SSD. `ram_cold` is what the cache allocates then; the budget to be
-  // given is more (budget_for_cold).
+  // Kvasir only, in its own blocks (pages of 1 or 128 tokens): cold rows on SSD. `ram_cold` is what
+  // the cache allocates then; the budget to be given is more (budget_for_cold).
   std::vector<Term> ram_cold;
   std::vector<Term> ssd;           // a store that has all of it
   std::vector<std::string> notes;  // options that change nothing here, and why

@@ -120,13 +120,19 @@ const std::array kArchitectures = std::to_array<Architecture>({
 
     // Latents.
     {"axk1 deepseek_v2 deepseek_v3 glm4_moe_lite kimi_k2 minicpm3 youtu", all_full, latents},
-    {"axk2 glm_moe_dsa", all_full, latents, nullptr, {.index_dim = 128}},
+    {"axk2", all_full, latents, nullptr, {.index_dim = 128}},
+    {.model_types = "glm_moe_dsa",
+     .mix = all_full,
+     .attention = latents,
+     .defaults = {.index_dim = 128},
+     .keeps_cold_latents = true},
     {"hy_v4", all_full, latents, nullptr, {.index_dim = 128, .index_distance = 4}},
     {.model_types = "deepseek_v32",
      .mix = all_full,
      .attention = latents,
      .defaults = {.index_dim = 128},
-     .holds_latents_in_fp8 = true},
+     .holds_latents_in_fp8 = true,
+     .keeps_cold_latents = true},
     {"longcat_flash", all_full, latents_twice},
 
     // Recurrent layers, alone or among others.

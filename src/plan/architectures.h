@@ -70,6 +70,7 @@ struct Architecture {
   ReadRecurrence recurrence = nullptr;
   Defaults defaults;
   bool holds_latents_in_fp8 = false;  // in its native cache
+  bool keeps_cold_latents = false;    // Kvasir runs it, and those that are picked may lie on SSD
 };
 
 struct KnownArchitecture {

@@ -87,6 +87,10 @@ void add_latents(Reading& reading, const std::vector<size_t>& layers) {
     has_indexer = layers_with_indexer(reading, std::ssize(layers));
     tell_shared_choices(reading, has_indexer);
     latent.reach = kv::Reach::kPicked;
+    if (reading.architecture.keeps_cold_latents) {
+      reading.model.picked_latents_max =
+          reading.fields.integer_or({"index_topk"}, 1, kDimMax, 2048);
+    }
   }
   for (size_t i = 0; i < layers.size(); ++i) {
     std::vector<kv::Stream>& streams = reading.cache.layers[layers[i]].streams;

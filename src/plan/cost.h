@@ -2,7 +2,11 @@
 // pure.
 #pragma once
 
+#include <vector>
+
+#include "kv/layout.h"
 #include "kvasir/plan.h"
+#include "persist/footprint.h"
 #include "plan/precision.h"
 
 namespace kvasir::plan {
@@ -17,6 +21,14 @@ struct ChosenPrecisions {
 // Returns the terms of the vectors and states of any model but DeepSeek-V4. Errors: as cache_cost.
 Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& options,
                                   const ChosenPrecisions& chosen);
+// Adds what it costs to hold on SSD the latents that are picked, where Kvasir can. `ram` is there.
+void add_cold_latents(const CacheModel& model, const CostOptions& options,
+                      const ChosenPrecisions& chosen, CacheCost& cost);
+// The same terms for every layout with cold rows: what is read, and what is on its way to the
+// store. And those of a store's records beside the rows, and of its states.
+void add_reading(const kv::CacheLayout& layout, const persist::PassNeeds& needs,
+                 std::vector<Term>& ram_cold);
+void add_records(const kv::CacheLayout& layout, std::vector<Term>& ssd);
 // Returns the terms of DeepSeek-V4, from the engine's own layout. Errors: as cache_cost.
 Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
                                       const ChosenPrecisions& chosen);

@@ -27,7 +27,6 @@ constexpr const char* kColdRows = "CSA rows";
 constexpr const char* kIndexKeys = "CSA index keys";
 constexpr const char* kHotRows = "HCA rows";
 constexpr const char* kCompressor = "compressor state";
-constexpr const char* kReading = "reading cold rows";
 
 static_assert(kPassTokensMax == model::kPassTokensMax, "a chunk is planned as the engine takes it");
 
@@ -132,15 +131,7 @@ std::vector<Term> terms_of_hot_parts(const kv::CacheLayout& layout,
     term.growth = {.is_fixed = true};
     term.is_once = true;
   }
-  terms.push_back({.part = kReading,
-                   .bytes = cold.read_bytes + cold.pass_bytes,
-                   .growth = {.is_fixed = true},
-                   .is_once = true,
-                   .is_state = true});
-  terms.push_back({.part = kReading,
-                   .bytes = cold.bytes_per_block,
-                   .growth = per_block(Growth::Rounding::kUp),
-                   .is_state = true});
+  add_reading(layout, needs, terms);
   return terms;
 }
 
@@ -152,16 +143,7 @@ std::vector<Term> terms_on_disk(const kv::CacheLayout& layout) {
   add_part(parts.cold, geometry_of(layout).row.bytes(), sealed, terms);
   add_part(parts.keys, geometry_of(layout).key.bytes(), sealed, terms);
   add_part(parts.hot, geometry_of(layout).row.bytes(), sealed, terms);
-  terms.push_back({.part = "record headers",
-                   .bytes = persist::stored_block_bytes(layout) - layout.block_bytes(),
-                   .growth = sealed,
-                   .is_state = true});
-  constexpr const char* kStates = "boundary states";
-  add_fixed(kStates, persist::stored_state_bytes(layout), true, terms);
-  terms.push_back({.part = kStates,
-                   .bytes = persist::stored_state_bytes(layout),
-                   .growth = {.unit_tokens = persist::kStateIntervalTokens},
-                   .is_state = true});
+  add_records(layout, terms);
   return terms;
 }
 

@@ -317,6 +317,7 @@ Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& op
     KVASIR_RETURN_IF_ERROR(add_part(part, model, options, *precision_of(part, chosen), cost.ram));
   }
   add_all_states(model, options, chosen.state_bytes, cost.ram);
+  add_cold_latents(model, options, chosen, cost);
   return cost;
 }
 

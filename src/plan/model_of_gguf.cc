@@ -254,6 +254,21 @@ void set_states(Config& config, std::string_view model_type) {
   config.set("mamba_d_head", heads == 0 ? 0 : inner / heads);
 }
 
+// Which layers have an indexer of their own, where a file says so. The first that share them were
+// those of a context this long, and some of their files leave it out.
+void set_indexers(Config& config, std::string_view model_type) {
+  if (model_type != "glm_moe_dsa") return;
+  constexpr int64_t kSharingContext = int64_t{1} << 20;
+  if (const auto full = config.list("attention.indexer.types")) {
+    Json::Array types;
+    for (const int64_t one : *full) types.emplace_back(one != 0 ? "full" : "shared");
+    config.set("indexer_types", Json(std::move(types)));
+  } else if (config.number("context_length") >= kSharingContext) {
+    config.set("index_topk_freq", 4);
+    config.set("index_skip_topk_offset", 3);
+  }
+}
+
 // Sets the values that llama.cpp takes where a file leaves them out. transformers may take others.
 void set_what_is_left_out(Config& config, std::string_view model_type) {
   const int64_t heads = config.number("attention.head_count");
@@ -306,6 +321,7 @@ Json config_of(const GgufHead& head, std::string_view architecture, std::string_
   }
   if (is_hybrid) set_hybrid_layers(model_type, config);
   set_states(config, model_type);
+  set_indexers(config, model_type);
   set_rope_scaling(config);
   set_what_is_left_out(config, model_type);
   if (model_type == "llama4_text" && config.number("attention.chunk_size") == 0) {

@@ -49,6 +49,28 @@ GgufMaker with_dims(GgufMaker maker, const std::string& architecture, uint32_t d
   return maker;
 }
 
+GgufMaker indexed(const std::string& architecture, uint32_t layers, uint32_t context) {
+  GgufMaker maker = plain(architecture, layers, 6144, 64, 1);
+  return maker.number(architecture + ".context_length", context)
+      .number(architecture + ".attention.kv_lora_rank", 512)
+      .number(architecture + ".attention.key_length_mla", 192)
+      .number(architecture + ".rope.dimension_count", 64)
+      .number(architecture + ".attention.indexer.head_count", 32)
+      .number(architecture + ".attention.indexer.key_length", 128)
+      .number(architecture + ".attention.indexer.top_k", 2048);
+}
+
+TEST(ModelOfGguf, IndexersOfAllLayersOrOfThoseThatTheFileNames) {
+  expect_alike(indexed("deepseek32", 61, 163'840), "deepseek-v3.2");
+  expect_alike(indexed("glm-dsa", 78, 202'752), "glm-5");
+  // So long a context without a word of it: the pattern of the first such model.
+  expect_alike(indexed("glm-dsa", 78, 1 << 20), "glm-5.2");
+  std::vector<bool> full(78);
+  for (size_t layer = 0; layer < full.size(); ++layer) full[layer] = layer < 2 || layer % 4 == 2;
+  GgufMaker said = indexed("glm-dsa", 78, 202'752);
+  expect_alike(said.flags("glm-dsa.attention.indexer.types", full), "glm-5.2");
+}
+
 TEST(ModelOfGguf, PlainAttentionAndWindows) {
   expect_alike(plain("llama", 32, 4096, 32, 8), "llama-3.1-8b");
   expect_alike(with_dims(plain("qwen3moe", 48, 2048, 32, 4), "qwen3moe", 128), "qwen3-30b-a3b");
