@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "ops/picked_rows.h"
@@ -128,6 +129,53 @@ TEST_F(AttentionSteps, TheSumDoesNotDependOnHowItIsSharedOut) {
   const std::vector<float> one = attend(4, picked, {5, 6});
   for (int64_t i = 5 * kHeads * kRowDim; i < 6 * kHeads * kRowDim; ++i) {
     ASSERT_EQ(whole[static_cast<size_t>(i)], one[static_cast<size_t>(i)]);
+  }
+}
+
+// Without a window the picked rows are all, and their first numbers are their values: what a plain
+// loop gives.
+TEST_F(AttentionSteps, PickedRowsAloneAreAttended) {
+  constexpr int64_t kValueDim = 10;
+  constexpr int64_t kPicks = 5;
+  constexpr float kScale = 0.3f;
+  fill(3);
+  Picked picked(3);
+  for (int64_t t = 0; t < 3; ++t) {
+    picked.counts[static_cast<size_t>(t)] = kPicks;
+    for (int32_t i = 0; i < kPicks; ++i)
+      picked.view().rows.row(t)[i] = static_cast<int32_t>(t) + 9 * i;
+  }
+  std::vector<float> attended(3 * kHeads * kValueDim);
+  for (const int thread_count : {1, 4}) {
+    Ops ops = make_ops(thread_count);
+    auto row_lists = per_thread<const std::byte*>(thread_count, kPicks);
+    ops.attend({.batch = batch_,
+                .seen = {.row_stream = TestCache::kRows, .picks = picked.view()},
+                .value_dim = kValueDim,
+                .queries = view_of(queries_.data(), 3, kHeads * kRowDim),
+                .scale = kScale,
+                .attended = view_of(attended.data(), 3, kHeads * kValueDim),
+                .row_lists = row_lists},
+               {0, 3});
+    for (int64_t head = 0; head < 3 * kHeads; ++head) {
+      const float* query = &queries_[static_cast<size_t>(head * kRowDim)];
+      double sum = 0;
+      std::vector<double> expected(kValueDim);
+      for (int64_t i = 0; i < kPicks; ++i) {
+        std::vector<float> row(kRowDim);
+        kernels::decode_row(batch_.stream(TestCache::kRows).format,
+                            sequence_.row(TestCache::kRows, head / kHeads + 9 * i), row.data());
+        double score = 0;
+        for (size_t d = 0; d < row.size(); ++d) score += double{query[d]} * row[d];
+        const double weight = std::exp(kScale * score);
+        sum += weight;
+        for (size_t d = 0; d < expected.size(); ++d) expected[d] += weight * row[d];
+      }
+      for (int64_t d = 0; d < kValueDim; ++d) {
+        EXPECT_NEAR(attended[static_cast<size_t>(head * kValueDim + d)],
+                    expected[static_cast<size_t>(d)] / sum, 1e-5);
+      }
+    }
   }
 }
 
