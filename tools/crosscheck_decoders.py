@@ -7,7 +7,9 @@
 Builds small random models (tiny_decoders.py, and tiny_quantised.py with quantised matrices), saves each, and runs
 both engines on the same tokens; Kvasir with --kv f32, in chunks of two sizes whose logits must be equal bit for bit.
 With --model, both run that checkpoint. rel = RMS(difference) / standard deviation of the reference's logits, per token; the
-reference is transformers' modelling code in float64. Exit status 1 when one is out of bounds.
+reference is transformers' modelling code in float64. Where an indexer scores two rows
+alike but for rounding, either may be picked: then the first token out of bounds has to be one of these, and those
+before it and most of all others have to be within. Exit status 1 when one is out of bounds.
 """
 
 import argparse
@@ -24,7 +26,17 @@ import tiny_quantised
 from kvasir_logits import run_kvasir
 
 WORST_MAX = 1e-5
+NEAR_TIE = 1e-6  # of the largest score of a token
 LENGTHS = [1, 127, 128, 129, 300, 1100]
+
+
+def bad_token(rel, margins):
+    """The first token out of bounds for which no near tie of its own accounts; None: there is none."""
+    if rel.max() <= WORST_MAX:
+        return None
+    first = int((rel > WORST_MAX).argmax())
+    is_near = np.median(rel) <= WORST_MAX and any(layer[first] < NEAR_TIE for layer in margins)
+    return None if is_near else first
 
 
 def compare(arguments, name, model, reference, seed, folder):
@@ -36,13 +48,16 @@ def compare(arguments, name, model, reference, seed, folder):
         if isinstance(ours, str):
             print(f"{name:20} {ours}")
             return False
-        theirs = reference(tokens)
+        margins = []
+        with tiny_decoders.recorded_margins(margins):
+            theirs = reference(tokens)
         rel = np.sqrt(((ours - theirs) ** 2).mean(-1)) / theirs.std()
         same = np.array_equal(run_kvasir(arguments, model, tokens, folder, 37), ours)
-        is_within = bool(rel.max() <= WORST_MAX and same)
+        is_within = bad_token(rel, margins) is None and same
         is_good = is_good and is_within
+        note = "near tie " if is_within and rel.max() > WORST_MAX else ""
         print(f"{name:20} seed {seed} {length:5} tokens  median {np.median(rel):.1e}  worst {rel.max():.1e} at "
-              f"{rel.argmax():4}  {'' if same else 'chunks differ '}{'' if is_within else 'OUT OF BOUNDS'}")
+              f"{rel.argmax():4}  {note}{'' if same else 'chunks differ '}{'' if is_within else 'OUT OF BOUNDS'}")
     return is_good
 
 

@@ -124,6 +124,26 @@ def float64_angles():
         torch.float, torch.Tensor.float = float_type, to_float
 
 
+@contextlib.contextmanager
+def recorded_margins(margins):
+    """Appends for each indexer's choice what lies between the last score that is picked and the first that is not,
+    as a part of the largest. [tokens]"""
+    topk = torch.Tensor.topk
+
+    def recording(scores, k, *arguments, **named):
+        if scores.dim() == 3 and scores.shape[0] == 1 and k < scores.shape[-1]:
+            best = topk(scores, k + 1, dim=-1).values[0]
+            margins.append(((best[:, -2] - best[:, -1]) / scores[0].masked_fill(scores[0].isinf(), 0).abs().amax(-1))
+                           .nan_to_num(nan=math.inf).numpy())
+        return topk(scores, k, *arguments, **named)
+
+    torch.Tensor.topk = recording
+    try:
+        yield
+    finally:
+        torch.Tensor.topk = topk
+
+
 def reference_logits(directory, tokens, **loading):
     """What transformers' code gives in float64, in one forward without a cache. [tokens, vocab]"""
     with torch.no_grad(), float64_angles():
