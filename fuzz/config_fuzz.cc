@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "checkpoint/config_source.h"
 #include "model/decoder/config.h"
+#include "model/decoder/gguf_config.h"
 #include "model/decoder/quantization.h"
 #include "model/deepseek_v4/config.h"
 
@@ -42,11 +43,17 @@ void check_decoder(const kvasir::Json& root) {
     KVASIR_CHECK(kvasir::can_multiply(stored->codes.tiles[i]), "a tile that no kernel takes");
   }
   if (!family::runs(root)) return;
-  const auto config = family::read_config(root, "fuzz");
+  const auto config = family::runs_gguf(root) ? family::read_gguf_config(root, "fuzz")
+                                              : family::read_config(root, "fuzz");
   KVASIR_CHECK(config.ok() || !config.error().message().empty(), "an error without a message");
   if (!config) return;
   KVASIR_CHECK(config->layers.size() == static_cast<size_t>(config->layer_count), "layers");
   KVASIR_CHECK(config->head_count % config->kv_head_count == 0, "heads of a key");
+  KVASIR_CHECK(config->draft_layers_max < config->layer_count, "layers of the model itself");
+  if (!config->has_indexer()) return;
+  KVASIR_CHECK(config->layers.front().has_indexer && config->latent.query_rank > 0 &&
+                   config->indexer.head_dim >= config->latent.rope_dim,
+               "an indexer");
 }
 
 }  // namespace
