@@ -58,6 +58,8 @@ TEST_F(PlanCommand, WhatIsPlannedOfDecodersWithoutWindowsIsWhatAnEngineTakes) {
     const auto model = plan::open_model(path);
     ASSERT_TRUE(model.ok()) << path << model.error().message();
     for (const char* kv : {"native", "bf16", "f16", "f32"}) {
+      // Planned as DeepSeek's own code holds it, in FP8; here native rows are BF16.
+      if (model->holds_latents_in_fp8 && kv == std::string("native")) continue;
       const plan::CostOptions cost_options{.precision = kv, .page_tokens = 128};
       const auto cost = plan::cache_cost(*model, cost_options);
       ASSERT_TRUE(cost.ok()) << path;
