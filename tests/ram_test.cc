@@ -216,16 +216,15 @@ TEST_F(Ram, ARefusedPassLeavesTheSessionAsItWas) {
   Session session = new_session(engine);
   append_all(session, std::span(tokens).first(2000));
   {
-    // Other sessions take what the budget still has.
+    // A batch uses all its sessions at once: none of them can make room for another.
     std::vector<Session> others;
-    Status status = ok_status();
-    while (status.ok()) {
-      others.push_back(new_session(engine));
-      const auto appended = others.back().append(std::span(tokens).first(300));
-      if (!appended.ok()) status = appended.error();
-    }
+    for (int i = 0; i < 20; ++i) others.push_back(new_session(engine));
+    std::vector<BatchInput> batch{{&session, std::span(tokens).subspan(2000, 50)}};
+    for (Session& other : others) batch.push_back({&other, std::span(tokens).first(10)});
     const int64_t read_bytes = engine.store_metrics()[StoreMetric::kDiskReadBytes];
-    EXPECT_FALSE(session.append(std::span(tokens).subspan(2000, 500)).ok());
+    const Status status = engine.append_batch(batch);
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().kind, ErrorKind::kNoRoom);
     EXPECT_EQ(engine.store_metrics()[StoreMetric::kDiskReadBytes], read_bytes);
     EXPECT_EQ(session.length(), 2000);
   }
@@ -388,13 +387,15 @@ TEST_F(Ram, ABatchThatDoesNotFitLeavesAllItsSessionsAsTheyWere) {
 // Logits are those of the newest token or none at all, never what an append that failed left.
 TEST_F(Ram, AFailedAppendLeavesTheLogitsOfBefore) {
   const std::vector<int32_t> tokens = random_tokens(kTokens, kVocab, 9);
-  {
-    Engine engine = open_engine(options(tight(2500)));
-    Session session = new_session(engine);
-    append_all(session, std::span(tokens).first(2000));
-    session.mark_resumable();
-  }
-  Engine engine = open_engine(options(tight(2500)));
+  const int64_t ram_bytes = tight(2500);
+  Engine writer = open_engine(options(ram_bytes));
+  Session written = new_session(writer);
+  append_all(written, std::span(tokens).first(2000));
+  written.mark_resumable();
+  ASSERT_TRUE(writer.flush_store().ok());
+  // This one only reads the store, so it cannot put sessions aside.
+  Engine engine = open_engine(options(ram_bytes));
+  ASSERT_FALSE(engine.saves());
   auto resumed = engine.resume(std::span(tokens).first(2000));
   ASSERT_TRUE(resumed.ok()) << resumed.error().message();
   ASSERT_EQ(resumed->length(), 1920);

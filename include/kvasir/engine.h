@@ -49,9 +49,10 @@ struct EngineOptions {
   bool needs_text = true;                // false: tokenizer and chat template are not read
   StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
-  // Bytes of RAM that the cache may take at most; 0: as many as it needs. Rows that do not fit are
-  // read from the store whenever they are attended, so a budget needs a store. Bits do not depend
-  // on it.
+  // Bytes of RAM that the cache may take at most; 0: as many as it needs. Rows that an indexer
+  // picks and that do not fit are read from the store whenever they are attended; sessions that are
+  // idle are put aside there, as by Session::put_aside. So a budget needs a store. Bits do not
+  // depend on it.
   int64_t ram_bytes = 0;
 };
 
@@ -107,8 +108,14 @@ class Session {
   // of kv_block_tokens) before it. generate() and Chat do it themselves. Without a store: nothing.
   void mark_resumable();
 
+  // Gives the memory of the cache back once the store has it. tokens() and logits() stay. The next
+  // append or fork reads the rows again and computes those that the store does not have, with the
+  // same bits. Returns false, and does nothing, where sessions are not saved.
+  bool put_aside();
+
  private:
   friend class Engine;
+  friend class IdleSessions;
   struct State;
   explicit Session(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

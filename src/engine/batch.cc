@@ -14,6 +14,8 @@ Error bad_batch(const char* what) { return Error{.kind = ErrorKind::kUsage, .wha
 Status Engine::State::append_batch(std::span<const BatchInput> inputs) {
   KVASIR_RETURN_IF_ERROR(check_batch(inputs));
   fill_batch(inputs);
+  sessions.begin_operation();
+  for (const BatchPart& part : batch) sessions.mark_used(*part.session);
   for (const BatchPart& part : batch) {
     KVASIR_RETURN_IF_ERROR(begin_append(*part.session, part.tokens));
   }

@@ -193,9 +193,9 @@ Result<Session> Engine::resume(std::span<const int32_t> tokens) {
     return Session(std::make_unique<Session::State>(
         Session::State{.engine = state_.get(), .sequence = std::move(sequence)}));
   }
+  state_->sessions.begin_operation();
   // One token at least has to be computed for there to be logits.
-  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed,
-                          state_->persistence->resume(tokens, std::ssize(tokens) - 1));
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed, state_->resume(tokens, std::ssize(tokens) - 1));
   return Session(
       std::make_unique<Session::State>(Session::State{.engine = state_.get(),
                                                       .sequence = std::move(resumed.sequence),

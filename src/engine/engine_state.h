@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/idle_sessions.h"
 #include "kv/memory_account.h"
 #include "kv/sequence.h"
 #include "kvasir/engine.h"
@@ -50,9 +51,15 @@ struct Engine::State {
   // Checks an append before it begins. Error: a token outside the vocabulary, too little RAM, or
   // rows of the session that damage took cannot be computed again now.
   Status begin_append(Session::State& session, std::span<const int32_t> tokens);
-  // Computes again what damage took of a session. It holds the tokens that it held. Error: no
-  // memory, or damage again; another call may succeed.
+  // Brings back a session that was put aside, or computes again what damage took of one. It holds
+  // the tokens that it held. Error: no memory, or damage again; another call may succeed.
   Status make_whole(Session::State& session);
+  // Returns the longest prefix that the store can continue from. Idle sessions make room for it.
+  Result<persist::Resumed> resume(std::span<const int32_t> tokens, int64_t length_max);
+  // As Session::put_aside.
+  bool put_aside(Session::State& session);
+  // False: there is none that can be, or sessions are not saved.
+  bool put_an_idle_session_aside();
   // Returns what keeps the RAM budget. Null: there is none, and the cache takes what it needs.
   persist::Residency* residency() const;
   // Error: the cache of a session of that many tokens would pass its RAM.
@@ -67,6 +74,7 @@ struct Engine::State {
   // Of the model's config and of its tokenizer: each ends a text.
   std::vector<int32_t> end_ids;
   std::unique_ptr<persist::Persistence> persistence;  // null: no store
+  IdleSessions sessions;                              // all that live
 
  private:
   // These lists are a pass's. They are kept, so that decoding allocates nothing.
@@ -110,11 +118,12 @@ struct Session::State {
   float* logits_memory();
 
   Engine::State* engine;
-  std::optional<kv::Sequence> sequence;       // none: lost
+  std::optional<kv::Sequence> sequence;       // none: lost, or put aside
   std::optional<persist::Recorder> recorder;  // with a store
   std::vector<float> logits;                  // [vocab] of the newest token
   bool has_logits = false;                    // false: none were computed yet
   std::vector<int32_t> lost_tokens;           // of a sequence that is lost
+  bool is_aside = false;                      // it is lost because it was put aside
 };
 
 }  // namespace kvasir

@@ -52,7 +52,11 @@ Status Engine::State::make_room(std::span<const PassInput> inputs) {
                           .recorder = &*input.session->recorder,
                           .token_count = std::max(input.room_tokens, std::ssize(input.tokens))});
   }
-  KVASIR_RETURN_IF_ERROR(persistence->make_room(appendings));
+  Status room = persistence->make_room(appendings);
+  while (!room.ok() && room.error().kind == ErrorKind::kNoRoom && put_an_idle_session_aside()) {
+    room = persistence->make_room(appendings);
+  }
+  KVASIR_RETURN_IF_ERROR(std::move(room));
   state_memory.clear();
   for (const PassInput& input : inputs) {
     Session::State& session = *input.session;
@@ -71,7 +75,7 @@ Status Engine::State::make_whole(Session::State& session) {
   if (session.is_whole()) return ok_status();
   KVASIR_CHECK(persistence != nullptr, "only what a store gave back can be damaged");
   // Where one row is damaged others may be: after this what the store finds is right.
-  KVASIR_RETURN_IF_ERROR(persistence->verify(session.tokens()));
+  if (!session.is_aside) KVASIR_RETURN_IF_ERROR(persistence->verify(session.tokens()));
   if (session.sequence) {
     const auto known = session.sequence->tokens();
     session.lost_tokens.assign(known.begin(), known.end());
@@ -80,8 +84,7 @@ Status Engine::State::make_whole(Session::State& session) {
     session.sequence.reset();
   }
   const std::span<const int32_t> tokens = session.lost_tokens;
-  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed,
-                          persistence->resume(tokens, std::ssize(tokens)));
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed, resume(tokens, std::ssize(tokens)));
   // Damage that strikes again takes this one, and what the session knows of itself stays.
   Session::State again{.engine = this,
                        .sequence = std::move(resumed.sequence),
@@ -94,7 +97,17 @@ Status Engine::State::make_whole(Session::State& session) {
   session.sequence = std::move(again.sequence);
   session.recorder = std::move(again.recorder);
   session.lost_tokens = {};
+  session.is_aside = false;
   return ok_status();
+}
+
+Result<persist::Resumed> Engine::State::resume(std::span<const int32_t> tokens,
+                                               int64_t length_max) {
+  while (true) {
+    Result<persist::Resumed> resumed = persistence->resume(tokens, length_max);
+    if (resumed.ok() || resumed.error().kind != ErrorKind::kNoRoom) return resumed;
+    if (!put_an_idle_session_aside()) return resumed;
+  }
 }
 
 persist::Residency* Engine::State::residency() const {
@@ -108,6 +121,7 @@ Status Engine::State::check_ram(int64_t token_count) const {
 Status Engine::State::begin_append(Session::State& session, std::span<const int32_t> tokens) {
   KVASIR_RETURN_IF_ERROR(check_tokens(tokens));
   KVASIR_RETURN_IF_ERROR(check_ram(session.length() + std::ssize(tokens)));
+  sessions.mark_used(session);
   return make_whole(session);
 }
 

@@ -9,10 +9,19 @@
 
 namespace kvasir {
 
-Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Session::Session(std::unique_ptr<State> state) : state_(std::move(state)) {
+  state_->engine->sessions.add(*state_);
+}
 Session::Session(Session&&) noexcept = default;
-Session& Session::operator=(Session&&) noexcept = default;
-Session::~Session() = default;
+Session& Session::operator=(Session&& other) noexcept {
+  // This session ends as `ended` does.
+  Session ended(std::move(*this));
+  state_ = std::move(other.state_);
+  return *this;
+}
+Session::~Session() {
+  if (state_) state_->engine->sessions.remove(*state_);
+}
 
 int64_t Session::length() const { return state_->length(); }
 
@@ -58,9 +67,12 @@ void Session::mark_resumable() {
   if (state_->recorder) state_->recorder->mark_resumable();
 }
 
+bool Session::put_aside() { return state_->engine->put_aside(*state_); }
+
 Result<int64_t> Session::append(std::span<const int32_t> given, const Progress& progress) {
   std::vector<int32_t> copy;
   const std::span<const int32_t> tokens = state_->standing_tokens(given, copy);
+  state_->engine->sessions.begin_operation();
   KVASIR_RETURN_IF_ERROR(state_->engine->begin_append(*state_, tokens));
   size_t done = 0;
   while (done < tokens.size()) {
@@ -85,6 +97,7 @@ Result<int64_t> Session::append(std::span<const int32_t> given, const Progress& 
 Status Session::append_with_logits(std::span<const int32_t> given, const LogitsSink& sink) {
   std::vector<int32_t> copy;
   const std::span<const int32_t> tokens = state_->standing_tokens(given, copy);
+  state_->engine->sessions.begin_operation();
   KVASIR_RETURN_IF_ERROR(state_->engine->begin_append(*state_, tokens));
   const auto vocab = static_cast<size_t>(state_->engine->info.vocab_size);
   const auto chunk_max = static_cast<size_t>(state_->engine->model->options().pass_tokens_max);
@@ -113,6 +126,8 @@ Status Session::append_with_logits(std::span<const int32_t> given, const LogitsS
 }
 
 Result<Session> Session::fork() const {
+  state_->engine->sessions.begin_operation();
+  state_->engine->sessions.mark_used(*state_);
   KVASIR_RETURN_IF_ERROR(state_->engine->make_whole(*state_));
   if (persist::Persistence* persistence = state_->engine->persistence.get()) {
     const kv::CacheLayout& layout = state_->sequence->layout();
