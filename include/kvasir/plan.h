@@ -54,6 +54,9 @@ struct CacheModel {
   // is whole enough to size the buffers of a pass.
   std::shared_ptr<const OwnCache> own;
   bool runs_here = false;
+  // A checkpoint of one of the decoders that Kvasir runs: its cache is planned as Kvasir allocates
+  // it, in blocks of 128 tokens and with whole windows.
+  bool is_decoder_here = false;
 };
 
 // `text`: a config.json, `where` its name in messages. Errors: malformed, an architecture or a kind

@@ -1,10 +1,13 @@
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
+#include "kv/layout.h"
 #include "kv/spec.h"
 #include "plan/cost.h"
 
@@ -80,6 +83,29 @@ int64_t groups_of(int64_t values, int64_t group) { return (values + group - 1) /
 
 // One rank's: heads are divided, and repeated where there are fewer than ranks.
 int64_t share_of(int64_t count, int64_t ranks) { return (count + ranks - 1) / ranks; }
+
+// Whether the terms are those of Kvasir's own allocation.
+bool is_held_here(const CacheModel& model, const CostOptions& options,
+                  const ChosenPrecisions& chosen) {
+  constexpr std::string_view kHeld[] = {"native", "bf16", "f16", "f32"};
+  const bool is_held =
+      std::find(std::begin(kHeld), std::end(kHeld), chosen.rows->name) != std::end(kHeld) &&
+      (chosen.index == nullptr || chosen.index == chosen.rows);
+  return model.is_decoder_here && is_held && options.page_tokens == 1 &&
+         options.tensor_parallel == 1 && !options.keeps_whole_windows;
+}
+
+// Kvasir holds rows in blocks, and a window from the first token on.
+Term as_held_here(Term term) {
+  if (term.growth.cap_tokens > 0) {
+    term.bytes *= term.growth.cap_tokens;
+    term.growth = {.is_fixed = true};
+  } else {
+    term.bytes *= kv::kBlockTokens;
+    term.growth = {.unit_tokens = kv::kBlockTokens, .rounding = Growth::Rounding::kUp};
+  }
+  return term;
+}
 
 // The terms of one part.
 class PartTerms {
@@ -315,6 +341,9 @@ Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& op
   for (const Part& part : parts) {
     if (part.is_draft && !options.with_draft) continue;
     KVASIR_RETURN_IF_ERROR(add_part(part, model, options, *precision_of(part, chosen), cost.ram));
+  }
+  if (is_held_here(model, options, chosen)) {
+    std::transform(cost.ram.begin(), cost.ram.end(), cost.ram.begin(), as_held_here);
   }
   add_all_states(model, options, chosen.state_bytes, cost.ram);
   add_cold_latents(model, options, chosen, cost);

@@ -11,6 +11,7 @@
 #include "checkpoint/shard_index.h"
 #include "checkpoint/weight_size.h"
 #include "kvasir/plan.h"
+#include "model/decoder/config.h"
 #include "plan/cache_format.h"
 #include "plan/model_of_gguf.h"
 #include "plan/text_model.h"
@@ -27,12 +28,20 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
+// Old files of models with latents: they are planned as other engines run them, and run with
+// latents here.
+bool keeps_heads_of_latents(const GgufHead& head) {
+  return head.find("deepseek2.block_count") != nullptr &&
+         head.find("deepseek2.attention.key_length_mla") == nullptr;
+}
+
 // Opens a GGUF file. Its weights are counted only where all parts are there: the size of some of
 // them helps nobody.
 Result<CacheModel> open_gguf(const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(GgufFile file, read_gguf_file(path));
-  KVASIR_ASSIGN_OR_RETURN(CacheModel model,
-                          model_of_gguf_head(file.take_joined_head(), file.path()));
+  const GgufHead head = file.take_joined_head();
+  KVASIR_ASSIGN_OR_RETURN(CacheModel model, model_of_gguf_head(head, file.path()));
+  model.is_decoder_here = model::decoder::runs(head.keys()) && !keeps_heads_of_latents(head);
   if (!file.missing.empty()) {
     model.weight_bytes.reset();
     model.notes.push_back("weights are not counted: " + joined(file.missing) + " is not there");
@@ -60,6 +69,9 @@ Result<CacheModel> open_checkpoint(const std::string& directory) {
   KVASIR_ASSIGN_OR_RETURN(CacheModel model, model_of_config(config->text(), config_path));
   KVASIR_RETURN_IF_ERROR(read_quantization_file(directory, model));
   KVASIR_ASSIGN_OR_RETURN(model.weight_bytes, weight_bytes_in(directory));
+  KVASIR_ASSIGN_OR_RETURN(const ConfigSource source,
+                          ConfigSource::parse(config->text(), config_path));
+  model.is_decoder_here = model::decoder::runs(source.root());
   return model;
 }
 

@@ -123,7 +123,7 @@ TEST_F(OpenModel, TheCachesFormatMayStandInAFileOfItsOwn) {
   write("hf_quant_config.json",
         R"({"producer": {"name": "modelopt"}, "quantization": {"kv_cache_quant_algo": "FP8"}})");
   const CacheModel model = open_model(directory_.path()).value();
-  EXPECT_EQ(testing::row_bytes(model, 1, {.precision = "native"}), 2 * 2 * 512);
+  EXPECT_EQ(testing::row_bytes(model, 128, {.precision = "native"}), 128 * 2 * 2 * 512);
 }
 
 TEST_F(OpenModel, WhatAGgufFileLeavesOutIsWhatItsRunnerTakes) {
@@ -142,7 +142,7 @@ TEST_F(OpenModel, WhatAGgufFileLeavesOutIsWhatItsRunnerTakes) {
                                                .number("qwen2.attention.head_count", 4)
                                                .file());
   const CacheModel qwen = open_model(directory_.file("qwen.gguf")).value();
-  EXPECT_EQ(testing::row_bytes(qwen, 1), 2 * 512 * 2);
+  EXPECT_EQ(testing::row_bytes(qwen, 128), 128 * 2 * 512 * 2);
   EXPECT_EQ(qwen.context_tokens_max, 0);
 }
 
