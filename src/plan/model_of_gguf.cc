@@ -25,7 +25,7 @@ struct Renamed {
 };
 
 // general.architecture, and the model_type whose reader fits. Where the file always states its KV
-// heads, plain attention is plain attention; llama.cpp runs Phi-3 without its window.
+// heads, plain attention is plain attention.
 constexpr std::array kArchitectures = std::to_array<Renamed>({
     {"llama", "llama"},
     {"afmoe", "afmoe"},
@@ -80,11 +80,11 @@ constexpr std::array kArchitectures = std::to_array<Renamed>({
     {"nemotron_h", "nemotron_h"},
     {"nemotron_h_moe", "nemotron_h"},
     {"olmo", "olmo"},
-    {"olmo2", "olmo3"},
+    {"olmo2", "olmo2"},
     {"olmoe", "olmoe"},
     {"openelm", "llama"},
     {"phi2", "phi"},
-    {"phi3", "phi"},
+    {"phi3", "phi3"},
     {"plamo", "llama"},
     {"qwen2", "qwen2"},
     {"qwen2moe", "qwen2_moe"},
@@ -376,6 +376,15 @@ std::optional<int64_t> weight_bytes_of(const GgufHead& head, CacheModel& model) 
   return bytes == 0 ? std::nullopt : std::optional(bytes);
 }
 
+// Two names stand for models with a window and for such without.
+std::string_view model_type_of(const GgufHead& head, const Renamed& architecture) {
+  const bool has_window =
+      Config(head, std::string(architecture.from)).number("attention.sliding_window") > 0;
+  if (has_window && architecture.from == "llama") return "mistral";
+  if (has_window && architecture.from == "olmo2") return "olmo3";
+  return architecture.to;
+}
+
 Error unknown(std::string_view where, std::string found) {
   return Error{.kind = ErrorKind::kUnsupported,
                .what = "unknown architecture",
@@ -422,15 +431,11 @@ Result<CacheModel> model_of_gguf_head(const GgufHead& head, std::string_view whe
   if (entry == kArchitectures.end()) return unknown(where, *name);
 
   KVASIR_RETURN_IF_ERROR(check_keys(head, *name, where));
-  std::string_view model_type = entry->to;
-  const bool keeps_heads =
-      *name == "deepseek2" && head.find("deepseek2.attention.key_length_mla") == nullptr;
-  if (keeps_heads) model_type = "llama";
-  KVASIR_ASSIGN_OR_RETURN(CacheModel model,
-                          model_of_json(config_of(head, *name, model_type), where));
-  if (keeps_heads) {
+  KVASIR_ASSIGN_OR_RETURN(
+      CacheModel model, model_of_json(config_of(head, *name, model_type_of(head, *entry)), where));
+  if (*name == "deepseek2" && head.find("deepseek2.attention.key_length_mla") == nullptr) {
     model.notes.emplace_back(
-        "converted without MLA: keys and values of all heads are kept instead of latents");
+        "converted without MLA: llama.cpp keeps keys and values of all heads instead of latents");
   }
   if (model.own) set_whole_config(head, where, model);
   model.architecture = *name;

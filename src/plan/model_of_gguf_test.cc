@@ -95,7 +95,21 @@ TEST(ModelOfGguf, DraftLayersCountOnlyWhereTheirTensorsAre) {
   EXPECT_EQ(of_file(with).weight_bytes, 32 * 32 * 2);
 }
 
-TEST(ModelOfGguf, LatentsOrAllTheirHeads) {
+TEST(ModelOfGguf, WindowsWhereTheFileStatesThem) {
+  for (const std::string architecture : {"llama", "olmo2", "phi3"}) {
+    const GgufMaker whole = plain(architecture, 32, 4096, 32, 8);
+    GgufMaker windowed = whole;
+    windowed.number(architecture + ".attention.sliding_window", 2048);
+    const int64_t full = all_bytes(of_file(whole), 8192);
+    EXPECT_EQ(full, int64_t{32} * 8192 * 2 * 8 * 128 * 2) << architecture;
+    // Olmo 3 has it in three of four layers.
+    EXPECT_EQ(all_bytes(of_file(windowed), 8192),
+              architecture == "olmo2" ? full * 7 / 16 : full / 4)
+        << architecture;
+  }
+}
+
+TEST(ModelOfGguf, LatentsWhateverFormTheirMatricesHave) {
   GgufMaker latent = plain("deepseek2", 61, 7168, 128, 1);
   latent.number("deepseek2.attention.kv_lora_rank", 512)
       .number("deepseek2.attention.key_length", 576)
@@ -108,7 +122,7 @@ TEST(ModelOfGguf, LatentsOrAllTheirHeads) {
       .number("deepseek2.attention.key_length", 192)
       .number("deepseek2.attention.value_length", 128)
       .number("deepseek2.rope.dimension_count", 64);
-  EXPECT_EQ(all_bytes(of_file(expanded), 1), int64_t{61} * 128 * (192 + 128) * 2);
+  expect_alike(expanded, "deepseek-v3");
   EXPECT_FALSE(of_file(expanded).notes.empty());
 }
 

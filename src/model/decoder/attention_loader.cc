@@ -47,8 +47,10 @@ class AttentionLoader {
     const HeadRows rows = head_rows();
     const int64_t hidden = config_.hidden_size;
     const bool has_bias = config_.has_query_bias;
-    if (names_.fused != FusedQkv::kSeparate) {
-      KVASIR_RETURN_IF_ERROR(load_fused(joined(at, names_.qkv), weights));
+    const std::string fused = joined(at, names_.qkv);
+    // Any GGUF file may have it so.
+    if (names_.fused != FusedQkv::kSeparate || reader_.has(fused + ".weight")) {
+      KVASIR_RETURN_IF_ERROR(load_fused(fused, weights));
     } else {
       KVASIR_RETURN_IF_ERROR(tensors_.projection(joined(at, names_.query), rows.query, hidden,
                                                  has_bias, weights.query));
@@ -203,8 +205,8 @@ Status load_attention(RoleTensors& tensors, const std::string& at, AttentionWeig
 }
 
 void finish_attention(const RoleTensors& tensors, AttentionWeights& weights) {
-  const bool is_fused = tensors.names().fused != FusedQkv::kSeparate;
-  if (is_fused && !weights.query.bias.empty()) split_fused_bias(weights);
+  const auto bias_rows = std::ssize(weights.query.bias);
+  if (!tensors.config().is_latent() && bias_rows > weights.query.rows()) split_fused_bias(weights);
 }
 
 }  // namespace kvasir::model::decoder

@@ -136,7 +136,8 @@ struct Config {
   bool ties_output = false;
 
   bool is_gguf = false;  // tensors have the names of GGUF files, and biases where these have them
-  int64_t draft_layers_max = 0;  // of the layers counted, so many may be a draft model's
+  int64_t draft_layers_max = 0;      // of the layers counted, so many may be a draft model's
+  bool takes_long_divisors = false;  // of the two lists of LongRoPE that such files hold
 
   CodeForms codes;             // how matrices of 8-bit codes are scaled
   std::string fixed_cache;     // the format in which the checkpoint's writers fixed its cache, in

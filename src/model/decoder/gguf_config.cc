@@ -74,7 +74,6 @@ constexpr Renamed kKeys[] = {
     {"attention.layer_norm_rms_epsilon", "rms_norm_eps"},
     {"attention.layer_norm_epsilon", "norm_epsilon"},
     {"attention.layer_norm_epsilon", "layer_norm_epsilon"},
-    {"attention.sliding_window", "sliding_window"},
     {"attention.scale", "attention_multiplier"},
     {"attn_logit_softcapping", "attn_logit_softcapping"},
     {"final_logit_softcapping", "final_logit_softcapping"},
@@ -110,10 +109,12 @@ class Translation {
     set_vocabulary();
     set_rope();
     set_layers();
+    set_windows();
     set_latent();
     set_indexers();
     set_experts();
     set_gpt2_names();
+    set_falcon_names();
     // The tensors say whether there is an output matrix of its own.
     set("tie_word_embeddings", true);
     return Json(std::move(fields_));
@@ -163,8 +164,11 @@ class Translation {
     Json::Object rope{{"rope_theta", theta}};
     const Json* type = key("rope.scaling.type");
     const double linear = real("rope.scale_linear", 0);
-    if (is_scaled && type != nullptr && type->as_string() != nullptr &&
-        *type->as_string() != "none") {
+    const bool is_typed = type != nullptr && type->as_string() != nullptr;
+    // The factors of longrope are tensors.
+    const bool has_numbers =
+        is_typed && *type->as_string() != "none" && *type->as_string() != "longrope";
+    if (is_scaled && has_numbers) {
       rope.emplace_back("rope_type", *type);
       rope.emplace_back("factor", real("rope.scaling.factor", 1));
       if (key("rope.scaling.original_context_length") != nullptr) {
@@ -177,6 +181,8 @@ class Translation {
       if (key("rope.scaling.yarn_beta_slow") != nullptr) {
         rope.emplace_back("beta_slow", real("rope.scaling.yarn_beta_slow", 1));
       }
+      // OpenAI's code does not round where its ramp begins and ends.
+      if (architecture_.model_type == "gpt_oss") rope.emplace_back("truncate", false);
       add_yarn_magnitude(rope);
     } else if (is_scaled && type == nullptr && linear > 0) {
       rope.emplace_back("rope_type", "linear");
@@ -187,6 +193,8 @@ class Translation {
 
   // Latent attention: the file holds 0.1 times mscale_all_dim, and mscale is the same.
   void add_yarn_magnitude(Json::Object& rope) const {
+    const double factor = real("rope.scaling.yarn_attn_factor", 0);
+    if (factor > 0) rope.emplace_back("attention_factor", factor);
     const double multiplier = real("rope.scaling.yarn_log_multiplier", 0);
     if (multiplier == 0) return;
     rope.emplace_back("mscale", 10 * multiplier);
@@ -205,7 +213,9 @@ class Translation {
     const int64_t head_dim = integer("attention.key_length", head_dim_of_heads());
     const int64_t turned = integer("rope.dimension_count", head_dim);
     if (head_dim > 0 && key("attention.kv_lora_rank") == nullptr) {
-      set("partial_rotary_factor", static_cast<double>(turned) / static_cast<double>(head_dim));
+      // The part is multiplied and rounded down again.
+      const double rounded_up = static_cast<double>(turned) + 0.5;
+      set("partial_rotary_factor", std::min(1.0, rounded_up / static_cast<double>(head_dim)));
     }
   }
 
@@ -214,11 +224,8 @@ class Translation {
     return heads > 0 ? integer("embedding_length", 0) / heads : 0;
   }
 
-  // llama.cpp takes no window of Mistral or Phi-3, and none of Qwen.
   void set_layers() {
     const std::string_view type = architecture_.model_type;
-    if (type == "llama" || type == "phi3" || type.starts_with("qwen"))
-      set("sliding_window", Json());
     if (key("attention.key_length") == nullptr) set("head_dim", head_dim_of_heads());
     if (type == "gemma2" || type == "gemma3_text") {
       // The scale is that of a head, but for the largest models.
@@ -232,6 +239,36 @@ class Translation {
     if (type == "granite" && key("attention.scale") == nullptr) {
       set("attention_multiplier", 1 / std::sqrt(static_cast<double>(head_dim_of_heads())));
     }
+  }
+
+  // Qwen's makers use no window, whatever their configs state. Where the file does not say which
+  // layers have it, the architecture does.
+  void set_windows() {
+    const std::string_view type = architecture_.model_type;
+    const int64_t window = integer("attention.sliding_window", 0);
+    if (type.starts_with("qwen") || window == 0) return set("sliding_window", Json());
+    set("sliding_window", window);
+    if (type == "llama") set("model_type", "mistral");
+    const Json* pattern = key("attention.sliding_window_pattern");
+    const bool is_list = pattern != nullptr && pattern->as_array() != nullptr;
+    const int64_t absent = type == "olmo2" ? 4 : 0;  // Olmo 3 has this one's name
+    const int64_t period = integer("attention.sliding_window_pattern", absent);
+    if (!is_list && period <= 0) return;
+    Json::Array types;
+    const int64_t layers = std::min(integer("block_count", 0), kLayersMax);
+    for (int64_t layer = 0; layer < layers; ++layer) {
+      const bool is_windowed =
+          is_list ? is_set(*pattern->as_array(), layer) : layer % period < period - 1;
+      types.emplace_back(is_windowed ? "sliding_attention" : "full_attention");
+    }
+    set("layer_types", Json(std::move(types)));
+  }
+
+  static bool is_set(const Json::Array& flags, int64_t index) {
+    if (index >= std::ssize(flags)) return false;
+    const Json& flag = flags[static_cast<size_t>(index)];
+    if (flag.as_bool() != nullptr) return *flag.as_bool();
+    return flag.as_integer() != nullptr && *flag.as_integer() != 0;
   }
 
   void set_latent() {
@@ -296,8 +333,21 @@ class Translation {
   }
 
   void set_experts() {
-    if (architecture_.model_type != "llama" || integer("expert_count", 0) == 0) return;
-    set("model_type", "mixtral");
+    const std::string_view type = architecture_.model_type;
+    if (type == "llama" && integer("expert_count", 0) > 0) set("model_type", "mixtral");
+    // No file says that weights are divided by their sum; all models of this kind do it.
+    if (type == "qwen3_moe" && key("expert_weights_norm") == nullptr) set("norm_topk_prob", true);
+    if (type == "qwen2_moe") set_widths_of_experts();
+  }
+
+  // The first files of Qwen2-MoE state one width, of all experts of a token together.
+  void set_widths_of_experts() {
+    const int64_t whole = integer("feed_forward_length", 0);
+    const int64_t used = std::max<int64_t>(1, integer("expert_used_count", 1));
+    if (key("expert_feed_forward_length") == nullptr) set("moe_intermediate_size", whole / used);
+    if (key("expert_shared_feed_forward_length") == nullptr) {
+      set("shared_expert_intermediate_size", whole);
+    }
   }
 
   void set_gpt2_names() {
@@ -307,12 +357,44 @@ class Translation {
     set("n_head", integer("attention.head_count", 0));
     set("n_positions", integer("context_length", 0));
     set("n_inner", integer("feed_forward_length", 0));
+    set("multi_query", integer("attention.head_count_kv", 1) == 1);
+  }
+
+  // The tensors say whether the two branches have a norm each.
+  void set_falcon_names() {
+    if (architecture_.model_type != "falcon") return;
+    set("new_decoder_architecture", true);
+    set("num_kv_heads", integer("attention.head_count_kv", 1));
+    set("num_ln_in_parallel_attn", 1);
+    set("ffn_hidden_size", integer("feed_forward_length", 0));
   }
 
   const Json& keys_;
   const GgufArchitecture& architecture_;
   Json::Object fields_;
 };
+
+// What would change all logits, and is not computed.
+Status check_keys(const Translation& translation, std::string_view where) {
+  for (const std::string_view name :
+       {"attention.temperature_scale", "attention.max_alibi_bias", "attention.clamp_kqv"}) {
+    if (translation.real(name, 0) == 0) continue;
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "key asks for what is not supported",
+                 .where = fmt::format("{}: {}", where, name),
+                 .expected = "0, or no such key",
+                 .found = fmt::format("{}", translation.real(name, 0))};
+  }
+  return ok_status();
+}
+
+void read_longrope(const Translation& translation, Config& config) {
+  const int64_t original = translation.integer("rope.scaling.original_context_length", 0);
+  config.takes_long_divisors = original > 0 && config.context_tokens_max > original;
+  const double factor = translation.real("rope.scaling.attn_factor", 0);
+  if (factor <= 0) return;
+  for (Rope& rope : config.ropes) rope.magnitude *= factor;
+}
 
 }  // namespace
 
@@ -321,8 +403,10 @@ bool runs_gguf(const Json& keys) { return find_architecture(keys) != nullptr; }
 Result<Config> read_gguf_config(const Json& keys, std::string_view where) {
   const GgufArchitecture* architecture = find_architecture(keys);
   KVASIR_CHECK(architecture != nullptr, "keys of this family");
-  KVASIR_ASSIGN_OR_RETURN(Config config,
-                          read_config(Translation(keys, *architecture).config(), where));
+  Translation translation(keys, *architecture);
+  KVASIR_RETURN_IF_ERROR(check_keys(translation, where));
+  KVASIR_ASSIGN_OR_RETURN(Config config, read_config(translation.config(), where));
+  read_longrope(translation, config);
   if (architecture->rows == Rows::kPairsAdjacent) config.rope_pairs = ops::RopePairs::kAdjacent;
   config.norm_adds_one = false;  // the converter added it
   config.is_gguf = true;

@@ -84,6 +84,7 @@ TensorNames gguf_names_of(std::string_view architecture) {
                     .layer = "blk.",
                     .attention_norm = "attn_norm",
                     .mlp_norm = "ffn_norm",
+                    .qkv = "attn_qkv",
                     .query = "attn_q",
                     .key = "attn_k",
                     .value = "attn_v",
@@ -115,16 +116,16 @@ TensorNames gguf_names_of(std::string_view architecture) {
                     .index_key = "indexer.attn_k",
                     .index_key_norm = "indexer.k_norm",
                     .index_head_weights = "indexer.proj",
-                    .rope_divisors = "rope_freqs.weight"};
+                    .rope_divisors = "rope_freqs.weight",
+                    .short_divisors = "rope_factors_short.weight",
+                    .long_divisors = "rope_factors_long.weight"};
   if (is_one_of(architecture, {"gemma2", "gemma3_text", "olmo2"})) {
     names.attention_output_norm = "post_attention_norm";
     names.mlp_output_norm = "post_ffw_norm";
   } else if (is_one_of(architecture, {"gpt_oss", "glm4_moe"})) {
     names.mlp_norm = "post_attention_norm";
-  } else if (is_one_of(architecture, {"phi3", "gpt2", "gpt_bigcode", "falcon"})) {
-    names.fused = FusedQkv::kConcatenated;
-    names.qkv = "attn_qkv";
-    if (architecture == "phi3") names.gate_up = "ffn_up";
+  } else if (architecture == "phi3") {
+    names.gate_up = "ffn_up";
   }
   return names;
 }

@@ -77,7 +77,10 @@ struct TensorNames {
   std::string_view index_key_norm = "self_attn.indexer.k_norm";
   std::string_view index_head_weights = "self_attn.indexer.weights_proj";
 
-  std::string_view rope_divisors = "";  // the whole name
+  // The whole names. LongRoPE: one list for the original context, one for a longer one.
+  std::string_view rope_divisors = "";
+  std::string_view short_divisors = "";
+  std::string_view long_divisors = "";
 
   bool is_transposed = false;  // matrices lie as [in, out]
 };

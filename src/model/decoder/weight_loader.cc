@@ -36,11 +36,7 @@ class WeightLoader {
       KVASIR_RETURN_IF_ERROR(load_layer(layer, weights.layers[static_cast<size_t>(layer)]));
     }
     KVASIR_RETURN_IF_ERROR(tensors_.norm(names_.norm, hidden, weights.norm));
-    if (!config_.ropes.empty() && reader_.has(std::string(names_.rope_divisors))) {
-      const auto pairs = std::ssize(config_.ropes.front().frequencies);
-      KVASIR_RETURN_IF_ERROR(
-          reader_.vector(std::string(names_.rope_divisors), {pairs}, weights.rope_divisors));
-    }
+    KVASIR_RETURN_IF_ERROR(load_rope_divisors(weights));
     // A tied model may still store its head; then the stored one counts.
     if (config_.ties_output && !reader_.has(joined(names_.output, ".weight"))) {
       weights.output = weights.embedding;
@@ -61,6 +57,22 @@ class WeightLoader {
   }
 
  private:
+  Status load_rope_divisors(Weights& weights) {
+    if (config_.ropes.empty()) return ok_status();
+    const auto pairs = std::ssize(config_.ropes.front().frequencies);
+    const bool is_long = config_.takes_long_divisors;
+    const std::string other(is_long ? names_.short_divisors : names_.long_divisors);
+    if (reader_.has(other)) {
+      std::string name(is_long ? names_.long_divisors : names_.short_divisors);
+      KVASIR_RETURN_IF_ERROR(reader_.vector(name, {pairs}, weights.rope_divisors));
+      KVASIR_ASSIGN_OR_RETURN(const StoredTensor* unused, reader_.tensor(other, {pairs}));
+      static_cast<void>(unused);
+      return ok_status();
+    }
+    const std::string name(names_.rope_divisors);
+    return reader_.has(name) ? reader_.vector(name, {pairs}, weights.rope_divisors) : ok_status();
+  }
+
   Status load_layer(int64_t layer, LayerWeights& weights) {
     const std::string at = fmt::format("{}{}.", names_.layer, layer);
     const LayerConfig& kind = config_.layers[static_cast<size_t>(layer)];
