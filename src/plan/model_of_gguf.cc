@@ -200,9 +200,12 @@ void set_layers(const GgufHead& head, std::string_view architecture, Config& con
   if (has_drafts && head.tensors().empty()) {
     has_drafts = architecture == "glm4moe" || architecture == "glm-dsa";
   } else if (has_drafts) {
-    const std::string first = fmt::format("blk.{}.nextn.", blocks - drafts);
-    has_drafts =
-        has_tensor(head, first + "eh_proj.weight") || has_tensor(head, first + "e_proj.weight");
+    const auto has = [&](int64_t layer, std::string_view name) {
+      return has_tensor(head, fmt::format("blk.{}.{}.weight", layer, name));
+    };
+    const int64_t first = blocks - drafts;
+    const bool is_left_out = has(first - 1, "attn_norm") && !has(first, "attn_norm");
+    has_drafts = is_left_out || has(first, "nextn.eh_proj") || has(first, "nextn.e_proj");
   }
   config.set("num_hidden_layers", has_drafts ? blocks - drafts : blocks);
   if (has_drafts) config.set("num_nextn_predict_layers", drafts);

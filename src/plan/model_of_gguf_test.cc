@@ -93,6 +93,10 @@ TEST(ModelOfGguf, DraftLayersCountOnlyWhereTheirTensorsAre) {
   with.number("glm4moe.nextn_predict_layers", 1).tensor("blk.46.nextn.eh_proj.weight", dims, 1);
   EXPECT_EQ(of_file(with).layer_count, 46);
   EXPECT_EQ(of_file(with).weight_bytes, 32 * 32 * 2);
+  // Counted, but left out by whoever converted it.
+  GgufMaker left_out = with_dims(plain("glm4moe", 47, 4096, 96, 8), "glm4moe", 128);
+  left_out.number("glm4moe.nextn_predict_layers", 1).tensor("blk.45.attn_norm.weight", width, 0);
+  EXPECT_EQ(of_file(left_out).layer_count, 46);
 }
 
 TEST(ModelOfGguf, WindowsWhereTheFileStatesThem) {
