@@ -234,7 +234,8 @@ class Conversion {
   static void write(const Values& values, GgufMaker& maker) {
     const std::vector<int64_t> dims(values.shape.rbegin(), values.shape.rend());
     const bool is_matrix = dims.size() > 1 && values.name.ends_with(".weight") &&
-                           values.name.find("ffn_gate_inp") == std::string::npos;
+                           values.name.find("ffn_gate_inp") == std::string::npos &&
+                           values.name != "position_embd.weight";
     std::vector<std::byte> bytes;
     if (!is_matrix) append_bytes(bytes, values.data.data(), values.data.size());
     for (size_t i = 0; is_matrix && i < values.data.size(); ++i) {

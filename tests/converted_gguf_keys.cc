@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace kvasir::testing {
 namespace {
@@ -70,6 +71,7 @@ class Keys {
     add_what_is_not_in_configs();
     has("kv_lora_rank") ? add_latents(form) : add_heads();
     add_window();
+    if (architecture_ == "olmo2" && has("layer_types")) add_pattern();
     if (form.window_pattern > 0) {
       number("attention.sliding_window_pattern", static_cast<double>(form.window_pattern));
     }
@@ -107,12 +109,22 @@ class Keys {
   }
 
   void add_heads() {
+    if (turns_all_of_a_head()) number("rope.dimension_count", head_dim());
     if (has("num_key_value_heads")) {
       number("attention.head_count_kv", number_of(config_, "num_key_value_heads"));
     }
     if (!has("head_dim") || architecture_ == "phi3" || architecture_ == "granite") return;
     number("attention.key_length", number_of(config_, "head_dim"));
     number("attention.value_length", number_of(config_, "head_dim"));
+  }
+
+  bool turns_all_of_a_head() const {
+    return architecture_ == "llama" || architecture_ == "smollm3" || architecture_ == "granite" ||
+           architecture_ == "phi3";
+  }
+  double head_dim() const {
+    return number_of(config_, "head_dim",
+                     number_of(config_, "hidden_size") / number_of(config_, "num_attention_heads"));
   }
 
   void add_latents(const ConversionForm& form) {
@@ -140,6 +152,14 @@ class Keys {
         number("attention.sliding_window", number_of(config_, "sliding_window"));
       }
     }
+  }
+
+  void add_pattern() {
+    std::vector<bool> is_windowed;
+    for (const Json& type : *config_.find("layer_types")->as_array()) {
+      is_windowed.push_back(*type.as_string() == "sliding_attention");
+    }
+    maker_.flags(architecture_ + ".attention.sliding_window_pattern", is_windowed);
   }
 
   void add_rope() {

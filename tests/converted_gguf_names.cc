@@ -18,7 +18,7 @@ constexpr Renamed kArchitectures[] = {
     {"mistral", "llama"},         {"mixtral", "llama"},      {"qwen2_moe", "qwen2moe"},
     {"qwen3_moe", "qwen3moe"},    {"gemma3_text", "gemma3"}, {"gpt_bigcode", "starcoder"},
     {"gpt_oss", "gpt-oss"},       {"glm4_moe", "glm4moe"},   {"deepseek_v2", "deepseek2"},
-    {"deepseek_v3", "deepseek2"},
+    {"deepseek_v3", "deepseek2"}, {"olmo3", "olmo2"},
 };
 
 // Stems: ".weight" or ".bias" follows.
@@ -115,7 +115,8 @@ bool remove_expert(std::string_view& name) {
 }
 
 std::span<const Renamed> particular_names(std::string_view model_type) {
-  if (model_type == "gemma2" || model_type == "gemma3_text" || model_type == "olmo2") return kGemma;
+  if (model_type == "gemma2" || model_type == "gemma3_text" || model_type.starts_with("olmo"))
+    return kGemma;
   if (model_type == "gpt_oss" || model_type == "glm4_moe") return kNormBehindAttention;
   return {};
 }

@@ -87,6 +87,7 @@ const std::vector<Case>& cases() {
       {"falcon_grouped", "falcon_gqa"},
       {"gpt_oss", "gpt_oss"},
       {"olmo2", "olmo2"},
+      {"olmo3", "olmo3", {}, {}, false},
       {"glm4_moe", "glm4_moe"},
       {"glm4_moe_draft_left_out", "glm4_moe", {}, {.counts_drafts = true}},
       {"deepseek_v2", "deepseek_v2"},
@@ -146,6 +147,27 @@ TEST_P(DecoderGguf, HasTheLogitsOfTheModelThatWasConverted) {
   } else {
     EXPECT_LE(worst_difference(found, wanted), 2e-5);
   }
+}
+
+TEST(DecoderGgufKeys, WhatIsNotComputedIsRefusedByName) {
+  const auto refusal = [](const testing::GgufMaker& file) {
+    testing::TempDirectory directory;
+    testing::write_file(directory.file("model.gguf"), file.file());
+    const auto engine =
+        Engine::open({.model_path = directory.file("model.gguf"), .needs_text = false});
+    return engine.ok() ? std::string() : engine.error().message();
+  };
+  const StoredCheckpoint checkpoint = testing::read_golden("llama");
+  EXPECT_EQ(refusal(converted_gguf(checkpoint)), "");
+  for (const std::string key :
+       {"attention.clamp_kqv", "attention.max_alibi_bias", "attention.temperature_scale"}) {
+    EXPECT_NE(refusal(converted_gguf(checkpoint).real("llama." + key, 8)).find(key),
+              std::string::npos);
+    EXPECT_EQ(refusal(converted_gguf(checkpoint).real("llama." + key, 0)), "");
+  }
+  EXPECT_NE(refusal(converted_gguf(checkpoint).text("llama.rope.scaling.type", "longrope"))
+                .find("rope.scaling.type"),
+            std::string::npos);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, DecoderGguf, ::testing::ValuesIn(cases()),

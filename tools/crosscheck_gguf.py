@@ -70,6 +70,7 @@ CASES = {
     "gpt2": {"n_ctx": 2048},
     "gpt_oss": {},
     "olmo2": {},
+    "olmo3": {},
     "glm4_moe": SIGMOID,
     "glm4_moe_plain": {"of": "glm4_moe", "use_qk_norm": False, "norm_topk_prob": False, "n_group": 1} | SIGMOID,
     "deepseek_v2": {"scoring_func": "softmax", "norm_topk_prob": False},

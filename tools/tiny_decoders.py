@@ -70,6 +70,9 @@ CASES = {
     "gpt_oss": BASE | {"head_dim": 8, "num_local_experts": 6, "num_experts_per_tok": 3, "intermediate_size": 12,
                        "sliding_window": 30, "rope_parameters": YARN | {"truncate": False, "factor": 32.0}},
     "olmo2": BASE | {"pad_token_id": 0},
+    "olmo3": BASE | {"pad_token_id": 0, "sliding_window": 30, "layer_types": ["sliding_attention", "full_attention"],
+                     "rope_parameters": {"full_attention": YARN | {"factor": 8.0, "attention_factor": 1.2},
+                                         "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}}},
     "glm4_moe": BASE | {
         "head_dim": 16, "n_routed_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 12, "n_group": 2,
         "topk_group": 1, "use_qk_norm": True, "attention_bias": True, "routed_scaling_factor": 1.5},

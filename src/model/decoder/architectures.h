@@ -25,6 +25,7 @@ void read_gpt_bigcode(Reading& reading);
 void read_falcon(Reading& reading);
 void read_gpt_oss(Reading& reading);
 void read_olmo2(Reading& reading);
+void read_olmo3(Reading& reading);
 void read_glm4_moe(Reading& reading);
 void read_deepseek_v2(Reading& reading);
 void read_deepseek_v3(Reading& reading);

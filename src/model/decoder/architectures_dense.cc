@@ -130,7 +130,7 @@ void read_gemma3(Reading& reading) {
       reading.config.layers[static_cast<size_t>(layer)].window_tokens = 0;
     }
   }
-  read_rope_by_layer_type(reading);
+  read_rope_by_layer_type(reading, 1e6, 10000);
 }
 
 void read_phi3(Reading& reading) {
@@ -230,7 +230,9 @@ void read_falcon(Reading& reading) {
   read_rope(reading);
 }
 
-void read_olmo2(Reading& reading) {
+namespace {
+
+void read_olmo_like(Reading& reading) {
   read_llama_like(reading, 1e-5);
   read_bias(reading, "attention_bias", false, true);
   Config& config = reading.config;
@@ -238,7 +240,19 @@ void read_olmo2(Reading& reading) {
   config.has_output_norms = true;
   config.head_norm = HeadNorm::kAllHeads;
   read_tied_output(reading, false);
+}
+
+}  // namespace
+
+void read_olmo2(Reading& reading) {
+  read_olmo_like(reading);
   read_rope(reading);
+}
+
+void read_olmo3(Reading& reading) {
+  read_olmo_like(reading);
+  read_windows(reading, on_three_of_four_layers);
+  read_rope_by_layer_type(reading, 5e5, std::nullopt);
 }
 
 }  // namespace kvasir::model::decoder

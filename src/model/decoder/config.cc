@@ -34,6 +34,7 @@ constexpr Architecture kArchitectures[] = {
     {"falcon", read_falcon},
     {"gpt_oss", read_gpt_oss},
     {"olmo2", read_olmo2},
+    {"olmo3", read_olmo3},
     {"glm4_moe", read_glm4_moe},
     {"deepseek_v2", read_deepseek_v2},
     {"deepseek_v3", read_deepseek_v3},

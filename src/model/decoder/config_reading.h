@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -44,6 +45,7 @@ void read_plain_layers(Reading& reading);
 inline bool on_all_layers(int64_t) { return true; }
 inline bool on_no_layer(int64_t) { return false; }
 inline bool on_even_layers(int64_t layer) { return layer % 2 == 0; }
+inline bool on_three_of_four_layers(int64_t layer) { return layer % 4 != 3; }
 // layer_types where the config lists them: "full_attention" or "sliding_attention", whose window is
 // sliding_window. Else is_windowed(layer), when there is a window.
 void read_windows(Reading& reading, bool (*is_windowed)(int64_t layer));
@@ -60,8 +62,10 @@ void read_llama_like(Reading& reading, double eps, int64_t head_dim = 0);
 // How the heads are turned (config_rope.cc): one rope for all layers, with the part of a head
 // that `absent_part` says unless the config does.
 void read_rope(Reading& reading, double absent_part = 1);
-// One rope of full and one of windowed layers, as Gemma 3 has them.
-void read_rope_by_layer_type(Reading& reading);
+// One rope of full and one of windowed layers, which is never scaled by what stands outside. Null:
+// both have one theta.
+void read_rope_by_layer_type(Reading& reading, double absent_theta,
+                             std::optional<double> absent_windowed_theta);
 // The same for a head part of a known width, as latent attention has it. Returns the factor that
 // mscale_all_dim puts on scores, 1 without YaRN.
 double read_latent_rope(Reading& reading, int64_t rope_dim);

@@ -171,7 +171,8 @@ void read_rope(Reading& reading, double absent_part) {
   if (scaling.error()) reading.fields.fail(*scaling.error());
 }
 
-void read_rope_by_layer_type(Reading& reading) {
+void read_rope_by_layer_type(Reading& reading, double absent_theta,
+                             std::optional<double> absent_windowed_theta) {
   const Json& whole = scaling_of(reading);
   const Json* full = whole.find("full_attention");
   const Json* local = whole.find("sliding_attention");
@@ -180,9 +181,9 @@ void read_rope_by_layer_type(Reading& reading) {
   static const Json kNone{Json::Object{}};
   ConfigFields local_fields(local != nullptr ? *local : kNone, reading.fields.path(),
                             "rope_parameters.sliding_attention.");
-  const double theta = read_theta(reading, full_fields, {"rope_theta"}, 1e6);
-  const double local_theta =
-      read_theta(reading, local_fields, {"rope_local_base_freq"}, kDefaultTheta);
+  const double theta = read_theta(reading, full_fields, {"rope_theta"}, absent_theta);
+  const double local_theta = read_theta(reading, local_fields, {"rope_local_base_freq"},
+                                        absent_windowed_theta.value_or(theta));
   const int64_t dim = reading.config.head_dim;
   reading.config.ropes = {make_rope(reading, full_fields, theta, dim),
                           make_rope(reading, local_fields, local_theta, dim)};

@@ -203,10 +203,11 @@ class Translation {
 
   void set_rope() {
     const double theta = real("rope.freq_base", 10000);
-    if (architecture_.model_type == "gemma3_text") {
-      set("rope_parameters",
-          Json::Object{{"full_attention", rope_of(theta, true)},
-                       {"sliding_attention", rope_of(real("rope.freq_base_swa", 10000), false)}});
+    const bool is_gemma = architecture_.model_type == "gemma3_text";
+    if (is_gemma || is_olmo3()) {
+      const double windowed = real("rope.freq_base_swa", is_gemma ? 10000 : theta);
+      set("rope_parameters", Json::Object{{"full_attention", rope_of(theta, true)},
+                                          {"sliding_attention", rope_of(windowed, false)}});
       return;
     }
     set("rope_parameters", rope_of(theta, true));
@@ -217,6 +218,11 @@ class Translation {
       const double rounded_up = static_cast<double>(turned) + 0.5;
       set("partial_rotary_factor", std::min(1.0, rounded_up / static_cast<double>(head_dim)));
     }
+  }
+
+  // It has the name of Olmo 2.
+  bool is_olmo3() const {
+    return architecture_.model_type == "olmo2" && integer("attention.sliding_window", 0) > 0;
   }
 
   int64_t head_dim_of_heads() const {
@@ -249,10 +255,10 @@ class Translation {
     if (type.starts_with("qwen") || window == 0) return set("sliding_window", Json());
     set("sliding_window", window);
     if (type == "llama") set("model_type", "mistral");
+    if (is_olmo3()) set("model_type", "olmo3");
     const Json* pattern = key("attention.sliding_window_pattern");
     const bool is_list = pattern != nullptr && pattern->as_array() != nullptr;
-    const int64_t absent = type == "olmo2" ? 4 : 0;  // Olmo 3 has this one's name
-    const int64_t period = integer("attention.sliding_window_pattern", absent);
+    const int64_t period = integer("attention.sliding_window_pattern", 0);
     if (!is_list && period <= 0) return;
     Json::Array types;
     const int64_t layers = std::min(integer("block_count", 0), kLayersMax);
@@ -374,8 +380,19 @@ class Translation {
   Json::Object fields_;
 };
 
-// What would change all logits, and is not computed.
+// What would change all logits, and is not computed. Of LongRoPE's factors converters keep those of
+// Phi-3 alone.
 Status check_keys(const Translation& translation, std::string_view where) {
+  const Json* type = translation.key("rope.scaling.type");
+  const bool is_longrope =
+      type != nullptr && type->as_string() != nullptr && *type->as_string() == "longrope";
+  if (is_longrope && translation.key("rope.scaling.attn_factor") == nullptr) {
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "key asks for what is not supported",
+                 .where = fmt::format("{}: rope.scaling.type", where),
+                 .expected = "none, linear or yarn, or factors beside longrope",
+                 .found = "longrope"};
+  }
   for (const std::string_view name :
        {"attention.temperature_scale", "attention.max_alibi_bias", "attention.clamp_kqv"}) {
     if (translation.real(name, 0) == 0) continue;

@@ -50,7 +50,7 @@ TensorNames safetensors_names_of(std::string_view architecture) {
     names.attention_output_norm = "post_attention_layernorm";
     names.mlp_norm = "pre_feedforward_layernorm";
     names.mlp_output_norm = "post_feedforward_layernorm";
-  } else if (architecture == "olmo2") {
+  } else if (is_one_of(architecture, {"olmo2", "olmo3"})) {
     names.attention_output_norm = "post_attention_layernorm";
     names.mlp_output_norm = "post_feedforward_layernorm";
   } else if (architecture == "phi3") {
@@ -119,7 +119,7 @@ TensorNames gguf_names_of(std::string_view architecture) {
                     .rope_divisors = "rope_freqs.weight",
                     .short_divisors = "rope_factors_short.weight",
                     .long_divisors = "rope_factors_long.weight"};
-  if (is_one_of(architecture, {"gemma2", "gemma3_text", "olmo2"})) {
+  if (is_one_of(architecture, {"gemma2", "gemma3_text", "olmo2", "olmo3"})) {
     names.attention_output_norm = "post_attention_norm";
     names.mlp_output_norm = "post_ffw_norm";
   } else if (is_one_of(architecture, {"gpt_oss", "glm4_moe"})) {
