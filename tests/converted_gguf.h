@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "gguf_maker.h"
 #include "golden_checkpoint.h"
@@ -10,10 +12,11 @@
 namespace kvasir::testing {
 
 struct ConversionForm {
-  bool fuses_heads = false;    // queries, keys and values in one matrix
-  bool splits_latents = true;  // kv_b as keys, turned, and values: files since 2025
-  int64_t window_pattern = 0;  // of so many layers the last sees everything; 0: not said
-  bool counts_drafts = false;  // a layer more, which is not there
+  bool fuses_heads = false;        // queries, keys and values in one matrix
+  bool splits_latents = true;      // kv_b as keys, turned, and values: files since 2025
+  int64_t window_pattern = 0;      // of so many layers the last sees everything; 0: not said
+  std::string_view left_out = "";  // a key behind that of the architecture
+  bool counts_drafts = false;      // a layer more, which is not there
 };
 
 // Matrices stay BF16, all else becomes F32. Aborts on an architecture that it does not know.

@@ -63,7 +63,8 @@ class Keys {
     const double layers = number_of(config_, "num_hidden_layers", number_of(config_, "n_layer"));
     number("block_count", layers + (form.counts_drafts ? 1 : 0));
     for (const Renamed& names : kNumbers) {
-      if (has(names.field)) number(names.key, number_of(config_, names.field));
+      if (has(names.field) && names.key != form.left_out)
+        number(names.key, number_of(config_, names.field));
     }
     for (const Renamed& names : kReals) {
       if (has(names.field)) real(names.key, number_of(config_, names.field));

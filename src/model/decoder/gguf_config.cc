@@ -10,6 +10,8 @@
 #include "base/check.h"
 #include "checkpoint/config_fields.h"
 #include "model/decoder/config_reading.h"
+#include "model/decoder/gguf_keys.h"
+#include "model/decoder/gguf_rope.h"
 
 namespace kvasir::model::decoder {
 namespace {
@@ -100,8 +102,8 @@ constexpr Renamed kKeys[] = {
 // Translates one file. Fields that are set later win.
 class Translation {
  public:
-  Translation(const Json& keys, const GgufArchitecture& architecture)
-      : keys_(keys), architecture_(architecture) {}
+  Translation(const Json& all, const GgufArchitecture& architecture)
+      : all_(all), keys_(all, architecture.name), architecture_(architecture) {}
 
   Json config() {
     set("model_type", std::string(architecture_.model_type));
@@ -120,21 +122,6 @@ class Translation {
     return Json(std::move(fields_));
   }
 
-  const Json* key(std::string_view name) const {
-    return keys_.find(fmt::format("{}.{}", architecture_.name, name));
-  }
-  int64_t integer(std::string_view name, int64_t absent) const {
-    const Json* value = key(name);
-    return value != nullptr && value->as_integer() != nullptr ? *value->as_integer() : absent;
-  }
-  double real(std::string_view name, double absent) const {
-    const Json* value = key(name);
-    if (value != nullptr && value->as_double() != nullptr) return *value->as_double();
-    return value != nullptr && value->as_integer() != nullptr
-               ? static_cast<double>(*value->as_integer())
-               : absent;
-  }
-
  private:
   void set(std::string_view name, Json value) {
     std::erase_if(fields_, [&](const auto& field) { return field.first == name; });
@@ -146,74 +133,39 @@ class Translation {
     if (!is_there) set(name, std::move(value));
   }
   void copy(const Renamed& names) {
-    if (const Json* value = key(names.from)) set(names.to, *value);
+    if (const Json* value = keys_.find(names.from)) set(names.to, *value);
   }
 
   void set_vocabulary() {
-    const Json* tokens = keys_.find("tokenizer.ggml.tokens");
+    const Json* tokens = all_.find("tokenizer.ggml.tokens");
     const bool is_list = tokens != nullptr && tokens->as_array() != nullptr;
     const auto listed = is_list ? std::ssize(*tokens->as_array()) : int64_t{0};
-    set("vocab_size", integer("vocab_size", listed));
+    set("vocab_size", keys_.integer("vocab_size", listed));
     for (const auto& [from, to] : {std::pair{"tokenizer.ggml.bos_token_id", "bos_token_id"},
                                    std::pair{"tokenizer.ggml.eos_token_id", "eos_token_id"}}) {
-      if (const Json* id = keys_.find(from)) set(to, *id);
+      if (const Json* id = all_.find(from)) set(to, *id);
     }
   }
 
   Json rope_of(double theta, bool is_scaled) const {
-    Json::Object rope{{"rope_theta", theta}};
-    const Json* type = key("rope.scaling.type");
-    const double linear = real("rope.scale_linear", 0);
-    const bool is_typed = type != nullptr && type->as_string() != nullptr;
-    // The factors of longrope are tensors.
-    const bool has_numbers =
-        is_typed && *type->as_string() != "none" && *type->as_string() != "longrope";
-    if (is_scaled && has_numbers) {
-      rope.emplace_back("rope_type", *type);
-      rope.emplace_back("factor", real("rope.scaling.factor", 1));
-      if (key("rope.scaling.original_context_length") != nullptr) {
-        rope.emplace_back("original_max_position_embeddings",
-                          integer("rope.scaling.original_context_length", 0));
-      }
-      if (key("rope.scaling.yarn_beta_fast") != nullptr) {
-        rope.emplace_back("beta_fast", real("rope.scaling.yarn_beta_fast", 32));
-      }
-      if (key("rope.scaling.yarn_beta_slow") != nullptr) {
-        rope.emplace_back("beta_slow", real("rope.scaling.yarn_beta_slow", 1));
-      }
-      // OpenAI's code does not round where its ramp begins and ends.
-      if (architecture_.model_type == "gpt_oss") rope.emplace_back("truncate", false);
-      add_yarn_magnitude(rope);
-    } else if (is_scaled && type == nullptr && linear > 0) {
-      rope.emplace_back("rope_type", "linear");
-      rope.emplace_back("factor", linear);
-    }
-    return Json(std::move(rope));
-  }
-
-  // Latent attention: the file holds 0.1 times mscale_all_dim, and mscale is the same.
-  void add_yarn_magnitude(Json::Object& rope) const {
-    const double factor = real("rope.scaling.yarn_attn_factor", 0);
-    if (factor > 0) rope.emplace_back("attention_factor", factor);
-    const double multiplier = real("rope.scaling.yarn_log_multiplier", 0);
-    if (multiplier == 0) return;
-    rope.emplace_back("mscale", 10 * multiplier);
-    rope.emplace_back("mscale_all_dim", 10 * multiplier);
+    // OpenAI's code does not round.
+    const bool truncates = architecture_.model_type != "gpt_oss";
+    return gguf_rope(keys_, theta, truncates, is_scaled);
   }
 
   void set_rope() {
-    const double theta = real("rope.freq_base", 10000);
+    const double theta = keys_.real("rope.freq_base", 10000);
     const bool is_gemma = architecture_.model_type == "gemma3_text";
     if (is_gemma || is_olmo3()) {
-      const double windowed = real("rope.freq_base_swa", is_gemma ? 10000 : theta);
+      const double windowed = keys_.real("rope.freq_base_swa", is_gemma ? 10000 : theta);
       set("rope_parameters", Json::Object{{"full_attention", rope_of(theta, true)},
                                           {"sliding_attention", rope_of(windowed, false)}});
       return;
     }
     set("rope_parameters", rope_of(theta, true));
-    const int64_t head_dim = integer("attention.key_length", head_dim_of_heads());
-    const int64_t turned = integer("rope.dimension_count", head_dim);
-    if (head_dim > 0 && key("attention.kv_lora_rank") == nullptr) {
+    const int64_t head_dim = keys_.integer("attention.key_length", head_dim_of_heads());
+    const int64_t turned = keys_.integer("rope.dimension_count", head_dim);
+    if (head_dim > 0 && !keys_.has("attention.kv_lora_rank")) {
       // The part is multiplied and rounded down again.
       const double rounded_up = static_cast<double>(turned) + 0.5;
       set("partial_rotary_factor", std::min(1.0, rounded_up / static_cast<double>(head_dim)));
@@ -222,27 +174,28 @@ class Translation {
 
   // It has the name of Olmo 2.
   bool is_olmo3() const {
-    return architecture_.model_type == "olmo2" && integer("attention.sliding_window", 0) > 0;
+    return architecture_.model_type == "olmo2" && keys_.integer("attention.sliding_window", 0) > 0;
   }
 
   int64_t head_dim_of_heads() const {
-    const int64_t heads = integer("attention.head_count", 0);
-    return heads > 0 ? integer("embedding_length", 0) / heads : 0;
+    const int64_t heads = keys_.integer("attention.head_count", 0);
+    return heads > 0 ? keys_.integer("embedding_length", 0) / heads : 0;
   }
 
   void set_layers() {
     const std::string_view type = architecture_.model_type;
-    if (key("attention.key_length") == nullptr) set("head_dim", head_dim_of_heads());
+    if (!keys_.has("attention.key_length")) set("head_dim", head_dim_of_heads());
     if (type == "gemma2" || type == "gemma3_text") {
       // The scale is that of a head, but for the largest models.
-      const int64_t layers = integer("block_count", 0);
+      const int64_t layers = keys_.integer("block_count", 0);
       const bool is_wide =
           (type == "gemma2" && layers == 46) || (type == "gemma3_text" && layers == 62);
       set("query_pre_attn_scalar",
-          is_wide ? head_dim_of_heads() : integer("attention.key_length", head_dim_of_heads()));
+          is_wide ? head_dim_of_heads()
+                  : keys_.integer("attention.key_length", head_dim_of_heads()));
     }
     if (type == "smollm3") set("no_rope_layer_interval", 4);
-    if (type == "granite" && key("attention.scale") == nullptr) {
+    if (type == "granite" && !keys_.has("attention.scale")) {
       set("attention_multiplier", 1 / std::sqrt(static_cast<double>(head_dim_of_heads())));
     }
   }
@@ -251,17 +204,17 @@ class Translation {
   // layers have it, the architecture does.
   void set_windows() {
     const std::string_view type = architecture_.model_type;
-    const int64_t window = integer("attention.sliding_window", 0);
+    const int64_t window = keys_.integer("attention.sliding_window", 0);
     if (type.starts_with("qwen") || window == 0) return set("sliding_window", Json());
     set("sliding_window", window);
     if (type == "llama") set("model_type", "mistral");
     if (is_olmo3()) set("model_type", "olmo3");
-    const Json* pattern = key("attention.sliding_window_pattern");
+    const Json* pattern = keys_.find("attention.sliding_window_pattern");
     const bool is_list = pattern != nullptr && pattern->as_array() != nullptr;
-    const int64_t period = integer("attention.sliding_window_pattern", 0);
+    const int64_t period = keys_.integer("attention.sliding_window_pattern", 0);
     if (!is_list && period <= 0) return;
     Json::Array types;
-    const int64_t layers = std::min(integer("block_count", 0), kLayersMax);
+    const int64_t layers = std::min(keys_.integer("block_count", 0), kLayersMax);
     for (int64_t layer = 0; layer < layers; ++layer) {
       const bool is_windowed =
           is_list ? is_set(*pattern->as_array(), layer) : layer % period < period - 1;
@@ -278,17 +231,17 @@ class Translation {
   }
 
   void set_latent() {
-    if (key("attention.kv_lora_rank") == nullptr) return;
-    const int64_t turned = integer("rope.dimension_count", 0);
+    if (!keys_.has("attention.kv_lora_rank")) return;
+    const int64_t turned = keys_.integer("rope.dimension_count", 0);
     // Older files give the heads' widths under the names of plain attention.
-    const bool has_own = key("attention.key_length_mla") != nullptr;
+    const bool has_own = keys_.has("attention.key_length_mla");
     const int64_t key_dim =
-        integer(has_own ? "attention.key_length_mla" : "attention.key_length", 0);
+        keys_.integer(has_own ? "attention.key_length_mla" : "attention.key_length", 0);
     set("qk_rope_head_dim", turned);
     set("qk_nope_head_dim", key_dim - turned);
     set("v_head_dim",
-        integer(has_own ? "attention.value_length_mla" : "attention.value_length", 0));
-    if (key("attention.q_lora_rank") == nullptr || integer("attention.q_lora_rank", 0) == 0) {
+        keys_.integer(has_own ? "attention.value_length_mla" : "attention.value_length", 0));
+    if (!keys_.has("attention.q_lora_rank") || keys_.integer("attention.q_lora_rank", 0) == 0) {
       set("q_lora_rank", Json());
     }
     // What no such file means by leaving a key out.
@@ -303,7 +256,8 @@ class Translation {
     constexpr int64_t kSoftmax = 1;
     constexpr int64_t kSigmoid = 2;
     const int64_t absent = architecture_.name == "glm-dsa" ? kSigmoid : kSoftmax;
-    const int64_t gating = integer("expert_gating_func", absent);
+    const int64_t stated = keys_.integer("expert_gating_func", 0);
+    const int64_t gating = stated == 0 ? absent : stated;
     if (gating == kSigmoid) return;
     if (architecture_.name != "deepseek2" || gating != kSoftmax) {
       set("scoring_func", fmt::format("expert_gating_func {}", gating));
@@ -311,7 +265,8 @@ class Translation {
     }
     // Files of the second version have no gating function, or that one.
     set("model_type", "deepseek_v2");
-    set("topk_method", integer("expert_group_count", 1) > 1 ? "group_limited_greedy" : "greedy");
+    set("topk_method",
+        keys_.integer("expert_group_count", 1) > 1 ? "group_limited_greedy" : "greedy");
   }
 
   // A file that does not say which layers share is of a model where none does, unless it is as long
@@ -319,8 +274,8 @@ class Translation {
   void set_indexers() {
     if (architecture_.name != "glm-dsa") return;
     constexpr int64_t kSharingContext = int64_t{1} << 20;
-    const Json* full = key("attention.indexer.types");
-    if (full == nullptr && integer("context_length", 0) >= kSharingContext) {
+    const Json* full = keys_.find("attention.indexer.types");
+    if (full == nullptr && keys_.integer("context_length", 0) >= kSharingContext) {
       set("index_topk_freq", 4);
       set("index_skip_topk_offset", 3);
     }
@@ -333,103 +288,86 @@ class Translation {
       types.emplace_back(is_full ? "full" : "shared");
     }
     // The list leaves out layers of a draft model that are counted.
-    const int64_t drafts = std::clamp<int64_t>(integer("nextn_predict_layers", 0), 0, kLayersMax);
+    const int64_t drafts =
+        std::clamp<int64_t>(keys_.integer("nextn_predict_layers", 0), 0, kLayersMax);
     types.insert(types.end(), static_cast<size_t>(drafts), "shared");
     set("indexer_types", Json(std::move(types)));
   }
 
   void set_experts() {
     const std::string_view type = architecture_.model_type;
-    if (type == "llama" && integer("expert_count", 0) > 0) set("model_type", "mixtral");
+    if (type == "llama" && keys_.integer("expert_count", 0) > 0) set("model_type", "mixtral");
     // No file says that weights are divided by their sum; all models of this kind do it.
-    if (type == "qwen3_moe" && key("expert_weights_norm") == nullptr) set("norm_topk_prob", true);
+    if (type == "qwen3_moe" && !keys_.has("expert_weights_norm")) set("norm_topk_prob", true);
     if (type == "qwen2_moe") set_widths_of_experts();
   }
 
   // The first files of Qwen2-MoE state one width, of all experts of a token together.
   void set_widths_of_experts() {
-    const int64_t whole = integer("feed_forward_length", 0);
-    const int64_t used = std::max<int64_t>(1, integer("expert_used_count", 1));
-    if (key("expert_feed_forward_length") == nullptr) set("moe_intermediate_size", whole / used);
-    if (key("expert_shared_feed_forward_length") == nullptr) {
+    const int64_t whole = keys_.integer("feed_forward_length", 0);
+    const int64_t used = std::max<int64_t>(1, keys_.integer("expert_used_count", 1));
+    if (!keys_.has("expert_feed_forward_length")) set("moe_intermediate_size", whole / used);
+    if (!keys_.has("expert_shared_feed_forward_length")) {
       set("shared_expert_intermediate_size", whole);
     }
   }
 
   void set_gpt2_names() {
     if (architecture_.model_type != "gpt2" && architecture_.model_type != "gpt_bigcode") return;
-    set("n_embd", integer("embedding_length", 0));
-    set("n_layer", integer("block_count", 0));
-    set("n_head", integer("attention.head_count", 0));
-    set("n_positions", integer("context_length", 0));
-    set("n_inner", integer("feed_forward_length", 0));
-    set("multi_query", integer("attention.head_count_kv", 1) == 1);
+    set("n_embd", keys_.integer("embedding_length", 0));
+    set("n_layer", keys_.integer("block_count", 0));
+    set("n_head", keys_.integer("attention.head_count", 0));
+    set("n_positions", keys_.integer("context_length", 0));
+    set("n_inner", keys_.integer("feed_forward_length", 0));
+    set("multi_query", keys_.integer("attention.head_count_kv", 1) == 1);
   }
 
   // The tensors say whether the two branches have a norm each.
   void set_falcon_names() {
     if (architecture_.model_type != "falcon") return;
     set("new_decoder_architecture", true);
-    set("num_kv_heads", integer("attention.head_count_kv", 1));
+    set("num_kv_heads", keys_.integer("attention.head_count_kv", 1));
     set("num_ln_in_parallel_attn", 1);
-    set("ffn_hidden_size", integer("feed_forward_length", 0));
+    set("ffn_hidden_size", keys_.integer("feed_forward_length", 0));
   }
 
-  const Json& keys_;
+  const Json& all_;
+  const GgufKeys keys_;
   const GgufArchitecture& architecture_;
   Json::Object fields_;
 };
 
-// What would change all logits, and is not computed. Of LongRoPE's factors converters keep those of
-// Phi-3 alone.
-Status check_keys(const Translation& translation, std::string_view where) {
-  const Json* type = translation.key("rope.scaling.type");
-  const bool is_longrope =
-      type != nullptr && type->as_string() != nullptr && *type->as_string() == "longrope";
-  if (is_longrope && translation.key("rope.scaling.attn_factor") == nullptr) {
-    return Error{.kind = ErrorKind::kUnsupported,
-                 .what = "key asks for what is not supported",
-                 .where = fmt::format("{}: rope.scaling.type", where),
-                 .expected = "none, linear or yarn, or factors beside longrope",
-                 .found = "longrope"};
-  }
+// What would change all logits, and is not computed.
+Status check_keys(const GgufKeys& keys, std::string_view where) {
   for (const std::string_view name :
        {"attention.temperature_scale", "attention.max_alibi_bias", "attention.clamp_kqv"}) {
-    if (translation.real(name, 0) == 0) continue;
+    if (keys.real(name, 0) == 0) continue;
     return Error{.kind = ErrorKind::kUnsupported,
                  .what = "key asks for what is not supported",
                  .where = fmt::format("{}: {}", where, name),
                  .expected = "0, or no such key",
-                 .found = fmt::format("{}", translation.real(name, 0))};
+                 .found = fmt::format("{}", keys.real(name, 0))};
   }
   return ok_status();
-}
-
-void read_longrope(const Translation& translation, Config& config) {
-  const int64_t original = translation.integer("rope.scaling.original_context_length", 0);
-  config.takes_long_divisors = original > 0 && config.context_tokens_max > original;
-  const double factor = translation.real("rope.scaling.attn_factor", 0);
-  if (factor <= 0) return;
-  for (Rope& rope : config.ropes) rope.magnitude *= factor;
 }
 
 }  // namespace
 
 bool runs_gguf(const Json& keys) { return find_architecture(keys) != nullptr; }
 
-Result<Config> read_gguf_config(const Json& keys, std::string_view where) {
-  const GgufArchitecture* architecture = find_architecture(keys);
+Result<Config> read_gguf_config(const Json& all, std::string_view where) {
+  const GgufArchitecture* architecture = find_architecture(all);
   KVASIR_CHECK(architecture != nullptr, "keys of this family");
-  Translation translation(keys, *architecture);
-  KVASIR_RETURN_IF_ERROR(check_keys(translation, where));
-  KVASIR_ASSIGN_OR_RETURN(Config config, read_config(translation.config(), where));
-  read_longrope(translation, config);
+  const GgufKeys keys(all, architecture->name);
+  KVASIR_RETURN_IF_ERROR(check_keys(keys, where));
+  KVASIR_ASSIGN_OR_RETURN(Config config,
+                          read_config(Translation(all, *architecture).config(), where));
+  KVASIR_RETURN_IF_ERROR(read_gguf_longrope(keys, where, config));
   if (architecture->rows == Rows::kPairsAdjacent) config.rope_pairs = ops::RopePairs::kAdjacent;
   config.norm_adds_one = false;  // the converter added it
   config.is_gguf = true;
   config.draft_layers_max =
-      std::clamp<int64_t>(Translation(keys, *architecture).integer("nextn_predict_layers", 0), 0,
-                          config.layer_count - 1);
+      std::clamp<int64_t>(keys.integer("nextn_predict_layers", 0), 0, config.layer_count - 1);
   return config;
 }
 
