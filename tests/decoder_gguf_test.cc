@@ -12,6 +12,7 @@
 #include "converted_gguf.h"
 #include "engine_driver.h"
 #include "golden_checkpoint.h"
+#include "kvasir/plan.h"
 #include "temp_directory.h"
 
 namespace kvasir {
@@ -138,6 +139,13 @@ double worst_difference(const std::vector<float>& a, const std::vector<float>& b
   return worst;
 }
 
+// Bytes of the cache of a sequence.
+int64_t planned_bytes(const std::string& path) {
+  const auto model = plan::open_model(path);
+  const auto cost = plan::cache_cost(*model, {.precision = "f32", .page_tokens = 128});
+  return plan::bytes_of(cost->ram, {.context_tokens = 300});
+}
+
 class DecoderGguf : public ::testing::TestWithParam<Case> {};
 
 TEST_P(DecoderGguf, HasTheLogitsOfTheModelThatWasConverted) {
@@ -153,6 +161,7 @@ TEST_P(DecoderGguf, HasTheLogitsOfTheModelThatWasConverted) {
   } else {
     EXPECT_LE(worst_difference(found, wanted), 2e-5);
   }
+  EXPECT_EQ(planned_bytes(file), planned_bytes(directory.path()));
 }
 
 TEST(DecoderGgufKeys, WhatIsNotComputedIsRefusedByName) {
