@@ -328,7 +328,7 @@ class Translation {
     set("new_decoder_architecture", true);
     set("num_kv_heads", keys_.integer("attention.head_count_kv", 1));
     set("num_ln_in_parallel_attn", 1);
-    set("ffn_hidden_size", keys_.integer("feed_forward_length", 0));
+    if (const Json* width = keys_.find("feed_forward_length")) set("ffn_hidden_size", *width);
   }
 
   const Json& all_;
