@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <ostream>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -164,14 +166,28 @@ TEST_P(DecoderGguf, HasTheLogitsOfTheModelThatWasConverted) {
   EXPECT_EQ(planned_bytes(file), planned_bytes(directory.path()));
 }
 
+std::string refusal(const testing::GgufMaker& file) {
+  testing::TempDirectory directory;
+  testing::write_file(directory.file("model.gguf"), file.file());
+  const auto engine =
+      Engine::open({.model_path = directory.file("model.gguf"), .needs_text = false});
+  return engine.ok() ? std::string() : engine.error().message();
+}
+
+TEST(DecoderGgufKeys, FactorsOfFrequenciesAreNumbersAboveZero) {
+  for (const float bad : {0.0F, -1.0F, std::nanf("")}) {
+    const std::array<float, 4> factors = {1, 2, bad, 8};
+    testing::GgufMaker file = converted_gguf(testing::read_golden("llama"));
+    file.tensor("rope_freqs.weight", std::array<int64_t, 1>{4}, 0,
+                std::as_bytes(std::span(factors)));
+    EXPECT_NE(refusal(file), "") << bad;
+  }
+  testing::GgufMaker file = converted_gguf(testing::read_golden("phi3"));
+  EXPECT_NE(refusal(file.real("phi3.rope.scaling.attn_factor", -1)).find("attn_factor"),
+            std::string::npos);
+}
+
 TEST(DecoderGgufKeys, WhatIsNotComputedIsRefusedByName) {
-  const auto refusal = [](const testing::GgufMaker& file) {
-    testing::TempDirectory directory;
-    testing::write_file(directory.file("model.gguf"), file.file());
-    const auto engine =
-        Engine::open({.model_path = directory.file("model.gguf"), .needs_text = false});
-    return engine.ok() ? std::string() : engine.error().message();
-  };
   const StoredCheckpoint checkpoint = testing::read_golden("llama");
   EXPECT_EQ(refusal(converted_gguf(checkpoint)), "");
   for (const std::string key :

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/check.h"
@@ -87,12 +88,22 @@ void leave_out_drafts(TensorDirectory& tensors, Config& config) {
 }
 
 // Divides frequencies by what a GGUF file states of them.
-void divide_frequencies(const std::vector<float>& divisors, Config& config) {
-  if (divisors.empty()) return;
+Status divide_frequencies(const std::vector<float>& divisors, std::string_view where,
+                          Config& config) {
+  if (divisors.empty()) return ok_status();
+  for (const float divisor : divisors) {
+    if (divisor > 0 && std::isfinite(divisor)) continue;
+    return Error{.kind = ErrorKind::kDamaged,
+                 .what = "a factor of a frequency is unusable",
+                 .where = std::string(where),
+                 .expected = "a number above 0",
+                 .found = fmt::format("{}", divisor)};
+  }
   for (Rope& rope : config.ropes) {
     KVASIR_CHECK(divisors.size() == rope.frequencies.size(), "a divisor for each frequency");
     for (size_t i = 0; i < divisors.size(); ++i) rope.frequencies[i] /= double{divisors[i]};
   }
+  return ok_status();
 }
 
 // One for the keys and one for the values of every layer; there are forms with more.
@@ -120,7 +131,7 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSo
   checkpoint.weights_ = std::make_unique<Weights>();
   Weights& weights = *checkpoint.weights_;
   KVASIR_RETURN_IF_ERROR(load_weights(config, reader, weights, checkpoint.turned_));
-  divide_frequencies(weights.rope_divisors, config);
+  KVASIR_RETURN_IF_ERROR(divide_frequencies(weights.rope_divisors, source.where(), config));
   config.cache_is_e4m3 = config.cache_is_e4m3 && has_cache_scales(weights);
   checkpoint.weight_bytes_ = tensors.taken_bytes();
   checkpoint.tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
