@@ -28,7 +28,7 @@ import tiny_decoders
 import tiny_quantised
 from kvasir_logits import run_kvasir
 
-REL_MAX = {"f32": 1e-5, "f16": 1e-5, "q8_0": 0.1}
+REL_MAX = {"f32": 1e-5, "f16": 1e-5, "q8_0": 0.25}
 OPTIONS = {"": {}, "fused": {"fuse_qkv": True}}
 TOKENS = 96
 
@@ -80,6 +80,9 @@ CASES = {
     "deepseek_v3": SIGMOID,
     "deepseek_v3_plain": {"of": "deepseek_v3", "q_lora_rank": None, "norm_topk_prob": False,
                           "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0}} | SIGMOID,
+    "deepseek_v32": SIGMOID,
+    "glm_moe_dsa": {"mlp_layer_types": ["dense", "sparse", "sparse"], "first_k_dense_replace": 1} | SIGMOID,
+    "glm_moe_dsa_shared": SIGMOID,
 }
 
 
