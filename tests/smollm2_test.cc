@@ -1,0 +1,176 @@
+// A real model, SmolLM2-135M-Instruct as a Q4_1 GGUF file, against a forward pass in float64 and
+// against the tokens of other tokenizers. Skipped where the model was not fetched.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/random.h"
+#include "base/text_file.h"
+#include "engine_driver.h"
+#include "kvasir/chat.h"
+#include "kvasir/engine.h"
+#include "kvasir/generate.h"
+#include "npy.h"
+
+namespace kvasir {
+namespace {
+
+using testing::new_session;
+using testing::open_engine;
+
+constexpr size_t kStepTokens = 16;  // between the positions that are compared
+constexpr size_t kSignCount = 64;
+constexpr double kRelMax = 5e-5;
+
+std::string golden_file(const std::string& name) {
+  return std::string(KVASIR_SOURCE_DIR) + "/tests/golden/smollm2/" + name;
+}
+
+// Where ./kvasir.sh fetch smollm2 puts the model.
+std::string model_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return std::string(cache) + "/kvasir-models/smollm2";
+  const char* home = std::getenv("HOME");
+  return std::string(home == nullptr ? "" : home) + "/.cache/kvasir-models/smollm2";
+}
+
+class SmolLm2Test : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::error_code ignored;
+    if (!std::filesystem::exists(model_folder() + "/SmolLM2-135M-Instruct.Q4_1.gguf", ignored)) {
+      GTEST_SKIP() << "the model is not in " << model_folder()
+                   << "; to fetch it: ./kvasir.sh fetch smollm2";
+    }
+  }
+
+  static EngineOptions options(const std::string& instruction_set) {
+    return {.model_path = model_folder(),
+            .kv = "f32",
+            .thread_count = 2,
+            .instruction_set = instruction_set};
+  }
+};
+
+// Sums over all logits, each with its own signs: the mean of the squared differences of two such
+// rows is about the squared length of the logits' difference.
+std::array<double, kSignCount> fingerprint(std::span<const float> logits) {
+  std::array<double, kSignCount> sums{};
+  for (size_t token = 0; token < logits.size(); ++token) {
+    const uint64_t bits = mix_bits(token);
+    for (size_t i = 0; i < kSignCount; ++i) {
+      sums[i] += (bits >> i & 1) != 0 ? -logits[token] : logits[token];
+    }
+  }
+  return sums;
+}
+
+double standard_deviation(std::span<const float> values) {
+  double sum = 0;
+  double squares = 0;
+  for (const double value : values) {
+    sum += value;
+    squares += value * value;
+  }
+  const auto count = static_cast<double>(values.size());
+  return std::sqrt(squares / count - sum / count * (sum / count));
+}
+
+// Root of the mean squared difference, by the standard deviation of the logits.
+double rel(std::span<const float> logits, std::span<const float> golden) {
+  const auto sums = fingerprint(logits);
+  double squares = 0;
+  for (size_t i = 0; i < kSignCount; ++i) squares += std::pow(sums[i] - golden[i], 2);
+  const double squared_length = squares / kSignCount;
+  return std::sqrt(squared_length / static_cast<double>(logits.size())) /
+         standard_deviation(logits);
+}
+
+TEST_F(SmolLm2Test, LogitsAreThoseOfFloat64InEveryInstructionSet) {
+  const std::vector<int32_t> tokens = testing::read_tokens(golden_file("tokens.txt"));
+  const auto golden = testing::read_float_npy(golden_file("fingerprints.npy"));
+  ASSERT_EQ(golden.shape, (std::vector<int64_t>{25, kSignCount}));
+  ASSERT_EQ(tokens.size(), 25 * kStepTokens);
+  for (const std::string& isa : testing::supported_instruction_sets()) {
+    Engine engine = open_engine(options(isa));
+    Session session = new_session(engine);
+    // Plain loops take their time.
+    const size_t count = isa == "ref" ? 1 : 25;
+    for (size_t i = 0; i < count; ++i) {
+      ASSERT_TRUE(session.append(std::span(tokens).subspan(i * kStepTokens, kStepTokens)).ok());
+      const auto row = std::span(golden.values).subspan(i * kSignCount, kSignCount);
+      EXPECT_LE(rel(session.logits(), row), kRelMax) << isa << ", position " << session.length();
+    }
+  }
+}
+
+std::vector<int32_t> ids_of(const Json* json) {
+  std::vector<int32_t> ids;
+  for (const Json& id : *json->as_array()) ids.push_back(static_cast<int32_t>(*id.as_integer()));
+  return ids;
+}
+
+TEST_F(SmolLm2Test, GreedyAnswersAreThoseOfFloat64TokenForToken) {
+  const auto text = read_text_file(golden_file("chats.json"));
+  ASSERT_TRUE(text.ok()) << text.error().message();
+  const auto chats = Json::parse(*text, "chats.json");
+  ASSERT_TRUE(chats.ok()) << chats.error().message();
+  ASSERT_EQ(chats->as_array()->size(), 5u);
+  Engine engine = open_engine(options("auto"));
+  for (const Json& chat : *chats->as_array()) {
+    const std::string& prompt = *chat.find("prompt")->as_string();
+    const std::vector<int32_t> prompt_ids = ids_of(chat.find("prompt_ids"));
+    EXPECT_EQ(engine.encode_with_markers(prompt).value(), prompt_ids);
+    Session session = new_session(engine);
+    ASSERT_TRUE(session.append(prompt_ids).ok());
+    const auto answer = generate(engine, session, {.tokens_max = 64});
+    ASSERT_TRUE(answer.ok()) << answer.error().message();
+    EXPECT_EQ(answer->tokens, ids_of(chat.find("greedy_ids"))) << prompt << answer->text;
+  }
+  EXPECT_EQ(encode_chat_prompt(engine, {}, "What is the capital of France?").value(),
+            ids_of((*chats->as_array())[0].find("prompt_ids")));
+}
+
+// What `gzip -dc` makes of a file, line by line.
+std::vector<std::string> lines_of_gzip(const std::string& path) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(("gzip -dc " + path).c_str(), "r"),
+                                                   pclose);
+  std::vector<std::string> lines(1);
+  for (int c = 0; (c = std::fgetc(pipe.get())) != EOF;) {
+    if (c == '\n') {
+      lines.emplace_back();
+    } else {
+      lines.back() += static_cast<char>(c);
+    }
+  }
+  lines.pop_back();
+  return lines;
+}
+
+TEST_F(SmolLm2Test, TextsHaveTheTokensThatOtherTokenizersGiveThem) {
+  const std::vector<std::string> lines = lines_of_gzip(golden_file("texts.jsonl.gz"));
+  ASSERT_EQ(lines.size(), 3000u);
+  const Engine engine = open_engine(options("auto"));
+  for (const std::string& line : lines) {
+    const auto json = Json::parse(line, "texts.jsonl.gz");
+    ASSERT_TRUE(json.ok()) << json.error().message();
+    const std::string& text = *json->find("t")->as_string();
+    const Json* plain = json->find("i");
+    const Json* marked = json->find("s");
+    EXPECT_EQ(engine.encode(text).value(), ids_of(plain)) << line;
+    EXPECT_EQ(engine.encode_with_markers(text).value(), ids_of(marked == nullptr ? plain : marked))
+        << line;
+    EXPECT_EQ(engine.decode(ids_of(plain)).value(), text) << line;
+  }
+}
+
+}  // namespace
+}  // namespace kvasir
