@@ -79,6 +79,21 @@ TEST_F(EvalCommandTest, AGgufFileIsEvaluatedAndKnownAgain) {
   EXPECT_NE(run(kept).exit_status, 0) << "the model was changed";
 }
 
+TEST_F(EvalCommandTest, AnswersToThePlainTaskAreBegun) {
+  const std::string log = directory_.file("log");
+  const std::string plain = std::string("eval recall --task ") + KVASIR_SOURCE_DIR +
+                            "/data/recall_plain.json --lengths 512 --documents 1 --facts 4" +
+                            " --tail 64 --answer-tokens 4 --runs native --resume " + log;
+  const Json report = run_json(plain + " --json");
+  EXPECT_EQ(integer(*cell(report, 0).find("exact"), "count"), 4);
+  EXPECT_TRUE(cell(report, 0).find("absent")->is_null());
+  const std::string kept = read_file(log);
+  EXPECT_NE(kept.find("\"opening\":\"The "), std::string::npos) << kept;
+  EXPECT_EQ(run_json(plain + " --json").dump(), report.dump()) << "nothing is left to do";
+  const Outcome tables = run(plain);
+  EXPECT_EQ(tables.out.find("does not say"), std::string::npos) << tables.out;
+}
+
 TEST_F(EvalCommandTest, AnInterruptEndsItWithOneLine) {
   const Outcome stopped =
       run_until_signal("INT", "eval recall --lengths 32768 --documents 50 --runs native", "",

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text_file.h"
+#include "cli_driver.h"
 #include "engine_driver.h"
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
@@ -42,14 +43,19 @@ std::string model_folder() {
   return std::string(home == nullptr ? "" : home) + "/.cache/kvasir-models/smollm2";
 }
 
+bool has_model() {
+  std::error_code ignored;
+  return std::filesystem::exists(model_folder() + "/SmolLM2-135M-Instruct.Q4_1.gguf", ignored);
+}
+
+std::string how_to_fetch() {
+  return "the model is not in " + model_folder() + "; to fetch it: ./kvasir.sh fetch smollm2";
+}
+
 class SmolLm2Test : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::error_code ignored;
-    if (!std::filesystem::exists(model_folder() + "/SmolLM2-135M-Instruct.Q4_1.gguf", ignored)) {
-      GTEST_SKIP() << "the model is not in " << model_folder()
-                   << "; to fetch it: ./kvasir.sh fetch smollm2";
-    }
+    if (!has_model()) GTEST_SKIP() << how_to_fetch();
   }
 
   static EngineOptions options(const std::string& instruction_set) {
@@ -170,6 +176,27 @@ TEST_F(SmolLm2Test, TextsHaveTheTokensThatOtherTokenizersGiveThem) {
         << line;
     EXPECT_EQ(engine.decode(ids_of(plain)).value(), text) << line;
   }
+}
+
+class SmolLm2CommandTest : public testing::CliTest {
+ protected:
+  void SetUp() override {
+    if (!has_model()) GTEST_SKIP() << how_to_fetch();
+  }
+};
+
+// Begun answers need no obedience, so that even a small model shows what it remembers.
+TEST_F(SmolLm2CommandTest, RecallIsAskedForInPlainWords) {
+  const std::string log = directory_.file("log");
+  const Json report = run_json("eval recall --model " + model_folder() +
+                               " --lengths 512 --documents 1 --facts 4 --tail 64 --seed 2"
+                               " --answer-tokens 8 --runs f32 --json --resume " +
+                               log);
+  const Json& run = (*report.find("runs")->as_array())[0];
+  const Json& exact = *(*run.find("lengths")->as_array())[0].find("exact");
+  EXPECT_EQ(integer(exact, "count"), 4);
+  EXPECT_GE(number(exact, "value"), 0.5);
+  EXPECT_NE(testing::read_file(log).find("\"opening\""), std::string::npos);
 }
 
 }  // namespace

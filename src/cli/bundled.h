@@ -10,7 +10,8 @@
 namespace kvasir::cli {
 
 inline constexpr const char* kBundledModel = "models/kvasir-tiny";
-inline constexpr const char* kRecallTask = "data/recall_task.json";
+inline constexpr const char* kRecallTask = "data/recall_task.json";        // for the bundled model
+inline constexpr const char* kPlainRecallTask = "data/recall_plain.json";  // for all others
 inline constexpr const char* kHeldOutText = "data/held_out.txt";
 inline constexpr const char* kBook = "data/book.txt";
 

@@ -173,10 +173,25 @@ Status report(const EvalOptions& options, Json settings, Json runs, const Rows& 
   return flush_output();
 }
 
+// The bundled model, under whatever name and in whatever kind of file: the one model that learned
+// the words of its task. A model that people use has more words than this one.
+bool is_bundled(const ModelInfo& model) {
+  return model.vocab_size == 4096 && model.hidden_size == 192 && model.layer_count == 6;
+}
+
+Result<std::string> recall_task_path(const EvalOptions& options) {
+  if (!options.task_path.empty()) return options.task_path;
+  const char* task = kRecallTask;
+  if (!options.model.model.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(const Engine engine, open_engine(options.model, false));
+    if (!is_bundled(engine.info())) task = kPlainRecallTask;
+  }
+  return bundled_path(task, "name one with --task");
+}
+
 Status run_recall(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const auto runs, eval::parse_eval_runs(options.runs));
-  KVASIR_ASSIGN_OR_RETURN(const std::string task_path,
-                          given_or_bundled(options.task_path, kRecallTask, "name one with --task"));
+  KVASIR_ASSIGN_OR_RETURN(const std::string task_path, recall_task_path(options));
   KVASIR_ASSIGN_OR_RETURN(const std::string task_text, read_text_file(task_path));
   KVASIR_ASSIGN_OR_RETURN(const eval::RecallTask task,
                           eval::parse_recall_task(task_text, task_path));
@@ -228,9 +243,10 @@ void add_common_options(Command command, EvalOptions& options) {
       .check_range(2, kLengthMax)
       .show_default();
   command
-      .add_option("--runs", options.runs,
-                  "what to compare: native, bf16, f32 (precisions), window-only, no-csa, no-hca "
-                  "(rows hidden), top-k-N (fewer rows picked)")
+      .add_option(
+          "--runs", options.runs,
+          "what to compare: native, bf16, f16, f32 (precisions), window-only, no-csa, no-hca "
+          "(rows hidden), top-k-N (fewer rows picked)")
       .comma_separated()
       .show_default();
   command
@@ -264,7 +280,10 @@ void add_recall(Command eval_command) {
       .check_range(1, kAnswerTokensMax)
       .show_default();
   add_seed_option(command, options->recall.seed, "other seeds, other documents");
-  command.add_option("--task", options->task_path, "words and phrasings; bundled if left out")
+  command
+      .add_option("--task", options->task_path,
+                  "words and phrasings; if left out, those that the bundled model knows, or plain "
+                  "ones for other models")
       .check(not_empty);
   on_chosen(command, options, run_recall);
 }

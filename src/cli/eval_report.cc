@@ -177,8 +177,10 @@ void print_recall(const std::vector<RecallRow>& rows) {
               [](const RecallCell& cell) { return percent(cell.answerable().estimate()); });
   print_block("  of these, facts that were updated later", rows,
               [](const RecallCell& cell) { return percent(cell.updated.estimate()); });
-  print_block("Questions about what the text does not say, answered so", rows,
-              [](const RecallCell& cell) { return percent(cell.absent.estimate()); });
+  if (rows[0].cells[0].absent.count > 0) {
+    print_block("Questions about what the text does not say, answered so", rows,
+                [](const RecallCell& cell) { return percent(cell.absent.estimate()); });
+  }
   if (rows.size() > 1) {
     const std::string title =
         "Exact answers, percentage points more than " + rows[0].run.name + ", question by question";

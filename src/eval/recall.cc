@@ -25,6 +25,18 @@ std::vector<int64_t> common_prefix_lengths(const std::vector<std::vector<int32_t
   return lengths;
 }
 
+// The document and the question as one user message, and how the answer begins.
+Result<std::vector<int32_t>> prompt_of(const RecallQuestion& question,
+                                       const RecallDocument& document, Engine& engine) {
+  KVASIR_ASSIGN_OR_RETURN(std::vector<int32_t> ids,
+                          encode_chat_prompt(engine, {}, document.text + "\n\n" + question.text));
+  if (!question.opening.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(const auto opening, engine.encode_with_markers(question.opening));
+    ids.insert(ids.end(), opening.begin(), opening.end());
+  }
+  return ids;
+}
+
 // Everything about a document but the run it is read in.
 class Questionnaire {
  public:
@@ -47,10 +59,11 @@ class Questionnaire {
 };
 
 Result<RecallDocument> Questionnaire::document(const Piece& piece, Engine& engine) const {
+  KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> of_nothing, engine.encode(""));  // BOS, if any
   const auto count_tokens = [&](std::string_view text) -> int64_t {
     const auto ids = engine.encode(text);
     KVASIR_CHECK(ids.ok(), "an engine that was opened with its tokenizer");
-    return std::ssize(*ids) - 1;  // without BOS
+    return std::ssize(*ids) - std::ssize(of_nothing);
   };
   return make_recall_document(
       task_, prose_,
@@ -77,8 +90,7 @@ Result<RecallEntry> Questionnaire::ask_all(const RecallDocument& document, Engin
   RecallEntry entry;
   std::vector<std::vector<int32_t>> prompts;
   for (const RecallQuestion& question : document.questions) {
-    KVASIR_ASSIGN_OR_RETURN(prompts.emplace_back(),
-                            encode_chat_prompt(engine, {}, document.text + "\n\n" + question.text));
+    KVASIR_ASSIGN_OR_RETURN(prompts.emplace_back(), prompt_of(question, document, engine));
   }
   const auto lengths = common_prefix_lengths(prompts);
   const auto shared = static_cast<size_t>(*std::min_element(lengths.begin(), lengths.end()));

@@ -87,6 +87,12 @@ class Facts {
     return fill_slots(random_.pick(phrases), {key.person, key.object, value});
   }
 
+  // A question, and how its answer begins.
+  RecallQuestion ask(const Key& key) {
+    return {.text = say(key.kind->questions, key, ""),
+            .opening = fill_slots(key.kind->opening, {key.person, key.object, ""})};
+  }
+
   std::string other_value(const FactKind& kind, const std::string& value) {
     while (true) {
       std::string other = draw_value(kind, random_);
@@ -254,7 +260,7 @@ Result<RecallDocument> make_recall_document(const RecallTask& task, const Prose&
                                             const CountTokens& count_tokens) {
   Random random(options.seed);
   Facts facts(task, options, random);
-  const int64_t absent_count = options.fact_count / kAbsentPerFact;
+  const int64_t absent_count = task.absent_answer.empty() ? 0 : options.fact_count / kAbsentPerFact;
   // Half of all keys are left, so that drawing another one is quick.
   const int64_t needed = 2 * (options.fact_count + absent_count);
   if (options.fact_count < 1 || needed > facts.key_count()) {
@@ -285,17 +291,16 @@ Result<RecallDocument> make_recall_document(const RecallTask& task, const Prose&
   for (size_t i = 0; i < draft.facts.size(); ++i) {
     const Fact& fact = draft.facts[i];
     const int64_t end = written.fact_ends[i];
-    document.questions.push_back({.text = facts.say(fact.key.kind->questions, fact.key, ""),
-                                  .answer = fill_slots(task.answer, {.value = fact.value}),
-                                  .kind = fact.kind,
-                                  .depth = static_cast<double>(end) / facts_end,
-                                  .distance_tokens = written.token_count - end});
+    RecallQuestion& question = document.questions.emplace_back(facts.ask(fact.key));
+    question.answer = fill_slots(task.answer, {.value = fact.value});
+    question.kind = fact.kind;
+    question.depth = static_cast<double>(end) / facts_end;
+    question.distance_tokens = written.token_count - end;
   }
   for (int64_t i = 0; i < absent_count; ++i) {
-    const Key key = facts.draw_key();
-    document.questions.push_back({.text = facts.say(key.kind->questions, key, ""),
-                                  .answer = task.absent_answer,
-                                  .kind = QuestionKind::kAbsent});
+    RecallQuestion& question = document.questions.emplace_back(facts.ask(facts.draw_key()));
+    question.answer = task.absent_answer;
+    question.kind = QuestionKind::kAbsent;
   }
   return document;
 }

@@ -22,7 +22,8 @@ const char* name_of(QuestionKind kind);
 
 struct RecallQuestion {
   std::string text;
-  std::string answer;
+  std::string opening;  // words that the answer is made to begin with; may be empty
+  std::string answer;   // what is to follow them
   QuestionKind kind = QuestionKind::kStated;
   double depth = 0;  // of the fact that counts, in the part that holds facts: 0 first, 1 last
   int64_t distance_tokens = 0;  // from the end of that fact to the end of the document

@@ -146,6 +146,22 @@ TEST(RecallDocumentTest, AnswersAreInTheTextAndTheNewestCounts) {
   EXPECT_GT(counts[static_cast<int>(QuestionKind::kStated)], 100);
 }
 
+TEST(RecallDocumentTest, PlainQuestionsComeWithTheBeginningOfTheirAnswer) {
+  const auto task = load_recall_task(std::string(KVASIR_SOURCE_DIR) + "/data/recall_plain.json");
+  ASSERT_TRUE(task.ok());
+  const auto document = make_recall_document(
+      *task, some_prose(), {.length_tokens = 2000, .fact_count = 16, .tail_tokens = 100},
+      count_words);
+  ASSERT_TRUE(document.ok());
+  EXPECT_EQ(document->questions.size(), 16u) << "none about what is not there";
+  for (const RecallQuestion& question : document->questions) {
+    const Asked asked = what_is_asked(*task, question.text);
+    ASSERT_NE(asked.kind, nullptr);
+    EXPECT_EQ(question.opening, fill_slots(asked.kind->opening, {asked.person, asked.object, ""}));
+    EXPECT_EQ(stated_values(document->text, asked).back(), question.answer);
+  }
+}
+
 TEST(RecallDocumentTest, WhatDoesNotFitIsRefused) {
   const auto short_one = make({.length_tokens = 1100, .fact_count = 32, .tail_tokens = 1024});
   ASSERT_FALSE(short_one.ok());

@@ -26,6 +26,16 @@ const int64_t* integer(const Json& object, std::string_view name) {
   return member == nullptr ? nullptr : member->as_integer();
 }
 
+bool is_letter_or_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool goes_on_with(std::string_view text, std::string_view value) {
+  while (!text.empty() && !is_letter_or_digit(text[0])) text.remove_prefix(1);
+  return text.starts_with(value) &&
+         (text.size() == value.size() || !is_letter_or_digit(text[value.size()]));
+}
+
 std::optional<AnsweredQuestion> parse_question(const Json& json) {
   const std::string* kind = text(json, "kind");
   const std::string* question = text(json, "question");
@@ -33,12 +43,14 @@ std::optional<AnsweredQuestion> parse_question(const Json& json) {
   const std::string* answer = text(json, "answer");
   const int64_t* distance = integer(json, "distance_tokens");
   const Json* depth = json.find("depth");
+  const std::string* opening = text(json, "opening");
   if (kind == nullptr || !kind_of(*kind) || question == nullptr || expected == nullptr ||
       answer == nullptr || distance == nullptr || depth == nullptr ||
       depth->as_double() == nullptr || !(*depth->as_double() >= 0 && *depth->as_double() <= 1)) {
     return std::nullopt;
   }
   return AnsweredQuestion{.question = {.text = *question,
+                                       .opening = opening == nullptr ? "" : *opening,
                                        .answer = *expected,
                                        .kind = *kind_of(*kind),
                                        .depth = *depth->as_double(),
@@ -48,16 +60,23 @@ std::optional<AnsweredQuestion> parse_question(const Json& json) {
 
 }  // namespace
 
+bool AnsweredQuestion::is_right() const {
+  return question.opening.empty() ? answer == question.answer
+                                  : goes_on_with(answer, question.answer);
+}
+
 Json to_json(const RecallEntry& entry) {
   Json::Array questions;
   for (const AnsweredQuestion& answered : entry.questions) {
     const RecallQuestion& question = answered.question;
-    questions.push_back(Json::Object{{"kind", name_of(question.kind)},
-                                     {"depth", question.depth},
-                                     {"distance_tokens", question.distance_tokens},
-                                     {"question", question.text},
-                                     {"expected", question.answer},
-                                     {"answer", answered.answer}});
+    Json::Object members{{"kind", name_of(question.kind)},
+                         {"depth", question.depth},
+                         {"distance_tokens", question.distance_tokens},
+                         {"question", question.text},
+                         {"expected", question.answer},
+                         {"answer", answered.answer}};
+    if (!question.opening.empty()) members.emplace_back("opening", question.opening);
+    questions.push_back(std::move(members));
   }
   return Json::Object{{"questions", std::move(questions)}, {"kv_bytes", entry.kv_bytes}};
 }

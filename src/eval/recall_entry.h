@@ -15,7 +15,9 @@ namespace kvasir::eval {
 struct AnsweredQuestion {
   RecallQuestion question;
   std::string answer;  // the model's
-  bool is_right() const { return answer == question.answer; }
+  // Character for character; behind an opening it is enough that the answer goes on with the value,
+  // whatever marks are around it and whatever else is said then.
+  bool is_right() const;
 };
 
 struct RecallEntry {

@@ -114,6 +114,12 @@ Result<FactKind> read_kind(const Json& json, const std::string& where) {
   KVASIR_ASSIGN_OR_RETURN(kind.facts, reader.phrases("facts", statement));
   KVASIR_ASSIGN_OR_RETURN(kind.updates, reader.phrases("updates", statement));
   KVASIR_ASSIGN_OR_RETURN(kind.questions, reader.phrases("questions", {"{person}", "{object}"}));
+  if (reader.has("opening")) {
+    KVASIR_ASSIGN_OR_RETURN(kind.opening, reader.text("opening"));
+    if (kind.opening.find("{value}") != std::string::npos) {
+      return reader.wrong("opening", "words before the value, without its slot");
+    }
+  }
   return kind;
 }
 
@@ -129,7 +135,9 @@ Result<RecallTask> parse_recall_task(std::string_view text, const std::string& w
   if (task.answer.find("{value}") == std::string::npos) {
     return reader.wrong("answer", "the slot {value}");
   }
-  KVASIR_ASSIGN_OR_RETURN(task.absent_answer, reader.text("absent_answer"));
+  if (reader.has("absent_answer")) {
+    KVASIR_ASSIGN_OR_RETURN(task.absent_answer, reader.text("absent_answer"));
+  }
   const Json* kinds = json.find("kinds");
   if (kinds == nullptr || kinds->as_array() == nullptr || kinds->as_array()->empty()) {
     return reader.wrong("kinds", "a list of kinds of facts");

@@ -1,5 +1,6 @@
-// A RecallTask holds the words and phrasings from which recall documents are made. It is read from
-// data/recall_task.json, as is the training of the bundled model. Plain values.
+// A RecallTask holds the words and phrasings from which recall documents are made. Two come with
+// the program: data/recall_task.json, from which the bundled model's training is made too, and
+// data/recall_plain.json in everyday words for other models. Plain values.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +26,17 @@ struct FactKind {
   std::vector<std::string> facts;
   std::vector<std::string> updates;
   std::vector<std::string> questions;
+  // How an answer begins, up to the value, with the slots of a question. Empty: the model finds its
+  // own beginning.
+  std::string opening;
 };
 
 struct RecallTask {
   std::vector<std::string> first_names;
   std::vector<std::string> last_names;
-  std::string answer;         // with the slot {value}
-  std::string absent_answer;  // to a question about what the document does not say
+  std::string answer;  // with the slot {value}
+  std::string
+      absent_answer;  // to a question about what the document does not say; empty: none asked
   std::vector<FactKind> kinds;
 };
 

@@ -18,6 +18,18 @@ TEST(RecallTaskTest, TheBundledTaskIsWellFormed) {
   EXPECT_EQ(task->kinds.size(), 4u);
 }
 
+TEST(RecallTaskTest, ThePlainTaskBeginsAnswersAndAsksNothingThatIsNotThere) {
+  const auto task = load_recall_task(std::string(KVASIR_SOURCE_DIR) + "/data/recall_plain.json");
+  ASSERT_TRUE(task.ok()) << task.error().message();
+  EXPECT_EQ(task->answer, "{value}");
+  EXPECT_TRUE(task->absent_answer.empty());
+  for (const FactKind& kind : task->kinds) {
+    EXPECT_NE(kind.opening.find("{person}"), std::string::npos) << kind.name;
+    EXPECT_NE(kind.opening.find("{object}"), std::string::npos) << kind.name;
+    EXPECT_EQ(kind.opening.find("{value}"), std::string::npos) << kind.name;
+  }
+}
+
 TEST(RecallTaskTest, ErrorsNameTheField) {
   const auto empty = parse("{}");
   ASSERT_FALSE(empty.ok());
@@ -37,6 +49,18 @@ TEST(RecallTaskTest, ErrorsNameTheField) {
       "absent_answer": "-", "kinds": []})");
   ASSERT_FALSE(no_slot.ok());
   EXPECT_NE(no_slot.error().where.find("answer"), std::string::npos);
+
+  const auto no_text = parse(R"({"first_names": ["A"], "last_names": ["B"], "answer": "{value}",
+      "absent_answer": 1, "kinds": []})");
+  ASSERT_FALSE(no_text.ok());
+  EXPECT_NE(no_text.error().where.find("absent_answer"), std::string::npos);
+
+  const auto told = parse(R"({"first_names": ["A"], "last_names": ["B"], "answer": "{value}",
+      "kinds": [{"name": "k", "objects": ["o"], "numbers": [3, 9],
+      "facts": ["{person} {object} {value}"], "updates": ["{person} {object} now {value}"],
+      "questions": ["{person} {object}?"], "opening": "It is {value}"}]})");
+  ASSERT_FALSE(told.ok());
+  EXPECT_NE(told.error().where.find("opening"), std::string::npos);
 
   // Drawing distinct facts out of these would never end.
   const auto repeated = parse(R"({"first_names": ["A", "A"]})");
