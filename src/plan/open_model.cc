@@ -28,20 +28,13 @@ std::string joined(const std::vector<std::string>& names) {
   return text;
 }
 
-// Old files of models with latents: they are planned as other engines run them, and run with
-// latents here.
-bool keeps_heads_of_latents(const GgufHead& head) {
-  return head.find("deepseek2.block_count") != nullptr &&
-         head.find("deepseek2.attention.key_length_mla") == nullptr;
-}
-
 // Opens a GGUF file. Its weights are counted only where all parts are there: the size of some of
 // them helps nobody.
 Result<CacheModel> open_gguf(const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(GgufFile file, read_gguf_file(path));
   const GgufHead head = file.take_joined_head();
   KVASIR_ASSIGN_OR_RETURN(CacheModel model, model_of_gguf_head(head, file.path()));
-  model.is_decoder_here = model::decoder::runs(head.keys()) && !keeps_heads_of_latents(head);
+  model.is_decoder_here = model::decoder::runs(head.keys());
   if (!file.missing.empty()) {
     model.weight_bytes.reset();
     model.notes.push_back("weights are not counted: " + joined(file.missing) + " is not there");
