@@ -199,5 +199,16 @@ TEST_F(SmolLm2CommandTest, RecallIsAskedForInPlainWords) {
   EXPECT_NE(testing::read_file(log).find("\"opening\""), std::string::npos);
 }
 
+// Its rows cannot be hidden.
+TEST_F(SmolLm2CommandTest, IsEvaluatedInAllItsPrecisionsWhereNothingElseIsAskedFor) {
+  const Json report =
+      run_json("eval perplexity --model " + model_folder() + " --lengths 32 --tokens 32 --json");
+  std::vector<std::string> names;
+  for (const Json& run : *report.find("runs")->as_array()) {
+    names.push_back(*run.find("run")->as_string());
+  }
+  EXPECT_EQ(names, (std::vector<std::string>{"native", "f16", "f32"}));
+}
+
 }  // namespace
 }  // namespace kvasir

@@ -189,8 +189,28 @@ Result<std::string> recall_task_path(const EvalOptions& options) {
   return bundled_path(task, "name one with --task");
 }
 
+// Whether rows of the model's cache can be hidden. Error: the model cannot be opened.
+Result<bool> hides_rows(const EvalOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, false));
+  chosen.study.visible_rows.index_top_k = 1;
+  const auto engine = Engine::open(chosen);
+  if (engine.ok()) return true;
+  if (engine.error().field == "visible_rows") return false;
+  return engine.error();
+}
+
+// The runs asked for; where none are, these, or all precisions where rows cannot be hidden.
+Result<std::vector<eval::EvalRun>> chosen_runs(const EvalOptions& options,
+                                               const std::vector<std::string>& usual) {
+  if (!options.runs.empty()) return eval::parse_eval_runs(options.runs);
+  KVASIR_ASSIGN_OR_RETURN(const bool all, hides_rows(options));
+  return eval::parse_eval_runs(all ? usual : std::vector<std::string>{"native", "f16", "f32"});
+}
+
 Status run_recall(const EvalOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(const auto runs, eval::parse_eval_runs(options.runs));
+  KVASIR_ASSIGN_OR_RETURN(
+      const auto runs, chosen_runs(options, {"native", "f32", "window-only", "top-k-4", "top-k-8",
+                                             "top-k-16", "no-hca", "no-csa"}));
   KVASIR_ASSIGN_OR_RETURN(const std::string task_path, recall_task_path(options));
   KVASIR_ASSIGN_OR_RETURN(const std::string task_text, read_text_file(task_path));
   KVASIR_ASSIGN_OR_RETURN(const eval::RecallTask task,
@@ -219,7 +239,9 @@ Result<std::vector<int32_t>> encode_text(const EvalOptions& options, std::string
 }
 
 Status run_perplexity(const EvalOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(const auto runs, eval::parse_eval_runs(options.runs));
+  KVASIR_ASSIGN_OR_RETURN(
+      const auto runs,
+      chosen_runs(options, {"native", "bf16", "f32", "window-only", "no-hca", "no-csa"}));
   KVASIR_ASSIGN_OR_RETURN(const SourceText source, read_prose(options));
   eval::PerplexityOptions perplexity = options.perplexity;
   perplexity.lengths = options.lengths;
@@ -246,9 +268,8 @@ void add_common_options(Command command, EvalOptions& options) {
       .add_option(
           "--runs", options.runs,
           "what to compare: native, bf16, f16, f32 (precisions), window-only, no-csa, no-hca "
-          "(rows hidden), top-k-N (fewer rows picked)")
-      .comma_separated()
-      .show_default();
+          "(rows hidden), top-k-N (fewer rows picked); if left out, all that the model can")
+      .comma_separated();
   command
       .add_option("--text", options.text_path, "file of prose; bundled held-out text if left out")
       .check(not_empty);
@@ -263,8 +284,6 @@ void add_common_options(Command command, EvalOptions& options) {
 void add_recall(Command eval_command) {
   auto options = std::make_shared<EvalOptions>();
   options->lengths = options->recall.lengths;
-  options->runs = {"native",  "f32",      "window-only", "top-k-4",
-                   "top-k-8", "top-k-16", "no-hca",      "no-csa"};
   Command command = eval_command.add_command(
       "recall", "questions about facts far back in seeded documents, answers compared exactly");
   add_common_options(command, *options);
@@ -291,7 +310,6 @@ void add_recall(Command eval_command) {
 void add_perplexity(Command eval_command) {
   auto options = std::make_shared<EvalOptions>();
   options->lengths = options->perplexity.lengths;
-  options->runs = {"native", "bf16", "f32", "window-only", "no-hca", "no-csa"};
   Command command = eval_command.add_command("perplexity", "loss on held-out text");
   add_common_options(command, *options);
   command

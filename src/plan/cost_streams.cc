@@ -85,8 +85,8 @@ int64_t groups_of(int64_t values, int64_t group) { return (values + group - 1) /
 int64_t share_of(int64_t count, int64_t ranks) { return (count + ranks - 1) / ranks; }
 
 // Whether the terms are those of Kvasir's own allocation.
-bool is_held_here(const CacheModel& model, const CostOptions& options,
-                  const ChosenPrecisions& chosen) {
+bool is_planned_as_held(const CacheModel& model, const CostOptions& options,
+                        const ChosenPrecisions& chosen) {
   constexpr std::string_view kHeld[] = {"native", "bf16", "f16", "f32"};
   const bool is_held =
       std::find(std::begin(kHeld), std::end(kHeld), chosen.rows->name) != std::end(kHeld) &&
@@ -342,7 +342,7 @@ Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& op
     if (part.is_draft && !options.with_draft) continue;
     KVASIR_RETURN_IF_ERROR(add_part(part, model, options, *precision_of(part, chosen), cost.ram));
   }
-  if (is_held_here(model, options, chosen)) {
+  if (is_planned_as_held(model, options, chosen)) {
     std::transform(cost.ram.begin(), cost.ram.end(), cost.ram.begin(), as_held_here);
   }
   add_all_states(model, options, chosen.state_bytes, cost.ram);
