@@ -50,6 +50,7 @@ CASES = {
     "qwen3_moe": BASE | {"head_dim": 16, "num_experts": 6, "num_experts_per_tok": 3, "moe_intermediate_size": 12,
                          "norm_topk_prob": True, "decoder_sparse_step": 2},
     "smollm3": BASE | {"num_hidden_layers": 4, "pad_token_id": 0},
+    "gemma": BASE | {"head_dim": 12},
     "gemma2": BASE | {"head_dim": 12, "query_pre_attn_scalar": 20, "sliding_window": 33},
     "gemma3_text": BASE | {"head_dim": 12, "query_pre_attn_scalar": 20, "sliding_window": 33, "layer_types": [
         "sliding_attention", "full_attention"], "rope_parameters": {
