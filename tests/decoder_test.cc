@@ -11,6 +11,7 @@
 #include "engine_driver.h"
 #include "kvasir/engine.h"
 #include "npy.h"
+#include "temp_directory.h"
 
 namespace kvasir {
 namespace {
@@ -160,6 +161,28 @@ TEST_P(DecoderTest, ChunksBatchesAndForksHaveTheSameBits) {
 
 INSTANTIATE_TEST_SUITE_P(All, DecoderTest, ::testing::ValuesIn(names()),
                          [](const auto& one) { return one.param; });
+
+// Phi-3 has one rope for its first context, of 128 tokens here, and one for longer ones.
+TEST(LongRope, TheContextAskedForChoosesTheRope) {
+  const testing::TempDirectory directory;
+  const std::vector<int32_t> tokens = testing::random_tokens(140, kVocab, 1);
+  const auto open = [&](int64_t context_tokens) {
+    EngineOptions options{.model_path = folder_of("phi3_longrope"), .needs_text = false};
+    options.context_tokens = context_tokens;
+    options.store = StoreOptions{.directory = directory.file("store"), .min_free_bytes = 0};
+    return open_engine(options);
+  };
+  const auto run = [&](int64_t context_tokens) {
+    Engine engine = open(context_tokens);
+    Session session = new_session(engine);
+    return append_all(session, tokens);
+  };
+  const std::vector<float> shorter = run(128);
+  EXPECT_EQ(open(128).resume(tokens)->length(), 128);
+  EXPECT_EQ(open(129).resume(tokens)->length(), 0) << "made with another rope";
+  EXPECT_NE(run(129), shorter);
+  EXPECT_EQ(run(129), run(0));
+}
 
 }  // namespace
 }  // namespace kvasir

@@ -59,6 +59,10 @@ CASES = {
     "phi3": BASE | {"sliding_window": 50, "pad_token_id": 0},
     "phi3_partial": BASE | {"model_type": "phi3", "pad_token_id": 0, "head_dim": 16, "rope_parameters": {
         "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.75}},
+    "phi3_longrope": BASE | {
+        "model_type": "phi3", "pad_token_id": 0, "original_max_position_embeddings": 128, "rope_parameters": {
+            "rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 128,
+            "short_factor": [1.0, 1.1, 1.3, 1.7], "long_factor": [1.0, 1.5, 4.0, 8.0]}},
     "granite": BASE | {"embedding_multiplier": 3.0, "residual_multiplier": 0.3, "attention_multiplier": 0.2,
                        "logits_scaling": 4.0},
     "starcoder2": BASE | {"sliding_window": 45},

@@ -45,6 +45,10 @@ struct EngineOptions {
   std::string kv = "native";
   int thread_count = 0;        // 0: one per processor this process may use
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
+  // How long sessions may become; 0: as long as the model was made for. Models with LongRoPE
+  // (Phi-3) have one rope for the context that they were first made for and one for longer ones;
+  // this chooses, and caches of the one are not continued with the other. Nothing is refused by it.
+  int64_t context_tokens = 0;
   std::string instruction_set = "auto";  // the best; or one of instruction_sets()
   bool needs_text = true;                // false: tokenizer and chat template are not read
   StudyOptions study;

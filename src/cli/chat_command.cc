@@ -135,6 +135,7 @@ void add_chat_command(Command program) {
   auto options = std::make_shared<ChatCommandOptions>();
   Command command = program.add_command("chat", "converse, one message per line of standard input");
   add_model_options(command, options->model);
+  add_context_option(command, options->model);
   add_store_options(command, options->store, true);
   add_generate_options(command, options->generate);
   command.add_option("--system", options->chat.system, "system text");

@@ -91,6 +91,7 @@ eval::OpenEngine engine_opener(const EvalOptions& options) {
   return [&options](const eval::EvalRun& run) -> Result<Engine> {
     KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, true));
     chosen.kv = run.kv;
+    chosen.context_tokens = *std::max_element(options.lengths.begin(), options.lengths.end());
     chosen.study.visible_rows = run.visible_rows;
     KVASIR_ASSIGN_OR_RETURN(Engine engine, Engine::open(chosen));
     note_context(engine.info(), *std::max_element(options.lengths.begin(), options.lengths.end()));

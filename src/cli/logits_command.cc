@@ -27,8 +27,9 @@ struct LogitsOptions {
 
 Status write_logits(const LogitsOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> tokens, read_token_file(options.tokens_path));
-  KVASIR_ASSIGN_OR_RETURN(Engine engine,
-                          open_engine_with_store(options.model, options.store, false));
+  ModelFlags model = options.model;
+  if (model.context == 0) model.context = std::ssize(tokens);
+  KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine_with_store(model, options.store, false));
   if (Status checked = engine.check_tokens(tokens); !checked.ok()) {
     Error error = std::move(checked).error();
     error.where = options.tokens_path + ": " + error.where;
@@ -79,6 +80,12 @@ void add_logits_command(Command program) {
   auto options = std::make_shared<LogitsOptions>();
   Command command = program.add_command("logits", "write the logits of every token to a .npy file");
   add_model_options(command, options->model);
+  command
+      .add_option("--context", options->model.context,
+                  "how long the text may become, where that chooses the model's rope (Phi-3); 0: "
+                  "these tokens")
+      .check_range(0, int64_t{1} << 40)
+      .show_default();
   add_store_options(command, options->store, true);
   command.add_option("--tokens", options->tokens_path, "file of token ids separated by white space")
       .required();

@@ -38,6 +38,16 @@ void add_checkpoint_options(Command command, ModelFlags& options) {
       .show_default();
 }
 
+void add_context_option(Command command, ModelFlags& options) {
+  command
+      .add_option(
+          "--context", options.context,
+          "how long the text may become, where that chooses the model's rope (Phi-3); 0: as "
+          "long as the model was made for")
+      .check_range(0, int64_t{1} << 40)
+      .show_default();
+}
+
 void add_model_options(Command command, ModelFlags& options) {
   add_checkpoint_options(command, options);
   command.add_option("--kv", options.kv, "precision of the KV cache")
@@ -56,6 +66,7 @@ Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text)
                        .kv = options.kv,
                        .thread_count = options.threads,
                        .chunk_tokens = options.chunk,
+                       .context_tokens = options.context,
                        .instruction_set = options.isa,
                        .needs_text = needs_text};
 }

@@ -16,11 +16,14 @@ struct ModelFlags {
   std::string isa = "auto";
   int threads = 0;
   int64_t chunk = 256;
+  int64_t context = 0;
 };
 
 // A check for options that may not be empty: an unset shell variable must not mean something else.
 std::string not_empty(const std::string& text);
 
+// --context.
+void add_context_option(Command command, ModelFlags& options);
 // --model, --threads, --chunk, --isa.
 void add_checkpoint_options(Command command, ModelFlags& options);
 // The same, and --kv.

@@ -161,6 +161,7 @@ void add_run_command(Command program) {
   Command command =
       program.add_command("run", "continue a text, or answer one message with --chat");
   add_model_options(command, options->model);
+  add_context_option(command, options->model);
   add_store_options(command, options->store, true);
   add_generate_options(command, options->generate);
   Command prompt = command.add_group("prompt", "what the model reads");

@@ -58,6 +58,13 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                  .expected = "1 to " + std::to_string(model::kPassTokensMax) + " tokens",
                  .found = std::to_string(options.chunk_tokens)};
   }
+  if (options.context_tokens < 0) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "context out of range",
+                 .field = "context_tokens",
+                 .expected = "0 or more",
+                 .found = std::to_string(options.context_tokens)};
+  }
   if (options.study.visible_rows.index_top_k < 0) {
     return Error{.kind = ErrorKind::kUsage,
                  .what = "index top-k out of range",
@@ -69,6 +76,7 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                              .table = &set->table,
                              .thread_count = thread_count,
                              .pass_tokens_max = options.chunk_tokens,
+                             .context_tokens = options.context_tokens,
                              .study = options.study};
 }
 

@@ -34,6 +34,9 @@ struct ModelOptions {
   const kernels::KernelTable* table = nullptr;  // of an instruction set that this machine has
   int thread_count = 1;
   int64_t pass_tokens_max = 256;  // memory of a pass grows with it
+  // How long sequences may become: decides between the two ropes of LongRoPE. 0: as long as the
+  // model was made for.
+  int64_t context_tokens = 0;
   StudyOptions study;
 };
 

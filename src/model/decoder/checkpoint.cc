@@ -115,12 +115,14 @@ bool has_cache_scales(const Weights& weights) {
 
 }  // namespace
 
-Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source) {
+Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source,
+                                    int64_t context_tokens) {
   Checkpoint checkpoint;
   Config& config = checkpoint.config_;
   const bool is_gguf = source.form() == CheckpointForm::kGguf;
-  KVASIR_ASSIGN_OR_RETURN(config, is_gguf ? read_gguf_config(source.root(), source.where())
-                                          : read_config(source.root(), source.where()));
+  KVASIR_ASSIGN_OR_RETURN(config,
+                          is_gguf ? read_gguf_config(source.root(), source.where(), context_tokens)
+                                  : read_config(source.root(), source.where(), context_tokens));
   if (!is_gguf) KVASIR_RETURN_IF_ERROR(add_quantization(directory, source, config));
   KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
                           TensorDirectory::open(directory, {.official_name = official_tensor_name,

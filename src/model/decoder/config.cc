@@ -60,7 +60,7 @@ bool runs(const Json& root) {
   return find_text_config(root, known_type).has_value() || runs_gguf(root);
 }
 
-Result<Config> read_config(const Json& root, std::string_view where) {
+Result<Config> read_config(const Json& root, std::string_view where, int64_t context_tokens) {
   const std::optional<TextConfig> text = find_text_config(root, known_type);
   if (!text) {
     return Error{.kind = ErrorKind::kUnsupported,
@@ -68,7 +68,9 @@ Result<Config> read_config(const Json& root, std::string_view where) {
                  .where = std::string(where) + ": model_type"};
   }
   const Architecture* architecture = find_architecture(text->type);
-  Reading reading{.fields = ConfigFields(text->object, where, text->prefix), .config = {}};
+  Reading reading{.fields = ConfigFields(text->object, where, text->prefix),
+                  .config = {},
+                  .context_tokens = context_tokens};
   reading.config.architecture = architecture->model_type;
   architecture->read(reading);
   if (reading.fields.error()) return *reading.fields.error();

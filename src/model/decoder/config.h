@@ -158,6 +158,7 @@ bool runs(const Json& root);
 
 // `where` names the file in messages. Errors: a missing, mistyped or absurd field (every size is
 // bounded, so that products of sizes fit in int64); what the table cannot say, by name.
-Result<Config> read_config(const Json& root, std::string_view where);
+// context_tokens: how long sequences may become; 0: as long as the config says.
+Result<Config> read_config(const Json& root, std::string_view where, int64_t context_tokens = 0);
 
 }  // namespace kvasir::model::decoder

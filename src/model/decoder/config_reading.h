@@ -24,6 +24,7 @@ inline constexpr int64_t kTokensMax = int64_t{1} << 40;
 struct Reading {
   ConfigFields fields;
   Config config;
+  int64_t context_tokens = 0;  // how long sequences may become; 0: as long as the config says
 };
 
 // Vocabulary, layers, widths and heads, by the names that most architectures use.

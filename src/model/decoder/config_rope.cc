@@ -78,7 +78,8 @@ std::vector<double> read_factors(ConfigFields& scaling, std::string_view name, s
 }
 
 // The long factors are for contexts longer than the model was first made for. A cache has one rope
-// for good, so the choice cannot follow the length: the context that the model is made for decides.
+// for good, so the choice cannot follow the length: the context asked for decides, or where none
+// is, the one that the model is made for.
 void scale_long(ConfigFields& scaling, const Reading& reading, double outer_original, Rope& rope) {
   const auto stated =
       static_cast<double>(reading.fields.find({"max_position_embeddings"}) == nullptr
@@ -86,7 +87,9 @@ void scale_long(ConfigFields& scaling, const Reading& reading, double outer_orig
                               : reading.config.context_tokens_max);
   const double original =
       scaling.real_or({"original_max_position_embeddings"}, 1, kContextMax, outer_original);
-  const bool is_long = stated > original;
+  const double context =
+      reading.context_tokens > 0 ? static_cast<double>(reading.context_tokens) : stated;
+  const bool is_long = context > original;
   const std::vector<double> factors =
       read_factors(scaling, is_long ? "long_factor" : "short_factor", rope.frequencies.size());
   for (size_t i = 0; i < factors.size(); ++i) rope.frequencies[i] /= factors[i];

@@ -76,7 +76,8 @@ Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSo
                  .what = "rows of this model's cache cannot be hidden",
                  .field = "visible_rows"};
   }
-  KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::open(directory, config));
+  KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint,
+                          Checkpoint::open(directory, config, options.context_tokens));
   return Decoder::create(std::move(checkpoint), options);
 }
 

@@ -355,14 +355,14 @@ Status check_keys(const GgufKeys& keys, std::string_view where) {
 
 bool runs_gguf(const Json& keys) { return find_architecture(keys) != nullptr; }
 
-Result<Config> read_gguf_config(const Json& all, std::string_view where) {
+Result<Config> read_gguf_config(const Json& all, std::string_view where, int64_t context_tokens) {
   const GgufArchitecture* architecture = find_architecture(all);
   KVASIR_CHECK(architecture != nullptr, "keys of this family");
   const GgufKeys keys(all, architecture->name);
   KVASIR_RETURN_IF_ERROR(check_keys(keys, where));
   KVASIR_ASSIGN_OR_RETURN(Config config,
                           read_config(Translation(all, *architecture).config(), where));
-  KVASIR_RETURN_IF_ERROR(read_gguf_longrope(keys, where, config));
+  KVASIR_RETURN_IF_ERROR(read_gguf_longrope(keys, where, context_tokens, config));
   if (architecture->rows == Rows::kPairsAdjacent) config.rope_pairs = ops::RopePairs::kAdjacent;
   config.norm_adds_one = false;  // the converter added it
   config.is_gguf = true;

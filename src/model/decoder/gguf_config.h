@@ -14,6 +14,7 @@ namespace kvasir::model::decoder {
 bool runs_gguf(const Json& keys);
 
 // Errors: as read_config(), of the keys.
-Result<Config> read_gguf_config(const Json& all, std::string_view where);
+Result<Config> read_gguf_config(const Json& all, std::string_view where,
+                                int64_t context_tokens = 0);
 
 }  // namespace kvasir::model::decoder

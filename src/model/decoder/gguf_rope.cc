@@ -60,10 +60,12 @@ Json gguf_rope(const GgufKeys& keys, double theta, bool truncates, bool is_scale
   return Json(std::move(rope));
 }
 
-Status read_gguf_longrope(const GgufKeys& keys, std::string_view where, Config& config) {
+Status read_gguf_longrope(const GgufKeys& keys, std::string_view where, int64_t context_tokens,
+                          Config& config) {
   constexpr double kFactorMax = 1e9;
   const int64_t original = keys.integer(kOriginal, 0);
-  config.takes_long_divisors = original > 0 && config.context_tokens_max > original;
+  const int64_t context = context_tokens > 0 ? context_tokens : config.context_tokens_max;
+  config.takes_long_divisors = original > 0 && context > original;
   if (!keys.has(kFactor)) {
     if (keys.text("rope.scaling.type", "") != "longrope") return ok_status();
     return refusal(where, "rope.scaling.type", fmt::format("{} beside longrope", kFactor), "none");

@@ -14,6 +14,7 @@ Json gguf_rope(const GgufKeys& keys, double theta, bool truncates, bool is_scale
 
 // LongRoPE: which of the file's two lists of divisors counts, and the factor on cosines and sines.
 // Errors: a factor that is none; the type without what converters write beside the lists.
-Status read_gguf_longrope(const GgufKeys& keys, std::string_view where, Config& config);
+Status read_gguf_longrope(const GgufKeys& keys, std::string_view where, int64_t context_tokens,
+                          Config& config);
 
 }  // namespace kvasir::model::decoder

@@ -114,8 +114,9 @@ class Checkpoint {
  public:
   // `directory` holds model.safetensors, or shards with their index, and the config that `source`
   // is. Errors name file and tensor; nothing large is allocated or read before the whole directory
-  // of tensors has been checked.
-  static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source);
+  // of tensors has been checked. context_tokens: as ModelOptions has it.
+  static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source,
+                                 int64_t context_tokens = 0);
 
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
