@@ -19,13 +19,6 @@ void decode(const RowShape& shape, SideData, const std::byte* group, int64_t row
 
 }  // namespace
 
-constinit const Codec kBf16Codec = {.id = CodecId::kBf16,
-                                    .name = "bf16",
-                                    .version = 1,
-                                    .group_rows = 1,
-                                    .is_read_at_once = true,
-                                    .bytes = bytes,
-                                    .encode = encode,
-                                    .decode = decode};
+constinit const Codec kBf16Codec = row_codec(CodecId::kBf16, "bf16", bytes, encode, decode);
 
 }  // namespace kvasir::kernels

@@ -54,6 +54,20 @@ struct Codec {
                  int64_t row_end, float* rows);
 };
 
+// A codec whose rows stand alone and are read as coded from the first token on, in the first
+// version of its bytes.
+constexpr Codec row_codec(CodecId id, const char* name, decltype(Codec::bytes) bytes,
+                          decltype(Codec::encode) encode, decltype(Codec::decode) decode) {
+  return {.id = id,
+          .name = name,
+          .version = 1,
+          .group_rows = 1,
+          .is_read_at_once = true,
+          .bytes = bytes,
+          .encode = encode,
+          .decode = decode};
+}
+
 extern const Codec kF32Codec;
 extern const Codec kBf16Codec;
 extern const Codec kFp8Codec;

@@ -1,7 +1,6 @@
 // Plain E4M3, rounded to nearest even; what is larger than 448 becomes that. Whoever has a scale
 // for a whole stream divides rows by it beforehand and multiplies what is computed of them.
 #include "kernels/codecs/codec.h"
-#include "kernels/unaligned.h"
 #include "numeric/fp8.h"
 
 namespace kvasir::kernels {
@@ -23,13 +22,6 @@ void decode(const RowShape& shape, SideData, const std::byte* group, int64_t row
 
 }  // namespace
 
-constinit const Codec kE4m3Codec = {.id = CodecId::kE4m3,
-                                    .name = "e4m3",
-                                    .version = 1,
-                                    .group_rows = 1,
-                                    .is_read_at_once = true,
-                                    .bytes = bytes,
-                                    .encode = encode,
-                                    .decode = decode};
+constinit const Codec kE4m3Codec = row_codec(CodecId::kE4m3, "e4m3", bytes, encode, decode);
 
 }  // namespace kvasir::kernels

@@ -25,13 +25,6 @@ void decode(const RowShape& shape, SideData, const std::byte* group, int64_t row
 
 }  // namespace
 
-constinit const Codec kF16Codec = {.id = CodecId::kF16,
-                                   .name = "f16",
-                                   .version = 1,
-                                   .group_rows = 1,
-                                   .is_read_at_once = true,
-                                   .bytes = bytes,
-                                   .encode = encode,
-                                   .decode = decode};
+constinit const Codec kF16Codec = row_codec(CodecId::kF16, "f16", bytes, encode, decode);
 
 }  // namespace kvasir::kernels

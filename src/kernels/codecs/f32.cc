@@ -20,13 +20,6 @@ void decode(const RowShape& shape, SideData, const std::byte* group, int64_t row
 
 }  // namespace
 
-constinit const Codec kF32Codec = {.id = CodecId::kF32,
-                                   .name = "f32",
-                                   .version = 1,
-                                   .group_rows = 1,
-                                   .is_read_at_once = true,
-                                   .bytes = bytes,
-                                   .encode = encode,
-                                   .decode = decode};
+constinit const Codec kF32Codec = row_codec(CodecId::kF32, "f32", bytes, encode, decode);
 
 }  // namespace kvasir::kernels

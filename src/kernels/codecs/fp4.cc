@@ -58,13 +58,6 @@ void decode(const RowShape& shape, SideData, const std::byte* group, int64_t row
 
 }  // namespace
 
-constinit const Codec kFp4Codec = {.id = CodecId::kFp4,
-                                   .name = "fp4-e8m0",
-                                   .version = 1,
-                                   .group_rows = 1,
-                                   .is_read_at_once = true,
-                                   .bytes = bytes,
-                                   .encode = encode,
-                                   .decode = decode};
+constinit const Codec kFp4Codec = row_codec(CodecId::kFp4, "fp4-e8m0", bytes, encode, decode);
 
 }  // namespace kvasir::kernels
