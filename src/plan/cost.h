@@ -18,6 +18,11 @@ struct ChosenPrecisions {
   int64_t state_bytes = 4;           // a value's
 };
 
+// How often a block is held: begun ones (kUp) or whole ones (kDown).
+inline Growth per_block(Growth::Rounding rounding) {
+  return {.unit_tokens = kv::kBlockTokens, .rounding = rounding};
+}
+
 // Returns the terms of the vectors and states of any model but DeepSeek-V4. Errors: as cache_cost.
 Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& options,
                                   const ChosenPrecisions& chosen);

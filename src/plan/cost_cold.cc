@@ -8,10 +8,6 @@
 namespace kvasir::plan {
 namespace {
 
-Growth per_block(Growth::Rounding rounding) {
-  return {.unit_tokens = kv::kBlockTokens, .rounding = rounding};
-}
-
 // The engine's codec of rows in that precision; null: it has none. Its native one is bf16.
 const kernels::Codec* codec_for(const CacheModel& model, const Precision& rows) {
   constexpr std::string_view kHeld[] = {"bf16", "f16", "f32"};

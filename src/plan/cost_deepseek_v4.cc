@@ -72,10 +72,6 @@ int64_t window_tokens_of(const kv::CacheLayout& layout) {
   return layout.streams.front().spec.window_tokens;
 }
 
-Growth per_block(Growth::Rounding rounding) {
-  return {.unit_tokens = kv::kBlockTokens, .rounding = rounding};
-}
-
 void add_part(const Part& part, int64_t row_bytes, const Growth& growth, std::vector<Term>& out) {
   if (part.layer_count == 0) return;
   out.push_back({.part = part.name,

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "base/check.h"
-#include "kv/layout.h"
 #include "kv/spec.h"
 #include "plan/cost.h"
 
@@ -102,7 +101,7 @@ Term as_held_here(Term term) {
     term.growth = {.is_fixed = true};
   } else {
     term.bytes *= kv::kBlockTokens;
-    term.growth = {.unit_tokens = kv::kBlockTokens, .rounding = Growth::Rounding::kUp};
+    term.growth = per_block(Growth::Rounding::kUp);
   }
   return term;
 }

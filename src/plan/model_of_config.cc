@@ -141,7 +141,7 @@ Result<CacheModel> model_of_json(const Json& root, std::string_view where) {
   return model;
 }
 
-Result<CacheModel> model_of_config(std::string_view text, std::string_view where) {
+Result<ConfigSource> parse_config(std::string_view text, std::string_view where) {
   if (text.size() > kConfigBytesMax) {
     return Error{.kind = ErrorKind::kDamaged,
                  .what = "too large for a config, and no GGUF file",
@@ -149,7 +149,11 @@ Result<CacheModel> model_of_config(std::string_view text, std::string_view where
                  .expected = fmt::format("at most {} bytes of JSON", kConfigBytesMax),
                  .found = std::to_string(text.size())};
   }
-  KVASIR_ASSIGN_OR_RETURN(const ConfigSource config, ConfigSource::parse(text, where));
+  return ConfigSource::parse(text, where);
+}
+
+Result<CacheModel> model_of_config(std::string_view text, std::string_view where) {
+  KVASIR_ASSIGN_OR_RETURN(const ConfigSource config, parse_config(text, where));
   return model_of_json(config.root(), where);
 }
 

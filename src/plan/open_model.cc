@@ -14,6 +14,7 @@
 #include "model/decoder/config.h"
 #include "plan/cache_format.h"
 #include "plan/model_of_gguf.h"
+#include "plan/model_of_json.h"
 #include "plan/text_model.h"
 
 namespace kvasir::plan {
@@ -58,13 +59,12 @@ Status read_quantization_file(const std::string& directory, CacheModel& model) {
 
 Result<CacheModel> open_checkpoint(const std::string& directory) {
   const std::string config_path = path_in(directory, kConfigName);
-  KVASIR_ASSIGN_OR_RETURN(const auto config, MappedFile::open(config_path));
-  KVASIR_ASSIGN_OR_RETURN(CacheModel model, model_of_config(config->text(), config_path));
+  KVASIR_ASSIGN_OR_RETURN(const auto file, MappedFile::open(config_path));
+  KVASIR_ASSIGN_OR_RETURN(const ConfigSource config, parse_config(file->text(), config_path));
+  KVASIR_ASSIGN_OR_RETURN(CacheModel model, model_of_json(config.root(), config_path));
   KVASIR_RETURN_IF_ERROR(read_quantization_file(directory, model));
   KVASIR_ASSIGN_OR_RETURN(model.weight_bytes, weight_bytes_in(directory));
-  KVASIR_ASSIGN_OR_RETURN(const ConfigSource source,
-                          ConfigSource::parse(config->text(), config_path));
-  model.is_decoder_here = model::decoder::runs(source.root());
+  model.is_decoder_here = model::decoder::runs(config.root());
   return model;
 }
 
