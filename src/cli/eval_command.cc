@@ -192,6 +192,7 @@ Result<std::string> recall_task_path(const EvalOptions& options) {
 
 // Whether rows of the model's cache can be hidden. Error: the model cannot be opened.
 Result<bool> hides_rows(const EvalOptions& options) {
+  if (options.model.model.empty()) return true;  // the bundled one's can
   KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, false));
   chosen.study.visible_rows.index_top_k = 1;
   const auto engine = Engine::open(chosen);

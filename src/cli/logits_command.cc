@@ -80,12 +80,7 @@ void add_logits_command(Command program) {
   auto options = std::make_shared<LogitsOptions>();
   Command command = program.add_command("logits", "write the logits of every token to a .npy file");
   add_model_options(command, options->model);
-  command
-      .add_option("--context", options->model.context,
-                  "how long the text may become, where that chooses the model's rope (Phi-3); 0: "
-                  "these tokens")
-      .check_range(0, int64_t{1} << 40)
-      .show_default();
+  add_context_option(command, options->model, "these tokens");
   add_store_options(command, options->store, true);
   command.add_option("--tokens", options->tokens_path, "file of token ids separated by white space")
       .required();

@@ -38,12 +38,12 @@ void add_checkpoint_options(Command command, ModelFlags& options) {
       .show_default();
 }
 
-void add_context_option(Command command, ModelFlags& options) {
-  command
-      .add_option(
-          "--context", options.context,
-          "how long the text may become, where that chooses the model's rope (Phi-3); 0: as "
-          "long as the model was made for")
+void add_context_option(Command command, ModelFlags& options, const char* left_out) {
+  const std::string description =
+      std::string(
+          "how long the text may become, where that chooses the model's rope (Phi-3); 0: ") +
+      left_out;
+  command.add_option("--context", options.context, description.c_str())
       .check_range(0, int64_t{1} << 40)
       .show_default();
 }

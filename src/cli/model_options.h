@@ -22,8 +22,9 @@ struct ModelFlags {
 // A check for options that may not be empty: an unset shell variable must not mean something else.
 std::string not_empty(const std::string& text);
 
-// --context.
-void add_context_option(Command command, ModelFlags& options);
+// --context; `left_out` says what 0 means.
+void add_context_option(Command command, ModelFlags& options,
+                        const char* left_out = "as long as the model was made for");
 // --model, --threads, --chunk, --isa.
 void add_checkpoint_options(Command command, ModelFlags& options);
 // The same, and --kv.
