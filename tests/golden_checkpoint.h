@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "checkpoint_maker.h"
+#include "temp_directory.h"
 
 namespace kvasir::testing {
 
@@ -25,5 +26,13 @@ struct StoredCheckpoint {
 };
 
 StoredCheckpoint read_golden(std::string_view name);
+
+// Returns open(folder) of a folder with the checkpoint, which is gone afterwards.
+template <class Open>
+auto open_written(const StoredCheckpoint& stored, int shard_count, const Open& open) {
+  const TempDirectory directory;
+  write_checkpoint(directory.path(), stored.config, stored.tensors, shard_count);
+  return open(directory.path());
+}
 
 }  // namespace kvasir::testing

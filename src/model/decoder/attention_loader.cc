@@ -16,14 +16,9 @@ struct HeadRows {
   int64_t all() const { return query + key + value; }
 };
 
-class AttentionLoader {
+class AttentionLoader : private RoleLoader {
  public:
-  explicit AttentionLoader(RoleTensors& tensors)
-      : tensors_(tensors),
-        config_(tensors.config()),
-        names_(tensors.names()),
-        reader_(tensors.reader()),
-        turned_(tensors.turned()) {}
+  explicit AttentionLoader(RoleTensors& tensors) : RoleLoader(tensors) {}
 
   Status load(const std::string& at, AttentionWeights& weights) {
     KVASIR_RETURN_IF_ERROR(load_cache_scale(at + "self_attn.k_scale", weights.key_scale));
@@ -159,12 +154,6 @@ class AttentionLoader {
     }
     return ok_status();
   }
-
-  RoleTensors& tensors_;
-  const Config& config_;
-  const TensorNames& names_;
-  TensorReader& reader_;
-  TurnedMatrices& turned_;
 };
 
 // The bias of a fused projection, in the order of its rows, -> one bias each.

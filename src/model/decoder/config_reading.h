@@ -10,15 +10,11 @@
 #include "base/json.h"
 #include "checkpoint/config_fields.h"
 #include "model/decoder/config.h"
+#include "model/size_limits.h"
 
 namespace kvasir::model::decoder {
 
-// Far above every published model, and low enough that the bytes of any tensor fit in int64.
-inline constexpr int64_t kWidthMax = int64_t{1} << 20;
-inline constexpr int64_t kHeadsMax = int64_t{1} << 14;
-inline constexpr int64_t kLayersMax = int64_t{1} << 12;
-inline constexpr int64_t kExpertsMax = int64_t{1} << 16;
-inline constexpr int64_t kVocabMax = int64_t{1} << 24;
+// Far above every published model, as those of size_limits.h.
 inline constexpr int64_t kTokensMax = int64_t{1} << 40;
 
 struct Reading {

@@ -9,14 +9,9 @@ namespace {
 
 using kernels::WeightMatrix;
 
-class ExpertLoader {
+class ExpertLoader : private RoleLoader {
  public:
-  explicit ExpertLoader(RoleTensors& tensors)
-      : tensors_(tensors),
-        config_(tensors.config()),
-        names_(tensors.names()),
-        reader_(tensors.reader()),
-        turned_(tensors.turned()) {}
+  explicit ExpertLoader(RoleTensors& tensors) : RoleLoader(tensors) {}
 
   Status load(const std::string& at, ExpertsWeights& weights) {
     const ExpertsConfig& experts = config_.experts;
@@ -155,12 +150,6 @@ class ExpertLoader {
     }
     return ok_status();
   }
-
-  RoleTensors& tensors_;
-  const Config& config_;
-  const TensorNames& names_;
-  TensorReader& reader_;
-  TurnedMatrices& turned_;
 };
 
 // Where they came together, gate_biases holds gate and up in turn.

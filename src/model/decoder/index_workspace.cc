@@ -1,34 +1,21 @@
 #include "model/decoder/index_workspace.h"
 
-#include <string>
-
 #include "kernels/kernels.h"
+#include "model/pass_buffers.h"
 
 namespace kvasir::model::decoder {
-namespace {
-
-constexpr int64_t kLengthGrowth = 2;
-
-}  // namespace
 
 IndexWorkspace::IndexWorkspace(const IndexerConfig& config, const kernels::RowFormat& key_format,
                                int64_t token_capacity, int thread_count)
     : top_k_(config.top_k) {
-  size_buffers(config, key_format, token_capacity, thread_count,
-               [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
-                 buffer = AlignedBuffer<T>(count);
-                 failed = failed || buffer.failed();
-               });
+  size_buffers(config, key_format, token_capacity, thread_count, take_buffers(failed));
 }
 
 int64_t IndexWorkspace::bytes_for(const IndexerConfig& config, const kernels::RowFormat& key_format,
                                   int64_t token_capacity, int thread_count) {
   int64_t bytes = 0;
   IndexWorkspace none;
-  none.size_buffers(config, key_format, token_capacity, thread_count,
-                    [&bytes]<class T>(AlignedBuffer<T>&, int64_t count) {
-                      bytes += count * static_cast<int64_t>(sizeof(T));
-                    });
+  none.size_buffers(config, key_format, token_capacity, thread_count, count_buffers(bytes));
   return bytes;
 }
 
@@ -54,15 +41,7 @@ void IndexWorkspace::size_buffers(const IndexerConfig& config, const kernels::Ro
 }
 
 Status IndexWorkspace::reserve_length(int64_t length_max) {
-  for (AlignedBuffer<float>& buffer : scores) {
-    if (buffer.size() >= length_max) continue;
-    buffer = AlignedBuffer<float>(kLengthGrowth * length_max);
-    if (!buffer.failed()) continue;
-    buffer = {};
-    return Error{.kind = ErrorKind::kNoMemory,
-                 .what = "not enough memory for a context of this length",
-                 .found = std::to_string(length_max) + " tokens"};
-  }
+  if (!grow_buffers(scores, length_max)) return no_memory_for_length(length_max);
   return ok_status();
 }
 

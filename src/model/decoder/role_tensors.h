@@ -50,4 +50,21 @@ class RoleTensors {
   const TensorNames names_;
 };
 
+// A RoleLoader has at hand what a loader of one kind of weights reads.
+class RoleLoader {
+ protected:
+  explicit RoleLoader(RoleTensors& tensors)
+      : tensors_(tensors),
+        config_(tensors.config()),
+        names_(tensors.names()),
+        reader_(tensors.reader()),
+        turned_(tensors.turned()) {}
+
+  RoleTensors& tensors_;
+  const Config& config_;
+  const TensorNames& names_;
+  TensorReader& reader_;
+  TurnedMatrices& turned_;
+};
+
 }  // namespace kvasir::model::decoder

@@ -15,9 +15,7 @@ using testing::TinyTensor;
 using Stored = testing::StoredCheckpoint;
 
 Result<Checkpoint> open_stored(const Stored& stored, int shard_count = 1) {
-  const testing::TempDirectory directory;
-  testing::write_checkpoint(directory.path(), stored.config, stored.tensors, shard_count);
-  return open_checkpoint(directory.path());
+  return testing::open_written(stored, shard_count, open_checkpoint);
 }
 
 // The golden model as a part of a larger one, under that prefix of its tensors.

@@ -14,13 +14,9 @@ namespace {
 using kernels::WeightMatrix;
 
 // `at` is the name so far: "layers.3.".
-class WeightLoader {
+class WeightLoader : private RoleLoader {
  public:
-  WeightLoader(const Config& config, TensorReader& reader, TurnedMatrices& turned)
-      : config_(config),
-        reader_(reader),
-        tensors_(config, reader, turned),
-        names_(tensors_.names()) {}
+  explicit WeightLoader(RoleTensors& tensors) : RoleLoader(tensors) {}
 
   Status load(Weights& weights) {
     const int64_t vocab = config_.vocab_size;
@@ -147,18 +143,14 @@ class WeightLoader {
     layer.mlp.up_bias = of(layer.mlp_biases.up);
     layer.mlp.down_bias = of(layer.mlp_biases.down);
   }
-
-  const Config& config_;
-  TensorReader& reader_;
-  RoleTensors tensors_;
-  const TensorNames& names_;
 };
 
 }  // namespace
 
 Status load_weights(const Config& config, TensorReader& reader, Weights& weights,
                     TurnedMatrices& turned) {
-  WeightLoader loader(config, reader, turned);
+  RoleTensors tensors(config, reader, turned);
+  WeightLoader loader(tensors);
   KVASIR_RETURN_IF_ERROR(loader.load(weights));
   KVASIR_RETURN_IF_ERROR(reader.finish());
   turned.run();

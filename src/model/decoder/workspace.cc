@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "model/pass_buffers.h"
 #include "ops/attention_steps.h"
 
 namespace kvasir::model::decoder {
@@ -30,18 +31,13 @@ RowWidths row_widths(const Config& config) {
 
 Workspace::Workspace(const Config& config, int64_t token_capacity) {
   KVASIR_CHECK(token_capacity > 0, "a pass has tokens");
-  size_buffers(config, token_capacity, [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
-    buffer = AlignedBuffer<T>(count);
-    failed = failed || buffer.failed();
-  });
+  size_buffers(config, token_capacity, take_buffers(failed));
 }
 
 int64_t Workspace::bytes_for(const Config& config, int64_t token_capacity) {
   int64_t bytes = 0;
   Workspace none;
-  none.size_buffers(config, token_capacity, [&bytes]<class T>(AlignedBuffer<T>&, int64_t count) {
-    bytes += count * static_cast<int64_t>(sizeof(T));
-  });
+  none.size_buffers(config, token_capacity, count_buffers(bytes));
   return bytes;
 }
 

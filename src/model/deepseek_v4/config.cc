@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "checkpoint/config_fields.h"
 #include "checkpoint/context_limit.h"
-#include "kernels/kernels.h"
 #include "model/deepseek_v4/config_reading.h"
 #include "model/deepseek_v4/config_rope.h"
 
@@ -50,32 +49,10 @@ int64_t read_position_count(ConfigFields& fields) {
       .tokens;
 }
 
-void read_sizes(ConfigFields& fields, Config& config) {
-  config.vocab_size = fields.integer({"vocab_size"}, 1, kVocabMax);
-  config.hidden_size = fields.integer({"hidden_size"}, 1, kWidthMax);
-  config.layer_count = fields.integer({"num_hidden_layers"}, 1, kLayersMax);
-  config.head_count = fields.integer({"num_attention_heads"}, 1, kHeadsMax);
-  config.head_dim = fields.integer({"head_dim"}, 2, kWidthMax);
-  config.query_rank = fields.integer({"q_lora_rank"}, 1, kWidthMax);
-  config.output_group_count = fields.integer({"o_groups"}, 1, kHeadsMax);
-  config.output_rank = fields.integer({"o_lora_rank"}, 1, kWidthMax);
-  config.window = fields.integer({"sliding_window"}, 1, kWidthMax);
-  config.expert_count = fields.integer({"n_routed_experts", "num_local_experts"}, 1, kExpertsMax);
-  config.experts_per_token = fields.integer({"num_experts_per_tok"}, 1, kExpertsMax);
-  config.expert_width =
-      fields.integer({"moe_intermediate_size", "intermediate_size"}, 1, kWidthMax);
-  config.shared_expert_count = fields.integer({"n_shared_experts"}, 1, kSharedExpertsMax);
-  config.stream_count = fields.integer({"hc_mult"}, 1, kernels::kStreamCountMax);
-  config.sinkhorn_iterations = fields.integer({"hc_sinkhorn_iters"}, 1, kSinkhornMax);
-  config.max_position_count = read_position_count(fields);
-}
-
-void read_scalars(ConfigFields& fields, Config& config) {
-  config.hyper_eps = static_cast<float>(fields.real({"hc_eps"}, kEpsMin, 1));
-  config.norm_eps = static_cast<float>(fields.real({"rms_norm_eps"}, kEpsMin, 1));
-  config.routed_scale =
-      static_cast<float>(fields.real({"routed_scaling_factor"}, kEpsMin, kFloatMax));
+// What GGUF files do not state, or state in another way.
+void read_rest(ConfigFields& fields, Config& config) {
   constexpr double kNoLimit = std::numeric_limits<double>::infinity();
+  config.max_position_count = read_position_count(fields);
   config.swiglu_limit = swiglu_limit_of(fields.real_or({"swiglu_limit"}, 0, kNoLimit, 0));
   config.norm_topk_prob = fields.boolean_or({"norm_topk_prob"}, true);
   config.tie_word_embeddings = fields.boolean_or({"tie_word_embeddings"}, false);
@@ -154,9 +131,12 @@ bool runs(const Json& root) {
 Result<Config> read_config(const Json& root, std::string_view where) {
   ConfigFields fields(root, where);
   Config config;
-  read_sizes(fields, config);
+  config.vocab_size = fields.integer({"vocab_size"}, 1, kVocabMax);
+  config.layer_count = fields.integer({"num_hidden_layers"}, 1, kLayersMax);
+  read_sizes(fields, Names::kConfig, config);
   check_fixed_choices(fields);
-  read_scalars(fields, config);
+  read_scalars(fields, Names::kConfig, config);
+  read_rest(fields, config);
   check_compress_rates(fields);
   check_relations(fields,
                   {.output_group_count = "o_groups", .experts_per_token = "num_experts_per_tok"},

@@ -8,8 +8,70 @@
 #include <string>
 
 #include "base/check.h"
+#include "kernels/kernels.h"
 
 namespace kvasir::model::deepseek_v4 {
+namespace {
+
+struct Size {
+  int64_t Config::*member;
+  std::string_view field;        // of a config.json
+  std::string_view other_field;  // as transformers writes it; empty: it has the same name
+  std::string_view key;          // of a GGUF file
+  int64_t min;
+  int64_t max;
+};
+
+constexpr Size kSizes[] = {
+    {&Config::hidden_size, "hidden_size", "", "embedding_length", 1, kWidthMax},
+    {&Config::head_count, "num_attention_heads", "", "attention.head_count", 1, kHeadsMax},
+    {&Config::head_dim, "head_dim", "", "attention.key_length", 2, kWidthMax},
+    {&Config::query_rank, "q_lora_rank", "", "attention.q_lora_rank", 1, kWidthMax},
+    {&Config::output_group_count, "o_groups", "", "attention.output_group_count", 1, kHeadsMax},
+    {&Config::output_rank, "o_lora_rank", "", "attention.output_lora_rank", 1, kWidthMax},
+    {&Config::window, "sliding_window", "", "attention.sliding_window", 1, kWidthMax},
+    {&Config::expert_count, "n_routed_experts", "num_local_experts", "expert_count", 1,
+     kExpertsMax},
+    {&Config::experts_per_token, "num_experts_per_tok", "", "expert_used_count", 1, kExpertsMax},
+    {&Config::expert_width, "moe_intermediate_size", "intermediate_size",
+     "expert_feed_forward_length", 1, kWidthMax},
+    {&Config::shared_expert_count, "n_shared_experts", "", "expert_shared_count", 1,
+     kSharedExpertsMax},
+    {&Config::stream_count, "hc_mult", "", "hyper_connection.count", 1, kernels::kStreamCountMax},
+    {&Config::sinkhorn_iterations, "hc_sinkhorn_iters", "", "hyper_connection.sinkhorn_iterations",
+     1, kSinkhornMax},
+};
+
+struct Scalar {
+  float Config::*member;
+  std::string_view field;
+  std::string_view key;
+  double max;
+};
+
+constexpr Scalar kScalars[] = {
+    {&Config::hyper_eps, "hc_eps", "hyper_connection.epsilon", 1},
+    {&Config::norm_eps, "rms_norm_eps", "attention.layer_norm_rms_epsilon", 1},
+    {&Config::routed_scale, "routed_scaling_factor", "expert_weights_scale", kFloatMax},
+};
+
+}  // namespace
+
+void read_sizes(ConfigFields& fields, Names names, Config& config) {
+  for (const Size& size : kSizes) {
+    const std::string_view name = names == Names::kGguf ? size.key : size.field;
+    const bool has_other = names == Names::kConfig && !size.other_field.empty();
+    config.*size.member = has_other ? fields.integer({name, size.other_field}, size.min, size.max)
+                                    : fields.integer({name}, size.min, size.max);
+  }
+}
+
+void read_scalars(ConfigFields& fields, Names names, Config& config) {
+  for (const Scalar& scalar : kScalars) {
+    const std::string_view name = names == Names::kGguf ? scalar.key : scalar.field;
+    config.*scalar.member = static_cast<float>(fields.real({name}, kEpsMin, scalar.max));
+  }
+}
 
 const Json::Array* layer_list(ConfigFields& fields, std::string_view name, int64_t count) {
   const Json* list = fields.find({name});

@@ -7,15 +7,11 @@
 #include "base/json.h"
 #include "checkpoint/config_fields.h"
 #include "model/deepseek_v4/config.h"
+#include "model/size_limits.h"
 
 namespace kvasir::model::deepseek_v4 {
 
-// Far above every published model, and low enough that the bytes of any tensor fit in int64.
-inline constexpr int64_t kWidthMax = int64_t{1} << 20;
-inline constexpr int64_t kHeadsMax = int64_t{1} << 14;
-inline constexpr int64_t kLayersMax = int64_t{1} << 12;
-inline constexpr int64_t kExpertsMax = int64_t{1} << 16;
-inline constexpr int64_t kVocabMax = int64_t{1} << 24;
+// Far above every published model, as those of size_limits.h.
 inline constexpr int64_t kSharedExpertsMax = 64;
 inline constexpr int64_t kSinkhornMax = 1000;
 inline constexpr int64_t kPositionsMax = int64_t{1} << 40;
@@ -25,6 +21,13 @@ inline constexpr double kThetaMin = 1;
 inline constexpr double kThetaMax = 1e15;
 inline constexpr double kContextMax = 1e15;
 inline constexpr double kFactorMax = 1e9;
+
+// Whose names the fields have.
+enum class Names : uint8_t { kConfig, kGguf };
+
+// Reads the sizes and scalars that both forms state, each with bounds of its own.
+void read_sizes(ConfigFields& fields, Names names, Config& config);
+void read_scalars(ConfigFields& fields, Names names, Config& config);
 
 // The first `count` items of a per-layer list, which may be longer: its tail belongs to drafts.
 // Null: no such list, which has gone to `fields`, or no such field.

@@ -103,25 +103,6 @@ TEST(Config, RopeIsRead) {
   EXPECT_EQ(config.compressed_rope.yarn.original_context, 65536);
 }
 
-void expect_same(const Config& a, const Config& b) {
-  EXPECT_EQ(a.layers, b.layers);
-  EXPECT_EQ(a.hash_layer_count, b.hash_layer_count);
-  EXPECT_EQ(a.rope_dim, b.rope_dim);
-  EXPECT_EQ(a.expert_count, b.expert_count);
-  EXPECT_EQ(a.expert_width, b.expert_width);
-  EXPECT_EQ(a.eos_token_ids, b.eos_token_ids);
-  EXPECT_EQ(a.swiglu_limit, b.swiglu_limit);
-  for (const auto& [x, y] :
-       {std::pair(a.window_rope, b.window_rope), std::pair(a.compressed_rope, b.compressed_rope)}) {
-    EXPECT_EQ(x.theta, y.theta);
-    EXPECT_EQ(x.has_yarn, y.has_yarn);
-    EXPECT_EQ(x.yarn.factor, y.yarn.factor);
-    EXPECT_EQ(x.yarn.beta_fast, y.yarn.beta_fast);
-    EXPECT_EQ(x.yarn.beta_slow, y.yarn.beta_slow);
-    EXPECT_EQ(x.yarn.original_context, y.yarn.original_context);
-  }
-}
-
 TEST(Config, FieldsOfTransformersMeanTheSame) {
   expect_same(parse_ok(config_of(NameForm::kRuntime)), parse_ok(config_of()));
   TinyModelSpec spec;

@@ -10,7 +10,6 @@
 
 #include "checkpoint/config_fields.h"
 #include "checkpoint/context_limit.h"
-#include "kernels/kernels.h"
 #include "model/deepseek_v4/config.h"
 #include "model/deepseek_v4/config_reading.h"
 
@@ -51,34 +50,16 @@ int64_t listed_tokens(const Json& keys) {
   return is_list ? std::min(std::ssize(*tokens->as_array()), kVocabMax) : 0;
 }
 
-void read_sizes(ConfigFields& fields, const Json& keys, Config& config) {
+int64_t read_vocab_size(ConfigFields& fields, const Json& keys) {
   const int64_t listed = listed_tokens(keys);
-  config.vocab_size = listed > 0 ? fields.integer_or({"vocab_size"}, 1, kVocabMax, listed)
-                                 : fields.integer({"vocab_size"}, 1, kVocabMax);
-  config.hidden_size = fields.integer({"embedding_length"}, 1, kWidthMax);
-  config.head_count = fields.integer({"attention.head_count"}, 1, kHeadsMax);
-  config.head_dim = fields.integer({"attention.key_length"}, 2, kWidthMax);
-  config.rope_dim = fields.integer({"rope.dimension_count"}, 2, config.head_dim);
-  config.query_rank = fields.integer({"attention.q_lora_rank"}, 1, kWidthMax);
-  config.output_group_count = fields.integer({"attention.output_group_count"}, 1, kHeadsMax);
-  config.output_rank = fields.integer({"attention.output_lora_rank"}, 1, kWidthMax);
-  config.window = fields.integer({"attention.sliding_window"}, 1, kWidthMax);
-  config.expert_count = fields.integer({"expert_count"}, 1, kExpertsMax);
-  config.experts_per_token = fields.integer({"expert_used_count"}, 1, kExpertsMax);
-  config.expert_width = fields.integer({"expert_feed_forward_length"}, 1, kWidthMax);
-  config.shared_expert_count = fields.integer({"expert_shared_count"}, 1, kSharedExpertsMax);
-  config.hash_layer_count = fields.integer({"hash_layer_count"}, 0, config.layer_count);
-  config.stream_count = fields.integer({"hyper_connection.count"}, 1, kernels::kStreamCountMax);
-  config.sinkhorn_iterations =
-      fields.integer({"hyper_connection.sinkhorn_iterations"}, 1, kSinkhornMax);
+  return listed > 0 ? fields.integer_or({"vocab_size"}, 1, kVocabMax, listed)
+                    : fields.integer({"vocab_size"}, 1, kVocabMax);
 }
 
-void read_scalars(ConfigFields& fields, Config& config) {
-  config.hyper_eps = static_cast<float>(fields.real({"hyper_connection.epsilon"}, kEpsMin, 1));
-  config.norm_eps =
-      static_cast<float>(fields.real({"attention.layer_norm_rms_epsilon"}, kEpsMin, 1));
-  config.routed_scale =
-      static_cast<float>(fields.real({"expert_weights_scale"}, kEpsMin, kFloatMax));
+// What a config.json states in another way.
+void read_rest(ConfigFields& fields, Config& config) {
+  config.rope_dim = fields.integer({"rope.dimension_count"}, 2, config.head_dim);
+  config.hash_layer_count = fields.integer({"hash_layer_count"}, 0, config.layer_count);
   if (!fields.has({"expert_weights_norm"})) {
     fields.fail("expert_weights_norm", "config field is missing", "true or false", nullptr);
   }
@@ -212,9 +193,11 @@ Result<Config> read_gguf_config(const Json& keys, std::string_view where,
   ConfigFields fields(section, where, kPrefix);
   Config config;
   config.layer_count = read_layer_count(fields, has_tensor);
-  read_sizes(fields, keys, config);
+  config.vocab_size = read_vocab_size(fields, keys);
+  read_sizes(fields, Names::kGguf, config);
+  read_rest(fields, config);
   check_fixed_choices(fields, config);
-  read_scalars(fields, config);
+  read_scalars(fields, Names::kGguf, config);
   read_swiglu_limit(fields, config);
   check_relations(fields,
                   {.output_group_count = "attention.output_group_count",

@@ -4,11 +4,10 @@
 
 #include "base/check.h"
 #include "kernels/kernels.h"
+#include "model/pass_buffers.h"
 
 namespace kvasir::model::deepseek_v4 {
 namespace {
-
-constexpr int64_t kLengthGrowth = 2;
 
 int64_t visible_rows_max(const Config& config, int64_t length) {
   return config.window +
@@ -20,21 +19,14 @@ int64_t visible_rows_max(const Config& config, int64_t length) {
 Workspace::Workspace(const Config& config, const Geometry& geometry, int64_t token_capacity,
                      int thread_count) {
   KVASIR_CHECK(token_capacity > 0 && thread_count > 0, "a pass has tokens and threads");
-  size_buffers(config, geometry, token_capacity, thread_count,
-               [this]<class T>(AlignedBuffer<T>& buffer, int64_t count) {
-                 buffer = AlignedBuffer<T>(count);
-                 failed = failed || buffer.failed();
-               });
+  size_buffers(config, geometry, token_capacity, thread_count, take_buffers(failed));
 }
 
 int64_t Workspace::bytes_for(const Config& config, const Geometry& geometry, int64_t token_capacity,
                              int thread_count) {
   int64_t bytes = 0;
   Workspace none;
-  none.size_buffers(config, geometry, token_capacity, thread_count,
-                    [&bytes]<class T>(AlignedBuffer<T>&, int64_t count) {
-                      bytes += count * static_cast<int64_t>(sizeof(T));
-                    });
+  none.size_buffers(config, geometry, token_capacity, thread_count, count_buffers(bytes));
   return bytes;
 }
 
@@ -97,23 +89,10 @@ void Workspace::size_buffers(const Config& config, const Geometry& geometry, int
 
 Status Workspace::reserve_length(const Config& config, int64_t length_max) {
   KVASIR_CHECK(length_max > 0, "a sequence with tokens");
-  const auto grow = []<class T>(std::vector<AlignedBuffer<T>>& buffers, int64_t size) {
-    for (AlignedBuffer<T>& buffer : buffers) {
-      if (buffer.size() >= size) continue;
-      buffer = AlignedBuffer<T>(kLengthGrowth * size);
-      if (buffer.failed()) {
-        buffer = {};
-        return false;
-      }
-    }
-    return true;
-  };
-  if (grow(visible, visible_rows_max(config, length_max)) && grow(scores, length_max / kCsaRatio)) {
-    return ok_status();
-  }
-  return Error{.kind = ErrorKind::kNoMemory,
-               .what = "not enough memory for a context of this length",
-               .found = std::to_string(length_max) + " tokens"};
+  const bool has_room = grow_buffers(visible, visible_rows_max(config, length_max)) &&
+                        grow_buffers(scores, length_max / kCsaRatio);
+  if (!has_room) return no_memory_for_length(length_max);
+  return ok_status();
 }
 
 }  // namespace kvasir::model::deepseek_v4
