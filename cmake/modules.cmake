@@ -32,7 +32,7 @@ if(KVASIR_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL Debug)
   add_compile_definitions(KVASIR_DCHECKS)
 endif()
 # The modules that read outside bytes: fuzzing looks for inputs that reach new branches of these.
-set(KVASIR_PARSING_MODULES base checkpoint text store persist model plan)
+set(KVASIR_PARSING_MODULES base checkpoint text store persist model plan server)
 # The loops of these are most of what sanitized tests run.
 set(KVASIR_LOOP_MODULES numeric kernels ops)
 include_directories(${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
@@ -67,7 +67,7 @@ endif()
 
 # What the thread sanitizer has to see: the tests labelled `threads`.
 add_custom_target(thread_tests)
-set(KVASIR_MODULES_WITH_THREADS base store persist ops model engine)
+set(KVASIR_MODULES_WITH_THREADS base store persist ops model engine server)
 
 # Where tests find their data, and the program.
 set(KVASIR_PLACES KVASIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}"

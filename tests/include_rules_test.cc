@@ -38,8 +38,9 @@ constexpr Rule kRules[] = {
      "model/deepseek_v4/workspace.h model/decoder/config.h persist/footprint.h"},
     {"engine", "public model persist text kv kernels/instruction_sets.h"},
     {"bench", "public ops kernels numeric kv store persist model/deepseek_v4/geometry.h"},
+    {"server", "public"},
     {"eval", "public"},
-    {"cli", "public plan bench eval"},
+    {"cli", "public plan bench eval server"},
 };
 
 // THIRD PARTIES. A header of the library on the left may be included only under the paths on the

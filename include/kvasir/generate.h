@@ -14,15 +14,25 @@
 
 namespace kvasir {
 
-// SamplingOptions are applied in this order: temperature, top_k, top_p, min_p. The draw for a token
-// depends on the seed and the token's position alone, so a resumed or forked session samples as an
-// uninterrupted one.
+// A LogitBias is added to the logit of one token before anything else is done with it.
+struct LogitBias {
+  int32_t id = 0;
+  float bias = 0;  // -100 to 100; -100 forbids
+};
+
+// SamplingOptions are applied in this order: bias and penalties, temperature, top_k, top_p, min_p.
+// The draw for a token depends on the seed and the token's position alone, so a resumed or forked
+// session samples as an uninterrupted one.
 struct SamplingOptions {
   double temperature = 0;  // 0: greedy, ties to the lower id
   int64_t top_k = 0;       // keep the k most likely; 0: all
   double top_p = 1;        // keep the most likely until their probabilities sum to p
   double min_p = 0;        // keep tokens at least min_p times as likely as the most likely
   uint64_t seed = 0;
+  std::vector<LogitBias> logit_bias;
+  double presence_penalty = 0;    // -2 to 2; taken once from each token that the reply has
+  double frequency_penalty = 0;   // -2 to 2; taken as often as the reply has the token
+  double repetition_penalty = 1;  // above 0; divides logits of tokens of prompt and reply
 };
 
 // Error: a value out of range, naming the option.
@@ -36,6 +46,8 @@ struct GenerateOptions {
   int64_t tokens_max = 256;
   std::vector<std::string> stop_strings;           // the text ends before the first one found
   bool stops_at_end_of_text = true;                // at the model's EOS ids
+  bool wants_logprobs = false;                     // of each sampled token
+  int top_logprob_count = 0;                       // and of the most likely; 0 to 20
   const std::atomic<bool>* interrupted = nullptr;  // set by another thread or a signal handler
 };
 

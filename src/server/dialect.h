@@ -1,0 +1,103 @@
+// A Dialect is one way of asking for answers over HTTP: Chat Completions, Completions, Responses,
+// Messages. It reads a body into a Call and writes what happens to it as the client expects. It
+// knows no model, no socket and no thread, so its tests are bytes in, bytes out.
+//
+//   Result<Call> call = dialect.read(body);
+//   std::unique_ptr<Reply> reply = dialect.reply(*call, facts);
+//   send(reply->begin()); for each event: send(reply->event(choice, event));
+//   send(reply->finish(usage));
+//
+// A streamed reply returns bytes all along; a whole one returns nothing before finish().
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/json.h"
+#include "kvasir/generate.h"
+#include "kvasir/messages.h"
+#include "kvasir/result.h"
+#include "kvasir/scheduler.h"
+#include "server/api_error.h"
+
+namespace kvasir::server {
+
+// What a request asks for, whatever its dialect. Numbers are in range; ids are not checked yet.
+struct Call {
+  // Either messages, or one or more prompts.
+  std::vector<Message> messages;
+  FormOptions form;
+  using TextOrIds = std::variant<std::string, std::vector<int32_t>>;
+  std::vector<TextOrIds> prompts;
+
+  GenerateOptions options;            // tokens_max is not used
+  std::optional<int64_t> tokens_max;  // as asked; the context may leave fewer
+  int answer_count = 1;               // of each prompt
+  bool streams = false;
+  bool wants_prompt_logprobs = false;
+  std::string salt;                  // cache_salt
+  std::string conversation;          // prompt_cache_key, session ids
+  std::vector<std::string> ignored;  // what was asked for and is not done, for a header: "tools"
+  // What the dialect alone needs to know again when it writes: echoes of the request and so on.
+  std::shared_ptr<const void> own;
+};
+
+struct ReplyFacts {
+  std::string id;         // 32 hex digits; a dialect puts its own prefix before it
+  int64_t created_s = 0;  // Unix time
+  std::string model;      // the true one
+  std::string
+      fingerprint;  // of model and precision: equal fingerprint, seed and prompt, equal bits
+  std::vector<int64_t> prompt_tokens;                 // of each prompt
+  std::function<std::string(int32_t id)> token_text;  // exact bytes of one token
+  std::vector<std::string> prompt_texts;              // with echo
+};
+
+// Where a request stands while it waits.
+struct ReplyProgress {
+  int64_t queue_place = 0;
+  int64_t done_tokens = 0;  // of the prompts
+  int64_t total_tokens = 0;
+  int64_t reused_tokens = 0;
+  double elapsed_ms = 0;
+};
+
+class Reply {
+ public:
+  virtual ~Reply() = default;
+
+  // At once, before the request has begun to run.
+  virtual std::string begin() = 0;
+  // kStarted, kPiece and kEnded of answer `choice`, counted over all prompts: prompt * answers +
+  // answer. kStarted comes once a prompt, with the number of its first answer.
+  virtual std::string event(int64_t choice, const ServiceEvent& event) = 0;
+  // After all choices have ended; usage over all prompts.
+  virtual std::string finish(const ServiceUsage& usage) = 0;
+  // Keeps the client waiting. Streamed replies only.
+  virtual std::string heartbeat(const ReplyProgress& progress) = 0;
+  // Instead of finish(), when the status line is spent. Streamed replies only.
+  virtual std::string fail(const ApiError& error) = 0;
+};
+
+struct Dialect {
+  const char* name;  // "chat_completions", in metrics and logs
+  // `header` gives a request's header or null.
+  using HeaderOf = std::function<const std::string*(std::string_view name)>;
+  Result<Call> (*read)(const Json& body, const HeaderOf& header);
+  std::unique_ptr<Reply> (*reply)(const Call& call, ReplyFacts facts);
+  // Body of an error response.
+  std::string (*error_body)(const ApiError& error, std::string_view request_id);
+};
+
+const Dialect& chat_completions();
+const Dialect& completions();
+const Dialect& responses();
+const Dialect& messages();
+
+}  // namespace kvasir::server
