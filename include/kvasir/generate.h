@@ -44,12 +44,15 @@ const char* name_of(StopReason reason);
 struct GenerateOptions {
   SamplingOptions sampling;
   int64_t tokens_max = 256;
-  std::vector<std::string> stop_strings;           // the text ends before the first one found
+  std::vector<std::string> stop_strings;           // the text ends before the first complete one
   bool stops_at_end_of_text = true;                // at the model's EOS ids
   bool wants_logprobs = false;                     // of each sampled token
   int top_logprob_count = 0;                       // and of the most likely; 0 to 20
   const std::atomic<bool>* interrupted = nullptr;  // set by another thread or a signal handler
 };
+
+// Error: a value out of range, naming the option.
+Status check(const GenerateOptions& options);
 
 struct Generated {
   std::vector<int32_t> tokens;  // sampled ids, the stopping EOS included

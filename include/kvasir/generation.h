@@ -5,7 +5,7 @@
 //   Generation generation = *Generation::create(engine, options, ReplyKind::kText);
 //   while (!generation.is_done()) {
 //     if (generation.wanted()) session.append({&*generation.wanted(), 1});
-//     generation.step(session.logits(), session.length(), on_piece);
+//     show(*generation.step(session.logits(), session.length()));
 //   }
 //
 // It refers to its engine, reads nothing of it that changes, and belongs to one thread at a time.
@@ -56,18 +56,21 @@ struct GenerationPiece {
 
 class Generation {
  public:
-  // Errors: an option out of range, no tokenizer.
+  // With tokens_max 0 it is done at once. GenerateOptions::interrupted is not looked at: stop() is
+  // its caller's. Errors: an option out of range, a bias for an id outside the vocabulary, no
+  // tokenizer, none of the model's chat forms where `kind` wants one.
   static Result<Generation> create(Engine& engine, const GenerateOptions& options, ReplyKind kind);
   Generation(Generation&&) noexcept;
   Generation& operator=(Generation&&) noexcept;
   ~Generation();
 
-  // The prompt, for penalties that look at it; may be left out where there are none.
+  // The prompt, for penalties that look at it; may be left out where there are none. REQUIRES:
+  // nothing is sampled yet, ids of the vocabulary.
   void set_prompt(std::span<const int32_t> prompt);
 
   // Samples the token at `position`, the count of tokens before it. logits [vocab]. Returns what of
-  // the reply is certain now; often nothing. REQUIRES: !is_done(). Error: a logit that is not
-  // finite.
+  // the reply is certain now; often nothing. REQUIRES: !is_done(). Errors: a logit that is not
+  // finite, every token is forbidden.
   Result<GenerationPiece> step(std::span<const float> logits, int64_t position);
   // Ends the reply where it is, and returns the text that was held back. REQUIRES: !is_done().
   GenerationPiece stop(StopReason reason);
