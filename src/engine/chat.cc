@@ -7,8 +7,7 @@
 #include "base/check.h"
 #include "base/stopwatch.h"
 #include "engine/engine_state.h"
-#include "engine/reply_stream.h"
-#include "engine/token_loop.h"
+#include "engine/generation_loop.h"
 #include "text/chat.h"
 #include "text/template_transcript.h"
 
@@ -16,23 +15,20 @@ namespace kvasir {
 
 namespace {
 
-// The form of a model's conversations: its own template's, or else that of its markers.
-struct ChatForm {
-  std::unique_ptr<text::Transcript> transcript;
-  text::ReplyForm reply;
-};
-
-Result<ChatForm> chat_form(Engine& engine, const ChatOptions& options) {
+// In the form of the model's conversations: its own template's, or else that of its markers.
+Result<std::unique_ptr<text::Transcript>> make_transcript(Engine& engine,
+                                                          const ChatOptions& options) {
   const Engine::State& state = engine.state();
   KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state.require_tokenizer());
+  std::unique_ptr<text::Transcript> made;
   if (state.chat_template) {
-    return ChatForm{std::make_unique<text::TemplateTranscript>(*state.chat_template, *tokenizer,
-                                                               options.system),
-                    text::template_reply_form(*tokenizer)};
+    made = std::make_unique<text::TemplateTranscript>(*state.chat_template, *tokenizer,
+                                                      options.system);
+  } else {
+    KVASIR_ASSIGN_OR_RETURN(const text::ChatFormat format, text::ChatFormat::create(*tokenizer));
+    made = std::make_unique<text::ChatTranscript>(format, options.system);
   }
-  KVASIR_ASSIGN_OR_RETURN(const text::ChatFormat format, text::ChatFormat::create(*tokenizer));
-  return ChatForm{std::make_unique<text::ChatTranscript>(format, options.system),
-                  format.reply_form()};
+  return made;
 }
 
 text::ChatMode chat_mode(const ChatOptions& options) {
@@ -42,24 +38,20 @@ text::ChatMode chat_mode(const ChatOptions& options) {
 }  // namespace
 
 struct Chat::State {
-  State(Engine& used, ChatForm made, const ChatOptions& options)
-      : engine(used),
-        mode(chat_mode(options)),
-        transcript(std::move(made.transcript)),
-        reply_form(std::move(made.reply)) {}
+  State(Engine& used, std::unique_ptr<text::Transcript> made, const ChatOptions& options)
+      : engine(used), mode(chat_mode(options)), transcript(std::move(made)) {}
 
   // Makes `session` hold the longest prefix of the transcript that is at hand, in memory or in the
   // store; returns its length.
   Result<int64_t> reuse();
   // Appends the rest of the transcript. Fewer tokens than asked for: interrupted.
   Result<int64_t> prefill(const Progress& progress);
-  Result<TokenLoopResult> answer(const GenerateOptions& options, const ChatSink& on_text,
-                                 ChatTurn& turn);
+  // Adds a reply to the transcript and to the turn.
+  Status answer(const GenerateOptions& options, const ChatSink& on_text, ChatTurn& turn);
 
   Engine& engine;
   text::ChatMode mode;
   std::unique_ptr<text::Transcript> transcript;
-  text::ReplyForm reply_form;
   std::optional<Session> session;
   // The session just before the newest reply was opened. When the next message takes the reply's
   // reasoning out of the conversation, the cache is good up to here.
@@ -78,9 +70,9 @@ bool is_prefix(const std::optional<Session>& session, std::span<const int32_t> i
 
 Result<std::vector<int32_t>> encode_chat_prompt(Engine& engine, const ChatOptions& options,
                                                 std::string_view user_text) {
-  KVASIR_ASSIGN_OR_RETURN(const ChatForm form, chat_form(engine, options));
-  KVASIR_RETURN_IF_ERROR(form.transcript->add_user(user_text, chat_mode(options)));
-  const auto ids = form.transcript->ids();
+  KVASIR_ASSIGN_OR_RETURN(const auto transcript, make_transcript(engine, options));
+  KVASIR_RETURN_IF_ERROR(transcript->add_user(user_text, chat_mode(options)));
+  const auto ids = transcript->ids();
   return std::vector<int32_t>(ids.begin(), ids.end());
 }
 
@@ -90,8 +82,8 @@ Chat& Chat::operator=(Chat&&) noexcept = default;
 Chat::~Chat() = default;
 
 Result<Chat> Chat::create(Engine& engine, const ChatOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(ChatForm form, chat_form(engine, options));
-  return Chat(std::make_unique<State>(engine, std::move(form), options));
+  KVASIR_ASSIGN_OR_RETURN(auto transcript, make_transcript(engine, options));
+  return Chat(std::make_unique<State>(engine, std::move(transcript), options));
 }
 
 Result<int64_t> Chat::State::reuse() {
@@ -127,23 +119,26 @@ Result<int64_t> Chat::State::prefill(const Progress& progress) {
   return appended + 1;
 }
 
-Result<TokenLoopResult> Chat::State::answer(const GenerateOptions& options, const ChatSink& on_text,
-                                            ChatTurn& turn) {
-  ReplyStream reply(reply_form, transcript->starts_in_reasoning(), options.stop_strings,
-                    [&](std::string_view piece, bool is_reasoning) {
-                      (is_reasoning ? turn.reasoning : turn.answer) += piece;
-                      if (on_text) on_text(piece, is_reasoning);
-                    });
-  // A marker ends a reply, whatever the config calls the end of a text.
-  const auto on_token = [&](int32_t id, StopReason& reason) {
-    const std::optional<StopReason> end = reply.push(id);
-    reason = end.value_or(reason);
-    return end.has_value();
+Status Chat::State::answer(const GenerateOptions& options, const ChatSink& on_text,
+                           ChatTurn& turn) {
+  const auto kind = transcript->starts_in_reasoning() ? ReplyKind::kReasoning : ReplyKind::kAnswer;
+  KVASIR_ASSIGN_OR_RETURN(Generation generation, Generation::create(engine, options, kind));
+  const auto emit = [&](const std::string& text, bool is_reasoning) {
+    (is_reasoning ? turn.reasoning : turn.answer) += text;
+    if (on_text && !text.empty()) on_text(text, is_reasoning);
   };
-  KVASIR_ASSIGN_OR_RETURN(TokenLoopResult loop,
-                          run_token_loop(engine, *session, options, on_token));
-  reply.finish();
-  return loop;
+  const auto on_piece = [&](const GenerationPiece& piece) {
+    emit(piece.reasoning, true);
+    emit(piece.answer, false);
+  };
+  KVASIR_ASSIGN_OR_RETURN(const GenerationTimes times,
+                          run_generation(*session, generation, options.interrupted, on_piece));
+  for (const int32_t id : generation.tokens()) transcript->add_sampled(id);
+  turn.generated_tokens = std::ssize(generation.tokens());
+  turn.ttft_ms = turn.prefill_ms + times.first_token_ms;
+  turn.decode_ms = times.decode_ms;
+  turn.stop_reason = generation.stop_reason();
+  return ok_status();
 }
 
 Result<ChatTurn> Chat::turn(std::string_view user_text, const GenerateOptions& options,
@@ -160,12 +155,7 @@ Result<ChatTurn> Chat::turn(std::string_view user_text, const GenerateOptions& o
     turn.stop_reason = StopReason::kInterrupted;
     return turn;
   }
-  KVASIR_ASSIGN_OR_RETURN(TokenLoopResult loop, state.answer(options, on_text, turn));
-  for (const int32_t id : loop.tokens) state.transcript->add_sampled(id);
-  turn.generated_tokens = std::ssize(loop.tokens);
-  turn.ttft_ms = turn.prefill_ms + loop.first_token_ms;
-  turn.decode_ms = loop.decode_ms;
-  turn.stop_reason = loop.stop_reason;
+  KVASIR_RETURN_IF_ERROR(state.answer(options, on_text, turn));
   return turn;
 }
 

@@ -1,10 +1,7 @@
 #include "kvasir/generate.h"
 
 #include "base/check.h"
-#include "engine/engine_state.h"
-#include "engine/stop_matcher.h"
-#include "engine/token_loop.h"
-#include "text/stream_decoder.h"
+#include "engine/generation_loop.h"
 
 namespace kvasir {
 
@@ -24,27 +21,19 @@ const char* name_of(StopReason reason) {
 
 Result<Generated> generate(Engine& engine, Session& session, const GenerateOptions& options,
                            const TextSink& on_text) {
-  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, engine.state().require_tokenizer());
-  text::StreamDecoder decoder(*tokenizer, text::StreamDecoder::Start::kContinuation);
-  StopMatcher matcher(options.stop_strings);
+  KVASIR_ASSIGN_OR_RETURN(Generation generation,
+                          Generation::create(engine, options, ReplyKind::kText));
   Generated generated;
-  const auto emit = [&](const std::string& piece) {
-    generated.text += piece;
-    if (on_text && !piece.empty()) on_text(piece);
+  const auto emit = [&](const GenerationPiece& piece) {
+    generated.text += piece.answer;
+    if (on_text) on_text(piece.answer);
   };
-  KVASIR_ASSIGN_OR_RETURN(
-      TokenLoopResult loop,
-      run_token_loop(engine, session, options, [&](int32_t id, StopReason& reason) {
-        emit(matcher.push(decoder.push(id)));
-        if (matcher.matched()) reason = StopReason::kStopString;
-        return matcher.matched();
-      }));
-  emit(matcher.push(decoder.flush()));
-  emit(matcher.flush());
-  generated.tokens = std::move(loop.tokens);
-  generated.stop_reason = loop.stop_reason;
-  generated.first_token_ms = loop.first_token_ms;
-  generated.decode_ms = loop.decode_ms;
+  KVASIR_ASSIGN_OR_RETURN(const GenerationTimes times,
+                          run_generation(session, generation, options.interrupted, emit));
+  generated.tokens.assign(generation.tokens().begin(), generation.tokens().end());
+  generated.stop_reason = generation.stop_reason();
+  generated.first_token_ms = times.first_token_ms;
+  generated.decode_ms = times.decode_ms;
   return generated;
 }
 

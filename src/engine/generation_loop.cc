@@ -1,48 +1,44 @@
-#include "engine/token_loop.h"
-
-#include <algorithm>
+#include "engine/generation_loop.h"
 
 #include "base/stopwatch.h"
-#include "engine/engine_state.h"
-#include "engine/sampler.h"
 
 namespace kvasir {
 namespace {
 
-bool is_end_of_text(const Engine::State& engine, int32_t id) {
-  return std::find(engine.end_ids.begin(), engine.end_ids.end(), id) != engine.end_ids.end();
+bool is_set(const std::atomic<bool>* flag) {
+  return flag != nullptr && flag->load(std::memory_order_relaxed);
+}
+
+Result<GenerationPiece> next_piece(Session& session, Generation& generation) {
+  if (const std::optional<int32_t> id = generation.wanted()) {
+    KVASIR_RETURN_IF_ERROR(session.append({&*id, 1}));
+  }
+  return generation.step(session.logits(), session.length());
 }
 
 }  // namespace
 
-Result<TokenLoopResult> run_token_loop(Engine& engine, Session& session,
-                                       const GenerateOptions& options, const TokenSink& on_token) {
-  KVASIR_RETURN_IF_ERROR(check(options.sampling));
-  Sampler sampler(options.sampling, engine.info().vocab_size);
-  TokenLoopResult result;
+Result<GenerationTimes> run_generation(Session& session, Generation& generation,
+                                       const std::atomic<bool>* interrupted,
+                                       const PieceSink& on_piece) {
+  GenerationTimes times;
   const Stopwatch watch;
+  generation.set_prompt(session.tokens());
   // The end of the prompt, and below of the answer, is where a later turn or branch sets in.
   session.mark_resumable();
-  while (std::ssize(result.tokens) < options.tokens_max) {
-    if (options.interrupted != nullptr && options.interrupted->load(std::memory_order_relaxed)) {
-      result.stop_reason = StopReason::kInterrupted;
-      break;
+  while (!generation.is_done()) {
+    GenerationPiece piece;
+    if (is_set(interrupted)) {
+      piece = generation.stop(StopReason::kInterrupted);
+    } else {
+      KVASIR_ASSIGN_OR_RETURN(piece, next_piece(session, generation));
+      if (generation.tokens().size() == 1) times.first_token_ms = watch.elapsed_ms();
     }
-    if (!result.tokens.empty()) {
-      KVASIR_RETURN_IF_ERROR(session.append({&result.tokens.back(), 1}));
-    }
-    KVASIR_ASSIGN_OR_RETURN(const int32_t id, sampler.sample(session.logits(), session.length()));
-    result.tokens.push_back(id);
-    if (result.tokens.size() == 1) result.first_token_ms = watch.elapsed_ms();
-    if (options.stops_at_end_of_text && is_end_of_text(engine.state(), id)) {
-      result.stop_reason = StopReason::kEndOfText;
-      break;
-    }
-    if (on_token(id, result.stop_reason)) break;
+    if (!piece.reasoning.empty() || !piece.answer.empty()) on_piece(piece);
   }
   session.mark_resumable();
-  result.decode_ms = watch.elapsed_ms();
-  return result;
+  times.decode_ms = watch.elapsed_ms();
+  return times;
 }
 
 }  // namespace kvasir

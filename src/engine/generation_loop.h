@@ -1,27 +1,29 @@
-// run_token_loop is the sampling loop that plain generation and chat share. One thread.
+// run_generation() steps a generation on one session to its end: the loop that generate() and Chat
+// share. One thread.
 #pragma once
 
+#include <atomic>
 #include <functional>
 
-#include "kvasir/generate.h"
+#include "kvasir/engine.h"
+#include "kvasir/generation.h"
+#include "kvasir/result.h"
 
 namespace kvasir {
 
-// A TokenSink is called with each sampled id before it is appended. True ends the loop with that
-// reason.
-using TokenSink = std::function<bool(int32_t id, StopReason& reason)>;
+// A PieceSink is called with each piece that has a text.
+using PieceSink = std::function<void(const GenerationPiece& piece)>;
 
-struct TokenLoopResult {
-  std::vector<int32_t> tokens;
-  StopReason stop_reason = StopReason::kTokenLimit;
+struct GenerationTimes {
   double first_token_ms = 0;  // from the call
   double decode_ms = 0;
 };
 
-// Samples until on_token, an EOS id, the limit or an interruption ends it. The last sampled id is
-// not appended. REQUIRES: the session has logits. Errors: an option out of range, logits that are
-// not finite, and those of Session::append.
-Result<TokenLoopResult> run_token_loop(Engine& engine, Session& session,
-                                       const GenerateOptions& options, const TokenSink& on_token);
+// Steps until the generation is done or `interrupted` is set; the last sampled id is not appended.
+// The session holds the generation's prompt and has its logits. `interrupted` may be null. Errors:
+// those of Generation::step and Session::append.
+Result<GenerationTimes> run_generation(Session& session, Generation& generation,
+                                       const std::atomic<bool>* interrupted,
+                                       const PieceSink& on_piece);
 
 }  // namespace kvasir

@@ -13,36 +13,45 @@ std::string without_cut_marker(std::string held) {
 
 }  // namespace
 
-ReplyStream::ReplyStream(const text::ReplyForm& form, bool starts_in_reasoning,
-                         const std::vector<std::string>& stop_strings, ChatSink on_text)
-    : parser_(form, starts_in_reasoning),
-      reasoning_markers_(form.turn_markers),
-      answer_markers_(form.turn_markers),
-      stops_(stop_strings),
-      on_text_(std::move(on_text)) {}
+PlainReplyStream::PlainReplyStream(const text::Tokenizer& tokenizer,
+                                   const std::vector<std::string>& stop_strings)
+    : ReplyStream(stop_strings), decoder_(tokenizer, text::StreamDecoder::Start::kContinuation) {}
 
-std::optional<StopReason> ReplyStream::push(int32_t id) {
-  show(parser_.push(id));
+std::optional<StopReason> PlainReplyStream::push(int32_t id, GenerationPiece& piece) {
+  piece.answer += stops_.push(decoder_.push(id));
+  return stops_.matched() ? std::optional(StopReason::kStopString) : std::nullopt;
+}
+
+void PlainReplyStream::finish(GenerationPiece& piece) {
+  piece.answer += stops_.push(decoder_.flush());
+  piece.answer += stops_.flush();
+}
+
+ChatReplyStream::ChatReplyStream(const text::ReplyForm& form, bool starts_in_reasoning,
+                                 const std::vector<std::string>& stop_strings)
+    : ReplyStream(stop_strings),
+      parser_(form, starts_in_reasoning),
+      reasoning_markers_(form.turn_markers),
+      answer_markers_(form.turn_markers) {}
+
+std::optional<StopReason> ChatReplyStream::push(int32_t id, GenerationPiece& piece) {
+  show(parser_.push(id), piece);
   if (stops_.matched()) return StopReason::kStopString;
   const bool ended = parser_.ended() || reasoning_markers_.matched() || answer_markers_.matched();
   return ended ? std::optional(StopReason::kEndOfText) : std::nullopt;
 }
 
-void ReplyStream::finish() {
-  show(parser_.flush());
-  emit(without_cut_marker(reasoning_markers_.flush()), true);
-  emit(stops_.push(without_cut_marker(answer_markers_.flush())), false);
-  emit(stops_.flush(), false);
+void ChatReplyStream::finish(GenerationPiece& piece) {
+  show(parser_.flush(), piece);
+  piece.reasoning += without_cut_marker(reasoning_markers_.flush());
+  piece.answer += stops_.push(without_cut_marker(answer_markers_.flush()));
+  piece.answer += stops_.flush();
 }
 
-void ReplyStream::show(const text::ReplyText& piece) {
-  emit(reasoning_markers_.push(piece.reasoning), true);
-  if (!parser_.in_reasoning()) emit(without_cut_marker(reasoning_markers_.flush()), true);
-  emit(stops_.push(answer_markers_.push(piece.answer)), false);
-}
-
-void ReplyStream::emit(std::string_view piece, bool is_reasoning) {
-  if (!piece.empty()) on_text_(piece, is_reasoning);
+void ChatReplyStream::show(const text::ReplyText& text, GenerationPiece& piece) {
+  piece.reasoning += reasoning_markers_.push(text.reasoning);
+  if (!in_reasoning()) piece.reasoning += without_cut_marker(reasoning_markers_.flush());
+  piece.answer += stops_.push(answer_markers_.push(text.answer));
 }
 
 }  // namespace kvasir

@@ -1,5 +1,8 @@
-// ReplyStream turns the ids of a reply into what may be shown of it: reasoning and answer apart, no
-// marker of a turn, nothing behind a stop string. One thread at a time.
+// A ReplyStream turns the ids of a reply into the text of it that is certain, with nothing behind a
+// stop string. One thread at a time.
+//
+// A PlainReplyStream gives the text of the ids as they are. A ChatReplyStream tells reasoning and
+// answer apart, and shows no marker of a turn; stop strings end its answer only.
 #pragma once
 
 #include <optional>
@@ -7,31 +10,60 @@
 #include <vector>
 
 #include "engine/stop_matcher.h"
-#include "kvasir/chat.h"
+#include "kvasir/generation.h"
 #include "text/chat.h"
+#include "text/stream_decoder.h"
 
 namespace kvasir {
 
 class ReplyStream {
  public:
-  // The form's tokenizer must outlive the stream.
-  ReplyStream(const text::ReplyForm& form, bool starts_in_reasoning,
-              const std::vector<std::string>& stop_strings, ChatSink on_text);
+  explicit ReplyStream(const std::vector<std::string>& stop_strings) : stops_(stop_strings) {}
+  virtual ~ReplyStream() = default;
 
-  // Takes the next id. Returns why the reply ends with it; nothing where it goes on.
-  std::optional<StopReason> push(int32_t id);
-  // Shows the text that was held back. REQUIRES: called once, after the last id.
-  void finish();
+  // Takes the next id and adds what is certain now to the piece. Returns why the reply ends with
+  // it; nothing where it goes on.
+  virtual std::optional<StopReason> push(int32_t id, GenerationPiece& piece) = 0;
+  // Adds the text that was held back. REQUIRES: called once, after the last id.
+  virtual void finish(GenerationPiece& piece) = 0;
+  virtual bool in_reasoning() const = 0;
+
+  // Returns the stop string that was found, also in text that was held back; empty: none.
+  const std::string& stop_string() const { return stops_.matched_string(); }
+
+ protected:
+  StopMatcher stops_;
+};
+
+class PlainReplyStream : public ReplyStream {
+ public:
+  // The tokenizer must outlive the stream.
+  PlainReplyStream(const text::Tokenizer& tokenizer, const std::vector<std::string>& stop_strings);
+
+  std::optional<StopReason> push(int32_t id, GenerationPiece& piece) override;
+  void finish(GenerationPiece& piece) override;
+  bool in_reasoning() const override { return false; }
 
  private:
-  void show(const text::ReplyText& piece);
-  void emit(std::string_view piece, bool is_reasoning);
+  text::StreamDecoder decoder_;
+};
+
+class ChatReplyStream : public ReplyStream {
+ public:
+  // The form's tokenizer must outlive the stream.
+  ChatReplyStream(const text::ReplyForm& form, bool starts_in_reasoning,
+                  const std::vector<std::string>& stop_strings);
+
+  std::optional<StopReason> push(int32_t id, GenerationPiece& piece) override;
+  void finish(GenerationPiece& piece) override;
+  bool in_reasoning() const override { return parser_.in_reasoning(); }
+
+ private:
+  void show(const text::ReplyText& text, GenerationPiece& piece);
 
   text::ReplyParser parser_;
   StopMatcher reasoning_markers_;
   StopMatcher answer_markers_;
-  StopMatcher stops_;
-  ChatSink on_text_;
 };
 
 }  // namespace kvasir

@@ -24,15 +24,15 @@ Shown show(const std::string& reply, text::SpecialTokens special = text::Special
            const std::vector<std::string>& stops = {},
            text::ChatMode mode = text::ChatMode::kDirect) {
   Shown shown;
-  ReplyStream stream(format().reply_form(), mode == text::ChatMode::kThinking, stops,
-                     [&](std::string_view piece, bool is_reasoning) {
-                       (is_reasoning ? shown.reasoning : shown.answer) += piece;
-                     });
+  ChatReplyStream stream(format().reply_form(), mode == text::ChatMode::kThinking, stops);
+  GenerationPiece all;
   for (const int32_t id : text::fixture_tokenizer().encode(reply, special)) {
-    shown.end = stream.push(id);
+    shown.end = stream.push(id, all);
     if (shown.end) break;
   }
-  stream.finish();
+  stream.finish(all);
+  shown.reasoning = all.reasoning;
+  shown.answer = all.answer;
   return shown;
 }
 

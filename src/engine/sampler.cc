@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/random.h"
+#include "engine/logprobs.h"
 
 namespace kvasir {
 namespace {
@@ -27,6 +28,27 @@ Error out_of_range(const char* field, const char* expected, double found) {
                .found = std::to_string(found)};
 }
 
+Status check_penalties(const SamplingOptions& options) {
+  if (!(options.presence_penalty >= -2 && options.presence_penalty <= 2)) {
+    return out_of_range("presence_penalty", "-2 to 2", options.presence_penalty);
+  }
+  if (!(options.frequency_penalty >= -2 && options.frequency_penalty <= 2)) {
+    return out_of_range("frequency_penalty", "-2 to 2", options.frequency_penalty);
+  }
+  if (!(options.repetition_penalty > 0 && std::isfinite(options.repetition_penalty))) {
+    return out_of_range("repetition_penalty", "above 0, finite", options.repetition_penalty);
+  }
+  return ok_status();
+}
+
+Status check_biases(const std::vector<LogitBias>& biases) {
+  for (const auto& [id, bias] : biases) {
+    if (id < 0) return out_of_range("logit_bias", "token ids of 0 or more", id);
+    if (!(bias >= -100 && bias <= 100)) return out_of_range("logit_bias", "-100 to 100", bias);
+  }
+  return ok_status();
+}
+
 }  // namespace
 
 Status check(const SamplingOptions& options) {
@@ -43,28 +65,43 @@ Status check(const SamplingOptions& options) {
   if (!(options.min_p >= 0 && options.min_p <= 1)) {
     return out_of_range("min_p", "0 to 1", options.min_p);
   }
-  return ok_status();
+  KVASIR_RETURN_IF_ERROR(check_penalties(options));
+  return check_biases(options.logit_bias);
 }
 
-Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size) : options_(options) {
-  candidates_.reserve(static_cast<size_t>(vocab_size));
+Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size)
+    : options_(options), vocab_size_(vocab_size) {
+  if (LogitAdjuster::is_needed(options)) adjuster_.emplace(options, vocab_size);
+  if (options.temperature > 0) candidates_.reserve(static_cast<size_t>(vocab_size));
+}
+
+void Sampler::set_prompt(std::span<const int32_t> prompt) {
+  if (adjuster_) adjuster_->set_prompt(prompt);
 }
 
 Result<int32_t> Sampler::sample(std::span<const float> logits, int64_t position) {
-  KVASIR_CHECK(!logits.empty() && logits.size() <= candidates_.capacity() && position >= 0,
+  KVASIR_CHECK(!logits.empty() && std::ssize(logits) <= vocab_size_ && position >= 0,
                "logits of the vocabulary");
-  size_t best = 0;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (!std::isfinite(logits[i])) {
-      return Error{.kind = ErrorKind::kDamaged,
-                   .what = "the model computed a logit that is not finite",
-                   .where = "token position " + std::to_string(position),
-                   .remedy = "its weights are damaged or its activations overflow"};
-    }
-    if (logits[i] > logits[best]) best = i;
-  }
-  if (options_.temperature == 0) return static_cast<int32_t>(best);
+  KVASIR_ASSIGN_OR_RETURN(const size_t best, highest_logit(logits, position));
+  if (!adjuster_) return choose(logits, best, position);
+  return sample_adjusted(adjuster_->adjust(logits), position);
+}
 
+Result<int32_t> Sampler::sample_adjusted(std::span<const float> logits, int64_t position) {
+  const auto highest = std::max_element(logits.begin(), logits.end());
+  if (*highest == kForbiddenLogit) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "every token is forbidden",
+                 .field = "logit_bias",
+                 .expected = "a token that may be sampled"};
+  }
+  const int32_t id = choose(logits, static_cast<size_t>(highest - logits.begin()), position);
+  adjuster_->add(id);
+  return id;
+}
+
+int32_t Sampler::choose(std::span<const float> logits, size_t best, int64_t position) {
+  if (options_.temperature == 0) return static_cast<int32_t>(best);
   const double uniform = uniform_draw(options_.seed, position);
   fill_candidates(logits);
   const bool is_cut = options_.top_k > 0 && options_.top_k < std::ssize(candidates_);
@@ -86,6 +123,7 @@ bool Sampler::is_more_likely(const Candidate& a, const Candidate& b) {
 void Sampler::fill_candidates(std::span<const float> logits) {
   candidates_.clear();
   for (size_t i = 0; i < logits.size(); ++i) {
+    if (logits[i] == kForbiddenLogit) continue;
     candidates_.push_back({logits[i], static_cast<int32_t>(i), 0});
   }
 }

@@ -1,5 +1,5 @@
-// A Sampler chooses one token id by its logits. It allocates when made, not when sampling. One
-// thread at a time.
+// A Sampler chooses one token id by its logits. It allocates when made, not when sampling, unless
+// there are penalties. One thread at a time.
 //
 // The draw is defined over all candidates in order, the most likely first, ties to the lower id.
 // Their weights are added up in that order, top_p and min_p cut the list, and the draw walks down
@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/logit_adjuster.h"
 #include "kvasir/generate.h"
 #include "kvasir/result.h"
 
@@ -22,7 +23,11 @@ class Sampler {
  public:
   Sampler(const SamplingOptions& options, int64_t vocab_size);
 
-  // Returns the id of the token at `position`. logits [vocab]. Error: a logit that is not finite.
+  // The prompt, for the repetition penalty. REQUIRES: called before the first sample, with ids of
+  // the vocabulary.
+  void set_prompt(std::span<const int32_t> prompt);
+  // Returns the id of the token at `position`. logits [vocab]. For the penalties every id that was
+  // returned belongs to the reply. Errors: a logit that is not finite, every token is forbidden.
   Result<int32_t> sample(std::span<const float> logits, int64_t position);
 
  private:
@@ -31,6 +36,10 @@ class Sampler {
     int32_t id;
     double weight;  // exp((logit - highest) / temperature)
   };
+
+  Result<int32_t> sample_adjusted(std::span<const float> logits, int64_t position);
+  // `best` is the most likely one.
+  int32_t choose(std::span<const float> logits, size_t best, int64_t position);
 
   static bool is_more_likely(const Candidate& a, const Candidate& b);
   void fill_candidates(std::span<const float> logits);
@@ -53,7 +62,9 @@ class Sampler {
   std::optional<Crossing> cross(double wanted, size_t count, double error);
 
   SamplingOptions options_;
-  std::vector<Candidate> candidates_;  // [vocab]
+  int64_t vocab_size_;
+  std::optional<LogitAdjuster> adjuster_;  // none: the logits are taken as they are
+  std::vector<Candidate> candidates_;      // [vocab]
 };
 
 }  // namespace kvasir

@@ -3,7 +3,16 @@
 #include <algorithm>
 #include <utility>
 
+#include "text/utf8.h"
+
 namespace kvasir {
+namespace {
+
+std::string_view without_end(std::string_view text, size_t bytes) {
+  return text.substr(0, text.size() - bytes);
+}
+
+}  // namespace
 
 StopMatcher::StopMatcher(const std::vector<std::string>& stop_strings) {
   for (const std::string& stop : stop_strings) {
@@ -12,18 +21,29 @@ StopMatcher::StopMatcher(const std::vector<std::string>& stop_strings) {
 }
 
 std::string StopMatcher::push(std::string_view piece) {
-  if (matched_) return {};
+  if (matched()) return {};
   pending_ += piece;
-  size_t first = std::string::npos;
-  for (const std::string& stop : stop_strings_) first = std::min(first, pending_.find(stop));
-  if (first != std::string::npos) {
-    matched_ = true;
-    pending_.resize(first);
-    return std::exchange(pending_, {});
-  }
+  if (find_match()) return std::exchange(pending_, {});
   std::string out = pending_.substr(0, pending_.size() - held_bytes());
   pending_.erase(0, out.size());
   return out;
+}
+
+// After a match the pending text is what stands before it.
+bool StopMatcher::find_match() {
+  size_t begin = 0;
+  size_t end = std::string::npos;
+  for (const std::string& stop : stop_strings_) {
+    const size_t found = pending_.find(stop);
+    if (found == std::string::npos) continue;
+    const size_t found_end = found + stop.size();
+    if (found_end > end || (found_end == end && found >= begin)) continue;
+    begin = found;
+    end = found_end;
+    matched_ = stop;
+  }
+  if (matched()) pending_.resize(begin);
+  return matched();
 }
 
 std::string StopMatcher::flush() { return std::exchange(pending_, {}); }
@@ -36,7 +56,8 @@ size_t StopMatcher::held_bytes() const {
       if (pending_.ends_with(std::string_view(stop).substr(0, size))) held = size;
     }
   }
-  return held;
+  // A stop string may begin inside a character.
+  return held == 0 ? 0 : held + text::incomplete_tail_bytes(without_end(pending_, held));
 }
 
 }  // namespace kvasir

@@ -1,6 +1,8 @@
 // A StopMatcher lets text through until a stop string begins, however the text is cut into pieces.
 // It holds back text that may turn out to be the beginning of a stop string: with "END", of "the
-// EN" it gives "the ". One thread at a time.
+// EN" it gives "the ". Of several stop strings the one that is complete first ends the text, of
+// those complete at once the longest. What it gives ends at whole characters if what it takes does.
+// One thread at a time.
 #pragma once
 
 #include <string>
@@ -19,14 +21,17 @@ class StopMatcher {
   // Ends the text. Returns the text that was held back: it is no stop string after all.
   std::string flush();
 
-  bool matched() const { return matched_; }
+  bool matched() const { return !matched_.empty(); }
+  // Returns the stop string that ended the text; empty: none did.
+  const std::string& matched_string() const { return matched_; }
 
  private:
+  bool find_match();
   size_t held_bytes() const;
 
   std::vector<std::string> stop_strings_;
   std::string pending_;
-  bool matched_ = false;
+  std::string matched_;
 };
 
 }  // namespace kvasir
