@@ -20,7 +20,8 @@ Result<LongContext> LongContext::create(const std::string& directory, int64_t co
       auto persistence, open_flash_persistence(context.folder_.path(), layout, account, ram_bytes));
   MadeUpRows rows(*layout, instruction_set.table);
   Random random(7);
-  KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence->resume({}, 0));
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed live,
+                          persistence->resume(persistence->root_of(""), {}, 0));
   std::vector<int32_t> tokens(kv::kBlockTokens);
   while (context.context_tokens() + kv::kBlockTokens <= context_tokens) {
     draw_tokens(random, tokens);
@@ -46,7 +47,8 @@ Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const 
   const auto account = std::make_shared<kv::MemoryAccount>();
   KVASIR_ASSIGN_OR_RETURN(
       auto persistence, open_flash_persistence(folder_.path(), layout, account, options.ram_bytes));
-  KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence->resume(tokens_, context_tokens()));
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed live,
+                          persistence->resume(persistence->root_of(""), tokens_, context_tokens()));
   if (live.sequence.length() != context_tokens()) {
     return Error{
         .kind = ErrorKind::kIo, .what = "the context was not found whole", .where = folder_.path()};

@@ -77,7 +77,8 @@ Status converse(const ConversationOptions& options, const std::string& directory
                 ConversationCost& cost, std::vector<int32_t>& tokens) {
   KVASIR_ASSIGN_OR_RETURN(auto persistence, open_persistence(directory));
   {
-    KVASIR_ASSIGN_OR_RETURN(persist::Resumed begin, persistence->resume({}, 0));
+    KVASIR_ASSIGN_OR_RETURN(persist::Resumed begin,
+                            persistence->resume(persistence->root_of(""), {}, 0));
     Conversation conversation(*persistence, std::move(begin));
     const int64_t later = options.total_tokens - options.first_prompt_tokens;
     int64_t done = 0;
@@ -177,8 +178,9 @@ Result<double> read_restored(const std::string& directory, std::span<const int32
                              int64_t& read_bytes) {
   KVASIR_ASSIGN_OR_RETURN(auto persistence, open_persistence(directory));
   const Stopwatch watch;
-  KVASIR_ASSIGN_OR_RETURN(const persist::Resumed resumed,
-                          persistence->resume(tokens, std::ssize(tokens)));
+  KVASIR_ASSIGN_OR_RETURN(
+      const persist::Resumed resumed,
+      persistence->resume(persistence->root_of(""), tokens, std::ssize(tokens)));
   const double seconds = watch.elapsed_ms() / 1000;
   const StoreMetrics metrics = persistence->metrics();
   read_bytes = metrics[StoreMetric::kDiskReadBytes];

@@ -98,8 +98,8 @@ CacheInStore::CacheInStore(const std::string& directory, const kv::CacheSpec& sp
   KVASIR_CHECK(kept.ok(), kept.error().message().c_str());
 }
 
-persist::Resumed CacheInStore::resume(std::span<const int32_t> tokens) {
-  auto resumed = persistence->resume(tokens, std::ssize(tokens));
+persist::Resumed CacheInStore::resume(std::span<const int32_t> tokens, std::string_view salt) {
+  auto resumed = persistence->resume(persistence->root_of(salt), tokens, std::ssize(tokens));
   KVASIR_CHECK(resumed.ok(), resumed.error().message().c_str());
   return std::move(*resumed);
 }

@@ -25,7 +25,7 @@ struct CacheInStore {
   // Ends the test program when the store does not open. budget_bytes 0: none.
   CacheInStore(const std::string& directory, const kv::CacheSpec& spec, int64_t budget_bytes = 0);
 
-  persist::Resumed resume(std::span<const int32_t> tokens);
+  persist::Resumed resume(std::span<const int32_t> tokens, std::string_view salt = {});
   // One pass; ends the test program when it is refused.
   void append(persist::Resumed& live, std::span<const int32_t> tokens);
   // Passes that end where the recorder wants them to.

@@ -80,6 +80,20 @@ using Progress = std::function<bool(int64_t done_tokens, int64_t total_tokens)>;
 // the append.
 using LogitsSink = std::function<Status(std::span<const float> logits)>;
 
+struct SessionOptions {
+  // With a store, sessions of one salt share nothing with those of another: neither what is stored
+  // nor what lives in memory. Empty: sessions share what the store's own salt lets them. What is
+  // evicted from a full store is chosen so that no salt pushes out all of another's.
+  std::string salt;
+};
+
+// A ReusedTokens says how many tokens of a resumed session were not computed for it, and whence
+// their rows came. Each token is one or the other.
+struct ReusedTokens {
+  int64_t ram_tokens = 0;   // shared with sessions that were in memory
+  int64_t disk_tokens = 0;  // read from the store
+};
+
 class Session {
  public:
   Session(Session&&) noexcept;
@@ -88,6 +102,8 @@ class Session {
 
   int64_t length() const;
   std::span<const int32_t> tokens() const;
+  // Returns what Engine::resume found for this session; nothing for a fork. It stays as it was.
+  ReusedTokens reused() const;
 
   // Appends tokens, chunk by chunk. Returns how many were appended: fewer than given only when
   // `progress` said stop. Errors: a token outside the vocabulary (nothing is appended), no memory
@@ -149,12 +165,16 @@ class Engine {
   // Error: that is more than the engine was given.
   Status check_ram(int64_t token_count) const;
   // Returns a session without tokens. Error: no memory.
-  Result<Session> new_session();
+  Result<Session> new_session(const SessionOptions& options = {});
   // Returns a session that holds the longest prefix of `tokens`, short of the last one, that the
   // store can continue from; length() says how long. Empty without a store. For example a store
   // that has 1,000 tokens of a prompt: marked at its end, it is continued from token 896 = 7 * 128.
   // Error: no memory.
-  Result<Session> resume(std::span<const int32_t> tokens);
+  Result<Session> resume(std::span<const int32_t> tokens, const SessionOptions& options = {});
+  // Returns how many tokens that session would begin with, as far as is known without reading:
+  // damage may make it fewer, and what still waits to be saved may make it more. Counts as no use.
+  int64_t resumable_tokens(std::span<const int32_t> tokens,
+                           const SessionOptions& options = {}) const;
 
   // Waits until all that was to be saved is written. Error: the first failure to save since the
   // last call; what failed is computed again another time.

@@ -93,7 +93,7 @@ Result<int64_t> Chat::State::reuse() {
     before_reply.reset();
   }
   const int64_t live_tokens = is_prefix(session, ids) ? session->length() : -1;
-  if (engine.state().resumable_tokens(ids) > live_tokens) {
+  if (engine.resumable_tokens(ids) > live_tokens) {
     KVASIR_ASSIGN_OR_RETURN(Session stored, engine.resume(ids));
     // Damage that only reading finds may have made it the shorter one.
     if (stored.length() > live_tokens) {

@@ -192,9 +192,9 @@ const ModelInfo& Engine::info() const { return state_->info; }
 
 int64_t Engine::kv_bytes() const { return state_->account->allocated_bytes(); }
 
-Result<Session> Engine::new_session() { return resume({}); }
+Result<Session> Engine::new_session(const SessionOptions& options) { return resume({}, options); }
 
-Result<Session> Engine::resume(std::span<const int32_t> tokens) {
+Result<Session> Engine::resume(std::span<const int32_t> tokens, const SessionOptions& options) {
   if (!state_->persistence) {
     KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence,
                             kv::Sequence::create(state_->model->layout(), state_->account));
@@ -202,16 +202,26 @@ Result<Session> Engine::resume(std::span<const int32_t> tokens) {
         Session::State{.engine = state_.get(), .sequence = std::move(sequence)}));
   }
   state_->sessions.begin_operation();
+  const store::Key root = state_->persistence->root_of(options.salt);
   // One token at least has to be computed for there to be logits.
-  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed, state_->resume(tokens, std::ssize(tokens) - 1));
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed,
+                          state_->resume(root, tokens, std::ssize(tokens) - 1));
+  const ReusedTokens reused{.ram_tokens = resumed.shared_tokens,
+                            .disk_tokens = resumed.sequence.length() - resumed.shared_tokens};
   return Session(
       std::make_unique<Session::State>(Session::State{.engine = state_.get(),
+                                                      .root = root,
                                                       .sequence = std::move(resumed.sequence),
-                                                      .recorder = std::move(resumed.recorder)}));
+                                                      .recorder = std::move(resumed.recorder),
+                                                      .reused = reused}));
 }
 
-int64_t Engine::State::resumable_tokens(std::span<const int32_t> tokens) const {
-  return persistence ? persistence->resumable_tokens(tokens, std::ssize(tokens) - 1) : 0;
+int64_t Engine::resumable_tokens(std::span<const int32_t> tokens,
+                                 const SessionOptions& options) const {
+  persist::Persistence* persistence = state_->persistence.get();
+  if (persistence == nullptr) return 0;
+  return persistence->resumable_tokens(persistence->root_of(options.salt), tokens,
+                                       std::ssize(tokens) - 1);
 }
 
 Status Engine::append_batch(std::span<const BatchInput> inputs) {

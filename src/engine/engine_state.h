@@ -40,9 +40,6 @@ struct Engine::State {
   // Error: an id outside the vocabulary.
   Status check_tokens(std::span<const int32_t> tokens) const;
 
-  // Returns how many of the tokens Engine::resume would begin with; 0 without a store.
-  int64_t resumable_tokens(std::span<const int32_t> tokens) const;
-
   // Runs one pass. REQUIRES: the sessions are whole, and pass_tokens() of each allows it. Error: no
   // memory, or damage; the sessions hold the tokens that they held.
   Status run(std::span<const PassInput> inputs);
@@ -55,7 +52,8 @@ struct Engine::State {
   // the tokens that it held. Error: no memory, or damage again; another call may succeed.
   Status make_whole(Session::State& session);
   // Returns the longest prefix that the store can continue from. Idle sessions make room for it.
-  Result<persist::Resumed> resume(std::span<const int32_t> tokens, int64_t length_max);
+  Result<persist::Resumed> resume(const store::Key& root, std::span<const int32_t> tokens,
+                                  int64_t length_max);
   // As Session::put_aside.
   bool put_aside(Session::State& session);
   // False: there is none that can be, or sessions are not saved.
@@ -118,12 +116,14 @@ struct Session::State {
   float* logits_memory();
 
   Engine::State* engine;
+  store::Key root{};  // with a store: what the session's salt makes its chain begin with
   std::optional<kv::Sequence> sequence;       // none: lost, or put aside
   std::optional<persist::Recorder> recorder;  // with a store
   std::vector<float> logits;                  // [vocab] of the newest token
   bool has_logits = false;                    // false: none were computed yet
   std::vector<int32_t> lost_tokens;           // of a sequence that is lost
   bool is_aside = false;                      // it is lost because it was put aside
+  ReusedTokens reused = {};                   // of the resume that it began with
 };
 
 }  // namespace kvasir

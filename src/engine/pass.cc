@@ -75,7 +75,8 @@ Status Engine::State::make_whole(Session::State& session) {
   if (session.is_whole()) return ok_status();
   KVASIR_CHECK(persistence != nullptr, "only what a store gave back can be damaged");
   // Where one row is damaged others may be: after this what the store finds is right.
-  if (!session.is_aside) KVASIR_RETURN_IF_ERROR(persistence->verify(session.tokens()));
+  if (!session.is_aside)
+    KVASIR_RETURN_IF_ERROR(persistence->verify(session.root, session.tokens()));
   if (session.sequence) {
     const auto known = session.sequence->tokens();
     session.lost_tokens.assign(known.begin(), known.end());
@@ -84,9 +85,11 @@ Status Engine::State::make_whole(Session::State& session) {
     session.sequence.reset();
   }
   const std::span<const int32_t> tokens = session.lost_tokens;
-  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed, resume(tokens, std::ssize(tokens)));
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed,
+                          resume(session.root, tokens, std::ssize(tokens)));
   // Damage that strikes again takes this one, and what the session knows of itself stays.
   Session::State again{.engine = this,
+                       .root = session.root,
                        .sequence = std::move(resumed.sequence),
                        .recorder = std::move(resumed.recorder)};
   while (again.length() < std::ssize(tokens)) {
@@ -101,10 +104,11 @@ Status Engine::State::make_whole(Session::State& session) {
   return ok_status();
 }
 
-Result<persist::Resumed> Engine::State::resume(std::span<const int32_t> tokens,
+Result<persist::Resumed> Engine::State::resume(const store::Key& root,
+                                               std::span<const int32_t> tokens,
                                                int64_t length_max) {
   while (true) {
-    Result<persist::Resumed> resumed = persistence->resume(tokens, length_max);
+    Result<persist::Resumed> resumed = persistence->resume(root, tokens, length_max);
     if (resumed.ok() || resumed.error().kind != ErrorKind::kNoRoom) return resumed;
     if (!put_an_idle_session_aside()) return resumed;
   }

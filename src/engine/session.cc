@@ -27,6 +27,8 @@ int64_t Session::length() const { return state_->length(); }
 
 std::span<const int32_t> Session::tokens() const { return state_->tokens(); }
 
+ReusedTokens Session::reused() const { return state_->reused; }
+
 std::span<const float> Session::logits() const {
   KVASIR_CHECK(state_->has_logits, "a session that nothing was appended to has no logits");
   return state_->logits;
@@ -135,6 +137,7 @@ Result<Session> Session::fork() const {
   }
   KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, state_->sequence->fork());
   return Session(std::make_unique<State>(State{.engine = state_->engine,
+                                               .root = state_->root,
                                                .sequence = std::move(sequence),
                                                .recorder = state_->recorder,
                                                .logits = state_->logits,

@@ -77,14 +77,15 @@ store::Hold Persistence::hold(const store::Key& key) { return {*store_, key}; }
 
 // ---- resume ----
 
-Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t length_max) {
-  if (tokens.empty()) return resume_nothing(0);
+Result<Resumed> Persistence::resume(const store::Key& root, std::span<const int32_t> tokens,
+                                    int64_t length_max) {
+  if (tokens.empty()) return resume_nothing(root, 0);
   if (residency_) KVASIR_RETURN_IF_ERROR(residency_->check(std::ssize(tokens)));
   drain();
   store_->metrics().add(StoreMetric::kLookups, 1);
   store_->metrics().add(StoreMetric::kRequestedTokens, std::ssize(tokens));
 
-  const std::vector<store::Key> keys = block_keys(root_, tokens);
+  const std::vector<store::Key> keys = block_keys(root, tokens);
   Known known = find_known(keys);
 
   std::vector<kv::SealedBlock> blocks;
@@ -111,14 +112,17 @@ Result<Resumed> Persistence::resume(std::span<const int32_t> tokens, int64_t len
     const store::RecordId state_id{store::Kind::kState, prefix.back()};
     tier_->touch({&state_id, 1});
     store_->metrics().add(StoreMetric::kHitTokens, count * kv::kBlockTokens);
-    return Resumed{std::move(sequence), Recorder(*this, root_, {prefix.begin(), prefix.end()},
-                                                 branch_of(known.blocks, count))};
+    return Resumed{
+        std::move(sequence),
+        Recorder(*this, root, {prefix.begin(), prefix.end()}, branch_of(known.blocks, count)),
+        known.count_in_memory(count) * kv::kBlockTokens};
   }
-  return resume_nothing(branch_of(known.blocks, 0));
+  return resume_nothing(root, branch_of(known.blocks, 0));
 }
 
-int64_t Persistence::resumable_tokens(std::span<const int32_t> tokens, int64_t length_max) {
-  const Known known = find_known(block_keys(root_, tokens));
+int64_t Persistence::resumable_tokens(const store::Key& root, std::span<const int32_t> tokens,
+                                      int64_t length_max) {
+  const Known known = find_known(block_keys(root, tokens));
   int64_t count = std::min(known.blocks, length_max / kv::kBlockTokens);
   while (count > 0 && !known.state_at[static_cast<size_t>(count - 1)]) --count;
   return count * kv::kBlockTokens;
@@ -136,19 +140,25 @@ Persistence::Known Persistence::find_known(std::span<const store::Key> keys) {
   // Where states are empty, a sequence can continue from every boundary.
   if (layout_->boundary_state_bytes() == 0) known.state_at.assign(keys.size(), true);
   for (size_t i = 0; i < keys.size(); ++i, ++known.blocks) {
-    if (!known.in_tier[i] && !block_in_memory(keys[i], /*is_in_tier=*/false)) break;
+    kv::SealedBlock block = block_in_memory(keys[i], known.in_tier[i]);
+    if (!known.in_tier[i] && !block) break;
+    known.in_memory.push_back(std::move(block));
   }
   return known;
+}
+
+int64_t Persistence::Known::count_in_memory(int64_t count) const {
+  return count - std::count(in_memory.begin(), in_memory.begin() + count, nullptr);
 }
 
 bool Persistence::is_in_tier(const store::RecordId& id) {
   return store::find_now(*tier_, {&id, 1}, kDeadline)[0];
 }
 
-Result<Resumed> Persistence::resume_nothing(int64_t branch_tokens) {
+Result<Resumed> Persistence::resume_nothing(const store::Key& root, int64_t branch_tokens) {
   make_way(layout_->fixed_bytes());
   KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, kv::Sequence::create(layout_, account_));
-  return Resumed{std::move(sequence), Recorder(*this, root_, {}, branch_tokens)};
+  return Resumed{std::move(sequence), Recorder(*this, root, {}, branch_tokens)};
 }
 
 int64_t Persistence::branch_of(int64_t known_blocks, int64_t resumed_blocks) {
@@ -212,7 +222,7 @@ std::vector<Persistence::Incoming> Persistence::missing_of(std::span<const store
   want(store::Kind::kState, prefix.back(), layout_->boundary_state_bytes());
   for (size_t i = blocks.size(); i < prefix.size(); ++i) {
     // Empty blocks have no bytes to read: it is enough that they were found.
-    blocks.push_back(block_in_memory(prefix[i], known.in_tier[i]));
+    blocks.push_back(known.in_memory[i]);
     if (blocks.back()) {
       store_->metrics().add(StoreMetric::kRamReadBlocks, 1);
       store_->metrics().add(StoreMetric::kRamReadBytes, blocks.back()->size());
@@ -275,11 +285,11 @@ void Persistence::drain() {
   if (saver_) saver_->drain();
 }
 
-Status Persistence::verify(std::span<const int32_t> tokens) {
+Status Persistence::verify(const store::Key& root, std::span<const int32_t> tokens) {
   drain();
   AlignedBuffer<std::byte> payload(layout_->block_bytes(), Fill::kNothing);
   if (payload.failed()) return kv::out_of_memory(payload.size());
-  for (const store::Key& key : block_keys(root_, tokens)) {
+  for (const store::Key& key : block_keys(root, tokens)) {
     (void)store::read_now(*tier_,
                           {{.id = {store::Kind::kBlock, key},
                             .payload_bytes = payload.size(),

@@ -37,6 +37,7 @@ class Saver;
 struct Resumed {
   kv::Sequence sequence;  // empty when nothing was found
   Recorder recorder;
+  int64_t shared_tokens = 0;  // of the sequence, in blocks that other sequences hold too
 };
 
 // An Appending is one sequence of a pass and how many tokens it gets.
@@ -57,15 +58,20 @@ class Persistence : private Sink {
 
   ~Persistence() override;
 
+  // Returns what the chains of sessions with that salt begin with; empty: the store's own.
+  store::Key root_of(std::string_view salt) const { return session_root(root_, salt); }
+
   // Returns a sequence that holds the longest prefix of `tokens`, of at most length_max tokens, for
   // which all blocks and the state at its end are there. Where a layout has no states, all blocks
   // are enough. Damage makes the prefix shorter, never wrong. Error: no memory, or the RAM budget
   // would be passed.
-  Result<Resumed> resume(std::span<const int32_t> tokens, int64_t length_max);
+  Result<Resumed> resume(const store::Key& root, std::span<const int32_t> tokens,
+                         int64_t length_max);
 
   // Returns how many tokens resume would begin with as far as the index knows; damage may make it
   // fewer.
-  int64_t resumable_tokens(std::span<const int32_t> tokens, int64_t length_max);
+  int64_t resumable_tokens(const store::Key& root, std::span<const int32_t> tokens,
+                           int64_t length_max);
 
   // Returns when everything handed over for saving is written or has failed.
   void drain();
@@ -85,7 +91,7 @@ class Persistence : private Sink {
 
   // Reads all blocks that the store has of these tokens; damaged ones are found no more. Error: no
   // memory to read into.
-  Status verify(std::span<const int32_t> tokens);
+  Status verify(const store::Key& root, std::span<const int32_t> tokens);
 
   bool saves() const override { return saver_ != nullptr; }
   std::vector<Error> notes() const;
@@ -100,12 +106,16 @@ class Persistence : private Sink {
   Result<kv::Block> new_state() override;
   store::Hold hold(const store::Key& key) override;
 
-  Result<Resumed> resume_nothing(int64_t branch_tokens);
+  Result<Resumed> resume_nothing(const store::Key& root, int64_t branch_tokens);
   // Blocks and states that are known for a chain of keys.
   struct Known {
-    int64_t blocks = 0;          // from the first on, in memory or in the tier
-    std::vector<bool> in_tier;   // [keys] blocks
-    std::vector<bool> state_at;  // [keys] states to go on from
+    // Returns how many of the first `count` blocks are in memory.
+    int64_t count_in_memory(int64_t count) const;
+
+    int64_t blocks = 0;                      // from the first on, in memory or in the tier
+    std::vector<bool> in_tier;               // [keys] blocks
+    std::vector<bool> state_at;              // [keys] states to go on from
+    std::vector<kv::SealedBlock> in_memory;  // [blocks] null: it has to be read
   };
   Known find_known(std::span<const store::Key> keys);
   // Reads records, many at a time. Error: no memory.
@@ -139,7 +149,7 @@ class Persistence : private Sink {
 
   std::shared_ptr<const kv::CacheLayout> layout_;
   std::shared_ptr<kv::MemoryAccount> account_;
-  store::Key root_{};
+  store::Key root_{};  // of sessions without a salt
   std::unique_ptr<store::StoreDirectory> directory_;
   store::BlockStore* store_ = nullptr;  // the directory's
   std::unique_ptr<store::Tier> tier_;   // that store: what is looked for, read and saved

@@ -59,11 +59,12 @@ TEST_F(PersistenceTest, HowFarAResumeWouldGoIsKnownWithoutReading) {
   const std::vector<int32_t> tokens = some_tokens(1000, 1);
   save(tokens);
   CacheInStore cache = open();
+  const store::Key root = cache.persistence->root_of("");
   const int64_t read_before = cache.persistence->metrics()[StoreMetric::kDiskReadBytes];
-  EXPECT_EQ(cache.persistence->resumable_tokens(tokens, 999), 896);
-  EXPECT_EQ(cache.persistence->resumable_tokens(tokens, 895), 0) << "no other state was kept";
-  EXPECT_EQ(cache.persistence->resumable_tokens(some_tokens(1000, 2), 999), 0);
-  EXPECT_EQ(cache.persistence->resumable_tokens({}, -1), 0);
+  EXPECT_EQ(cache.persistence->resumable_tokens(root, tokens, 999), 896);
+  EXPECT_EQ(cache.persistence->resumable_tokens(root, tokens, 895), 0) << "no other state was kept";
+  EXPECT_EQ(cache.persistence->resumable_tokens(root, some_tokens(1000, 2), 999), 0);
+  EXPECT_EQ(cache.persistence->resumable_tokens(root, {}, -1), 0);
   EXPECT_EQ(cache.persistence->metrics()[StoreMetric::kDiskReadBytes], read_before);
 }
 

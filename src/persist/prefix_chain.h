@@ -18,13 +18,17 @@ namespace kvasir::persist {
 struct CacheIdentity {
   Digest256 model{};
   std::string_view arithmetic;  // what else changes the rows; empty for a model run as it is meant
-  std::string_view salt;        // keeps tenants apart
+  std::string_view salt;        // keeps stores' users apart; sessions may have their own besides
   std::string model_path;       // for people only, no part of a key
 };
 
 // Returns the key that first blocks hang on. It hashes the identity, the layout and the row
 // formats, but not the context size, the threads or the machine.
 store::Key root_key(const CacheIdentity& identity, const kv::CacheLayout& layout);
+
+// Returns the key that the first blocks of a session with that salt hang on: the root itself for an
+// empty one, and otherwise a root that is owned by whoever has the salt, whichever model they use.
+store::Key session_root(const store::Key& root, std::string_view salt);
 
 // tokens: [kBlockTokens]
 store::Key block_key(const store::Key& parent, std::span<const int32_t> tokens);
