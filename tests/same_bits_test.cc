@@ -184,6 +184,42 @@ TEST(SameBitsTest, BatchesOfSequences) {
   EXPECT_GT(passes, 10);
 }
 
+// With a store a batch takes several passes, up to boundaries. Some parts want all their logits.
+TEST(SameBitsTest, BatchesThatWantTheLogitsOfAllTokens) {
+  const std::string model = golden_model("tiny-bf16");
+  const auto text = random_tokens(400, 320, 30);
+  const auto other_text = random_tokens(400, 320, 31);
+  const auto whole = logits_of(options_for(model, 64, 1), text);
+  const testing::TempDirectory store;
+  for (const bool has_store : {false, true}) {
+    EngineOptions options = options_for(model, 256, 2);
+    if (has_store) options.store = {.directory = store.path(), .min_free_bytes = 0};
+    Engine engine = open_engine(options);
+    Session session = new_session(engine);
+    Session other = new_session(engine);
+    std::vector<float> logits(whole.size());
+    for (size_t done = 0; done < text.size(); done += 100) {
+      const BatchInput inputs[] = {
+          {.session = &other, .tokens = std::span(other_text).subspan(done, 37)},
+          {.session = &session,
+           .tokens = std::span(text).subspan(done, 100),
+           .all_logits = std::span(logits).subspan(done * 320, 100 * 320)}};
+      ASSERT_TRUE(engine.append_batch(inputs).ok());
+      EXPECT_EQ(
+          first_difference(std::span(whole).subspan((done + 99) * 320, 320), session.logits(), 320),
+          -1);
+    }
+    EXPECT_EQ(first_difference(whole, logits, 320), -1);
+    const BatchInput narrow{.session = &session, .tokens = text, .all_logits = logits};
+    EXPECT_EQ(engine.append_batch({&narrow, 1}).error().kind, ErrorKind::kUsage) << "too long";
+    const BatchInput wrong{.session = &session,
+                           .tokens = std::span(text).first(2),
+                           .all_logits = std::span(logits).first(320)};
+    EXPECT_EQ(engine.append_batch({&wrong, 1}).error().kind, ErrorKind::kUsage);
+    EXPECT_EQ(session.length(), 400);
+  }
+}
+
 // A fork and its parent go on with different tokens; neither may notice the other.
 TEST(SameBitsTest, ForksAtRandomPoints) {
   const std::string model = golden_model("tiny-mixed");

@@ -145,6 +145,8 @@ class Session {
 struct BatchInput {
   Session* session = nullptr;
   std::span<const int32_t> tokens;
+  // Gets the logits of all these tokens besides. [tokens, vocab]; empty: they are not wanted.
+  std::span<float> all_logits = {};
 };
 
 class Engine {

@@ -34,6 +34,10 @@ Status Engine::State::check_batch(std::span<const BatchInput> inputs) {
       return bad_batch("a session of a batch belongs to another engine");
     }
     if (input.tokens.empty()) return bad_batch("a session of a batch has no new tokens");
+    if (!input.all_logits.empty() &&
+        std::ssize(input.all_logits) != std::ssize(input.tokens) * info.vocab_size) {
+      return bad_batch("a session of a batch has no room for the logits of its tokens");
+    }
     token_count += std::ssize(input.tokens);
   }
   const int64_t token_count_max = model->options().pass_tokens_max;
@@ -62,24 +66,35 @@ void Engine::State::fill_batch(std::span<const BatchInput> inputs) {
   size_t begin = 0;
   for (const BatchInput& input : inputs) {
     batch.push_back({.session = input.session->state_.get(),
-                     .tokens = std::span(batch_tokens).subspan(begin, input.tokens.size())});
+                     .tokens = std::span(batch_tokens).subspan(begin, input.tokens.size()),
+                     .all_logits = input.all_logits});
     begin += input.tokens.size();
   }
 }
 
 Status Engine::State::run_batch_pass() {
+  const auto vocab = static_cast<size_t>(info.vocab_size);
   batch_pass.clear();
   for (BatchPart& part : batch) {
     const auto tokens = part.tokens.first(part.session->pass_tokens(part.tokens.size()));
-    batch_pass.push_back({.session = part.session,
-                          .tokens = tokens,
-                          .room_tokens = std::ssize(part.tokens),
-                          .logits_of = model::LogitsOf::kLastToken,
-                          .logits = part.session->logits_memory()});
+    const bool wants_all = !part.all_logits.empty();
+    batch_pass.push_back(
+        {.session = part.session,
+         .tokens = tokens,
+         .room_tokens = std::ssize(part.tokens),
+         .logits_of = wants_all ? model::LogitsOf::kAllTokens : model::LogitsOf::kLastToken,
+         .logits = wants_all ? part.all_logits.data() : part.session->logits_memory()});
     part.tokens = part.tokens.subspan(tokens.size());
+    if (wants_all) part.all_logits = part.all_logits.subspan(tokens.size() * vocab);
   }
   KVASIR_RETURN_IF_ERROR(run(batch_pass));
-  for (const PassInput& input : batch_pass) input.session->has_logits = true;
+  for (const PassInput& input : batch_pass) {
+    if (input.logits_of == model::LogitsOf::kAllTokens) {
+      const float* newest = input.logits + (input.tokens.size() - 1) * vocab;
+      std::copy(newest, newest + vocab, input.session->logits_memory());
+    }
+    input.session->has_logits = true;
+  }
   std::erase_if(batch, [](const BatchPart& part) { return part.tokens.empty(); });
   return ok_status();
 }

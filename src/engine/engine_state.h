@@ -83,6 +83,7 @@ struct Engine::State {
   struct BatchPart {
     Session::State* session;
     std::span<const int32_t> tokens;  // those still to do, in batch_tokens
+    std::span<float> all_logits;      // theirs, where they are wanted
   };
   std::vector<BatchPart> batch;
   std::vector<const Session::State*> batch_sessions;  // by address
