@@ -68,7 +68,8 @@ struct ModelInfo {
   uint64_t weight_bytes = 0;       // as stored
   int64_t kv_block_bytes = 0;      // cache of kv_block_tokens consecutive tokens, all layers
   int64_t kv_block_tokens = 0;
-  int64_t kv_fixed_bytes = 0;  // cache of a session without tokens
+  int64_t kv_fixed_bytes = 0;   // cache of a session without tokens
+  int64_t pass_tokens_max = 0;  // EngineOptions::chunk_tokens
   int thread_count = 0;
   const char* instruction_set = "";  // the one in use
 };
@@ -119,6 +120,7 @@ class Session {
   // the one it was forked from. A resume alone computes none, nor does an append that failed at
   // once.
   std::span<const float> logits() const;
+  bool has_logits() const;
 
   // Returns a second session with the same past. The two share blocks that are full. Errors: no
   // memory, or rows that damage took and that cannot be computed again.

@@ -81,6 +81,10 @@ struct ServiceEvent {
   std::optional<Error> error;
 };
 
+// Errors that a request has whatever else runs: no tokens, ids outside the vocabulary, options out
+// of range (kUsage), more tokens than any RAM budget lets run (kNoRoom). Any thread.
+Status check_request(const Engine& engine, const ServiceRequest& request);
+
 // A ServiceSink is called on the engine's thread and must not wait.
 using ServiceSink = std::function<void(const ServiceEvent&)>;
 
@@ -92,7 +96,10 @@ struct ServiceOptions {
   int64_t queued_requests_max = 256;             // more are refused
   int64_t queued_tokens_max = int64_t{8} << 20;  // of all prompts that wait
   double prefill_piece_ms = 250;                 // while anybody decodes
-  int64_t idle_sessions_max = 64;                // sessions kept after their requests
+  int64_t idle_sessions_max = 64;                // kept after their requests
+  // Bytes of cache beyond which no more requests are begun and kept sessions are dropped; 0: what
+  // EngineOptions::ram_bytes allows, or no bound. One request runs in any case.
+  int64_t kv_bytes_max = 0;
 };
 
 // A Histogram counts values by upper bounds, as Prometheus does.
@@ -138,9 +145,7 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  // Errors: kBusy where the queue is full; kUsage for a request that can never run: no tokens, ids
-  // outside the vocabulary, options out of range; kNoRoom for one that no RAM budget lets run. Then
-  // the sink is not called.
+  // Errors: those of check_request; kBusy where the queue is full. Then the sink is not called.
   Result<RequestId> submit(ServiceRequest request, ServiceSink sink);
   // Ends a request; its sink gets kFailed with kInterrupted. What was computed is kept. One that
   // has ended already: nothing.

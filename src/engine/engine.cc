@@ -90,6 +90,7 @@ ModelInfo model_info(const model::Model& model) {
           .kv_block_bytes = model.layout()->block_bytes(),
           .kv_block_tokens = kv::kBlockTokens,
           .kv_fixed_bytes = model.layout()->fixed_bytes(),
+          .pass_tokens_max = model.options().pass_tokens_max,
           .thread_count = model.options().thread_count,
           .instruction_set = model.options().table->name};
 }

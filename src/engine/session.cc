@@ -34,6 +34,8 @@ std::span<const float> Session::logits() const {
   return state_->logits;
 }
 
+bool Session::has_logits() const { return state_->has_logits; }
+
 std::span<const int32_t> Session::State::tokens() const {
   return sequence ? sequence->tokens() : std::span<const int32_t>(lost_tokens);
 }

@@ -1,0 +1,186 @@
+// What passes have made: prompts that are computed, tokens, answers that end.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/logprobs.h"
+#include "engine/scheduler_state.h"
+
+namespace kvasir {
+namespace {
+
+double ms_between(ServiceClock::time_point from, ServiceClock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+void count_in(Histogram& histogram, double value) {
+  const auto bucket = std::ranges::lower_bound(histogram.bounds, value);
+  ++histogram.counts[static_cast<size_t>(bucket - histogram.bounds.begin())];
+  histogram.sum += value;
+  ++histogram.count;
+}
+
+}  // namespace
+
+void Scheduler::State::advance() {
+  serve_followers();
+  for (const auto& job : jobs) {
+    if (job->phase == Job::Phase::kPrefill) advance_prefill(*job);
+    if (job->phase != Job::Phase::kDecode) continue;
+    for (int i = 0; i < std::ssize(job->answers) && job->phase == Job::Phase::kDecode; ++i) {
+      step_answer(*job, i);
+    }
+  }
+  std::erase_if(jobs, [](const auto& job) { return job->phase == Job::Phase::kOver; });
+}
+
+void Scheduler::State::advance_prefill(Job& job) {
+  const int64_t done = job.session->length();
+  job.usage.computed_tokens = done - job.usage.reused_tokens();
+  if (done < std::ssize(job.request.prompt)) {
+    if (done > job.told_tokens) {
+      tell(job, {.kind = ServiceEvent::Kind::kPrefill, .done_tokens = done, .usage = job.usage});
+    }
+    job.told_tokens = done;
+    return;
+  }
+  begin_answers(job);
+}
+
+// Row i of a piece that begins at token p tells of token p + i + 1.
+void Scheduler::State::take_prompt_logprobs(Job& job, const Part& part) {
+  const std::span<const int32_t> prompt = job.request.prompt;
+  if (job.prompt_logprobs.empty()) job.prompt_logprobs.push_back({.id = prompt[0]});
+  const auto vocab = static_cast<size_t>(engine.info().vocab_size);
+  for (size_t i = 0; i < part.input.tokens.size(); ++i) {
+    const size_t told = static_cast<size_t>(part.length_before) + i + 1;
+    if (told == prompt.size()) return;
+    Result<SampledToken> token =
+        logprobs_of(part.input.all_logits.subspan(i * vocab, vocab), static_cast<int64_t>(told),
+                    prompt[told], job.request.options.top_logprob_count);
+    if (!token.ok()) return fail(job, std::move(token).error());
+    job.prompt_logprobs.push_back(std::move(*token));
+  }
+}
+
+void Scheduler::State::begin_answers(Job& job) {
+  job.phase = Job::Phase::kDecode;
+  job.decode_began_at = ServiceClock::now();
+  job.usage.prefill_ms = ms_between(job.began_at, job.decode_began_at);
+  job.all_logits = {};
+  count_in(counts.prefill_seconds, job.usage.prefill_ms / 1000);
+  count_in(counts.queue_seconds, job.usage.queue_ms / 1000);
+  // Where a later turn or branch sets in.
+  job.session->mark_resumable();
+  tell(job, {.kind = ServiceEvent::Kind::kStarted,
+             .done_tokens = job.usage.prompt_tokens,
+             .prompt_logprobs = std::exchange(job.prompt_logprobs, {}),
+             .usage = job.usage});
+  if (Status made = make_answers(job); !made.ok()) fail(job, std::move(made).error());
+}
+
+Status Scheduler::State::make_answers(Job& job) {
+  GenerateOptions answer_options = job.request.options;
+  for (int i = 0; i < job.request.answer_count; ++i) {
+    KVASIR_ASSIGN_OR_RETURN(Generation generation,
+                            Generation::create(engine, answer_options, job.request.reply));
+    generation.set_prompt(job.request.prompt);
+    ++answer_options.sampling.seed;
+    const bool is_last = i + 1 == job.request.answer_count;
+    if (is_last) {
+      job.answers.push_back(
+          {.session = std::move(*job.session), .generation = std::move(generation)});
+      job.session.reset();
+      break;
+    }
+    KVASIR_ASSIGN_OR_RETURN(Session fork, job.session->fork());
+    job.answers.push_back({.session = std::move(fork), .generation = std::move(generation)});
+  }
+  return ok_status();
+}
+
+void Scheduler::State::step_answer(Job& job, int index) {
+  Answer& answer = job.answers[static_cast<size_t>(index)];
+  if (answer.has_ended) return;
+  if (answer.generation.is_done()) return end_answer(job, index, {});
+  if (answer.session.length() != job.length_wanted(answer)) return;
+  Result<GenerationPiece> piece =
+      answer.generation.step(answer.session.logits(), answer.session.length());
+  if (!piece.ok()) return fail(job, std::move(piece).error());
+  const auto now = ServiceClock::now();
+  ++job.usage.generated_tokens;
+  if (answer.newest_token_at) {
+    count_in(counts.between_tokens_seconds, ms_between(*answer.newest_token_at, now) / 1000);
+  } else if (index == 0) {
+    count_in(counts.first_token_seconds, ms_between(job.submitted_at, now) / 1000);
+  }
+  answer.newest_token_at = now;
+  if (answer.generation.is_done()) return end_answer(job, index, std::move(*piece));
+  if (piece->empty()) return;
+  tell(job, {.kind = ServiceEvent::Kind::kPiece, .answer = index, .piece = std::move(*piece)});
+}
+
+void Scheduler::State::end_answer(Job& job, int index, GenerationPiece piece) {
+  Answer& answer = job.answers[static_cast<size_t>(index)];
+  answer.has_ended = true;
+  job.usage.reasoning_tokens += answer.generation.reasoning_token_count();
+  tell(job, {.kind = ServiceEvent::Kind::kEnded,
+             .answer = index,
+             .piece = std::move(piece),
+             .stop_reason = answer.generation.stop_reason(),
+             .stop_string = answer.generation.stop_string()});
+  answer.session.mark_resumable();
+  if (std::ranges::all_of(job.answers, [](const Answer& one) { return one.has_ended; }))
+    finish(job);
+}
+
+void Scheduler::State::finish(Job& job) {
+  job.usage.decode_ms = ms_between(job.decode_began_at, ServiceClock::now());
+  const StopReason last = job.answers.back().generation.stop_reason();
+  ++(last == StopReason::kTokenLimit ? counts.finished_by_length : counts.finished_by_end);
+  tell(job, {.kind = ServiceEvent::Kind::kDone, .usage = job.usage});
+  leave(job);
+}
+
+void Scheduler::State::fail(Job& job, Error error) {
+  ++(error.kind == ErrorKind::kInterrupted ? counts.cancelled : counts.failed);
+  tell(job, {.kind = ServiceEvent::Kind::kFailed, .usage = job.usage, .error = std::move(error)});
+  if (job.session) job.session->mark_resumable();
+  for (Answer& answer : job.answers) answer.session.mark_resumable();
+  leave(job);
+}
+
+void Scheduler::State::leave(Job& job) {
+  job.phase = Job::Phase::kOver;
+  if (job.session) keep(std::move(*job.session), job.request.salt);
+  for (Answer& answer : job.answers) keep(std::move(answer.session), job.request.salt);
+  job.session.reset();
+  job.answers.clear();
+  counts.prompt_tokens += job.usage.prompt_tokens;
+  counts.computed_tokens += job.usage.computed_tokens;
+  counts.reused_ram_tokens += job.usage.reused_ram_tokens;
+  counts.reused_disk_tokens += job.usage.reused_disk_tokens;
+  counts.generated_tokens += job.usage.generated_tokens;
+  count_in(counts.prompt_token_counts, static_cast<double>(job.usage.prompt_tokens));
+  count_in(counts.generated_token_counts, static_cast<double>(job.usage.generated_tokens));
+  count_in(counts.request_seconds, waited_ms(job) / 1000);
+  // Memory has become free for whoever waits for it.
+  for (const auto& other : jobs) other->is_held = false;
+}
+
+void Scheduler::State::keep(Session session, const std::string& salt) {
+  if (session.length() == 0) return;
+  kept.keep(std::move(session), salt);
+  const auto holds_too_much = [&] {
+    return kept.count() > options.idle_sessions_max ||
+           (options.kv_bytes_max > 0 && engine.kv_bytes() > options.kv_bytes_max);
+  };
+  while (holds_too_much() && kept.drop_oldest()) {
+  }
+}
+
+void Scheduler::State::tell(Job& job, ServiceEvent event) {
+  if (job.sink) job.sink(event);
+}
+
+}  // namespace kvasir

@@ -1,0 +1,154 @@
+// What waits, what may begin, and what is refused.
+#include <algorithm>
+#include <utility>
+
+#include "engine/scheduler_state.h"
+
+namespace kvasir {
+namespace {
+
+constexpr int kAnswerCountMax = 64;
+// What an answer is expected to take where it may take more: a limit is rarely reached.
+constexpr int64_t kExpectedAnswerTokens = 1024;
+// Who has waited so long is not overtaken any more by those that fit before it does.
+constexpr double kPatienceMs = 60'000;
+
+Error bad_request(const char* what, const char* field) {
+  return Error{.kind = ErrorKind::kUsage, .what = what, .field = field};
+}
+
+}  // namespace
+
+Status check_request(const Engine& engine, const ServiceRequest& request) {
+  if (request.prompt.empty()) return bad_request("a request without tokens", "prompt");
+  KVASIR_RETURN_IF_ERROR(engine.check_tokens(request.prompt));
+  if (request.answer_count < 1 || request.answer_count > kAnswerCountMax) {
+    return bad_request("answer count out of range", "answer_count");
+  }
+  for (const LogitBias& bias : request.options.sampling.logit_bias) {
+    KVASIR_RETURN_IF_ERROR(engine.check_tokens({&bias.id, 1}));
+  }
+  KVASIR_RETURN_IF_ERROR(kvasir::check(request.options));
+  return engine.check_ram(std::ssize(request.prompt) + 1);
+}
+
+Status Scheduler::State::check_queue(const ServiceRequest& request) const {
+  const ServiceMetrics now = metrics();
+  const bool is_full =
+      now.waiting_requests >= options.queued_requests_max ||
+      (now.waiting_requests > 0 &&
+       now.waiting_tokens + std::ssize(request.prompt) > options.queued_tokens_max);
+  if (!is_full) return ok_status();
+  return Error{.kind = ErrorKind::kBusy,
+               .what = "too many requests wait",
+               .found = std::to_string(now.waiting_requests) + " requests of " +
+                        std::to_string(now.waiting_tokens) + " tokens",
+               .remedy = "try again later"};
+}
+
+Result<RequestId> Scheduler::State::submit(ServiceRequest request, ServiceSink sink) {
+  KVASIR_RETURN_IF_ERROR(check_request(engine, request));
+  if (Status room = check_queue(request); !room.ok()) {
+    ++counts.refused;
+    return std::move(room).error();
+  }
+  auto job = std::make_unique<Job>();
+  job->id = ++newest_id;
+  job->request = std::move(request);
+  job->sink = std::move(sink);
+  job->submitted_at = ServiceClock::now();
+  job->usage.prompt_tokens = std::ssize(job->request.prompt);
+  job->reusable_tokens = engine.resumable_tokens(job->request.prompt, {.salt = job->request.salt});
+  jobs.push_back(std::move(job));
+  return newest_id;
+}
+
+void Scheduler::State::cancel(RequestId id) {
+  Job* job = find(id);
+  if (job == nullptr || job->phase == Job::Phase::kOver) return;
+  fail(*job, {.kind = ErrorKind::kInterrupted, .what = "the request was cancelled"});
+}
+
+void Scheduler::State::expire() {
+  const auto now = ServiceClock::now();
+  for (const auto& job : jobs) {
+    if (job->phase == Job::Phase::kOver || job->request.deadline.value_or(now) >= now) continue;
+    fail(*job, {.kind = ErrorKind::kInterrupted, .what = "the request's time is over"});
+  }
+}
+
+void Scheduler::State::admit() {
+  while (Job* job = next_queued()) {
+    job->phase = Job::Phase::kStarting;
+    job->began_at = ServiceClock::now();
+    job->usage.queue_ms = waited_ms(*job);
+  }
+  tell_places();
+}
+
+// Higher priority first, then less work; whoever waits counts as having done what could have been
+// computed meanwhile.
+Job* Scheduler::State::next_queued() {
+  const auto running =
+      std::ranges::count_if(jobs, [](const auto& job) { return job->is_running(); });
+  if (running >= options.running_max) return nullptr;
+  std::vector<Job*> queued;
+  for (const auto& job : jobs) {
+    if (job->phase == Job::Phase::kQueued) queued.push_back(job.get());
+  }
+  const auto work = [&](const Job* job) {
+    return static_cast<double>(std::ssize(job->request.prompt) - job->reusable_tokens) -
+           waited_ms(*job) * pace.prefill_tokens_per_ms();
+  };
+  std::ranges::stable_sort(queued, [&](const Job* a, const Job* b) {
+    if (a->request.priority != b->request.priority)
+      return a->request.priority > b->request.priority;
+    return work(a) < work(b);
+  });
+  for (Job* job : queued) {
+    if (running == 0 || has_room_for(*job)) return job;
+    if (waited_ms(*job) > kPatienceMs) return nullptr;
+  }
+  return nullptr;
+}
+
+int64_t Scheduler::State::tokens_at_most(const Job& job) const {
+  const int64_t answer = std::min(job.request.options.tokens_max, kExpectedAnswerTokens);
+  return std::ssize(job.request.prompt) + answer * job.request.answer_count;
+}
+
+int64_t Scheduler::State::cache_bytes(int64_t token_count) const {
+  const ModelInfo& info = engine.info();
+  const int64_t blocks = (token_count + info.kv_block_tokens - 1) / info.kv_block_tokens;
+  return info.kv_fixed_bytes + (blocks + 1) * info.kv_block_bytes;
+}
+
+// Reckons with what the requests under way will hold in the end, not with what they hold now. What
+// kept sessions hold is given up when it is needed.
+bool Scheduler::State::has_room_for(const Job& job) const {
+  int64_t tokens = tokens_at_most(job);
+  int64_t bytes = cache_bytes(tokens);
+  const int64_t fixed_tokens = engine.info().kv_fixed_bytes * engine.info().kv_block_tokens /
+                               std::max<int64_t>(engine.info().kv_block_bytes, 1);
+  for (const auto& other : jobs) {
+    if (!other->is_running()) continue;
+    tokens += tokens_at_most(*other) + fixed_tokens;
+    bytes += cache_bytes(tokens_at_most(*other));
+  }
+  if (options.kv_bytes_max > 0 && bytes > options.kv_bytes_max) return false;
+  return engine.check_ram(tokens).ok();
+}
+
+void Scheduler::State::tell_places() {
+  int64_t place = 0;
+  for (const auto& job : jobs) {
+    if (job->phase != Job::Phase::kQueued) continue;
+    if (job->told_place != place) {
+      job->told_place = place;
+      tell(*job, {.kind = ServiceEvent::Kind::kWaiting, .queue_place = place});
+    }
+    ++place;
+  }
+}
+
+}  // namespace kvasir
