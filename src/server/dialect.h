@@ -37,10 +37,12 @@ struct Call {
   std::vector<TextOrIds> prompts;
 
   GenerateOptions options;            // tokens_max is not used
+  bool has_seed = false;              // options.sampling.seed was asked for; no: any will do
   std::optional<int64_t> tokens_max;  // as asked; the context may leave fewer
   int answer_count = 1;               // of each prompt
   bool streams = false;
   bool wants_prompt_logprobs = false;
+  bool wants_prompt_texts = false;   // ReplyFacts::prompt_texts
   std::string salt;                  // cache_salt
   std::string conversation;          // prompt_cache_key, session ids
   std::vector<std::string> ignored;  // what was asked for and is not done, for a header: "tools"
@@ -56,7 +58,7 @@ struct ReplyFacts {
       fingerprint;  // of model and precision: equal fingerprint, seed and prompt, equal bits
   std::vector<int64_t> prompt_tokens;                 // of each prompt
   std::function<std::string(int32_t id)> token_text;  // exact bytes of one token
-  std::vector<std::string> prompt_texts;              // with echo
+  std::vector<std::string> prompt_texts;              // with Call::wants_prompt_texts
 };
 
 // Where a request stands while it waits.
