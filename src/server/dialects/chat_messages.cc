@@ -164,8 +164,8 @@ Message read_message(const FieldReader& reader, Call& call) {
   read_content(reader, message, call);
   if (message.role == Role::kAssistant) read_assistant(reader, message);
   if (message.role == Role::kTool) {
-    message.call_id = reader.string(reader.has("tool_call_id") ? "tool_call_id" : "name")
-                          .value_or("");
+    message.call_id =
+        reader.string(reader.has("tool_call_id") ? "tool_call_id" : "name").value_or("");
   }
   return message;
 }
@@ -180,8 +180,8 @@ void read_chat_messages(const FieldReader& body, Call& call) {
   for (size_t i = 0; i < messages->size() && !body.failed(); ++i) {
     const FieldReader reader = body.element("messages", (*messages)[i], i);
     call.messages.push_back(read_message(reader, call));
-    const bool continues = call.messages.back().role == Role::kAssistant &&
-                           reader.boolean("prefix").value_or(false);
+    const bool continues =
+        call.messages.back().role == Role::kAssistant && reader.boolean("prefix").value_or(false);
     if (i + 1 == messages->size()) call.form.continues_last = continues;
   }
 }

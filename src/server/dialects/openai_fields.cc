@@ -23,10 +23,9 @@ constexpr double kTopPMin = 1e-9;
 
 // Fields that would change the answer and that nothing is done about.
 constexpr const char* kIgnoredFields[] = {
-    "tools",          "functions",    "web_search_options", "verbosity",          "moderation",
-    "grammar",        "json_schema",  "guided_json",        "guided_regex",       "guided_choice",
-    "guided_grammar", "min_tokens",   "stop_token_ids",     "structured_outputs", "typical_p",
-    "mirostat",       "dry_multiplier",     "xtc_probability",
+    "tools",          "functions",          "web_search_options", "verbosity",      "moderation",
+    "grammar",        "json_schema",        "guided_json",        "guided_regex",   "guided_choice",
+    "guided_grammar", "structured_outputs", "min_tokens",         "stop_token_ids",
 };
 
 // Where agents say which conversation a request belongs to.
@@ -72,8 +71,7 @@ void read_logit_bias(const FieldReader& body, std::vector<LogitBias>& biases) {
 void read_sampling(const FieldReader& body, SamplingOptions& sampling) {
   sampling.temperature = body.number("temperature", 0, 100).value_or(1);
   sampling.top_p = std::max(body.number("top_p", 0, 1).value_or(1), kTopPMin);
-  const int64_t top_k =
-      body.integer("top_k", -1, std::numeric_limits<int32_t>::max()).value_or(0);
+  const int64_t top_k = body.integer("top_k", -1, std::numeric_limits<int32_t>::max()).value_or(0);
   sampling.top_k = std::max(top_k, int64_t{0});
   sampling.min_p = body.number("min_p", 0, 1).value_or(0);
   sampling.presence_penalty = body.number("presence_penalty", -2, 2).value_or(0);

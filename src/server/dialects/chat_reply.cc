@@ -1,0 +1,182 @@
+#include "server/dialects/chat_reply.h"
+
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/dialects/openai_error.h"
+#include "server/dialects/openai_fields.h"
+#include "server/dialects/openai_reply.h"
+#include "server/dialects/sse.h"
+#include "server/dialects/token_logprobs.h"
+
+namespace kvasir::server {
+namespace {
+
+constexpr const char* kIdPrefix = "chatcmpl-";
+
+Json logprobs_json(Json::Array content) {
+  return Json::Object{{"content", std::move(content)}, {"refusal", Json()}};
+}
+
+class StreamedReply final : public Reply {
+ public:
+  StreamedReply(const Call& call, ReplyFacts facts)
+      : head_(kIdPrefix, facts),
+        token_text_(std::move(facts.token_text)),
+        answer_count_(call.answer_count),
+        includes_usage_(openai_call(call).includes_usage) {}
+
+  // Clients number the answers by the order in which they first hear of them.
+  std::string begin() override {
+    std::string out;
+    for (int64_t i = 0; i < answer_count_; ++i) {
+      out += chunk(i, {{"role", "assistant"}, {"content", ""}});
+    }
+    return out;
+  }
+
+  std::string event(int64_t choice, const ServiceEvent& event) override {
+    std::string out = piece(choice, event.piece);
+    if (event.kind == ServiceEvent::Kind::kEnded) {
+      out += chunk(choice, {}, {}, finish_reason_of(event.stop_reason));
+    }
+    return out;
+  }
+
+  std::string finish(const ServiceUsage& usage) override {
+    std::string out;
+    if (includes_usage_) {
+      Json::Object last = head_.object("chat.completion.chunk");
+      last.emplace_back("choices", Json::Array{});
+      last.emplace_back("usage", openai_usage(usage));
+      out = sse_data(Json(std::move(last)));
+    }
+    return out + sse_done();
+  }
+
+  // Not every client counts a comment as a sign of life.
+  std::string heartbeat(const ReplyProgress& progress) override {
+    Json::Object beat = object(choice_json(0, {}, {}, {}));
+    beat.emplace_back("prompt_progress", prompt_progress(progress));
+    return progress_comment(progress) + sse_data(Json(std::move(beat)));
+  }
+
+  // Without the mark of a good end.
+  std::string fail(const ApiError& error) override {
+    return sse_data(openai_error(error, "messages"));
+  }
+
+ private:
+  // Log-probabilities go with the first text that the piece has.
+  std::string piece(int64_t choice, const GenerationPiece& piece) {
+    Json logprobs;
+    if (!piece.tokens.empty()) logprobs = logprobs_json(chat_logprobs(piece.tokens, token_text_));
+    std::string out;
+    if (!piece.reasoning.empty()) {
+      out += chunk(choice, {{"reasoning_content", piece.reasoning}}, std::exchange(logprobs, {}));
+    }
+    if (!piece.answer.empty()) {
+      out += chunk(choice, {{"content", piece.answer}}, std::exchange(logprobs, {}));
+    }
+    if (!logprobs.is_null()) out += chunk(choice, {}, std::move(logprobs));
+    return out;
+  }
+
+  std::string chunk(int64_t choice, Json::Object delta, Json logprobs = {}, Json reason = {}) {
+    return sse_data(Json(
+        object(choice_json(choice, std::move(delta), std::move(logprobs), std::move(reason)))));
+  }
+
+  static Json choice_json(int64_t choice, Json::Object delta, Json logprobs, Json reason) {
+    return Json::Object{{"index", choice},
+                        {"delta", std::move(delta)},
+                        {"logprobs", std::move(logprobs)},
+                        {"finish_reason", std::move(reason)}};
+  }
+
+  Json::Object object(Json choice) const {
+    Json::Object object = head_.object("chat.completion.chunk");
+    object.emplace_back("choices", Json::Array{std::move(choice)});
+    if (includes_usage_) object.emplace_back("usage", Json());
+    return object;
+  }
+
+  const OpenAiHead head_;
+  const TokenText token_text_;
+  const int64_t answer_count_;
+  const bool includes_usage_;
+};
+
+class WholeReply final : public Reply {
+ public:
+  WholeReply(const Call& call, ReplyFacts facts)
+      : head_(kIdPrefix, facts),
+        token_text_(std::move(facts.token_text)),
+        wants_logprobs_(call.options.wants_logprobs),
+        answers_(static_cast<size_t>(call.answer_count)) {}
+
+  std::string begin() override { return {}; }
+
+  std::string event(int64_t choice, const ServiceEvent& event) override {
+    Answer& answer = answers_[static_cast<size_t>(choice)];
+    answer.reasoning += event.piece.reasoning;
+    answer.text += event.piece.answer;
+    for (Json& token : chat_logprobs(event.piece.tokens, token_text_)) {
+      answer.logprobs.push_back(std::move(token));
+    }
+    answer.stop_reason = event.stop_reason;
+    return {};
+  }
+
+  std::string finish(const ServiceUsage& usage) override {
+    Json::Array choices;
+    for (Answer& answer : answers_) choices.push_back(choice_json(choices.size(), answer));
+    Json::Object object = head_.object("chat.completion");
+    object.emplace_back("choices", std::move(choices));
+    object.emplace_back("usage", openai_usage(usage));
+    return Json(std::move(object)).dump();
+  }
+
+  std::string heartbeat(const ReplyProgress&) override { return {}; }
+  std::string fail(const ApiError& error) override {
+    return openai_error(error, "messages").dump();
+  }
+
+ private:
+  struct Answer {
+    std::string reasoning;
+    std::string text;
+    Json::Array logprobs;
+    StopReason stop_reason = StopReason::kTokenLimit;
+  };
+
+  Json choice_json(size_t index, Answer& answer) const {
+    Json::Object message{{"role", "assistant"}, {"content", std::move(answer.text)}};
+    if (!answer.reasoning.empty()) {
+      message.emplace_back("reasoning_content", std::move(answer.reasoning));
+    }
+    message.emplace_back("refusal", Json());
+    Json logprobs;
+    if (wants_logprobs_) logprobs = logprobs_json(std::move(answer.logprobs));
+    return Json::Object{{"index", static_cast<int64_t>(index)},
+                        {"message", std::move(message)},
+                        {"logprobs", std::move(logprobs)},
+                        {"finish_reason", finish_reason_of(answer.stop_reason)}};
+  }
+
+  const OpenAiHead head_;
+  const TokenText token_text_;
+  const bool wants_logprobs_;
+  std::vector<Answer> answers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Reply> chat_reply(const Call& call, ReplyFacts facts) {
+  if (call.streams) return std::make_unique<StreamedReply>(call, std::move(facts));
+  return std::make_unique<WholeReply>(call, std::move(facts));
+}
+
+}  // namespace kvasir::server
