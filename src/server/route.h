@@ -30,7 +30,7 @@ struct Route {
   Action action;
   const Dialect* (*dialect)() = nullptr;  // null: it speaks none
   const char* summary;
-  const char* request_schema = nullptr;  // a JSON schema of the body; null: no body
+  std::string (*request_schema)() = nullptr;  // a JSON schema of the body; null: no body
 };
 
 std::span<const Route> routes();

@@ -1,0 +1,214 @@
+#include "server/completion_run.h"
+
+#include <utility>
+
+#include "base/check.h"
+
+namespace kvasir::server {
+namespace {
+
+// Whoever tolerates it is told how its prompt gets on, so often at most.
+constexpr double kProgressPeriodMs = 1000;
+
+using Kind = ServiceEvent::Kind;
+
+const char* outcome_of(ApiErrorKind kind) {
+  switch (kind) {
+    case ApiErrorKind::kBusy:
+      return "busy";
+    case ApiErrorKind::kTimeout:
+      return "timeout";
+    case ApiErrorKind::kServer:
+      return "failed";
+    case ApiErrorKind::kUnavailable:
+      return "unavailable";
+    default:
+      return "invalid_request";
+  }
+}
+
+HttpHeaders stream_headers(HttpHeaders headers) {
+  headers.emplace_back("content-type", "text/event-stream");
+  headers.emplace_back("cache-control", "no-cache");
+  headers.emplace_back("x-accel-buffering", "no");
+  return headers;
+}
+
+HttpHeaders json_headers(HttpHeaders headers) {
+  headers.emplace_back("content-type", "application/json");
+  return headers;
+}
+
+void add(ServiceUsage& sum, const ServiceUsage& part) {
+  sum.prompt_tokens += part.prompt_tokens;
+  sum.reused_ram_tokens += part.reused_ram_tokens;
+  sum.reused_disk_tokens += part.reused_disk_tokens;
+  sum.computed_tokens += part.computed_tokens;
+  sum.generated_tokens += part.generated_tokens;
+  sum.reasoning_tokens += part.reasoning_tokens;
+}
+
+}  // namespace
+
+CompletionRun::CompletionRun(CompletionOrder order)
+    : order_(std::move(order)),
+      reply_(order_.dialect->reply(order_.call, order_.facts)),
+      usages_(order_.requests.size()),
+      done_tokens_(order_.requests.size()) {}
+
+void CompletionRun::start(CompletionOrder order) {
+  std::make_shared<CompletionRun>(std::move(order))->submit_all();
+}
+
+// Events that come at once wait until the head is sent.
+void CompletionRun::submit_all() {
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < order_.requests.size(); ++i) {
+    const auto sink = [self = shared_from_this(), i](const ServiceEvent& event) {
+      self->on_event(i, event);
+    };
+    Result<RequestId> id = order_.service->submit(std::move(order_.requests[i]), sink);
+    if (!id.ok()) return fail(api_error(id.error()));
+    ids_.push_back(*id);
+  }
+  const std::weak_ptr<CompletionRun> weak = weak_from_this();
+  order_.exchange->on_gone([weak] {
+    if (const auto self = weak.lock()) self->on_gone();
+  });
+  order_.exchange->on_silence(order_.heartbeat_period, [weak] {
+    if (const auto self = weak.lock()) self->on_silence();
+  });
+  if (order_.call.streams) send(reply_->begin());
+}
+
+void CompletionRun::on_event(size_t prompt, const ServiceEvent& event) {
+  const std::lock_guard lock(mutex_);
+  if (!is_over_) take(prompt, event);
+}
+
+void CompletionRun::take(size_t prompt, const ServiceEvent& event) {
+  if (event.usage.prompt_tokens > 0) usages_[prompt] = event.usage;
+  const int64_t first = static_cast<int64_t>(prompt) * order_.call.answer_count;
+  switch (event.kind) {
+    case Kind::kWaiting:
+      queue_place_ = event.queue_place;
+      return;
+    case Kind::kPrefill:
+      queue_place_ = 0;
+      done_tokens_[prompt] = event.done_tokens;
+      if (order_.call.streams && since_sent_.elapsed_ms() > kProgressPeriodMs) {
+        send(reply_->heartbeat(progress()));
+      }
+      return;
+    case Kind::kStarted:
+      done_tokens_[prompt] = event.done_tokens;
+      if (order_.entry.first_token_ms == 0) order_.entry.first_token_ms = watch_.elapsed_ms();
+      return send(reply_->event(first, event));
+    case Kind::kEnded:
+      order_.entry.outcome = name_of(event.stop_reason);
+      [[fallthrough]];
+    case Kind::kPiece:
+      return send(reply_->event(first + event.answer, event));
+    case Kind::kDone:
+      if (++done_count_ == usages_.size()) finish();
+      return;
+    case Kind::kFailed:
+      return fail(api_error(*event.error));
+  }
+}
+
+void CompletionRun::finish() {
+  ServiceUsage usage;
+  for (const ServiceUsage& one : usages_) add(usage, one);
+  std::string last = reply_->finish(usage);
+  if (order_.call.streams || has_begun_) {
+    send(std::move(last));
+    order_.exchange->end();
+  } else {
+    order_.exchange->respond({.headers = json_headers(order_.headers), .body = std::move(last)});
+  }
+  leave(order_.entry.outcome);
+}
+
+void CompletionRun::fail(const ApiError& error) {
+  cancel_all();
+  if (has_begun_) {
+    send(order_.call.streams ? reply_->fail(error)
+                             : order_.dialect->error_body(error, order_.entry.request_id));
+    order_.exchange->end();
+  } else {
+    order_.entry.status = status_of(error.kind);
+    HttpHeaders headers = json_headers(order_.headers);
+    if (error.retry_after_s) {
+      headers.emplace_back("retry-after", std::to_string(*error.retry_after_s));
+    }
+    order_.exchange->respond({.status = order_.entry.status,
+                              .headers = std::move(headers),
+                              .body = order_.dialect->error_body(error, order_.entry.request_id)});
+  }
+  leave(outcome_of(error.kind));
+}
+
+void CompletionRun::on_gone() {
+  const std::lock_guard lock(mutex_);
+  if (is_over_) return;
+  cancel_all();
+  leave("gone");
+}
+
+// A whole reply is kept alive by blank lines before its JSON; the price is its status line.
+void CompletionRun::on_silence() {
+  const std::lock_guard lock(mutex_);
+  if (is_over_) return;
+  send(order_.call.streams ? reply_->heartbeat(progress()) : "\n");
+}
+
+void CompletionRun::send(std::string bytes) {
+  if (bytes.empty()) return;
+  since_sent_ = Stopwatch();
+  bool is_there = true;
+  if (has_begun_) {
+    is_there = order_.exchange->write(bytes);
+  } else {
+    has_begun_ = true;
+    is_there =
+        order_.exchange->begin({.headers = order_.call.streams ? stream_headers(order_.headers)
+                                                               : json_headers(order_.headers),
+                                .body = std::move(bytes)});
+  }
+  if (!is_there && !is_over_) {
+    cancel_all();
+    leave("gone");
+  }
+}
+
+void CompletionRun::cancel_all() {
+  for (const RequestId id : ids_) order_.service->cancel(id);
+}
+
+void CompletionRun::leave(std::string outcome) {
+  if (std::exchange(is_over_, true)) return;
+  AccessEntry& entry = order_.entry;
+  ServiceUsage usage;
+  for (const ServiceUsage& one : usages_) add(usage, one);
+  entry.ms = watch_.elapsed_ms();
+  entry.prompt_tokens = usage.prompt_tokens;
+  entry.reused_ram_tokens = usage.reused_ram_tokens;
+  entry.reused_disk_tokens = usage.reused_disk_tokens;
+  entry.generated_tokens = usage.generated_tokens;
+  entry.queue_ms = usages_.front().queue_ms;
+  entry.outcome = std::move(outcome);
+  order_.on_over(entry);
+}
+
+ReplyProgress CompletionRun::progress() const {
+  ReplyProgress progress{.queue_place = queue_place_, .elapsed_ms = watch_.elapsed_ms()};
+  for (size_t i = 0; i < usages_.size(); ++i) {
+    progress.done_tokens += done_tokens_[i];
+    progress.total_tokens += order_.facts.prompt_tokens[i];
+    progress.reused_tokens += usages_[i].reused_tokens();
+  }
+  return progress;
+}
+
+}  // namespace kvasir::server

@@ -1,0 +1,166 @@
+#include "server/metrics_text.h"
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace kvasir::server {
+namespace {
+
+// Writes families of metrics; each has the model as a label, as vLLM's have.
+class Writer {
+ public:
+  explicit Writer(std::string_view model) : model_(escaped(model)) {}
+
+  void counter(const char* name, const char* help, double value) {
+    begin(name, help, "counter");
+    sample(fmt::format("{}_total", name), "", value);
+  }
+  void gauge(const char* name, const char* help, double value) {
+    begin(name, help, "gauge");
+    sample(name, "", value);
+  }
+  // Then sample_of() for each value of the label.
+  void labelled_counter(const char* name, const char* help) { begin(name, help, "counter"); }
+  void sample_of(const char* name, const std::string& labels, double value) {
+    sample(fmt::format("{}_total", name), "," + labels, value);
+  }
+  void histogram(const char* name, const char* help, const Histogram& histogram) {
+    begin(name, help, "histogram");
+    int64_t below = 0;
+    for (size_t i = 0; i < histogram.counts.size(); ++i) {
+      below += histogram.counts[i];
+      const std::string bound =
+          i < histogram.bounds.size() ? fmt::format("{}", histogram.bounds[i]) : "+Inf";
+      sample(fmt::format("{}_bucket", name), fmt::format(",le=\"{}\"", bound),
+             static_cast<double>(below));
+    }
+    sample(fmt::format("{}_sum", name), "", histogram.sum);
+    sample(fmt::format("{}_count", name), "", static_cast<double>(histogram.count));
+  }
+
+  static std::string escaped(std::string_view text) {
+    std::string result;
+    for (const char c : text) {
+      if (c == '\\' || c == '"') result += '\\';
+      result += c == '\n' ? ' ' : c;
+    }
+    return result;
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  void begin(std::string_view name, const char* help, const char* type) {
+    const char* suffix = std::string_view(type) == "counter" ? "_total" : "";
+    text_ += fmt::format("# HELP kvasir_{0}{1} {2}\n# TYPE kvasir_{0}{1} {3}\n", name, suffix, help,
+                         type);
+  }
+  void sample(std::string_view name, std::string_view labels, double value) {
+    text_ += fmt::format("kvasir_{}{{model_name=\"{}\"{}}} {}\n", name, model_, labels,
+                         value == std::floor(value) && std::abs(value) < 1e15
+                             ? fmt::format("{:.0f}", value)
+                             : fmt::format("{}", value));
+  }
+
+  std::string model_;
+  std::string text_;
+};
+
+void write_requests(Writer& to, const ServiceMetrics& service) {
+  to.gauge("num_requests_running", "Requests under way.",
+           static_cast<double>(service.running_requests));
+  to.gauge("num_requests_waiting", "Requests in the queue.",
+           static_cast<double>(service.waiting_requests));
+  to.gauge("num_tokens_waiting", "Prompt tokens of the requests in the queue.",
+           static_cast<double>(service.waiting_tokens));
+  to.gauge("num_sessions_idle", "Sessions kept in memory for a next turn.",
+           static_cast<double>(service.idle_sessions));
+  const char* success = "request_success";
+  to.labelled_counter(success, "Requests by how they ended.");
+  to.sample_of(success, "finished_reason=\"stop\"", static_cast<double>(service.finished_by_end));
+  to.sample_of(success, "finished_reason=\"length\"",
+               static_cast<double>(service.finished_by_length));
+  to.sample_of(success, "finished_reason=\"abort\"", static_cast<double>(service.cancelled));
+  to.sample_of(success, "finished_reason=\"error\"", static_cast<double>(service.failed));
+  to.counter("admission_rejections", "Requests refused because the queue was full.",
+             static_cast<double>(service.refused));
+  to.counter("passes", "Forward passes.", static_cast<double>(service.passes));
+}
+
+void write_tokens(Writer& to, const ServiceMetrics& service) {
+  to.counter("prompt_tokens", "Tokens of prompts.", static_cast<double>(service.prompt_tokens));
+  to.counter("prompt_tokens_cached", "Tokens of prompts that were not computed.",
+             static_cast<double>(service.reused_ram_tokens + service.reused_disk_tokens));
+  const char* by_source = "prompt_tokens_by_source";
+  to.labelled_counter(by_source, "Tokens of prompts by where they came from.");
+  to.sample_of(by_source, "source=\"computed\"", static_cast<double>(service.computed_tokens));
+  to.sample_of(by_source, "source=\"ram\"", static_cast<double>(service.reused_ram_tokens));
+  to.sample_of(by_source, "source=\"disk\"", static_cast<double>(service.reused_disk_tokens));
+  to.counter("generation_tokens", "Sampled tokens.", static_cast<double>(service.generated_tokens));
+}
+
+void write_times(Writer& to, const ServiceMetrics& service) {
+  to.histogram("time_to_first_token_seconds", "From the request to its first sampled token.",
+               service.first_token_seconds);
+  to.histogram("inter_token_latency_seconds", "Between two tokens of one answer.",
+               service.between_tokens_seconds);
+  to.histogram("e2e_request_latency_seconds", "From the request to its end.",
+               service.request_seconds);
+  to.histogram("request_queue_time_seconds", "In the queue.", service.queue_seconds);
+  to.histogram("request_prefill_time_seconds", "Computing what of a prompt was not there.",
+               service.prefill_seconds);
+  to.histogram("request_decode_time_seconds", "From the computed prompt to the last token.",
+               service.decode_seconds);
+  to.histogram("request_prompt_tokens", "Tokens of a prompt.", service.prompt_token_counts);
+  to.histogram("request_generation_tokens", "Sampled tokens of a request.",
+               service.generated_token_counts);
+}
+
+void write_store(Writer& to, const MetricsInput& input) {
+  to.gauge("kv_cache_bytes", "Bytes of cache in memory.",
+           static_cast<double>(input.service.kv_bytes));
+  to.counter("prefix_cache_queries", "Tokens looked for in the store.",
+             static_cast<double>(input.store[StoreMetric::kRequestedTokens]));
+  to.counter("prefix_cache_hits", "Tokens found there.",
+             static_cast<double>(input.store[StoreMetric::kHitTokens]));
+  for (size_t i = 0; i < kStoreMetricCount; ++i) {
+    const auto metric = static_cast<StoreMetric>(i);
+    to.counter(fmt::format("store_{}", name_of(metric)).c_str(),
+               "Counted by the store since it was opened.",
+               static_cast<double>(input.store[metric]));
+  }
+}
+
+void write_http(Writer& to, const MetricsInput& input) {
+  to.gauge("http_connections", "Open connections.", static_cast<double>(input.http.connections));
+  to.counter("http_connections_accepted", "Connections.", static_cast<double>(input.http.accepted));
+  to.counter("http_refused", "Malformed, too large or too slow requests.",
+             static_cast<double>(input.http.refused));
+  to.counter("http_cut_off", "Clients that did not read what waited for them.",
+             static_cast<double>(input.http.cut_off));
+  const char* requests = "http_requests";
+  to.labelled_counter(requests, "Responses by route and status.");
+  for (const RouteCount& route : input.routes) {
+    to.sample_of(
+        requests,
+        fmt::format("route=\"{}\",status=\"{}\"", Writer::escaped(route.route), route.status),
+        static_cast<double>(route.count));
+  }
+  to.gauge("process_resident_memory_bytes", "Resident memory of the process.",
+           static_cast<double>(input.process_rss_bytes));
+  to.gauge("process_start_time_seconds", "When it started, in Unix time.", input.started_at_s);
+}
+
+}  // namespace
+
+std::string metrics_text(const MetricsInput& input) {
+  Writer to(input.model);
+  write_requests(to, input.service);
+  write_tokens(to, input.service);
+  write_times(to, input.service);
+  write_store(to, input);
+  write_http(to, input);
+  return to.take();
+}
+
+}  // namespace kvasir::server

@@ -1,0 +1,138 @@
+#include "server/prepare.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+
+namespace kvasir::server {
+namespace {
+
+// Where a client names no limit and the model has no context that would be one.
+constexpr int64_t kAnswerTokensDefault = 65'536;
+// OpenAI's own default for plain completions.
+constexpr int64_t kCompletionTokensDefault = 16;
+
+void fill_random(void* bytes, size_t count) {
+  KVASIR_CHECK(getrandom(bytes, count, 0) == static_cast<ssize_t>(count),
+               "the system gives so few random bytes at once");
+}
+
+Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call) {
+  if (!served.form) {
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "this model has no chat form",
+                 .field = "messages",
+                 .remedy = "ask for completions of plain text"};
+  }
+  KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt, served.form->encode(call.messages, call.form));
+  return PreparedPrompt{std::move(prompt.tokens),
+                        prompt.starts_in_reasoning ? ReplyKind::kReasoning : ReplyKind::kAnswer};
+}
+
+Result<PreparedPrompt> prepare_prompt(const Served& served, const Call::TextOrIds& prompt) {
+  const Engine& engine = served.service->engine();
+  if (const auto* text = std::get_if<std::string>(&prompt)) {
+    KVASIR_ASSIGN_OR_RETURN(std::vector<int32_t> tokens, engine.encode(*text));
+    return PreparedPrompt{std::move(tokens), ReplyKind::kText};
+  }
+  const auto& ids = std::get<std::vector<int32_t>>(prompt);
+  if (Status checked = engine.check_tokens(ids); !checked.ok()) {
+    Error error = std::move(checked).error();
+    error.field = "prompt";
+    return error;
+  }
+  return PreparedPrompt{ids, ReplyKind::kText};
+}
+
+// A prompt without a token has no logits to go on from.
+Status check_not_empty(const std::vector<PreparedPrompt>& prompts) {
+  for (const PreparedPrompt& prompt : prompts) {
+    if (!prompt.tokens.empty()) continue;
+    return Error{.kind = ErrorKind::kUsage, .what = "a prompt without a token", .field = "prompt"};
+  }
+  return ok_status();
+}
+
+}  // namespace
+
+std::string random_id() {
+  std::array<uint64_t, 2> bits{};
+  fill_random(bits.data(), sizeof bits);
+  return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
+}
+
+Result<std::vector<PreparedPrompt>> prepare_prompts(const Served& served, const Call& call) {
+  std::vector<PreparedPrompt> prepared;
+  if (!call.messages.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(PreparedPrompt prompt, prepare_messages(served, call));
+    prepared.push_back(std::move(prompt));
+  }
+  for (const Call::TextOrIds& text : call.prompts) {
+    KVASIR_ASSIGN_OR_RETURN(PreparedPrompt prompt, prepare_prompt(served, text));
+    prepared.push_back(std::move(prompt));
+  }
+  KVASIR_RETURN_IF_ERROR(check_not_empty(prepared));
+  return prepared;
+}
+
+std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
+    const Served& served, const Call& call, std::vector<PreparedPrompt> prompts,
+    const std::string& salt) {
+  std::vector<ServiceRequest> requests;
+  for (PreparedPrompt& prompt : prompts) {
+    const int64_t prompt_tokens = std::ssize(prompt.tokens);
+    int64_t tokens_max = call.tokens_max.value_or(
+        prompt.reply == ReplyKind::kText ? kCompletionTokensDefault : kAnswerTokensDefault);
+    if (const int64_t context = served.model.context_tokens; context > 0) {
+      const int64_t least = tokens_max > 0 ? 1 : 0;
+      if (prompt_tokens + least > context) {
+        return ApiError{.kind = ApiErrorKind::kContextLength,
+                        .param = call.messages.empty() ? "prompt" : "messages",
+                        .tokens = prompt_tokens,
+                        .tokens_max = context};
+      }
+      tokens_max = std::min(tokens_max, context - prompt_tokens);
+    }
+    ServiceRequest request{.prompt = std::move(prompt.tokens),
+                           .options = call.options,
+                           .reply = prompt.reply,
+                           .answer_count = call.answer_count,
+                           .wants_prompt_logprobs = call.wants_prompt_logprobs,
+                           .salt = salt};
+    request.options.tokens_max = tokens_max;
+    if (!call.has_seed) {
+      fill_random(&request.options.sampling.seed, sizeof request.options.sampling.seed);
+    }
+    requests.push_back(std::move(request));
+  }
+  return requests;
+}
+
+ReplyFacts reply_facts(const Served& served, const Call& call,
+                       const std::vector<PreparedPrompt>& prompts) {
+  Engine& engine = served.service->engine();
+  ReplyFacts facts{.id = random_id(),
+                   .created_s = static_cast<int64_t>(std::time(nullptr)),
+                   .model = served.model.name,
+                   .fingerprint = served.model.fingerprint};
+  facts.token_text = [&engine](int32_t id) {
+    const Result<std::string> text = engine.decode({&id, 1});
+    return text.ok() ? *text : std::string();
+  };
+  for (const PreparedPrompt& prompt : prompts) {
+    facts.prompt_tokens.push_back(std::ssize(prompt.tokens));
+    if (!call.wants_prompt_texts) continue;
+    const Result<std::string> text = engine.decode(prompt.tokens);
+    facts.prompt_texts.push_back(text.ok() ? *text : std::string());
+  }
+  return facts;
+}
+
+}  // namespace kvasir::server

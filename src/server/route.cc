@@ -1,0 +1,178 @@
+#include "server/route.h"
+
+#include <array>
+
+#include "base/check.h"
+#include "base/json.h"
+
+namespace kvasir::server {
+namespace {
+
+// What a client may send, as far as wrong values of it are refused. Other fields are let through.
+constexpr const char* kSampling =
+    R"("temperature":{"type":["number","null"],"minimum":0,"maximum":2},)"
+    R"("top_p":{"type":["number","null"],"exclusiveMinimum":0,"maximum":1},)"
+    R"("seed":{"type":["integer","null"]},"stream":{"type":["boolean","null"]})";
+
+std::string with_sampling(const char* fields, const char* required) {
+  return std::string(R"({"type":"object","properties":{)") + fields + "," + kSampling +
+         R"(},"required":)" + required + "}";
+}
+
+std::string chat_schema() {
+  return with_sampling(
+      R"("model":{"type":"string"},"messages":{"type":"array","minItems":1,"items":)"
+      R"({"type":"object","properties":{"role":{"enum":["system","developer","user","assistant",)"
+      R"("tool","function"]},"content":{"type":["string","array","null"]}},"required":["role"]}},)"
+      R"("max_tokens":{"type":["integer","null"],"minimum":1},)"
+      R"("max_completion_tokens":{"type":["integer","null"],"minimum":1})",
+      R"(["messages"])");
+}
+
+std::string completion_schema() {
+  return with_sampling(R"("model":{"type":"string"},"prompt":{"type":["string","array"]},)"
+                       R"("max_tokens":{"type":["integer","null"],"minimum":0})",
+                       R"(["prompt"])");
+}
+
+std::string responses_schema() {
+  return with_sampling(R"("model":{"type":"string"},"input":{"type":["string","array"]},)"
+                       R"("instructions":{"type":["string","null"]},)"
+                       R"("max_output_tokens":{"type":["integer","null"],"minimum":1})",
+                       R"(["input"])");
+}
+
+std::string messages_schema() {
+  return with_sampling(
+      R"("model":{"type":"string"},"messages":{"type":"array","minItems":1,"items":)"
+      R"({"type":"object","properties":{"role":{"enum":["user","assistant","system"]},)"
+      R"("content":{"type":["string","array"]}},"required":["role","content"]}},)"
+      R"("max_tokens":{"type":"integer","minimum":1},"system":{"type":["string","array","null"]})",
+      R"(["messages"])");
+}
+
+std::string tokenize_schema() {
+  return R"({"type":"object","properties":{"prompt":{"type":"string"},"content":{"type":"string"},)"
+         R"("messages":{"type":"array"},"add_special_tokens":{"type":"boolean"},)"
+         R"("add_special":{"type":"boolean"}}})";
+}
+
+std::string detokenize_schema() {
+  return R"({"type":"object","properties":{"tokens":{"type":"array","items":)"
+         R"({"type":"integer","minimum":0}}},"required":["tokens"]})";
+}
+
+const Dialect* chat_dialect() { return &chat_completions(); }
+const Dialect* completions_dialect() { return &completions(); }
+const Dialect* responses_dialect() { return &responses(); }
+const Dialect* messages_dialect() { return &messages(); }
+
+constexpr std::array kRoutes = {
+    Route{"POST", "/v1/chat/completions", Action::kComplete, chat_dialect,
+          "An answer to a conversation, as Chat Completions", chat_schema},
+    Route{"POST", "/v1/completions", Action::kComplete, completions_dialect,
+          "A text continued, as Completions", completion_schema},
+    Route{"POST", "/v1/responses", Action::kComplete, responses_dialect,
+          "An answer to a conversation, as Responses", responses_schema},
+    Route{"POST", "/v1/messages", Action::kComplete, messages_dialect,
+          "An answer to a conversation, as Messages", messages_schema},
+    Route{"POST", "/v1/messages/count_tokens", Action::kCountTokens, messages_dialect,
+          "How many tokens a conversation has", messages_schema},
+    Route{"GET", "/v1/models", Action::kModels, nullptr, "The model that is served"},
+    Route{"GET", "/v1/models/{model}", Action::kModel, nullptr,
+          "The model that is served, whatever it is called"},
+    Route{"POST", "/tokenize", Action::kTokenize, nullptr, "Text as token ids", tokenize_schema},
+    Route{"POST", "/detokenize", Action::kDetokenize, nullptr, "Token ids as text",
+          detokenize_schema},
+    Route{"GET", "/health", Action::kHealth, nullptr, "The process is alive"},
+    Route{"GET", "/ready", Action::kReady, nullptr, "Requests are taken"},
+    Route{"GET", "/metrics", Action::kMetrics, nullptr, "Counts, for Prometheus"},
+    Route{"GET", "/openapi.json", Action::kOpenApi, nullptr, "This description"},
+};
+
+constexpr std::string_view kNamePart = "{model}";
+
+// Returns the name where the path fits: empty for a path without one.
+std::optional<std::string_view> name_in(std::string_view pattern, std::string_view path) {
+  if (!pattern.ends_with(kNamePart)) {
+    return pattern == path ? std::optional<std::string_view>("") : std::nullopt;
+  }
+  const std::string_view before = pattern.substr(0, pattern.size() - kNamePart.size());
+  if (!path.starts_with(before) || path.size() == before.size()) return std::nullopt;
+  return path.substr(before.size());
+}
+
+Json schema_json(std::string (*schema)()) {
+  Result<Json> json = Json::parse(schema(), "schema");
+  KVASIR_CHECK(json.ok(), "the schemas of the table are JSON");
+  return std::move(*json);
+}
+
+Json content_json(Json schema) {
+  return Json::Object{{"application/json", Json::Object{{"schema", std::move(schema)}}}};
+}
+
+Json response_json(const char* description) { return Json::Object{{"description", description}}; }
+
+Json operation_json(const Route& route) {
+  Json::Object operation{{"summary", route.summary}};
+  if (std::string_view(route.path).ends_with(kNamePart)) {
+    operation.emplace_back("parameters",
+                           Json::Array{Json::Object{{"name", "model"},
+                                                    {"in", "path"},
+                                                    {"required", true},
+                                                    {"schema", Json::Object{{"type", "string"}}}}});
+  }
+  Json::Object responses{{"200", response_json("As asked")}};
+  if (route.request_schema != nullptr) {
+    operation.emplace_back(
+        "requestBody", Json::Object{{"required", true},
+                                    {"content", content_json(schema_json(route.request_schema))}});
+    for (const char* status : {"400", "413", "415", "429"}) {
+      responses.emplace_back(status, response_json("Refused, and why"));
+    }
+  }
+  for (const char* status : {"401", "403", "408", "500", "503"}) {
+    responses.emplace_back(status, response_json("Refused, and why"));
+  }
+  operation.emplace_back("responses", std::move(responses));
+  return operation;
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+}  // namespace
+
+std::span<const Route> routes() { return kRoutes; }
+
+RouteMatch find_route(std::string_view method, std::string_view path) {
+  RouteMatch match;
+  for (const Route& route : kRoutes) {
+    const std::optional<std::string_view> name = name_in(route.path, path);
+    if (!name) continue;
+    const bool is_head = method == "HEAD" && std::string_view(route.method) == "GET";
+    if (route.method != method && !is_head) {
+      match.is_other_method = true;
+      continue;
+    }
+    return {.route = &route, .name = *name};
+  }
+  return match;
+}
+
+std::string openapi_document(std::string_view version) {
+  Json::Object paths;
+  for (const Route& route : kRoutes) {
+    paths.emplace_back(route.path, Json::Object{{lower(route.method), operation_json(route)}});
+  }
+  return Json(Json::Object{
+                  {"openapi", "3.1.0"},
+                  {"info", Json::Object{{"title", "Kvasir"}, {"version", std::string(version)}}},
+                  {"paths", std::move(paths)}})
+      .dump();
+}
+
+}  // namespace kvasir::server

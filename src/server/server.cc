@@ -1,0 +1,356 @@
+#include "server/server.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+#include "base/process_memory.h"
+#include "server/access_log.h"
+#include "server/completion_run.h"
+#include "server/metrics_text.h"
+#include "server/model_answers.h"
+#include "server/prepare.h"
+#include "server/route.h"
+#include "server/work_queue.h"
+
+namespace kvasir::server {
+namespace {
+
+constexpr int kWorkThreads = 2;
+constexpr size_t kWorkWaitingMax = 1024;
+constexpr int kRetryAfterS = 2;
+constexpr const char* kVersion = "0.1.0";
+
+// One request on its way through.
+struct Visit {
+  std::shared_ptr<HttpExchange> exchange;
+  const Route* route = nullptr;
+  std::string name;  // what stands for {model}
+  AccessEntry entry;
+  HttpHeaders headers;  // of every response to it
+  Stopwatch watch;
+};
+
+class ServerImpl : public Server {
+ public:
+  explicit ServerImpl(ServerOptions options)
+      : options_(std::move(options)),
+        guard_(options_.guard),
+        log_(options_.access_log),
+        started_at_s_(static_cast<double>(std::time(nullptr))),
+        work_(std::make_unique<WorkQueue>(kWorkThreads, kWorkWaitingMax)) {}
+  ~ServerImpl() override { (void)stop(std::chrono::milliseconds(0)); }
+
+  Status listen();
+  Status serve(std::unique_ptr<Service> service, ServedModel model) override;
+  std::vector<std::string> addresses() const override { return http_->addresses(); }
+  Status stop(std::chrono::milliseconds patience) override;
+
+ private:
+  std::optional<HttpResponse> refuse(const HttpRequest& head);
+  void handle(std::shared_ptr<HttpExchange> exchange);
+  void dispatch(const std::shared_ptr<Visit>& visit);
+  // On a thread of the work queue.
+  void work(Visit& visit, Served& served);
+  void complete(Visit& visit, Served& served);
+  void count_tokens(Visit& visit, Served& served);
+  Result<Call> read_call(const Visit& visit) const;
+  Result<Json> read_body(const Visit& visit) const;
+
+  void respond_ok(Visit& visit, std::string body, const char* type = "application/json");
+  void respond_error(Visit& visit, const ApiError& error);
+  HttpResponse error_response(const Dialect* dialect, const ApiError& error,
+                              const std::string& request_id) const;
+  void add_to_log(const AccessEntry& entry);
+  std::string ready_body() const;
+  ApiError not_ready() const;
+  std::string metrics();
+  // Null: the model is not loaded yet.
+  std::shared_ptr<Served> served() const;
+
+  const ServerOptions options_;
+  const Guard guard_;
+  AccessLog log_;
+  const double started_at_s_;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<Served> served_;
+  bool is_stopping_ = false;
+  std::map<std::pair<std::string, int>, int64_t> answers_;  // by route and status
+
+  std::unique_ptr<HttpServer> http_;
+  std::unique_ptr<WorkQueue> work_;
+};
+
+const Dialect& dialect_of(const Route* route) {
+  return route != nullptr && route->dialect != nullptr ? *route->dialect() : chat_completions();
+}
+
+Status ServerImpl::listen() {
+  KVASIR_ASSIGN_OR_RETURN(
+      http_, HttpServer::start(options_.http,
+                               {.guard = [this](const HttpRequest& head) { return refuse(head); },
+                                .handle = [this](auto exchange) { handle(std::move(exchange)); },
+                                .error_body =
+                                    [this](int status, std::string_view why) {
+                                      HttpResponse response =
+                                          error_response(nullptr,
+                                                         {.kind = ApiErrorKind::kInvalidRequest,
+                                                          .message = std::string(why)},
+                                                         random_id());
+                                      response.status = status;
+                                      return response;
+                                    }}));
+  return ok_status();
+}
+
+Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model) {
+  auto served = std::make_shared<Served>();
+  served->service = std::move(service);
+  served->model = std::move(model);
+  Result<ChatForm> form = ChatForm::create(served->service->engine());
+  if (form.ok()) served->form = std::move(*form);
+  {
+    const std::lock_guard lock(mutex_);
+    served_ = std::move(served);
+  }
+  if (form.ok()) return ok_status();
+  return std::move(form).error();
+}
+
+std::shared_ptr<Served> ServerImpl::served() const {
+  const std::lock_guard lock(mutex_);
+  return served_;
+}
+
+// New requests are refused first, then those under way end, then their last bytes go out.
+Status ServerImpl::stop(std::chrono::milliseconds patience) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(is_stopping_, true)) return ok_status();
+  }
+  if (http_) http_->stop_accepting();
+  Status drained = ok_status();
+  if (const auto served = this->served()) drained = served->service->drain(patience);
+  if (http_) http_->stop(std::chrono::seconds(1));
+  work_.reset();
+  return drained;
+}
+
+std::optional<HttpResponse> ServerImpl::refuse(const HttpRequest& head) {
+  const std::optional<ApiError> refusal = guard_.refuse(head);
+  if (!refusal) return std::nullopt;
+  const RouteMatch match = find_route(head.method, head.path);
+  const std::string id = random_id();
+  add_to_log({.request_id = id,
+              .caller = guard_.caller_name(head),
+              .peer = head.peer,
+              .method = head.method,
+              .path = match.route != nullptr ? match.route->path : "other",
+              .status = status_of(refusal->kind),
+              .outcome = "refused"});
+  const bool has_dialect = match.route != nullptr && match.route->dialect != nullptr;
+  return error_response(has_dialect ? match.route->dialect() : nullptr, *refusal, id);
+}
+
+void ServerImpl::handle(std::shared_ptr<HttpExchange> exchange) {
+  const HttpRequest& request = exchange->request();
+  const RouteMatch match = find_route(request.method, request.path);
+  auto visit = std::make_shared<Visit>();
+  visit->route = match.route;
+  visit->name = match.name;
+  visit->entry = {.request_id = random_id(),
+                  .caller = guard_.caller_name(request),
+                  .peer = request.peer,
+                  .method = request.method,
+                  .path = match.route != nullptr ? match.route->path : "other",
+                  .status = 200};
+  visit->headers = guard_.cors_headers(request);
+  visit->headers.emplace_back("x-request-id", visit->entry.request_id);
+  visit->headers.emplace_back("request-id", visit->entry.request_id);
+  visit->exchange = std::move(exchange);
+  if (match.is_other_method) {
+    return respond_error(
+        *visit, {.kind = ApiErrorKind::kMethod, .message = "this path does not take that method"});
+  }
+  if (match.route == nullptr) {
+    return respond_error(*visit, {.kind = ApiErrorKind::kNotFound, .message = "no such path"});
+  }
+  dispatch(visit);
+}
+
+void ServerImpl::dispatch(const std::shared_ptr<Visit>& visit) {
+  switch (visit->route->action) {
+    case Action::kHealth:
+      return respond_ok(*visit, R"({"status":"ok"})");
+    case Action::kOpenApi:
+      return respond_ok(*visit, openapi_document(kVersion));
+    case Action::kMetrics:
+      return respond_ok(*visit, metrics(), "text/plain; version=0.0.4; charset=utf-8");
+    default:
+      break;
+  }
+  const std::shared_ptr<Served> served = this->served();
+  const ApiError reason = not_ready();
+  if (!reason.message.empty()) return respond_error(*visit, reason);
+  if (visit->route->action == Action::kReady) return respond_ok(*visit, R"({"status":"ready"})");
+  const auto run = [this, visit, served] { work(*visit, *served); };
+  if (!work_->post(run)) {
+    respond_error(*visit, {.kind = ApiErrorKind::kBusy,
+                           .message = "too many requests wait to be read",
+                           .retry_after_s = kRetryAfterS});
+  }
+}
+
+// Its message is empty where the server takes requests.
+ApiError ServerImpl::not_ready() const {
+  ApiError error{.kind = ApiErrorKind::kUnavailable, .retry_after_s = kRetryAfterS};
+  const std::lock_guard lock(mutex_);
+  if (is_stopping_) {
+    error.message = "the server is going down";
+  } else if (!served_) {
+    error.message = "the model is loading";
+  }
+  return error;
+}
+
+void ServerImpl::work(Visit& visit, Served& served) {
+  switch (visit.route->action) {
+    case Action::kComplete:
+      return complete(visit, served);
+    case Action::kCountTokens:
+      return count_tokens(visit, served);
+    case Action::kModels:
+      return respond_ok(visit, models_body(served));
+    case Action::kModel:
+      return respond_ok(visit, model_body(served));
+    case Action::kTokenize:
+    case Action::kDetokenize: {
+      Result<Json> body = read_body(visit);
+      if (!body.ok()) return respond_error(visit, api_error(body.error()));
+      Result<std::string> answer = visit.route->action == Action::kTokenize
+                                       ? tokenize_body(served, *body)
+                                       : detokenize_body(served, *body);
+      if (!answer.ok()) return respond_error(visit, api_error(answer.error()));
+      return respond_ok(visit, std::move(*answer));
+    }
+    default:
+      KVASIR_CHECK(false, "what needs no model was answered before");
+  }
+}
+
+Result<Json> ServerImpl::read_body(const Visit& visit) const {
+  return Json::parse(visit.exchange->request().body, "body");
+}
+
+Result<Call> ServerImpl::read_call(const Visit& visit) const {
+  KVASIR_ASSIGN_OR_RETURN(const Json body, read_body(visit));
+  const HttpRequest& request = visit.exchange->request();
+  return visit.route->dialect()->read(
+      body, [&request](std::string_view name) { return request.header(name); });
+}
+
+void ServerImpl::complete(Visit& visit, Served& served) {
+  Result<Call> call = read_call(visit);
+  if (!call.ok()) return respond_error(visit, api_error(call.error()));
+  Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call);
+  if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
+  ReplyFacts facts = reply_facts(served, *call, *prompts);
+  const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
+  auto requests = prepare_requests(served, *call, std::move(*prompts), salt);
+  if (const auto* error = std::get_if<ApiError>(&requests)) return respond_error(visit, *error);
+  if (!call->ignored.empty()) {
+    visit.headers.emplace_back("x-kvasir-ignored",
+                               fmt::format("{}", fmt::join(call->ignored, ", ")));
+  }
+  CompletionRun::start({.service = served.service.get(),
+                        .dialect = visit.route->dialect(),
+                        .exchange = visit.exchange,
+                        .call = std::move(*call),
+                        .facts = std::move(facts),
+                        .requests = std::move(std::get<0>(requests)),
+                        .headers = visit.headers,
+                        .heartbeat_period = options_.heartbeat_period,
+                        .entry = visit.entry,
+                        .on_over = [this](const AccessEntry& entry) { add_to_log(entry); }});
+}
+
+void ServerImpl::count_tokens(Visit& visit, Served& served) {
+  Result<Call> call = read_call(visit);
+  if (!call.ok()) return respond_error(visit, api_error(call.error()));
+  const Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call);
+  if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
+  int64_t count = 0;
+  for (const PreparedPrompt& prompt : *prompts) count += std::ssize(prompt.tokens);
+  respond_ok(visit, fmt::format(R"({{"input_tokens":{}}})", count));
+}
+
+void ServerImpl::respond_ok(Visit& visit, std::string body, const char* type) {
+  HttpResponse response{.headers = visit.headers, .body = std::move(body)};
+  response.headers.emplace_back("content-type", type);
+  visit.entry.ms = visit.watch.elapsed_ms();
+  add_to_log(visit.entry);
+  visit.exchange->respond(std::move(response));
+}
+
+void ServerImpl::respond_error(Visit& visit, const ApiError& error) {
+  HttpResponse response = error_response(&dialect_of(visit.route), error, visit.entry.request_id);
+  response.headers.insert(response.headers.end(), visit.headers.begin(), visit.headers.end());
+  visit.entry.status = response.status;
+  visit.entry.ms = visit.watch.elapsed_ms();
+  visit.entry.outcome = "refused";
+  add_to_log(visit.entry);
+  visit.exchange->respond(std::move(response));
+}
+
+HttpResponse ServerImpl::error_response(const Dialect* dialect, const ApiError& error,
+                                        const std::string& request_id) const {
+  HttpResponse response{.status = status_of(error.kind)};
+  response.headers.emplace_back("content-type", "application/json");
+  if (error.retry_after_s) {
+    response.headers.emplace_back("retry-after", std::to_string(*error.retry_after_s));
+  }
+  response.body =
+      (dialect != nullptr ? *dialect : chat_completions()).error_body(error, request_id);
+  return response;
+}
+
+void ServerImpl::add_to_log(const AccessEntry& entry) {
+  {
+    const std::lock_guard lock(mutex_);
+    ++answers_[{entry.path, entry.status}];
+  }
+  log_.add(entry);
+}
+
+std::string ServerImpl::metrics() {
+  MetricsInput input{
+      .http = http_->counts(), .process_rss_bytes = rss_bytes(), .started_at_s = started_at_s_};
+  const std::shared_ptr<Served> served = this->served();
+  if (served) {
+    input.model = served->model.name;
+    input.service = served->service->metrics();
+    input.store = served->service->store_metrics();
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [key, count] : answers_) {
+      input.routes.push_back({.route = key.first, .status = key.second, .count = count});
+    }
+  }
+  return metrics_text(input);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
+  auto server = std::make_unique<ServerImpl>(std::move(options));
+  KVASIR_RETURN_IF_ERROR(server->listen());
+  return std::unique_ptr<Server>(std::move(server));
+}
+
+}  // namespace kvasir::server
