@@ -28,7 +28,9 @@ constexpr Rule kRules[] = {
     {"store", ""},
     {"kernels", "numeric"},
     {"checkpoint", "kernels numeric"},
-    {"text", "checkpoint/checkpoint_place.h checkpoint/gguf.h checkpoint/gguf_file.h"},
+    {"text",
+     "kvasir/conversation.h checkpoint/checkpoint_place.h checkpoint/gguf.h "
+     "checkpoint/gguf_file.h"},
     {"kv", "kernels numeric"},
     {"persist", "kv store kvasir/store.h kvasir/store_admin.h"},
     {"ops", "kernels numeric kv"},

@@ -1,0 +1,51 @@
+// Messages are a conversation as programs send it: system texts, questions, answers, in any order.
+//
+// Plain values, without anything behind them; what writes them as token ids is a ChatForm
+// (messages.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kvasir {
+
+// kLatestReminder: a note of the program that stands in no turn. A form without such a place tells
+// it as it tells a system message in the middle.
+enum class Role : uint8_t { kSystem, kDeveloper, kUser, kAssistant, kTool, kLatestReminder };
+
+// A ToolCall is what an assistant asked a tool for.
+struct ToolCall {
+  std::string id;
+  std::string name;
+  std::string arguments;  // JSON
+};
+
+struct Message {
+  Role role = Role::kUser;
+  // Texts, one after the other; how they are joined is the form's. None: no content.
+  std::vector<std::string> parts;
+  std::string reasoning;        // of an assistant
+  std::vector<ToolCall> calls;  // of an assistant
+  std::string call_id;          // of a tool: the call that it answers
+};
+
+// Effort says how much a model is to reason before it answers. A form that knows fewer degrees
+// takes the nearest; one that knows none ignores it.
+enum class Effort : uint8_t { kNotSaid, kNone, kMinimal, kLow, kMedium, kHigh, kVeryHigh, kMax };
+
+enum class Thinking : uint8_t { kNotSaid, kOn, kOff };
+
+struct FormOptions {
+  Thinking thinking = Thinking::kNotSaid;  // not said: as the model's makers have it
+  Effort effort = Effort::kNotSaid;
+  // The last message is an assistant's and is continued, instead of being answered.
+  bool continues_last = false;
+};
+
+struct FormedPrompt {
+  std::vector<int32_t> tokens;
+  bool starts_in_reasoning = false;  // what the model says next
+};
+
+}  // namespace kvasir
