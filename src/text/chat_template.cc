@@ -145,7 +145,15 @@ Result<ChatTemplate> ChatTemplate::parse(ChatTemplateSource source, std::string_
   if (!source.tool_use_text.empty()) {
     KVASIR_ASSIGN_OR_RETURN(tool_use, jinja::Template::parse(source.tool_use_text, where, limits));
   }
-  return ChatTemplate(std::move(plain), std::move(tool_use), std::move(source.special_tokens));
+  return ChatTemplate(std::move(source.text), std::move(plain), std::move(tool_use),
+                      std::move(source.special_tokens));
+}
+
+bool ChatTemplate::names(std::string_view word) const {
+  for (const char quote : {'"', '\''}) {
+    if (text_.find(quote + std::string(word) + quote) != text_.npos) return true;
+  }
+  return false;
 }
 
 Result<std::vector<jinja::Segment>> ChatTemplate::render(const ChatTemplateInput& input) const {

@@ -51,13 +51,18 @@ class ChatTemplate {
   // form.
   Result<std::vector<jinja::Segment>> render(const ChatTemplateInput& input) const;
 
+  // Whether the template has the word in quotes, as names of roles and degrees are compared with.
+  bool names(std::string_view word) const;
+
  private:
-  ChatTemplate(jinja::Template plain, std::optional<jinja::Template> tool_use,
+  ChatTemplate(std::string text, jinja::Template plain, std::optional<jinja::Template> tool_use,
                std::vector<std::pair<std::string, std::string>> special_tokens)
-      : plain_(std::move(plain)),
+      : text_(std::move(text)),
+        plain_(std::move(plain)),
         tool_use_(std::move(tool_use)),
         special_tokens_(std::move(special_tokens)) {}
 
+  std::string text_;
   jinja::Template plain_;
   std::optional<jinja::Template> tool_use_;
   std::vector<std::pair<std::string, std::string>> special_tokens_;

@@ -7,6 +7,7 @@
 #include "base/text_file.h"
 #include "checkpoint/checkpoint_place.h"
 #include "checkpoint/gguf_file.h"
+#include "text/rendered_prompt.h"
 
 namespace kvasir::text {
 namespace {
@@ -68,29 +69,6 @@ Result<Source> source_in_directory(const std::filesystem::path& directory) {
   KVASIR_ASSIGN_OR_RETURN(ChatTemplateSource source,
                           chat_template_source(config, config_path.string()));
   return Source(std::move(source));
-}
-
-std::vector<TextPart> parts_of(const std::vector<jinja::Segment>& segments) {
-  std::vector<TextPart> parts;
-  parts.reserve(segments.size());
-  for (const jinja::Segment& segment : segments) {
-    parts.push_back({.text = segment.text, .may_hold_markers = segment.is_literal});
-  }
-  return parts;
-}
-
-// The parts without the first `size` bytes.
-std::vector<TextPart> without_front(std::vector<TextPart> parts, size_t size) {
-  auto part = parts.begin();
-  while (part != parts.end() && size >= part->text.size()) size -= (part++)->text.size();
-  parts.erase(parts.begin(), part);
-  if (!parts.empty()) parts.front().text.remove_prefix(size);
-  return parts;
-}
-
-bool ends_with_opened_reasoning(std::string_view text) {
-  while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  return text.ends_with(kThinkBegin);
 }
 
 }  // namespace

@@ -1,0 +1,23 @@
+// add_tool_calls() writes what an assistant asked tools for as DeepSeek-V4 writes it:
+//
+//   <｜DSML｜tool_calls> <｜DSML｜invoke name="f"> <｜DSML｜parameter name="p" string="true"> value
+//   ...
+//
+// A free function; any number of threads may call it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "kvasir/conversation.h"
+#include "text/marked_text.h"
+
+namespace kvasir::text {
+
+// `marker`: the id of ｜DSML｜, where the vocabulary has one. Arguments that are no JSON object
+// become one text.
+void add_tool_calls(std::span<const ToolCall> calls, std::optional<int32_t> marker,
+                    MarkedText& out);
+
+}  // namespace kvasir::text

@@ -1,0 +1,141 @@
+#include "text/deepseek_form.h"
+
+#include <string_view>
+
+#include "text/deepseek_calls.h"
+#include "text/deepseek_turns.h"
+
+namespace kvasir::text {
+namespace {
+
+using Kind = DeepSeekTurn::Kind;
+
+// The model was trained with these two texts at the very front, word by word: 476 and 528 bytes.
+constexpr std::string_view kHighEffort =
+    "Reasoning Effort: Absolute maximum with no shortcuts permitted.\n"
+    "You MUST be very thorough in your thinking and comprehensively decompose the problem to "
+    "resolve the root cause, rigorously stress-testing your logic against all potential paths, "
+    "edge cases, and adversarial scenarios.\n"
+    "Explicitly write out your entire deliberation process, documenting every intermediate step, "
+    "considered alternative, and rejected hypothesis to ensure absolutely no assumption is left "
+    "unchecked.\n\n";
+constexpr std::string_view kMaxEffort =
+    "Reasoning Effort: Beyond maximum — exhaustive, relentless, and uncompromising.\n"
+    "You MUST reason with the utmost depth and rigor, leaving absolutely nothing to chance: "
+    "exhaustively decompose the problem into its most fundamental components, trace every causal "
+    "chain to its root, and resolve the underlying cause rather than any surface symptom.\n"
+    "Do not stop reasoning until you have independently verified the solution from multiple angles "
+    "and are certain that no assumption remains unchecked and no error remains undiscovered.\n\n";
+static_assert(kHighEffort.size() == 476 && kMaxEffort.size() == 528);
+
+bool model_thinks(const FormOptions& options) {
+  if (options.thinking != Thinking::kNotSaid) return options.thinking == Thinking::kOn;
+  return options.effort != Effort::kNone;
+}
+
+std::string_view effort_text(const FormOptions& options) {
+  if (!model_thinks(options)) return "";
+  switch (options.effort) {
+    case Effort::kMinimal:
+    case Effort::kLow:
+      return "";
+    case Effort::kMax:
+      return kMaxEffort;
+    default:
+      return kHighEffort;
+  }
+}
+
+// Texts of people and results of tools, one after the other, are one block.
+bool goes_on(const DeepSeekTurn* before, Kind kind) {
+  if (before == nullptr) return false;
+  if (before->kind == Kind::kToolResult) return true;
+  return before->kind == Kind::kUser && kind == Kind::kUser;
+}
+
+}  // namespace
+
+Result<DeepSeekForm> DeepSeekForm::create(const Tokenizer& tokenizer) {
+  KVASIR_ASSIGN_OR_RETURN(const ChatFormat format, ChatFormat::create(tokenizer));
+  return DeepSeekForm(format);
+}
+
+DeepSeekForm::DeepSeekForm(const ChatFormat& format)
+    : markers_(format.markers()),
+      tokenizer_(&format.tokenizer()),
+      call_marker_(tokenizer_->added_token_id("｜DSML｜")),
+      reminder_(tokenizer_->added_token_id("<｜latest_reminder｜>")) {}
+
+Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
+                                          const FormOptions& options) const {
+  KVASIR_RETURN_IF_ERROR(check_conversation(messages, options));
+  const bool thinks = model_thinks(options);
+  DeepSeekTurns arranged = arranged_turns(messages, reminder_.has_value());
+  std::optional<DeepSeekTurn> unfinished;
+  if (options.continues_last) {
+    unfinished = arranged.turns.back();
+    arranged.turns.pop_back();
+  }
+  MarkedText out(*tokenizer_);
+  out.add_marker(markers_.begin_of_sentence);
+  out.add_text(effort_text(options));
+  out.add_text(arranged.system);
+  add_turns(arranged.turns, out);
+  out.add_marker(markers_.assistant);
+  bool is_reasoning = thinks;
+  if (unfinished) {
+    is_reasoning = add_unfinished_answer(*unfinished, thinks, out);
+  } else {
+    out.add_marker(thinks ? markers_.think_begin : markers_.think_end);
+  }
+  return FormedPrompt{.tokens = out.take_ids(), .starts_in_reasoning = is_reasoning};
+}
+
+void DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, MarkedText& out) const {
+  const DeepSeekTurn* before = nullptr;
+  for (const DeepSeekTurn& turn : turns) {
+    switch (turn.kind) {
+      case Kind::kUser:
+      case Kind::kToolResult:
+        if (goes_on(before, turn.kind)) {
+          out.add_text("\n\n");
+        } else {
+          out.add_marker(markers_.user);
+        }
+        out.add_text(turn.kind == Kind::kUser ? turn.text
+                                              : "<tool_result>" + turn.text + "</tool_result>");
+        break;
+      case Kind::kReminder:
+        out.add_marker(*reminder_);
+        out.add_text(turn.text);
+        break;
+      case Kind::kAssistant:
+        out.add_marker(markers_.assistant);
+        out.add_marker(markers_.think_end);
+        add_answer(turn, out);
+        out.add_marker(markers_.end_of_sentence);
+        break;
+    }
+    before = &turn;
+  }
+}
+
+void DeepSeekForm::add_answer(const DeepSeekTurn& turn, MarkedText& out) const {
+  out.add_text(turn.text);
+  if (!turn.message->calls.empty()) add_tool_calls(turn.message->calls, call_marker_, out);
+}
+
+bool DeepSeekForm::add_unfinished_answer(const DeepSeekTurn& turn, bool thinks,
+                                         MarkedText& out) const {
+  bool is_reasoning = thinks;
+  if (thinks) {
+    out.add_marker(markers_.think_begin);
+    out.add_text(turn.message->reasoning);
+    is_reasoning = turn.text.empty();
+  }
+  if (!is_reasoning) out.add_marker(markers_.think_end);
+  add_answer(turn, out);
+  return is_reasoning;
+}
+
+}  // namespace kvasir::text

@@ -1,0 +1,53 @@
+// A DeepSeekForm writes conversations as DeepSeek-V4 was trained on them and as its makers' own
+// encoder does. The model comes without a template: its tokenizer has the markers.
+//
+//   BOS [effort] [system] (<｜User｜> texts | <｜Assistant｜> [<think> reasoning] </think> answer
+//   EOS)... <｜Assistant｜> and <think> or </think>
+//
+// System and developer messages at the start go to the front, joined by blank lines. Consecutive
+// user messages, tool results and parts are joined likewise. Reasoning is told of a message that is
+// continued, and of no other.
+//
+// One thing differs from the makers' encoder on purpose. For Chat Completions and Responses it
+// moves later system messages to the front too, which makes all ids behind the front new. Here they
+// stay where they are, told as it tells them for Messages; a later developer message is a user's,
+// as it is for Responses.
+//
+// Immutable; any number of threads may use it. The tokenizer must outlive it.
+#pragma once
+
+#include <optional>
+
+#include "text/chat.h"
+#include "text/conversation_form.h"
+#include "text/deepseek_turns.h"
+#include "text/marked_text.h"
+
+namespace kvasir::text {
+
+class DeepSeekForm : public ConversationForm {
+ public:
+  // Fails when the tokenizer lacks one of the markers.
+  static Result<DeepSeekForm> create(const Tokenizer& tokenizer);
+
+  // Without a word about thinking the model thinks, with high effort.
+  Result<FormedPrompt> encode(std::span<const Message> messages,
+                              const FormOptions& options) const override;
+
+ private:
+  explicit DeepSeekForm(const ChatFormat& format);
+
+  void add_turns(std::span<const DeepSeekTurn> turns, MarkedText& out) const;
+  // The text of an assistant's message and its calls.
+  void add_answer(const DeepSeekTurn& turn, MarkedText& out) const;
+  // Returns whether the model goes on inside its reasoning.
+  bool add_unfinished_answer(const DeepSeekTurn& turn, bool thinks, MarkedText& out) const;
+
+  ChatMarkers markers_;
+  const Tokenizer* tokenizer_;
+  // Not in every vocabulary.
+  std::optional<int32_t> call_marker_;
+  std::optional<int32_t> reminder_;
+};
+
+}  // namespace kvasir::text

@@ -1,0 +1,23 @@
+#include "text/marked_text.h"
+
+#include <utility>
+
+namespace kvasir::text {
+
+void MarkedText::add_marker(int32_t id) {
+  encode_text();
+  ids_.push_back(id);
+}
+
+std::vector<int32_t> MarkedText::take_ids() {
+  encode_text();
+  return std::move(ids_);
+}
+
+void MarkedText::encode_text() {
+  const std::vector<int32_t> encoded = tokenizer_->encode(text_, SpecialTokens::kIgnore);
+  ids_.insert(ids_.end(), encoded.begin(), encoded.end());
+  text_.clear();
+}
+
+}  // namespace kvasir::text

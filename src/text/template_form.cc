@@ -1,0 +1,99 @@
+#include "text/template_form.h"
+
+#include <string_view>
+#include <utility>
+
+#include "text/rendered_prompt.h"
+
+namespace kvasir::text {
+namespace {
+
+// Stands behind the text that is continued: whatever the template adds comes after it. Templates
+// that trim texts take the blank away, and would have trimmed the text itself.
+constexpr std::string_view kMark = "\uE0C7continued here\uE0C7";
+constexpr std::string_view kMarkWithBlank = "\uE0C7continued here\uE0C7 ";
+
+// How much of the rendered text stands before the place that is continued.
+Result<size_t> size_continued(std::string_view whole, size_t message) {
+  const size_t at = whole.rfind(kMark);
+  if (at == whole.npos) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "the chat template does not tell the message to be continued",
+                 .field = message_field(message)};
+  }
+  if (whole.substr(at).starts_with(kMarkWithBlank)) return at;
+  const size_t last = whole.substr(0, at).find_last_not_of(" \t\r\n\v\f");
+  return last == whole.npos ? 0 : last + 1;
+}
+
+}  // namespace
+
+TemplateForm::TemplateForm(const ChatTemplate& chat_template, const Tokenizer& tokenizer)
+    : template_(&chat_template), tokenizer_(&tokenizer), traits_(traits_of(chat_template)) {}
+
+Result<FormedPrompt> TemplateForm::encode(std::span<const Message> messages,
+                                          const FormOptions& options) const {
+  KVASIR_RETURN_IF_ERROR(check_conversation(messages, options));
+  KVASIR_ASSIGN_OR_RETURN(const Segments segments, render(messages, options));
+  std::string whole = jinja::text_of(segments);
+  if (options.continues_last) {
+    KVASIR_ASSIGN_OR_RETURN(const size_t size, size_continued(whole, messages.size() - 1));
+    whole.resize(size);
+  }
+  return FormedPrompt{.tokens = tokenizer_->encode_parts(front(parts_of(segments), whole.size())),
+                      .starts_in_reasoning = ends_with_opened_reasoning(whole)};
+}
+
+Result<TemplateForm::Segments> TemplateForm::render(std::span<const Message> messages,
+                                                    const FormOptions& options) const {
+  Result<Segments> given = render_in(TurnOrder::kAsGiven, messages, options);
+  if (given.ok() || given.error().kind != ErrorKind::kUsage) return given;
+  Result<Segments> alternating = render_in(TurnOrder::kAlternating, messages, options);
+  if (alternating.ok()) return alternating;
+  Error error = std::move(given).error();
+  error.field = refused_field(messages, options);
+  return error;
+}
+
+Result<TemplateForm::Segments> TemplateForm::render_in(TurnOrder order,
+                                                       std::span<const Message> messages,
+                                                       const FormOptions& options) const {
+  const std::string_view end = options.continues_last ? kMarkWithBlank : "";
+  return template_->render({.messages = Json(template_messages(messages, traits_, order, end)),
+                            .options = variables(options),
+                            .add_generation_prompt = !options.continues_last});
+}
+
+// What templates call these things. Nothing said: nothing is handed over, and the template does
+// what its makers had in mind.
+Json TemplateForm::variables(const FormOptions& options) const {
+  Json::Object named;
+  if (options.thinking != Thinking::kNotSaid || options.effort != Effort::kNotSaid) {
+    const bool thinks = options.thinking == Thinking::kNotSaid ? options.effort != Effort::kNone
+                                                               : options.thinking == Thinking::kOn;
+    named = {{"enable_thinking", thinks}, {"thinking", thinks}};
+  }
+  const std::string& word = traits_.effort_words[static_cast<size_t>(options.effort)];
+  if (!word.empty()) named.emplace_back("reasoning_effort", word);
+  return named;
+}
+
+// The first message with which the template refuses the conversation. Halving finds it, as what
+// comes later does not mend it.
+std::string TemplateForm::refused_field(std::span<const Message> messages,
+                                        const FormOptions& options) const {
+  FormOptions answering = options;
+  answering.continues_last = false;
+  size_t good = 0;
+  size_t bad = messages.size();
+  while (bad - good > 1) {
+    const size_t middle = good + (bad - good) / 2;
+    const auto begin = messages.first(middle);
+    const bool is_good = render_in(TurnOrder::kAsGiven, begin, answering).ok() ||
+                         render_in(TurnOrder::kAlternating, begin, answering).ok();
+    (is_good ? good : bad) = middle;
+  }
+  return good == 0 ? "messages" : message_field(bad - 1);
+}
+
+}  // namespace kvasir::text

@@ -1,0 +1,39 @@
+// A TemplateForm writes conversations by the chat template that came with a model. What its
+// template would refuse, lose or move is told in another way that it takes (TemplateTraits).
+//
+// Immutable; any number of threads may use it. Template and tokenizer must outlive it. What a
+// template says of today's date is evaluated at each call, so that a server that runs for days
+// tells the right one; the cache of such a model's conversations is good for a day.
+#pragma once
+
+#include <string>
+
+#include "text/conversation_form.h"
+#include "text/template_messages.h"
+#include "text/template_traits.h"
+
+namespace kvasir::text {
+
+class TemplateForm : public ConversationForm {
+ public:
+  TemplateForm(const ChatTemplate& chat_template, const Tokenizer& tokenizer);
+
+  // What the template says when it refuses a conversation is in the error's `what`.
+  Result<FormedPrompt> encode(std::span<const Message> messages,
+                              const FormOptions& options) const override;
+
+ private:
+  using Segments = std::vector<jinja::Segment>;
+
+  Result<Segments> render(std::span<const Message> messages, const FormOptions& options) const;
+  Result<Segments> render_in(TurnOrder order, std::span<const Message> messages,
+                             const FormOptions& options) const;
+  Json variables(const FormOptions& options) const;
+  std::string refused_field(std::span<const Message> messages, const FormOptions& options) const;
+
+  const ChatTemplate* template_;
+  const Tokenizer* tokenizer_;
+  TemplateTraits traits_;
+};
+
+}  // namespace kvasir::text

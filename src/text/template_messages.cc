@@ -1,0 +1,245 @@
+#include "text/template_messages.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "text/conversation_form.h"
+
+namespace kvasir::text {
+namespace {
+
+constexpr std::string_view kBetweenMessages = "\n\n";
+// As vLLM joins them for templates that take one text.
+constexpr std::string_view kBetweenParts = "\n";
+
+struct Entry {
+  std::string role;
+  std::vector<std::string> parts;
+  std::string reasoning;
+  std::vector<ToolCall> calls;
+  std::string call_id;
+};
+
+std::string text_of(const Entry& entry) {
+  return joined_parts({.parts = entry.parts}, kBetweenParts);
+}
+
+Entry user_entry(std::string text) { return {.role = "user", .parts = {std::move(text)}}; }
+
+bool is_instruction(const Message& message) {
+  return message.role == Role::kSystem || message.role == Role::kDeveloper ||
+         message.role == Role::kLatestReminder;
+}
+
+const char* instruction_role(const Message& message, const TemplateTraits& traits) {
+  return message.role == Role::kDeveloper && traits.has_developer ? "developer" : "system";
+}
+
+const char* role_of(const Message& message) {
+  if (message.role == Role::kAssistant) return "assistant";
+  return message.role == Role::kTool ? "tool" : "user";
+}
+
+void join(const Entry& entry, Entry& whole) {
+  std::string text = text_of(whole);
+  const std::string more = text_of(entry);
+  if (!text.empty() && !more.empty()) text += kBetweenMessages;
+  whole.parts = {text + more};
+  if (!whole.reasoning.empty() && !entry.reasoning.empty()) whole.reasoning += kBetweenMessages;
+  whole.reasoning += entry.reasoning;
+  whole.calls.insert(whole.calls.end(), entry.calls.begin(), entry.calls.end());
+}
+
+class Arranger {
+ public:
+  explicit Arranger(const TemplateTraits& traits) : traits_(&traits) {}
+
+  void add_at_start(const Message& message) {
+    Entry entry{.role = instruction_role(message, *traits_), .parts = message.parts};
+    const bool is_second = !entries_.empty() && entries_.back().role == entry.role;
+    if (is_second && !(traits_->has_two_systems && traits_->has_system)) {
+      join(entry, entries_.back());
+    } else {
+      entries_.push_back(std::move(entry));
+    }
+  }
+
+  // Where there are no system messages, the question that follows begins with them.
+  void end_start() {
+    if (entries_.empty() || traits_->has_system || entries_.front().role != "system") return;
+    entries_.front().role = "user";
+    begins_question_ = true;
+  }
+
+  void add(const Message& message) {
+    if (is_instruction(message)) {
+      add_late(message);
+      return;
+    }
+    push({.role = role_of(message),
+          .parts = message.parts,
+          .reasoning = message.reasoning,
+          .calls = message.calls,
+          .call_id = message.call_id});
+  }
+
+  std::vector<Entry> take(TurnOrder order) && {
+    if (order == TurnOrder::kAlternating) alternate();
+    return std::move(entries_);
+  }
+
+ private:
+  void add_late(const Message& message) {
+    const std::string text = joined_parts(message, kBetweenParts);
+    if (text.empty()) return;
+    if (traits_->has_late_system) {
+      push({.role = instruction_role(message, *traits_), .parts = message.parts});
+    } else {
+      push(user_entry(reminder_text(text)));
+    }
+  }
+
+  void push(Entry entry) {
+    const bool is_second =
+        entry.role == "user" && !entries_.empty() && entries_.back().role == "user";
+    if (is_second && (begins_question_ || !traits_->has_two_users)) {
+      join(entry, entries_.back());
+    } else {
+      entries_.push_back(std::move(entry));
+    }
+    begins_question_ = false;
+  }
+
+  void alternate() {
+    std::vector<Entry> joined;
+    for (Entry& entry : entries_) {
+      const bool is_first = std::ranges::all_of(
+          joined, [](const Entry& one) { return one.role == "system" || one.role == "developer"; });
+      if (is_first && entry.role == "assistant") joined.push_back(user_entry(""));
+      if (!joined.empty() && joined.back().role == entry.role && entry.role != "tool") {
+        join(entry, joined.back());
+      } else {
+        joined.push_back(std::move(entry));
+      }
+    }
+    entries_ = std::move(joined);
+  }
+
+  const TemplateTraits* traits_;
+  std::vector<Entry> entries_;
+  bool begins_question_ = false;
+};
+
+// Some templates insist on ids of nine characters. They are counted, so that a conversation that
+// grows keeps those that it had.
+class ShortIds {
+ public:
+  void shorten(std::vector<Entry>& entries) {
+    for (Entry& entry : entries) {
+      for (ToolCall& call : entry.calls) call.id = of(call.id);
+      if (!entry.call_id.empty()) entry.call_id = of(entry.call_id);
+    }
+  }
+
+ private:
+  std::string of(const std::string& id) {
+    const size_t number = numbers_.emplace(id, numbers_.size()).first->second;
+    const std::string digits = std::to_string(number);
+    return std::string(digits.size() < 9 ? 9 - digits.size() : 0, '0') + digits;
+  }
+
+  std::map<std::string, size_t> numbers_;
+};
+
+ContentForms content_forms(const std::string& role, const TemplateTraits& traits) {
+  if (role == "user") return traits.user;
+  if (role == "assistant") return traits.assistant;
+  if (role == "system" || role == "developer") return traits.system;
+  return {};
+}
+
+Json content_of(const Entry& entry, const TemplateTraits& traits) {
+  const ContentForms forms = content_forms(entry.role, traits);
+  if (forms.text && !(forms.parts && entry.parts.size() > 1)) return text_of(entry);
+  Json::Array parts;
+  for (const std::string& part : entry.parts) {
+    parts.emplace_back(Json::Object{{"type", "text"}, {"text", part}});
+  }
+  return parts;
+}
+
+// The arguments as an object where they are one.
+Json arguments_of(const ToolCall& call, const TemplateTraits& traits) {
+  if (traits.arguments_are_text) return call.arguments;
+  Result<Json> parsed = Json::parse(call.arguments, "arguments");
+  if (!parsed.ok() || parsed->as_object() == nullptr) return call.arguments;
+  return *std::move(parsed);
+}
+
+Json calls_of(const Entry& entry, const TemplateTraits& traits) {
+  Json::Array calls;
+  for (const ToolCall& call : entry.calls) {
+    calls.emplace_back(Json::Object{
+        {"id", call.id},
+        {"type", "function"},
+        {"function",
+         Json::Object{{"name", call.name}, {"arguments", arguments_of(call, traits)}}}});
+  }
+  return calls;
+}
+
+class JsonWriter {
+ public:
+  explicit JsonWriter(const TemplateTraits& traits) : traits_(&traits) {}
+
+  Json written(const Entry& entry) {
+    Json::Object object{{"role", entry.role}};
+    const bool has_content =
+        entry.calls.empty() || !entry.parts.empty() || !traits_->calls_stand_without_content;
+    if (has_content) object.emplace_back("content", content_of(entry, *traits_));
+    if (!entry.reasoning.empty()) object.emplace_back("reasoning_content", entry.reasoning);
+    if (!entry.calls.empty()) object.emplace_back("tool_calls", calls_of(entry, *traits_));
+    for (const ToolCall& call : entry.calls) names_[call.id] = call.name;
+    if (entry.role == "tool") add_tool_members(entry, object);
+    return object;
+  }
+
+ private:
+  void add_tool_members(const Entry& entry, Json::Object& object) const {
+    if (!entry.call_id.empty()) object.emplace_back("tool_call_id", entry.call_id);
+    const auto name = names_.find(entry.call_id);
+    if (name != names_.end()) object.emplace_back("name", name->second);
+  }
+
+  const TemplateTraits* traits_;
+  std::map<std::string, std::string> names_;  // of tools, by the ids of calls
+};
+
+}  // namespace
+
+Json::Array template_messages(std::span<const Message> messages, const TemplateTraits& traits,
+                              TurnOrder order, std::string_view last_text_end) {
+  Arranger arranger(traits);
+  size_t i = 0;
+  for (; i < messages.size() && is_instruction(messages[i]); ++i)
+    arranger.add_at_start(messages[i]);
+  arranger.end_start();
+  for (; i < messages.size(); ++i) arranger.add(messages[i]);
+  std::vector<Entry> entries = std::move(arranger).take(order);
+  if (order == TurnOrder::kAlternating) ShortIds().shorten(entries);
+  if (!last_text_end.empty()) {
+    std::vector<std::string>& parts = entries.back().parts;
+    if (parts.empty()) parts.emplace_back();
+    parts.back() += last_text_end;
+  }
+  JsonWriter writer(traits);
+  Json::Array written;
+  for (const Entry& entry : entries) written.push_back(writer.written(entry));
+  return written;
+}
+
+}  // namespace kvasir::text
