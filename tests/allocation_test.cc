@@ -8,6 +8,7 @@
 #include "engine/sampler.h"
 #include "engine_driver.h"
 #include "kvasir/engine.h"
+#include "kvasir/generation.h"
 
 #if !defined(KVASIR_SANITIZED)
 
@@ -90,6 +91,23 @@ TEST(AllocationTest, NorDoesAStepOfABatch) {
   const int64_t before = allocation_count.load();
   for (size_t position = 301; position < 383; ++position) ASSERT_TRUE(step(position));
   EXPECT_EQ(allocation_count.load() - before, 0);
+}
+
+TEST(AllocationTest, NorDoesAStepOfAGeneration) {
+  Engine engine = testing::open_engine(
+      {.model_path = std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny", .thread_count = 2});
+  std::vector<float> logits(static_cast<size_t>(engine.info().vocab_size));
+  logits[static_cast<size_t>(engine.encode_with_markers(" the").value().at(0))] = 1;
+  for (const ReplyKind kind : {ReplyKind::kText, ReplyKind::kAnswer, ReplyKind::kReasoning}) {
+    const GenerateOptions options{.tokens_max = 500, .stop_strings = {"the end"}};
+    auto generation = Generation::create(engine, options, kind).value();
+    ASSERT_TRUE(generation.step(logits, 0).ok());
+    const int64_t before = allocation_count.load();
+    for (int64_t position = 1; position < 400; ++position) {
+      ASSERT_TRUE(generation.step(logits, position).ok());
+    }
+    EXPECT_EQ(allocation_count.load() - before, 0);
+  }
 }
 
 }  // namespace

@@ -4,7 +4,7 @@
 //
 //   Generation generation = *Generation::create(engine, options, ReplyKind::kText);
 //   while (!generation.is_done()) {
-//     if (generation.wanted()) session.append({&*generation.wanted(), 1});
+//     if (const auto id = generation.wanted()) session.append({&*id, 1});
 //     show(*generation.step(session.logits(), session.length()));
 //   }
 //

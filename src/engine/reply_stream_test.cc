@@ -73,5 +73,38 @@ TEST(ReplyStream, StopStringsEndTheAnswerBeforeThem) {
   EXPECT_EQ(show("one tw", text::SpecialTokens::kMatch, {"two"}).answer, "one tw");
 }
 
+// A "<" waits for the rest of a marker; the end of the reply lets it go on to the stop strings.
+TEST(ReplyStream, AStopStringThatWasHeldBackIsFoundAtTheEnd) {
+  EXPECT_EQ(show("1 <", text::SpecialTokens::kMatch, {"<"}).answer, "1 ");
+  ChatReplyStream stream(format().reply_form(), false, {"<"});
+  GenerationPiece piece;
+  for (const int32_t id : text::fixture_tokenizer().encode("1 <", text::SpecialTokens::kMatch)) {
+    EXPECT_FALSE(stream.push(id, piece));
+  }
+  EXPECT_EQ(stream.stop_string(), "");
+  stream.finish(piece);
+  EXPECT_EQ(stream.stop_string(), "<");
+}
+
+TEST(ReplyStream, StopStringsLeaveReasoningAlone) {
+  const Shown shown =
+      show("two</think>one two", text::SpecialTokens::kMatch, {"two"}, text::ChatMode::kThinking);
+  EXPECT_EQ(shown.reasoning, "two");
+  EXPECT_EQ(shown.answer, "one ");
+  EXPECT_EQ(shown.end, StopReason::kStopString);
+}
+
+TEST(ReplyStream, APlainTextShowsMarkersAsTheyAre) {
+  PlainReplyStream stream(text::fixture_tokenizer(), {"END"});
+  GenerationPiece piece;
+  const std::string text = "a<think>b<｜User｜>c EN";
+  for (const int32_t id : text::fixture_tokenizer().encode(text, text::SpecialTokens::kMatch)) {
+    EXPECT_FALSE(stream.push(id, piece));
+  }
+  EXPECT_EQ(piece.answer, "a<think>b<｜User｜>c ");
+  stream.finish(piece);
+  EXPECT_EQ(piece.answer, text);
+}
+
 }  // namespace
 }  // namespace kvasir
