@@ -30,9 +30,10 @@ struct SamplingOptions {
   double min_p = 0;        // keep tokens at least min_p times as likely as the most likely
   uint64_t seed = 0;
   std::vector<LogitBias> logit_bias;
-  double presence_penalty = 0;    // -2 to 2; taken once from each token that the reply has
-  double frequency_penalty = 0;   // -2 to 2; taken as often as the reply has the token
-  double repetition_penalty = 1;  // above 0; divides logits of tokens of prompt and reply
+  double presence_penalty = 0;   // -2 to 2; taken once from each token that the reply has
+  double frequency_penalty = 0;  // -2 to 2; taken as often as the reply has the token
+  // Above 0. Of tokens that prompt or reply has, it divides logits above 0 and multiplies others.
+  double repetition_penalty = 1;
 };
 
 // Error: a value out of range, naming the option.
