@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "base/little_endian.h"
-#include "store/owner.h"
+#include "store/tenant.h"
 
 namespace kvasir::persist {
 namespace {
@@ -124,9 +124,9 @@ store::Key root_key(const CacheIdentity& identity, const kv::CacheLayout& layout
 
 store::Key session_root(const store::Key& root, std::string_view salt) {
   if (salt.empty()) return root;
-  const Digest256 of_salt = Sha256().add_text("kvasir owner").add_text(salt).finish();
-  return store::owned_root(Sha256().add_text("kvasir session").add(root).add_text(salt).finish(),
-                           load_little_endian<store::Owner>(of_salt.data()));
+  const Digest256 of_salt = Sha256().add_text("kvasir tenant").add_text(salt).finish();
+  return store::tenant_root(Sha256().add_text("kvasir session").add(root).add_text(salt).finish(),
+                            load_little_endian<store::Tenant>(of_salt.data()));
 }
 
 store::Key block_key(const store::Key& parent, std::span<const int32_t> tokens) {

