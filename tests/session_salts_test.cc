@@ -159,6 +159,25 @@ TEST_P(SessionSalts, StayWithSessionsThatArePutAside) {
   }
 }
 
+// Bob's sessions are more, newer and used more often than hers.
+TEST_P(SessionSalts, StoringMuchPushesOutNothingOfAnothers) {
+  EngineOptions small = options();
+  small.store->budget_bytes = int64_t{4} << 20;
+  Engine engine = open_engine(small);
+  prompt(engine, kAlice);
+  uint64_t seed = 10;
+  while (engine.store_metrics()[StoreMetric::kEvictedStates] < 12) {
+    const std::vector<int32_t> flood = random_tokens(500, 48, ++seed);
+    {
+      Session session = engine.new_session(kBob).value();
+      append_all(session, flood);
+      session.mark_resumable();
+    }
+    for (int use = 0; use < 3; ++use) EXPECT_GT(engine.resume(flood, kBob)->length(), 0);
+  }
+  EXPECT_EQ(engine.resumable_tokens(tokens_, kAlice), 640);
+}
+
 TEST(SessionSaltsWithoutAStore, NothingIsShared) {
   Engine engine =
       open_engine({.model_path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/llama",

@@ -70,6 +70,7 @@ Evictor::Candidate Evictor::candidate_of(const IndexEntry& state) const {
 bool Evictor::erase(const RecordInfo& info) {
   if (!index_.erase_unneeded(info.id)) return false;
   evicted_.bytes += info.record_bytes();
+  if (shares_) shares_->subtract(info);
   ++(info.id.kind == Kind::kState ? evicted_.states : evicted_.blocks);
   return true;
 }
@@ -91,9 +92,7 @@ void Evictor::evict_idle_blocks() {
   for (const Key& key : leaves) evict_chain(key);
 }
 
-Evicted Evictor::evict(int64_t bytes) {
-  collect_candidates();
-  evict_idle_blocks();
+void Evictor::evict_states(int64_t bytes) {
   while (evicted_.bytes < bytes && !candidates_.empty()) {
     const Candidate top = candidates_.top();
     candidates_.pop();
@@ -105,8 +104,24 @@ Evicted Evictor::evict(int64_t bytes) {
       candidates_.push(fresh);
       continue;
     }
+    // What nobody can resume from is no loss to its tenant.
+    if (shares_ && fresh.value > 0 && !shares_->is_exceeded_at(top.id.key)) {
+      spared_.push_back(fresh);
+      continue;
+    }
     if (erase(state->info)) evict_chain(top.id.key);
   }
+}
+
+Evicted Evictor::evict(int64_t bytes) {
+  collect_candidates();
+  evict_idle_blocks();
+  if (evicted_.bytes >= bytes) return evicted_;
+  shares_.emplace(index_, bytes - evicted_.bytes);
+  evict_states(bytes);
+  shares_.reset();
+  for (const Candidate& candidate : spared_) candidates_.push(candidate);
+  evict_states(bytes);
   return evicted_;
 }
 

@@ -9,11 +9,18 @@
 //
 // The least valuable state goes first and takes its own blocks along, from the last on. Blocks that
 // no state needs go before any state. Held records stay, and so does everything they hang on.
+//
+// Of several tenants only those that have more than their fair share lose states, so that nobody
+// pushes out what another has by storing much. Where such tenants hold all they have, the others
+// lose some after all.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <queue>
+#include <vector>
 
+#include "store/fair_shares.h"
 #include "store/shared_index.h"
 
 namespace kvasir::store {
@@ -57,6 +64,9 @@ class Evictor {
   // Removes a block that nothing hangs on, and its ancestors as far as that makes them such.
   void evict_chain(Key key);
   void evict_idle_blocks();
+  // Removes states, the least valuable first, until that many bytes are gone in all. Those that
+  // their tenant's share protects are put into spared_.
+  void evict_states(int64_t bytes);
   // False: somebody has just begun to hold it, or has forgotten it.
   bool erase(const RecordInfo& info);
   Candidate candidate_of(const IndexEntry& state) const;
@@ -64,6 +74,8 @@ class Evictor {
   SharedIndex& index_;
   int64_t now_s_;
   std::priority_queue<Candidate> candidates_;
+  std::optional<FairShares> shares_;  // none: shares do not count
+  std::vector<Candidate> spared_;
   Evicted evicted_;
 };
 
