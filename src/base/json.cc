@@ -145,6 +145,12 @@ nlohmann::ordered_json to_library(const Json& value) {
 
 }  // namespace
 
+Json::Json(const Json& other) = default;
+Json::Json(Json&& other) noexcept = default;
+Json& Json::operator=(const Json& other) = default;
+Json& Json::operator=(Json&& other) noexcept = default;
+Json::~Json() = default;
+
 Result<Json> Json::parse(std::string_view text, std::string_view where, const JsonLimits& limits) {
   if (text.size() > limits.text_bytes_max) {
     return Error{.kind = ErrorKind::kDamaged,

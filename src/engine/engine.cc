@@ -6,10 +6,12 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/digest.h"
 #include "base/thread_pool.h"
 #include "engine/engine_state.h"
 #include "kernels/instruction_sets.h"
 #include "model/registry.h"
+#include "persist/prefix_chain.h"
 #include "text/template_transcript.h"
 #include "text/tokenizer.h"
 
@@ -80,6 +82,14 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                              .study = options.study};
 }
 
+// What names all that the rows of a cache depend on names what logits do.
+std::string fingerprint_of(const model::Model& model) {
+  const std::string study = model.study_name();
+  const Digest256 key =
+      persist::root_key({.model = model.fingerprint(), .arithmetic = study}, *model.layout());
+  return "fp_" + to_hex(key).substr(0, 16);
+}
+
 ModelInfo model_info(const model::Model& model) {
   const model::Facts& facts = model.facts();
   return {.vocab_size = facts.vocab_size,
@@ -90,6 +100,7 @@ ModelInfo model_info(const model::Model& model) {
           .kv_block_bytes = model.layout()->block_bytes(),
           .kv_block_tokens = kv::kBlockTokens,
           .kv_fixed_bytes = model.layout()->fixed_bytes(),
+          .fingerprint = fingerprint_of(model),
           .pass_tokens_max = model.options().pass_tokens_max,
           .thread_count = model.options().thread_count,
           .instruction_set = model.options().table->name};

@@ -1,0 +1,181 @@
+// kvasir serve: the model over HTTP, until a signal says stop.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/model_options.h"
+#include "cli/notes.h"
+#include "cli/output.h"
+#include "cli/size.h"
+#include "cli/store_options.h"
+#include "kvasir/service.h"
+#include "server/server.h"
+
+namespace kvasir::cli {
+namespace {
+
+struct ServeOptions {
+  ModelFlags model;
+  StoreFlags store;
+  std::string host = "127.0.0.1";
+  int port = 8080;
+  std::string unix_path;
+  std::string key_path;
+  std::vector<std::string> hosts;
+  std::vector<std::string> origins;
+  std::string name;
+  int64_t running_max = 32;
+  int64_t queued_max = 256;
+  int64_t drain_s = 30;
+  bool without_key = false;
+  bool quiet = false;
+};
+
+bool is_loopback(const std::string& host) { return host == "::1" || host.starts_with("127."); }
+
+Status check_usage(const ServeOptions& options) {
+  if (is_loopback(options.host) || !options.key_path.empty() || options.without_key) {
+    return ok_status();
+  }
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "other machines could use this server without a key",
+               .where = "--host " + options.host,
+               .remedy = "name a file of keys with --api-key-file, or say --without-key"};
+}
+
+Result<server::ServerOptions> server_options(const ServeOptions& options) {
+  server::ServerOptions server;
+  if (!options.key_path.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(server.guard.keys, server::read_key_file(options.key_path));
+  }
+  server.guard.hosts = options.hosts;
+  server.guard.origins = options.origins;
+  server.http.listeners.push_back(
+      {.host = options.host, .port = static_cast<uint16_t>(options.port)});
+  if (!options.unix_path.empty()) server.http.listeners.push_back({.unix_path = options.unix_path});
+  if (!options.quiet) {
+    server.access_log = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
+  }
+  return server;
+}
+
+int64_t available_memory_bytes() {
+  std::ifstream memory("/proc/meminfo");
+  std::string word;
+  int64_t kibibytes = 0;
+  while (memory >> word) {
+    if (word == "MemAvailable:" && memory >> kibibytes) break;
+  }
+  return kibibytes * 1024;
+}
+
+// Without --ram half of what is free now: the weights' pages want room too.
+ServiceOptions service_options(const ServeOptions& options) {
+  return {.running_max = options.running_max,
+          .queued_requests_max = options.queued_max,
+          .kv_bytes_max = options.store.ram.empty() ? available_memory_bytes() / 2 : 0};
+}
+
+server::ServedModel served_model(const ServeOptions& options, const ModelInfo& info,
+                                 const std::string& path) {
+  const std::filesystem::path file(path);
+  const std::string stem = file.has_filename() ? file.stem() : file.parent_path().filename();
+  return {.name = options.name.empty() ? stem : options.name,
+          .fingerprint = info.fingerprint,
+          .context_tokens =
+              options.model.context > 0 ? options.model.context : info.context_tokens_max};
+}
+
+void announce(const server::Server& server, const std::string& model) {
+  for (const std::string& address : server.addresses()) {
+    const bool is_unix = address.starts_with("unix:");
+    std::printf("serving %s on %s%s\n", model.c_str(), is_unix ? "" : "http://", address.c_str());
+  }
+  std::fflush(stdout);
+}
+
+void wait_for(const InterruptGuard& interrupt) {
+  while (!interrupt.interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+}
+
+Status serve(const ServeOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options.model));
+  KVASIR_ASSIGN_OR_RETURN(server::ServerOptions chosen, server_options(options));
+  KVASIR_ASSIGN_OR_RETURN(const std::unique_ptr<server::Server> server,
+                          server::Server::start(std::move(chosen)));
+  const InterruptGuard interrupt;
+  KVASIR_ASSIGN_OR_RETURN(Engine engine,
+                          open_engine_with_store(options.model, options.store, true));
+  const server::ServedModel model = served_model(options, engine.info(), path);
+  auto service = std::make_unique<Service>(std::move(engine), service_options(options));
+  if (const Status form = server->serve(std::move(service), model); !form.ok()) {
+    note("only plain completions are served: " + form.error().message());
+  }
+  announce(*server, model.name);
+  wait_for(interrupt);
+  note(fmt::format("going down: {} s at most for what is under way; another signal ends at once",
+                   options.drain_s));
+  return server->stop(std::chrono::seconds(options.drain_s));
+}
+
+}  // namespace
+
+void add_serve_command(Command program) {
+  auto options = std::make_shared<ServeOptions>();
+  Command command = program.add_command(
+      "serve",
+      "answer over HTTP, as OpenAI's and Anthropic's clients ask: Chat Completions, "
+      "Completions, Responses, Messages");
+  add_model_options(command, options->model);
+  add_context_option(command, options->model);
+  add_store_options(command, options->store, true);
+  command.add_option("--host", options->host, "IP address to listen on").show_default();
+  command.add_option("--port", options->port, "port; 0: any free one")
+      .check_range(0, 65535)
+      .show_default();
+  command.add_option("--unix", options->unix_path, "a Unix socket to listen on too")
+      .check(not_empty);
+  Option keys = command
+                    .add_option("--api-key-file", options->key_path,
+                                "file of API keys, one a line; each has a cache of its own")
+                    .check(not_empty);
+  command
+      .add_flag("--without-key", options->without_key,
+                "let other machines in without a key, where --host is not this machine alone")
+      .excludes(keys);
+  command
+      .add_option("--allow-host", options->hosts,
+                  "a name by which clients may call this server (repeatable); IP addresses and "
+                  "localhost always")
+      .one_value_each_time();
+  command
+      .add_option("--allow-origin", options->origins,
+                  "a web page's origin that may call (repeatable): https://app.example")
+      .one_value_each_time();
+  command.add_option("--name", options->name, "what the model is called; its file if left out");
+  command
+      .add_option("--running", options->running_max, "requests under way at the same time, at most")
+      .check_range(1, 4096)
+      .show_default();
+  command.add_option("--queue", options->queued_max, "requests that wait, at most")
+      .check_range(1, 1 << 20)
+      .show_default();
+  command
+      .add_option("--drain", options->drain_s,
+                  "seconds that requests under way may take after SIGTERM")
+      .check_range(0, 86400)
+      .show_default();
+  command.add_flag("--quiet", options->quiet, "no line on standard error for each request");
+  on_chosen(command, options, check_usage, serve);
+}
+
+}  // namespace kvasir::cli
