@@ -15,6 +15,7 @@
 #include "engine_driver.h"
 #include "golden_checkpoint.h"
 #include "kvasir/plan.h"
+#include "planned_run.h"
 #include "temp_directory.h"
 
 namespace kvasir {
@@ -148,6 +149,13 @@ int64_t planned_bytes(const std::string& path) {
   return plan::bytes_of(cost->ram, {.context_tokens = 300});
 }
 
+void expect_run_as_planned(const std::string& path) {
+  const auto model = plan::open_model(path);
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  const Engine engine = open_engine({.model_path = path, .kv = "f32", .needs_text = false});
+  testing::expect_run_as_planned(engine, *model, {.precision = "f32"}, 0);
+}
+
 class DecoderGguf : public ::testing::TestWithParam<Case> {};
 
 TEST_P(DecoderGguf, HasTheLogitsOfTheModelThatWasConverted) {
@@ -164,6 +172,7 @@ TEST_P(DecoderGguf, HasTheLogitsOfTheModelThatWasConverted) {
     EXPECT_LE(worst_difference(found, wanted), 2e-5);
   }
   EXPECT_EQ(planned_bytes(file), planned_bytes(directory.path()));
+  for (const std::string& path : {file, directory.path()}) expect_run_as_planned(path);
 }
 
 std::string refusal(const testing::GgufMaker& file) {

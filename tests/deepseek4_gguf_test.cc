@@ -12,6 +12,7 @@
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
 #include "kvasir/plan.h"
+#include "planned_run.h"
 #include "temp_directory.h"
 
 namespace kvasir {
@@ -170,8 +171,10 @@ TEST_F(DeepSeek4Gguf, WhatIsPlannedIsWhatAnEngineTakes) {
     ASSERT_TRUE(model.ok()) << model.error().message();
     EXPECT_TRUE(model->runs_here);
     for (const char* kv : {"native", "bf16", "f32"}) {
-      EngineOptions options{.model_path = path, .kv = kv, .needs_text = false};
-      const auto cost = plan::cache_cost(*model, {.precision = kv});
+      // One pass takes all that is appended.
+      EngineOptions options{.model_path = path, .kv = kv, .chunk_tokens = 300, .needs_text = false};
+      const plan::CostOptions cost_options{.precision = kv, .pass_tokens = 300};
+      const auto cost = plan::cache_cost(*model, cost_options);
       ASSERT_TRUE(cost.ok());
       {
         Engine engine = testing::open_engine(options);
@@ -180,6 +183,7 @@ TEST_F(DeepSeek4Gguf, WhatIsPlannedIsWhatAnEngineTakes) {
         Session session = testing::new_session(engine);
         testing::append_all(session, random_tokens(300, engine.info().vocab_size, 1));
         EXPECT_EQ(engine.kv_bytes(), plan::bytes_of(cost->ram, {.context_tokens = 300}));
+        testing::expect_run_as_planned(engine, *model, cost_options, 300);
       }
       options.store = StoreOptions{.directory = directory_.file("store"), .min_free_bytes = 0};
       options.ram_bytes = int64_t{1} << 40;

@@ -37,7 +37,8 @@ constexpr Rule kRules[] = {
     {"model", "ops kernels kv checkpoint numeric kvasir/study.h"},
     {"plan",
      "kv checkpoint model/model.h model/deepseek_v4/config.h model/deepseek_v4/geometry.h "
-     "model/deepseek_v4/workspace.h model/decoder/config.h persist/footprint.h"},
+     "model/deepseek_v4/workspace.h model/deepseek_v4/footprint.h model/decoder/config.h "
+     "model/decoder/geometry.h model/decoder/footprint.h persist/footprint.h"},
     {"engine", "public model persist text kv kernels/instruction_sets.h"},
     {"bench", "public ops kernels numeric kv store persist model/deepseek_v4/geometry.h"},
     {"server", "public"},

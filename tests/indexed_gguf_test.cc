@@ -13,6 +13,8 @@
 #include "cli_driver.h"
 #include "engine_driver.h"
 #include "gguf_maker.h"
+#include "kvasir/plan.h"
+#include "planned_run.h"
 #include "temp_directory.h"
 
 namespace kvasir {
@@ -251,6 +253,8 @@ TEST_P(IndexedGguf, RunsWithTheBitsOfTheSameModel) {
   std::vector<std::vector<float>> logits;
   for (const std::string& model : {folder, path}) {
     Engine engine = open_engine({.model_path = model, .thread_count = 2, .needs_text = false});
+    testing::expect_run_as_planned(engine, plan::open_model(model).value(), {.precision = "bf16"},
+                                   0);
     Session session = new_session(engine);
     logits.push_back(append_all(session, tokens));
   }

@@ -78,7 +78,7 @@ TEST_F(JsonContract, Plan) {
             "keeps_whole_windows with_draft pass_tokens tensor_parallel data_parallel "
             "thread_count bill curve memory") +
           words("lines bytes_per_token row_bytes ram_bytes ram_cold_bytes ram_budget_bytes "
-                "ssd_bytes weight_bytes pass_buffer_bytes",
+                "ssd_bytes weight_bytes pass_buffer_bytes copied_bytes",
                 "bill") +
           words("part layers bytes_per_token is_state ram_bytes ram_cold_bytes ssd_bytes",
                 "bill.lines") +

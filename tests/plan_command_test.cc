@@ -5,6 +5,7 @@
 #include "cli_driver.h"
 #include "engine_driver.h"
 #include "kvasir/plan.h"
+#include "planned_run.h"
 
 namespace kvasir {
 namespace {
@@ -57,14 +58,79 @@ TEST_F(PlanCommand, WhatIsPlannedOfDecodersIsWhatAnEngineTakes) {
       const auto cost = plan::cache_cost(*model, cost_options);
       ASSERT_TRUE(cost.ok()) << path;
       Engine engine = testing::open_engine({.model_path = path, .kv = kv, .needs_text = false});
+      testing::expect_run_as_planned(engine, *model, cost_options, 0);
       for (const int64_t tokens : {1, 128, 300}) {
         Session session = testing::new_session(engine);
         testing::append_all(session, testing::random_tokens(tokens, 96, 1));
         EXPECT_EQ(engine.kv_bytes(), plan::bytes_of(cost->ram, {.context_tokens = tokens}))
             << path << " " << kv << " " << tokens;
+        testing::expect_run_as_planned(engine, *model, cost_options, tokens);
       }
     }
   }
+}
+
+TEST_F(PlanCommand, CopiesOnLoadingAreThoseOfTheTensors) {
+  const auto bill_of = [&](const std::string& golden) {
+    const std::string path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/" + golden;
+    return member(run_json("plan " + path + " --json --threads 2"), "bill");
+  };
+  // Of GPT-2's BF16 tensors the matrices of layers are turned, vectors become float32, and the two
+  // embeddings stay where they are.
+  const Json gpt2 = bill_of("gpt2");
+  const Json config = *Json::parse(testing::read_file(std::string(KVASIR_SOURCE_DIR) +
+                                                      "/tests/golden/decoders/gpt2/config.json"),
+                                   "config");
+  const int64_t hidden = integer(config, "n_embd");
+  const int64_t layers = integer(config, "n_layer");
+  const int64_t width =
+      member(config, "n_inner").is_null() ? 4 * hidden : integer(config, "n_inner");
+  const int64_t turned = layers * (4 * hidden * hidden + 2 * hidden * width);
+  const int64_t vectors = layers * (4 * hidden + 4 * hidden + hidden + width) + 2 * hidden;
+  EXPECT_EQ(integer(gpt2, "copied_bytes"), 2 * turned + 4 * vectors);
+  EXPECT_GT(integer(gpt2, "pass_buffer_bytes"), 0);
+  // Not of other engines' runs.
+  const std::string path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/gpt2";
+  for (const char* others : {" --tp 2", " --kv q8_0", " --page 16"}) {
+    const Json bill = member(run_json("plan " + path + " --json" + others), "bill");
+    EXPECT_TRUE(member(bill, "copied_bytes").is_null()) << others;
+    EXPECT_EQ(integer(bill, "pass_buffer_bytes"), 0) << others;
+  }
+}
+
+TEST_F(PlanCommand, TheSumHasBuffersAndCopies) {
+  const std::string path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/gpt2";
+  const Json plan = run_json("plan " + path + " --memory 1GB --context 64 --kv bf16 --json");
+  const Json& bill = member(plan, "bill");
+  const int64_t beside = integer(bill, "weight_bytes") + integer(bill, "pass_buffer_bytes") +
+                         integer(bill, "copied_bytes");
+  const auto cost = plan::cache_cost(*plan::open_model(path), {.precision = "bf16"});
+  for (const Json& fit : *member(member(plan, "memory"), "fits").as_array()) {
+    if (*member(fit, "precision").as_string() != "bf16") continue;
+    const plan::Load load{.context_tokens = integer(fit, "context_tokens"), .is_bound = true};
+    EXPECT_EQ(integer(fit, "memory_bytes"), beside + plan::bytes_of(cost->ram, load));
+  }
+  const auto outcome = run("plan " + path + " --kv bf16");
+  for (const char* row : {"\npass buffers ", "\ncopies on loading ", "\nin all "}) {
+    EXPECT_NE(outcome.out.find(row), std::string::npos) << outcome.out;
+  }
+}
+
+// Copies are known where files are that a loader takes.
+TEST_F(PlanCommand, WhatCannotBeLoadedIsSaid) {
+  const std::string path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/llama";
+  const std::string copy = directory_.file("copy");
+  ASSERT_EQ(std::system(("cp -r " + path + " " + copy).c_str()), 0);
+  const std::string config = testing::read_file(copy + "/config.json");
+  testing::write_file(copy + "/config.json",
+                      config.substr(0, config.rfind('}')) +
+                          R"(, "quantization_config": {"quant_method": "gptq"}})");
+  const auto model = plan::open_model(copy);
+  ASSERT_TRUE(model.ok()) << model.error().message();
+  EXPECT_FALSE(model->copied_bytes);
+  ASSERT_FALSE(model->notes.empty());
+  EXPECT_TRUE(model->notes.back().starts_with("Kvasir does not run it: ")) << model->notes.back();
+  EXPECT_EQ(plan::pass_buffer_bytes(*model, {}, 100, 2), 0);
 }
 
 // Latents that an indexer picks lie on SSD where RAM is limited.
@@ -98,14 +164,17 @@ TEST_F(PlanCommand, WhatIsPlannedIsWhatAnEngineTakes) {
   const auto model = plan::open_model(golden_);
   ASSERT_TRUE(model.ok());
   for (const char* kv : {"native", "bf16", "f32"}) {
-    EngineOptions options{.model_path = golden_, .kv = kv, .needs_text = false};
-    const plan::CostOptions cost_options{.precision = kv};
+    // One pass takes all that is appended.
+    EngineOptions options{
+        .model_path = golden_, .kv = kv, .chunk_tokens = 300, .needs_text = false};
+    const plan::CostOptions cost_options{.precision = kv, .pass_tokens = 300};
     const auto cost = plan::cache_cost(*model, cost_options);
     ASSERT_TRUE(cost.ok());
     {
       Engine engine = testing::open_engine(options);
       Session session = testing::new_session(engine);
       testing::append_all(session, testing::random_tokens(300, engine.info().vocab_size, 1));
+      testing::expect_run_as_planned(engine, *model, cost_options, 300);
       EXPECT_EQ(engine.kv_bytes(), plan::bytes_of(cost->ram, {.context_tokens = 300}));
       Session fork = session.fork().value();
       EXPECT_EQ(engine.kv_bytes(), plan::bytes_of(cost->ram, {.context_tokens = 300,

@@ -66,6 +66,7 @@ struct ModelInfo {
   int64_t layer_count = 0;
   int64_t context_tokens_max = 0;  // what the model was made for, nothing is refused; 0: not said
   uint64_t weight_bytes = 0;       // as stored
+  int64_t copied_bytes = 0;        // beside them, what loading decoded or turned round
   int64_t kv_block_bytes = 0;      // cache of kv_block_tokens consecutive tokens, all layers
   int64_t kv_block_tokens = 0;
   int64_t kv_fixed_bytes = 0;   // cache of a session without tokens
@@ -200,6 +201,9 @@ class Engine {
 
   // Returns the bytes of cache allocated now, over all sessions. Bytes that forks share count once.
   int64_t kv_bytes() const;
+  // Returns the bytes of the buffers that forward passes work in. They grow with chunk_tokens, and
+  // where rows are picked with the longest session.
+  int64_t pass_buffer_bytes() const;
 
   // Turns plain text into ids, with BOS before it. The text's own "<｜User｜>" and the like are
   // only text. Error: the engine was opened without a tokenizer.

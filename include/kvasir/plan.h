@@ -32,6 +32,7 @@ inline constexpr int64_t kContextTokensMax = int64_t{1} << 32;
 // ---- the model ----------------------------------------------------------------------------------
 
 struct OwnCache;
+struct OwnDecoder;
 
 struct CacheModel {
   std::string name;
@@ -57,6 +58,11 @@ struct CacheModel {
   // A checkpoint of one of the decoders that Kvasir runs: its cache is planned as Kvasir allocates
   // it, in blocks of 128 tokens and with whole windows.
   bool is_decoder_here = false;
+  // What sizes its passes; null: any other, or a checkpoint whose tensors are not there.
+  std::shared_ptr<const OwnDecoder> decoder;
+  // What Kvasir decodes or turns round of a checkpoint's weights on loading, beside them. Null: not
+  // known without the files, or not a model that it runs.
+  std::optional<int64_t> copied_bytes;
 };
 
 // `text`: a config.json, `where` its name in messages. Errors: malformed, an architecture or a kind
@@ -155,6 +161,9 @@ bool is_of_kvasir(const CacheModel& model, const CostOptions& options);
 // run.
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count);
+
+// Returns CacheModel::copied_bytes where the options are those of a run of Kvasir; null elsewhere.
+std::optional<int64_t> copied_bytes(const CacheModel& model, const CostOptions& options);
 
 // Returns the bytes of the weights of one rank, evenly divided; 0 when they are not known.
 int64_t weights_of_rank(const CacheModel& model, const CostOptions& options);

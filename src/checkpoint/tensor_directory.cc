@@ -192,12 +192,6 @@ Status TensorDirectory::check_all_taken() const {
   return ok_status();
 }
 
-float* TensorDirectory::memory_for(int64_t floats) {
-  const auto count = static_cast<size_t>(floats);
-  decoded_bytes_ += count * sizeof(float);
-  return decoded_.emplace_back(std::make_unique_for_overwrite<float[]>(count)).get();
-}
-
 std::vector<std::pair<std::string, const StoredTensor*>> TensorDirectory::taken_by_name() const {
   std::vector<std::pair<std::string, const StoredTensor*>> list;
   list.reserve(index_of_.size());

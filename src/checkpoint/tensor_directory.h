@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "checkpoint/checkpoint_place.h"
+#include "checkpoint/load_memory.h"
 #include "checkpoint/mapped_file.h"
 #include "checkpoint/shard_index.h"
 #include "checkpoint/tensor_info.h"
@@ -65,9 +66,9 @@ class TensorDirectory {
 
   uint64_t taken_bytes() const { return taken_bytes_; }
 
-  // Memory for what is decoded on loading: it lives as long as the directory.
-  float* memory_for(int64_t floats);
-  uint64_t decoded_bytes() const { return decoded_bytes_; }
+  // For what is decoded or copied on loading: it lives as long as the directory.
+  LoadMemory& memory() { return memory_; }
+  const LoadMemory& memory() const { return memory_; }
   // Official names, ascending.
   std::vector<std::pair<std::string, const StoredTensor*>> taken_by_name() const;
 
@@ -91,8 +92,7 @@ class TensorDirectory {
   std::vector<StoredTensor> tensors_;                 // in the order of files and headers
   std::unordered_map<std::string, size_t> index_of_;  // by official name
   uint64_t taken_bytes_ = 0;
-  std::vector<std::unique_ptr<float[]>> decoded_;
-  uint64_t decoded_bytes_ = 0;
+  LoadMemory memory_;
 };
 
 }  // namespace kvasir

@@ -27,8 +27,14 @@ void decode(const StoredTensor& tensor, float* out) {
   decode_rows(tensor.info, tensor.bytes(), 0, row_count(tensor.info), out);
 }
 
+int64_t item_count(const StoredTensor& tensor) {
+  return row_count(tensor.info) * row_items(tensor.info);
+}
+
+constexpr int64_t float_bytes(int64_t count) { return count * static_cast<int64_t>(sizeof(float)); }
+
 Status decode_vector(const StoredTensor& tensor, std::vector<float>& out) {
-  out.resize(static_cast<size_t>(row_count(tensor.info) * row_items(tensor.info)));
+  out.resize(static_cast<size_t>(item_count(tensor)));
   decode(tensor, out.data());
   const auto bad = std::ranges::find_if(out, [](float value) { return !std::isfinite(value); });
   if (bad == out.end()) return ok_status();
@@ -103,8 +109,7 @@ Status TensorReader::plain_matrix(const std::string& name, int64_t rows, int64_t
   KVASIR_ASSIGN_OR_RETURN(const StoredTensor* tensor, directory_.take(name));
   if (!is_decodable(tensor->info.dtype)) return wrong_type(*tensor, kDecodable);
   KVASIR_RETURN_IF_ERROR(read_matrix(*tensor, "", {}, rows, cols, out));
-  if (out.format == WeightFormat::kBlocks) decode(*tensor, memory_for(*tensor, out));
-  return ok_status();
+  return out.format == WeightFormat::kBlocks ? decode_later(*tensor, nullptr, out) : ok_status();
 }
 
 Result<MatrixStack> TensorReader::matrix_stack(const std::string& stem, int64_t count, int64_t rows,
@@ -124,7 +129,7 @@ Result<MatrixStack> TensorReader::plain_stack(const std::string& name, int64_t c
   MatrixStack stack;
   KVASIR_RETURN_IF_ERROR(read_matrix(*tensor, "", {count}, rows, cols, stack.first));
   if (stack.first.format == WeightFormat::kBlocks) {
-    decode(*tensor, memory_for(*tensor, stack.first));
+    KVASIR_RETURN_IF_ERROR(decode_later(*tensor, nullptr, stack.first));
   }
   stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first);
   return stack;
@@ -204,16 +209,22 @@ Status TensorReader::read_blocks(const StoredTensor& tensor, const std::string& 
   if (factors->info.dtype != Dtype::kF32) return wrong_type(*factors, "F32");
   KVASIR_RETURN_IF_ERROR(check_shape(*factors, lead.empty() ? std::vector<int64_t>{1} : lead));
   factor_jobs_.push_back(factors);
-  matrix_jobs_.push_back({&tensor, factors, memory_for(tensor, out)});
-  return ok_status();
+  return decode_later(tensor, factors, out);
 }
 
-float* TensorReader::memory_for(const StoredTensor& tensor, WeightMatrix& matrix) {
-  float* floats = directory_.memory_for(row_count(tensor.info) * row_items(tensor.info));
+Result<float*> TensorReader::place_for(const StoredTensor& tensor) {
+  KVASIR_ASSIGN_OR_RETURN(std::byte * place, memory().place_for(float_bytes(item_count(tensor))));
+  return reinterpret_cast<float*>(place);
+}
+
+Status TensorReader::decode_later(const StoredTensor& tensor, const StoredTensor* factors,
+                                  WeightMatrix& matrix) {
+  KVASIR_ASSIGN_OR_RETURN(float* floats, place_for(tensor));
   matrix.format = WeightFormat::kF32;
   matrix.blocks = nullptr;
   matrix.data = reinterpret_cast<const std::byte*>(floats);
-  return floats;
+  matrix_jobs_.push_back({&tensor, factors, floats});
+  return ok_status();
 }
 
 Result<const StoredTensor*> TensorReader::take_scale(const StoredTensor& weight,
@@ -260,7 +271,7 @@ Status TensorReader::bind_scales(const StoredTensor& scale, const ScaleTable& ta
   if (is_e8m0_square && out.format == WeightFormat::kFp8ScaleF32) {
     out.format = WeightFormat::kFp8ScaleE8m0;
   } else if (dtype != Dtype::kF32) {
-    float* floats = directory_.memory_for(row_count(scale.info) * row_items(scale.info));
+    KVASIR_ASSIGN_OR_RETURN(float* floats, place_for(scale));
     out.scales = reinterpret_cast<const std::byte*>(floats);
     scale_jobs_.push_back({&scale, floats});
     return ok_status();
@@ -298,10 +309,10 @@ Result<const StoredTensor*> TensorReader::tensor(const std::string& name,
 
 void TensorReader::decode_matrices(const MatrixJob& job) {
   decode(*job.tensor, job.out);
-  const TensorInfo& info = job.tensor->info;
+  if (job.factors == nullptr) return;
   const auto factors = job.factors->bytes();
-  const int64_t count = std::ssize(factors) / static_cast<int64_t>(sizeof(float));
-  const int64_t items = row_count(info) * row_items(info) / count;
+  const int64_t count = std::ssize(factors) / float_bytes(1);
+  const int64_t items = item_count(*job.tensor) / count;
   for (int64_t matrix = 0; matrix < count; ++matrix) {
     const auto factor = load_little_endian<float>(factors.data() + sizeof(float) * matrix);
     for (int64_t i = 0; i < items; ++i) job.out[matrix * items + i] *= factor;
@@ -319,11 +330,19 @@ Result<const StoredTensor*> TensorReader::expert_table(const std::string& name, 
   return tensor;
 }
 
+int64_t TensorReader::bytes_to_copy() const {
+  int64_t bytes = directory_.memory().placed_bytes();
+  for (const VectorJob& job : vector_jobs_) bytes += float_bytes(item_count(*job.tensor));
+  return bytes;
+}
+
 Status TensorReader::finish() {
-  KVASIR_RETURN_IF_ERROR(directory_.check_all_taken());
+  KVASIR_RETURN_IF_ERROR(check_all_taken());
   for (const VectorJob& job : vector_jobs_) {
     KVASIR_RETURN_IF_ERROR(decode_vector(*job.tensor, *job.out));
+    vector_bytes_ += float_bytes(std::ssize(*job.out));
   }
+  KVASIR_RETURN_IF_ERROR(memory().take());
   for (const MatrixJob& job : matrix_jobs_) decode_matrices(job);
   KVASIR_RETURN_IF_ERROR(check_content());
   for (const ScaleJob& job : scale_jobs_) {

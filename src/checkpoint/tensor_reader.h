@@ -5,10 +5,9 @@
 // known to be right. The targets given to vector() must stay where they are until then. One thread.
 //
 // Matrices stay as they are stored, but for two kinds that are decoded to float32, in memory that
-// the directory owns and counts. NVFP4 with a tensor of factors: the view is good from the start,
-// its numbers are there after finish(). Blocks where a plain matrix is asked for: at once, for
-// whoever asks so copies numbers. Scales that the kernels do not take in their type are decoded
-// too, and are there after finish().
+// the directory owns and counts: NVFP4 with a tensor of factors, and blocks where a plain matrix is
+// asked for. So are scales that the kernels do not take in their type. Views of all of them are
+// good from the start; their numbers are there after finish().
 #pragma once
 
 #include <cstdint>
@@ -42,6 +41,7 @@ class TensorReader {
   explicit TensorReader(TensorDirectory& directory, CodeForms forms = {})
       : directory_(directory), forms_(std::move(forms)) {}
 
+  LoadMemory& memory() { return directory_.memory(); }
   CheckpointForm form() const { return directory_.form(); }
   bool has(const std::string& name) const { return directory_.has(name); }
   // Whether `stem` + ".weight" is there and has three extents.
@@ -70,8 +70,16 @@ class TensorReader {
   Result<const StoredTensor*> expert_table(const std::string& name, int64_t tokens, int64_t slots,
                                            int64_t expert_count);
 
-  // Fails on left-over tensors, then decodes vectors and matrices and checks scales and tables.
+  // Fails on left-over tensors.
+  Status check_all_taken() const { return directory_.check_all_taken(); }
+  // Returns the bytes that finish() takes for all that was asked for, without taking them.
+  int64_t bytes_to_copy() const;
+
+  // Fails on left-over tensors, then takes memory, decodes vectors and matrices and checks scales
+  // and tables.
   Status finish();
+  // Returns the bytes that finish() took.
+  int64_t copied_bytes() const { return directory_.memory().taken_bytes() + vector_bytes_; }
 
  private:
   struct VectorJob {
@@ -80,7 +88,7 @@ class TensorReader {
   };
   struct MatrixJob {
     const StoredTensor* tensor;
-    const StoredTensor* factors;  // a float32 for each matrix of a stack
+    const StoredTensor* factors;  // a float32 for each matrix of a stack; null: none
     float* out;
   };
   struct TableJob {
@@ -99,8 +107,10 @@ class TensorReader {
   // Blocks hold their own scales; one type may come with a tensor of factors beside them.
   Status read_blocks(const StoredTensor& tensor, const std::string& scale_name,
                      const std::vector<int64_t>& lead, kernels::WeightMatrix& out);
-  // Memory to decode a matrix of blocks into, which the view is turned to.
-  float* memory_for(const StoredTensor& tensor, kernels::WeightMatrix& matrix);
+  // Turns the view of a matrix of blocks to where it will be decoded.
+  Status decode_later(const StoredTensor& tensor, const StoredTensor* factors,
+                      kernels::WeightMatrix& matrix);
+  Result<float*> place_for(const StoredTensor& tensor);
   static void decode_matrices(const MatrixJob& job);
   // Codes of one byte, with a scale for each tile.
   Status read_codes(const StoredTensor& tensor, const std::string& scale_name,
@@ -121,6 +131,7 @@ class TensorReader {
   std::vector<ScaleJob> scale_jobs_;
   std::vector<const StoredTensor*> factor_jobs_;
   std::vector<const StoredTensor*> code_jobs_;
+  int64_t vector_bytes_ = 0;
 };
 
 }  // namespace kvasir

@@ -30,7 +30,8 @@ Json bill_json(const plan::Bill& bill) {
                            {"ram_budget_bytes", bytes_or_null(bill.ram_budget_bytes)},
                            {"ssd_bytes", bytes_or_null(bill.ssd_bytes)},
                            {"weight_bytes", bytes_or_null(bill.weight_bytes)},
-                           {"pass_buffer_bytes", bill.pass_buffer_bytes}});
+                           {"pass_buffer_bytes", bill.pass_buffer_bytes},
+                           {"copied_bytes", bytes_or_null(bill.copied_bytes)}});
 }
 
 Json fit_json(const plan::Fit& fit) {

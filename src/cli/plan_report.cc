@@ -76,7 +76,10 @@ void print_bill(const plan::Bill& bill) {
   if (bill.pass_buffer_bytes > 0) {
     print_total("pass buffers", bill.pass_buffer_bytes, cold_of(bill.pass_buffer_bytes), {});
   }
-  const int64_t beside = weights + bill.pass_buffer_bytes;
+  if (const int64_t copies = bill.copied_bytes.value_or(0); copies > 0) {
+    print_total("copies on loading", copies, cold_of(copies), {});
+  }
+  const int64_t beside = bill.bytes_beside_cache();
   const int64_t ram = bill.ram_bytes + beside;
   const int64_t cold = bill.ram_budget_bytes.value_or(0) + (has_tiers ? beside : 0);
   const int64_t ssd = bill.ssd_bytes.value_or(0);

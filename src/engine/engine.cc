@@ -97,6 +97,7 @@ ModelInfo model_info(const model::Model& model) {
           .layer_count = facts.layer_count,
           .context_tokens_max = facts.context_tokens_max,
           .weight_bytes = facts.weight_bytes,
+          .copied_bytes = facts.copied_bytes,
           .kv_block_bytes = model.layout()->block_bytes(),
           .kv_block_tokens = kv::kBlockTokens,
           .kv_fixed_bytes = model.layout()->fixed_bytes(),
@@ -203,6 +204,8 @@ Result<Engine> Engine::open(const EngineOptions& options) {
 const ModelInfo& Engine::info() const { return state_->info; }
 
 int64_t Engine::kv_bytes() const { return state_->account->allocated_bytes(); }
+
+int64_t Engine::pass_buffer_bytes() const { return state_->model->pass_buffer_bytes(); }
 
 Result<Session> Engine::new_session(const SessionOptions& options) { return resume({}, options); }
 

@@ -49,6 +49,7 @@ struct Facts {
   int64_t context_tokens_max = 0;  // the length it was made for; 0: its config does not say
   int64_t picked_rows_max = 0;     // rows of one layer that a token attends by an indexer's choice
   uint64_t weight_bytes = 0;       // of the tensors in use, as stored
+  int64_t copied_bytes = 0;        // copied of them, decoded or turned round on loading
   int64_t bos_token_id = 0;
   bool begins_with_bos = false;  // every text does, whatever the tokenizer's files say
   std::vector<int64_t> eos_token_ids;
@@ -81,6 +82,9 @@ class Model {
   virtual Digest256 fingerprint() const = 0;
   // Returns a name of what a study changes in the rows; empty for the model as it is meant.
   virtual std::string study_name() const = 0;
+  // Returns the bytes of the buffers of a pass that are taken now. Some grow with the longest
+  // sequence.
+  virtual int64_t pass_buffer_bytes() const = 0;
 
   // Appends every piece's tokens to its sequence and writes the logits asked for. Rows that are not
   // in memory come by way of `row_cache`; null: all are in memory.

@@ -55,6 +55,7 @@ Result<Bill> make_bill(const CacheModel& model, const CostOptions& options, cons
   if (!cost.ssd.empty()) bill.ssd_bytes = bytes_of(cost.ssd, load);
   if (model.weight_bytes) bill.weight_bytes = weights_of_rank(model, options);
   bill.pass_buffer_bytes = pass_buffer_bytes(model, options, load.context_tokens, thread_count);
+  bill.copied_bytes = copied_bytes(model, options);
   return bill;
 }
 

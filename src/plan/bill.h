@@ -35,6 +35,12 @@ struct Bill {
   // One rank's, when the weights are known.
   std::optional<int64_t> weight_bytes;
   int64_t pass_buffer_bytes = 0;
+  std::optional<int64_t> copied_bytes;  // of the weights, on loading; null: not known
+
+  // What is in memory besides the cache.
+  int64_t bytes_beside_cache() const {
+    return weight_bytes.value_or(0) + pass_buffer_bytes + copied_bytes.value_or(0);
+  }
 };
 
 // Error: as cache_cost.

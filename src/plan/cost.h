@@ -26,6 +26,8 @@ inline Growth per_block(Growth::Rounding rounding) {
 // Returns the terms of the vectors and states of any model but DeepSeek-V4. Errors: as cache_cost.
 Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& options,
                                   const ChosenPrecisions& chosen);
+// Returns whether the terms are those of a decoder's own allocation.
+bool is_held_by_decoder(const CacheModel& model, const CostOptions& options);
 // Adds what it costs to hold on SSD the latents that are picked, where Kvasir can. `ram` is there.
 void add_cold_latents(const CacheModel& model, const CostOptions& options,
                       const ChosenPrecisions& chosen, CacheCost& cost);
@@ -37,5 +39,8 @@ void add_records(const kv::CacheLayout& layout, std::vector<Term>& ssd);
 // Returns the terms of DeepSeek-V4, from the engine's own layout. Errors: as cache_cost.
 Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
                                       const ChosenPrecisions& chosen);
+// Returns pass_buffer_bytes of a DeepSeek-V4 that Kvasir runs so.
+int64_t pass_buffers_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
+                                    int64_t context_tokens, int thread_count);
 
 }  // namespace kvasir::plan

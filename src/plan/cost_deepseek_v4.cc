@@ -236,9 +236,8 @@ bool is_of_kvasir(const CacheModel& model, const CostOptions& options) {
          options.page_tokens == 1 && !options.keeps_whole_windows && options.tensor_parallel == 1;
 }
 
-int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
-                          int64_t context_tokens, int thread_count) {
-  if (!model.runs_here || !is_of_kvasir(model, options)) return 0;
+int64_t pass_buffers_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
+                                    int64_t context_tokens, int thread_count) {
   const Config& config = model.own->config;
   const kv::CacheLayout layout = layout_of(config, *find_precision(options.precision));
   return Workspace::bytes_for(config, geometry_of(layout), options.pass_tokens, thread_count) +

@@ -83,17 +83,6 @@ int64_t groups_of(int64_t values, int64_t group) { return (values + group - 1) /
 // One rank's: heads are divided, and repeated where there are fewer than ranks.
 int64_t share_of(int64_t count, int64_t ranks) { return (count + ranks - 1) / ranks; }
 
-// Whether the terms are those of Kvasir's own allocation.
-bool is_planned_as_held(const CacheModel& model, const CostOptions& options,
-                        const ChosenPrecisions& chosen) {
-  constexpr std::string_view kHeld[] = {"native", "bf16", "f16", "f32"};
-  const bool is_held =
-      std::find(std::begin(kHeld), std::end(kHeld), chosen.rows->name) != std::end(kHeld) &&
-      (chosen.index == nullptr || chosen.index == chosen.rows);
-  return model.is_decoder_here && is_held && options.page_tokens == 1 &&
-         options.tensor_parallel == 1 && !options.keeps_whole_windows;
-}
-
 // Kvasir holds rows in blocks, and a window from the first token on.
 Term as_held_here(Term term) {
   if (term.growth.cap_tokens > 0) {
@@ -333,6 +322,15 @@ std::vector<std::string> notes_on(const CacheModel& model, const std::vector<Par
 
 }  // namespace
 
+bool is_held_by_decoder(const CacheModel& model, const CostOptions& options) {
+  constexpr std::string_view kHeld[] = {"native", "bf16", "f16", "f32"};
+  const bool is_held =
+      std::find(std::begin(kHeld), std::end(kHeld), options.precision) != std::end(kHeld) &&
+      (options.index_precision.empty() || options.index_precision == options.precision);
+  return model.is_decoder_here && is_held && options.page_tokens == 1 &&
+         options.tensor_parallel == 1 && !options.keeps_whole_windows;
+}
+
 Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& options,
                                   const ChosenPrecisions& chosen) {
   const std::vector<Part> parts = parts_of(*model.cache);
@@ -341,7 +339,7 @@ Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& op
     if (part.is_draft && !options.with_draft) continue;
     KVASIR_RETURN_IF_ERROR(add_part(part, model, options, *precision_of(part, chosen), cost.ram));
   }
-  if (is_planned_as_held(model, options, chosen)) {
+  if (is_held_by_decoder(model, options)) {
     std::transform(cost.ram.begin(), cost.ram.end(), cost.ram.begin(), as_held_here);
   }
   add_all_states(model, options, chosen.state_bytes, cost.ram);

@@ -32,7 +32,7 @@ struct Fit {
   Placement placement = Placement::kRam;
   int64_t context_tokens = 0;   // the largest that fits, of each sequence; 0: none
   bool is_model_limit = false;  // the memory would take more than the model can
-  int64_t memory_bytes = 0;     // at that context: weights, buffers, cache
+  int64_t memory_bytes = 0;     // at that context: weights, copies, buffers, cache
   int64_t ssd_bytes = 0;
   double bytes_per_token = 0;
 };

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "checkpoint/config_source.h"
@@ -12,9 +14,12 @@
 #include "checkpoint/weight_size.h"
 #include "kvasir/plan.h"
 #include "model/decoder/config.h"
+#include "model/decoder/footprint.h"
+#include "model/deepseek_v4/footprint.h"
 #include "plan/cache_format.h"
 #include "plan/model_of_gguf.h"
 #include "plan/model_of_json.h"
+#include "plan/own_cache.h"
 #include "plan/text_model.h"
 
 namespace kvasir::plan {
@@ -27,6 +32,27 @@ std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
+}
+
+Status measure(const std::string& path, const ConfigSource& config, CacheModel& model) {
+  if (model.runs_here) {
+    KVASIR_ASSIGN_OR_RETURN(model.copied_bytes,
+                            model::deepseek_v4::bytes_copied_on_loading(path, config));
+  }
+  if (!model.is_decoder_here) return ok_status();
+  KVASIR_ASSIGN_OR_RETURN(model::decoder::Footprint footprint,
+                          model::decoder::footprint_of(path, config));
+  model.copied_bytes = footprint.copied_bytes;
+  model.decoder = std::make_shared<const OwnDecoder>(OwnDecoder{std::move(footprint.config)});
+  return ok_status();
+}
+
+// Asks the engine's own loader what a run takes besides weights and cache.
+void measure_run(const std::string& path, const ConfigSource& config, CacheModel& model) {
+  if (!model.weight_bytes) return;
+  const Status measured = measure(path, config, model);
+  if (measured.ok()) return;
+  model.notes.push_back("Kvasir does not run it: " + measured.error().message());
 }
 
 // Opens a GGUF file. Its weights are counted only where all parts are there: the size of some of
@@ -43,7 +69,10 @@ Result<CacheModel> open_gguf(const std::string& path) {
   if (!file.cut_short.empty()) {
     model.notes.push_back("cut short, the file ends before its tensors do: " +
                           joined(file.cut_short));
+    return model;
   }
+  if (!model.is_decoder_here && !model.runs_here) return model;
+  if (const auto config = ConfigSource::open(path); config.ok()) measure_run(path, *config, model);
   return model;
 }
 
@@ -65,6 +94,7 @@ Result<CacheModel> open_checkpoint(const std::string& directory) {
   KVASIR_RETURN_IF_ERROR(read_quantization_file(directory, model));
   KVASIR_ASSIGN_OR_RETURN(model.weight_bytes, weight_bytes_in(directory));
   model.is_decoder_here = model::decoder::runs(config.root());
+  measure_run(directory, config, model);
   return model;
 }
 

@@ -159,7 +159,10 @@ class AttentionLoader : private RoleLoader {
 // The bias of a fused projection, in the order of its rows, -> one bias each.
 void split_fused_bias(AttentionWeights& attention) {
   const std::vector<float> whole = std::move(attention.query.bias);
-  attention.query.bias.clear();
+  for (Projection* one : {&attention.query, &attention.key, &attention.value}) {
+    one->bias = {};
+    one->bias.reserve(static_cast<size_t>(one->rows()));
+  }
   auto from = whole.begin();
   for (size_t part = 0; part < attention.query.parts.size(); ++part) {
     for (Projection* one : {&attention.query, &attention.key, &attention.value}) {

@@ -14,6 +14,7 @@
 #include "model/decoder/gguf_config.h"
 #include "model/decoder/quantization.h"
 #include "model/decoder/tensor_names.h"
+#include "model/decoder/turned_matrices.h"
 #include "model/decoder/weight_loader.h"
 #include "model/decoder/weights.h"
 
@@ -115,29 +116,52 @@ bool has_cache_scales(const Weights& weights) {
 
 }  // namespace
 
+struct Checkpoint::Loading {
+  TensorReader reader;
+  TurnedMatrices turned;
+};
+
 Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source,
                                     int64_t context_tokens) {
   Checkpoint checkpoint;
-  Config& config = checkpoint.config_;
+  KVASIR_ASSIGN_OR_RETURN(Loading loading, checkpoint.find(directory, source, context_tokens));
+  KVASIR_RETURN_IF_ERROR(checkpoint.read(loading, source));
+  return checkpoint;
+}
+
+Result<Footprint> Checkpoint::measure(const std::string& directory, const ConfigSource& source) {
+  Checkpoint checkpoint;
+  KVASIR_ASSIGN_OR_RETURN(const Loading loading, checkpoint.find(directory, source, 0));
+  return Footprint{.config = std::move(checkpoint.config_),
+                   .copied_bytes = loading.reader.bytes_to_copy()};
+}
+
+Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
+                                             const ConfigSource& source, int64_t context_tokens) {
   const bool is_gguf = source.form() == CheckpointForm::kGguf;
-  KVASIR_ASSIGN_OR_RETURN(config,
+  KVASIR_ASSIGN_OR_RETURN(config_,
                           is_gguf ? read_gguf_config(source.root(), source.where(), context_tokens)
                                   : read_config(source.root(), source.where(), context_tokens));
-  if (!is_gguf) KVASIR_RETURN_IF_ERROR(add_quantization(directory, source, config));
+  if (!is_gguf) KVASIR_RETURN_IF_ERROR(add_quantization(directory, source, config_));
   KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
                           TensorDirectory::open(directory, {.official_name = official_tensor_name,
                                                             .is_ignored = tensor_is_ignored}));
-  leave_out_drafts(tensors, config);
-  TensorReader reader(tensors, config.codes);
-  adjust_to_tensors(reader, config);
-  checkpoint.weights_ = std::make_unique<Weights>();
-  Weights& weights = *checkpoint.weights_;
-  KVASIR_RETURN_IF_ERROR(load_weights(config, reader, weights, checkpoint.turned_));
-  KVASIR_RETURN_IF_ERROR(divide_frequencies(weights.rope_divisors, source.where(), config));
-  config.cache_is_e4m3 = config.cache_is_e4m3 && has_cache_scales(weights);
-  checkpoint.weight_bytes_ = tensors.taken_bytes();
-  checkpoint.tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
-  return checkpoint;
+  leave_out_drafts(tensors, config_);
+  tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
+  weights_ = std::make_unique<Weights>();
+  Loading loading{TensorReader(*tensors_, config_.codes), TurnedMatrices(tensors_->memory())};
+  adjust_to_tensors(loading.reader, config_);
+  KVASIR_RETURN_IF_ERROR(find_weights(config_, loading.reader, *weights_, loading.turned));
+  weight_bytes_ = tensors_->taken_bytes();
+  return loading;
+}
+
+Status Checkpoint::read(Loading& loading, const ConfigSource& source) {
+  KVASIR_RETURN_IF_ERROR(read_weights(config_, loading.reader, *weights_, loading.turned));
+  KVASIR_RETURN_IF_ERROR(divide_frequencies(weights_->rope_divisors, source.where(), config_));
+  config_.cache_is_e4m3 = config_.cache_is_e4m3 && has_cache_scales(*weights_);
+  copied_bytes_ = loading.reader.copied_bytes();
+  return ok_status();
 }
 
 Digest256 Checkpoint::fingerprint() const {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "model/decoder/footprint.h"
 #include "model/pass_steps.h"
 
 namespace kvasir::model::decoder {
@@ -27,14 +28,16 @@ int64_t scratch_floats(const Config& config, const kv::CacheLayout& layout) {
   return std::max(attend, config.experts.count);
 }
 
-Facts facts_of(const Config& config, uint64_t weight_bytes) {
+Facts facts_of(const Checkpoint& checkpoint) {
+  const Config& config = checkpoint.config();
   return {.family = config.architecture,
           .vocab_size = config.vocab_size,
           .hidden_size = config.hidden_size,
           .layer_count = config.layer_count,
           .context_tokens_max = config.context_tokens_max,
           .picked_rows_max = config.indexer.top_k,
-          .weight_bytes = weight_bytes,
+          .weight_bytes = checkpoint.weight_bytes(),
+          .copied_bytes = checkpoint.copied_bytes(),
           .bos_token_id = config.bos_token_id,
           .eos_token_ids = config.eos_token_ids};
 }
@@ -47,19 +50,11 @@ std::vector<ops::RopeTable> rope_tables(const Config& config, int64_t token_capa
   return tables;
 }
 
-// Of index keys; of nothing where there are none.
-kernels::RowFormat index_format(const kv::CacheLayout& layout) {
-  for (const kv::StreamLayout& stream : layout.streams) {
-    if (stream.spec.role == kv::Role::kIndexKeys) return stream.format;
-  }
-  return {};
-}
-
 Error no_working_memory(const Config& config, const kv::CacheLayout& layout,
                         const ModelOptions& options) {
-  const int64_t bytes = Workspace::bytes_for(config, options.pass_tokens_max) +
-                        IndexWorkspace::bytes_for(config.indexer, index_format(layout),
-                                                  options.pass_tokens_max, options.thread_count);
+  const int64_t bytes = pass_buffer_bytes(
+      config, layout,
+      {.token_capacity = options.pass_tokens_max, .thread_count = options.thread_count}, 0);
   return {.kind = ErrorKind::kNoMemory,
           .what = "not enough memory for the working buffers of a pass",
           .field = "chunk_tokens",
@@ -86,7 +81,7 @@ Result<std::unique_ptr<Model>> Decoder::create(Checkpoint checkpoint, const Mode
                           cache_spec(checkpoint.config(), options.precision));
   std::unique_ptr<Decoder> model(
       new Decoder(std::move(checkpoint), kv::make_layout(spec), options));
-  if (model->work_.failed || model->index_work_.failed) {
+  if (model->work_.taken.failed || model->index_work_.taken.failed) {
     return no_working_memory(model->checkpoint_.config(), *model->layout_, options);
   }
   return std::unique_ptr<Model>(std::move(model));
@@ -95,7 +90,7 @@ Result<std::unique_ptr<Model>> Decoder::create(Checkpoint checkpoint, const Mode
 Decoder::Decoder(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptions& options)
     : options_(options),
       checkpoint_(std::move(checkpoint)),
-      facts_(facts_of(checkpoint_.config(), checkpoint_.weight_bytes())),
+      facts_(facts_of(checkpoint_)),
       layout_(std::make_shared<const kv::CacheLayout>(std::move(layout))),
       streams_(layer_streams(*layout_)),
       ops_(*options.table, options.thread_count, matmul_cols_max(checkpoint_.config()),

@@ -39,6 +39,7 @@ class Decoder : public Model {
   std::shared_ptr<const kv::CacheLayout> layout() const override { return layout_; }
   Digest256 fingerprint() const override { return checkpoint_.fingerprint(); }
   std::string study_name() const override { return ""; }
+  int64_t pass_buffer_bytes() const override { return work_.taken.bytes + index_work_.taken.bytes; }
   Status forward(std::span<const Piece> pieces, kv::RowCache* row_cache) override;
 
  private:

@@ -157,7 +157,9 @@ void split_biases(const Config& config, ExpertsWeights& experts) {
   if (experts.gate_biases.empty()) return;
   if (experts.up_biases.empty()) {
     const std::vector<float> both = std::move(experts.gate_biases);
-    experts.gate_biases.clear();
+    experts.gate_biases = {};
+    experts.gate_biases.reserve(both.size() / 2);
+    experts.up_biases.reserve(both.size() / 2);
     for (size_t i = 0; i < both.size(); i += 2) {
       experts.gate_biases.push_back(both[i]);
       experts.up_biases.push_back(both[i + 1]);

@@ -76,6 +76,13 @@ Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precisio
   return spec;
 }
 
+kernels::RowFormat index_format(const kv::CacheLayout& layout) {
+  for (const kv::StreamLayout& stream : layout.streams) {
+    if (stream.spec.role == Role::kIndexKeys) return stream.format;
+  }
+  return {};
+}
+
 std::vector<LayerStreams> layer_streams(const kv::CacheLayout& layout) {
   std::vector<LayerStreams> layers(static_cast<size_t>(layout.layer_count));
   for (int64_t index = 0; index < std::ssize(layout.streams); ++index) {

@@ -24,6 +24,9 @@ struct LayerStreams {
   int64_t index_keys = -1;  // -1: the layer has no indexer
 };
 
+// Returns the format of index keys; of nothing where there are none.
+kernels::RowFormat index_format(const kv::CacheLayout& layout);
+
 // [layers]. REQUIRES: a layout of a cache_spec().
 std::vector<LayerStreams> layer_streams(const kv::CacheLayout& layout);
 

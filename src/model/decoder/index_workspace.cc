@@ -1,14 +1,13 @@
 #include "model/decoder/index_workspace.h"
 
 #include "kernels/kernels.h"
-#include "model/pass_buffers.h"
 
 namespace kvasir::model::decoder {
 
 IndexWorkspace::IndexWorkspace(const IndexerConfig& config, const kernels::RowFormat& key_format,
                                int64_t token_capacity, int thread_count)
     : top_k_(config.top_k) {
-  size_buffers(config, key_format, token_capacity, thread_count, take_buffers(failed));
+  size_buffers(config, key_format, token_capacity, thread_count, take_buffers(taken));
 }
 
 int64_t IndexWorkspace::bytes_for(const IndexerConfig& config, const kernels::RowFormat& key_format,
@@ -40,8 +39,24 @@ void IndexWorkspace::size_buffers(const IndexerConfig& config, const kernels::Ro
   scores.resize(static_cast<size_t>(thread_count));
 }
 
+// grow(lists, count) for each list of the rows that a token sees.
+template <class Grow>
+bool IndexWorkspace::size_lists(int64_t length, const Grow& grow) {
+  return grow(scores, length);
+}
+
+int64_t IndexWorkspace::length_bytes_max(const IndexerConfig& config, int64_t length,
+                                         int thread_count) {
+  if (config.top_k == 0) return 0;
+  int64_t bytes = 0;
+  IndexWorkspace none;
+  none.scores.resize(static_cast<size_t>(thread_count));
+  none.size_lists(length, count_lists(bytes));
+  return bytes;
+}
+
 Status IndexWorkspace::reserve_length(int64_t length_max) {
-  if (!grow_buffers(scores, length_max)) return no_memory_for_length(length_max);
+  if (!size_lists(length_max, grow_lists(taken))) return no_memory_for_length(length_max);
   return ok_status();
 }
 

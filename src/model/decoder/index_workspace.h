@@ -11,6 +11,7 @@
 #include "kernels/codecs/codec.h"
 #include "kvasir/result.h"
 #include "model/decoder/config.h"
+#include "model/pass_buffers.h"
 #include "ops/attention_steps.h"
 
 namespace kvasir::model::decoder {
@@ -23,6 +24,8 @@ struct IndexWorkspace {
   // Returns the bytes that the constructor takes, without taking them.
   static int64_t bytes_for(const IndexerConfig& config, const kernels::RowFormat& key_format,
                            int64_t token_capacity, int thread_count);
+  // Returns the bytes that reserve_length may have taken at most for a sequence of that length.
+  static int64_t length_bytes_max(const IndexerConfig& config, int64_t length, int thread_count);
 
   // Grows the lists of scores, before a pass. It doubles, so that decoding allocates ever more
   // rarely. Error: not enough memory.
@@ -31,7 +34,7 @@ struct IndexWorkspace {
   // Returns the rows that so many tokens attend.
   ops::Picks picks(int64_t token_count);
 
-  bool failed = false;  // there was not memory for all of it
+  TakenBuffers taken;
 
   AlignedBuffer<float> query;                              // [n, index heads * index dim]
   AlignedBuffer<float> key;                                // [n, index dim]
@@ -48,6 +51,8 @@ struct IndexWorkspace {
   template <class Allocate>
   void size_buffers(const IndexerConfig& config, const kernels::RowFormat& key_format,
                     int64_t token_capacity, int thread_count, const Allocate& allocate);
+  template <class Grow>
+  bool size_lists(int64_t length, const Grow& grow);
 
   int64_t top_k_ = 0;
 };

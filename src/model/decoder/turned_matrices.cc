@@ -1,7 +1,6 @@
 #include "model/decoder/turned_matrices.h"
 
 #include <cstring>
-#include <utility>
 
 namespace kvasir::model::decoder {
 namespace {
@@ -35,13 +34,10 @@ Status TurnedMatrices::add(const WeightMatrix& stored, int64_t first, int64_t st
                            WeightMatrix& out) {
   const WeightFormat format = turned_format(stored.format);
   const int64_t rows = stored.cols / step;
-  AlignedBuffer<std::byte> copy(rows * stored.rows * element_bytes(format));
-  if (copy.failed()) {
-    return Error{.kind = ErrorKind::kNoMemory, .what = "not enough memory to turn a matrix"};
-  }
-  out = {.format = format, .rows = rows, .cols = stored.rows, .data = copy.data()};
-  turns_.push_back({.stored = stored, .first = first, .step = step, .target = copy.data()});
-  copies_.push_back(std::move(copy));
+  KVASIR_ASSIGN_OR_RETURN(std::byte * target,
+                          memory_->place_for(rows * stored.rows * element_bytes(format)));
+  out = {.format = format, .rows = rows, .cols = stored.rows, .data = target};
+  turns_.push_back({.stored = stored, .first = first, .step = step, .target = target});
   return ok_status();
 }
 

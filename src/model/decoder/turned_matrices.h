@@ -1,14 +1,14 @@
-// TurnedMatrices owns matrices that a checkpoint stores the other way round: [in, out]. Views of
-// the turned ones are good from the start; their numbers are there after run(), since nothing is
-// read before the whole checkpoint is known to be right. One thread fills it; afterwards it is
-// immutable.
+// TurnedMatrices copies matrices that a checkpoint stores the other way round, [in, out], into the
+// memory of its load. Views of the turned ones are good from the start; their numbers are there
+// after run(), since nothing is read before the whole checkpoint is known to be right. One thread;
+// it is of no use once it ran.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
-#include "base/aligned_buffer.h"
+#include "checkpoint/load_memory.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 
@@ -16,11 +16,14 @@ namespace kvasir::model::decoder {
 
 class TurnedMatrices {
  public:
+  explicit TurnedMatrices(LoadMemory& memory) : memory_(&memory) {}
+
   // stored [in, out * step] -> out [out, in]: columns first, first + step ... become rows. In the
-  // stored type, or in float32 where single numbers of that type mean nothing. Error: no memory.
+  // stored type, or in float32 where single numbers of that type mean nothing. Error: as
+  // place_for().
   Status add(const kernels::WeightMatrix& stored, int64_t first, int64_t step,
              kernels::WeightMatrix& out);
-  // Writes the numbers of all that was added since the last call.
+  // Writes the numbers of all that was added since the last call. REQUIRES: the memory is taken.
   void run();
 
  private:
@@ -31,8 +34,8 @@ class TurnedMatrices {
     std::byte* target = nullptr;  // [out, in]
   };
 
+  LoadMemory* memory_;
   std::vector<Turn> turns_;
-  std::vector<AlignedBuffer<std::byte>> copies_;
 };
 
 }  // namespace kvasir::model::decoder

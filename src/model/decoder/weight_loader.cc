@@ -147,14 +147,19 @@ class WeightLoader : private RoleLoader {
 
 }  // namespace
 
-Status load_weights(const Config& config, TensorReader& reader, Weights& weights,
+Status find_weights(const Config& config, TensorReader& reader, Weights& weights,
                     TurnedMatrices& turned) {
   RoleTensors tensors(config, reader, turned);
-  WeightLoader loader(tensors);
-  KVASIR_RETURN_IF_ERROR(loader.load(weights));
+  KVASIR_RETURN_IF_ERROR(WeightLoader(tensors).load(weights));
+  return reader.check_all_taken();
+}
+
+Status read_weights(const Config& config, TensorReader& reader, Weights& weights,
+                    TurnedMatrices& turned) {
   KVASIR_RETURN_IF_ERROR(reader.finish());
   turned.run();
-  loader.finish(weights);
+  RoleTensors tensors(config, reader, turned);
+  WeightLoader(tensors).finish(weights);
   return ok_status();
 }
 

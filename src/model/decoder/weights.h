@@ -16,7 +16,7 @@
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 #include "model/decoder/config.h"
-#include "model/decoder/turned_matrices.h"
+#include "model/decoder/footprint.h"
 #include "ops/expert_steps.h"
 
 namespace kvasir {
@@ -117,6 +117,8 @@ class Checkpoint {
   // of tensors has been checked. context_tokens: as ModelOptions has it.
   static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source,
                                  int64_t context_tokens = 0);
+  // Says what open() would take, and takes none of it (footprint_of).
+  static Result<Footprint> measure(const std::string& directory, const ConfigSource& source);
 
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
@@ -125,18 +127,26 @@ class Checkpoint {
   const Config& config() const { return config_; }
   const Weights& weights() const { return *weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
+  int64_t copied_bytes() const { return copied_bytes_; }   // made of them on loading
   // Returns a name of all that the model's cache depends on. It takes as long as reading what it
   // hashes.
   Digest256 fingerprint() const;
 
  private:
+  struct Loading;
+
   Checkpoint();
+
+  // Loading is finding, then reading.
+  Result<Loading> find(const std::string& directory, const ConfigSource& source,
+                       int64_t context_tokens);
+  Status read(Loading& loading, const ConfigSource& source);
 
   Config config_;
   std::unique_ptr<Weights> weights_;  // does not move: Mlps point to biases beside them
   uint64_t weight_bytes_ = 0;
+  int64_t copied_bytes_ = 0;
   std::unique_ptr<TensorDirectory> tensors_;
-  TurnedMatrices turned_;
 };
 
 }  // namespace kvasir::model::decoder

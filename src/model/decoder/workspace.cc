@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "model/pass_buffers.h"
 #include "ops/attention_steps.h"
 
 namespace kvasir::model::decoder {
@@ -31,7 +30,7 @@ RowWidths row_widths(const Config& config) {
 
 Workspace::Workspace(const Config& config, int64_t token_capacity) {
   KVASIR_CHECK(token_capacity > 0, "a pass has tokens");
-  size_buffers(config, token_capacity, take_buffers(failed));
+  size_buffers(config, token_capacity, take_buffers(taken));
 }
 
 int64_t Workspace::bytes_for(const Config& config, int64_t token_capacity) {

@@ -11,6 +11,7 @@
 #include "base/aligned_buffer.h"
 #include "kvasir/result.h"
 #include "model/decoder/config.h"
+#include "model/pass_buffers.h"
 
 namespace kvasir::model::decoder {
 
@@ -27,7 +28,7 @@ struct Workspace {
   // Returns the bytes that the constructor takes, without taking them.
   static int64_t bytes_for(const Config& config, int64_t token_capacity);
 
-  bool failed = false;  // there was not memory for all of it
+  TakenBuffers taken;
 
   AlignedBuffer<float> residual;          // [n, D]
   AlignedBuffer<float> input;             // [n, D] of a branch

@@ -34,15 +34,40 @@ Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
 Checkpoint::~Checkpoint() = default;
 
 Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source) {
-  if (source.form() == CheckpointForm::kGguf) return open_gguf(directory, source);
-  KVASIR_ASSIGN_OR_RETURN(Config config, read_config(source.root(), source.where()));
+  Checkpoint checkpoint;
+  KVASIR_ASSIGN_OR_RETURN(TensorReader reader, checkpoint.find(directory, source));
+  KVASIR_RETURN_IF_ERROR(reader.finish());
+  checkpoint.copied_bytes_ = reader.copied_bytes();
+  return checkpoint;
+}
+
+Result<int64_t> Checkpoint::measure(const std::string& directory, const ConfigSource& source) {
+  Checkpoint checkpoint;
+  KVASIR_ASSIGN_OR_RETURN(const TensorReader reader, checkpoint.find(directory, source));
+  return reader.bytes_to_copy();
+}
+
+Result<TensorReader> Checkpoint::find(const std::string& directory, const ConfigSource& source) {
+  KVASIR_RETURN_IF_ERROR(source.form() == CheckpointForm::kGguf
+                             ? find_gguf(directory, source)
+                             : find_directory(directory, source));
+  weights_ = std::make_unique<Weights>();
+  TensorReader reader(*tensors_);
+  KVASIR_RETURN_IF_ERROR(find_weights(config_, reader, *weights_));
+  weight_bytes_ = tensors_->taken_bytes();
+  return reader;
+}
+
+Status Checkpoint::find_directory(const std::string& directory, const ConfigSource& source) {
+  KVASIR_ASSIGN_OR_RETURN(config_, read_config(source.root(), source.where()));
   KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
                           TensorDirectory::open(directory, {.official_name = official_tensor_name,
                                                             .is_ignored = tensor_is_ignored}));
-  return load(std::move(config), std::move(tensors));
+  tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
+  return ok_status();
 }
 
-Result<Checkpoint> Checkpoint::open_gguf(const std::string& path, const ConfigSource& source) {
+Status Checkpoint::find_gguf(const std::string& path, const ConfigSource& source) {
   KVASIR_ASSIGN_OR_RETURN(TensorDirectory tensors,
                           TensorDirectory::open(path, {.official_name = official_name_of_gguf,
                                                        .is_ignored = tensor_is_ignored,
@@ -51,23 +76,13 @@ Result<Checkpoint> Checkpoint::open_gguf(const std::string& path, const ConfigSo
     const auto official = official_name_of_gguf(name);
     return official && tensors.has(*official);
   };
-  KVASIR_ASSIGN_OR_RETURN(Config config,
-                          read_gguf_config(source.root(), source.where(), has_tensor));
+  KVASIR_ASSIGN_OR_RETURN(config_, read_gguf_config(source.root(), source.where(), has_tensor));
   // Blocks behind the last are those of a draft model.
   for (int64_t draft = 0; draft < kDraftLayersMax; ++draft) {
-    tensors.leave_out("layers." + std::to_string(config.layer_count + draft) + ".");
+    tensors.leave_out("layers." + std::to_string(config_.layer_count + draft) + ".");
   }
-  return load(std::move(config), std::move(tensors));
-}
-
-Result<Checkpoint> Checkpoint::load(Config config, TensorDirectory tensors) {
-  Checkpoint checkpoint;
-  checkpoint.config_ = std::move(config);
-  TensorReader reader(tensors);
-  KVASIR_RETURN_IF_ERROR(load_weights(checkpoint.config_, reader, checkpoint.weights_));
-  checkpoint.weight_bytes_ = tensors.taken_bytes();
-  checkpoint.tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
-  return checkpoint;
+  tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
+  return ok_status();
 }
 
 Digest256 Checkpoint::fingerprint() const {

@@ -31,14 +31,15 @@ Config with_top_k_cut(Config config, const VisibleRows& visible_rows) {
   return config;
 }
 
-Facts facts_of(const Config& config, uint64_t weight_bytes) {
+Facts facts_of(const Config& config, const Checkpoint& checkpoint) {
   return {.family = "deepseek_v4",
           .vocab_size = config.vocab_size,
           .hidden_size = config.hidden_size,
           .layer_count = config.layer_count,
           .context_tokens_max = config.max_position_count,
           .picked_rows_max = config.index_top_k,
-          .weight_bytes = weight_bytes,
+          .weight_bytes = checkpoint.weight_bytes(),
+          .copied_bytes = checkpoint.copied_bytes(),
           .bos_token_id = config.bos_token_id,
           .begins_with_bos = true,
           .eos_token_ids = config.eos_token_ids};
@@ -84,7 +85,7 @@ Result<std::unique_ptr<Model>> DeepSeekV4::create(Checkpoint checkpoint,
                           cache_spec(checkpoint.config(), options.precision));
   std::unique_ptr<DeepSeekV4> model(
       new DeepSeekV4(std::move(checkpoint), kv::make_layout(spec), options));
-  if (model->work_.failed) {
+  if (model->work_.taken.failed) {
     return Error{.kind = ErrorKind::kNoMemory,
                  .what = "not enough memory for the working buffers of a pass",
                  .field = "chunk_tokens",
@@ -101,7 +102,7 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const Mode
     : options_(options),
       checkpoint_(std::move(checkpoint)),
       config_(with_top_k_cut(checkpoint_.config(), options.study.visible_rows)),
-      facts_(facts_of(config_, checkpoint_.weight_bytes())),
+      facts_(facts_of(config_, checkpoint_)),
       layout_(std::make_shared<const kv::CacheLayout>(std::move(layout))),
       geometry_(geometry_of(*layout_)),
       ops_(*options.table, options.thread_count, matmul_cols_max(config_),

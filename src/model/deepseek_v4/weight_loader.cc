@@ -194,9 +194,9 @@ class WeightLoader {
 
 }  // namespace
 
-Status load_weights(const Config& config, TensorReader& reader, Weights& weights) {
+Status find_weights(const Config& config, TensorReader& reader, Weights& weights) {
   KVASIR_RETURN_IF_ERROR(WeightLoader(config, reader).load(weights));
-  return reader.finish();
+  return reader.check_all_taken();
 }
 
 }  // namespace kvasir::model::deepseek_v4

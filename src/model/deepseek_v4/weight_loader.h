@@ -1,4 +1,4 @@
-// load_weights knows which tensors a model of a given config consists of, and where each of them
+// find_weights knows which tensors a model of a given config consists of, and where each of them
 // goes.
 #pragma once
 
@@ -8,8 +8,9 @@
 
 namespace kvasir::model::deepseek_v4 {
 
-// Fills `weights` with views into the reader's files and has them all checked. `weights` must not
-// move before this returns.
-Status load_weights(const Config& config, TensorReader& reader, Weights& weights);
+// Fills `weights` with views into the reader's files; no number is read. `weights` must not move
+// before the reader has finished. Errors name file and tensor; a tensor that no model of this
+// config has is one.
+Status find_weights(const Config& config, TensorReader& reader, Weights& weights);
 
 }  // namespace kvasir::model::deepseek_v4

@@ -23,6 +23,7 @@
 namespace kvasir {
 class ConfigSource;
 class TensorDirectory;
+class TensorReader;
 }  // namespace kvasir
 
 namespace kvasir::model::deepseek_v4 {
@@ -104,14 +105,17 @@ class Checkpoint {
   // tensor; nothing large is allocated or read before the whole directory of tensors has been
   // checked.
   static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source);
+  // Returns what open() would copy, and copies nothing (bytes_copied_on_loading).
+  static Result<int64_t> measure(const std::string& directory, const ConfigSource& source);
 
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
   ~Checkpoint();
 
   const Config& config() const { return config_; }
-  const Weights& weights() const { return weights_; }
+  const Weights& weights() const { return *weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
+  int64_t copied_bytes() const { return copied_bytes_; }   // made of them on loading
   // Returns a name of all that the model's cache depends on (fingerprint.h). It takes as long as
   // reading what it hashes.
   Digest256 fingerprint() const;
@@ -119,12 +123,16 @@ class Checkpoint {
  private:
   Checkpoint();
 
-  static Result<Checkpoint> open_gguf(const std::string& path, const ConfigSource& source);
-  static Result<Checkpoint> load(Config config, TensorDirectory tensors);
+  // Loading is finding, then reading. The reader refers to the checkpoint, which stays in its place
+  // until all is read.
+  Result<TensorReader> find(const std::string& directory, const ConfigSource& source);
+  Status find_directory(const std::string& directory, const ConfigSource& source);
+  Status find_gguf(const std::string& path, const ConfigSource& source);
 
   Config config_;
-  Weights weights_;
+  std::unique_ptr<Weights> weights_;
   uint64_t weight_bytes_ = 0;
+  int64_t copied_bytes_ = 0;
   std::unique_ptr<TensorDirectory> tensors_;
 };
 

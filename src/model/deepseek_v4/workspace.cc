@@ -4,7 +4,6 @@
 
 #include "base/check.h"
 #include "kernels/kernels.h"
-#include "model/pass_buffers.h"
 
 namespace kvasir::model::deepseek_v4 {
 namespace {
@@ -19,7 +18,7 @@ int64_t visible_rows_max(const Config& config, int64_t length) {
 Workspace::Workspace(const Config& config, const Geometry& geometry, int64_t token_capacity,
                      int thread_count) {
   KVASIR_CHECK(token_capacity > 0 && thread_count > 0, "a pass has tokens and threads");
-  size_buffers(config, geometry, token_capacity, thread_count, take_buffers(failed));
+  size_buffers(config, geometry, token_capacity, thread_count, take_buffers(taken));
 }
 
 int64_t Workspace::bytes_for(const Config& config, const Geometry& geometry, int64_t token_capacity,
@@ -31,9 +30,12 @@ int64_t Workspace::bytes_for(const Config& config, const Geometry& geometry, int
 }
 
 int64_t Workspace::length_bytes_max(const Config& config, int64_t length, int thread_count) {
-  const int64_t bytes = length / kCsaRatio * static_cast<int64_t>(sizeof(float)) +
-                        visible_rows_max(config, length) * static_cast<int64_t>(sizeof(void*));
-  return kLengthGrowth * bytes * thread_count;
+  int64_t bytes = 0;
+  Workspace none;
+  none.scores.resize(static_cast<size_t>(thread_count));
+  none.visible.resize(static_cast<size_t>(thread_count));
+  none.size_lists(config, length, count_lists(bytes));
+  return bytes;
 }
 
 // allocate(buffer, count) for each buffer.
@@ -87,11 +89,15 @@ void Workspace::size_buffers(const Config& config, const Geometry& geometry, int
   allocate(shared_up, n * config.shared_expert_count * config.expert_width);
 }
 
+// grow(lists, count) for each list of what a token sees.
+template <class Grow>
+bool Workspace::size_lists(const Config& config, int64_t length, const Grow& grow) {
+  return grow(visible, visible_rows_max(config, length)) && grow(scores, length / kCsaRatio);
+}
+
 Status Workspace::reserve_length(const Config& config, int64_t length_max) {
   KVASIR_CHECK(length_max > 0, "a sequence with tokens");
-  const bool has_room = grow_buffers(visible, visible_rows_max(config, length_max)) &&
-                        grow_buffers(scores, length_max / kCsaRatio);
-  if (!has_room) return no_memory_for_length(length_max);
+  if (!size_lists(config, length_max, grow_lists(taken))) return no_memory_for_length(length_max);
   return ok_status();
 }
 

@@ -11,6 +11,7 @@
 #include "kvasir/result.h"
 #include "model/deepseek_v4/config.h"
 #include "model/deepseek_v4/geometry.h"
+#include "model/pass_buffers.h"
 
 namespace kvasir::model::deepseek_v4 {
 
@@ -29,7 +30,7 @@ struct Workspace {
   // Error: not enough memory.
   Status reserve_length(const Config& config, int64_t length_max);
 
-  bool failed = false;  // there was not memory for all of it
+  TakenBuffers taken;
 
   AlignedBuffer<float> streams;      // [n, h * D] residual streams
   AlignedBuffer<float> mix;          // [n, (2 + h) * h]
@@ -76,6 +77,8 @@ struct Workspace {
   template <class Allocate>
   void size_buffers(const Config& config, const Geometry& geometry, int64_t token_capacity,
                     int thread_count, const Allocate& allocate);
+  template <class Grow>
+  bool size_lists(const Config& config, int64_t length, const Grow& grow);
 };
 
 }  // namespace kvasir::model::deepseek_v4
