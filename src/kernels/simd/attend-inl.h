@@ -22,6 +22,12 @@ KVASIR_INLINE RowRange seen_of_tile(const AttendArgs& args, int64_t query, int64
 // One query's scores of the tile, scaled; minus infinity where it sees no row.
 KVASIR_INLINE void load_scores(const float* scores, float scale, const RowRange& seen,
                                Vec (&values)[kTileVecs]) {
+  if (seen.begin <= 0 && seen.end == kAttendTileRows) {
+    KVASIR_UNROLL
+    for (int64_t i = 0; i < kTileVecs; ++i)
+      values[i] = load(scores + i * kLanes) * broadcast(scale);
+    return;
+  }
   const Vec unseen = broadcast(-__builtin_inff());
   KVASIR_UNROLL
   for (int64_t i = 0; i < kTileVecs; ++i) {
@@ -44,44 +50,52 @@ KVASIR_INLINE float cap_scores(const AttendArgs& args, const AttendTile& tile,
   return 1;
 }
 
-// Moves every query's maximum up to this tile's and notes what that does to its sums.
-KVASIR_INLINE void raise_maxima(const AttendArgs& args, const AttendTile& tile, float scale,
-                                const AttendScratch& s) {
-  for (int64_t h = tile.begin; h < tile.end; ++h) {
-    Vec values[kTileVecs];
-    load_scores(s.scores + h * kAttendTileRows, scale,
-                seen_of_tile(args, tile.first_query + h, tile.row_begin, tile.row_count), values);
-    Vec tile_max = values[0];
-    for (int64_t i = 1; i < kTileVecs; ++i) tile_max = max(tile_max, values[i]);
-    const float value = reduce_max(tile_max);
-    s.rescaling[h] = value > s.maxima[h] ? value : s.maxima[h];
-  }
-  for_each_vec(tile.end - tile.begin, [&](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
-    float* rescaling = s.rescaling + tile.begin + i;
-    float* maxima = s.maxima + tile.begin + i;
-    const Vec new_max = load(rescaling, mask);
-    store(rescaling, exp(load(maxima, mask) - new_max), mask);
-    store(maxima, new_max, mask);
-  });
+// Turns a query's scores into weights relative to its maximum, which is moved up to this tile's
+// first. Returns by how much, as a number that is not positive.
+KVASIR_INLINE float weigh_query(const AttendArgs& args, const AttendTile& tile, float scale,
+                                const AttendScratch& s, int64_t h) {
+  float* scores = s.scores + h * kAttendTileRows;
+  Vec values[kTileVecs];
+  load_scores(scores, scale,
+              seen_of_tile(args, tile.first_query + h, tile.row_begin, tile.row_count), values);
+  Vec tile_max = values[0];
+  KVASIR_UNROLL
+  for (int64_t i = 1; i < kTileVecs; ++i) tile_max = max(tile_max, values[i]);
+  const float value = reduce_max(tile_max);
+  const float old_max = s.maxima[h];
+  const float new_max = value > old_max ? value : old_max;
+  s.maxima[h] = new_max;
+  KVASIR_UNROLL
+  for (int64_t i = 0; i < kTileVecs; ++i)
+    store(scores + i * kLanes, exp(values[i] - broadcast(new_max)));
+  return old_max - new_max;
 }
 
-// Turns the scores into weights relative to the maxima, zero of unseen rows, and sums them.
-KVASIR_INLINE void weigh_scores(const AttendArgs& args, const AttendTile& tile, float scale,
-                                const AttendScratch& s) {
-  for (int64_t h = tile.begin; h < tile.end; ++h) {
-    float* scores = s.scores + h * kAttendTileRows;
-    float* sums = s.sums + h * kLanesMax;
-    Vec values[kTileVecs];
-    load_scores(scores, scale,
-                seen_of_tile(args, tile.first_query + h, tile.row_begin, tile.row_count), values);
-    Vec sum = load(sums) * broadcast(s.rescaling[h]);
-    KVASIR_UNROLL
-    for (int64_t i = 0; i < kTileVecs; ++i) {
-      const Vec weight = exp(values[i] - broadcast(s.maxima[h]));
-      store(scores + i * kLanes, weight);
-      sum = sum + weight;
+// Rescales a query's sum to its new maximum and adds the weights of the tile.
+KVASIR_INLINE void sum_weights(const AttendScratch& s, int64_t h, float rescaling) {
+  float* sums = s.sums + h * kLanesMax;
+  s.rescaling[h] = rescaling;
+  Vec sum = load(sums) * broadcast(rescaling);
+  KVASIR_UNROLL
+  for (int64_t i = 0; i < kTileVecs; ++i)
+    sum = sum + load(s.scores + h * kAttendTileRows + i * kLanes);
+  store(sums, sum);
+}
+
+// Weighs the scores of all queries, kLanes of them at a time.
+KVASIR_INLINE void weigh_tile(const AttendArgs& args, const AttendTile& tile,
+                              const AttendScratch& s) {
+  const float scale = cap_scores(args, tile, s);
+  for (int64_t begin = tile.begin; begin < tile.end; begin += kLanes) {
+    const int64_t count = smaller(kLanes, tile.end - begin);
+    Vec lowered = zero();
+    for (int64_t i = 0; i < count; ++i) {
+      const float by = weigh_query(args, tile, scale, s, begin + i);
+      lowered = select(lowered, first_lanes(i), broadcast(by));
     }
-    store(sums, sum);
+    float rescaling[kLanes];
+    store(rescaling, exp(lowered));
+    for (int64_t i = 0; i < count; ++i) sum_weights(s, begin + i, rescaling[i]);
   }
 }
 
@@ -116,13 +130,6 @@ KVASIR_INLINE void for_each_vector(const AttendArgs& args, const AttendScratch& 
     body(vector, of_vector(args, vector), from_place(s, vector * s.query_count));
 }
 
-KVASIR_INLINE void weigh_tile(const AttendArgs& args, const AttendTile& tile,
-                              const AttendScratch& s) {
-  const float scale = cap_scores(args, tile, s);
-  raise_maxima(args, tile, scale, s);
-  weigh_scores(args, tile, scale, s);
-}
-
 void attend_decoded(const AttendArgs& args, const AttendScratch& s, const AttendTile& tile) {
   for_each_vector(args, s, [&](int64_t vector, const AttendArgs& own, const AttendScratch& places) {
     score_decoded(own, places, tile, vector);
@@ -131,40 +138,35 @@ void attend_decoded(const AttendArgs& args, const AttendScratch& s, const Attend
   });
 }
 
-// Few rows at a time, all vectors of them: memory is fastest in the order in which it lies.
+// Vector after vector. The rows of the next tile are on their way meanwhile, whole rows in the
+// order in which they lie: so memory is fastest.
 void attend_in_place(const AttendArgs& args, const AttendScratch& s, const AttendTile& tile,
                      const InPlace& in_place) {
-  const auto for_each_part = [&](const TileRows& rows, int64_t rows_at_once,
-                                 auto body) KVASIR_LAMBDA_INLINE {
-    for (int64_t begin = 0; begin < rows.count; begin += rows_at_once) {
-      const int64_t end = smaller(begin + rows_at_once, rows.count);
-      for (int64_t j = begin; j < end; ++j) rows.fetch_near(j);
-      for_each_vector(
-          args, s, [&](int64_t vector, const AttendArgs& own, const AttendScratch& places) {
-            for (int64_t h = tile.begin; h < tile.end; h += kDotTokens)
-              body({begin, end}, vector, own, places, h, smaller(kDotTokens, tile.end - h) - 1);
-          });
-    }
-  };
   const TileRows keys = keys_of_tile(args, tile);
-  for_each_part(keys, kDotRows,
-                [&](RowRange part, int64_t vector, const AttendArgs& own,
-                    const AttendScratch& places, int64_t h, int64_t index) {
-                  in_place.score[index](keys, part.begin, vector,
-                                        own.q + (tile.first_query + h) * args.format.dim,
-                                        args.format.dim, places.scores + h * kAttendTileRows);
-                });
-  for_each_vector(args, s, [&](int64_t, const AttendArgs& own, const AttendScratch& places) {
-    weigh_tile(own, tile, places);
-  });
   const TileRows values = values_of_tile(args, tile);
-  for_each_part(values, args.vector_count == 1 ? kAttendTileRows : kDotRows,
-                [&](RowRange part, int64_t vector, const AttendArgs& own,
-                    const AttendScratch& places, int64_t h, int64_t index) {
-                  in_place.add[index](values, part, vector, places, h,
-                                      own.out + (tile.first_query + h) * args.value_dim,
-                                      args.value_dim);
-                });
+  if (tile.row_begin == 0) {
+    fetch_first_tile(keys);
+    if (args.values != nullptr) fetch_first_tile(values);
+  }
+  TileFetch fetch = {keys};
+  const auto for_each_part = [&](auto body) KVASIR_LAMBDA_INLINE {
+    for (int64_t h = tile.begin; h < tile.end; h += kDotTokens)
+      body(h, smaller(kDotTokens, tile.end - h) - 1);
+  };
+  for_each_vector(args, s, [&](int64_t vector, const AttendArgs& own, const AttendScratch& places) {
+    for (int64_t row = 0; row < tile.row_count; row += kDotRows) {
+      fetch.fetch_vectors(kDotRows);
+      for_each_part([&](int64_t h, int64_t index) KVASIR_LAMBDA_INLINE {
+        in_place.score[index](keys, row, vector, own.q + (tile.first_query + h) * args.format.dim,
+                              args.format.dim, places.scores + h * kAttendTileRows);
+      });
+    }
+    weigh_tile(own, tile, places);
+    for_each_part([&](int64_t h, int64_t index) KVASIR_LAMBDA_INLINE {
+      in_place.add[index](values, vector, places, h,
+                          own.out + (tile.first_query + h) * args.value_dim, args.value_dim);
+    });
+  });
 }
 
 // Queries that are worth reading rows anew for each kDotTokens of them.

@@ -11,6 +11,33 @@ struct Vecs {
   static constexpr int kCount = kVecs;
 };
 
+KVASIR_INLINE void fetch_row(const TileRows& tile, int64_t row) {
+  if (row >= tile.following) return;
+  for (int64_t at = 0; at < tile.vector_count * tile.vector_bytes; at += kCacheLineBytes)
+    fetch_to_l2(tile.rows[row] + at);
+}
+
+// A TileFetch has the rows of the next tile on their way, vector by vector in the order in which
+// they lie, whatever is read meanwhile. Not into the L1 cache, whose few places for what is on its
+// way are taken by what is read now. Measured: twice as fast.
+struct TileFetch {
+  const TileRows& tile;
+  int64_t done = 0;  // vectors
+
+  // Rows are fetched whole, when the turn of their last vector has come.
+  KVASIR_INLINE void fetch_vectors(int64_t count) {
+    const int64_t end = kAttendTileRows + (done + count) / tile.vector_count;
+    for (int64_t row = kAttendTileRows + done / tile.vector_count; row < end; ++row)
+      fetch_row(tile, row);
+    done += count;
+  }
+};
+
+// Nothing has fetched the first tile of a list.
+KVASIR_INLINE void fetch_first_tile(const TileRows& tile) {
+  for (int64_t row = 0; row < tile.count; ++row) fetch_row(tile, row);
+}
+
 // Rows of codecs that are read where they lie, kLanes elements from the element i on.
 struct F32Rows {
   static constexpr int64_t kBytes = 4;
@@ -44,16 +71,18 @@ void score_in_place(const TileRows& tile, int64_t begin, int64_t vector, const f
       smaller(kDotRows, tile.count - begin), q, dim, dim, true, scores + begin, kAttendTileRows);
 }
 
-// The sums of kQueries queries, from place `query` of the scratch on, over rows of the tile.
+// The sums of kQueries queries, from place `query` of the scratch on, over the rows of the tile.
 template <class Rows, int kQueries>
-void add_in_place(const TileRows& tile, RowRange rows, int64_t vector, const AttendScratch& s,
-                  int64_t query, float* out, int64_t dim) {
+void add_in_place(const TileRows& tile, int64_t vector, const AttendScratch& s, int64_t query,
+                  float* out, int64_t dim) {
+  TileFetch fetch = {tile, vector * kAttendTileRows};
   const auto add = [&](int64_t column, auto vecs) KVASIR_LAMBDA_INLINE {
     constexpr int kVecs = decltype(vecs)::kCount;
     const auto load_value = [&](int64_t j, int v) KVASIR_LAMBDA_INLINE {
+      if (v == 0 && column == 0) fetch.fetch_vectors(1);
       return Rows::at(tile.at(j, vector), column + v * kLanes);
     };
-    add_weighted_rows_of<kQueries, kVecs>(load_value, s, rows, query, out + column, dim,
+    add_weighted_rows_of<kQueries, kVecs>(load_value, s, tile.count, query, out + column, dim,
                                           AllLanes());
   };
   int64_t column = 0;

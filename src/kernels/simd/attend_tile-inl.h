@@ -65,16 +65,6 @@ struct TileRows {
     const int64_t row = j + kAttendTileRows;
     if (row < following) fetch_ahead(rows[row], vector_count * vector_bytes);
   }
-
-  // For rows that are read in place: not so far ahead, and not into the L1 cache, whose few places
-  // for what is on its way are taken by what is read now. Measured: twice as fast.
-  KVASIR_INLINE void fetch_near(int64_t j) const {
-    constexpr int64_t kNearBytes = 6 << 10;
-    const int64_t row_bytes = vector_count * vector_bytes;
-    const int64_t row = j + smaller(kAttendTileRows, kNearBytes / row_bytes + 1);
-    if (row >= following) return;
-    for (int64_t at = 0; at < row_bytes; at += kCacheLineBytes) fetch_to_l2(rows[row] + at);
-  }
 };
 
 KVASIR_INLINE TileRows keys_of_tile(const AttendArgs& args, const AttendTile& tile) {
@@ -98,17 +88,17 @@ KVASIR_INLINE TileRows values_of_tile(const AttendArgs& args, const AttendTile& 
   return rows;
 }
 
-// out[h, column ..] of kHeads queries and kVecs vectors of columns: rescaled before the tile's
-// first row, then rows [begin, end) of it added in order. load_value(j, v) gives vector v of the
-// columns of row j. The mask is the last vector's.
+// out[h, column ..] of kHeads queries and kVecs vectors of columns: rescaled, then the rows of the
+// tile added in order. load_value(j, v) gives vector v of the columns of row j. The mask is the
+// last vector's.
 template <int kHeads, int kVecs, class LoadValue, class AnyMask>
 KVASIR_INLINE void add_weighted_rows_of(const LoadValue& load_value, const AttendScratch& s,
-                                        RowRange rows, int64_t head, float* out, int64_t dim,
+                                        int64_t row_count, int64_t head, float* out, int64_t dim,
                                         AnyMask mask) {
   Vec sums[kHeads][kVecs];
   KVASIR_UNROLL
   for (int h = 0; h < kHeads; ++h) {
-    const Vec rescaling = broadcast(rows.begin == 0 ? s.rescaling[head + h] : 1.0f);
+    const Vec rescaling = broadcast(s.rescaling[head + h]);
     KVASIR_UNROLL
     for (int v = 0; v < kVecs; ++v) {
       const float* p = out + h * dim + v * kLanes;
@@ -116,7 +106,7 @@ KVASIR_INLINE void add_weighted_rows_of(const LoadValue& load_value, const Atten
     }
   }
   const float* weights = s.scores + head * kAttendTileRows;
-  for (int64_t j = rows.begin; j < rows.end; ++j) {
+  for (int64_t j = 0; j < row_count; ++j) {
     Vec weight[kHeads];
     KVASIR_UNROLL
     for (int h = 0; h < kHeads; ++h) weight[h] = broadcast(weights[h * kAttendTileRows + j]);
@@ -146,7 +136,7 @@ void add_weighted_rows(const AttendScratch& s, int64_t row_count, int64_t head, 
   const auto load_value = [=](int64_t j, int v) KVASIR_LAMBDA_INLINE {
     return load(values + j * stride + v * kLanes);
   };
-  add_weighted_rows_of<kHeads, kVecs>(load_value, s, {0, row_count}, head, out, dim, mask);
+  add_weighted_rows_of<kHeads, kVecs>(load_value, s, row_count, head, out, dim, mask);
 }
 
 constexpr int kValueHeads = kLanes == 16 ? 6 : 3;
