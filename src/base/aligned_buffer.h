@@ -1,8 +1,8 @@
 // An AlignedBuffer<T> holds a fixed number of plain values. It begins at a multiple of 64 bytes (or
 // of what the caller asks for) and is filled with zeros unless the caller asks otherwise.
 //
-// It owns its memory, and can be moved but not copied. When there is not enough memory, failed()
-// says so.
+// Large buffers lie in large pages where the system has them (base/large_memory.h). A buffer owns
+// its memory, and can be moved but not copied. When there is not enough memory, failed() says so.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,8 @@
 #include <memory>
 #include <type_traits>
 #include <utility>
+
+#include "base/large_memory.h"
 
 namespace kvasir {
 
@@ -22,20 +24,28 @@ enum class Fill : uint8_t {
 template <class T, size_t kAlignment = 64>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
+  static_assert(kLargePageBytes % kAlignment == 0);
 
  public:
   AlignedBuffer() = default;
   explicit AlignedBuffer(int64_t size, Fill fill = Fill::kZeros) : size_(size) {
     if (size == 0) return;
-    const size_t bytes = static_cast<size_t>(size) * sizeof(T);
-    size_t space = bytes + kAlignment;
+    if (is_large()) {
+      memory_ = allocate_large(bytes());
+      data_ = static_cast<T*>(memory_);
+      return;
+    }
+    size_t space = bytes() + kAlignment;
     // The system zeroes pages where it can, and pages that are never touched take no memory.
     memory_ = fill == Fill::kZeros ? std::calloc(space, 1) : std::malloc(space);
     if (memory_ == nullptr) return;
     void* start = memory_;
-    data_ = static_cast<T*>(std::align(kAlignment, bytes, start, space));
+    data_ = static_cast<T*>(std::align(kAlignment, bytes(), start, space));
   }
-  ~AlignedBuffer() { std::free(memory_); }
+  ~AlignedBuffer() {
+    if (memory_ == nullptr) return;
+    is_large() ? free_large(memory_, bytes()) : std::free(memory_);
+  }
   AlignedBuffer(AlignedBuffer&& other) noexcept
       : memory_(std::exchange(other.memory_, nullptr)),
         data_(std::exchange(other.data_, nullptr)),
@@ -57,6 +67,9 @@ class AlignedBuffer {
   const T& operator[](int64_t index) const { return data_[index]; }
 
  private:
+  size_t bytes() const { return static_cast<size_t>(size_) * sizeof(T); }
+  bool is_large() const { return bytes() >= kLargePageBytes; }
+
   void* memory_ = nullptr;
   T* data_ = nullptr;
   int64_t size_ = 0;
