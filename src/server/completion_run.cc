@@ -57,20 +57,12 @@ CompletionRun::CompletionRun(CompletionOrder order)
       done_tokens_(order_.requests.size()) {}
 
 void CompletionRun::start(CompletionOrder order) {
-  std::make_shared<CompletionRun>(std::move(order))->submit_all();
+  std::make_shared<CompletionRun>(std::move(order))->begin();
 }
 
-// Events that come at once wait until the head is sent.
-void CompletionRun::submit_all() {
-  const std::lock_guard lock(mutex_);
-  for (size_t i = 0; i < order_.requests.size(); ++i) {
-    const auto sink = [self = shared_from_this(), i](const ServiceEvent& event) {
-      self->on_event(i, event);
-    };
-    Result<RequestId> id = order_.service->submit(std::move(order_.requests[i]), sink);
-    if (!id.ok()) return fail(api_error(id.error()));
-    ids_.push_back(*id);
-  }
+void CompletionRun::begin() {
+  if (!submit_all()) return;
+  // Not under the mutex: a client that is gone already is told of at once.
   const std::weak_ptr<CompletionRun> weak = weak_from_this();
   order_.exchange->on_gone([weak] {
     if (const auto self = weak.lock()) self->on_gone();
@@ -78,7 +70,24 @@ void CompletionRun::submit_all() {
   order_.exchange->on_silence(order_.heartbeat_period, [weak] {
     if (const auto self = weak.lock()) self->on_silence();
   });
+}
+
+// Events that come at once wait until the head is sent.
+bool CompletionRun::submit_all() {
+  const std::lock_guard lock(mutex_);
+  for (size_t i = 0; i < order_.requests.size(); ++i) {
+    const auto sink = [self = shared_from_this(), i](const ServiceEvent& event) {
+      self->on_event(i, event);
+    };
+    Result<RequestId> id = order_.service->submit(std::move(order_.requests[i]), sink);
+    if (!id.ok()) {
+      fail(api_error(id.error()));
+      return false;
+    }
+    ids_.push_back(*id);
+  }
   if (order_.call.streams) send(reply_->begin());
+  return !is_over_;
 }
 
 void CompletionRun::on_event(size_t prompt, const ServiceEvent& event) {

@@ -43,7 +43,9 @@ class CompletionRun : public std::enable_shared_from_this<CompletionRun> {
   explicit CompletionRun(CompletionOrder order);
 
  private:
-  void submit_all();
+  void begin();
+  // False: it is over already.
+  bool submit_all();
   void on_event(size_t prompt, const ServiceEvent& event);
   void on_gone();
   void on_silence();
