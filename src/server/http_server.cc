@@ -44,7 +44,7 @@ constexpr int kSurplusConnectionsMax = 32;  // above the limit, to be told so
 constexpr milliseconds kTick{100};
 constexpr milliseconds kAcceptPause{100};
 constexpr milliseconds kHalfClosedPatience{500};
-constexpr milliseconds kLingerPatience{1000};
+constexpr milliseconds kLingerPatience{2000};
 
 // Assignment would keep it.
 void free_memory(std::string& text) { std::string().swap(text); }

@@ -1,6 +1,6 @@
 // An HttpServer speaks HTTP/1.1 on TCP and Unix sockets: requests in, whole or streamed responses
-// out. It knows nothing of models. The one source file behind it is the one that knows the HTTP
-// library.
+// out. It knows nothing of models. Two source files know the library behind it: http_server.cc its
+// sockets, request_reader.cc its grammar of requests.
 //
 // One thread of its own does all reading and writing and calls the handler, which must not wait:
 // what takes long goes elsewhere, keeps the HttpExchange, and answers from there. A client that
@@ -54,23 +54,25 @@ struct HttpOptions {
   std::vector<HttpListener> listeners;
   int64_t header_bytes_max = 32 << 10;
   int64_t body_bytes_max = 64 << 20;
-  int64_t output_bytes_max = 4 << 20;  // that wait for one client
+  int64_t output_bytes_max = 4 << 20;  // that wait for one client when the next piece comes
   int connections_max = 1024;
-  int bodies_at_once_max = 8;  // unfinished ones; others wait unread
+  int bodies_at_once_max = 8;  // unfinished ones above 64 KiB; others wait unread
   std::chrono::milliseconds header_patience{10'000};
   std::chrono::milliseconds idle_patience{75'000};  // between requests of one connection
-  int64_t body_bytes_per_second_min = 1024;  // slower bodies are cut off, after header_patience
+  int64_t body_bytes_per_second_min = 1024;         // in every stretch of header_patience
 };
 
-// An HttpExchange is one request and its response. Any thread may call it, one at a time. It may
-// outlive its connection: then calls return false. Dropped without an end: the connection closes.
+// An HttpExchange is one request and its response. Any thread may call it, also several at once. It
+// may outlive its connection and the server: then calls return false. Dropped without an end: the
+// connection closes. The server decides on Content-Length, Transfer-Encoding, Connection and Date,
+// and leaves out the bodies of answers to HEAD. Times are kept to a tenth of a second.
 class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
 
   virtual const HttpRequest& request() const = 0;
 
-  // Sends a whole response. REQUIRES: nothing was sent before.
+  // Sends a whole response, of any size. REQUIRES: nothing was sent before.
   virtual bool respond(HttpResponse response) = 0;
 
   // Begins a streamed response; the body of `head` is its first piece and may be empty.
@@ -79,18 +81,21 @@ class HttpExchange {
   virtual bool write(std::string_view bytes) = 0;
   virtual void end() = 0;
 
-  // Calls `gone` on the server's thread, once, when the client leaves before the end.
+  // Calls `gone` on the server's thread, once, when the client leaves before the end; at once on
+  // the caller's, when it has left already. A client that only shuts its sending side is given half
+  // a second: what is answered by then, it gets.
   virtual void on_gone(std::function<void()> gone) = 0;
-  // Calls `speak` on the server's thread whenever nothing was sent for that long, until the end. It
-  // may call begin() and write().
+  // Calls `speak` on the server's thread whenever nothing was written for that long and nothing
+  // waits to be sent, until the end. It may call begin() and write().
   virtual void on_silence(std::chrono::milliseconds period, std::function<void()> speak) = 0;
 };
 
 // Sees a request whose body was not read yet, on the server's thread. A response refuses it, and
-// the connection closes.
+// the connection closes. Heads that are malformed, too large, or announce too large a body are
+// refused before.
 using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest& head)>;
 using HttpHandler = std::function<void(std::shared_ptr<HttpExchange> exchange)>;
-// Makes the body of what the server itself refuses (400, 408, 411, 413, 414, 415, 417, 431, 501,
+// Makes the response to what the server itself refuses (400, 408, 413, 414, 415, 417, 431, 501,
 // 503).
 using HttpErrorBody = std::function<HttpResponse(int status, std::string_view why)>;
 
@@ -121,7 +126,9 @@ class HttpServer {
   // Takes no more connections, closes those that are idle; exchanges go on, and each connection
   // closes after its own.
   virtual void stop_accepting() = 0;
-  // The same, waits until exchanges have ended or `patience` is over, and ends the thread.
+  // The same, waits until exchanges have ended or `patience` is over, and ends the thread; those
+  // who still wait for an answer have then gone. Another thread may stop it sooner. REQUIRES: not
+  // the server's thread.
   virtual void stop(std::chrono::milliseconds patience) = 0;
 };
 

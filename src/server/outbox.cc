@@ -78,8 +78,7 @@ bool Outbox::write(std::string_view bytes) {
   const std::lock_guard lock(mutex_);
   KVASIR_CHECK(has_begun_, "a response is written before it has begun");
   if (fate_ != Fate::kOpen || has_ended_) return false;
-  const size_t before = waiting_.size() + sending_bytes_;
-  if (before > 0 && before + bytes.size() > bytes_max_) {
+  if (waiting_.size() + sending_bytes_ > bytes_max_) {
     fate_ = Fate::kCutOff;
     waiting_ = {};
   } else {

@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "base/random.h"
+
 namespace kvasir::server {
 namespace {
 
@@ -127,6 +129,48 @@ TEST(RequestReader, ReadsTheSameHoweverBytesArrive) {
     EXPECT_EQ(*read.header("x-many"), "v");
     EXPECT_EQ(read.header("x-few"), nullptr);
     EXPECT_EQ(read.headers.size(), 3u);
+  }
+}
+
+// What is read of bytes that come `step` at a time, in one line. How soon they are refused may
+// differ.
+std::string meaning_of(const std::string& bytes, size_t step) {
+  RequestReader reader(HttpOptions{});
+  std::string input;
+  for (size_t at = 0; at < bytes.size() && !reader.is_done(); at += step) {
+    input += bytes.substr(at, step);
+    for (int part = 0; part < 2; ++part) {  // head, body
+      if (reader.read(input)) return "no request";
+    }
+  }
+  if (!reader.is_done()) return "no request";
+  const HttpRequest& request = reader.request();
+  std::string meaning = request.method + request.path + "?" + request.query + "|" + request.body;
+  for (const auto& [name, value] : request.headers) meaning += "|" + name + "=" + value;
+  return meaning;
+}
+
+TEST(RequestReader, RandomBytesMeanTheSameHoweverTheyArrive) {
+  const std::string seeds[] = {
+      head("Content-Length: 4\r\n") + "body",
+      kChunked + "3\r\nabc\r\n1;a=b\r\nd\r\n0\r\nA: b\r\n\r\n",
+      head("Connection: a, keep-alive\r\nExpect: 100-continue\r\nA: b\r\n c\r\n"),
+  };
+  const std::string bytes = "\r\n:;, \t-+0129afx%\x7f\xff\0"s;
+  Random random(11);
+  for (int i = 0; i < 3000; ++i) {
+    std::string request = random.pick(seeds);
+    for (int64_t changes = random.below(3); changes >= 0; --changes) {
+      const auto at = static_cast<size_t>(random.below(std::ssize(request)));
+      if (random.below(2) == 0) {
+        request[at] = random.pick(bytes);
+      } else {
+        request.insert(at, 1, random.pick(bytes));
+      }
+    }
+    const std::string whole = meaning_of(request, request.size());
+    ASSERT_EQ(meaning_of(request, 1), whole) << request;
+    ASSERT_EQ(meaning_of(request, 5), whole) << request;
   }
 }
 
