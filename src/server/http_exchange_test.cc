@@ -16,6 +16,12 @@ namespace {
 
 using namespace testing;
 
+std::string megabytes(size_t count) {
+  std::string text;
+  text.resize(count << 20, 'x');
+  return text;
+}
+
 // Takes exchanges and leaves the answers to the test.
 class Desk {
  public:
@@ -133,8 +139,8 @@ TEST(HttpExchange, AClientThatOnlyShutsItsSendingSideGetsItsAnswer) {
     client.shut_sending();
     const auto exchange = desk.take();
     std::this_thread::sleep_for(150ms);  // the server has seen it by then
-    exchange->respond(text_response(200, std::string(3'000'000, 'x')));
-    return client.read_response().body.size() == 3'000'000u;
+    exchange->respond(text_response(200, megabytes(3)));
+    return client.read_response().body.size() == megabytes(3).size();
   };
   EXPECT_TRUE(is_answered() || is_answered() || is_answered());
 }
@@ -181,8 +187,8 @@ TEST(HttpExchange, AWholeResponseMayBeLargerThanTheBound) {
   const auto server = serve(desk.handler(), options);
   TestClient client(*server);
   client.send(get("/"));
-  EXPECT_TRUE(desk.take()->respond(text_response(200, std::string(9'000'000, 'x'))));
-  EXPECT_EQ(client.read_response().body.size(), 9'000'000u);
+  EXPECT_TRUE(desk.take()->respond(text_response(200, megabytes(9))));
+  EXPECT_EQ(client.read_response().body.size(), megabytes(9).size());
 }
 
 TEST(HttpExchange, AClientThatNeverTakesItsAnswerIsCutOffInTheEnd) {
@@ -192,7 +198,7 @@ TEST(HttpExchange, AClientThatNeverTakesItsAnswerIsCutOffInTheEnd) {
   const auto server = serve(desk.handler(), options);
   TestClient client(*server);
   client.send(get("/"));
-  EXPECT_TRUE(desk.take()->respond(text_response(200, std::string(30'000'000, 'x'))));
+  EXPECT_TRUE(desk.take()->respond(text_response(200, megabytes(30))));
   EXPECT_TRUE(eventually([&] { return server->counts().connections == 0; }));
   EXPECT_EQ(desk.gone, 0);
 }

@@ -154,6 +154,7 @@ TEST(RequestReader, RandomBytesMeanTheSameHoweverTheyArrive) {
   const std::string seeds[] = {
       head("Content-Length: 4\r\n") + "body",
       kChunked + "3\r\nabc\r\n1;a=b\r\nd\r\n0\r\nA: b\r\n\r\n",
+      kChunked + "0\r\n\r\n",
       head("Connection: a, keep-alive\r\nExpect: 100-continue\r\nA: b\r\n c\r\n"),
   };
   const std::string bytes = "\r\n:;, \t-+0129afx%\x7f\xff\0"s;
