@@ -38,7 +38,7 @@ struct Call {
 
   GenerateOptions options;            // tokens_max is not used
   bool has_seed = false;              // options.sampling.seed was asked for; no: any will do
-  std::optional<int64_t> tokens_max;  // as asked; the context may leave fewer
+  std::optional<int64_t> tokens_max;  // the context may leave fewer; none: all of these
   int answer_count = 1;               // of each prompt
   bool streams = false;
   bool wants_prompt_logprobs = false;

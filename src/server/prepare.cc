@@ -16,8 +16,6 @@ namespace {
 
 // Where a client names no limit and the model has no context that would be one.
 constexpr int64_t kAnswerTokensDefault = 65'536;
-// OpenAI's own default for plain completions.
-constexpr int64_t kCompletionTokensDefault = 16;
 
 void fill_random(void* bytes, size_t count) {
   KVASIR_CHECK(getrandom(bytes, count, 0) == static_cast<ssize_t>(count),
@@ -88,8 +86,7 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
   std::vector<ServiceRequest> requests;
   for (PreparedPrompt& prompt : prompts) {
     const int64_t prompt_tokens = std::ssize(prompt.tokens);
-    int64_t tokens_max = call.tokens_max.value_or(
-        prompt.reply == ReplyKind::kText ? kCompletionTokensDefault : kAnswerTokensDefault);
+    int64_t tokens_max = call.tokens_max.value_or(kAnswerTokensDefault);
     if (const int64_t context = served.model.context_tokens; context > 0) {
       const int64_t least = tokens_max > 0 ? 1 : 0;
       if (prompt_tokens + least > context) {
