@@ -20,19 +20,26 @@ Json logprobs_json(Json::Array content) {
   return Json::Object{{"content", std::move(content)}, {"refusal", Json()}};
 }
 
+Json delta_json(int64_t choice, Json::Object delta, Json logprobs = {}, Json reason = {}) {
+  return Json::Object{{"index", choice},
+                      {"delta", std::move(delta)},
+                      {"logprobs", std::move(logprobs)},
+                      {"finish_reason", std::move(reason)}};
+}
+
 class StreamedReply final : public Reply {
  public:
   StreamedReply(const Call& call, ReplyFacts facts)
-      : head_(kIdPrefix, facts),
+      : stream_(OpenAiHead(kIdPrefix, facts), "chat.completion.chunk",
+                openai_call(call).includes_usage),
         token_text_(std::move(facts.token_text)),
-        answer_count_(call.answer_count),
-        includes_usage_(openai_call(call).includes_usage) {}
+        answer_count_(call.answer_count) {}
 
   // Clients number the answers by the order in which they first hear of them.
   std::string begin() override {
     std::string out;
     for (int64_t i = 0; i < answer_count_; ++i) {
-      out += chunk(i, {{"role", "assistant"}, {"content", ""}});
+      out += stream_.chunk(delta_json(i, {{"role", "assistant"}, {"content", ""}}));
     }
     return out;
   }
@@ -40,29 +47,15 @@ class StreamedReply final : public Reply {
   std::string event(int64_t choice, const ServiceEvent& event) override {
     std::string out = piece(choice, event.piece);
     if (event.kind == ServiceEvent::Kind::kEnded) {
-      out += chunk(choice, {}, {}, finish_reason_of(event.stop_reason));
+      out += stream_.chunk(delta_json(choice, {}, {}, finish_reason_of(event.stop_reason)));
     }
     return out;
   }
 
-  std::string finish(const ServiceUsage& usage) override {
-    std::string out;
-    if (includes_usage_) {
-      Json::Object last = head_.object("chat.completion.chunk");
-      last.emplace_back("choices", Json::Array{});
-      last.emplace_back("usage", openai_usage(usage));
-      out = sse_data(Json(std::move(last)));
-    }
-    return out + sse_done();
-  }
-
-  // Not every client counts a comment as a sign of life.
+  std::string finish(const ServiceUsage& usage) override { return stream_.end(usage); }
   std::string heartbeat(const ReplyProgress& progress) override {
-    Json::Object beat = object(choice_json(0, {}, {}, {}));
-    beat.emplace_back("prompt_progress", prompt_progress(progress));
-    return progress_comment(progress) + sse_data(Json(std::move(beat)));
+    return stream_.heartbeat(delta_json(0, {}), progress);
   }
-
   // Without the mark of a good end.
   std::string fail(const ApiError& error) override {
     return sse_data(openai_error(error, "messages"));
@@ -70,43 +63,22 @@ class StreamedReply final : public Reply {
 
  private:
   // Log-probabilities go with the first text that the piece has.
-  std::string piece(int64_t choice, const GenerationPiece& piece) {
+  std::string piece(int64_t choice, const GenerationPiece& piece) const {
     Json logprobs;
     if (!piece.tokens.empty()) logprobs = logprobs_json(chat_logprobs(piece.tokens, token_text_));
     std::string out;
-    if (!piece.reasoning.empty()) {
-      out += chunk(choice, {{"reasoning_content", piece.reasoning}}, std::exchange(logprobs, {}));
-    }
-    if (!piece.answer.empty()) {
-      out += chunk(choice, {{"content", piece.answer}}, std::exchange(logprobs, {}));
-    }
-    if (!logprobs.is_null()) out += chunk(choice, {}, std::move(logprobs));
+    const auto add = [&](Json::Object delta) {
+      out += stream_.chunk(delta_json(choice, std::move(delta), std::exchange(logprobs, {})));
+    };
+    if (!piece.reasoning.empty()) add({{"reasoning_content", piece.reasoning}});
+    if (!piece.answer.empty()) add({{"content", piece.answer}});
+    if (!logprobs.is_null()) add({});
     return out;
   }
 
-  std::string chunk(int64_t choice, Json::Object delta, Json logprobs = {}, Json reason = {}) {
-    return sse_data(Json(
-        object(choice_json(choice, std::move(delta), std::move(logprobs), std::move(reason)))));
-  }
-
-  static Json choice_json(int64_t choice, Json::Object delta, Json logprobs, Json reason) {
-    return Json::Object{{"index", choice},
-                        {"delta", std::move(delta)},
-                        {"logprobs", std::move(logprobs)},
-                        {"finish_reason", std::move(reason)}};
-  }
-
-  Json::Object object(Json choice) const {
-    Json::Object object = head_.object("chat.completion.chunk");
-    object.emplace_back("choices", Json::Array{std::move(choice)});
-    if (includes_usage_) object.emplace_back("usage", Json());
-    return object;
-  }
-
-  const OpenAiHead head_;
+  const OpenAiStream stream_;
   const TokenText token_text_;
   const int64_t answer_count_;
-  const bool includes_usage_;
 };
 
 class WholeReply final : public Reply {
@@ -153,11 +125,11 @@ class WholeReply final : public Reply {
   };
 
   Json choice_json(size_t index, Answer& answer) const {
-    Json::Object message{{"role", "assistant"}, {"content", std::move(answer.text)}};
+    Json::Object message{
+        {"role", "assistant"}, {"content", std::move(answer.text)}, {"refusal", Json()}};
     if (!answer.reasoning.empty()) {
       message.emplace_back("reasoning_content", std::move(answer.reasoning));
     }
-    message.emplace_back("refusal", Json());
     Json logprobs;
     if (wants_logprobs_) logprobs = logprobs_json(std::move(answer.logprobs));
     return Json::Object{{"index", static_cast<int64_t>(index)},

@@ -77,11 +77,11 @@ Json choice_json(int64_t choice, std::string text, Json logprobs, Json reason) {
 class StreamedReply final : public Reply {
  public:
   StreamedReply(const Call& call, ReplyFacts facts)
-      : head_(kIdPrefix, facts),
-        includes_usage_(openai_call(call).includes_usage),
+      : stream_(OpenAiHead(kIdPrefix, facts), kObject, openai_call(call).includes_usage),
         texts_(call, std::move(facts)) {}
 
-  std::string begin() override { return {}; }
+  // A first chunk without text would look like a first token.
+  std::string begin() override { return sse_comment("accepted"); }
 
   std::string event(int64_t choice, const ServiceEvent& event) override {
     Json reason;
@@ -91,45 +91,23 @@ class StreamedReply final : public Reply {
       const bool is_empty =
           one.text.empty() && reason.is_null() && !texts_.has_logprobs(one.choice);
       if (is_empty) continue;
-      out += sse_data(Json(object(
-          choice_json(one.choice, std::move(one.text), texts_.take_logprobs(one.choice), reason))));
+      out += stream_.chunk(
+          choice_json(one.choice, std::move(one.text), texts_.take_logprobs(one.choice), reason));
     }
     return out;
   }
 
-  std::string finish(const ServiceUsage& usage) override {
-    std::string out;
-    if (includes_usage_) {
-      Json::Object last = head_.object(kObject);
-      last.emplace_back("choices", Json::Array{});
-      last.emplace_back("usage", openai_usage(usage));
-      out = sse_data(Json(std::move(last)));
-    }
-    return out + sse_done();
-  }
-
-  // Not every client counts a comment as a sign of life.
+  std::string finish(const ServiceUsage& usage) override { return stream_.end(usage); }
   std::string heartbeat(const ReplyProgress& progress) override {
-    Json::Object beat = object(choice_json(0, {}, {}, {}));
-    beat.emplace_back("prompt_progress", prompt_progress(progress));
-    return progress_comment(progress) + sse_data(Json(std::move(beat)));
+    return stream_.heartbeat(choice_json(0, {}, {}, {}), progress);
   }
-
   // Without the mark of a good end.
   std::string fail(const ApiError& error) override {
     return sse_data(openai_error(error, "prompt"));
   }
 
  private:
-  Json::Object object(Json choice) const {
-    Json::Object object = head_.object(kObject);
-    object.emplace_back("choices", Json::Array{std::move(choice)});
-    if (includes_usage_) object.emplace_back("usage", Json());
-    return object;
-  }
-
-  const OpenAiHead head_;
-  const bool includes_usage_;
+  const OpenAiStream stream_;
   Texts texts_;
 };
 

@@ -1,11 +1,34 @@
 #include "server/dialects/openai_reply.h"
 
+#include <utility>
+
 #include <fmt/format.h>
 
 #include "base/check.h"
 #include "server/dialects/sse.h"
 
 namespace kvasir::server {
+namespace {
+
+const Json kNull;
+
+// Processed tokens include those from the cache.
+Json prompt_progress(const ReplyProgress& progress) {
+  return Json::Object{{"total", progress.total_tokens},
+                      {"cache", progress.reused_tokens},
+                      {"processed", progress.done_tokens},
+                      {"time_ms", progress.elapsed_ms}};
+}
+
+std::string progress_comment(const ReplyProgress& progress) {
+  if (progress.queue_place > 0) {
+    return sse_comment(fmt::format("{} requests are before this one", progress.queue_place));
+  }
+  return sse_comment(
+      fmt::format("{} of {} prompt tokens", progress.done_tokens, progress.total_tokens));
+}
+
+}  // namespace
 
 OpenAiHead::OpenAiHead(const char* id_prefix, const ReplyFacts& facts)
     : id_(id_prefix + facts.id),
@@ -19,6 +42,34 @@ Json::Object OpenAiHead::object(const char* name) const {
           {"created", created_s_},
           {"model", model_},
           {"system_fingerprint", fingerprint_}};
+}
+
+OpenAiStream::OpenAiStream(OpenAiHead head, const char* object, bool includes_usage)
+    : head_(std::move(head)), object_(object), includes_usage_(includes_usage) {}
+
+std::string OpenAiStream::chunk(Json choice) const {
+  return sse_data(Json(object(std::move(choice))));
+}
+
+std::string OpenAiStream::heartbeat(Json choice, const ReplyProgress& progress) const {
+  Json::Object beat = object(std::move(choice));
+  beat.emplace_back("prompt_progress", prompt_progress(progress));
+  return progress_comment(progress) + sse_data(Json(std::move(beat)));
+}
+
+std::string OpenAiStream::end(const ServiceUsage& usage) const {
+  if (!includes_usage_) return sse_done();
+  Json::Object last = head_.object(object_);
+  last.emplace_back("choices", Json::Array{});
+  last.emplace_back("usage", openai_usage(usage));
+  return sse_data(Json(std::move(last))) + sse_done();
+}
+
+Json::Object OpenAiStream::object(Json choice) const {
+  Json::Object object = head_.object(object_);
+  object.emplace_back("choices", Json::Array{std::move(choice)});
+  if (includes_usage_) object.emplace_back("usage", kNull);
+  return object;
 }
 
 Json openai_usage(const ServiceUsage& usage) {
@@ -43,21 +94,6 @@ const char* finish_reason_of(StopReason reason) {
       return "length";
   }
   KVASIR_CHECK(false, "a known reason");
-}
-
-Json prompt_progress(const ReplyProgress& progress) {
-  return Json::Object{{"total", progress.total_tokens},
-                      {"cache", progress.reused_tokens},
-                      {"processed", progress.done_tokens},
-                      {"time_ms", progress.elapsed_ms}};
-}
-
-std::string progress_comment(const ReplyProgress& progress) {
-  if (progress.queue_place > 0) {
-    return sse_comment(fmt::format("{} requests are before this one", progress.queue_place));
-  }
-  return sse_comment(
-      fmt::format("{} of {} prompt tokens", progress.done_tokens, progress.total_tokens));
 }
 
 }  // namespace kvasir::server

@@ -1,5 +1,6 @@
 // An OpenAiHead writes what all objects of one reply have in common, in the dialects that OpenAI's
-// clients speak; beside it stand usage and what a waiting client is told. Plain values; any thread.
+// clients speak, and an OpenAiStream the frames around the choices of a streamed one. Plain values;
+// any thread.
 #pragma once
 
 #include <string>
@@ -25,13 +26,27 @@ class OpenAiHead {
   std::string fingerprint_;
 };
 
+class OpenAiStream {
+ public:
+  // `object` names what a chunk is; with `includes_usage` each has a place for usage.
+  OpenAiStream(OpenAiHead head, const char* object, bool includes_usage);
+
+  std::string chunk(Json choice) const;
+  // A comment for people who look at the bytes, and a chunk for clients that count no comments as
+  // a sign of life. `choice` adds nothing.
+  std::string heartbeat(Json choice, const ReplyProgress& progress) const;
+  std::string end(const ServiceUsage& usage) const;
+
+ private:
+  Json::Object object(Json choice) const;
+
+  OpenAiHead head_;
+  const char* object_;
+  bool includes_usage_;
+};
+
 // Tokens taken from the cache are always said, 0 too; in OpenAI's words and in DeepSeek's.
 Json openai_usage(const ServiceUsage& usage);
 const char* finish_reason_of(StopReason reason);
-
-// {total, cache, processed, time_ms}: processed ones include those from the cache.
-Json prompt_progress(const ReplyProgress& progress);
-// A comment for people who look at the bytes.
-std::string progress_comment(const ReplyProgress& progress);
 
 }  // namespace kvasir::server
