@@ -7,101 +7,18 @@
 #include <string_view>
 #include <utility>
 
-#include <fmt/format.h>
-
-#include "server/dialects/openai_fields.h"
+#include "server/dialects/content_parts.h"
 
 namespace kvasir::server {
 namespace {
 
 constexpr size_t kMessagesMax = 100'000;
-constexpr size_t kPartsMax = 10'000;
 constexpr size_t kCallsMax = 1'000;
 
-struct NamedRole {
-  std::string_view name;
-  Role role;
-};
 constexpr NamedRole kRoles[] = {
     {"system", Role::kSystem},       {"developer", Role::kDeveloper}, {"user", Role::kUser},
     {"assistant", Role::kAssistant}, {"tool", Role::kTool},           {"function", Role::kTool},
 };
-
-struct TextPart {
-  std::string_view type;
-  std::string_view field;  // that holds the text
-};
-constexpr TextPart kTextParts[] = {
-    {"text", "text"}, {"input_text", "text"}, {"output_text", "text"}, {"refusal", "refusal"}};
-
-// What the model cannot see, and what it is told instead.
-struct OtherPart {
-  std::string_view type;
-  std::string_view told;
-  std::string_view ignored;
-};
-constexpr OtherPart kOtherParts[] = {
-    {"image_url", "[Unsupported Image]", "images"},
-    {"input_image", "[Unsupported Image]", "images"},
-    {"image", "[Unsupported Image]", "images"},
-    {"input_audio", "[Unsupported Audio]", "audio"},
-    {"audio_url", "[Unsupported Audio]", "audio"},
-    {"audio", "[Unsupported Audio]", "audio"},
-    {"video_url", "[Unsupported Video]", "video"},
-    {"video", "[Unsupported Video]", "video"},
-    {"file", "[Unsupported File]", "files"},
-    {"input_file", "[Unsupported File]", "files"},
-};
-
-void read_role(const FieldReader& reader, Message& message) {
-  const auto name = reader.string("role");
-  if (!name) return reader.refuse("role", "missing", "a role");
-  const auto* found = std::ranges::find(kRoles, *name, &NamedRole::name);
-  if (found == std::end(kRoles)) {
-    return reader.refuse("role", "unknown role",
-                         "system, developer, user, assistant, tool or function");
-  }
-  message.role = found->role;
-}
-
-void read_part(const FieldReader& part, Message& message, Call& call) {
-  const std::string type = part.string("type").value_or("text");
-  const auto* text = std::ranges::find(kTextParts, type, &TextPart::type);
-  if (text != std::end(kTextParts)) {
-    std::optional<std::string> value = part.string(text->field);
-    if (!value) return part.refuse(text->field, "missing", "a string");
-    message.parts.push_back(std::move(*value));
-    return;
-  }
-  const auto* other = std::ranges::find(kOtherParts, type, &OtherPart::type);
-  if (other == std::end(kOtherParts)) {
-    return part.refuse("type", "unknown kind of part", "text, refusal, image_url and the like");
-  }
-  message.parts.emplace_back(other->told);
-  ignore(call, other->ignored);
-}
-
-void read_content(const FieldReader& reader, Message& message, Call& call) {
-  const Json* content = reader.find("content");
-  if (content == nullptr) return;
-  if (const std::string* text = content->as_string()) {
-    message.parts.push_back(*text);
-    return;
-  }
-  if (content->as_array() == nullptr) {
-    return reader.refuse("content", "wrong type", "a string, an array of parts or null");
-  }
-  const Json::Array* parts = reader.array("content", kPartsMax);
-  if (parts == nullptr) return;
-  for (size_t i = 0; i < parts->size() && !reader.failed(); ++i) {
-    const Json& part = (*parts)[i];
-    if (const std::string* text = part.as_string()) {
-      message.parts.push_back(*text);
-    } else {
-      read_part(reader.element("content", part, i), message, call);
-    }
-  }
-}
 
 std::string read_arguments(const FieldReader& function) {
   const Json* arguments = function.find("arguments");
@@ -160,8 +77,8 @@ void read_assistant(const FieldReader& reader, Message& message) {
 
 Message read_message(const FieldReader& reader, Call& call) {
   Message message;
-  read_role(reader, message);
-  read_content(reader, message, call);
+  message.role = read_role(reader, kRoles);
+  read_content(reader, "content", message, call);
   if (message.role == Role::kAssistant) read_assistant(reader, message);
   if (message.role == Role::kTool) {
     message.call_id =

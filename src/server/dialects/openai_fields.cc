@@ -30,7 +30,7 @@ constexpr const char* kIgnoredFields[] = {
 
 // Where agents say which conversation a request belongs to.
 constexpr const char* kConversationHeaders[] = {"x-session-id", "x-session-affinity", "session-id",
-                                                "x-conversation-id"};
+                                                "x-conversation-id", "x-claude-code-session-id"};
 
 bool is_empty_list(const Json& value) {
   return value.as_array() != nullptr && value.as_array()->empty();
@@ -91,17 +91,6 @@ void add_stop(const FieldReader& body, const std::string& path, const Json& valu
   if (!text->empty()) stops.push_back(*text);
 }
 
-void read_stops(const FieldReader& body, std::vector<std::string>& stops) {
-  const Json* value = body.find("stop");
-  if (value == nullptr) return;
-  if (value->as_string() != nullptr) return add_stop(body, "stop", *value, stops);
-  const Json::Array* list = body.array("stop", kStopsMax);
-  if (list == nullptr) return;
-  for (size_t i = 0; i < list->size(); ++i) {
-    add_stop(body, fmt::format("stop[{}]", i), (*list)[i], stops);
-  }
-}
-
 void read_seed(const FieldReader& body, Call& call) {
   const auto seed = body.integer("seed", std::numeric_limits<int64_t>::min(),
                                  std::numeric_limits<int64_t>::max());
@@ -144,6 +133,17 @@ void ignore(Call& call, std::string_view word) {
   if (std::ranges::find(call.ignored, word) == call.ignored.end()) call.ignored.emplace_back(word);
 }
 
+void read_stops(const FieldReader& body, const char* name, std::vector<std::string>& stops) {
+  const Json* value = body.find(name);
+  if (value == nullptr) return;
+  if (value->as_string() != nullptr) return add_stop(body, name, *value, stops);
+  const Json::Array* list = body.array(name, kStopsMax);
+  if (list == nullptr) return;
+  for (size_t i = 0; i < list->size(); ++i) {
+    add_stop(body, fmt::format("{}[{}]", name, i), (*list)[i], stops);
+  }
+}
+
 std::optional<int64_t> read_token_count(const FieldReader& body, std::string_view name,
                                         int64_t min) {
   const Json* value = body.find(name);
@@ -156,7 +156,7 @@ std::optional<int64_t> read_token_count(const FieldReader& body, std::string_vie
 void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header, Call& call) {
   body.string("model");  // any name is good
   read_sampling(body, call.options.sampling);
-  read_stops(body, call.options.stop_strings);
+  read_stops(body, "stop", call.options.stop_strings);
   read_seed(body, call);
   read_stream(body, call);
   call.options.stops_at_end_of_text = !body.boolean("ignore_eos").value_or(false);
@@ -165,6 +165,27 @@ void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header
   call.conversation = read_name(body, "prompt_cache_key");
   if (call.conversation.empty()) call.conversation = conversation_header(header);
   note_ignored(body, call);
+}
+
+void require_one_answer(const FieldReader& body, const Call& call) {
+  if (call.answer_count != 1) body.refuse("n", "not supported", "1");
+}
+
+void read_tool_choice(const FieldReader& body, std::string_view name) {
+  const Json* choice = body.find(name);
+  if (choice == nullptr) return;
+  const Json* allowed = choice->find("allowed_tools");
+  const Json* mode = (allowed != nullptr ? allowed : choice)->find("mode");
+  const Json* told = mode != nullptr ? mode : choice;
+  const std::string* word = told->as_string();
+  const bool is_free = word != nullptr && (*word == "none" || *word == "auto");
+  if (!is_free) body.refuse(name, "tool calls cannot be demanded yet", "none or auto");
+}
+
+void require_plain_text(const FieldReader& format) {
+  const auto type = format.string("type");
+  if (!type) return format.refuse("type", "missing", "a string");
+  if (*type != "text") format.refuse("type", "not supported yet", "text");
 }
 
 Result<Call> checked_call(Call call, std::optional<Error> error) {

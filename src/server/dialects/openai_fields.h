@@ -1,17 +1,19 @@
-// These functions read what requests of Chat Completions and Completions have in common. What is
-// wrong is kept by the FieldReader. They own nothing; any thread.
+// These functions read what requests of several dialects have in common. What is wrong is kept by
+// the FieldReader. They own nothing; any thread.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/dialect.h"
 #include "server/field_reader.h"
 
 namespace kvasir::server {
 
-// Behind Call::own of both dialects.
+// Behind Call::own of Chat Completions and of Completions.
 struct OpenAiCall {
   bool includes_usage = false;  // stream_options: a stream ends with a chunk of usage
 };
@@ -20,9 +22,22 @@ const OpenAiCall& openai_call(const Call& call);
 // Sampling, stop strings, answer count, stream, cache_salt, prompt_cache_key; and Call::own.
 void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header, Call& call);
 
+// A stop string, or a list of them.
+void read_stops(const FieldReader& body, const char* name, std::vector<std::string>& stops);
+
 // A count of tokens. None: left out, or -1, which asks for as many as fit.
 std::optional<int64_t> read_token_count(const FieldReader& body, std::string_view name,
                                         int64_t min);
+
+// Refuses a count of answers other than one.
+void require_one_answer(const FieldReader& body, const Call& call);
+
+// Refuses what would make the model call a tool: all but "none", "auto" and a list of allowed ones.
+void read_tool_choice(const FieldReader& body, std::string_view name);
+
+// Refuses a format of the answer other than plain text: it would be a promise about the text that
+// nobody here keeps yet.
+void require_plain_text(const FieldReader& format);
 
 // The call, or what was wrong with it, in its options too.
 Result<Call> checked_call(Call call, std::optional<Error> error);
