@@ -1,0 +1,203 @@
+#include "server/dialects/messages_reply.h"
+
+#include <string>
+#include <utility>
+
+#include "base/check.h"
+#include "server/dialects/anthropic_error.h"
+#include "server/dialects/reply_parts.h"
+#include "server/dialects/sse.h"
+
+namespace kvasir::server {
+namespace {
+
+using Kind = ReplyPart::Kind;
+
+const Json kNull;
+
+// Input is what was not taken from the cache; the three kinds of it are the whole prompt together.
+// Everything is kept without being asked to, so nothing counts as written for the client.
+Json usage_json(const ServiceUsage& usage) {
+  const int64_t reused = usage.reused_tokens();
+  return Json::Object{
+      {"input_tokens", usage.prompt_tokens - reused},
+      {"cache_creation_input_tokens", 0},
+      {"cache_read_input_tokens", reused},
+      {"cache_creation",
+       Json::Object{{"ephemeral_5m_input_tokens", 0}, {"ephemeral_1h_input_tokens", 0}}},
+      {"output_tokens", usage.generated_tokens},
+      {"output_tokens_details", Json::Object{{"thinking_tokens", usage.reasoning_tokens}}}};
+}
+
+const char* name_of_stop(StopReason reason) {
+  switch (reason) {
+    case StopReason::kEndOfText:
+    case StopReason::kInterrupted:
+      return "end_turn";
+    case StopReason::kStopString:
+      return "stop_sequence";
+    case StopReason::kTokenLimit:
+      return "max_tokens";
+  }
+  KVASIR_CHECK(false, "a known reason");
+}
+
+// How an answer ended, as members of an object.
+struct Ending {
+  StopReason reason = StopReason::kEndOfText;
+  std::string stop_string;
+
+  void take(const ServiceEvent& event) {
+    if (event.kind != ServiceEvent::Kind::kEnded) return;
+    reason = event.stop_reason;
+    stop_string = event.stop_string;
+  }
+  void add_to(Json::Object& object) const {
+    object.emplace_back("stop_reason", name_of_stop(reason));
+    const bool has_string = reason == StopReason::kStopString;
+    object.emplace_back("stop_sequence", has_string ? Json(stop_string) : kNull);
+  }
+};
+
+// Clients drop thinking without a signature, or send it back as text.
+Json block_json(Kind kind, std::string text, std::string signature) {
+  if (kind == Kind::kAnswer) return Json::Object{{"type", "text"}, {"text", std::move(text)}};
+  return Json::Object{
+      {"type", "thinking"}, {"thinking", std::move(text)}, {"signature", std::move(signature)}};
+}
+
+Json::Object message_head(const ReplyFacts& facts) {
+  return {{"id", "msg_" + facts.id},
+          {"type", "message"},
+          {"role", "assistant"},
+          {"model", facts.model}};
+}
+
+std::string event_bytes(const char* type, Json::Object members) {
+  Json::Object event{{"type", type}};
+  for (auto& member : members) event.push_back(std::move(member));
+  return sse_event(type, Json(std::move(event)));
+}
+
+class BlockStream final : public PartStream {
+ public:
+  explicit BlockStream(std::string signature) : signature_(std::move(signature)) {}
+
+ private:
+  std::string open(const ReplyPart& part, size_t index) override {
+    return event_bytes("content_block_start", {{"index", static_cast<int64_t>(index)},
+                                               {"content_block", block_json(part.kind, {}, {})}});
+  }
+  std::string delta(const ReplyPart& part, size_t index, const std::string& text,
+                    Json::Array) override {
+    return part.kind == Kind::kAnswer ? delta_bytes(index, "text_delta", "text", text)
+                                      : delta_bytes(index, "thinking_delta", "thinking", text);
+  }
+  std::string close(const ReplyPart& part, size_t index) override {
+    std::string out;
+    if (part.kind == Kind::kReasoning) {
+      out = delta_bytes(index, "signature_delta", "signature", signature_);
+    }
+    return out + event_bytes("content_block_stop", {{"index", static_cast<int64_t>(index)}});
+  }
+
+  static std::string delta_bytes(size_t index, const char* type, const char* name,
+                                 const std::string& text) {
+    return event_bytes("content_block_delta",
+                       {{"index", static_cast<int64_t>(index)},
+                        {"delta", Json::Object{{"type", type}, {name, text}}}});
+  }
+
+  std::string signature_;
+};
+
+class StreamedReply final : public Reply {
+ public:
+  explicit StreamedReply(ReplyFacts facts) : facts_(std::move(facts)), blocks_(facts_.id) {}
+
+  // What of the prompt is reused is not known yet; the counts at the end replace these.
+  std::string begin() override {
+    Json::Object message = message_head(facts_);
+    message.emplace_back("content", Json::Array{});
+    message.emplace_back("stop_reason", kNull);
+    message.emplace_back("stop_sequence", kNull);
+    message.emplace_back("usage", usage_json({.prompt_tokens = facts_.prompt_tokens.front()}));
+    return event_bytes("message_start", {{"message", std::move(message)}}) + ping();
+  }
+
+  std::string event(int64_t, const ServiceEvent& event) override {
+    ending_.take(event);
+    std::string out;
+    if (!event.piece.reasoning.empty()) {
+      out += blocks_.add(Kind::kReasoning, event.piece.reasoning);
+    }
+    if (!event.piece.answer.empty()) out += blocks_.add(Kind::kAnswer, event.piece.answer);
+    return out;
+  }
+
+  std::string finish(const ServiceUsage& usage) override {
+    Json::Object delta;
+    ending_.add_to(delta);
+    return blocks_.end() +
+           event_bytes("message_delta",
+                       {{"delta", std::move(delta)}, {"usage", usage_json(usage)}}) +
+           event_bytes("message_stop", {});
+  }
+
+  std::string heartbeat(const ReplyProgress&) override { return ping(); }
+  std::string fail(const ApiError& error) override {
+    return sse_event("error", Json(anthropic_error(error)));
+  }
+
+ private:
+  static std::string ping() { return event_bytes("ping", {}); }
+
+  const ReplyFacts facts_;
+  BlockStream blocks_;
+  Ending ending_;
+};
+
+class WholeReply final : public Reply {
+ public:
+  explicit WholeReply(ReplyFacts facts) : facts_(std::move(facts)) {}
+
+  std::string begin() override { return {}; }
+
+  std::string event(int64_t, const ServiceEvent& event) override {
+    ending_.take(event);
+    const GenerationPiece& piece = event.piece;
+    if (!piece.reasoning.empty()) parts_.part(Kind::kReasoning).text += piece.reasoning;
+    if (!piece.answer.empty()) parts_.part(Kind::kAnswer).text += piece.answer;
+    return {};
+  }
+
+  std::string finish(const ServiceUsage& usage) override {
+    parts_.part(Kind::kAnswer);
+    Json::Array content;
+    for (const ReplyPart& part : parts_.all()) {
+      content.push_back(block_json(part.kind, part.text, facts_.id));
+    }
+    Json::Object message = message_head(facts_);
+    message.emplace_back("content", std::move(content));
+    ending_.add_to(message);
+    message.emplace_back("usage", usage_json(usage));
+    return Json(std::move(message)).dump();
+  }
+
+  std::string heartbeat(const ReplyProgress&) override { return {}; }
+  std::string fail(const ApiError& error) override { return Json(anthropic_error(error)).dump(); }
+
+ private:
+  const ReplyFacts facts_;
+  ReplyParts parts_;
+  Ending ending_;
+};
+
+}  // namespace
+
+std::unique_ptr<Reply> messages_reply(const Call& call, ReplyFacts facts) {
+  if (call.streams) return std::make_unique<StreamedReply>(std::move(facts));
+  return std::make_unique<WholeReply>(std::move(facts));
+}
+
+}  // namespace kvasir::server
