@@ -1,0 +1,141 @@
+#include "server/dialects/responses_object.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "server/dialects/openai_error.h"
+
+namespace kvasir::server {
+namespace {
+
+using Kind = ReplyPart::Kind;
+
+const Json kNull;
+
+Json usage_json(const ServiceUsage& usage) {
+  return Json::Object{
+      {"input_tokens", usage.prompt_tokens},
+      {"input_tokens_details",
+       Json::Object{{"cached_tokens", usage.reused_tokens()}, {"cache_write_tokens", 0}}},
+      {"output_tokens", usage.generated_tokens},
+      {"output_tokens_details", Json::Object{{"reasoning_tokens", usage.reasoning_tokens}}},
+      {"total_tokens", usage.prompt_tokens + usage.generated_tokens}};
+}
+
+// An error of a response always has a code.
+Json error_json(const ApiError& error) {
+  const Json whole = openai_error(error, "input");
+  const Json& told = *whole.find("error");
+  Json code = *told.find("code");
+  if (code.is_null()) code = status_of(error.kind) < 500 ? "invalid_prompt" : "server_error";
+  return Json::Object{{"code", std::move(code)}, {"message", *told.find("message")}};
+}
+
+}  // namespace
+
+struct ResponseObject::Outcome {
+  const char* status;
+  bool has_texts = true;
+  Json::Array output = {};
+  Json usage = {};
+  Json incomplete_details = {};
+  Json error = {};
+};
+
+ResponseObject::ResponseObject(const Call& call, const ReplyFacts& facts)
+    : call_(std::static_pointer_cast<const ResponsesCall>(call.own)),
+      id_(facts.id),
+      created_s_(facts.created_s),
+      model_(facts.model) {}
+
+Json ResponseObject::begun() const { return object({.status = "in_progress"}); }
+
+Json ResponseObject::waiting() const {
+  return object({.status = "in_progress", .has_texts = false});
+}
+
+Json ResponseObject::ended(const ReplyParts& parts, StopReason reason,
+                           const ServiceUsage& usage) const {
+  const char* status = status_of(reason);
+  Outcome outcome{.status = status, .output = items(parts, status), .usage = usage_json(usage)};
+  if (reason == StopReason::kTokenLimit) {
+    outcome.incomplete_details = Json::Object{{"reason", "max_output_tokens"}};
+  }
+  return object(std::move(outcome));
+}
+
+Json ResponseObject::failed(const ReplyParts& parts, const ApiError& error) const {
+  return object(
+      {.status = "failed", .output = items(parts, "incomplete"), .error = error_json(error)});
+}
+
+const char* ResponseObject::status_of(StopReason reason) {
+  return reason == StopReason::kTokenLimit ? "incomplete" : "completed";
+}
+
+Json ResponseObject::object(Outcome outcome) const {
+  Json::Object object{{"id", "resp_" + id_},
+                      {"object", "response"},
+                      {"created_at", created_s_},
+                      {"status", outcome.status},
+                      {"error", std::move(outcome.error)},
+                      {"incomplete_details", std::move(outcome.incomplete_details)},
+                      {"instructions", outcome.has_texts ? call_->instructions : kNull},
+                      {"metadata", outcome.has_texts ? call_->metadata : kNull},
+                      {"model", model_},
+                      {"output", std::move(outcome.output)},
+                      {"usage", std::move(outcome.usage)}};
+  object.insert(object.end(), call_->settings.begin(), call_->settings.end());
+  return object;
+}
+
+std::string ResponseObject::item_id(const ReplyPart& part, size_t index) const {
+  return fmt::format("{}_{}{:02x}", part.kind == Kind::kReasoning ? "rs" : "msg", id_, index);
+}
+
+Json ResponseObject::content(Kind kind, std::string text, Json::Array logprobs) {
+  if (kind == Kind::kReasoning) {
+    return Json::Object{{"type", "reasoning_text"}, {"text", std::move(text)}};
+  }
+  return Json::Object{{"type", "output_text"},
+                      {"text", std::move(text)},
+                      {"annotations", Json::Array{}},
+                      {"logprobs", std::move(logprobs)}};
+}
+
+Json ResponseObject::item_json(const ReplyPart& part, size_t index, const char* status,
+                               Json::Array content) const {
+  Json::Object item{{"id", item_id(part, index)}};
+  if (part.kind == Kind::kReasoning) {
+    item.emplace_back("type", "reasoning");
+    item.emplace_back("summary", Json::Array{});
+    // Clients leave out reasoning that they did not get this with.
+    if (call_->wants_encrypted_reasoning) item.emplace_back("encrypted_content", id_);
+  } else {
+    item.emplace_back("type", "message");
+    item.emplace_back("role", "assistant");
+  }
+  item.emplace_back("content", std::move(content));
+  item.emplace_back("status", status);
+  return item;
+}
+
+Json ResponseObject::new_item(const ReplyPart& part, size_t index) const {
+  return item_json(part, index, "in_progress", {});
+}
+
+Json ResponseObject::item(const ReplyPart& part, size_t index, const char* status) const {
+  return item_json(part, index, status, {content(part.kind, part.text, part.logprobs)});
+}
+
+Json::Array ResponseObject::items(const ReplyParts& parts, const char* last_status) const {
+  Json::Array items;
+  const std::vector<ReplyPart>& all = parts.all();
+  for (size_t i = 0; i < all.size(); ++i) {
+    items.push_back(item(all[i], i, i + 1 == all.size() ? last_status : "completed"));
+  }
+  return items;
+}
+
+}  // namespace kvasir::server

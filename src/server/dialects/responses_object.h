@@ -1,0 +1,57 @@
+// A ResponseObject writes what a Responses request comes to: the object that every event about the
+// whole response holds, and its items. What the request asked for is told back in it. Immutable;
+// any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "kvasir/scheduler.h"
+#include "server/dialect.h"
+#include "server/dialects/reply_parts.h"
+
+namespace kvasir::server {
+
+// Behind Call::own.
+struct ResponsesCall {
+  Json::Object settings;  // told back in every object
+  Json instructions;      // told back too, but where a client only has to be kept waiting
+  Json metadata;
+  bool wants_encrypted_reasoning = false;
+};
+
+class ResponseObject {
+ public:
+  ResponseObject(const Call& call, const ReplyFacts& facts);
+
+  // While nothing is said yet.
+  Json begun() const;
+  // The same without what may be long.
+  Json waiting() const;
+  Json ended(const ReplyParts& parts, StopReason reason, const ServiceUsage& usage) const;
+  Json failed(const ReplyParts& parts, const ApiError& error) const;
+
+  std::string item_id(const ReplyPart& part, size_t index) const;
+  // Before it has said anything.
+  Json new_item(const ReplyPart& part, size_t index) const;
+  Json item(const ReplyPart& part, size_t index, const char* status) const;
+
+  // As an item holds it; empty at first.
+  static Json content(ReplyPart::Kind kind, std::string text, Json::Array logprobs);
+  static const char* status_of(StopReason reason);
+
+ private:
+  struct Outcome;
+  Json object(Outcome outcome) const;
+  Json::Array items(const ReplyParts& parts, const char* last_status) const;
+  Json item_json(const ReplyPart& part, size_t index, const char* status,
+                 Json::Array content) const;
+
+  std::shared_ptr<const ResponsesCall> call_;
+  std::string id_;
+  int64_t created_s_;
+  std::string model_;
+};
+
+}  // namespace kvasir::server
