@@ -7,72 +7,24 @@
 // template with special_tokens, or null for the form of the tokenizer's markers. Out, for each: a
 // line of JSON, {"tokens": [...], "text": ..., "starts_in_reasoning": ...} or
 // {"error": ..., "field": ...}.
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
-#include <iterator>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/json.h"
+#include "conversation_json.h"
 #include "text/conversation_form.h"
 
 namespace {
 
 using kvasir::Json;
-using kvasir::Message;
 using kvasir::Result;
+using namespace kvasir::testing;
 using namespace kvasir::text;
-
-constexpr std::string_view kRoles[] = {"system",    "developer", "user",
-                                       "assistant", "tool",      "latest_reminder"};
-constexpr std::string_view kEfforts[] = {"",       "none", "minimal", "low",
-                                         "medium", "high", "xhigh",   "max"};
-
-Json member(const Json& object, const char* name) {
-  const Json* found = object.find(name);
-  return found == nullptr ? Json() : *found;
-}
-
-std::string text_in(const Json& object, const char* name) {
-  const Json found = member(object, name);
-  return found.as_string() == nullptr ? "" : *found.as_string();
-}
-
-Json::Array list_in(const Json& object, const char* name) {
-  const Json found = member(object, name);
-  return found.as_array() == nullptr ? Json::Array() : *found.as_array();
-}
-
-template <class Enum, size_t size>
-Enum named(const std::string& name, const std::string_view (&names)[size]) {
-  return static_cast<Enum>(std::ranges::find(names, name) - std::begin(names));
-}
-
-Message message_of(const Json& json) {
-  Message message{.role = named<kvasir::Role>(text_in(json, "role"), kRoles),
-                  .reasoning = text_in(json, "reasoning"),
-                  .call_id = text_in(json, "call_id")};
-  for (const Json& part : list_in(json, "parts")) message.parts.push_back(*part.as_string());
-  for (const Json& call : list_in(json, "calls")) {
-    message.calls.push_back(
-        {text_in(call, "id"), text_in(call, "name"), text_in(call, "arguments")});
-  }
-  return message;
-}
-
-kvasir::FormOptions options_of(const Json& request) {
-  kvasir::FormOptions options{.effort =
-                                  named<kvasir::Effort>(text_in(request, "effort"), kEfforts)};
-  const Json thinking = member(request, "thinking");
-  if (const bool* thinks = thinking.as_bool()) {
-    options.thinking = *thinks ? kvasir::Thinking::kOn : kvasir::Thinking::kOff;
-  }
-  const Json continues = member(request, "continues_last");
-  options.continues_last = continues.as_bool() != nullptr && *continues.as_bool();
-  return options;
-}
 
 // The form of the request before, as most have the same template.
 class Forms {
@@ -108,9 +60,7 @@ class Forms {
 Result<kvasir::FormedPrompt> prompt_for(const std::string& line, Forms& forms) {
   KVASIR_ASSIGN_OR_RETURN(const Json request, Json::parse(line, "request"));
   KVASIR_ASSIGN_OR_RETURN(const ConversationForm* form, forms.of(request));
-  std::vector<Message> messages;
-  for (const Json& json : list_in(request, "messages")) messages.push_back(message_of(json));
-  return form->encode(messages, options_of(request));
+  return form->encode(messages_of(request), options_of(request));
 }
 
 Json answer_to(const std::string& line, const Tokenizer& tokenizer, Forms& forms) {

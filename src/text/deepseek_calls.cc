@@ -1,10 +1,12 @@
 #include "text/deepseek_calls.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 
@@ -93,6 +95,13 @@ class CallWriter {
   MarkedText* out_;
 };
 
+// The makers' encoder sorts calls as it sorts their results.
+std::vector<ToolCall> by_id(std::span<const ToolCall> calls) {
+  std::vector<ToolCall> sorted(calls.begin(), calls.end());
+  std::ranges::stable_sort(sorted, {}, &ToolCall::id);
+  return sorted;
+}
+
 }  // namespace
 
 void add_tool_calls(std::span<const ToolCall> calls, std::optional<int32_t> marker,
@@ -100,7 +109,7 @@ void add_tool_calls(std::span<const ToolCall> calls, std::optional<int32_t> mark
   CallWriter writer(marker, out);
   out.add_text("\n\n");
   writer.add_tag("<", "tool_calls>\n");
-  for (const ToolCall& call : calls) writer.add_call(call);
+  for (const ToolCall& call : by_id(calls)) writer.add_call(call);
   writer.add_tag("</", "tool_calls>");
 }
 

@@ -3,6 +3,8 @@
 //   <｜DSML｜tool_calls> <｜DSML｜invoke name="f"> <｜DSML｜parameter name="p" string="true"> value
 //   ...
 //
+// Calls stand in the order of their ids.
+//
 // A free function; any number of threads may call it.
 #pragma once
 

@@ -58,8 +58,7 @@ bool stands_before(const Turn& a, const Turn& b) {
 }
 
 // The makers' encoder sorts as many turns as a message has calls by the ids of the calls, results
-// first. Where each call has its result these are the results; the order of the calls themselves
-// plays no part.
+// first. Where each call has its result these are the results.
 void sort_results(std::vector<Turn>& turns) {
   std::vector<size_t> call_counts(turns.size());
   for (size_t i = 0; i < turns.size(); ++i) {

@@ -54,17 +54,30 @@ void join(const Entry& entry, Entry& whole) {
   whole.calls.insert(whole.calls.end(), entry.calls.begin(), entry.calls.end());
 }
 
+bool says_nothing(const Entry& entry) {
+  return entry.role == "assistant" && entry.calls.empty() && entry.reasoning.empty() &&
+         text_of(entry).empty();
+}
+
+// A question behind a result becomes a part of it, where only an answer may follow.
+bool is_one_turn(const Entry& entry, const Entry& next) {
+  if (entry.role == "tool") return next.role == "user";
+  return entry.role == next.role;
+}
+
 class Arranger {
  public:
   explicit Arranger(const TemplateTraits& traits) : traits_(&traits) {}
 
   void add_at_start(const Message& message) {
     Entry entry{.role = instruction_role(message, *traits_), .parts = message.parts};
-    const bool is_second = !entries_.empty() && entries_.back().role == entry.role;
-    if (is_second && !(traits_->has_two_systems && traits_->has_system)) {
-      join(entry, entries_.back());
-    } else {
+    const bool stands_apart = entries_.empty() || (entries_.back().role == entry.role
+                                                       ? traits_->has_two_systems
+                                                       : traits_->has_system_and_developer);
+    if (stands_apart) {
       entries_.push_back(std::move(entry));
+    } else {
+      join(entry, entries_.back());
     }
   }
 
@@ -75,16 +88,22 @@ class Arranger {
     begins_question_ = true;
   }
 
-  void add(const Message& message) {
+  // An answer that says nothing is kept where it is to be continued.
+  void add(const Message& message, bool is_continued) {
     if (is_instruction(message)) {
       add_late(message);
       return;
     }
-    push({.role = role_of(message),
-          .parts = message.parts,
-          .reasoning = message.reasoning,
-          .calls = message.calls,
-          .call_id = message.call_id});
+    if (message.role == Role::kTool && !traits_->has_results) {
+      push(user_entry("<tool_result>" + joined_parts(message, kBetweenParts) + "</tool_result>"));
+      return;
+    }
+    Entry entry{.role = role_of(message),
+                .parts = message.parts,
+                .reasoning = message.reasoning,
+                .calls = message.calls,
+                .call_id = message.call_id};
+    if (!says_nothing(entry) || traits_->has_empty_answers || is_continued) push(std::move(entry));
   }
 
   std::vector<Entry> take(TurnOrder order) && {
@@ -115,18 +134,22 @@ class Arranger {
   }
 
   void alternate() {
-    std::vector<Entry> joined;
-    for (Entry& entry : entries_) {
-      const bool is_first = std::ranges::all_of(
-          joined, [](const Entry& one) { return one.role == "system" || one.role == "developer"; });
-      if (is_first && entry.role == "assistant") joined.push_back(user_entry(""));
-      if (!joined.empty() && joined.back().role == entry.role && entry.role != "tool") {
-        join(entry, joined.back());
+    std::vector<Entry> given = std::exchange(entries_, {});
+    for (Entry& entry : given) {
+      if (entry.role == "assistant" && has_instructions_alone()) entries_.push_back(user_entry(""));
+      if (!entries_.empty() && is_one_turn(entries_.back(), entry)) {
+        join(entry, entries_.back());
       } else {
-        joined.push_back(std::move(entry));
+        entries_.push_back(std::move(entry));
       }
     }
-    entries_ = std::move(joined);
+    if (has_instructions_alone()) entries_.push_back(user_entry(""));
+  }
+
+  bool has_instructions_alone() const {
+    return std::ranges::all_of(entries_, [](const Entry& entry) {
+      return entry.role == "system" || entry.role == "developer";
+    });
   }
 
   const TemplateTraits* traits_;
@@ -134,8 +157,12 @@ class Arranger {
   bool begins_question_ = false;
 };
 
-// Some templates insist on ids of nine characters. They are counted, so that a conversation that
-// grows keeps those that it had.
+bool is_letter_or_digit(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+// Some templates insist on ids of nine letters and digits. They are counted, so that a conversation
+// that grows keeps those that it had.
 class ShortIds {
  public:
   void shorten(std::vector<Entry>& entries) {
@@ -147,6 +174,7 @@ class ShortIds {
 
  private:
   std::string of(const std::string& id) {
+    if (id.size() == 9 && std::ranges::all_of(id, is_letter_or_digit)) return id;
     const size_t number = numbers_.emplace(id, numbers_.size()).first->second;
     const std::string digits = std::to_string(number);
     return std::string(digits.size() < 9 ? 9 - digits.size() : 0, '0') + digits;
@@ -228,7 +256,9 @@ Json::Array template_messages(std::span<const Message> messages, const TemplateT
   for (; i < messages.size() && is_instruction(messages[i]); ++i)
     arranger.add_at_start(messages[i]);
   arranger.end_start();
-  for (; i < messages.size(); ++i) arranger.add(messages[i]);
+  for (; i < messages.size(); ++i) {
+    arranger.add(messages[i], !last_text_end.empty() && i + 1 == messages.size());
+  }
   std::vector<Entry> entries = std::move(arranger).take(order);
   if (order == TurnOrder::kAlternating) ShortIds().shorten(entries);
   if (!last_text_end.empty()) {

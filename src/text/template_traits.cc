@@ -18,6 +18,7 @@ constexpr const char* kAnswer = "uvqsay";
 constexpr const char* kNext = "uvqnext";
 constexpr const char* kFunction = "uvqtool";
 constexpr const char* kArgument = "uvqvalue";
+constexpr const char* kCallId = "call00000";
 
 Json message(const char* role, Json content) {
   return Json::Object{{"role", role}, {"content", std::move(content)}};
@@ -112,22 +113,29 @@ void find_contents(const Prober& prober, TemplateTraits& traits) {
   traits.assistant.text = traits.user.text || !traits.assistant.parts;
 }
 
+Json message_with_call(bool has_content, bool arguments_are_text) {
+  Json arguments = arguments_are_text ? Json(std::string("{\"a\": \"") + kArgument + "\"}")
+                                      : Json(Json::Object{{"a", kArgument}});
+  const Json function = Json::Object{{"name", kFunction}, {"arguments", std::move(arguments)}};
+  const Json call = Json::Object{{"id", kCallId}, {"type", "function"}, {"function", function}};
+  Json::Object answer{{"role", "assistant"}};
+  if (has_content) answer.emplace_back("content", "");
+  answer.emplace_back("tool_calls", Json::Array{call});
+  return answer;
+}
+
 void find_call_form(const Prober& prober, TemplateTraits& traits) {
+  const Json question = message("user", kQuestion);
+  const Json result = Json::Object{
+      {"role", "tool"}, {"content", kAnswer}, {"tool_call_id", kCallId}, {"name", kFunction}};
+  traits.has_results = prober.tells({question, message_with_call(true, false), result}, {kAnswer});
   for (const bool is_text : {false, true}) {
     for (const bool has_content : {true, false}) {
-      Json arguments = is_text ? Json(std::string("{\"a\": \"") + kArgument + "\"}")
-                               : Json(Json::Object{{"a", kArgument}});
-      Json::Object answer{{"role", "assistant"}};
-      if (has_content) answer.emplace_back("content", "");
-      const Json function = Json::Object{{"name", kFunction}, {"arguments", std::move(arguments)}};
-      answer.emplace_back("tool_calls",
-                          Json::Array{Json::Object{
-                              {"id", "call00000"}, {"type", "function"}, {"function", function}}});
-      if (!prober.tells({message("user", kQuestion), std::move(answer)}, {kFunction, kArgument})) {
-        continue;
-      }
+      const Json call = message_with_call(has_content, is_text);
+      if (!prober.tells({question, call}, {kFunction, kArgument})) continue;
       traits.calls_stand_without_content = !has_content;
       traits.arguments_are_text = is_text;
+      traits.has_results = prober.tells({question, call, result}, {kAnswer});
       return;
     }
   }
@@ -209,7 +217,11 @@ TemplateTraits traits_of(const ChatTemplate& chat_template) {
   traits.has_developer =
       chat_template.names("developer") &&
       prober.tells_role("developer", {system, question}, 0, {kSystem, kQuestion});
+  traits.has_system_and_developer = prober.tells(
+      {system, message("developer", kSecondSystem), question}, {kSystem, kSecondSystem, kQuestion});
   traits.has_two_users = prober.tells({question, message("user", kNext)}, {kQuestion, kNext});
+  traits.has_empty_answers = prober.tells(
+      {question, message("assistant", ""), message("user", kNext)}, {kQuestion, kNext});
   find_contents(prober, traits);
   find_call_form(prober, traits);
   find_effort_words(prober, chat_template, traits);

@@ -25,10 +25,13 @@ struct TemplateTraits {
   // A later one stays in its place, and what stands before it stays as it is.
   bool has_late_system = false;
   bool has_developer = false;
-  bool has_two_users = false;  // one after the other
+  bool has_system_and_developer = false;  // one after the other, at the start
+  bool has_two_users = false;             // one after the other
+  bool has_empty_answers = false;
   ContentForms system;
   ContentForms user;
   ContentForms assistant;
+  bool has_results = false;  // of tools
   // What a message with calls has to look like, so that they are told.
   bool calls_stand_without_content = false;
   bool arguments_are_text = false;
