@@ -40,8 +40,7 @@ class Tokenizer::Encoding {
         plain += part.text;
         continue;
       }
-      for (const TextSegment& segment :
-           tokenizer_->added_.split_raw(part.text, SpecialTokens::kMatch)) {
+      for (const TextSegment& segment : tokenizer_->added_.split(part.text)) {
         if (segment.id == TextSegment::kPlain) {
           plain += segment.text;
         } else {

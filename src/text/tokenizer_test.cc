@@ -76,6 +76,17 @@ TEST(Tokenizer, IgnoredMarkersAreText) {
   }
 }
 
+// This file flags all its markers "normalized"; its normalizer leaves them as they are.
+TEST(Tokenizer, PartsThatMayHoldMarkersDoWhateverTheirFlags) {
+  const Tokenizer& tokenizer = fixture_tokenizer();
+  const std::vector<TextPart> parts = {{.text = "<think>a", .may_hold_markers = true},
+                                       {.text = "<think>"}};
+  std::vector<int32_t> expected = {tokenizer.added_token_id("<think>").value()};
+  const auto rest = tokenizer.encode("a<think>", SpecialTokens::kIgnore);
+  expected.insert(expected.end(), rest.begin(), rest.end());
+  EXPECT_EQ(tokenizer.encode_parts(parts), expected);
+}
+
 TEST(Tokenizer, AboutTokens) {
   const Tokenizer& tokenizer = fixture_tokenizer();
   EXPECT_EQ(tokenizer.vocab_size(), 2013);
