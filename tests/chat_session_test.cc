@@ -5,6 +5,7 @@
 #include "engine_driver.h"
 #include "kvasir/chat.h"
 #include "kvasir/generate.h"
+#include "kvasir/messages.h"
 
 namespace kvasir {
 namespace {
@@ -156,6 +157,17 @@ TEST_F(ChatSessionTest, TokensOutsideTheVocabularyAreRefusedWhole) {
   ASSERT_FALSE(result.ok());
   EXPECT_EQ(result.error().where, "token 2");
   EXPECT_EQ(session.length(), length);
+}
+
+TEST_F(ChatSessionTest, AChatFormWritesWhatAChatWrites) {
+  const ChatForm form = ChatForm::create(engine_).value();
+  const std::vector<Message> messages = {{.role = Role::kSystem, .parts = {"Be brief."}},
+                                         {.role = Role::kUser, .parts = {"Who wrote Emma?"}}};
+  const auto formed = form.encode(messages, {.thinking = Thinking::kOff});
+  ASSERT_TRUE(formed.ok()) << formed.error().message();
+  EXPECT_EQ(formed->tokens,
+            encode_chat_prompt(engine_, {.system = "Be brief."}, "Who wrote Emma?").value());
+  EXPECT_FALSE(formed->starts_in_reasoning);
 }
 
 }  // namespace

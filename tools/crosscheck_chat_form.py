@@ -9,7 +9,7 @@ encoder (pip install deepseek-recipe==0.2.0): its Conversation, and its Chat Com
 requests where these accept the conversation. --write writes the answers of the encoder to a small choice
 of them into tests/golden/chat_form. With TEMPLATES (files or folders, as
 tools/check_templates.py takes them; needs jinja2): every template has to take every kind of
-conversation and lose none of its texts.
+conversation and lose none of its texts, and what was said has to stay when more is said.
 """
 
 import argparse
@@ -320,14 +320,18 @@ def texts_of(messages):
             yield "wqzhere"
 
 
-def prefix_kept(shorter, longer):
-    """How much of the shorter prompt the longer one begins with."""
-    same = 0
-    for a, b in zip(shorter, longer):
-        if a != b:
-            break
-        same += 1
-    return same
+GROWING = words("system", "user", "assistant", "system", "user", "assistant", "developer", "user", "assistant",
+                "user", "user")
+GROWING_SIZES = (2, 5, 8, 11)
+
+
+def regrown(arguments, base):
+    """Where a prompt does not begin with the texts of the one before, so that a cache is lost."""
+    answers = probed(arguments, [{**base, "messages": GROWING[:size]} for size in GROWING_SIZES])
+    texts = [answer.get("text", "") for answer in answers]
+    for size, text, longer in zip(GROWING_SIZES, texts, texts[1:]):
+        if not longer.startswith(text[:text.rfind(GROWING[size - 1]["parts"][0])]):
+            yield f"growing: after {size} messages the prompt changes"
 
 
 def check_template(arguments, name, template, tokens):
@@ -346,6 +350,8 @@ def check_template(arguments, name, template, tokens):
             problems.append(f"{kind}: ends {answer['text'][-40:]!r}")
         if arguments.texts:
             print(f"-- {name}: {kind}\n{answer['text']}")
+    problems.extend(regrown(arguments, base))
+    cases.append(("growing", None))
     print(f"{name}: {len(cases) - len({p.split(':')[0] for p in problems})} of {len(cases)} kinds are told")
     for problem in problems:
         print(f"  {problem}")
