@@ -44,13 +44,15 @@ const char* role_of(const Message& message) {
   return message.role == Role::kTool ? "tool" : "user";
 }
 
+void append_paragraph(std::string_view text, std::string& whole) {
+  if (!whole.empty() && !text.empty()) whole += kBetweenMessages;
+  whole += text;
+}
+
 void join(const Entry& entry, Entry& whole) {
-  std::string text = text_of(whole);
-  const std::string more = text_of(entry);
-  if (!text.empty() && !more.empty()) text += kBetweenMessages;
-  whole.parts = {text + more};
-  if (!whole.reasoning.empty() && !entry.reasoning.empty()) whole.reasoning += kBetweenMessages;
-  whole.reasoning += entry.reasoning;
+  if (whole.parts.size() != 1) whole.parts = {text_of(whole)};
+  append_paragraph(text_of(entry), whole.parts.front());
+  append_paragraph(entry.reasoning, whole.reasoning);
   whole.calls.insert(whole.calls.end(), entry.calls.begin(), entry.calls.end());
 }
 
@@ -135,21 +137,18 @@ class Arranger {
 
   void alternate() {
     std::vector<Entry> given = std::exchange(entries_, {});
+    bool waits_for_question = true;
     for (Entry& entry : given) {
-      if (entry.role == "assistant" && has_instructions_alone()) entries_.push_back(user_entry(""));
+      if (waits_for_question && entry.role == "assistant") entries_.push_back(user_entry(""));
+      waits_for_question =
+          waits_for_question && (entry.role == "system" || entry.role == "developer");
       if (!entries_.empty() && is_one_turn(entries_.back(), entry)) {
         join(entry, entries_.back());
       } else {
         entries_.push_back(std::move(entry));
       }
     }
-    if (has_instructions_alone()) entries_.push_back(user_entry(""));
-  }
-
-  bool has_instructions_alone() const {
-    return std::ranges::all_of(entries_, [](const Entry& entry) {
-      return entry.role == "system" || entry.role == "developer";
-    });
+    if (waits_for_question) entries_.push_back(user_entry(""));
   }
 
   const TemplateTraits* traits_;
