@@ -91,7 +91,7 @@ TEST(ChatReplyTest, AHeartbeatSaysHowFarThePromptIs) {
                 chunk(R"([{"index":0,"delta":{},"logprobs":null,"finish_reason":null}])",
                       R"(,"prompt_progress":{"total":900,"cache":100,"processed":300,)"
                       R"("time_ms":1500.0})"));
-  EXPECT_TRUE(reply->heartbeat({.queue_place = 2}).starts_with(": 2 requests are before"));
+  EXPECT_TRUE(reply->heartbeat({.queue_place = 2}).starts_with(": place 2 in the queue"));
 }
 
 TEST(ChatReplyTest, AStreamThatFailsEndsInAnError) {

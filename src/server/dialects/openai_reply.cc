@@ -22,7 +22,7 @@ Json prompt_progress(const ReplyProgress& progress) {
 
 std::string progress_comment(const ReplyProgress& progress) {
   if (progress.queue_place > 0) {
-    return sse_comment(fmt::format("{} requests are before this one", progress.queue_place));
+    return sse_comment(fmt::format("place {} in the queue", progress.queue_place));
   }
   return sse_comment(
       fmt::format("{} of {} prompt tokens", progress.done_tokens, progress.total_tokens));
