@@ -45,7 +45,7 @@ class OpenAiStream {
   bool includes_usage_;
 };
 
-// Tokens taken from the cache are always said, 0 too; in OpenAI's words and in DeepSeek's.
+// Tokens taken from the cache are always said, 0 too; as OpenAI says it, and as hits and misses.
 Json openai_usage(const ServiceUsage& usage);
 const char* finish_reason_of(StopReason reason);
 
