@@ -293,6 +293,7 @@ TEST(ChatCompletionsTest, RefusesFieldsByName) {
       {R"("modalities":["text","audio"])", "modalities"},
   };
   std::vector<RefusedBody> bodies;
+  bodies.reserve(fields.size() + 2);
   for (const auto& [field, name] : fields) bodies.push_back({body_with(field), name});
   const std::string long_name(1025, 'x');
   bodies.push_back({body_with(R"("cache_salt":")" + long_name + "\""), "cache_salt"});
@@ -329,6 +330,7 @@ TEST(ChatCompletionsTest, RefusesMessagesByTheirPath) {
       {R"([{"role":"tool","tool_call_id":1}])", "messages[0].tool_call_id"},
   };
   std::vector<RefusedBody> bodies;
+  bodies.reserve(messages.size() + 2);
   for (const auto& [text, field] : messages) {
     bodies.push_back({R"({"messages":)" + std::string(text) + "}", field});
   }
