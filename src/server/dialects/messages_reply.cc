@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "server/dialects/anthropic_error.h"
+#include "server/dialects/openai_reply.h"
 #include "server/dialects/reply_parts.h"
 #include "server/dialects/sse.h"
 
@@ -122,7 +123,8 @@ class StreamedReply final : public Reply {
     message.emplace_back("stop_reason", kNull);
     message.emplace_back("stop_sequence", kNull);
     message.emplace_back("usage", usage_json({.prompt_tokens = facts_.prompt_tokens.front()}));
-    return event_bytes("message_start", {{"message", std::move(message)}}) + ping();
+    return event_bytes("message_start", {{"message", std::move(message)}}) +
+           event_bytes("ping", {});
   }
 
   std::string event(int64_t, const ServiceEvent& event) override {
@@ -144,14 +146,14 @@ class StreamedReply final : public Reply {
            event_bytes("message_stop", {});
   }
 
-  std::string heartbeat(const ReplyProgress&) override { return ping(); }
+  std::string heartbeat(const ReplyProgress& progress) override {
+    return event_bytes("ping", {{"prompt_progress", prompt_progress(progress)}});
+  }
   std::string fail(const ApiError& error) override {
     return sse_event("error", Json(anthropic_error(error)));
   }
 
  private:
-  static std::string ping() { return event_bytes("ping", {}); }
-
   const ReplyFacts facts_;
   BlockStream blocks_;
   Ending ending_;

@@ -12,14 +12,6 @@ namespace {
 
 const Json kNull;
 
-// Processed tokens include those from the cache.
-Json prompt_progress(const ReplyProgress& progress) {
-  return Json::Object{{"total", progress.total_tokens},
-                      {"cache", progress.reused_tokens},
-                      {"processed", progress.done_tokens},
-                      {"time_ms", progress.elapsed_ms}};
-}
-
 std::string progress_comment(const ReplyProgress& progress) {
   if (progress.queue_place > 0) {
     return sse_comment(fmt::format("place {} in the queue", progress.queue_place));
@@ -70,6 +62,13 @@ Json::Object OpenAiStream::object(Json choice) const {
   object.emplace_back("choices", Json::Array{std::move(choice)});
   if (includes_usage_) object.emplace_back("usage", kNull);
   return object;
+}
+
+Json prompt_progress(const ReplyProgress& progress) {
+  return Json::Object{{"total", progress.total_tokens},
+                      {"cache", progress.reused_tokens},
+                      {"processed", progress.done_tokens},
+                      {"time_ms", progress.elapsed_ms}};
 }
 
 Json openai_usage(const ServiceUsage& usage) {

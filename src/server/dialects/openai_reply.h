@@ -45,6 +45,9 @@ class OpenAiStream {
   bool includes_usage_;
 };
 
+// {total, cache, processed, time_ms}: processed tokens include those from the cache.
+Json prompt_progress(const ReplyProgress& progress);
+
 // Tokens taken from the cache are always said, 0 too; as OpenAI says it, and as hits and misses.
 Json openai_usage(const ServiceUsage& usage);
 const char* finish_reason_of(StopReason reason);

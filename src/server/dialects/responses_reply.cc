@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "server/dialects/openai_error.h"
+#include "server/dialects/openai_reply.h"
 #include "server/dialects/reply_parts.h"
 #include "server/dialects/responses_object.h"
 #include "server/dialects/sse.h"
@@ -139,8 +140,9 @@ class StreamedReply final : public Reply {
   }
 
   // Comments are no sign of life for every client.
-  std::string heartbeat(const ReplyProgress&) override {
-    return events_.write("in_progress", object_.waiting());
+  std::string heartbeat(const ReplyProgress& progress) override {
+    return events_.write("in_progress", {{"response", object_.waiting()},
+                                         {"prompt_progress", prompt_progress(progress)}});
   }
 
   std::string fail(const ApiError& error) override {
