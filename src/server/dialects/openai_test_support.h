@@ -29,6 +29,23 @@ inline Call good_call(const Dialect& dialect, std::string_view body) {
   return call.ok() ? *std::move(call) : Call{};
 }
 
+// One line a message: role, reasoning, parts, calls.
+inline std::string told(const Call& call) {
+  constexpr const char* kNames[] = {"system", "developer", "user", "assistant", "tool", "reminder"};
+  std::string text;
+  for (const Message& message : call.messages) {
+    text += kNames[static_cast<int>(message.role)];
+    if (!message.call_id.empty()) text += "(" + message.call_id + ")";
+    if (!message.reasoning.empty()) text += " <" + message.reasoning + ">";
+    for (const std::string& part : message.parts) text += " [" + part + "]";
+    for (const ToolCall& one : message.calls) {
+      text += " " + one.id + "=" + one.name + one.arguments;
+    }
+    text += "\n";
+  }
+  return text;
+}
+
 // A body that is refused, and the field that its error names.
 struct RefusedBody {
   std::string body;
@@ -85,18 +102,27 @@ inline constexpr std::string_view kProbeUsage =
     R"("completion_tokens_details":{"reasoning_tokens":1},)"
     R"("prompt_cache_hit_tokens":5,"prompt_cache_miss_tokens":2})";
 
-// The objects of a stream that is whole frames; comments and [DONE] are left out.
+// The objects of a stream that is whole frames; comments and [DONE] are left out. A named event is
+// of the type that its name says.
 inline std::vector<Json> stream_objects(std::string_view stream) {
   std::vector<Json> objects;
   while (!stream.empty()) {
     const size_t end = stream.find("\n\n");
     EXPECT_NE(end, stream.npos) << stream;
     if (end == stream.npos) break;
-    const std::string_view frame = stream.substr(0, end);
+    std::string_view frame = stream.substr(0, end);
     stream.remove_prefix(end + 2);
+    std::string_view name;
+    if (frame.starts_with("event: ")) {
+      name = frame.substr(7, frame.find('\n') - 7);
+      frame.remove_prefix(name.size() + 8);
+    }
     if (frame.starts_with(": ") || frame == "data: [DONE]") continue;
     EXPECT_TRUE(frame.starts_with("data: {")) << frame;
     objects.push_back(*Json::parse(frame.substr(6), "stream"));
+    if (!name.empty()) {
+      EXPECT_EQ(*objects.back().find("type")->as_string(), name);
+    }
   }
   return objects;
 }
