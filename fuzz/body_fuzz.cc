@@ -1,6 +1,6 @@
-// One byte of choices, then a body as a client would send it to Chat Completions or Completions:
-// it is read or refused with a path, and whatever happens to a call that was read, its reply is
-// whole frames of valid JSON.
+// One byte of choices, then a body as a client would send it to one of the dialects: it is read or
+// refused with a path, and whatever happens to a call that was read, its reply is whole frames of
+// valid JSON.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -29,8 +29,9 @@ void check_frames(std::string_view stream) {
   while (!stream.empty()) {
     const size_t end = stream.find("\n\n");
     KVASIR_CHECK(end != stream.npos, "frames are whole");
-    const std::string_view frame = stream.substr(0, end);
+    std::string_view frame = stream.substr(0, end);
     stream.remove_prefix(end + 2);
+    if (frame.starts_with("event: ")) frame.remove_prefix(frame.find('\n') + 1);
     KVASIR_CHECK(frame.find('\n') == frame.npos, "a frame is one line");
     if (frame.starts_with(": ") || frame == "data: [DONE]") continue;
     KVASIR_CHECK(frame.starts_with("data: "), "a frame has data");
@@ -46,6 +47,7 @@ std::string text_at(std::string_view body, size_t at) {
 ReplyFacts facts_of(const Call& call, std::string_view body) {
   ReplyFacts facts{.id = "0", .model = text_at(body, 3), .fingerprint = text_at(body, 4)};
   facts.token_text = [body](int32_t id) { return text_at(body, static_cast<size_t>(id)); };
+  facts.prompt_tokens.assign(std::max(call.prompts.size(), size_t{1}), 3);
   facts.prompt_texts.assign(call.prompts.size(), text_at(body, 7));
   return facts;
 }
@@ -80,12 +82,18 @@ std::string run(const Call& call, Reply& reply, std::string_view body, bool fail
   return out + (fails ? reply.fail(error) : reply.finish({.prompt_tokens = 3}));
 }
 
+const Dialect& dialect_of(uint8_t choices) {
+  const bool first = (choices & 1) == 0;
+  if ((choices & 4) != 0) return first ? messages() : responses();
+  return first ? chat_completions() : completions();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view body(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const Dialect& dialect = (data[0] & 1) != 0 ? completions() : chat_completions();
+  const Dialect& dialect = dialect_of(data[0]);
   const Result<Json> json = Json::parse(body, "body", kLimits);
   if (!json.ok()) return 0;
   const auto no_header = [](std::string_view) -> const std::string* { return nullptr; };
