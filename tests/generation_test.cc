@@ -297,5 +297,25 @@ TEST_F(GenerationTest, PiecesTogetherAreTheTextUpToTheStopString) {
   }
 }
 
+TEST(GenerationOfIdsTest, NeedsNoTokenizer) {
+  Engine engine = testing::open_engine(
+      {.model_path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/llama",
+       .thread_count = 1,
+       .needs_text = false});
+  EXPECT_FALSE(Generation::create(engine, {}, ReplyKind::kText).ok());
+  EXPECT_FALSE(Generation::create(engine, {.stop_strings = {"a"}}, ReplyKind::kIds).ok());
+  auto generation = Generation::create(engine, {.tokens_max = 2}, ReplyKind::kIds).value();
+  std::vector<float> logits(static_cast<size_t>(engine.info().vocab_size));
+  for (const int32_t id : {7, 9}) {
+    logits[static_cast<size_t>(id)] += 10;
+    const GenerationPiece piece = generation.step(logits, id).value();
+    ASSERT_EQ(piece.tokens.size(), 1u);
+    EXPECT_EQ(piece.tokens[0].id, id);
+    EXPECT_TRUE(piece.answer.empty());
+    logits[static_cast<size_t>(id)] = 0;
+  }
+  EXPECT_EQ(generation.stop_reason(), StopReason::kTokenLimit);
+}
+
 }  // namespace
 }  // namespace kvasir

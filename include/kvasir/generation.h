@@ -41,14 +41,15 @@ enum class ReplyKind : uint8_t {
   kText,       // as they are
   kAnswer,     // a turn of the model's chat form
   kReasoning,  // the same, and the prompt opened its reasoning
+  kIds,        // not at all: pieces have tokens alone, and no tokenizer is needed
 };
 
 // A GenerationPiece is what one step made sure of. Texts of all pieces together are the reply.
 struct GenerationPiece {
   std::string reasoning;
   std::string answer;  // whole characters, but for the last piece
-  // Sampled since the piece before, with GenerateOptions::wants_logprobs. Text that may be the
-  // beginning of a stop string is held back, so tokens can come before their text.
+  // Sampled since the piece before, with GenerateOptions::wants_logprobs or ReplyKind::kIds. Text
+  // that may be the beginning of a stop string is held back, so tokens can come before their text.
   std::vector<SampledToken> tokens;
 
   bool empty() const { return reasoning.empty() && answer.empty() && tokens.empty(); }

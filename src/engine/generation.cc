@@ -20,7 +20,14 @@ constexpr int64_t kReservedTokensMax = 1024;
 Result<std::unique_ptr<ReplyStream>> make_reply_stream(const Engine::State& engine, ReplyKind kind,
                                                        const std::vector<std::string>& stops) {
   std::unique_ptr<ReplyStream> made;
-  if (kind == ReplyKind::kText) {
+  if (kind == ReplyKind::kIds) {
+    if (!stops.empty()) {
+      return Error{.kind = ErrorKind::kUsage,
+                   .what = "a reply without text has no stop strings",
+                   .field = "stop_strings"};
+    }
+    made = std::make_unique<IdsReplyStream>();
+  } else if (kind == ReplyKind::kText) {
     KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, engine.require_tokenizer());
     made = std::make_unique<PlainReplyStream>(*tokenizer, stops);
   } else {
@@ -63,13 +70,14 @@ Status check(const GenerateOptions& options) {
 
 struct Generation::State {
   State(const Engine::State& used, const GenerateOptions& options,
-        std::unique_ptr<ReplyStream> stream)
+        std::unique_ptr<ReplyStream> stream, bool tells_ids)
       : engine(used),
         sampler(options.sampling, used.info.vocab_size),
         reply(std::move(stream)),
         tokens_max(options.tokens_max),
         stops_at_end_of_text(options.stops_at_end_of_text),
         wants_logprobs(options.wants_logprobs),
+        wants_ids(tells_ids),
         top_logprob_count(options.top_logprob_count) {
     tokens.reserve(static_cast<size_t>(std::min(tokens_max, kReservedTokensMax)));
     if (tokens_max == 0) stop_reason = StopReason::kTokenLimit;
@@ -87,6 +95,7 @@ struct Generation::State {
   int64_t tokens_max;
   bool stops_at_end_of_text;
   bool wants_logprobs;
+  bool wants_ids;
   int top_logprob_count;
 
   std::vector<int32_t> tokens;
@@ -126,7 +135,8 @@ Result<Generation> Generation::create(Engine& engine, const GenerateOptions& opt
   KVASIR_RETURN_IF_ERROR(check_biases(options.sampling.logit_bias, engine.info().vocab_size));
   KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplyStream> reply,
                           make_reply_stream(engine.state(), kind, options.stop_strings));
-  return Generation(std::make_unique<State>(engine.state(), options, std::move(reply)));
+  return Generation(
+      std::make_unique<State>(engine.state(), options, std::move(reply), kind == ReplyKind::kIds));
 }
 
 void Generation::set_prompt(std::span<const int32_t> prompt) {
@@ -143,6 +153,8 @@ Result<GenerationPiece> Generation::step(std::span<const float> logits, int64_t 
     KVASIR_ASSIGN_OR_RETURN(SampledToken token,
                             logprobs_of(logits, position, id, state.top_logprob_count));
     piece.tokens.push_back(std::move(token));
+  } else if (state.wants_ids) {
+    piece.tokens.push_back({.id = id});
   }
   state.tokens.push_back(id);
   if (const std::optional<StopReason> end = state.read_newest(piece)) {

@@ -1,8 +1,9 @@
 // A ReplyStream turns the ids of a reply into the text of it that is certain, with nothing behind a
 // stop string. One thread at a time.
 //
-// A PlainReplyStream gives the text of the ids as they are. A ChatReplyStream tells reasoning and
-// answer apart, and shows no marker of a turn; stop strings end its answer only.
+// An IdsReplyStream gives none. A PlainReplyStream gives the text of the ids as they are. A
+// ChatReplyStream tells reasoning and answer apart, and shows no marker of a turn; stop strings end
+// its answer only.
 #pragma once
 
 #include <optional>
@@ -33,6 +34,15 @@ class ReplyStream {
 
  protected:
   StopMatcher stops_;
+};
+
+class IdsReplyStream : public ReplyStream {
+ public:
+  IdsReplyStream() : ReplyStream({}) {}
+
+  std::optional<StopReason> push(int32_t, GenerationPiece&) override { return std::nullopt; }
+  void finish(GenerationPiece&) override {}
+  bool in_reasoning() const override { return false; }
 };
 
 class PlainReplyStream : public ReplyStream {
