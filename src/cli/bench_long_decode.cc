@@ -171,8 +171,12 @@ void add_long_decode_options(Command command, LongDecodeFlags& flags) {
   command.add_option("--dir", flags.directory, "flash: folder on the device to read from")
       .check_directory()
       .show_default();
-  command.add_option("--csv", flags.csv_path, "flash: write the table there").check(not_empty);
-  command.add_option("--svg", flags.svg_path, "flash: draw the totals there").check(not_empty);
+  command.add_option("--csv", flags.csv_path, "flash: write the table there")
+      .value_name("FILE")
+      .check(not_empty);
+  command.add_option("--svg", flags.svg_path, "flash: draw the totals there")
+      .value_name("FILE")
+      .check(not_empty);
 }
 
 Status run_long_decode(const LongDecodeFlags& flags, const ModelFlags& model) {

@@ -78,6 +78,7 @@ void add_bench_rows_command(Command bench) {
   Command command = bench.add_command("rows", "rows picked again, and what a cache of them hits");
   add_model_options(command, options->model);
   command.add_option("--text", options->text_path, "text to read; the bundled book if left out")
+      .value_name("FILE")
       .check(not_empty);
   command.add_option("--tokens", options->tokens, "of it, from the beginning")
       .check_range(256, int64_t{1} << 24)

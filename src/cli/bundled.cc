@@ -9,6 +9,8 @@ namespace kvasir::cli {
 Result<std::string> bundled_path(const char* name, const char* remedy) {
   std::error_code ignored;
   const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  const auto shared = program.parent_path().parent_path() / "share/kvasir" / name;
+  if (std::filesystem::exists(shared, ignored)) return shared.string();
   for (auto folder = program.parent_path(); folder != folder.root_path();
        folder = folder.parent_path()) {
     const auto candidate = folder / name;

@@ -15,8 +15,8 @@ inline constexpr const char* kPlainRecallTask = "data/recall_plain.json";  // fo
 inline constexpr const char* kHeldOutText = "data/held_out.txt";
 inline constexpr const char* kBook = "data/book.txt";
 
-// The path of one of them. They lie in the source tree, above build/PRESET/kvasir, or beside an
-// installed program. Error: not there; `remedy` says what to do instead.
+// The path of one of them. They lie in ../share/kvasir from an installed program, or in the source
+// tree, above build/PRESET/kvasir. Error: not there; `remedy` says what to do instead.
 Result<std::string> bundled_path(const char* name, const char* remedy);
 
 // Where programs keep what can be made or fetched again; nothing when the system does not say.

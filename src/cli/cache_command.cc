@@ -234,7 +234,9 @@ void add_cache_command(Command program) {
   add_key(what);
   what.add_option("--older-than", options->older_than, "what was not used for so long, as 7d")
       .check(is_duration);
-  what.add_option("--to", options->to_size, "the least valuable, down to that size").check(is_size);
+  what.add_option("--to", options->to_size, "the least valuable, down to that size")
+      .value_name("SIZE")
+      .check(is_size);
   what.require_options(1, 3);
   Command pin_command = add("pin", "never evict a run and what it continues", pin);
   add_key(pin_command).required();
@@ -242,10 +244,12 @@ void add_cache_command(Command program) {
   add_key(add("unpin", "let a run be evicted again; its key or name", unpin)).required();
   Command export_command = add("export", "write one conversation to a file", export_run);
   add_key(export_command).required();
-  export_command.add_option("--out", options->file, "file to write; must not exist").required();
+  export_command.add_option("--out", options->file, "file to write; must not exist")
+      .value_name("FILE")
+      .required();
   Command import_command =
       add("import", "take such a file in, once all of it was checked", import_file);
-  import_command.add_option("file", options->file, "file to read").required();
+  import_command.add_option("file", options->file, "file to read").value_name("FILE").required();
   add_size_option(import_command, options->store);
   add("clear", "delete everything, pinned or not", clear);
 }

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/command_table.h"
 #include "kvasir/result.h"
 
 namespace CLI {
@@ -26,6 +27,8 @@ class Option {
  public:
   explicit Option(CLI::Option* option) : option_(option) {}
 
+  // What stands for the value in --help. Shells complete a FILE, a PATH and a DIR.
+  Option& value_name(const char* word);
   // --help shows the value that the variable has now.
   Option& show_default();
   // `problem_of` says what is wrong with a text, "" where nothing is.
@@ -53,6 +56,10 @@ class Command {
   Command(CLI::App* app, Action* chosen) : app_(app), chosen_(chosen) {}
 
   Command add_command(const char* name, const char* description);
+  // What --help prints below the options.
+  void add_closing(const std::string& lines);
+  // --help of the program does not show it.
+  void hide();
   // One of its commands must be named.
   void require_command();
   // Options under a heading of their own, of which `min` to `max` must be given.
@@ -73,6 +80,9 @@ class Command {
   Option add_flag(const char* name, bool& value, const char* description);
 
   void on_chosen(Action action);
+
+  // What was added so far, but for what is hidden.
+  CommandTable table() const;
 
  private:
   CLI::App* app_;

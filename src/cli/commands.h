@@ -36,6 +36,7 @@ void add_demo_command(Command program);
 void add_cache_command(Command program);
 void add_plan_command(Command program);
 void add_serve_command(Command program);
+void add_docs_command(Command program);
 // Subcommands of bench.
 void add_bench_rows_command(Command bench);
 void add_bench_store_command(Command bench);

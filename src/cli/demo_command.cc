@@ -163,6 +163,7 @@ void add_demo_command(Command program) {
       "demo", "plant a sentence in a book, read the book, answer a question about the sentence");
   add_model_options(command, options->model);
   command.add_option("--book", options->book_path, "text file; a bundled novel if left out")
+      .value_name("FILE")
       .check(not_empty);
   command
       .add_option("--fact", options->fact, "the sentence to plant; drawn by the seed if left out")

@@ -274,12 +274,16 @@ void add_common_options(Command command, EvalOptions& options) {
       .comma_separated();
   command
       .add_option("--text", options.text_path, "file of prose; bundled held-out text if left out")
+      .value_name("FILE")
       .check(not_empty);
   command
       .add_option("--resume", options.log_path,
                   "file that keeps what is measured; a stopped run goes on from it")
+      .value_name("FILE")
       .check(not_empty);
-  command.add_option("--svg", options.svg_path, "write a chart to this file").check(not_empty);
+  command.add_option("--svg", options.svg_path, "write a chart to this file")
+      .value_name("FILE")
+      .check(not_empty);
   add_json_option(command, options.json);
 }
 
@@ -305,6 +309,7 @@ void add_recall(Command eval_command) {
       .add_option("--task", options->task_path,
                   "words and phrasings; if left out, those that the bundled model knows, or plain "
                   "ones for other models")
+      .value_name("FILE")
       .check(not_empty);
   on_chosen(command, options, run_recall);
 }

@@ -83,8 +83,10 @@ void add_logits_command(Command program) {
   add_context_option(command, options->model, "these tokens");
   add_store_options(command, options->store, true);
   command.add_option("--tokens", options->tokens_path, "file of token ids separated by white space")
+      .value_name("FILE")
       .required();
   command.add_option("--out", options->out_path, "file to write: [tokens, vocab] float32")
+      .value_name("FILE")
       .required();
   command
       .add_option("--last", options->last,

@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   kvasir::cli::add_cache_command(program);
   kvasir::cli::add_plan_command(program);
   kvasir::cli::add_serve_command(program);
+  kvasir::cli::add_docs_command(program);
 
   const kvasir::Result<kvasir::cli::Action> chosen = command_line.parse(argc, argv);
   if (!chosen.ok()) return kvasir::cli::fail_usage(chosen.error());

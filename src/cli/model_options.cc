@@ -26,6 +26,7 @@ void add_checkpoint_options(Command command, ModelFlags& options) {
       .add_option("--model", options.model,
                   "checkpoint directory, GGUF file, or name of a fetched model; the bundled one if "
                   "left out")
+      .value_name("PATH")
       .check(not_empty);
   command.add_option("--threads", options.threads, "threads; 0: one per processor")
       .check_range(0, 1024)

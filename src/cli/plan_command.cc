@@ -227,8 +227,10 @@ void add_plan_command(Command program) {
   auto options = std::make_shared<PlanOptions>();
   Command command =
       program.add_command("plan", "the memory bill of a model's cache, before anything is loaded");
-  command.add_option("MODEL", options->target,
-                     "a checkpoint directory, a config.json, a GGUF file, or a name");
+  command
+      .add_option("MODEL", options->target,
+                  "a checkpoint directory, a config.json, a GGUF file, or a name")
+      .value_name("PATH");
   command.add_option("--context", options->context, "tokens of a sequence (the model's limit)")
       .check(is_token_count);
   add_cost_options(command, options->cost);
@@ -243,11 +245,13 @@ void add_plan_command(Command program) {
       .show_default();
   const Option memory =
       command.add_option("--memory", options->memory, "what fits into that much, of one rank")
+          .value_name("SIZE")
           .check(is_size);
   command.add_option("--headroom", options->headroom, "of the memory, left free (a tenth)")
       .needs(memory)
       .check(is_size);
   command.add_option("--weights", options->weights, "size of the weights, all ranks together")
+      .value_name("SIZE")
       .check(is_size);
   command.add_option("--threads", options->threads, "of the forward pass; 0: one per processor")
       .check_range(0, 1024);
@@ -255,6 +259,7 @@ void add_plan_command(Command program) {
   const Option csv =
       command.add_flag("--csv", options->csv, "print the bill over contexts").excludes(json);
   command.add_option("--html", options->html_path, "write one page to plan in a browser")
+      .value_name("FILE")
       .check(not_empty)
       .excludes(csv)
       .excludes(json);

@@ -168,6 +168,7 @@ void add_run_command(Command program) {
   prompt.add_option("--prompt", options->prompt, "text");
   prompt
       .add_option("--prompt-file", options->prompt_path, "file with the text; - for standard input")
+      .value_name("FILE")
       .check(not_empty);
   prompt.require_options(1, 1);
   Option markers = command.add_flag("--markers", options->markers,

@@ -37,6 +37,7 @@ struct ServeOptions {
   int64_t queued_max = 256;
   int64_t drain_s = 30;
   bool without_key = false;
+  bool no_tcp = false;
   bool quiet = false;
 };
 
@@ -59,8 +60,10 @@ Result<server::ServerOptions> server_options(const ServeOptions& options) {
   }
   server.guard.hosts = options.hosts;
   server.guard.origins = options.origins;
-  server.http.listeners.push_back(
-      {.host = options.host, .port = static_cast<uint16_t>(options.port)});
+  if (!options.no_tcp) {
+    server.http.listeners.push_back(
+        {.host = options.host, .port = static_cast<uint16_t>(options.port)});
+  }
   if (!options.unix_path.empty()) server.http.listeners.push_back({.unix_path = options.unix_path});
   if (!options.quiet) {
     server.access_log = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
@@ -127,6 +130,93 @@ Status serve(const ServeOptions& options) {
   return server->stop(std::chrono::seconds(options.drain_s));
 }
 
+constexpr const char* kHelp = R"(Clients:
+  OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=none   OpenAI's
+  ANTHROPIC_BASE_URL=http://127.0.0.1:8080                       Anthropic's
+  curl http://127.0.0.1:8080/v1/chat/completions \
+    -H 'Content-Type: application/json' \
+    -d '{"messages": [{"role": "user", "content": "Who are you?"}]}'
+  Any model name is taken, and the one that runs is reported. /health, /ready,
+  /metrics and /openapi.json answer without a client.
+
+Examples:
+  kvasir serve
+      the bundled model, for this machine alone
+  kvasir serve --model DIR --name my-model --store /srv/kvasir --ram 8GiB
+      your own model, its caches kept there, no more than 8 GiB of them in RAM
+  kvasir serve --unix /run/user/1000/kvasir.sock --no-tcp
+      for programs of your own user alone
+  kvasir serve --host 0.0.0.0 --allow-host llm.example --api-key-file keys
+      for other machines; there is no TLS: have a proxy before it that speaks it
+
+Caches: every conversation is saved as it grows, and goes on after a restart
+where it was. Without --ram no request is begun while caches take more than half
+of the memory that was free at the start; it waits.
+
+Limits: a body of 64 MiB, a head of 32 KiB, 1024 connections. A request that
+finds the queue full is refused with status 429 and may be sent again.
+
+SIGTERM or Ctrl-C: no more requests are taken, those under way go on for --drain
+seconds at most, all is saved. A second signal ends at once.
+)";
+
+void add_address_options(Command command, ServeOptions& options) {
+  Option host = command.add_option("--host", options.host, "IP address to listen on")
+                    .value_name("ADDRESS")
+                    .show_default();
+  Option port = command.add_option("--port", options.port, "port; 0: any free one")
+                    .check_range(0, 65535)
+                    .show_default();
+  Option unix_path =
+      command.add_option("--unix", options.unix_path, "a Unix socket to listen on too")
+          .value_name("PATH")
+          .check(not_empty);
+  command.add_flag("--no-tcp", options.no_tcp, "listen on the Unix socket alone")
+      .needs(unix_path)
+      .excludes(host)
+      .excludes(port);
+}
+
+void add_guard_options(Command command, ServeOptions& options) {
+  Option keys = command
+                    .add_option("--api-key-file", options.key_path,
+                                "file of API keys, one a line, 16 characters at least; each has a "
+                                "cache of its own")
+                    .value_name("FILE")
+                    .check(not_empty);
+  command
+      .add_flag("--without-key", options.without_key,
+                "let other machines in without a key, where --host is not this machine alone")
+      .excludes(keys);
+  command
+      .add_option("--allow-host", options.hosts,
+                  "a name by which clients may call this server (repeatable); IP addresses and "
+                  "localhost always")
+      .value_name("NAME")
+      .one_value_each_time();
+  command
+      .add_option("--allow-origin", options.origins,
+                  "a web page's origin that may call (repeatable): https://app.example")
+      .value_name("ORIGIN")
+      .one_value_each_time();
+}
+
+void add_load_options(Command command, ServeOptions& options) {
+  command
+      .add_option("--running", options.running_max, "requests under way at the same time, at most")
+      .check_range(1, 4096)
+      .show_default();
+  command.add_option("--queue", options.queued_max, "requests that wait, at most")
+      .check_range(1, 1 << 20)
+      .show_default();
+  command
+      .add_option("--drain", options.drain_s,
+                  "seconds that requests under way may take after SIGTERM")
+      .value_name("SECONDS")
+      .check_range(0, 86400)
+      .show_default();
+}
+
 }  // namespace
 
 void add_serve_command(Command program) {
@@ -138,43 +228,12 @@ void add_serve_command(Command program) {
   add_model_options(command, options->model);
   add_context_option(command, options->model);
   add_store_options(command, options->store, true);
-  command.add_option("--host", options->host, "IP address to listen on").show_default();
-  command.add_option("--port", options->port, "port; 0: any free one")
-      .check_range(0, 65535)
-      .show_default();
-  command.add_option("--unix", options->unix_path, "a Unix socket to listen on too")
-      .check(not_empty);
-  Option keys = command
-                    .add_option("--api-key-file", options->key_path,
-                                "file of API keys, one a line; each has a cache of its own")
-                    .check(not_empty);
-  command
-      .add_flag("--without-key", options->without_key,
-                "let other machines in without a key, where --host is not this machine alone")
-      .excludes(keys);
-  command
-      .add_option("--allow-host", options->hosts,
-                  "a name by which clients may call this server (repeatable); IP addresses and "
-                  "localhost always")
-      .one_value_each_time();
-  command
-      .add_option("--allow-origin", options->origins,
-                  "a web page's origin that may call (repeatable): https://app.example")
-      .one_value_each_time();
+  add_address_options(command, *options);
+  add_guard_options(command, *options);
   command.add_option("--name", options->name, "what the model is called; its file if left out");
-  command
-      .add_option("--running", options->running_max, "requests under way at the same time, at most")
-      .check_range(1, 4096)
-      .show_default();
-  command.add_option("--queue", options->queued_max, "requests that wait, at most")
-      .check_range(1, 1 << 20)
-      .show_default();
-  command
-      .add_option("--drain", options->drain_s,
-                  "seconds that requests under way may take after SIGTERM")
-      .check_range(0, 86400)
-      .show_default();
+  add_load_options(command, *options);
   command.add_flag("--quiet", options->quiet, "no line on standard error for each request");
+  command.add_closing(kHelp);
   on_chosen(command, options, check_usage, serve);
 }
 

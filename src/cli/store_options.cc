@@ -18,6 +18,7 @@ const std::map<std::string, StoreDurability> kDurabilities = {{"none", StoreDura
 void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
   Option directory =
       command.add_option("--store", flags.directory, "directory of the store; ~/.cache/kvasir")
+          .value_name("DIR")
           .check(not_empty);
   if (!for_saving) return;
   Option no_store =
@@ -26,6 +27,7 @@ void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
   command
       .add_option("--ram", flags.ram,
                   "what the cache may take of RAM; rows beyond it are read from the store")
+      .value_name("SIZE")
       .check(is_size)
       .excludes(no_store);
   add_size_option(command, flags);
@@ -39,6 +41,7 @@ void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
 
 void add_size_option(Command command, StoreFlags& flags) {
   command.add_option("--store-size", flags.size, "what the store may hold at most")
+      .value_name("SIZE")
       .check(is_size)
       .show_default();
 }
