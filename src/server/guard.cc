@@ -73,6 +73,12 @@ std::string digest_of(std::string_view text) {
   return to_hex(Sha256().add_text("kvasir api key").add_text(text).finish());
 }
 
+// A group that is root's may read it, as root may read everything: so systemd hands keys over.
+bool others_may_use(const struct stat& status) {
+  const mode_t others = S_IRWXO | (status.st_gid == 0 ? S_IWGRP | S_IXGRP : S_IRWXG);
+  return (status.st_mode & others) != 0;
+}
+
 }  // namespace
 
 Guard::Guard(GuardOptions options) : options_(std::move(options)) {}
@@ -133,7 +139,7 @@ std::string Guard::caller_name(const HttpRequest& head) const {
 
 Result<std::vector<std::string>> read_key_file(const std::string& path) {
   struct stat status {};
-  if (stat(path.c_str(), &status) == 0 && (status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+  if (stat(path.c_str(), &status) == 0 && others_may_use(status)) {
     return Error{.kind = ErrorKind::kUsage,
                  .what = "others may read the file of API keys",
                  .where = path,

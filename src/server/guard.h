@@ -47,7 +47,8 @@ class Guard {
 };
 
 // Reads a file of keys: one a line, blank lines and lines that begin with # left out. Errors: it
-// cannot be read, others than its owner may read it, no key, one shorter than 16 characters.
+// cannot be read, others than its owner and root's group may read it, no key, one shorter than 16
+// characters.
 Result<std::vector<std::string>> read_key_file(const std::string& path);
 
 }  // namespace kvasir::server
