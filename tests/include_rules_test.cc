@@ -64,7 +64,7 @@ constexpr Confined kConfined[] = {
     {"utf8proc", "src/text/nfc.cc"},
     {"boost/", "src/server/http_server.cc src/server/request_reader.cc"},
     {"arpa/", "src/server/ tests"},
-    {"netinet/", "src/server/listening_socket.cc tests"},
+    {"netinet/", "src/server/listening_socket.cc bench/serve/load_client.cc tests"},
     {"fmt/", "src/ bench/ tests"},
     {"sys/", "src/ bench/ tests"},
     {"linux/", "src/ bench/ tests"},

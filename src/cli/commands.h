@@ -39,6 +39,7 @@ void add_serve_command(Command program);
 void add_docs_command(Command program);
 // Subcommands of bench.
 void add_bench_rows_command(Command bench);
+void add_bench_serve_command(Command bench);
 void add_bench_store_command(Command bench);
 
 }  // namespace kvasir::cli
