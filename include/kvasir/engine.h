@@ -211,6 +211,9 @@ class Engine {
   // Does the same, but markers written in the text become their ids, and no BOS is added.
   Result<std::vector<int32_t>> encode_with_markers(std::string_view text) const;
   Result<std::string> decode(std::span<const int32_t> ids) const;
+  // Returns the exact bytes of one token wherever it stands; empty for ids without a token. Error:
+  // the engine was opened without a tokenizer.
+  Result<std::string_view> token_bytes(int32_t id) const;
 
   struct State;
   // Only other parts of the library use it.

@@ -305,6 +305,11 @@ Result<std::vector<int32_t>> Engine::encode_with_markers(std::string_view text) 
   return tokenizer->encode(text, text::SpecialTokens::kMatch);
 }
 
+Result<std::string_view> Engine::token_bytes(int32_t id) const {
+  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state_->require_tokenizer());
+  return tokenizer->token_bytes(id);
+}
+
 Result<std::string> Engine::decode(std::span<const int32_t> ids) const {
   KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state_->require_tokenizer());
   return tokenizer->decode(ids);

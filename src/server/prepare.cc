@@ -120,8 +120,8 @@ ReplyFacts reply_facts(const Served& served, const Call& call,
                    .model = served.model.name,
                    .fingerprint = served.model.fingerprint};
   facts.token_text = [&engine](int32_t id) {
-    const Result<std::string> text = engine.decode({&id, 1});
-    return text.ok() ? *text : std::string();
+    const Result<std::string_view> bytes = engine.token_bytes(id);
+    return bytes.ok() ? std::string(*bytes) : std::string();
   };
   for (const PreparedPrompt& prompt : prompts) {
     facts.prompt_tokens.push_back(std::ssize(prompt.tokens));
