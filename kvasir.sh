@@ -6,6 +6,7 @@
 #   ./kvasir.sh fetch smollm2     get a model that people run: kvasir run --model smollm2 --chat --prompt ...
 #   ./kvasir.sh setup             only install what is missing, tests included
 #   ./kvasir.sh build             only build build/release/kvasir
+#   ./kvasir.sh package           build build/kvasir_VERSION_ARCH.deb, for Debian 12
 #   ./kvasir.sh test              every check, smollm2's with it where it can be fetched; the last line is
 #                                 "N passed, N failed"
 #   ./kvasir.sh test PART...      some: format scripts release lint asan tsan fuzz
@@ -214,7 +215,10 @@ part_format() { check format_of_sources; }
 
 syntax_of_scripts() {
   local script
-  for script in kvasir.sh .ci/run fuzz/run.sh tools/*.sh training/*.sh; do bash -n "$script" || return 1; done
+  for script in kvasir.sh .ci/run fuzz/run.sh packaging/postinst packaging/prerm packaging/postrm tools/*.sh \
+                training/*.sh; do
+    bash -n "$script" || return 1
+  done
   find training tools -path training/work -prune -o -name '*.py' -print0 |
     PYTHONPYCACHEPREFIX=$root/build/pycache xargs -0 -r python3 -m compileall -q
 }
@@ -309,6 +313,17 @@ fetch_smollm2() {
   say "fetched $smollm2"
 }
 
+# ---- package ----------------------------------------------------------------------------------
+
+package_command() {
+  need_packages "${run_packages[@]}" dpkg-dev file
+  build release package_files || fail "the build failed, see build/release/build.log"
+  (cd "$root/build" && cpack --config release/CPackConfig.cmake -B "$root/build" >release/package.log 2>&1) ||
+    { tail -n 30 "$root/build/release/package.log" >&2; fail "the package failed"; }
+  rm -rf "$root/build/_CPack_Packages"
+  ls "$root"/build/kvasir_*.deb
+}
+
 # ---- commands -----------------------------------------------------------------------------------
 
 case ${1:-help} in
@@ -324,6 +339,7 @@ case ${1:-help} in
     shift
     test_command "$@"
     ;;
+  package) package_command ;;
   *)
     need_packages "${run_packages[@]}"
     build release kvasir || fail "the build failed, see build/release/build.log"

@@ -136,8 +136,8 @@ constexpr const char* kHelp = R"(Clients:
   curl http://127.0.0.1:8080/v1/chat/completions \
     -H 'Content-Type: application/json' \
     -d '{"messages": [{"role": "user", "content": "Who are you?"}]}'
-  Any model name is taken, and the one that runs is reported. /health, /ready,
-  /metrics and /openapi.json answer without a client.
+  Any model name is taken, and the one that runs is reported. /ready says when
+  the model is loaded; /health, /metrics and /openapi.json are there too.
 
 Examples:
   kvasir serve
