@@ -78,14 +78,6 @@ WeightMatrix MatrixStack::at(int64_t index) const {
   return matrix;
 }
 
-WeightMatrix slice_rows(const WeightMatrix& matrix, int64_t begin, int64_t count) {
-  WeightMatrix slice = matrix;
-  slice.rows = count;
-  slice.data = kernels::weight_row(matrix, begin);
-  slice.scale_row_offset += begin * matrix.row_step;
-  return slice;
-}
-
 bool TensorReader::is_stack(const std::string& stem) const {
   const StoredTensor* tensor = directory_.find(stem + ".weight");
   return tensor != nullptr && tensor->info.shape.size() == 3;

@@ -31,8 +31,6 @@ struct MatrixStack {
   kernels::WeightMatrix at(int64_t index) const;
 };
 
-// Returns rows [begin, begin + count) of a matrix.
-kernels::WeightMatrix slice_rows(const kernels::WeightMatrix& matrix, int64_t begin, int64_t count);
 // Returns rows first, first + 2 ... of a matrix, which is not of blocks.
 kernels::WeightMatrix every_second_row(const kernels::WeightMatrix& matrix, int64_t first);
 

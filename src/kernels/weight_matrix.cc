@@ -88,6 +88,14 @@ const std::byte* weight_row(const WeightMatrix& weight, int64_t row) {
   return weight.data + row * weight.row_step * weight_row_bytes(weight);
 }
 
+WeightMatrix slice_rows(const WeightMatrix& matrix, int64_t begin, int64_t count) {
+  WeightMatrix slice = matrix;
+  slice.rows = count;
+  slice.data = weight_row(matrix, begin);
+  slice.scale_row_offset += begin * matrix.row_step;
+  return slice;
+}
+
 void decode_weight_row(const WeightMatrix& weight, int64_t row, float* out) {
   const std::byte* codes = weight_row(weight, row);
   if (weight.format == WeightFormat::kBlocks) {

@@ -47,6 +47,8 @@ struct WeightMatrix {
 int64_t weight_row_bytes(const WeightMatrix& weight);
 // Where the codes of a row begin.
 const std::byte* weight_row(const WeightMatrix& weight, int64_t row);
+// Rows [begin, begin + count) as a matrix of their own.
+WeightMatrix slice_rows(const WeightMatrix& matrix, int64_t begin, int64_t count);
 
 // Decodes row `row` into out [cols]. Embeddings are read so, and the decoding inside the products
 // is tested against it.

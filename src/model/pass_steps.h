@@ -2,6 +2,7 @@
 // sequences, and rows of the output become logits. They own nothing; one thread.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -24,37 +25,70 @@ void finish_appends(std::span<const Piece> pieces);
 void report_picks(const PickSink& sink, int64_t layer, const ops::Batch& batch,
                   const ops::Picks& picks);
 
+// Gathers tokens whose logits lie apart, so that they share one product and the output matrix is
+// read once for all sessions of a batch.
+template <class Finish>
+class LogitsApart {
+ public:
+  LogitsApart(ops::Ops& ops, const kernels::WeightMatrix& output, ops::View<float> inputs,
+              const Finish& finish)
+      : ops_(ops), output_(output), inputs_(inputs), finish_(finish) {}
+
+  bool has_room_for(int64_t count) const { return count_ + count <= ops::Ops::kRowsApartMax; }
+  // Returns where the input of a token goes. REQUIRES: has_room_for(1).
+  float* add(float* logits) {
+    targets_[static_cast<size_t>(count_)] = logits;
+    return inputs_.row(count_++);
+  }
+  void multiply() {
+    if (count_ == 0) return;
+    const std::span<float* const> targets(targets_.data(), static_cast<size_t>(count_));
+    const auto inputs = inputs_.rows_from(0, count_);
+    if (count_ == 1) {
+      ops_.matmul(output_, inputs, ops::view_of(targets[0], 1, output_.rows));
+    } else {
+      ops_.matmul_apart(output_, inputs, targets);
+    }
+    for (float* logits : targets) finish_(ops::view_of(logits, 1, output_.rows));
+    count_ = 0;
+  }
+
+ private:
+  ops::Ops& ops_;
+  const kernels::WeightMatrix& output_;
+  ops::View<float> inputs_;
+  const Finish& finish_;
+  int64_t count_ = 0;
+  std::array<float*, ops::Ops::kRowsApartMax> targets_{};
+};
+
 // Writes the logits that the pieces ask for. `batch` holds the pieces' tokens. `inputs` takes the
 // rows that are multiplied with `output`: write_input(token, row) writes one. finish(logits) may
-// change the products. Tokens whose logits lie back to back share one product, so that a batch
-// reads the output matrix once.
+// change the products.
 template <class WriteInput, class Finish>
 void write_logits(ops::Ops& ops, const ops::Batch& batch, std::span<const Piece> pieces,
                   const kernels::WeightMatrix& output, ops::View<float> inputs,
                   const WriteInput& write_input, const Finish& finish) {
   KVASIR_CHECK(std::ssize(pieces) == std::ssize(batch.pieces()), "the batch's pieces");
-  int64_t run_tokens = 0;
-  float* run_logits = nullptr;
-  const auto finish_run = [&] {
-    if (run_tokens > 0) {
-      const auto logits = ops::view_of(run_logits, run_tokens, output.rows);
-      ops.matmul(output, inputs.rows_from(0, run_tokens), logits);
-      finish(logits);
-    }
-    run_tokens = 0;
-  };
+  LogitsApart<Finish> apart(ops, output, inputs, finish);
   for (size_t s = 0; s < pieces.size(); ++s) {
     const Piece& piece = pieces[s];
     if (piece.logits_of == LogitsOf::kNone) continue;
     const int64_t count = piece.logits_of == LogitsOf::kAllTokens ? std::ssize(piece.tokens) : 1;
-    const int64_t end = batch.pieces()[s].first_token + std::ssize(piece.tokens);
-    if (run_tokens > 0 && piece.logits != run_logits + run_tokens * output.rows) finish_run();
-    if (run_tokens == 0) run_logits = piece.logits;
-    for (int64_t token = end - count; token < end; ++token) {
-      write_input(token, inputs.row(run_tokens++));
+    const int64_t first = batch.pieces()[s].first_token + std::ssize(piece.tokens) - count;
+    if (!apart.has_room_for(count)) apart.multiply();
+    if (apart.has_room_for(count)) {
+      for (int64_t i = 0; i < count; ++i) {
+        write_input(first + i, apart.add(piece.logits + i * output.rows));
+      }
+      continue;
     }
+    for (int64_t i = 0; i < count; ++i) write_input(first + i, inputs.row(i));
+    const auto logits = ops::view_of(piece.logits, count, output.rows);
+    ops.matmul(output, inputs.rows_from(0, count), logits);
+    finish(logits);
   }
-  finish_run();
+  apart.multiply();
 }
 
 }  // namespace kvasir::model

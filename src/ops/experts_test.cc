@@ -37,6 +37,30 @@ TEST(OpsMatmul, GroupsTakeTheirOwnColumns) {
       "share all columns out");
 }
 
+TEST(OpsMatmul, RowsThatLieApartGetTheSameProducts) {
+  constexpr int64_t kRows = 150;
+  constexpr int64_t kCols = 40;
+  TestCache random;
+  const std::vector<float> values = random.normals(kRows * kCols);
+  const kernels::WeightMatrix weight = matrix_of(values, kRows, kCols);
+  Ops ops = make_ops(2);
+  for (const int64_t count : {int64_t{1}, int64_t{8}, Ops::kRowsApartMax}) {
+    const std::vector<float> x = random.normals(count * kCols);
+    std::vector<float> together(static_cast<size_t>(count * kRows));
+    ops.matmul(weight, view_of(x.data(), count, kCols), view_of(together.data(), count, kRows));
+    std::vector<std::vector<float>> apart(static_cast<size_t>(count), std::vector<float>(kRows));
+    std::vector<float*> begins;
+    for (std::vector<float>& row : apart) begins.push_back(row.data());
+    ops.matmul_apart(weight, view_of(x.data(), count, kCols), begins);
+    for (size_t t = 0; t < apart.size(); ++t) {
+      const auto begin = together.begin() + static_cast<int64_t>(t) * kRows;
+      EXPECT_EQ(apart[t], std::vector<float>(begin, begin + kRows)) << t << " of " << count;
+    }
+  }
+  const std::vector<float> x = random.normals(kCols);
+  EXPECT_DEATH(ops.matmul_apart(weight, view_of(x.data(), 1, kCols), {}), "shapes of a product");
+}
+
 TEST(OpsMatmul, ShapesAreChecked) {
   const std::vector<float> values(12);
   std::vector<float> y(12);

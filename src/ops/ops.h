@@ -54,6 +54,10 @@ class Ops {
 
   // y [n, weight.rows] = x [n, weight.cols] * weight^T
   void matmul(const kernels::WeightMatrix& weight, View<const float> x, View<float> y);
+  // The same, where the rows of y lie apart: y [n] has their begins. n is at most kRowsApartMax.
+  void matmul_apart(const kernels::WeightMatrix& weight, View<const float> x,
+                    std::span<float* const> y);
+  static constexpr int64_t kRowsApartMax = 32;
   // Each matrix takes its share of x's columns and gives its share of y's. x [n, all cols], y
   // [n, all rows].
   void matmul_groups(std::span<const kernels::WeightMatrix> weights, View<const float> x,

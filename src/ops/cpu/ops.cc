@@ -54,6 +54,32 @@ void Ops::matmul(const kernels::WeightMatrix& weight, View<const float> x, View<
   });
 }
 
+// What a panel of rows gives is put aside until it is known whose it is.
+void Ops::matmul_apart(const kernels::WeightMatrix& weight, View<const float> x,
+                       std::span<float* const> y) {
+  KVASIR_CHECK(x.cols == weight.cols && x.rows == std::ssize(y), "shapes of a product");
+  KVASIR_CHECK(weight.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
+  KVASIR_CHECK(x.rows <= kRowsApartMax, "no more rows than may lie apart");
+  const int64_t step = rows_per_task(weight.rows, weight.cols * x.rows);
+  pool_.parallel_for((weight.rows + step - 1) / step, [&](int64_t task, int worker) {
+    float products[kRowsApartMax * kRowPanel];
+    const int64_t end = std::min(weight.rows, (task + 1) * step);
+    for (int64_t row = task * step; row < end; row += kRowPanel) {
+      const int64_t count = std::min(kRowPanel, end - row);
+      const kernels::MatmulArgs args{.weight = kernels::slice_rows(weight, row, count),
+                                     .x = x.data,
+                                     .x_stride = x.row_stride,
+                                     .y = products,
+                                     .y_stride = kRowPanel,
+                                     .token_count = x.rows};
+      table_.matmul(args, 0, count, matmul_scratch(worker));
+      for (int64_t t = 0; t < x.rows; ++t) {
+        std::copy_n(products + t * kRowPanel, count, y[static_cast<size_t>(t)] + row);
+      }
+    }
+  });
+}
+
 void Ops::matmul_groups(std::span<const kernels::WeightMatrix> weights, View<const float> x,
                         View<float> y) {
   int64_t column = 0;
