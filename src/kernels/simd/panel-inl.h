@@ -9,15 +9,16 @@ namespace {
 using DecodeCols = void (*)(const WeightMatrix& weight, int64_t row, int64_t col_begin,
                             int64_t col_end, float* target);
 
-// Rows that are decoded at once for tokens which pass over them only once: they stay in the L1
-// cache.
+// Rows that are decoded at once for tokens which pass over them only once or twice: they stay in
+// the L1 cache.
 constexpr int64_t kSmallPanelRows = 8;
 
 void panel_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch,
                   DecodeCols decode) {
   const int64_t cols = args.weight.cols;
   const int64_t stride = round_up(smaller(cols, kDotCols), kLanesMax);
-  const int64_t panel_rows = args.token_count <= kDotTokens ? kSmallPanelRows : kMatmulPanelRows;
+  const int64_t panel_rows =
+      args.token_count <= 2 * kDotTokens ? kSmallPanelRows : kMatmulPanelRows;
   for (int64_t row = row_begin; row < row_end; row += panel_rows) {
     const int64_t row_count = smaller(panel_rows, row_end - row);
     for (int64_t k = 0; k < cols; k += kDotCols) {
