@@ -12,7 +12,6 @@
 namespace kvasir::bench {
 namespace {
 
-constexpr double kReadyPatienceMs = 120'000;
 constexpr std::chrono::milliseconds kReadyPause{20};
 constexpr int64_t kMeasuredWords = 400;
 
@@ -49,7 +48,7 @@ Status LoadTarget::wait_until_ready() {
       KVASIR_ASSIGN_OR_RETURN(model_, first_model(answer->body));
       return ok_status();
     }
-    if (watch.elapsed_ms() > kReadyPatienceMs) return answer.error();
+    if (watch.elapsed_ms() > 1000 * options_.ready_patience_s) return answer.error();
     std::this_thread::sleep_for(kReadyPause);
   }
 }

@@ -32,6 +32,7 @@ class LoadTarget {
     std::string name;  // in tables
     std::string url;
     std::string key;
+    double ready_patience_s = 60;  // for a server that does not answer yet
     // Stops and starts the server. Null: it cannot be done. Returns its address, which may change.
     std::function<Result<std::string>()> restart;
   };

@@ -87,7 +87,7 @@ Result<ScenarioResult> run_edit(LoadTarget& target, const LoadOptions& options) 
     KVASIR_RETURN_IF_ERROR(talk.ask_now(answers));
     if (i + 1 < options.turns) talk.hear(answers.list().back());
   }
-  std::string& middle = talk.turns()[talk.turns().size() / 2 / 2 * 2].second;
+  std::string& middle = talk.turns()[static_cast<size_t>(options.turns / 2 * 2)].second;
   const std::string original = middle;
   middle = "Instead: " + original;
   KVASIR_RETURN_IF_ERROR(talk.ask_now(answers));

@@ -32,6 +32,7 @@ struct BenchServeOptions {
   std::string peer_url;
   std::string peer_restart;
   std::vector<std::string> scenarios;
+  int64_t patience_s = 60;
   bench::LoadOptions load;
   bool json = false;
   std::string svg;
@@ -96,7 +97,9 @@ Result<bench::LoadTarget::Options> own_target(const BenchServeOptions& options, 
       }};
 }
 
-Status add_target(Servers& servers, bench::LoadTarget::Options options) {
+Status add_target(const BenchServeOptions& chosen, Servers& servers,
+                  bench::LoadTarget::Options options) {
+  options.ready_patience_s = static_cast<double>(chosen.patience_s);
   KVASIR_ASSIGN_OR_RETURN(bench::LoadTarget target, bench::LoadTarget::create(std::move(options)));
   servers.targets.push_back(std::move(target));
   return ok_status();
@@ -106,19 +109,20 @@ Status open_servers(const BenchServeOptions& options, Servers& servers) {
   KVASIR_ASSIGN_OR_RETURN(const std::string key, key_of(options));
   if (options.url.empty()) {
     KVASIR_ASSIGN_OR_RETURN(bench::LoadTarget::Options own, own_target(options, servers));
-    KVASIR_RETURN_IF_ERROR(add_target(servers, std::move(own)));
+    KVASIR_RETURN_IF_ERROR(add_target(options, servers, std::move(own)));
   } else {
-    KVASIR_RETURN_IF_ERROR(
-        add_target(servers, {.name = "server",
-                             .url = options.url,
-                             .key = key,
-                             .restart = restart_by(options.restart, options.url)}));
+    KVASIR_RETURN_IF_ERROR(add_target(options, servers,
+                                      {.name = "server",
+                                       .url = options.url,
+                                       .key = key,
+                                       .restart = restart_by(options.restart, options.url)}));
   }
   if (options.peer_url.empty()) return ok_status();
-  return add_target(servers, {.name = "peer",
-                              .url = options.peer_url,
-                              .key = key,
-                              .restart = restart_by(options.peer_restart, options.peer_url)});
+  return add_target(options, servers,
+                    {.name = "peer",
+                     .url = options.peer_url,
+                     .key = key,
+                     .restart = restart_by(options.peer_restart, options.peer_url)});
 }
 
 // All servers, one after the other.
@@ -176,6 +180,11 @@ void add_server_options(Command command, BenchServeOptions& options) {
   command.add_option("--restart", options.restart, "command that stops and starts that server")
       .check(not_empty)
       .needs(url);
+  command
+      .add_option("--patience", options.patience_s,
+                  "seconds to wait for a server that does not answer yet")
+      .check_range(0, 86400)
+      .show_default();
   Option peer =
       command
           .add_option("--peer", options.peer_url,
