@@ -137,6 +137,9 @@ class Session {
   // append or fork reads the rows again and computes those that the store does not have, with the
   // same bits. Returns false, and does nothing, where sessions are not saved.
   bool put_aside();
+  // False: it was put aside, or damage took its rows. Its next use reads and computes them, all in
+  // one go.
+  bool is_in_memory() const;
 
  private:
   friend class Engine;

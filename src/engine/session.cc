@@ -71,6 +71,8 @@ void Session::mark_resumable() {
   if (state_->recorder) state_->recorder->mark_resumable();
 }
 
+bool Session::is_in_memory() const { return state_->is_whole(); }
+
 bool Session::put_aside() { return state_->engine->put_aside(*state_); }
 
 Result<int64_t> Session::append(std::span<const int32_t> given, const Progress& progress) {
