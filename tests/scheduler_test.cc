@@ -3,99 +3,30 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <random>
 
 #include "engine_driver.h"
 #include "kvasir/scheduler.h"
+#include "scheduler_driver.h"
 #include "temp_directory.h"
 
 namespace kvasir {
 namespace {
 
+using testing::bundled;
+using testing::expect_same_bits;
+using testing::Heard;
+using testing::into;
+using testing::joined;
 using testing::open_engine;
 using testing::random_tokens;
+using testing::request;
+using testing::run;
 using Kind = ServiceEvent::Kind;
 
 constexpr int64_t kVocab = 4096;  // of the bundled model at least
 
-EngineOptions bundled() {
-  return {.model_path = std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny", .thread_count = 2};
-}
-
-// What a sink heard of one request.
-struct Heard {
-  std::vector<Kind> kinds;
-  std::map<int, std::vector<SampledToken>> tokens;  // by answer
-  std::map<int, std::string> texts;
-  std::map<int, StopReason> ends;
-  std::vector<SampledToken> prompt_logprobs;
-  ServiceUsage usage;
-  std::optional<Error> error;
-
-  bool is_over() const {
-    return !kinds.empty() && (kinds.back() == Kind::kDone || kinds.back() == Kind::kFailed);
-  }
-  int64_t count(Kind kind) const { return std::ranges::count(kinds, kind); }
-};
-
-ServiceSink into(Heard& heard) {
-  return [&heard](const ServiceEvent& event) {
-    ASSERT_FALSE(heard.is_over()) << "nothing follows the last event";
-    heard.kinds.push_back(event.kind);
-    auto& tokens = heard.tokens[event.answer];
-    tokens.insert(tokens.end(), event.piece.tokens.begin(), event.piece.tokens.end());
-    heard.texts[event.answer] += event.piece.answer;
-    if (event.kind == Kind::kEnded) heard.ends[event.answer] = event.stop_reason;
-    if (event.kind == Kind::kStarted) heard.prompt_logprobs = event.prompt_logprobs;
-    if (event.usage.prompt_tokens > 0) heard.usage = event.usage;
-    heard.error = event.error;
-  };
-}
-
-// Log-probabilities of 20 tokens at every position: equal ones mean equal logits, near enough.
-ServiceRequest request(std::vector<int32_t> prompt, int64_t tokens_max, double temperature = 0) {
-  ServiceRequest request{.prompt = std::move(prompt)};
-  request.options = {.sampling = {.temperature = temperature, .seed = 7},
-                     .tokens_max = tokens_max,
-                     .stops_at_end_of_text = false,
-                     .wants_logprobs = true,
-                     .top_logprob_count = 20};
-  return request;
-}
-
-void run(Scheduler& scheduler) {
-  while (scheduler.step()) {
-  }
-}
-
-Heard alone(const ServiceRequest& request, const EngineOptions& options = bundled()) {
-  Engine engine = open_engine(options);
-  Scheduler scheduler(engine, {});
-  Heard heard;
-  EXPECT_TRUE(scheduler.submit(request, into(heard)).ok());
-  run(scheduler);
-  EXPECT_EQ(heard.kinds.back(), Kind::kDone);
-  return heard;
-}
-
-void expect_same_bits(const std::vector<SampledToken>& a, const std::vector<SampledToken>& b) {
-  ASSERT_EQ(a.size(), b.size());
-  for (size_t i = 0; i < a.size(); ++i) {
-    ASSERT_EQ(a[i].id, b[i].id) << i;
-    ASSERT_EQ(a[i].logprob, b[i].logprob) << i;
-    ASSERT_EQ(a[i].most_likely.size(), b[i].most_likely.size());
-    for (size_t k = 0; k < a[i].most_likely.size(); ++k) {
-      ASSERT_EQ(a[i].most_likely[k].id, b[i].most_likely[k].id);
-      ASSERT_EQ(a[i].most_likely[k].logprob, b[i].most_likely[k].logprob);
-    }
-  }
-}
-
-std::vector<int32_t> joined(std::vector<int32_t> a, const std::vector<int32_t>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
+Heard alone(const ServiceRequest& request) { return testing::alone(request, bundled()); }
 
 TEST(SchedulerTest, GivesWhatGenerateGives) {
   Engine engine = open_engine(bundled());

@@ -82,10 +82,12 @@ struct ServiceEvent {
 };
 
 // Errors that a request has whatever else runs: no tokens, ids outside the vocabulary, options out
-// of range (kUsage), more tokens than any RAM budget lets run (kNoRoom). Any thread.
-Status check_request(const Engine& engine, const ServiceRequest& request);
+// of range, text wanted of a model without a tokenizer (kUsage), more tokens than any RAM budget
+// lets run (kNoRoom). Any thread.
+Status check_request(Engine& engine, const ServiceRequest& request);
 
-// A ServiceSink is called on the engine's thread and must not wait.
+// A ServiceSink is called on the engine's thread and must neither wait nor throw. It may submit and
+// cancel requests; those cancelled during a step end at the next one.
 using ServiceSink = std::function<void(const ServiceEvent&)>;
 
 // A RequestId is never used twice.

@@ -35,7 +35,7 @@ class Service {
 
   // Takes no more requests, lets those under way go on until they are done or `patience` is over,
   // cancels the rest, and waits until the store has what was to be saved. Error: as
-  // Engine::flush_store.
+  // Engine::flush_store. Several may wait in it; the least patient one decides. Not from a sink.
   Status drain(std::chrono::milliseconds patience);
 
  private:

@@ -17,7 +17,7 @@ void KeptSessions::keep(Session session, std::string salt) {
   kept_.remove_if([&](const Kept& old) {
     return old.salt == salt && std::ranges::equal(old.session.tokens(), tokens);
   });
-  kept_.push_front({.session = std::move(session), .salt = std::move(salt)});
+  kept_.push_front({.session = std::move(session), .salt = std::move(salt), .used_at = ++uses_});
 }
 
 Session* KeptSessions::find(std::span<const int32_t> prompt, const std::string& salt) {
@@ -25,7 +25,8 @@ Session* KeptSessions::find(std::span<const int32_t> prompt, const std::string& 
   int64_t best_length = 0;
   for (auto kept = kept_.begin(); kept != kept_.end(); ++kept) {
     const auto tokens = kept->session.tokens();
-    const bool fits = kept->salt == salt && std::ssize(tokens) > best_length &&
+    const bool fits = kept->salt == salt && kept->session.is_in_memory() &&
+                      std::ssize(tokens) > best_length &&
                       common_tokens(tokens, prompt) == std::ssize(tokens);
     if (!fits || (tokens.size() == prompt.size() && !kept->session.has_logits())) continue;
     best = kept;
@@ -33,12 +34,25 @@ Session* KeptSessions::find(std::span<const int32_t> prompt, const std::string& 
   }
   if (best == kept_.end()) return nullptr;
   kept_.splice(kept_.begin(), kept_, best);
+  best->used_at = ++uses_;
   return &kept_.front().session;
 }
 
 bool KeptSessions::drop_oldest() {
   if (kept_.empty()) return false;
   kept_.pop_back();
+  return true;
+}
+
+bool KeptSessions::drop_least_worth() {
+  const auto worth = [&](const Kept& kept) {
+    if (!kept.session.is_in_memory()) return 0.0;
+    return static_cast<double>(kept.session.length()) /
+           static_cast<double>(uses_ - kept.used_at + 1);
+  };
+  const auto least = std::ranges::min_element(kept_, {}, worth);
+  if (least == kept_.end()) return false;
+  kept_.erase(least);
   return true;
 }
 

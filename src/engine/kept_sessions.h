@@ -20,19 +20,25 @@ class KeptSessions {
   void keep(Session session, std::string salt);
 
   // Returns the longest session of that salt that `prompt` begins with; it counts as used. Null:
-  // there is none. A session as long as the prompt is found only if it has logits.
+  // there is none in memory. A session as long as the prompt is found only if it has logits.
   Session* find(std::span<const int32_t> prompt, const std::string& salt);
 
   // Drops the one that was used longest ago. False: there is none.
   bool drop_oldest();
+  // Drops the one with the fewest tokens for each use of another since its own, so that many short
+  // sessions do not push out a long one: of 2,000 tokens used 100 uses ago and 10 tokens used just
+  // now the latter goes. False: there is none.
+  bool drop_least_worth();
   int64_t count() const { return std::ssize(kept_); }
 
  private:
   struct Kept {
     Session session;
     std::string salt;
+    uint64_t used_at = 0;  // of uses_
   };
   std::list<Kept> kept_;  // the one used last first
+  uint64_t uses_ = 0;
 };
 
 // Returns how many tokens both begin with.

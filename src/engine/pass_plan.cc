@@ -9,6 +9,8 @@ namespace kvasir {
 namespace {
 
 constexpr double kNewShare = 0.3;  // of the newest measurement in a smoothed one
+// Of the time given, where the decoders alone take it all.
+constexpr double kPromptShare = 0.5;
 // As long as nothing was measured.
 constexpr int64_t kFirstPieceTokens = 16;
 
@@ -32,7 +34,8 @@ int64_t PassPace::prefill_tokens_within(double ms_max) const {
   if (prefill_ms_per_token_ == 0) return kFirstPieceTokens;
   // Deeper prompts are slower, so the slower of both measurements counts.
   const double ms_per_token = std::max(prefill_ms_per_token_, last_prefill_ms_per_token_);
-  return std::max(int64_t{1}, static_cast<int64_t>((ms_max - decode_ms_) / ms_per_token));
+  const double ms = std::max(ms_max - decode_ms_, kPromptShare * ms_max);
+  return std::max(int64_t{1}, static_cast<int64_t>(ms / ms_per_token));
 }
 
 double PassPace::prefill_tokens_per_ms() const {

@@ -14,8 +14,8 @@ class PassPace {
   // A pass over that many decoding sessions and tokens of prompts took so long.
   void add(int64_t decoder_count, int64_t prefill_tokens, double ms);
 
-  // Returns how many tokens of prompts go into a pass of at most `ms_max` beside the sessions that
-  // decode; at least one, so that prompts get on.
+  // Returns how many tokens of prompts go into a pass of at most `ms_max` with the sessions that
+  // decode. Where those take most of it, prompts get half of it besides; one token at least.
   int64_t prefill_tokens_within(double ms_max) const;
   // Returns how fast prompts are computed; 0: not known yet.
   double prefill_tokens_per_ms() const;

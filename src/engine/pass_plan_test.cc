@@ -32,6 +32,14 @@ TEST(PassPaceTest, PromptsAlwaysGetOn) {
   EXPECT_EQ(pace.prefill_tokens_within(250), 1);
 }
 
+// Decoders that take longer than a pass should must not leave a long prompt one token a pass.
+TEST(PassPaceTest, PromptsGetHalfOfTheTimeBesideSlowDecoders) {
+  PassPace pace;
+  pace.add(30, 0, 400);
+  for (int i = 0; i < 40; ++i) pace.add(30, 100, 500);
+  EXPECT_EQ(pace.prefill_tokens_within(250), 50);  // at 2.5 ms
+}
+
 TEST(ShareOutTest, TheShortestGoesFirstAndTheRestIsFilledUp) {
   const PrefillDemand demands[] = {{.left_tokens = 5000, .cut_tokens = 5000},
                                    {.left_tokens = 100, .cut_tokens = 100},

@@ -31,11 +31,14 @@ Scheduler::State::State(Engine& used, const ServiceOptions& given) : engine(used
 }
 
 bool Scheduler::State::step() {
+  is_stepping = true;
+  for (const RequestId id : std::exchange(cancelled, {})) end_cancelled(id);
   expire();
   admit();
   start_all();
   run_pass();
   advance();
+  is_stepping = false;
   return !jobs.empty();
 }
 

@@ -135,22 +135,31 @@ void Scheduler::State::end_answer(Job& job, int index, GenerationPiece piece) {
 }
 
 void Scheduler::State::finish(Job& job) {
-  job.usage.decode_ms = ms_between(job.decode_began_at, ServiceClock::now());
   const StopReason last = job.answers.back().generation.stop_reason();
   ++(last == StopReason::kTokenLimit ? counts.finished_by_length : counts.finished_by_end);
-  tell(job, {.kind = ServiceEvent::Kind::kDone, .usage = job.usage});
-  leave(job);
+  end_usage(job);
+  leave(job, {.kind = ServiceEvent::Kind::kDone, .usage = job.usage});
 }
 
 void Scheduler::State::fail(Job& job, Error error) {
   ++(error.kind == ErrorKind::kInterrupted ? counts.cancelled : counts.failed);
-  tell(job, {.kind = ServiceEvent::Kind::kFailed, .usage = job.usage, .error = std::move(error)});
   if (job.session) job.session->mark_resumable();
-  for (Answer& answer : job.answers) answer.session.mark_resumable();
-  leave(job);
+  for (Answer& answer : job.answers) {
+    answer.session.mark_resumable();
+    if (answer.has_ended) continue;
+    job.usage.reasoning_tokens += answer.generation.reasoning_token_count();
+  }
+  end_usage(job);
+  leave(job, {.kind = ServiceEvent::Kind::kFailed, .usage = job.usage, .error = std::move(error)});
 }
 
-void Scheduler::State::leave(Job& job) {
+void Scheduler::State::end_usage(Job& job) {
+  if (job.phase != Job::Phase::kDecode) return;
+  job.usage.decode_ms = ms_between(job.decode_began_at, ServiceClock::now());
+  count_in(counts.decode_seconds, job.usage.decode_ms / 1000);
+}
+
+void Scheduler::State::leave(Job& job, ServiceEvent last) {
   job.phase = Job::Phase::kOver;
   if (job.session) keep(std::move(*job.session), job.request.salt);
   for (Answer& answer : job.answers) keep(std::move(answer.session), job.request.salt);
@@ -166,16 +175,21 @@ void Scheduler::State::leave(Job& job) {
   count_in(counts.request_seconds, waited_ms(job) / 1000);
   // Memory has become free for whoever waits for it.
   for (const auto& other : jobs) other->is_held = false;
+  tell(job, std::move(last));
 }
 
 void Scheduler::State::keep(Session session, const std::string& salt) {
   if (session.length() == 0) return;
   kept.keep(std::move(session), salt);
-  const auto holds_too_much = [&] {
-    return kept.count() > options.idle_sessions_max ||
-           (options.kv_bytes_max > 0 && engine.kv_bytes() > options.kv_bytes_max);
-  };
-  while (holds_too_much() && kept.drop_oldest()) {
+  while (kept.count() > options.idle_sessions_max && kept.drop_least_worth()) {
+  }
+  keep_to_bytes(0);
+}
+
+// Kept sessions are dropped where the cache and what is about to be added to it pass the bound.
+void Scheduler::State::keep_to_bytes(int64_t added_bytes) {
+  if (options.kv_bytes_max <= 0) return;
+  while (engine.kv_bytes() + added_bytes > options.kv_bytes_max && kept.drop_oldest()) {
   }
 }
 

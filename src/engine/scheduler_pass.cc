@@ -12,10 +12,8 @@ namespace {
 
 // The logits of so many tokens are held at a time where those of a whole prompt are wanted.
 constexpr int64_t kAllLogitsTokens = 16;
-
-bool is_out_of_memory(const Error& error) {
-  return error.kind == ErrorKind::kNoRoom || error.kind == ErrorKind::kNoMemory;
-}
+// Prompts get one of so many tokens of a pass at least.
+constexpr int64_t kPromptShare = 8;
 
 }  // namespace
 
@@ -42,7 +40,17 @@ bool Scheduler::State::run_pass() {
   return true;
 }
 
-// Where more sessions decode than a pass takes tokens, they take turns.
+// Where more sessions decode than a pass takes tokens, they take turns and leave some for prompts;
+// of passes of one token every other one is a prompt's.
+int64_t Scheduler::State::decoders_max() const {
+  const int64_t tokens_max = engine.info().pass_tokens_max;
+  const bool is_prompt_waiting = std::ranges::any_of(
+      jobs, [](const auto& job) { return job->phase == Job::Phase::kPrefill && !job->is_held; });
+  if (!is_prompt_waiting) return tokens_max;
+  if (tokens_max == 1) return counts.passes % 2;
+  return tokens_max - std::max(int64_t{1}, tokens_max / kPromptShare);
+}
+
 void Scheduler::State::add_decoders(std::vector<Part>& parts) {
   std::vector<Part> wanting;
   for (const auto& job : jobs) {
@@ -56,8 +64,7 @@ void Scheduler::State::add_decoders(std::vector<Part>& parts) {
                          .length_before = answer.session.length()});
     }
   }
-  const auto count_max = static_cast<size_t>(engine.info().pass_tokens_max);
-  const size_t count = std::min(wanting.size(), count_max);
+  const size_t count = std::min(wanting.size(), static_cast<size_t>(decoders_max()));
   for (size_t i = 0; i < count; ++i) {
     parts.push_back(wanting[(decoder_turn + i) % wanting.size()]);
   }
@@ -71,8 +78,9 @@ void Scheduler::State::add_prefills(std::vector<Part>& parts) {
     if (job->phase != Job::Phase::kPrefill || job->is_held || job->prefill_left() == 0) continue;
     int64_t cut = tokens_to_cut(*job);
     if (job->request.wants_prompt_logprobs) cut = std::min(cut, kAllLogitsTokens);
-    demands.push_back(
-        {.left_tokens = job->prefill_left(), .cut_tokens = cut, .waited_ms = waited_ms(*job)});
+    demands.push_back({.left_tokens = tokens_to_first_answer(*job),
+                       .cut_tokens = cut,
+                       .waited_ms = waited_ms(*job)});
     demanding.push_back(job.get());
   }
   int64_t tokens_max = engine.info().pass_tokens_max - std::ssize(parts);
@@ -96,14 +104,20 @@ void Scheduler::State::add_prefills(std::vector<Part>& parts) {
 // An error for all means that the pass was put off; whoever alone cannot go on has failed by then.
 Status Scheduler::State::compute(std::vector<Part>& parts) {
   std::vector<BatchInput> inputs;
-  for (const Part& part : parts) inputs.push_back(part.input);
+  int64_t new_blocks = 0;
+  const int64_t block = engine.info().kv_block_tokens;
+  for (const Part& part : parts) {
+    inputs.push_back(part.input);
+    const int64_t length = part.length_before + std::ssize(part.input.tokens);
+    new_blocks += (length + block - 1) / block - (part.length_before + block - 1) / block;
+  }
+  keep_to_bytes(new_blocks * engine.info().kv_block_bytes);
   Status status = engine.append_batch(inputs);
-  while (!status.ok() && is_out_of_memory(status.error()) && is_untouched(parts) &&
-         kept.drop_oldest()) {
+  while (is_out_of_memory(status) && is_untouched(parts) && kept.drop_oldest()) {
     status = engine.append_batch(inputs);
   }
   if (status.ok()) return status;
-  if (is_out_of_memory(status.error()) && hold_youngest(parts)) {
+  if (is_out_of_memory(status) && hold_youngest(parts)) {
     for (const Part& part : parts) begin_again_where_logits_are_lost(part);
     return status;
   }

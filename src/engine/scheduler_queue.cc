@@ -19,7 +19,7 @@ Error bad_request(const char* what, const char* field) {
 
 }  // namespace
 
-Status check_request(const Engine& engine, const ServiceRequest& request) {
+Status check_request(Engine& engine, const ServiceRequest& request) {
   if (request.prompt.empty()) return bad_request("a request without tokens", "prompt");
   KVASIR_RETURN_IF_ERROR(engine.check_tokens(request.prompt));
   if (request.answer_count < 1 || request.answer_count > kAnswerCountMax) {
@@ -28,7 +28,10 @@ Status check_request(const Engine& engine, const ServiceRequest& request) {
   for (const LogitBias& bias : request.options.sampling.logit_bias) {
     KVASIR_RETURN_IF_ERROR(engine.check_tokens({&bias.id, 1}));
   }
-  KVASIR_RETURN_IF_ERROR(kvasir::check(request.options));
+  // Whatever would keep an answer from beginning is known before its prompt is computed.
+  if (auto answer = Generation::create(engine, request.options, request.reply); !answer.ok()) {
+    return std::move(answer).error();
+  }
   return engine.check_ram(std::ssize(request.prompt) + 1);
 }
 
@@ -63,7 +66,17 @@ Result<RequestId> Scheduler::State::submit(ServiceRequest request, ServiceSink s
   return newest_id;
 }
 
+// A sink may cancel any request, also the one that is told of: nothing of it goes under the feet of
+// the step that tells it.
 void Scheduler::State::cancel(RequestId id) {
+  if (is_stepping) {
+    cancelled.push_back(id);
+  } else {
+    end_cancelled(id);
+  }
+}
+
+void Scheduler::State::end_cancelled(RequestId id) {
   Job* job = find(id);
   if (job == nullptr || job->phase == Job::Phase::kOver) return;
   fail(*job, {.kind = ErrorKind::kInterrupted, .what = "the request was cancelled"});
@@ -86,63 +99,75 @@ void Scheduler::State::admit() {
   tell_places();
 }
 
-// Higher priority first, then less work; whoever waits counts as having done what could have been
-// computed meanwhile.
 Job* Scheduler::State::next_queued() {
   const auto running =
       std::ranges::count_if(jobs, [](const auto& job) { return job->is_running(); });
-  if (running >= options.running_max) return nullptr;
-  std::vector<Job*> queued;
-  for (const auto& job : jobs) {
-    if (job->phase == Job::Phase::kQueued) queued.push_back(job.get());
-  }
-  const auto work = [&](const Job* job) {
-    return static_cast<double>(std::ssize(job->request.prompt) - job->reusable_tokens) -
-           waited_ms(*job) * pace.prefill_tokens_per_ms();
-  };
-  std::ranges::stable_sort(queued, [&](const Job* a, const Job* b) {
-    if (a->request.priority != b->request.priority)
-      return a->request.priority > b->request.priority;
-    return work(a) < work(b);
-  });
-  for (Job* job : queued) {
+  if (running >= std::max(options.running_max, int64_t{1})) return nullptr;
+  for (Job* job : queue_in_order()) {
     if (running == 0 || has_room_for(*job)) return job;
     if (waited_ms(*job) > kPatienceMs) return nullptr;
   }
   return nullptr;
 }
 
-int64_t Scheduler::State::tokens_at_most(const Job& job) const {
-  const int64_t answer = std::min(job.request.options.tokens_max, kExpectedAnswerTokens);
-  return std::ssize(job.request.prompt) + answer * job.request.answer_count;
+// Higher priority first, then less work; whoever waits counts as having done what could have been
+// computed meanwhile.
+std::vector<Job*> Scheduler::State::queue_in_order() const {
+  struct Place {
+    int priority;
+    double work;
+    Job* job;
+  };
+  std::vector<Place> places;
+  for (const auto& job : jobs) {
+    if (job->phase != Job::Phase::kQueued) continue;
+    const int64_t left = std::ssize(job->request.prompt) - job->reusable_tokens;
+    places.push_back(
+        {.priority = job->request.priority,
+         .work = static_cast<double>(left) - waited_ms(*job) * pace.prefill_tokens_per_ms(),
+         .job = job.get()});
+  }
+  std::ranges::stable_sort(places, [](const Place& a, const Place& b) {
+    return a.priority != b.priority ? a.priority > b.priority : a.work < b.work;
+  });
+  std::vector<Job*> queued;
+  for (const Place& place : places) queued.push_back(place.job);
+  return queued;
 }
 
-int64_t Scheduler::State::cache_bytes(int64_t token_count) const {
+int64_t Scheduler::State::tokens_at_most(const Job& job) const {
+  const int64_t answer = std::min(job.request.options.tokens_max, kExpectedAnswerTokens);
+  int64_t tokens = std::ssize(job.request.prompt) + answer * job.request.answer_count;
+  for (const Answer& one : job.answers) {
+    tokens += std::max<int64_t>(0, std::ssize(one.generation.tokens()) - answer);
+  }
+  return tokens;
+}
+
+// Each answer has a session, with a block that is not full.
+int64_t Scheduler::State::cache_bytes(const Job& job) const {
   const ModelInfo& info = engine.info();
-  const int64_t blocks = (token_count + info.kv_block_tokens - 1) / info.kv_block_tokens;
-  return info.kv_fixed_bytes + (blocks + 1) * info.kv_block_bytes;
+  return tokens_at_most(job) / info.kv_block_tokens * info.kv_block_bytes +
+         job.request.answer_count * (info.kv_fixed_bytes + info.kv_block_bytes);
 }
 
 // Reckons with what the requests under way will hold in the end, not with what they hold now. What
 // kept sessions hold is given up when it is needed.
 bool Scheduler::State::has_room_for(const Job& job) const {
-  int64_t tokens = tokens_at_most(job);
-  int64_t bytes = cache_bytes(tokens);
-  const int64_t fixed_tokens = engine.info().kv_fixed_bytes * engine.info().kv_block_tokens /
-                               std::max<int64_t>(engine.info().kv_block_bytes, 1);
+  int64_t bytes = cache_bytes(job);
   for (const auto& other : jobs) {
-    if (!other->is_running()) continue;
-    tokens += tokens_at_most(*other) + fixed_tokens;
-    bytes += cache_bytes(tokens_at_most(*other));
+    if (other->is_running()) bytes += cache_bytes(*other);
   }
   if (options.kv_bytes_max > 0 && bytes > options.kv_bytes_max) return false;
-  return engine.check_ram(tokens).ok();
+  // A budget is asked by tokens of one session: the others count as a longer past.
+  const int64_t other_blocks =
+      (bytes - cache_bytes(job)) / std::max<int64_t>(engine.info().kv_block_bytes, 1);
+  return engine.check_ram(tokens_at_most(job) + other_blocks * engine.info().kv_block_tokens).ok();
 }
 
 void Scheduler::State::tell_places() {
   int64_t place = 0;
-  for (const auto& job : jobs) {
-    if (job->phase != Job::Phase::kQueued) continue;
+  for (Job* job : queue_in_order()) {
     if (job->told_place != place) {
       job->told_place = place;
       tell(*job, {.kind = ServiceEvent::Kind::kWaiting, .queue_place = place});

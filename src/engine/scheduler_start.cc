@@ -15,8 +15,10 @@ constexpr int64_t kTokensWorthWaitingFor = 64;
 
 void Scheduler::State::start_all() {
   for (const auto& job : jobs) {
-    if (job->phase == Job::Phase::kStarting) start(*job);
+    if (job->phase == Job::Phase::kStarting && !job->is_held) start(*job);
   }
+  // Some need no more than what is there already.
+  serve_followers();
 }
 
 void Scheduler::State::start(Job& job) {
@@ -28,8 +30,18 @@ void Scheduler::State::start(Job& job) {
     job.fork_at = common;
     return;
   }
-  if (Status taken = take_session(job); !taken.ok()) return fail(job, std::move(taken).error());
-  job.phase = Job::Phase::kPrefill;
+  begin_prefill(job);
+}
+
+// Where memory is short it waits for that of the others.
+void Scheduler::State::begin_prefill(Job& job) {
+  Status taken = take_session(job);
+  while (is_out_of_memory(taken) && kept.drop_oldest()) taken = take_session(job);
+  const bool others_have_memory = std::ranges::any_of(
+      jobs, [](const auto& other) { return other->session || !other->answers.empty(); });
+  job.is_held = is_out_of_memory(taken) && others_have_memory;
+  if (!taken.ok() && !job.is_held) return fail(job, std::move(taken).error());
+  job.phase = job.is_held ? Job::Phase::kStarting : Job::Phase::kPrefill;
 }
 
 Status Scheduler::State::take_session(Job& job) {
@@ -81,8 +93,15 @@ bool Scheduler::State::follows(const Job& job, RequestId id) {
 }
 
 void Scheduler::State::serve_followers() {
-  for (const auto& job : jobs) {
-    if (job->phase == Job::Phase::kFollowing) serve(*job);
+  // Who is served may be the one that others wait for.
+  bool was_one_served = true;
+  while (was_one_served) {
+    was_one_served = false;
+    for (const auto& job : jobs) {
+      if (job->phase != Job::Phase::kFollowing) continue;
+      serve(*job);
+      was_one_served = was_one_served || job->phase != Job::Phase::kFollowing;
+    }
   }
 }
 
@@ -97,8 +116,11 @@ void Scheduler::State::serve(Job& follower) {
     return;
   }
   if (reached < follower.fork_at) return;
+  // A leader that was resumed there has computed nothing yet, and a whole prompt needs logits.
+  const bool is_whole_prompt = follower.fork_at == std::ssize(follower.request.prompt);
+  if (is_whole_prompt && !leader->session->has_logits()) return begin_prefill(follower);
   Result<Session> fork = leader->session->fork();
-  if (!fork.ok()) return fail(follower, std::move(fork).error());
+  if (!fork.ok()) return begin_prefill(follower);
   follower.session = std::move(*fork);
   follower.usage.reused_ram_tokens = follower.fork_at;
   follower.phase = Job::Phase::kPrefill;
@@ -110,6 +132,15 @@ int64_t Scheduler::State::tokens_to_cut(const Job& job) const {
     if (other->phase != Job::Phase::kFollowing || other->leader != job.id) continue;
     const int64_t until_fork = other->fork_at - job.session->length();
     if (until_fork > 0) tokens = std::min(tokens, until_fork);
+  }
+  return tokens;
+}
+
+int64_t Scheduler::State::tokens_to_first_answer(const Job& job) {
+  int64_t tokens = job.prefill_left();
+  for (const auto& other : jobs) {
+    if (other->phase != Job::Phase::kFollowing || !follows(*other, job.id)) continue;
+    tokens = std::min(tokens, std::ssize(other->request.prompt) - job.session->length());
   }
   return tokens;
 }

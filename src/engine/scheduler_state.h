@@ -60,6 +60,11 @@ struct Job {
   ServiceUsage usage;
 };
 
+inline bool is_out_of_memory(const Status& status) {
+  return !status.ok() &&
+         (status.error().kind == ErrorKind::kNoRoom || status.error().kind == ErrorKind::kNoMemory);
+}
+
 struct Scheduler::State {
   State(Engine& used, const ServiceOptions& given);
 
@@ -78,17 +83,20 @@ struct Scheduler::State {
 
   // ---- the queue (scheduler_queue.cc) ----
   Status check_queue(const ServiceRequest& request) const;
+  void end_cancelled(RequestId id);
   void expire();
   void admit();
   Job* next_queued();
+  std::vector<Job*> queue_in_order() const;
   bool has_room_for(const Job& job) const;
   int64_t tokens_at_most(const Job& job) const;
-  int64_t cache_bytes(int64_t token_count) const;
+  int64_t cache_bytes(const Job& job) const;
   void tell_places();
 
   // ---- the beginning of a prompt (scheduler_start.cc) ----
   void start_all();
   void start(Job& job);
+  void begin_prefill(Job& job);
   Status take_session(Job& job);
   // The running request that shares the most of its prompt and can be waited for; null: none.
   Job* leader_of(const Job& job, int64_t& common);
@@ -97,9 +105,12 @@ struct Scheduler::State {
   void serve(Job& follower);
   // Tokens that a prompt may go on before somebody is to be forked from it.
   int64_t tokens_to_cut(const Job& job) const;
+  // What is left of a prompt, or of the shortest one that waits for it.
+  int64_t tokens_to_first_answer(const Job& job);
 
   // ---- passes (scheduler_pass.cc) ----
   bool run_pass();
+  int64_t decoders_max() const;
   void add_decoders(std::vector<Part>& parts);
   void add_prefills(std::vector<Part>& parts);
   Status compute(std::vector<Part>& parts);
@@ -119,8 +130,10 @@ struct Scheduler::State {
   void end_answer(Job& job, int index, GenerationPiece piece);
   void finish(Job& job);
   void fail(Job& job, Error error);
-  void leave(Job& job);
+  void end_usage(Job& job);
+  void leave(Job& job, ServiceEvent last);
   void keep(Session session, const std::string& salt);
+  void keep_to_bytes(int64_t added_bytes);
   void tell(Job& job, ServiceEvent event);
 
   Job* find(RequestId id);
@@ -132,7 +145,9 @@ struct Scheduler::State {
   KeptSessions kept;
   PassPace pace;
   RequestId newest_id = 0;
-  size_t decoder_turn = 0;  // whose turn it is where more decode than a pass takes
+  bool is_stepping = false;
+  std::vector<RequestId> cancelled;  // by sinks, during a step
+  size_t decoder_turn = 0;           // whose turn it is where more decode than a pass takes
   ServiceMetrics counts;
 };
 

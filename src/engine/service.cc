@@ -17,7 +17,7 @@ namespace kvasir {
 struct Service::State {
   State(Engine given, const ServiceOptions& wanted)
       : engine(std::move(given)), options(wanted), scheduler(engine, options) {
-    metrics = scheduler.metrics();
+    publish();
     thread = std::thread([this] { run(); });
   }
 
@@ -39,14 +39,12 @@ struct Service::State {
   void begin(Submission submission);
   void cancel_all();
   void publish();
-  void on_event(RequestId id, int64_t prompt_tokens, const ServiceSink& sink,
-                const ServiceEvent& event);
+  void on_event(RequestId id, const ServiceSink& sink, const ServiceEvent& event);
 
   Engine engine;
   const ServiceOptions options;
   Scheduler scheduler;                           // the thread's
   std::map<RequestId, RequestId> scheduler_ids;  // the thread's; of requests that have not ended
-  std::map<RequestId, bool> has_begun;           // the thread's
 
   mutable std::mutex mutex;
   std::condition_variable changed;  // for the thread
@@ -54,8 +52,9 @@ struct Service::State {
   std::vector<Submission> submissions;
   std::vector<RequestId> cancellations;
   RequestId newest_id = 0;
-  int64_t waiting_requests = 0;  // submitted, and not begun
-  int64_t waiting_tokens = 0;
+  // Submitted, and not among those that `metrics` counts yet.
+  int64_t new_requests = 0;
+  int64_t new_tokens = 0;
   int64_t refused = 0;
   int64_t open_requests = 0;  // submitted, and not ended
   bool is_draining = false;
@@ -63,11 +62,14 @@ struct Service::State {
   bool ends = false;
   ServiceMetrics metrics;  // of after the last pass
   StoreMetrics store_metrics;
+  std::mutex end_mutex;  // the thread is joined once, and the engine is one caller's then
   std::thread thread;
 };
 
 Status Service::State::check_queue(const ServiceRequest& request) const {
   const int64_t tokens = std::ssize(request.prompt);
+  const int64_t waiting_requests = metrics.waiting_requests + new_requests;
+  const int64_t waiting_tokens = metrics.waiting_tokens + new_tokens;
   const bool is_full =
       waiting_requests >= options.queued_requests_max ||
       (waiting_requests > 0 && waiting_tokens + tokens > options.queued_tokens_max);
@@ -86,9 +88,9 @@ Result<RequestId> Service::State::submit(ServiceRequest request, ServiceSink sin
     ++refused;
     return std::move(room).error();
   }
-  ++waiting_requests;
+  ++new_requests;
   ++open_requests;
-  waiting_tokens += std::ssize(request.prompt);
+  new_tokens += std::ssize(request.prompt);
   submissions.push_back({++newest_id, std::move(request), std::move(sink)});
   changed.notify_one();
   return newest_id;
@@ -137,10 +139,9 @@ void Service::State::take_inbox() {
 
 void Service::State::begin(Submission submission) {
   const RequestId id = submission.id;
-  const int64_t prompt_tokens = std::ssize(submission.request.prompt);
-  auto sink = [this, id, prompt_tokens, sink = std::move(submission.sink)](
-                  const ServiceEvent& event) { on_event(id, prompt_tokens, sink, event); };
-  has_begun[id] = false;
+  auto sink = [this, id, sink = std::move(submission.sink)](const ServiceEvent& event) {
+    on_event(id, sink, event);
+  };
   Result<RequestId> taken = scheduler.submit(std::move(submission.request), sink);
   if (taken.ok()) {
     scheduler_ids[id] = *taken;
@@ -154,25 +155,12 @@ void Service::State::cancel_all() {
   for (const auto& [id, scheduler_id] : all) scheduler.cancel(scheduler_id);
 }
 
-void Service::State::on_event(RequestId id, int64_t prompt_tokens, const ServiceSink& sink,
-                              const ServiceEvent& event) {
-  const bool is_last =
-      event.kind == ServiceEvent::Kind::kDone || event.kind == ServiceEvent::Kind::kFailed;
-  bool& begun = has_begun[id];
-  const bool begins = !begun && event.kind != ServiceEvent::Kind::kWaiting;
-  begun = begun || begins;
+void Service::State::on_event(RequestId id, const ServiceSink& sink, const ServiceEvent& event) {
   if (sink) sink(event);
-  if (!begins && !is_last) return;
-  if (is_last) {
-    has_begun.erase(id);
-    scheduler_ids.erase(id);
-  }
+  if (event.kind != ServiceEvent::Kind::kDone && event.kind != ServiceEvent::Kind::kFailed) return;
+  scheduler_ids.erase(id);
   const std::lock_guard lock(mutex);
-  if (begins) {
-    --waiting_requests;
-    waiting_tokens -= prompt_tokens;
-  }
-  if (is_last && --open_requests == 0) became_idle.notify_all();
+  if (--open_requests == 0) became_idle.notify_all();
 }
 
 void Service::State::publish() {
@@ -181,6 +169,9 @@ void Service::State::publish() {
   const std::lock_guard lock(mutex);
   metrics = std::move(now);
   store_metrics = of_store;
+  new_requests = std::ssize(submissions);
+  new_tokens = 0;
+  for (const Submission& one : submissions) new_tokens += std::ssize(one.request.prompt);
 }
 
 Status Service::State::drain(std::chrono::milliseconds patience) {
@@ -188,7 +179,9 @@ Status Service::State::drain(std::chrono::milliseconds patience) {
     std::unique_lock lock(mutex);
     is_draining = true;
     const auto is_idle = [&] { return open_requests == 0; };
-    if (!became_idle.wait_for(lock, patience, is_idle)) {
+    // Longer ones do not fit into the clock.
+    const auto bounded = std::min<std::chrono::milliseconds>(patience, std::chrono::hours(24));
+    if (!became_idle.wait_for(lock, bounded, is_idle)) {
       cancels_all = true;
       changed.notify_one();
       became_idle.wait(lock, is_idle);
@@ -196,6 +189,7 @@ Status Service::State::drain(std::chrono::milliseconds patience) {
     ends = true;
     changed.notify_one();
   }
+  const std::lock_guard lock(end_mutex);
   if (thread.joinable()) thread.join();
   return engine.flush_store();
 }
@@ -217,8 +211,8 @@ ServiceMetrics Service::metrics() const {
   const std::lock_guard lock(state_->mutex);
   ServiceMetrics metrics = state_->metrics;
   metrics.refused += state_->refused;
-  metrics.waiting_requests = state_->waiting_requests;
-  metrics.waiting_tokens = state_->waiting_tokens;
+  metrics.waiting_requests += state_->new_requests;
+  metrics.waiting_tokens += state_->new_tokens;
   return metrics;
 }
 
