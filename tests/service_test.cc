@@ -29,7 +29,7 @@ using std::chrono::milliseconds;
 
 constexpr int64_t kVocab = 48;
 
-// What other threads may wait for and read.
+// What other threads may wait for and read. It outlives the service that calls its sink.
 class Listener {
  public:
   ServiceSink sink() {
@@ -130,8 +130,8 @@ TEST(ServiceTest, EverySinkHearsOneLastEvent) {
 }
 
 TEST(ServiceTest, DrainingLetsWorkEndAndRefusesMore) {
-  Service service(open_engine(golden_decoder("llama")), {});
   Listener listener;
+  Service service(open_engine(golden_decoder("llama")), {});
   ASSERT_TRUE(
       service.submit(request_of_ids(random_tokens(300, kVocab, 1), 50), listener.sink()).ok());
   EXPECT_TRUE(service.drain(std::chrono::minutes(5)).ok());
@@ -147,8 +147,8 @@ TEST(ServiceTest, DrainingLetsWorkEndAndRefusesMore) {
 }
 
 TEST(ServiceTest, DrainingWithoutPatienceCancels) {
-  Service service(open_engine(golden_decoder("llama")), {.running_max = 2});
   std::vector<std::unique_ptr<Listener>> listeners;
+  Service service(open_engine(golden_decoder("llama")), {.running_max = 2});
   for (int i = 0; i < 5; ++i) {
     listeners.push_back(std::make_unique<Listener>());
     ASSERT_TRUE(service.submit(endless(), listeners.back()->sink()).ok());
@@ -163,8 +163,8 @@ TEST(ServiceTest, DrainingWithoutPatienceCancels) {
 }
 
 TEST(ServiceTest, ASecondDrainWithoutPatienceEndsTheFirst) {
-  Service service(open_engine(golden_decoder("llama")), {});
   Listener listener;
+  Service service(open_engine(golden_decoder("llama")), {});
   ASSERT_TRUE(service.submit(endless(), listener.sink()).ok());
   listener.wait_for(Kind::kPiece);
   std::thread patient([&] { EXPECT_TRUE(service.drain(std::chrono::hours(10)).ok()); });
@@ -191,8 +191,8 @@ TEST(ServiceTest, WhatDrainedIsInTheStore) {
   options.store = StoreOptions{.directory = directory.file("store"), .min_free_bytes = 0};
   const auto prompt = random_tokens(300, kVocab, 3);
   {
-    Service service(open_engine(options), {});
     Listener listener;
+    Service service(open_engine(options), {});
     ServiceRequest wanted = endless();
     wanted.prompt = prompt;
     ASSERT_TRUE(service.submit(wanted, listener.sink()).ok());
@@ -204,8 +204,8 @@ TEST(ServiceTest, WhatDrainedIsInTheStore) {
 }
 
 TEST(ServiceTest, ARequestCancelledAtOnceEnds) {
-  Service service(open_engine(golden_decoder("llama")), {.running_max = 1});
   Listener running;
+  Service service(open_engine(golden_decoder("llama")), {.running_max = 1});
   ASSERT_TRUE(service.submit(endless(), running.sink()).ok());
   std::vector<std::unique_ptr<Listener>> listeners;
   for (int i = 0; i < 50; ++i) {
@@ -219,9 +219,9 @@ TEST(ServiceTest, ARequestCancelledAtOnceEnds) {
 }
 
 TEST(ServiceTest, CountsWhatRunsAndWhatWaits) {
+  std::vector<std::unique_ptr<Listener>> listeners;
   Service service(open_engine(golden_decoder("llama")),
                   {.running_max = 2, .queued_requests_max = 3});
-  std::vector<std::unique_ptr<Listener>> listeners;
   std::vector<RequestId> ids;
   for (int i = 0; i < 5; ++i) {
     listeners.push_back(std::make_unique<Listener>());
@@ -247,11 +247,11 @@ TEST(ServiceTest, CountsWhatRunsAndWhatWaits) {
 }
 
 TEST(ServiceTest, ASinkMaySubmitAndCancel) {
-  Service service(open_engine(golden_decoder("llama")), {});
   Listener next;
   Listener own;
   std::atomic<RequestId> id = 0;
   std::atomic<bool> has_submitted = false;
+  Service service(open_engine(golden_decoder("llama")), {});
   const ServiceSink hear = own.sink();
   id = *service.submit(endless(), [&](const ServiceEvent& event) {
     hear(event);
