@@ -156,8 +156,12 @@ void Service::State::cancel_all() {
 }
 
 void Service::State::on_event(RequestId id, const ServiceSink& sink, const ServiceEvent& event) {
+  const bool is_last =
+      event.kind == ServiceEvent::Kind::kDone || event.kind == ServiceEvent::Kind::kFailed;
+  // Whoever hears of the end finds it counted.
+  if (is_last) publish();
   if (sink) sink(event);
-  if (event.kind != ServiceEvent::Kind::kDone && event.kind != ServiceEvent::Kind::kFailed) return;
+  if (!is_last) return;
   scheduler_ids.erase(id);
   const std::lock_guard lock(mutex);
   if (--open_requests == 0) became_idle.notify_all();
