@@ -58,6 +58,19 @@ Status check_not_empty(const std::vector<PreparedPrompt>& prompts) {
   return ok_status();
 }
 
+// As it was sent: what the tokenizer puts before a text is no part of it.
+std::string prompt_text(const Engine& engine, const Call::TextOrIds& prompt) {
+  if (const auto* text = std::get_if<std::string>(&prompt)) return *text;
+  const Result<std::string> text = engine.decode(std::get<std::vector<int32_t>>(prompt));
+  return text.ok() ? *text : std::string();
+}
+
+// A turn ends where the model ends it, whatever was asked for. So a reply without an end is no
+// turn.
+ReplyKind reply_kind(const Call& call, const PreparedPrompt& prompt) {
+  return call.options.stops_at_end_of_text ? prompt.reply : ReplyKind::kText;
+}
+
 }  // namespace
 
 std::string random_id() {
@@ -99,7 +112,7 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
     }
     ServiceRequest request{.prompt = std::move(prompt.tokens),
                            .options = call.options,
-                           .reply = prompt.reply,
+                           .reply = reply_kind(call, prompt),
                            .answer_count = call.answer_count,
                            .wants_prompt_logprobs = call.wants_prompt_logprobs,
                            .salt = salt};
@@ -125,9 +138,10 @@ ReplyFacts reply_facts(const Served& served, const Call& call,
   };
   for (const PreparedPrompt& prompt : prompts) {
     facts.prompt_tokens.push_back(std::ssize(prompt.tokens));
-    if (!call.wants_prompt_texts) continue;
-    const Result<std::string> text = engine.decode(prompt.tokens);
-    facts.prompt_texts.push_back(text.ok() ? *text : std::string());
+  }
+  if (!call.wants_prompt_texts) return facts;
+  for (const Call::TextOrIds& prompt : call.prompts) {
+    facts.prompt_texts.push_back(prompt_text(engine, prompt));
   }
   return facts;
 }
