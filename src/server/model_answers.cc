@@ -26,14 +26,10 @@ std::string utc_text(std::time_t when) {
 Json model_json(const Served& served) {
   const ModelInfo& info = served.service->engine().info();
   const int64_t context = served.model.context_tokens;
-  const std::time_t now = std::time(nullptr);
-  Json::Object model{{"id", served.model.name},
-                     {"object", "model"},
-                     {"type", "model"},
-                     {"display_name", served.model.name},
-                     {"created", static_cast<int64_t>(now)},
-                     {"created_at", utc_text(now)},
-                     {"owned_by", "kvasir"}};
+  Json::Object model{{"id", served.model.name},   {"object", "model"},
+                     {"type", "model"},           {"display_name", served.model.name},
+                     {"created", served.since_s}, {"created_at", utc_text(served.since_s)},
+                     {"owned_by", "kvasir"},      {"lifecycle", "active"}};
   if (context > 0) {
     model.emplace_back("max_model_len", context);
     model.emplace_back("max_input_tokens", context);

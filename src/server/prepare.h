@@ -19,6 +19,7 @@ struct Served {
   std::unique_ptr<Service> service;
   std::optional<ChatForm> form;  // none: the model has no chat form
   ServedModel model;
+  int64_t since_s = 0;  // Unix time
 };
 
 struct PreparedPrompt {

@@ -112,6 +112,7 @@ Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model) {
   auto served = std::make_shared<Served>();
   served->service = std::move(service);
   served->model = std::move(model);
+  served->since_s = static_cast<int64_t>(std::time(nullptr));
   Result<ChatForm> form = ChatForm::create(served->service->engine());
   if (form.ok()) served->form = std::move(*form);
   {
@@ -243,8 +244,13 @@ void ServerImpl::work(Visit& visit, Served& served) {
   }
 }
 
+// What is wrong with a body is the client's to mend.
 Result<Json> ServerImpl::read_body(const Visit& visit) const {
-  return Json::parse(visit.exchange->request().body, "body");
+  Result<Json> body = Json::parse(visit.exchange->request().body, "the body");
+  if (body.ok()) return body;
+  Error error = std::move(body).error();
+  error.kind = ErrorKind::kUsage;
+  return error;
 }
 
 Result<Call> ServerImpl::read_call(const Visit& visit) const {
@@ -286,7 +292,9 @@ void ServerImpl::count_tokens(Visit& visit, Served& served) {
   if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
   int64_t count = 0;
   for (const PreparedPrompt& prompt : *prompts) count += std::ssize(prompt.tokens);
-  respond_ok(visit, fmt::format(R"({{"input_tokens":{}}})", count));
+  // Clients of Messages look at the count alone.
+  respond_ok(visit,
+             fmt::format(R"({{"object":"response.input_tokens","input_tokens":{}}})", count));
 }
 
 void ServerImpl::respond_ok(Visit& visit, std::string body, const char* type) {

@@ -77,7 +77,7 @@ Json openai_usage(const ServiceUsage& usage) {
       {"prompt_tokens", usage.prompt_tokens},
       {"completion_tokens", usage.generated_tokens},
       {"total_tokens", usage.prompt_tokens + usage.generated_tokens},
-      {"prompt_tokens_details", Json::Object{{"cached_tokens", reused}}},
+      {"prompt_tokens_details", Json::Object{{"cached_tokens", reused}, {"cache_write_tokens", 0}}},
       {"completion_tokens_details", Json::Object{{"reasoning_tokens", usage.reasoning_tokens}}},
       {"prompt_cache_hit_tokens", reused},
       {"prompt_cache_miss_tokens", usage.prompt_tokens - reused}};

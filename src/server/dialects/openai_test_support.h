@@ -98,7 +98,7 @@ inline ServiceUsage probe_usage() {
 }
 inline constexpr std::string_view kProbeUsage =
     R"({"prompt_tokens":7,"completion_tokens":4,"total_tokens":11,)"
-    R"("prompt_tokens_details":{"cached_tokens":5},)"
+    R"("prompt_tokens_details":{"cached_tokens":5,"cache_write_tokens":0},)"
     R"("completion_tokens_details":{"reasoning_tokens":1},)"
     R"("prompt_cache_hit_tokens":5,"prompt_cache_miss_tokens":2})";
 
