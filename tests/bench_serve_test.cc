@@ -154,6 +154,7 @@ TEST(LoadFigures, GoodputCountsWhoWasServedWithinBounds) {
   const LoadFigures figures = figures_of(answers, {.first_token_ms = 1000, .gap_ms = 500});
   EXPECT_EQ(figures.requests, 4);
   EXPECT_EQ(figures.failed, 1);
+  EXPECT_EQ(figures.failure, "lost");
   EXPECT_EQ(figures.goodput, 0.25);
   EXPECT_EQ(figures.first_token_ms.worst, 1500);
   EXPECT_EQ(figures.gap_ms.worst, 800);

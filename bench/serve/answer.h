@@ -24,7 +24,7 @@ struct Answer {
   int status = 0;
   std::string error;             // empty: none
   bool is_cancelled = false;     // by this side
-  double started_ms = 0;         // on the clock of the load; the others count from here
+  double started_ms = 0;         // of the steady clock; the others count from here
   double first_event_ms = -1;    // anything at all of a stream; -1: never
   std::vector<double> token_ms;  // each event with text
   double ended_ms = 0;

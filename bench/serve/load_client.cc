@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <deque>
 #include <map>
 #include <optional>
@@ -15,7 +16,6 @@
 
 #include <fmt/format.h>
 
-#include "base/stopwatch.h"
 #include "base/system_error.h"
 #include "bench/serve/answer_reader.h"
 
@@ -27,6 +27,13 @@ constexpr size_t kSlowReadBytes = 256;
 constexpr double kSlowRestMs = 50;
 constexpr int kWaitMs = 10;
 constexpr int kEventsAtOnce = 64;
+
+// The same clock for all clients.
+double now_ms() {
+  return std::chrono::duration<double, std::milli>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
 
 class Descriptor {
  public:
@@ -91,9 +98,9 @@ struct Request {
   Descriptor socket;
 };
 
-void finish(Request& request, double now_ms) {
+void finish(Request& request) {
   Answer& answer = request.answer;
-  answer.ended_ms = now_ms - answer.started_ms;
+  answer.ended_ms = now_ms() - answer.started_ms;
   answer.status = request.reader.status();
   answer.body = request.reader.body();
   if (!answer.error.empty() || answer.is_cancelled) return;
@@ -112,7 +119,6 @@ struct LoadClient::State {
 
   Endpoint endpoint;
   std::string key;
-  Stopwatch watch;
   Descriptor epoll{::epoll_create1(EPOLL_CLOEXEC)};
   uint64_t next_id = 0;
   std::map<uint64_t, Request> requests;
@@ -157,7 +163,7 @@ void LoadClient::start(Ask ask, OnAnswer on_end, OnAnswer on_token) {
   request.ask = std::move(ask);
   request.on_end = std::move(on_end);
   request.on_token = std::move(on_token);
-  request.answer.started_ms = state_->watch.elapsed_ms();
+  request.answer.started_ms = now_ms();
   state_->begin(request);
   epoll_event event{.events = EPOLLIN, .data = {.u64 = id}};
   if (request.answer.ok()) {
@@ -193,11 +199,11 @@ std::optional<std::string> LoadClient::State::read(Request& request) {
     const Status end = request.reader.finish();
     return end.ok() ? "" : end.error().message();
   }
-  const double now_ms = watch.elapsed_ms() - answer.started_ms;
+  const double at_ms = now_ms() - answer.started_ms;
   const size_t seen = answer.token_ms.size();
   const Status taken =
       request.reader.take({buffer.data(), static_cast<size_t>(count)},
-                          [&](std::string_view data) { read_chunk(data, now_ms, answer); });
+                          [&](std::string_view data) { read_chunk(data, at_ms, answer); });
   if (!taken.ok()) return taken.error().message();
   if (!answer.error.empty()) return answer.error;
   if (answer.token_ms.size() > seen && request.on_token) request.on_token(answer);
@@ -212,7 +218,7 @@ void LoadClient::State::rest(Request& request) {
 
 // What was cancelled or could not begin ends here, too.
 void LoadClient::State::wake_rested() {
-  while (!resting.empty() && resting.front().first <= watch.elapsed_ms()) {
+  while (!resting.empty() && resting.front().first <= now_ms()) {
     const uint64_t id = resting.front().second;
     resting.pop_front();
     const auto found = requests.find(id);
@@ -230,20 +236,20 @@ void LoadClient::State::end(uint64_t id) {
   auto node = requests.extract(id);
   Request& request = node.mapped();
   request.socket = Descriptor();
-  finish(request, watch.elapsed_ms());
+  finish(request);
   if (request.on_end) request.on_end(request.answer);
 }
 
 Status LoadClient::run(double patience_s) {
   State& state = *state_;
-  double heard_ms = state.watch.elapsed_ms();
+  double heard_ms = now_ms();
   while (!state.requests.empty()) {
     epoll_event events[kEventsAtOnce];
     const int wait_ms = state.resting.empty() ? 1000 : kWaitMs;
     const bool is_due = !state.resting.empty() && state.resting.front().first == 0;
     const int count =
         ::epoll_wait(state.epoll.number(), events, kEventsAtOnce, is_due ? 0 : wait_ms);
-    if (count > 0) heard_ms = state.watch.elapsed_ms();
+    if (count > 0) heard_ms = now_ms();
     for (int i = 0; i < count; ++i) {
       const uint64_t id = events[i].data.u64;
       const auto found = state.requests.find(id);
@@ -252,12 +258,12 @@ Status LoadClient::run(double patience_s) {
         found->second.answer.error = *error;
         state.end(id);
       } else if (found->second.ask.reads_slowly) {
-        state.resting.emplace_back(state.watch.elapsed_ms() + kSlowRestMs, id);
+        state.resting.emplace_back(now_ms() + kSlowRestMs, id);
         state.rest(found->second);
       }
     }
     state.wake_rested();
-    if (state.resting.empty() && state.watch.elapsed_ms() - heard_ms > patience_s * 1000) {
+    if (state.resting.empty() && now_ms() - heard_ms > patience_s * 1000) {
       return Error{.kind = ErrorKind::kIo, .what = "the server has gone silent"};
     }
   }

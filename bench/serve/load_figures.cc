@@ -54,7 +54,7 @@ LoadFigures figures_of(std::span<const Answer> answers, const LoadBounds& bounds
   int64_t good = 0;
   for (const Answer& answer : answers) {
     ++figures.requests;
-    if (!answer.ok()) ++figures.failed;
+    if (!answer.ok() && figures.failed++ == 0) figures.failure = answer.error;
     if (is_served_well(answer, bounds)) ++good;
     if (!answer.token_ms.empty()) firsts.push_back(answer.token_ms.front());
     const std::vector<double> own = gaps_of(answer);

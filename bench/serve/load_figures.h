@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,7 @@ struct LoadBounds {
 struct LoadFigures {
   int64_t requests = 0;
   int64_t failed = 0;
+  std::string failure;  // of the first that failed
   Quantiles first_token_ms;
   Quantiles gap_ms;    // between texts of one answer, over all answers
   double goodput = 0;  // share of requests that were served well

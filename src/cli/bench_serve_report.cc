@@ -101,6 +101,7 @@ void print_load(const ScenarioResult& result) {
   std::printf("%-9s %-9s %8s %22s %22s %6.0f %% %9.0f\n", result.scenario.c_str(),
               result.target.c_str(), requests.c_str(), triple(figures.first_token_ms).c_str(),
               triple(figures.gap_ms).c_str(), 100 * figures.goodput, figures.tokens_per_second);
+  if (figures.failed > 0) std::printf("  first failure: %s\n", figures.failure.c_str());
   const std::string own = own_text(result);
   if (!own.empty()) std::printf("  %s\n", own.c_str());
   std::printf("  %s\n", source_text(result).c_str());
