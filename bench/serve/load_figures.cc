@@ -56,7 +56,9 @@ LoadFigures figures_of(std::span<const Answer> answers, const LoadBounds& bounds
     ++figures.requests;
     if (!answer.ok() && figures.failed++ == 0) figures.failure = answer.error;
     if (is_served_well(answer, bounds)) ++good;
-    if (!answer.token_ms.empty()) firsts.push_back(answer.token_ms.front());
+    // The end is the first that is heard of an answer without text.
+    if (answer.ok())
+      firsts.push_back(answer.token_ms.empty() ? answer.ended_ms : answer.token_ms.front());
     const std::vector<double> own = gaps_of(answer);
     gaps.insert(gaps.end(), own.begin(), own.end());
     figures.prompt_tokens += answer.prompt_tokens;

@@ -10,6 +10,8 @@ namespace {
 
 constexpr int64_t kAnswerTokens = 32;
 constexpr int64_t kMessageTokens = 64;
+// Not every server can be told to go on where a model would rather end.
+constexpr const char* kWish = ". Tell me a long story in which all these words occur.";
 constexpr uint64_t kSharedTexts = 4000;
 constexpr uint64_t kEditTexts = 5000;
 constexpr uint64_t kRestartTexts = 6000;
@@ -23,7 +25,8 @@ class Talk {
 
   void instruct(const std::string& text) { turns_.emplace_back("system", text); }
   void say(int64_t tokens) {
-    turns_.emplace_back("user", text_of_tokens(target_, text_seed(options_, next_text_++), tokens));
+    const std::string words = text_of_tokens(target_, text_seed(options_, next_text_++), tokens);
+    turns_.emplace_back("user", words + kWish);
   }
   Ask ask() const { return chat_completion(target_.model(), turns_, kAnswerTokens); }
   void hear(const Answer& answer) { turns_.emplace_back("assistant", answer.text); }
