@@ -1,0 +1,102 @@
+#include "http_client.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <optional>
+
+namespace kvasir::testing {
+namespace {
+
+constexpr time_t kPatienceS = 600;
+
+int connect_to(int port) {
+  const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval patience{.tv_sec = kPatienceS, .tv_usec = 0};
+  ::setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  sockaddr_in place{};
+  place.sin_family = AF_INET;
+  place.sin_port = htons(static_cast<uint16_t>(port));
+  place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(connection, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0) {
+    return connection;
+  }
+  ::close(connection);
+  return -1;
+}
+
+bool send_all(int connection, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::send(connection, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count <= 0) return false;
+    bytes.remove_prefix(static_cast<size_t>(count));
+  }
+  return true;
+}
+
+std::string receive_all(int connection) {
+  std::string received;
+  char buffer[16384];
+  ssize_t count = 0;
+  while ((count = ::recv(connection, buffer, sizeof buffer, 0)) > 0) {
+    received.append(buffer, static_cast<size_t>(count));
+  }
+  return received;
+}
+
+// None: the last chunk is missing.
+std::optional<std::string> joined_chunks(std::string_view chunks) {
+  std::string body;
+  while (true) {
+    const size_t line_end = chunks.find("\r\n");
+    if (line_end == std::string_view::npos) return std::nullopt;
+    const size_t size = std::strtoul(std::string(chunks.substr(0, line_end)).c_str(), nullptr, 16);
+    chunks.remove_prefix(line_end + 2);
+    if (size == 0) return body;
+    if (chunks.size() < size + 2) return std::nullopt;
+    body += chunks.substr(0, size);
+    chunks.remove_prefix(size + 2);
+  }
+}
+
+HttpAnswer answer_of(std::string_view received) {
+  const size_t head_end = received.find("\r\n\r\n");
+  if (head_end == std::string_view::npos || !received.starts_with("HTTP/1.1 ")) return {};
+  const std::string head(received.substr(0, head_end + 2));
+  const std::string_view rest = received.substr(head_end + 4);
+  const int status = std::atoi(head.c_str() + 9);
+  if (head.find("\r\nTransfer-Encoding: chunked\r\n") != std::string::npos) {
+    const auto body = joined_chunks(rest);
+    return body ? HttpAnswer{status, *body} : HttpAnswer{};
+  }
+  const size_t length_at = head.find("\r\nContent-Length: ");
+  const bool is_whole = length_at == std::string::npos ||
+                        std::strtoul(head.c_str() + length_at + 18, nullptr, 10) == rest.size();
+  return is_whole ? HttpAnswer{status, std::string(rest)} : HttpAnswer{};
+}
+
+}  // namespace
+
+HttpAnswer ask_http(int port, std::string_view target, std::string_view body) {
+  const int connection = connect_to(port);
+  if (connection < 0) return {};
+  std::string request = body.empty() ? "GET " : "POST ";
+  request += std::string(target) + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+  if (!body.empty()) {
+    request +=
+        "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
+  }
+  request += "\r\n";
+  HttpAnswer answer;
+  if (send_all(connection, request) && send_all(connection, body)) {
+    answer = answer_of(receive_all(connection));
+  }
+  ::close(connection);
+  return answer;
+}
+
+}  // namespace kvasir::testing

@@ -1,0 +1,17 @@
+// A small HTTP client for tests: one request a connection, over TCP on this machine.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace kvasir::testing {
+
+struct HttpAnswer {
+  int status = 0;  // 0: the connection ended before there was a whole answer
+  std::string body;
+};
+
+// `body` empty: GET. Waits ten minutes at most for each piece of the answer.
+HttpAnswer ask_http(int port, std::string_view target, std::string_view body = {});
+
+}  // namespace kvasir::testing
