@@ -134,7 +134,7 @@ TEST(ServiceTest, DrainingLetsWorkEndAndRefusesMore) {
   Service service(open_engine(golden_decoder("llama")), {});
   ASSERT_TRUE(
       service.submit(request_of_ids(random_tokens(300, kVocab, 1), 50), listener.sink()).ok());
-  EXPECT_TRUE(service.drain(std::chrono::minutes(5)).ok());
+  EXPECT_TRUE(service.drain(milliseconds::max()).ok());
   EXPECT_EQ(listener.heard().kinds.back(), Kind::kDone);
   Listener late;
   const auto id = service.submit(request_of_ids({1}, 1), late.sink());
@@ -243,6 +243,23 @@ TEST(ServiceTest, CountsWhatRunsAndWhatWaits) {
   metrics = settled(service);
   EXPECT_EQ(metrics.cancelled, 5);
   EXPECT_EQ(metrics.refused, 1);
+  EXPECT_EQ(metrics.waiting_tokens, 0);
+}
+
+// Nothing is said to one whose prompt another computes, and it runs all the same.
+TEST(ServiceTest, WhoWaitsForAnotherPromptCountsAsRunning) {
+  EngineOptions options = golden_decoder("llama");
+  options.chunk_tokens = 8;
+  Listener leader;
+  Listener follower;
+  Service service(open_engine(options), {});
+  ServiceRequest wanted = endless();
+  wanted.prompt = random_tokens(3000, kVocab, 4);
+  ASSERT_TRUE(service.submit(wanted, leader.sink()).ok());
+  ASSERT_TRUE(service.submit(wanted, follower.sink()).ok());
+  ServiceMetrics metrics = service.metrics();
+  while (metrics.running_requests < 2) metrics = service.metrics();
+  EXPECT_EQ(metrics.waiting_requests, 0);
   EXPECT_EQ(metrics.waiting_tokens, 0);
 }
 
