@@ -69,12 +69,16 @@ std::optional<int64_t> FieldReader::integer(std::string_view name, int64_t min, 
 
 std::optional<double> FieldReader::number(std::string_view name, double min, double max) const {
   const Json* value = find(name);
-  if (value == nullptr) return std::nullopt;
+  return value == nullptr ? std::nullopt : number_of(name, *value, min, max);
+}
+
+std::optional<double> FieldReader::number_of(std::string_view name, const Json& value, double min,
+                                             double max) const {
   std::optional<double> found;
-  if (const int64_t* integer = value->as_integer()) found = static_cast<double>(*integer);
-  if (const double* number = value->as_double()) found = *number;
+  if (const int64_t* integer = value.as_integer()) found = static_cast<double>(*integer);
+  if (const double* number = value.as_double()) found = *number;
   if (!found) {
-    refuse_type(name, "a number", *value);
+    refuse_type(name, "a number", value);
   } else if (!(*found >= min && *found <= max)) {
     refuse(name, "out of range", fmt::format("{} to {}", min, max));
     found.reset();

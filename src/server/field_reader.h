@@ -34,6 +34,9 @@ class FieldReader {
   // 3.0 counts as 3.
   std::optional<int64_t> integer(std::string_view name, int64_t min, int64_t max) const;
   std::optional<double> number(std::string_view name, double min, double max) const;
+  // For a member in hand; looking up each of many by name would take the square of their number.
+  std::optional<double> number_of(std::string_view name, const Json& value, double min,
+                                  double max) const;
   std::optional<std::string> string(std::string_view name) const;
   // Null: left out, or an error.
   const Json::Array* array(std::string_view name, size_t count_max) const;

@@ -61,9 +61,10 @@ void read_logit_bias(const FieldReader& body, std::vector<LogitBias>& biases) {
     const std::optional<int32_t> id = token_id(name);
     if (!id) return body.refuse("logit_bias", "a name is no token id", "token ids as names");
     // Null has no bias to give.
-    if (const auto bias = map->number(name, -100, 100)) {
-      biases.push_back({.id = *id, .bias = static_cast<float>(*bias)});
-    }
+    if (value.is_null()) continue;
+    const auto bias = map->number_of(name, value, -100, 100);
+    if (!bias) return;
+    biases.push_back({.id = *id, .bias = static_cast<float>(*bias)});
   }
 }
 
