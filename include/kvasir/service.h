@@ -30,6 +30,9 @@ class Service {
   // As Scheduler::cancel, soon.
   void cancel(RequestId id);
 
+  // Whether it would refuse any request now, because too many wait or it drains.
+  bool is_full() const;
+
   ServiceMetrics metrics() const;
   StoreMetrics store_metrics() const;
 

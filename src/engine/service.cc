@@ -211,6 +211,13 @@ Result<RequestId> Service::submit(ServiceRequest request, ServiceSink sink) {
 
 void Service::cancel(RequestId id) { state_->cancel(id); }
 
+bool Service::is_full() const {
+  const std::lock_guard lock(state_->mutex);
+  const ServiceOptions& options = state_->options;
+  return state_->is_draining || state_->waiting_requests >= options.queued_requests_max ||
+         state_->waiting_tokens >= options.queued_tokens_max;
+}
+
 ServiceMetrics Service::metrics() const {
   const std::lock_guard lock(state_->mutex);
   ServiceMetrics metrics = state_->metrics;
