@@ -60,6 +60,16 @@ int status_of(ApiErrorKind kind) {
   KVASIR_CHECK(false, "a known kind");
 }
 
+ApiErrorKind kind_with_status(int status) {
+  for (const ApiErrorKind kind :
+       {ApiErrorKind::kAuthentication, ApiErrorKind::kPermission, ApiErrorKind::kNotFound,
+        ApiErrorKind::kMethod, ApiErrorKind::kTimeout, ApiErrorKind::kTooLarge,
+        ApiErrorKind::kMediaType, ApiErrorKind::kBusy, ApiErrorKind::kUnavailable}) {
+    if (status_of(kind) == status) return kind;
+  }
+  return status < 500 ? ApiErrorKind::kInvalidRequest : ApiErrorKind::kServer;
+}
+
 ApiError api_error(const Error& error) {
   ApiError answer{.kind = kind_for(error.kind)};
   switch (answer.kind) {

@@ -36,6 +36,8 @@ struct ApiError {
 };
 
 int status_of(ApiErrorKind kind);
+// The kind with that status; of others kInvalidRequest below 500, and kServer.
+ApiErrorKind kind_with_status(int status);
 
 // Kinds of errors become kinds of answers: kUsage and kUnsupported kInvalidRequest, kBusy kBusy,
 // kNotFound kNotFound, kInterrupted kTimeout, kNoRoom and kNoMemory kUnavailable, others kServer

@@ -54,7 +54,11 @@ CompletionRun::CompletionRun(CompletionOrder order)
     : order_(std::move(order)),
       reply_(order_.dialect->reply(order_.call, order_.facts)),
       usages_(order_.requests.size()),
-      done_tokens_(order_.requests.size()) {}
+      done_tokens_(order_.requests.size()) {
+  // They can be large, and nobody looks at them again.
+  order_.call.messages = {};
+  order_.call.prompts = {};
+}
 
 void CompletionRun::start(CompletionOrder order) {
   std::make_shared<CompletionRun>(std::move(order))->begin();

@@ -23,19 +23,28 @@ bool equal_without_case(std::string_view a, std::string_view b) {
   });
 }
 
-bool is_ip_address(const std::string& host) {
+bool is_ipv6_address(const std::string& host) {
   in6_addr room{};
-  return inet_pton(AF_INET, host.c_str(), &room) == 1 ||
-         inet_pton(AF_INET6, host.c_str(), &room) == 1;
+  return inet_pton(AF_INET6, host.c_str(), &room) == 1;
 }
 
-// "[::1]:8080" -> "::1", "localhost:8080" -> "localhost".
+bool is_ip_address(const std::string& host) {
+  in_addr room{};
+  return inet_pton(AF_INET, host.c_str(), &room) == 1 || is_ipv6_address(host);
+}
+
+bool is_port(std::string_view text) {
+  return text.empty() ||
+         (text.front() == ':' && text.find_first_not_of("0123456789", 1) == std::string_view::npos);
+}
+
+// "[::1]:8080" -> "::1", "localhost:8080" -> "localhost"; empty where there is more than that.
 std::string host_without_port(std::string_view host) {
-  if (host.starts_with('[')) {
-    const size_t end = host.find(']');
-    return std::string(host.substr(1, end == std::string_view::npos ? end : end - 1));
-  }
-  return std::string(host.substr(0, host.rfind(':')));
+  const bool is_v6 = host.starts_with('[');
+  const size_t end = std::min(host.find(is_v6 ? ']' : ':'), host.size());
+  const std::string_view name = host.substr(is_v6 ? 1 : 0, is_v6 ? end - 1 : end);
+  if (is_v6 && (end == host.size() || !is_ipv6_address(std::string(name)))) return {};
+  return is_port(host.substr(is_v6 ? end + 1 : end)) ? std::string(name) : std::string();
 }
 
 // Takes as long for equal texts as for different ones of the same length.
@@ -46,8 +55,7 @@ bool equal_in_constant_time(std::string_view a, std::string_view b) {
   return difference == 0;
 }
 
-std::string_view key_of(const HttpRequest& head) {
-  if (const std::string* key = head.header("x-api-key")) return *key;
+std::string_view bearer_of(const HttpRequest& head) {
   const std::string* authorization = head.header("authorization");
   constexpr std::string_view kBearer = "bearer ";
   if (authorization == nullptr || authorization->size() < kBearer.size()) return {};
@@ -55,6 +63,25 @@ std::string_view key_of(const HttpRequest& head) {
   if (!equal_without_case(text.substr(0, kBearer.size()), kBearer)) return {};
   return text.substr(kBearer.size());
 }
+
+// All are compared, so that the time does not tell which one it was.
+bool is_one_of(std::string_view key, const std::vector<std::string>& keys) {
+  bool is_known = false;
+  for (const std::string& one : keys) is_known = equal_in_constant_time(key, one) || is_known;
+  return is_known;
+}
+
+// Programs that talk to several servers send both headers, one of them with another server's key.
+std::string_view key_of(const HttpRequest& head, const std::vector<std::string>& keys) {
+  const std::string* field = head.header("x-api-key");
+  const std::string_view key = field == nullptr ? std::string_view() : *field;
+  const std::string_view bearer = bearer_of(head);
+  return key.empty() || is_one_of(bearer, keys) ? bearer : key;
+}
+
+// What a page may send, where its browser does not say what it wants to.
+constexpr std::string_view kPageHeaders =
+    "authorization, content-type, x-api-key, anthropic-version, anthropic-beta";
 
 bool is_open_to_all(const HttpRequest& head) {
   return head.path == "/health" || head.path == "/ready" || head.method == "OPTIONS";
@@ -103,15 +130,11 @@ std::optional<ApiError> Guard::refuse(const HttpRequest& head) const {
                     .message = "the body has to be application/json"};
   }
   if (options_.keys.empty() || is_open_to_all(head)) return std::nullopt;
-  // All are compared, so that the time does not tell which one it was.
-  bool is_known = false;
-  for (const std::string& key : options_.keys) {
-    is_known = equal_in_constant_time(key_of(head), key) || is_known;
-  }
-  if (is_known) return std::nullopt;
+  const std::string_view key = key_of(head, options_.keys);
+  if (is_one_of(key, options_.keys)) return std::nullopt;
   return ApiError{.kind = ApiErrorKind::kAuthentication,
-                  .message = key_of(head).empty() ? "this server wants an API key"
-                                                  : "this is no API key of this server"};
+                  .message = key.empty() ? "this server wants an API key"
+                                         : "this is no API key of this server"};
 }
 
 HttpHeaders Guard::cors_headers(const HttpRequest& head) const {
@@ -119,22 +142,34 @@ HttpHeaders Guard::cors_headers(const HttpRequest& head) const {
   if (origin == nullptr || std::ranges::find(options_.origins, *origin) == options_.origins.end()) {
     return {};
   }
-  return {{"access-control-allow-origin", *origin},
-          {"access-control-allow-headers",
-           "authorization, content-type, x-api-key, "
-           "anthropic-version, anthropic-beta"},
-          {"access-control-allow-methods", "GET, POST"},
-          {"vary", "origin"}};
+  return {
+      {"access-control-allow-origin", *origin},
+      {"access-control-expose-headers", "request-id, retry-after, x-kvasir-ignored, x-request-id"},
+      {"vary", "origin"}};
+}
+
+std::optional<HttpHeaders> Guard::preflight_headers(const HttpRequest& head) const {
+  HttpHeaders headers = cors_headers(head);
+  const bool is_preflight =
+      head.method == "OPTIONS" && head.header("access-control-request-method");
+  if (!is_preflight || headers.empty()) return std::nullopt;
+  const std::string* asked = head.header("access-control-request-headers");
+  headers.emplace_back("access-control-allow-headers",
+                       asked != nullptr && !asked->empty() ? *asked : std::string(kPageHeaders));
+  headers.emplace_back("access-control-allow-methods", "GET, POST");
+  headers.emplace_back("access-control-max-age", "600");
+  return headers;
 }
 
 std::string Guard::salt_for(const HttpRequest& head, std::string_view asked) const {
   if (options_.keys.size() < 2 && asked.empty()) return "";
-  const std::string_view key = options_.keys.size() < 2 ? std::string_view() : key_of(head);
+  const std::string_view key =
+      options_.keys.size() < 2 ? std::string_view() : key_of(head, options_.keys);
   return to_hex(Sha256().add_text("kvasir salt").add_text(key).add_text(asked).finish());
 }
 
 std::string Guard::caller_name(const HttpRequest& head) const {
-  return options_.keys.empty() ? "-" : digest_of(key_of(head)).substr(0, 8);
+  return options_.keys.empty() ? "-" : digest_of(key_of(head, options_.keys)).substr(0, 8);
 }
 
 Result<std::vector<std::string>> read_key_file(const std::string& path) {

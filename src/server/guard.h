@@ -34,6 +34,9 @@ class Guard {
   std::optional<ApiError> refuse(const HttpRequest& head) const;
   // CORS headers for a response to that request; none where its Origin was not allowed.
   HttpHeaders cors_headers(const HttpRequest& head) const;
+  // What answers a browser that asks whether a page with an allowed Origin may call; nothing: this
+  // is no such question.
+  std::optional<HttpHeaders> preflight_headers(const HttpRequest& head) const;
 
   // Returns what keeps the caller's cache apart: of its own key where there are several keys, and
   // of `asked` (cache_salt). Equal inputs give equal salts, different ones never the same.

@@ -96,7 +96,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void refuse(const HttpRefusal& refusal) {
     ++shared_.traffic.refused;
-    refuse(shared_.handlers.error_body(refusal.status, refusal.why));
+    const std::string path = reader_ ? reader_->request().path : "";
+    refuse(shared_.handlers.error_body(refusal.status, refusal.why, path));
   }
 
   void close() {

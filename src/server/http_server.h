@@ -71,6 +71,9 @@ class HttpExchange {
   virtual ~HttpExchange() = default;
 
   virtual const HttpRequest& request() const = 0;
+  // Gives the body away, so that it does not take memory for as long as the answer takes. REQUIRES:
+  // nobody else looks at the request at the same time.
+  virtual std::string take_body() = 0;
 
   // Sends a whole response, of any size. REQUIRES: nothing was sent before.
   virtual bool respond(HttpResponse response) = 0;
@@ -96,8 +99,9 @@ class HttpExchange {
 using HttpGuard = std::function<std::optional<HttpResponse>(const HttpRequest& head)>;
 using HttpHandler = std::function<void(std::shared_ptr<HttpExchange> exchange)>;
 // Makes the response to what the server itself refuses (400, 408, 413, 414, 415, 417, 431, 501,
-// 503).
-using HttpErrorBody = std::function<HttpResponse(int status, std::string_view why)>;
+// 503). `path` is empty where it is not known.
+using HttpErrorBody =
+    std::function<HttpResponse(int status, std::string_view why, std::string_view path)>;
 
 struct HttpCounts {
   int64_t connections = 0;  // open now

@@ -201,8 +201,12 @@ inline std::unique_ptr<HttpServer> serve(HttpHandler handler,
                                          const HttpOptions& options = loopback(),
                                          HttpGuard guard = let_pass) {
   auto server = HttpServer::start(
-      options,
-      {.guard = std::move(guard), .handle = std::move(handler), .error_body = text_response});
+      options, {.guard = std::move(guard),
+                .handle = std::move(handler),
+                .error_body = [](int status, std::string_view why, std::string_view path) {
+                  return text_response(
+                      status, std::string(why) + (path.empty() ? "" : " at ") + std::string(path));
+                }});
   EXPECT_TRUE(server.ok()) << server.error().message();
   return std::move(server).value();
 }

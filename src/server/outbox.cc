@@ -16,6 +16,7 @@ class Exchange final : public HttpExchange {
   ~Exchange() override { outbox_->abandon(); }
 
   const HttpRequest& request() const override { return request_; }
+  std::string take_body() override { return std::exchange(request_.body, {}); }
   bool respond(HttpResponse response) override { return outbox_->respond(response); }
   bool begin(HttpResponse head) override { return outbox_->begin(head); }
   bool write(std::string_view bytes) override { return outbox_->write(bytes); }
@@ -26,7 +27,7 @@ class Exchange final : public HttpExchange {
   }
 
  private:
-  const HttpRequest request_;
+  HttpRequest request_;
   const std::shared_ptr<Outbox> outbox_;
 };
 

@@ -88,7 +88,11 @@ std::optional<HttpRefusal> RequestReader::read(std::string& input) {
 }
 
 std::optional<HttpRefusal> RequestReader::read_head(std::string& input) {
-  if (auto refusal = feed(input)) return refusal;
+  if (auto refusal = feed(input)) {
+    // Whoever writes the refusal wants to know what was asked for.
+    if (parser_->version != 0) (void)read_target(parser_->target, parser_->request);
+    return refusal;
+  }
   const int64_t bytes = fed_bytes_ + (has_head() ? 0 : std::ssize(input));
   if (bytes > header_bytes_max_) return refusal_for_head();
   if (!has_head()) return std::nullopt;

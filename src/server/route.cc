@@ -165,6 +165,23 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
   return match;
 }
 
+std::string allowed_methods(std::string_view path) {
+  std::string methods;
+  for (const Route& route : kRoutes) {
+    if (!name_in(route.path, path)) continue;
+    methods.append(methods.empty() ? "" : ", ").append(route.method);
+    if (std::string_view(route.method) == "GET") methods += ", HEAD";
+  }
+  return methods;
+}
+
+const Dialect& dialect_for(std::string_view path) {
+  for (const Route& route : kRoutes) {
+    if (route.dialect != nullptr && name_in(route.path, path)) return *route.dialect();
+  }
+  return chat_completions();
+}
+
 std::string openapi_document(std::string_view version) {
   Json::Object paths;
   for (const Route& route : kRoutes) {

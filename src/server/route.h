@@ -42,6 +42,12 @@ struct RouteMatch {
 };
 RouteMatch find_route(std::string_view method, std::string_view path);
 
+// For the header Allow: "GET, HEAD"; empty: no such path.
+std::string allowed_methods(std::string_view path);
+
+// Whose errors a path answers with, whatever the method.
+const Dialect& dialect_for(std::string_view path);
+
 // The OpenAPI 3.1 document of all routes.
 std::string openapi_document(std::string_view version);
 

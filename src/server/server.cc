@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "base/process_memory.h"
 #include "server/access_log.h"
 #include "server/completion_run.h"
+#include "server/file_limit.h"
 #include "server/metrics_text.h"
 #include "server/model_answers.h"
 #include "server/prepare.h"
@@ -22,6 +24,7 @@ namespace {
 
 constexpr int kWorkThreads = 2;
 constexpr size_t kWorkWaitingMax = 1024;
+constexpr int64_t kWorkWaitingBytesMax = int64_t{256} << 20;
 constexpr int kRetryAfterS = 2;
 constexpr const char* kVersion = "0.1.0";
 
@@ -42,7 +45,7 @@ class ServerImpl : public Server {
         guard_(options_.guard),
         log_(options_.access_log),
         started_at_s_(static_cast<double>(std::time(nullptr))),
-        work_(std::make_unique<WorkQueue>(kWorkThreads, kWorkWaitingMax)) {}
+        work_(std::make_unique<WorkQueue>(kWorkThreads, kWorkWaitingMax, kWorkWaitingBytesMax)) {}
   ~ServerImpl() override { (void)stop(std::chrono::milliseconds(0)); }
 
   Status listen();
@@ -58,16 +61,19 @@ class ServerImpl : public Server {
   void work(Visit& visit, Served& served);
   void complete(Visit& visit, Served& served);
   void count_tokens(Visit& visit, Served& served);
-  Result<Call> read_call(const Visit& visit) const;
-  Result<Json> read_body(const Visit& visit) const;
+  static Result<Call> read_call(const Visit& visit);
+  static Result<Json> read_body(const Visit& visit);
 
   void respond_ok(Visit& visit, std::string body, const char* type = "application/json");
   void respond_error(Visit& visit, const ApiError& error);
-  HttpResponse error_response(const Dialect* dialect, const ApiError& error,
-                              const std::string& request_id) const;
+  void respond(Visit& visit, HttpResponse response);
+  HttpHeaders response_headers(const HttpRequest& head, const std::string& id) const;
+  static HttpResponse error_response(std::string_view path, const ApiError& error,
+                                     const std::string& request_id, HttpHeaders headers);
+  static HttpResponse malformed_response(int status, std::string_view why, std::string_view path);
   void add_to_log(const AccessEntry& entry);
-  std::string ready_body() const;
-  ApiError not_ready() const;
+  void answer_ready(Visit& visit, const Served& served);
+  ApiError not_ready(const Served* served) const;
   std::string metrics();
   // Null: the model is not loaded yet.
   std::shared_ptr<Served> served() const;
@@ -83,28 +89,24 @@ class ServerImpl : public Server {
   std::map<std::pair<std::string, int>, int64_t> answers_;  // by route and status
 
   std::unique_ptr<HttpServer> http_;
+  // The same; its first clients can come before http_ is set.
+  std::atomic<const HttpServer*> listening_{nullptr};
   std::unique_ptr<WorkQueue> work_;
 };
 
-const Dialect& dialect_of(const Route* route) {
-  return route != nullptr && route->dialect != nullptr ? *route->dialect() : chat_completions();
-}
+HttpHeaders id_headers(const std::string& id) { return {{"x-request-id", id}, {"request-id", id}}; }
 
 Status ServerImpl::listen() {
   KVASIR_ASSIGN_OR_RETURN(
-      http_, HttpServer::start(options_.http,
-                               {.guard = [this](const HttpRequest& head) { return refuse(head); },
-                                .handle = [this](auto exchange) { handle(std::move(exchange)); },
-                                .error_body =
-                                    [this](int status, std::string_view why) {
-                                      HttpResponse response =
-                                          error_response(nullptr,
-                                                         {.kind = ApiErrorKind::kInvalidRequest,
-                                                          .message = std::string(why)},
-                                                         random_id());
-                                      response.status = status;
-                                      return response;
-                                    }}));
+      http_,
+      HttpServer::start(options_.http,
+                        {.guard = [this](const HttpRequest& head) { return refuse(head); },
+                         .handle = [this](auto exchange) { handle(std::move(exchange)); },
+                         .error_body =
+                             [this](int status, std::string_view why, std::string_view path) {
+                               return malformed_response(status, why, path);
+                             }}));
+  listening_ = http_.get();
   return ok_status();
 }
 
@@ -142,6 +144,16 @@ Status ServerImpl::stop(std::chrono::milliseconds patience) {
   return drained;
 }
 
+HttpResponse ServerImpl::malformed_response(int status, std::string_view why,
+                                            std::string_view path) {
+  ApiError error{.kind = kind_with_status(status), .message = std::string(why)};
+  if (error.kind == ApiErrorKind::kUnavailable) error.retry_after_s = kRetryAfterS;
+  const std::string id = random_id();
+  HttpResponse response = error_response(path, error, id, id_headers(id));
+  response.status = status;
+  return response;
+}
+
 std::optional<HttpResponse> ServerImpl::refuse(const HttpRequest& head) {
   const std::optional<ApiError> refusal = guard_.refuse(head);
   if (!refusal) return std::nullopt;
@@ -154,8 +166,7 @@ std::optional<HttpResponse> ServerImpl::refuse(const HttpRequest& head) {
               .path = match.route != nullptr ? match.route->path : "other",
               .status = status_of(refusal->kind),
               .outcome = "refused"});
-  const bool has_dialect = match.route != nullptr && match.route->dialect != nullptr;
-  return error_response(has_dialect ? match.route->dialect() : nullptr, *refusal, id);
+  return error_response(head.path, *refusal, id, response_headers(head, id));
 }
 
 void ServerImpl::handle(std::shared_ptr<HttpExchange> exchange) {
@@ -170,11 +181,13 @@ void ServerImpl::handle(std::shared_ptr<HttpExchange> exchange) {
                   .method = request.method,
                   .path = match.route != nullptr ? match.route->path : "other",
                   .status = 200};
-  visit->headers = guard_.cors_headers(request);
-  visit->headers.emplace_back("x-request-id", visit->entry.request_id);
-  visit->headers.emplace_back("request-id", visit->entry.request_id);
-  visit->exchange = std::move(exchange);
+  visit->headers = response_headers(request, visit->entry.request_id);
+  visit->exchange = exchange;
+  if (const auto preflight = guard_.preflight_headers(request)) {
+    return respond(*visit, {.status = 204, .headers = *preflight});
+  }
   if (match.is_other_method) {
+    visit->headers.emplace_back("allow", allowed_methods(request.path));
     return respond_error(
         *visit, {.kind = ApiErrorKind::kMethod, .message = "this path does not take that method"});
   }
@@ -196,24 +209,40 @@ void ServerImpl::dispatch(const std::shared_ptr<Visit>& visit) {
       break;
   }
   const std::shared_ptr<Served> served = this->served();
-  const ApiError reason = not_ready();
+  const ApiError reason = not_ready(served.get());
   if (!reason.message.empty()) return respond_error(*visit, reason);
-  if (visit->route->action == Action::kReady) return respond_ok(*visit, R"({"status":"ready"})");
-  const auto run = [this, visit, served] { work(*visit, *served); };
-  if (!work_->post(run)) {
+  switch (visit->route->action) {
+    case Action::kReady:
+      return answer_ready(*visit, *served);
+    case Action::kModels:
+      return respond_ok(*visit, models_body(*served));
+    case Action::kModel:
+      return respond_ok(*visit, model_body(*served));
+    default:
+      break;
+  }
+  const auto bytes = static_cast<int64_t>(visit->exchange->request().body.size());
+  if (!work_->post(bytes, [this, visit, served] { work(*visit, *served); })) {
     respond_error(*visit, {.kind = ApiErrorKind::kBusy,
                            .message = "too many requests wait to be read",
                            .retry_after_s = kRetryAfterS});
   }
 }
 
+void ServerImpl::answer_ready(Visit& visit, const Served& served) {
+  if (!served.service->is_full()) return respond_ok(visit, R"({"status":"ready"})");
+  respond_error(visit, {.kind = ApiErrorKind::kUnavailable,
+                        .message = "too many requests wait",
+                        .retry_after_s = kRetryAfterS});
+}
+
 // Its message is empty where the server takes requests.
-ApiError ServerImpl::not_ready() const {
+ApiError ServerImpl::not_ready(const Served* served) const {
   ApiError error{.kind = ApiErrorKind::kUnavailable, .retry_after_s = kRetryAfterS};
   const std::lock_guard lock(mutex_);
   if (is_stopping_) {
     error.message = "the server is going down";
-  } else if (!served_) {
+  } else if (served == nullptr) {
     error.message = "the model is loading";
   }
   return error;
@@ -225,10 +254,6 @@ void ServerImpl::work(Visit& visit, Served& served) {
       return complete(visit, served);
     case Action::kCountTokens:
       return count_tokens(visit, served);
-    case Action::kModels:
-      return respond_ok(visit, models_body(served));
-    case Action::kModel:
-      return respond_ok(visit, model_body(served));
     case Action::kTokenize:
     case Action::kDetokenize: {
       Result<Json> body = read_body(visit);
@@ -244,16 +269,18 @@ void ServerImpl::work(Visit& visit, Served& served) {
   }
 }
 
-// What is wrong with a body is the client's to mend.
-Result<Json> ServerImpl::read_body(const Visit& visit) const {
-  Result<Json> body = Json::parse(visit.exchange->request().body, "the body");
-  if (body.ok()) return body;
-  Error error = std::move(body).error();
+// Files of bad JSON are damaged; a body of it is the client's mistake.
+Result<Json> ServerImpl::read_body(const Visit& visit) {
+  Result<Json> json = Json::parse(visit.exchange->take_body(), "the body");
+  if (json.ok()) return json;
+  Error error = std::move(json).error();
   error.kind = ErrorKind::kUsage;
+  // A name of any length.
+  error.found.clear();
   return error;
 }
 
-Result<Call> ServerImpl::read_call(const Visit& visit) const {
+Result<Call> ServerImpl::read_call(const Visit& visit) {
   KVASIR_ASSIGN_OR_RETURN(const Json body, read_body(visit));
   const HttpRequest& request = visit.exchange->request();
   return visit.route->dialect()->read(
@@ -298,33 +325,40 @@ void ServerImpl::count_tokens(Visit& visit, Served& served) {
 }
 
 void ServerImpl::respond_ok(Visit& visit, std::string body, const char* type) {
-  HttpResponse response{.headers = visit.headers, .body = std::move(body)};
-  response.headers.emplace_back("content-type", type);
-  visit.entry.ms = visit.watch.elapsed_ms();
-  add_to_log(visit.entry);
-  visit.exchange->respond(std::move(response));
+  respond(visit, {.headers = {{"content-type", type}}, .body = std::move(body)});
 }
 
 void ServerImpl::respond_error(Visit& visit, const ApiError& error) {
-  HttpResponse response = error_response(&dialect_of(visit.route), error, visit.entry.request_id);
+  visit.entry.outcome = "refused";
+  respond(visit, error_response(visit.exchange->request().path, error, visit.entry.request_id, {}));
+}
+
+void ServerImpl::respond(Visit& visit, HttpResponse response) {
   response.headers.insert(response.headers.end(), visit.headers.begin(), visit.headers.end());
   visit.entry.status = response.status;
   visit.entry.ms = visit.watch.elapsed_ms();
-  visit.entry.outcome = "refused";
   add_to_log(visit.entry);
   visit.exchange->respond(std::move(response));
 }
 
-HttpResponse ServerImpl::error_response(const Dialect* dialect, const ApiError& error,
-                                        const std::string& request_id) const {
-  HttpResponse response{.status = status_of(error.kind)};
-  response.headers.emplace_back("content-type", "application/json");
+HttpHeaders ServerImpl::response_headers(const HttpRequest& head, const std::string& id) const {
+  HttpHeaders headers = guard_.cors_headers(head);
+  for (const auto& header : id_headers(id)) headers.push_back(header);
+  return headers;
+}
+
+HttpResponse ServerImpl::error_response(std::string_view path, const ApiError& error,
+                                        const std::string& request_id, HttpHeaders headers) {
+  headers.emplace_back("content-type", "application/json");
   if (error.retry_after_s) {
-    response.headers.emplace_back("retry-after", std::to_string(*error.retry_after_s));
+    headers.emplace_back("retry-after", std::to_string(*error.retry_after_s));
   }
-  response.body =
-      (dialect != nullptr ? *dialect : chat_completions()).error_body(error, request_id);
-  return response;
+  if (error.kind == ApiErrorKind::kAuthentication) {
+    headers.emplace_back("www-authenticate", "Bearer");
+  }
+  return {.status = status_of(error.kind),
+          .headers = std::move(headers),
+          .body = dialect_for(path).error_body(error, request_id)};
 }
 
 void ServerImpl::add_to_log(const AccessEntry& entry) {
@@ -336,8 +370,10 @@ void ServerImpl::add_to_log(const AccessEntry& entry) {
 }
 
 std::string ServerImpl::metrics() {
-  MetricsInput input{
-      .http = http_->counts(), .process_rss_bytes = rss_bytes(), .started_at_s = started_at_s_};
+  const HttpServer* http = listening_;
+  MetricsInput input{.http = http != nullptr ? http->counts() : HttpCounts{},
+                     .process_rss_bytes = rss_bytes(),
+                     .started_at_s = started_at_s_};
   const std::shared_ptr<Served> served = this->served();
   if (served) {
     input.model = served->model.name;
@@ -356,6 +392,7 @@ std::string ServerImpl::metrics() {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options) {
+  options.http.connections_max = connections_within_file_limit(options.http.connections_max);
   auto server = std::make_unique<ServerImpl>(std::move(options));
   KVASIR_RETURN_IF_ERROR(server->listen());
   return std::unique_ptr<Server>(std::move(server));

@@ -1,0 +1,305 @@
+// The whole server over sockets, with the bundled model, as those find it who mean no good.
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/json.h"
+#include "engine_driver.h"
+#include "server/http_test_support.h"
+#include "server/server.h"
+
+namespace kvasir {
+namespace {
+
+using namespace std::chrono_literals;
+using server::GuardOptions;
+using server::Server;
+using server::testing::eventually;
+using server::testing::TestClient;
+using server::testing::TestResponse;
+
+constexpr const char* kKey = "key-of-the-first-one";
+constexpr const char* kOtherKey = "key-of-the-other-one";
+
+std::unique_ptr<Server> start(GuardOptions guard = {}) {
+  auto server = Server::start({.http = server::testing::loopback(), .guard = std::move(guard)});
+  EXPECT_TRUE(server.ok()) << server.error().message();
+  return std::move(*server);
+}
+
+void load(Server& server, const ServiceOptions& options = {}) {
+  EngineOptions engine;
+  engine.model_path = std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny";
+  engine.thread_count = 2;
+  auto service = std::make_unique<Service>(testing::open_engine(engine), options);
+  const Status served = server.serve(std::move(service), {"tiny", "fp", 8192});
+  EXPECT_TRUE(served.ok()) << served.error().message();
+}
+
+std::unique_ptr<Server> serve(GuardOptions guard = {}, const ServiceOptions& options = {}) {
+  auto server = start(std::move(guard));
+  load(*server, options);
+  return server;
+}
+
+std::string request_text(std::string_view method, std::string_view path, std::string_view body = "",
+                         std::string_view headers = "") {
+  std::string text = std::string(method) + " " + std::string(path) + " HTTP/1.1\r\n";
+  if (headers.find("Host:") == headers.npos) text += "Host: localhost\r\n";
+  if (method == "POST") {
+    text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    if (headers.find("Content-Type:") == headers.npos) text += "Content-Type: application/json\r\n";
+  }
+  return text + std::string(headers) + "\r\n" + std::string(body);
+}
+
+TestResponse ask(const Server& server, std::string_view method, std::string_view path,
+                 std::string_view body = "", std::string_view headers = "") {
+  TestClient client(server.addresses().front());
+  client.send(request_text(method, path, body, headers));
+  return client.read_response(method == "HEAD");
+}
+
+Json json_of(const TestResponse& response) {
+  Result<Json> json = Json::parse(response.body, "response");
+  EXPECT_TRUE(json.ok()) << response.body;
+  return json.ok() ? *std::move(json) : Json();
+}
+
+std::string text_at(const Json& json, std::initializer_list<const char*> names) {
+  const Json* at = &json;
+  for (const char* name : names) at = at != nullptr ? at->find(name) : nullptr;
+  return at != nullptr && at->as_string() != nullptr ? *at->as_string() : "";
+}
+
+int64_t cached_tokens(const TestResponse& response) {
+  const Json json = json_of(response);
+  const Json* usage = json.find("usage");
+  const Json* details = usage != nullptr ? usage->find("prompt_tokens_details") : nullptr;
+  const Json* cached = details != nullptr ? details->find("cached_tokens") : nullptr;
+  return cached != nullptr && cached->as_integer() != nullptr ? *cached->as_integer() : -1;
+}
+
+int64_t metric(const Server& server, const std::string& name) {
+  const std::string text = ask(server, "GET", "/metrics").body;
+  const size_t line = text.find("\nkvasir_" + name + "{");
+  return line == text.npos ? -1 : std::atoll(text.c_str() + text.find("} ", line) + 2);
+}
+
+bool is_idle(const Server& server) {
+  return metric(server, "num_requests_running") == 0 && metric(server, "num_requests_waiting") == 0;
+}
+
+std::string words(int count) {
+  std::string text;
+  for (int i = 0; i < count; ++i) text += "word" + std::to_string(i) + " ";
+  return text;
+}
+
+std::string completion(const std::string& prompt, int tokens_max, const char* more = "") {
+  return R"({"prompt":")" + prompt + R"(","max_tokens":)" + std::to_string(tokens_max) + more + "}";
+}
+
+constexpr const char* kCompletions = "/v1/completions";
+constexpr const char* kChat = "/v1/chat/completions";
+
+TEST(Serve, EveryRouteAnswers) {
+  const auto server = serve();
+  const std::string messages = R"({"messages":[{"role":"user","content":"Hi"}],"max_tokens":2})";
+  struct Asked {
+    const char* method;
+    const char* path;
+    std::string body;
+  };
+  for (const auto& [method, path, body] :
+       std::vector<Asked>{{"POST", kChat, messages},
+                          {"POST", kCompletions, completion("Hi", 2)},
+                          {"POST", "/v1/responses", R"({"input":"Hi","max_output_tokens":2})"},
+                          {"POST", "/v1/messages", messages},
+                          {"POST", "/v1/messages/count_tokens", messages},
+                          {"GET", "/v1/models", ""},
+                          {"GET", "/v1/models/some/name", ""},
+                          {"POST", "/tokenize", R"({"prompt":"Hi"})"},
+                          {"POST", "/detokenize", R"({"tokens":[5,6]})"},
+                          {"GET", "/health", ""},
+                          {"GET", "/ready", ""},
+                          {"GET", "/openapi.json", ""}}) {
+    const TestResponse response = ask(*server, method, path, body);
+    EXPECT_EQ(response.status, 200) << path << response.body;
+    EXPECT_NE(response.head.find("x-request-id: "), std::string::npos) << path;
+    EXPECT_FALSE(json_of(response).is_null()) << path;
+    if (method != std::string_view("GET")) continue;
+    const TestResponse head = ask(*server, "HEAD", path);
+    EXPECT_EQ(head.status, 200) << path;
+    EXPECT_NE(head.head.find("Content-Length: "), std::string::npos) << path;
+  }
+  EXPECT_EQ(ask(*server, "GET", "/metrics").status, 200);
+}
+
+TEST(Serve, WhatIsNoJsonIsTheClientsMistake) {
+  const auto server = serve();
+  for (const std::string& body :
+       {std::string(), std::string("{"), std::string("nonsense"),
+        std::string(R"({"n":1,"n":2,"messages":[]})"),
+        R"({"messages":)" + std::string(65, '[') + std::string(65, ']') + "}",
+        std::string(1'000'000, '['), std::string(R"({"temperature":1e999})"),
+        std::string(R"({"seed":NaN})"), std::string("{\"user\":\"\xff\xfe\"}"),
+        std::string(R"({"user":"\ud800"})"), std::string("[]"), std::string("null"),
+        std::string("1"),
+        R"({")" + std::string(100'000, 'k') + R"(":1,")" + std::string(100'000, 'k') + R"(":1})"}) {
+    for (const char* path : {kChat, kCompletions, "/v1/responses", "/v1/messages",
+                             "/v1/messages/count_tokens", "/tokenize", "/detokenize"}) {
+      const TestResponse response = ask(*server, "POST", path, body);
+      EXPECT_EQ(response.status, 400) << path << body.substr(0, 50) << response.body;
+      EXPECT_EQ(text_at(json_of(response), {"error", "type"}), "invalid_request_error");
+      EXPECT_LT(response.body.size(), 1000u) << "it does not send back what it was sent";
+    }
+  }
+  EXPECT_EQ(ask(*server, "POST", kCompletions, completion(R"(a\u0000b)", 1)).status, 200);
+  const std::string many = R"({"prompt":["a")" + [] {
+    std::string more;
+    for (int i = 1; i < 1000; ++i) more += R"(,"a")";
+    return more;
+  }() + R"(],"n":8})";
+  EXPECT_EQ(ask(*server, "POST", kCompletions, many).status, 400) << "choices are bounded";
+}
+
+TEST(Serve, ErrorsSpeakTheDialectOfTheirPath) {
+  const auto server = serve({.keys = {kKey}});
+  const std::string key = std::string("x-api-key: ") + kKey + "\r\n";
+  struct Wrong {
+    int status;
+    std::string method, headers, body, openai, anthropic;
+  };
+  for (const Wrong& wrong : std::vector<Wrong>{
+           {400, "POST", key, "{", "invalid_request_error", "invalid_request_error"},
+           {401, "POST", "", "{}", "authentication_error", "authentication_error"},
+           {403, "POST", key + "Host: evil.example\r\n", "{}", "permission_error",
+            "permission_error"},
+           {403, "POST", key + "Origin: null\r\n", "{}", "permission_error", "permission_error"},
+           {405, "GET", key, "", "invalid_request_error", "invalid_request_error"},
+           {413, "DELETE", key + "Content-Length: 99999999999\r\n", "", "invalid_request_error",
+            "request_too_large"},
+           {415, "POST", key + "Content-Type: text/plain\r\n", "{}", "invalid_request_error",
+            "invalid_request_error"}}) {
+    const TestResponse openai = ask(*server, wrong.method, kChat, wrong.body, wrong.headers);
+    const TestResponse anthropic =
+        ask(*server, wrong.method, "/v1/messages", wrong.body, wrong.headers);
+    EXPECT_EQ(openai.status, wrong.status) << openai.body;
+    EXPECT_EQ(anthropic.status, wrong.status) << anthropic.body;
+    EXPECT_EQ(text_at(json_of(openai), {"error", "type"}), wrong.openai) << wrong.status;
+    EXPECT_EQ(text_at(json_of(anthropic), {"type"}), "error") << wrong.status;
+    EXPECT_EQ(text_at(json_of(anthropic), {"error", "type"}), wrong.anthropic) << wrong.status;
+    const std::string id = text_at(json_of(anthropic), {"request_id"});
+    EXPECT_TRUE(anthropic.has("x-request-id: " + id)) << anthropic.head << anthropic.body;
+  }
+  EXPECT_TRUE(ask(*server, "GET", kChat, "", key).has("allow: POST"));
+  EXPECT_TRUE(ask(*server, "POST", "/v1/models", "{}", key).has("allow: GET, HEAD"));
+  EXPECT_TRUE(ask(*server, "GET", "/metrics").has("www-authenticate: Bearer"));
+  EXPECT_EQ(ask(*server, "GET", "/nothing", "", key).status, 404);
+}
+
+TEST(Serve, APageOfAnAllowedOriginMayAskAndRead) {
+  const auto server = serve({.keys = {kKey}, .origins = {"https://app.example"}});
+  const std::string origin = "Origin: https://app.example\r\n";
+  const TestResponse preflight =
+      ask(*server, "OPTIONS", kChat, "", origin + "Access-Control-Request-Method: POST\r\n");
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_TRUE(preflight.has("access-control-allow-origin: https://app.example"));
+  EXPECT_EQ(ask(*server, "OPTIONS", kChat, "",
+                "Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n")
+                .status,
+            403);
+  EXPECT_EQ(ask(*server, "OPTIONS", kChat).status, 405);
+  const TestResponse refused = ask(*server, "GET", "/v1/models", "", origin);
+  EXPECT_EQ(refused.status, 401);
+  EXPECT_TRUE(refused.has("access-control-allow-origin: https://app.example"))
+      << "the page is to read why";
+}
+
+TEST(Serve, ReadyOnlyWhereRequestsAreTaken) {
+  const auto server = start();
+  const TestResponse loading = ask(*server, "GET", "/ready");
+  EXPECT_EQ(loading.status, 503);
+  EXPECT_NE(loading.head.find("retry-after: "), std::string::npos);
+  EXPECT_EQ(ask(*server, "GET", "/health").status, 200);
+  EXPECT_EQ(ask(*server, "GET", "/metrics").status, 200);
+  EXPECT_EQ(ask(*server, "POST", "/v1/messages", "{}").status, 503);
+  load(*server, {.running_max = 1, .queued_requests_max = 1});
+  EXPECT_EQ(ask(*server, "GET", "/ready").status, 200);
+  const std::string long_one = request_text(
+      "POST", kCompletions, completion("a", 4000, R"(,"stream":true,"ignore_eos":true)"));
+  TestClient running(server->addresses().front());
+  running.send(long_one);
+  running.read_past("data: ");
+  TestClient waiting(server->addresses().front());
+  waiting.send(long_one);
+  EXPECT_TRUE(eventually([&] { return ask(*server, "GET", "/ready").status == 503; }));
+  const TestResponse busy = ask(*server, "POST", kCompletions, completion("b", 1));
+  EXPECT_EQ(busy.status, 429) << busy.body;
+  EXPECT_NE(busy.head.find("retry-after: "), std::string::npos);
+  running.close();
+  waiting.close();
+  EXPECT_TRUE(eventually([&] { return ask(*server, "GET", "/ready").status == 200; }));
+}
+
+TEST(Serve, KeysAndSaltsShareNoCache) {
+  const auto server = serve({.keys = {kKey, kOtherKey}});
+  const auto cached_for = [&](const char* key, const char* more) {
+    const std::string header = std::string("Authorization: Bearer ") + key + "\r\n";
+    return cached_tokens(
+        ask(*server, "POST", kCompletions, completion(words(100), 1, more), header));
+  };
+  EXPECT_EQ(cached_for(kKey, ""), 0);
+  EXPECT_GT(cached_for(kKey, ""), 0);
+  EXPECT_EQ(cached_for(kOtherKey, ""), 0);
+  EXPECT_EQ(cached_for(kKey, R"(,"cache_salt":"mine")"), 0);
+  EXPECT_GT(cached_for(kKey, R"(,"cache_salt":"mine")"), 0);
+  EXPECT_EQ(cached_for(kOtherKey, R"(,"cache_salt":"mine")"), 0);
+}
+
+// In the queue, in prefill, in decode.
+TEST(Serve, WhoLeavesFreesTheEngineAndFindsItsWorkAgain) {
+  const auto server = serve({}, {.running_max = 1});
+  const std::string prompt = words(400);
+  const std::string body = completion(prompt, 4000, R"(,"stream":true,"ignore_eos":true)");
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 3; ++i) {
+    clients.emplace_back(server->addresses().front());
+    clients.back().send(request_text("POST", kCompletions, body));
+  }
+  EXPECT_TRUE(eventually([&] { return metric(*server, "num_requests_running") == 1; }));
+  clients[0].reset();
+  clients[2].close();
+  clients[1].read_past("data: ");
+  clients[1].close();
+  EXPECT_TRUE(eventually([&] { return is_idle(*server); }, 2s));
+  EXPECT_GT(cached_tokens(ask(*server, "POST", kCompletions, completion(prompt, 1))), 400);
+}
+
+TEST(Serve, CompletionsInOneConnectionComeInOrder) {
+  const auto server = serve();
+  TestClient client(server->addresses().front());
+  const auto asked = [](const char* id) {
+    return request_text("POST", "/tokenize", std::string(R"({"prompt":")") + id + R"("})");
+  };
+  client.send(request_text("POST", kCompletions, completion("Hi", 3)) + asked("a b c d e f") +
+              request_text("POST", kCompletions, completion("Hi", 3)));
+  EXPECT_EQ(text_at(json_of(client.read_response()), {"object"}), "text_completion");
+  EXPECT_NE(json_of(client.read_response()).find("tokens"), nullptr);
+  EXPECT_EQ(text_at(json_of(client.read_response()), {"object"}), "text_completion");
+}
+
+TEST(Serve, PathsOfClientsNameNoMetrics) {
+  const auto server = serve();
+  for (int i = 0; i < 20; ++i) {
+    ask(*server, "GET", "/secret" + std::to_string(i) + "?a=\"b");
+    ask(*server, "GET", "/v1/models/secret" + std::to_string(i));
+  }
+  const std::string text = ask(*server, "GET", "/metrics").body;
+  EXPECT_EQ(text.find("secret"), std::string::npos);
+  EXPECT_NE(text.find("route=\"other\",status=\"404\"} 20"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace kvasir
