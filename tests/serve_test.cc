@@ -197,6 +197,9 @@ TEST(Serve, ErrorsSpeakTheDialectOfTheirPath) {
   EXPECT_TRUE(ask(*server, "POST", "/v1/models", "{}", key).has("allow: GET, HEAD"));
   EXPECT_TRUE(ask(*server, "GET", "/metrics").has("www-authenticate: Bearer"));
   EXPECT_EQ(ask(*server, "GET", "/nothing", "", key).status, 404);
+  const std::string text = "Content-Type: text/plain\r\n";
+  EXPECT_EQ(ask(*server, "POST", "/metrics", "x", key + text).status, 405);
+  EXPECT_EQ(ask(*server, "POST", "/metrics", "x", text).status, 401);
 }
 
 TEST(Serve, APageOfAnAllowedOriginMayAskAndRead) {

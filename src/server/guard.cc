@@ -125,10 +125,15 @@ std::optional<ApiError> Guard::refuse(const HttpRequest& head) const {
     return ApiError{.kind = ApiErrorKind::kPermission,
                     .message = "this Origin may not call; --allow-origin names those that may"};
   }
+  if (std::optional<ApiError> refusal = refuse_key(head)) return refusal;
   if (head.method == "POST" && !has_json_body(head)) {
     return ApiError{.kind = ApiErrorKind::kMediaType,
                     .message = "the body has to be application/json"};
   }
+  return std::nullopt;
+}
+
+std::optional<ApiError> Guard::refuse_key(const HttpRequest& head) const {
   if (options_.keys.empty() || is_open_to_all(head)) return std::nullopt;
   const std::string_view key = key_of(head, options_.keys);
   if (is_one_of(key, options_.keys)) return std::nullopt;

@@ -30,7 +30,8 @@ class Guard {
  public:
   explicit Guard(GuardOptions options);
 
-  // Returns why a request is refused; nothing: it may go on.
+  // Returns why a request is refused; nothing: it may go on. kMediaType comes last: then nothing
+  // else is wrong with it.
   std::optional<ApiError> refuse(const HttpRequest& head) const;
   // CORS headers for a response to that request; none where its Origin was not allowed.
   HttpHeaders cors_headers(const HttpRequest& head) const;
@@ -46,6 +47,8 @@ class Guard {
   std::string caller_name(const HttpRequest& head) const;
 
  private:
+  std::optional<ApiError> refuse_key(const HttpRequest& head) const;
+
   GuardOptions options_;
 };
 

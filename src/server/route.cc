@@ -4,63 +4,10 @@
 
 #include "base/check.h"
 #include "base/json.h"
+#include "server/body_schemas.h"
 
 namespace kvasir::server {
 namespace {
-
-// What a client may send, as far as wrong values of it are refused. Other fields are let through.
-constexpr const char* kSampling =
-    R"("temperature":{"type":["number","null"],"minimum":0,"maximum":2},)"
-    R"("top_p":{"type":["number","null"],"exclusiveMinimum":0,"maximum":1},)"
-    R"("seed":{"type":["integer","null"]},"stream":{"type":["boolean","null"]})";
-
-std::string with_sampling(const char* fields, const char* required) {
-  return std::string(R"({"type":"object","properties":{)") + fields + "," + kSampling +
-         R"(},"required":)" + required + "}";
-}
-
-std::string chat_schema() {
-  return with_sampling(
-      R"("model":{"type":"string"},"messages":{"type":"array","minItems":1,"items":)"
-      R"({"type":"object","properties":{"role":{"enum":["system","developer","user","assistant",)"
-      R"("tool","function"]},"content":{"type":["string","array","null"]}},"required":["role"]}},)"
-      R"("max_tokens":{"type":["integer","null"],"minimum":1},)"
-      R"("max_completion_tokens":{"type":["integer","null"],"minimum":1})",
-      R"(["messages"])");
-}
-
-std::string completion_schema() {
-  return with_sampling(R"("model":{"type":"string"},"prompt":{"type":["string","array"]},)"
-                       R"("max_tokens":{"type":["integer","null"],"minimum":0})",
-                       R"(["prompt"])");
-}
-
-std::string responses_schema() {
-  return with_sampling(R"("model":{"type":"string"},"input":{"type":["string","array"]},)"
-                       R"("instructions":{"type":["string","null"]},)"
-                       R"("max_output_tokens":{"type":["integer","null"],"minimum":1})",
-                       R"(["input"])");
-}
-
-std::string messages_schema() {
-  return with_sampling(
-      R"("model":{"type":"string"},"messages":{"type":"array","minItems":1,"items":)"
-      R"({"type":"object","properties":{"role":{"enum":["user","assistant","system"]},)"
-      R"("content":{"type":["string","array"]}},"required":["role","content"]}},)"
-      R"("max_tokens":{"type":"integer","minimum":1},"system":{"type":["string","array","null"]})",
-      R"(["messages"])");
-}
-
-std::string tokenize_schema() {
-  return R"({"type":"object","properties":{"prompt":{"type":"string"},"content":{"type":"string"},)"
-         R"("messages":{"type":"array"},"add_special_tokens":{"type":"boolean"},)"
-         R"("add_special":{"type":"boolean"}}})";
-}
-
-std::string detokenize_schema() {
-  return R"({"type":"object","properties":{"tokens":{"type":"array","items":)"
-         R"({"type":"integer","minimum":0}}},"required":["tokens"]})";
-}
 
 const Dialect* chat_dialect() { return &chat_completions(); }
 const Dialect* completions_dialect() { return &completions(); }
@@ -130,11 +77,11 @@ Json operation_json(const Route& route) {
     operation.emplace_back(
         "requestBody", Json::Object{{"required", true},
                                     {"content", content_json(schema_json(route.request_schema))}});
-    for (const char* status : {"400", "413", "415", "429"}) {
+    for (const char* status : {"413", "415", "429"}) {
       responses.emplace_back(status, response_json("Refused, and why"));
     }
   }
-  for (const char* status : {"401", "403", "408", "500", "503"}) {
+  for (const char* status : {"400", "401", "403", "404", "405", "408", "500", "503"}) {
     responses.emplace_back(status, response_json("Refused, and why"));
   }
   operation.emplace_back("responses", std::move(responses));

@@ -158,6 +158,8 @@ std::optional<HttpResponse> ServerImpl::refuse(const HttpRequest& head) {
   const std::optional<ApiError> refusal = guard_.refuse(head);
   if (!refusal) return std::nullopt;
   const RouteMatch match = find_route(head.method, head.path);
+  // Where no body is read, there is more to say than what is wrong with it.
+  if (refusal->kind == ApiErrorKind::kMediaType && match.route == nullptr) return std::nullopt;
   const std::string id = random_id();
   add_to_log({.request_id = id,
               .caller = guard_.caller_name(head),
