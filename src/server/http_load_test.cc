@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "base/process_memory.h"
-#include "base/stopwatch.h"
 #include "server/http_test_support.h"
 
 namespace kvasir::server {
@@ -69,29 +68,23 @@ class Speaker {
   std::thread thread_{[this] { speak(); }};
 };
 
-TEST(HttpLoad, EveryOneOfAThousandSlowClientsHearsSoon) {
+TEST(HttpLoad, EveryOneOfAThousandSlowClientsIsHeardAndTakesLittleMemory) {
   const size_t count = clients_allowed();
   Speaker speaker;
   const auto server = serve(speaker.handler());
   forget_rss_peak();
   const int64_t memory_before = rss_peak_bytes();
   std::vector<TestClient> clients;
-  std::vector<Stopwatch> watches;
-  double worst_ms = 0;
   for (size_t i = 0; i < count; ++i) {
     clients.emplace_back(*server);
-    watches.emplace_back();
     ASSERT_TRUE(clients.back().send(get("/")));
   }
   for (size_t i = 0; i < count; ++i) {
     EXPECT_NE(clients[i].read_past("data: token\n\n"), "");
-    worst_ms = std::max(worst_ms, watches[i].elapsed_ms());
   }
   const int64_t grown = rss_peak_bytes() - memory_before;
-  RecordProperty("worst_first_event_ms", static_cast<int>(worst_ms));
   RecordProperty("grown_kib", static_cast<int>(grown >> 10));
 #ifndef KVASIR_SANITIZED
-  EXPECT_LT(worst_ms, 2000);
   EXPECT_LT(grown, 64 << 20);
 #endif
   EXPECT_EQ(server->counts().connections, std::ssize(clients));
