@@ -16,12 +16,14 @@ folder=$(realpath "$1")
 shift
 [ $# -gt 0 ] || set -- llm
 
+# The model may repeat itself without an end, which comes here then.
+context=16384
 scratch=$(mktemp -d)
 server=
 trap '[ -z "$server" ] || kill "$server" 2>/dev/null || true; wait; rm -rf "$scratch"' EXIT
 
 start_server() {
-  "$kvasir" serve --port 0 --store "$scratch/store" --context 65536 \
+  "$kvasir" serve --port 0 --store "$scratch/store" --context "$context" \
     >"$scratch/address" 2>"$scratch/access.log" &
   server=$!
   for _ in $(seq 100); do
@@ -136,7 +138,7 @@ for agent in "$@"; do
   (set -e; "run_$agent" && check_access_log "$before") >"$scratch/$agent.log" 2>&1
   status=$?
   set -e
-  tail -n 25 "$scratch/$agent.log"
+  tail -n 25 "$scratch/$agent.log" | cut -c 1-400
   if [ "$status" -eq 0 ]; then echo "$agent: ok"; else echo "$agent: FAILED"; failed=1; fi
 done
 exit "$failed"

@@ -53,8 +53,8 @@ def echo(world):
         require(choice.text.endswith(prompt), f"no echo: {choice.text!r}")
         logprobs = choice.logprobs
         require(logprobs.token_logprobs[0] is None and all(p <= 0 for p in logprobs.token_logprobs[1:]))
-        require_equal({len(logprobs.tokens)}, {len(logprobs.token_logprobs), len(logprobs.top_logprobs),
-                                               len(logprobs.text_offset)}.pop() and {len(logprobs.tokens)})
+        lists = (logprobs.tokens, logprobs.token_logprobs, logprobs.top_logprobs, logprobs.text_offset)
+        require_equal(len({len(one) for one in lists}), 1, "lengths of the lists")
         for token, offset in zip(logprobs.tokens[1:], logprobs.text_offset[1:]):
             require(choice.text[offset:].startswith(token), "an offset is not its token's")
     longer = complete(client, prompt=PROMPTS[0], echo=True, logprobs=1, max_tokens=4, seed=1)

@@ -184,20 +184,26 @@ def end_late(world, ask, after_s=1):
             return None, error
 
 
+def require_told(client, error):
+    """It is the server's own error, not a connection that broke."""
+    is_told = isinstance(error, client.APIError) and not isinstance(error, client.APIConnectionError)
+    require(is_told, repr(error))
+
+
 ENDLESS = {"max_tokens": 500_000, "extra_body": {"ignore_eos": True}}
 
 
 @case("openai", "errors: late ones, in a stream of chat")
 def late_chat(world):
     _, error = end_late(world, lambda s: list(chat_cases.ask(chat_cases.client_of(s), stream=True, **ENDLESS)))
-    require(isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError), repr(error))
+    require_told(openai, error)
 
 
 @case("openai", "errors: late ones, in a stream of completions")
 def late_completions(world):
     _, error = end_late(world, lambda s: list(chat_cases.client_of(s).completions.create(
         model="m", prompt="The cat", stream=True, **ENDLESS)))
-    require(isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError), repr(error))
+    require_told(openai, error)
 
 
 @case("openai", "errors: late ones, in a stream of responses")
@@ -213,7 +219,7 @@ def late_responses(world):
 def late_messages(world):
     _, error = end_late(world, lambda s: list(messages_cases.client_of(s).messages.create(
         **{**messages_cases.options_of(stream=True), **ENDLESS})))
-    require(isinstance(error, anthropic.APIError) and not isinstance(error, anthropic.APIConnectionError), repr(error))
+    require_told(anthropic, error)
 
 
 @case("both", "errors: late ones, of a whole answer that has not begun")
