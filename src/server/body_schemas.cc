@@ -22,9 +22,8 @@ std::string token_count(const char* name, bool may_be_none) {
 
 // Parts of other kinds are refused, but for those that the dialect knows besides.
 std::string parts(const char* text_types, const char* more_types) {
-  return std::string(
-             R"({"type":"array","items":{"anyOf":[{"type":"object","properties":{"type":)") +
-         R"({"enum":[)" + text_types +
+  return std::string(R"({"type":"array","items":{"anyOf":[{"type":"object",)") +
+         R"("properties":{"type":)" + R"({"enum":[)" + text_types +
          R"(]},"text":{"type":"string"}},"required":["type","text"]})" + more_types + "]}}";
 }
 
@@ -35,8 +34,8 @@ std::string with_sampling(const std::string& fields, const char* required) {
 
 constexpr const char* kOpenAiTypes = R"("text","input_text","output_text")";
 constexpr const char* kOpenAiParts =
-    R"(,{"type":"string"},{"type":"object","properties":{"type":{"enum":["image_url","input_image",)"
-    R"("input_audio","file","input_file"]}},"required":["type"]})";
+    R"(,{"type":"string"},{"type":"object","properties":{"type":{"enum":["image_url",)"
+    R"("input_image","input_audio","file","input_file"]}},"required":["type"]})";
 
 }  // namespace
 
@@ -61,8 +60,8 @@ std::string completion_schema() {
 
 std::string responses_schema() {
   return with_sampling(
-      R"("input":{"anyOf":[{"type":"string"},{"type":"array","minItems":1,"items":{"type":"object",)"
-      R"("properties":{"type":{"const":"message"},"role":{"enum":["user","assistant","system",)"
+      R"("input":{"anyOf":[{"type":"string"},{"type":"array","minItems":1,"items":)"
+      R"({"type":"object","properties":{"type":{"const":"message"},"role":{"enum":["user","assistant","system",)"
       R"("developer"]},"content":{"anyOf":[{"type":"string"},)" +
           parts(kOpenAiTypes, "") + R"(]}},"required":["role","content"]}}]},)" +
           R"("instructions":{"type":["string","null"]},)" + token_count("max_output_tokens", false),

@@ -23,7 +23,7 @@ int connections_under(rlim_t soft, rlim_t hard, int wanted) {
 
 TEST(FileLimit, ConnectionsLeaveFilesToTheStore) {
   EXPECT_EQ(connections_under(20, 1000, 200), 200) << "the soft limit is raised";
-  EXPECT_EQ(connections_under(20, 300, 200), 44);
+  EXPECT_EQ(connections_under(20, 300, 200), 150);
   EXPECT_EQ(connections_under(20, 40, 200), 20);
   EXPECT_EQ(connections_under(1000, 1000, 100), 100);
 }

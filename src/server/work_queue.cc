@@ -24,8 +24,10 @@ bool WorkQueue::post(int64_t bytes, std::function<void()> work) {
   {
     const std::lock_guard lock(mutex_);
     if (ends_ || waiting_.size() >= waiting_max_) return false;
-    if (!waiting_.empty() && waiting_bytes_ + bytes > waiting_bytes_max_) return false;
-    waiting_.push_back({bytes, std::move(work)});
+    Work added{bytes, std::move(work)};
+    const bool has_room = waiting_bytes_ == 0 || waiting_bytes_ + bytes <= waiting_bytes_max_;
+    if (added.is_large() && !has_room) return false;
+    waiting_.push_back(std::move(added));
     waiting_bytes_ += bytes;
   }
   changed_.notify_all();

@@ -39,8 +39,8 @@ TEST(WorkQueue, WhatWaitsIsBoundedByCountAndBytes) {
     has_begun.get_future().wait();
     const auto count = [&run_count] { ++run_count; };
     EXPECT_TRUE(queue.post(5 * kLarge, count)) << "alone, any size may wait";
-    EXPECT_FALSE(queue.post(1, count)) << "too many bytes";
-    EXPECT_TRUE(queue.post(0, count));
+    EXPECT_FALSE(queue.post(kLarge, count)) << "too many bytes";
+    EXPECT_TRUE(queue.post(100, count)) << "small work is no matter of bytes";
     EXPECT_TRUE(queue.post(0, count));
     EXPECT_FALSE(queue.post(0, count)) << "too many";
     gate.set_value();
