@@ -69,7 +69,7 @@ struct ModelInfo {
   int64_t copied_bytes = 0;        // beside them, what loading decoded or turned round
   int64_t kv_block_bytes = 0;      // cache of kv_block_tokens consecutive tokens, all layers
   int64_t kv_block_tokens = 0;
-  int64_t kv_fixed_bytes = 0;   // cache of a session without tokens
+  int64_t kv_fixed_bytes = 0;  // cache of a session without tokens
   // Equal fingerprints, tokens and instruction sets give equal logits.
   std::string fingerprint;
   int64_t pass_tokens_max = 0;  // EngineOptions::chunk_tokens
