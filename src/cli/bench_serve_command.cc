@@ -1,10 +1,12 @@
 // kvasir bench serve: what clients of a server wait for, under loads of several kinds.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
