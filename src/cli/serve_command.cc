@@ -226,7 +226,13 @@ void add_serve_command(Command program) {
       "answer over HTTP, as OpenAI's and Anthropic's clients ask: Chat Completions, "
       "Completions, Responses, Messages");
   add_model_options(command, options->model);
-  add_context_option(command, options->model);
+  command
+      .add_option(
+          "--context", options->model.context,
+          "tokens of a conversation with its answer, longer ones are refused; 0: as long as "
+          "the model was made for")
+      .check_range(0, int64_t{1} << 40)
+      .show_default();
   add_store_options(command, options->store, true);
   add_address_options(command, *options);
   add_guard_options(command, *options);
