@@ -214,8 +214,10 @@ void Service::cancel(RequestId id) { state_->cancel(id); }
 bool Service::is_full() const {
   const std::lock_guard lock(state_->mutex);
   const ServiceOptions& options = state_->options;
-  return state_->is_draining || state_->waiting_requests >= options.queued_requests_max ||
-         state_->waiting_tokens >= options.queued_tokens_max;
+  const int64_t requests = state_->metrics.waiting_requests + state_->new_requests;
+  const int64_t tokens = state_->metrics.waiting_tokens + state_->new_tokens;
+  return state_->is_draining || requests >= options.queued_requests_max ||
+         tokens >= options.queued_tokens_max;
 }
 
 ServiceMetrics Service::metrics() const {

@@ -62,7 +62,8 @@ std::string responses_schema() {
   return with_sampling(
       R"("input":{"anyOf":[{"type":"string"},{"type":"array","minItems":1,"items":)"
       R"({"type":"object","properties":{"type":{"const":"message"},)"
-      R"("role":{"enum":["user","assistant","system","developer"]},"content":{"anyOf":[{"type":"string"},)" +
+      R"("role":{"enum":["user","assistant","system","developer"]},)"
+      R"("content":{"anyOf":[{"type":"string"},)" +
           parts(kOpenAiTypes, "") + R"(]}},"required":["role","content"]}}]},)" +
           R"("instructions":{"type":["string","null"]},)" + token_count("max_output_tokens", false),
       R"(["input"])");
