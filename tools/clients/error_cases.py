@@ -174,10 +174,18 @@ def busy_in_part(world):
         server.require_idle_within(2)
 
 
+def terminate_later(server, after_s):
+    """So long after a request has begun to run."""
+    while server.metrics()["num_requests_running"] < 1:
+        time.sleep(0.05)
+    time.sleep(after_s)
+    server.terminate()
+
+
 def end_late(world, ask, after_s=1):
     """Asks for more than there is time for, and gives back what came of it, or what that raised."""
     with world.start("--drain", "1") as server:
-        threading.Timer(after_s, server.terminate).start()
+        threading.Thread(target=terminate_later, args=(server, after_s)).start()
         try:
             return ask(server), None
         except Exception as error:  # the point is which one
