@@ -98,14 +98,13 @@ HttpHeaders id_headers(const std::string& id) { return {{"x-request-id", id}, {"
 
 Status ServerImpl::listen() {
   KVASIR_ASSIGN_OR_RETURN(
-      http_,
-      HttpServer::start(options_.http,
-                        {.guard = [this](const HttpRequest& head) { return refuse(head); },
-                         .handle = [this](auto exchange) { handle(std::move(exchange)); },
-                         .error_body =
-                             [this](int status, std::string_view why, std::string_view path) {
-                               return malformed_response(status, why, path);
-                             }}));
+      http_, HttpServer::start(options_.http,
+                               {.guard = [this](const HttpRequest& head) { return refuse(head); },
+                                .handle = [this](auto exchange) { handle(std::move(exchange)); },
+                                .error_body =
+                                    [](int status, std::string_view why, std::string_view path) {
+                                      return malformed_response(status, why, path);
+                                    }}));
   listening_ = http_.get();
   return ok_status();
 }
