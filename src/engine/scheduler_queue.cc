@@ -131,6 +131,7 @@ std::vector<Job*> Scheduler::State::queue_in_order() const {
     return a.priority != b.priority ? a.priority > b.priority : a.work < b.work;
   });
   std::vector<Job*> queued;
+  queued.reserve(places.size());
   for (const Place& place : places) queued.push_back(place.job);
   return queued;
 }
