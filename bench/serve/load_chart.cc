@@ -7,6 +7,8 @@
 #include <iterator>
 #include <vector>
 
+#include "base/svg.h"
+
 namespace kvasir::bench {
 namespace {
 
@@ -18,22 +20,6 @@ constexpr double kRowHeight = 22;
 constexpr double kBottom = 34;
 constexpr double kLeastMs = 0.1;
 constexpr double kMostMs = 1e6;
-// Colours that differ for most kinds of colour blindness.
-constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73"};
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 double x_of(double ms) {
   const double share =
@@ -91,9 +77,9 @@ std::string to_svg(std::span<const ScenarioResult> results) {
   double y = kTop + kRowHeight / 2 + 4;
   for (const ScenarioResult& result : results) {
     if (index_of(targets, result.target) == targets.size()) targets.push_back(result.target);
-    const char* colour = kColours[index_of(targets, result.target) % std::size(kColours)];
-    svg += fmt::format("<text x='8' y='{:.1f}'>{}, {}</text>\n", y, escaped(result.scenario),
-                       escaped(result.target));
+    const char* colour = kChartColours[index_of(targets, result.target) % std::size(kChartColours)];
+    svg += fmt::format("<text x='8' y='{:.1f}'>{}, {}</text>\n", y, svg_escaped(result.scenario),
+                       svg_escaped(result.target));
     svg += bar(kLabelWidth, y, result.figures.first_token_ms, colour);
     svg += bar(second, y, result.figures.gap_ms, colour);
     y += kRowHeight;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "base/svg.h"
 #include "base/text_file.h"
 
 namespace kvasir::eval {
@@ -18,23 +19,6 @@ constexpr double kRight = 170;
 constexpr double kTop = 44;
 constexpr double kBottom = 52;
 constexpr int kTickCount = 5;
-// Colours that differ for most kinds of colour blindness.
-constexpr const char* kColours[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
-                                    "#e69f00", "#56b4e9", "#5b4b8a", "#6b6b6b"};
-
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 // From lengths and values to places on the page.
 class Axes {
@@ -119,7 +103,7 @@ std::string grid(const LineChart& chart, const Axes& axes) {
       "<text transform='translate(18,{:.1f}) rotate(-90)' text-anchor='middle'>{}</text>\n"
       "<text x='{:.1f}' y='24' font-size='15' font-weight='bold'>{}</text>\n",
       (kLeft + kWidth - kRight) / 2, kHeight - 12, (kTop + kHeight - kBottom) / 2,
-      escaped(chart.value_axis), kLeft, escaped(chart.title));
+      svg_escaped(chart.value_axis), kLeft, svg_escaped(chart.title));
   return svg;
 }
 
@@ -152,13 +136,13 @@ std::string to_svg(const LineChart& chart) {
   svg += grid(chart, axes);
   double legend_y = kTop + 6;
   for (size_t i = 0; i < chart.lines.size(); ++i) {
-    const char* colour = kColours[i % std::size(kColours)];
+    const char* colour = kChartColours[i % std::size(kChartColours)];
     svg += drawn(chart.lines[i], axes, colour);
     svg += fmt::format(
         "<rect x='{:.1f}' y='{:.1f}' width='14' height='4' fill='{}'/>"
         "<text x='{:.1f}' y='{:.1f}'>{}</text>\n",
         kWidth - kRight + 14, legend_y - 5, colour, kWidth - kRight + 34, legend_y,
-        escaped(chart.lines[i].name));
+        svg_escaped(chart.lines[i].name));
     legend_y += 20;
   }
   return svg + "</svg>\n";
