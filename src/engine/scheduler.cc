@@ -44,12 +44,10 @@ bool Scheduler::State::step() {
 
 ServiceMetrics Scheduler::State::metrics() const {
   ServiceMetrics metrics = counts;
-  for (const auto& job : jobs) {
-    if (job->is_running()) ++metrics.running_requests;
-    if (job->phase != Job::Phase::kQueued) continue;
-    ++metrics.waiting_requests;
-    metrics.waiting_tokens += std::ssize(job->request.prompt);
-  }
+  metrics.running_requests =
+      std::ranges::count_if(jobs, [](const auto& job) { return job->is_running(); });
+  metrics.waiting_requests = waiting().requests;
+  metrics.waiting_tokens = waiting().tokens;
   metrics.idle_sessions = kept.count();
   metrics.kv_bytes = engine.kv_bytes();
   return metrics;

@@ -35,23 +35,20 @@ Status check_request(Engine& engine, const ServiceRequest& request) {
   return engine.check_ram(std::ssize(request.prompt) + 1);
 }
 
-Status Scheduler::State::check_queue(const ServiceRequest& request) const {
-  const ServiceMetrics now = metrics();
-  const bool is_full =
-      now.waiting_requests >= options.queued_requests_max ||
-      (now.waiting_requests > 0 &&
-       now.waiting_tokens + std::ssize(request.prompt) > options.queued_tokens_max);
-  if (!is_full) return ok_status();
-  return Error{.kind = ErrorKind::kBusy,
-               .what = "too many requests wait",
-               .found = std::to_string(now.waiting_requests) + " requests of " +
-                        std::to_string(now.waiting_tokens) + " tokens",
-               .remedy = "try again later"};
+Waiting Scheduler::State::waiting() const {
+  Waiting waiting;
+  for (const auto& job : jobs) {
+    if (job->phase != Job::Phase::kQueued) continue;
+    ++waiting.requests;
+    waiting.tokens += std::ssize(job->request.prompt);
+  }
+  return waiting;
 }
 
 Result<RequestId> Scheduler::State::submit(ServiceRequest request, ServiceSink sink) {
   KVASIR_RETURN_IF_ERROR(check_request(engine, request));
-  if (Status room = check_queue(request); !room.ok()) {
+  const int64_t prompt_tokens = std::ssize(request.prompt);
+  if (Status room = check_queue_bound(options, waiting(), prompt_tokens); !room.ok()) {
     ++counts.refused;
     return std::move(room).error();
   }
@@ -60,7 +57,7 @@ Result<RequestId> Scheduler::State::submit(ServiceRequest request, ServiceSink s
   job->request = std::move(request);
   job->sink = std::move(sink);
   job->submitted_at = ServiceClock::now();
-  job->usage.prompt_tokens = std::ssize(job->request.prompt);
+  job->usage.prompt_tokens = prompt_tokens;
   job->reusable_tokens = engine.resumable_tokens(job->request.prompt, {.salt = job->request.salt});
   jobs.push_back(std::move(job));
   return newest_id;

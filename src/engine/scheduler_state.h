@@ -10,6 +10,7 @@
 
 #include "engine/kept_sessions.h"
 #include "engine/pass_plan.h"
+#include "engine/queue_bound.h"
 #include "kvasir/scheduler.h"
 
 namespace kvasir {
@@ -82,7 +83,7 @@ struct Scheduler::State {
   };
 
   // ---- the queue (scheduler_queue.cc) ----
-  Status check_queue(const ServiceRequest& request) const;
+  Waiting waiting() const;
   void end_cancelled(RequestId id);
   void expire();
   void admit();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "engine/queue_bound.h"
 
 namespace kvasir {
 
@@ -31,7 +32,12 @@ struct Service::State {
   void cancel(RequestId id);
   Status drain(std::chrono::milliseconds patience);
 
-  Status check_queue(const ServiceRequest& request) const;  // under mutex
+  // Under mutex:
+  Waiting waiting() const {
+    return {metrics.waiting_requests + added.requests, metrics.waiting_tokens + added.tokens};
+  }
+  Status check_queue(const ServiceRequest& request) const;
+
   void run();
   // Waits for something to do. False: it is to end.
   bool wait(bool is_busy);
@@ -52,9 +58,7 @@ struct Service::State {
   std::vector<Submission> submissions;
   std::vector<RequestId> cancellations;
   RequestId newest_id = 0;
-  // Submitted, and not among those that `metrics` counts yet.
-  int64_t new_requests = 0;
-  int64_t new_tokens = 0;
+  Waiting added;  // submitted, and not among those that `metrics` counts yet
   int64_t refused = 0;
   int64_t open_requests = 0;  // submitted, and not ended
   bool is_draining = false;
@@ -67,17 +71,10 @@ struct Service::State {
 };
 
 Status Service::State::check_queue(const ServiceRequest& request) const {
-  const int64_t tokens = std::ssize(request.prompt);
-  const int64_t waiting_requests = metrics.waiting_requests + new_requests;
-  const int64_t waiting_tokens = metrics.waiting_tokens + new_tokens;
-  const bool is_full =
-      waiting_requests >= options.queued_requests_max ||
-      (waiting_requests > 0 && waiting_tokens + tokens > options.queued_tokens_max);
-  if (!is_full && !is_draining) return ok_status();
+  if (!is_draining) return check_queue_bound(options, waiting(), std::ssize(request.prompt));
   return Error{.kind = ErrorKind::kBusy,
-               .what = is_draining ? "the server is going down" : "too many requests wait",
-               .found = std::to_string(waiting_requests) + " requests of " +
-                        std::to_string(waiting_tokens) + " tokens",
+               .what = "the server is going down",
+               .found = waiting().text(),
                .remedy = "try again later"};
 }
 
@@ -88,9 +85,9 @@ Result<RequestId> Service::State::submit(ServiceRequest request, ServiceSink sin
     ++refused;
     return std::move(room).error();
   }
-  ++new_requests;
   ++open_requests;
-  new_tokens += std::ssize(request.prompt);
+  ++added.requests;
+  added.tokens += std::ssize(request.prompt);
   submissions.push_back({++newest_id, std::move(request), std::move(sink)});
   changed.notify_one();
   return newest_id;
@@ -173,9 +170,8 @@ void Service::State::publish() {
   const std::lock_guard lock(mutex);
   metrics = std::move(now);
   store_metrics = of_store;
-  new_requests = std::ssize(submissions);
-  new_tokens = 0;
-  for (const Submission& one : submissions) new_tokens += std::ssize(one.request.prompt);
+  added = {.requests = std::ssize(submissions)};
+  for (const Submission& one : submissions) added.tokens += std::ssize(one.request.prompt);
 }
 
 Status Service::State::drain(std::chrono::milliseconds patience) {
@@ -214,18 +210,17 @@ void Service::cancel(RequestId id) { state_->cancel(id); }
 bool Service::is_full() const {
   const std::lock_guard lock(state_->mutex);
   const ServiceOptions& options = state_->options;
-  const int64_t requests = state_->metrics.waiting_requests + state_->new_requests;
-  const int64_t tokens = state_->metrics.waiting_tokens + state_->new_tokens;
-  return state_->is_draining || requests >= options.queued_requests_max ||
-         tokens >= options.queued_tokens_max;
+  const Waiting waiting = state_->waiting();
+  return state_->is_draining || waiting.requests >= options.queued_requests_max ||
+         waiting.tokens >= options.queued_tokens_max;
 }
 
 ServiceMetrics Service::metrics() const {
   const std::lock_guard lock(state_->mutex);
   ServiceMetrics metrics = state_->metrics;
   metrics.refused += state_->refused;
-  metrics.waiting_requests += state_->new_requests;
-  metrics.waiting_tokens += state_->new_tokens;
+  metrics.waiting_requests = state_->waiting().requests;
+  metrics.waiting_tokens = state_->waiting().tokens;
   return metrics;
 }
 
