@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "server/error_response.h"
 
 namespace kvasir::server {
 namespace {
@@ -131,9 +132,7 @@ void CompletionRun::take(size_t prompt, const ServiceEvent& event) {
 }
 
 void CompletionRun::finish() {
-  ServiceUsage usage;
-  for (const ServiceUsage& one : usages_) add(usage, one);
-  std::string last = reply_->finish(usage);
+  std::string last = reply_->finish(usage());
   if (order_.call.streams || has_begun_) {
     send(std::move(last));
     order_.exchange->end();
@@ -151,13 +150,8 @@ void CompletionRun::fail(const ApiError& error) {
     order_.exchange->end();
   } else {
     order_.entry.status = status_of(error.kind);
-    HttpHeaders headers = json_headers(order_.headers);
-    if (error.retry_after_s) {
-      headers.emplace_back("retry-after", std::to_string(*error.retry_after_s));
-    }
-    order_.exchange->respond({.status = order_.entry.status,
-                              .headers = std::move(headers),
-                              .body = order_.dialect->error_body(error, order_.entry.request_id)});
+    order_.exchange->respond(
+        error_response(*order_.dialect, error, order_.entry.request_id, order_.headers));
   }
   leave(outcome_of(error.kind));
 }
@@ -202,8 +196,7 @@ void CompletionRun::cancel_all() {
 void CompletionRun::leave(std::string outcome) {
   if (std::exchange(is_over_, true)) return;
   AccessEntry& entry = order_.entry;
-  ServiceUsage usage;
-  for (const ServiceUsage& one : usages_) add(usage, one);
+  const ServiceUsage usage = this->usage();
   entry.ms = watch_.elapsed_ms();
   entry.prompt_tokens = usage.prompt_tokens;
   entry.reused_ram_tokens = usage.reused_ram_tokens;
@@ -212,6 +205,12 @@ void CompletionRun::leave(std::string outcome) {
   entry.queue_ms = usages_.front().queue_ms;
   entry.outcome = std::move(outcome);
   order_.on_over(entry);
+}
+
+ServiceUsage CompletionRun::usage() const {
+  ServiceUsage sum;
+  for (const ServiceUsage& one : usages_) add(sum, one);
+  return sum;
 }
 
 ReplyProgress CompletionRun::progress() const {

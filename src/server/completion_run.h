@@ -58,6 +58,7 @@ class CompletionRun : public std::enable_shared_from_this<CompletionRun> {
   void send(std::string bytes);
   void cancel_all();
   ReplyProgress progress() const;
+  ServiceUsage usage() const;  // of all prompts
 
   CompletionOrder order_;
   std::mutex mutex_;

@@ -12,6 +12,7 @@
 #include "base/process_memory.h"
 #include "server/access_log.h"
 #include "server/completion_run.h"
+#include "server/error_response.h"
 #include "server/file_limit.h"
 #include "server/metrics_text.h"
 #include "server/model_answers.h"
@@ -26,13 +27,11 @@ constexpr int kWorkThreads = 2;
 constexpr size_t kWorkWaitingMax = 1024;
 constexpr int64_t kWorkWaitingBytesMax = int64_t{256} << 20;
 constexpr int kRetryAfterS = 2;
-constexpr const char* kVersion = "0.1.0";
 
 // One request on its way through.
 struct Visit {
   std::shared_ptr<HttpExchange> exchange;
   const Route* route = nullptr;
-  std::string name;  // what stands for {model}
   AccessEntry entry;
   HttpHeaders headers;  // of every response to it
   Stopwatch watch;
@@ -68,12 +67,11 @@ class ServerImpl : public Server {
   void respond_error(Visit& visit, const ApiError& error);
   void respond(Visit& visit, HttpResponse response);
   HttpHeaders response_headers(const HttpRequest& head, const std::string& id) const;
-  static HttpResponse error_response(std::string_view path, const ApiError& error,
-                                     const std::string& request_id, HttpHeaders headers);
   static HttpResponse malformed_response(int status, std::string_view why, std::string_view path);
   void add_to_log(const AccessEntry& entry);
   void answer_ready(Visit& visit, const Served& served);
-  ApiError not_ready(const Served* served) const;
+  // Nothing: the server takes requests.
+  std::optional<ApiError> not_ready(const Served* served) const;
   std::string metrics();
   // Null: the model is not loaded yet.
   std::shared_ptr<Served> served() const;
@@ -148,7 +146,7 @@ HttpResponse ServerImpl::malformed_response(int status, std::string_view why,
   ApiError error{.kind = kind_with_status(status), .message = std::string(why)};
   if (error.kind == ApiErrorKind::kUnavailable) error.retry_after_s = kRetryAfterS;
   const std::string id = random_id();
-  HttpResponse response = error_response(path, error, id, id_headers(id));
+  HttpResponse response = error_response(dialect_for(path), error, id, id_headers(id));
   response.status = status;
   return response;
 }
@@ -167,7 +165,7 @@ std::optional<HttpResponse> ServerImpl::refuse(const HttpRequest& head) {
               .path = match.route != nullptr ? match.route->path : "other",
               .status = status_of(refusal->kind),
               .outcome = "refused"});
-  return error_response(head.path, *refusal, id, response_headers(head, id));
+  return error_response(dialect_for(head.path), *refusal, id, response_headers(head, id));
 }
 
 void ServerImpl::handle(std::shared_ptr<HttpExchange> exchange) {
@@ -175,7 +173,6 @@ void ServerImpl::handle(std::shared_ptr<HttpExchange> exchange) {
   const RouteMatch match = find_route(request.method, request.path);
   auto visit = std::make_shared<Visit>();
   visit->route = match.route;
-  visit->name = match.name;
   visit->entry = {.request_id = random_id(),
                   .caller = guard_.caller_name(request),
                   .peer = request.peer,
@@ -203,15 +200,14 @@ void ServerImpl::dispatch(const std::shared_ptr<Visit>& visit) {
     case Action::kHealth:
       return respond_ok(*visit, R"({"status":"ok"})");
     case Action::kOpenApi:
-      return respond_ok(*visit, openapi_document(kVersion));
+      return respond_ok(*visit, openapi_document(KVASIR_VERSION));
     case Action::kMetrics:
       return respond_ok(*visit, metrics(), "text/plain; version=0.0.4; charset=utf-8");
     default:
       break;
   }
   const std::shared_ptr<Served> served = this->served();
-  const ApiError reason = not_ready(served.get());
-  if (!reason.message.empty()) return respond_error(*visit, reason);
+  if (const auto reason = not_ready(served.get())) return respond_error(*visit, *reason);
   switch (visit->route->action) {
     case Action::kReady:
       return answer_ready(*visit, *served);
@@ -237,16 +233,12 @@ void ServerImpl::answer_ready(Visit& visit, const Served& served) {
                         .retry_after_s = kRetryAfterS});
 }
 
-// Its message is empty where the server takes requests.
-ApiError ServerImpl::not_ready(const Served* served) const {
-  ApiError error{.kind = ApiErrorKind::kUnavailable, .retry_after_s = kRetryAfterS};
+std::optional<ApiError> ServerImpl::not_ready(const Served* served) const {
   const std::lock_guard lock(mutex_);
-  if (is_stopping_) {
-    error.message = "the server is going down";
-  } else if (served == nullptr) {
-    error.message = "the model is loading";
-  }
-  return error;
+  if (!is_stopping_ && served != nullptr) return std::nullopt;
+  return ApiError{.kind = ApiErrorKind::kUnavailable,
+                  .message = is_stopping_ ? "the server is going down" : "the model is loading",
+                  .retry_after_s = kRetryAfterS};
 }
 
 void ServerImpl::work(Visit& visit, Served& served) {
@@ -331,7 +323,8 @@ void ServerImpl::respond_ok(Visit& visit, std::string body, const char* type) {
 
 void ServerImpl::respond_error(Visit& visit, const ApiError& error) {
   visit.entry.outcome = "refused";
-  respond(visit, error_response(visit.exchange->request().path, error, visit.entry.request_id, {}));
+  const Dialect& dialect = dialect_for(visit.exchange->request().path);
+  respond(visit, error_response(dialect, error, visit.entry.request_id, {}));
 }
 
 void ServerImpl::respond(Visit& visit, HttpResponse response) {
@@ -346,20 +339,6 @@ HttpHeaders ServerImpl::response_headers(const HttpRequest& head, const std::str
   HttpHeaders headers = guard_.cors_headers(head);
   for (const auto& header : id_headers(id)) headers.push_back(header);
   return headers;
-}
-
-HttpResponse ServerImpl::error_response(std::string_view path, const ApiError& error,
-                                        const std::string& request_id, HttpHeaders headers) {
-  headers.emplace_back("content-type", "application/json");
-  if (error.retry_after_s) {
-    headers.emplace_back("retry-after", std::to_string(*error.retry_after_s));
-  }
-  if (error.kind == ApiErrorKind::kAuthentication) {
-    headers.emplace_back("www-authenticate", "Bearer");
-  }
-  return {.status = status_of(error.kind),
-          .headers = std::move(headers),
-          .body = dialect_for(path).error_body(error, request_id)};
 }
 
 void ServerImpl::add_to_log(const AccessEntry& entry) {
