@@ -231,7 +231,7 @@ TEST(Serve, ReadyOnlyWhereRequestsAreTaken) {
   load(*server, {.running_max = 1, .queued_requests_max = 1});
   EXPECT_EQ(ask(*server, "GET", "/ready").status, 200);
   const std::string long_one = request_text(
-      "POST", kCompletions, completion("a", 4000, R"(,"stream":true,"ignore_eos":true)"));
+      "POST", kCompletions, completion("a", 1000000, R"(,"stream":true,"ignore_eos":true)"));
   TestClient running(server->addresses().front());
   running.send(long_one);
   running.read_past("data: ");
