@@ -7,6 +7,7 @@
 #include "engine_driver.h"
 #include "server/http_test_support.h"
 #include "server/server.h"
+#include "temp_directory.h"
 
 namespace kvasir {
 namespace {
@@ -27,8 +28,9 @@ std::unique_ptr<Server> start(GuardOptions guard = {}) {
   return std::move(*server);
 }
 
-void load(Server& server, const ServiceOptions& options = {}) {
+void load(Server& server, const ServiceOptions& options = {}, const std::string& store = {}) {
   EngineOptions engine;
+  if (!store.empty()) engine.store = StoreOptions{.directory = store, .min_free_bytes = 0};
   engine.model_path = std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny";
   engine.thread_count = 2;
   auto service = std::make_unique<Service>(testing::open_engine(engine), options);
@@ -231,7 +233,7 @@ TEST(Serve, ReadyOnlyWhereRequestsAreTaken) {
   load(*server, {.running_max = 1, .queued_requests_max = 1});
   EXPECT_EQ(ask(*server, "GET", "/ready").status, 200);
   const std::string long_one = request_text(
-      "POST", kCompletions, completion("a", 1000000, R"(,"stream":true,"ignore_eos":true)"));
+      "POST", kCompletions, completion("a", 1000000, R"(,"stream":true,"ignore_eos":true,"n":8)"));
   TestClient running(server->addresses().front());
   running.send(long_one);
   running.read_past("data: ");
@@ -263,9 +265,12 @@ TEST(Serve, KeysAndSaltsShareNoCache) {
 
 // In the queue, in prefill, in decode.
 TEST(Serve, WhoLeavesFreesTheEngineAndFindsItsWorkAgain) {
-  const auto server = serve({}, {.running_max = 1});
+  const testing::TempDirectory directory;
+  auto server = start();
+  load(*server, {.running_max = 1}, directory.file("store"));
   const std::string prompt = words(400);
-  const std::string body = completion(prompt, 4000, R"(,"stream":true,"ignore_eos":true)");
+  const std::string body =
+      completion(prompt, 4000, R"(,"stream":true,"ignore_eos":true,"logprobs":1)");
   std::vector<TestClient> clients;
   for (int i = 0; i < 3; ++i) {
     clients.emplace_back(server->addresses().front());
@@ -274,9 +279,14 @@ TEST(Serve, WhoLeavesFreesTheEngineAndFindsItsWorkAgain) {
   EXPECT_TRUE(eventually([&] { return metric(*server, "num_requests_running") == 1; }));
   clients[0].reset();
   clients[2].close();
-  clients[1].read_past("data: ");
+  // Only a token has them; what tells of progress has not.
+  clients[1].read_past("\"logprobs\":{");
   clients[1].close();
   EXPECT_TRUE(eventually([&] { return is_idle(*server); }, 2s));
+  EXPECT_TRUE(server->stop(1s).ok());
+  server.reset();
+  server = start();
+  load(*server, {}, directory.file("store"));
   EXPECT_GT(cached_tokens(ask(*server, "POST", kCompletions, completion(prompt, 1))), 400);
 }
 
