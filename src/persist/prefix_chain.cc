@@ -27,11 +27,9 @@ std::optional<uint8_t> first_precision(CodecId codec) {
       return uint8_t{1};
     case CodecId::kF32:
       return uint8_t{2};
-    case CodecId::kF16:
-    case CodecId::kE4m3:
+    default:
       return std::nullopt;
   }
-  return std::nullopt;
 }
 
 // A layer as version 1 could say it: a window, compressed rows, index keys.

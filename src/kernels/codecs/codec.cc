@@ -7,8 +7,9 @@
 namespace kvasir::kernels {
 namespace {
 
-constexpr std::array<const Codec*, kCodecCount> kCodecs = {&kF32Codec, &kBf16Codec, &kFp8Codec,
-                                                           &kFp4Codec, &kF16Codec,  &kE4m3Codec};
+constexpr std::array<const Codec*, kCodecCount> kCodecs = {
+    &kF32Codec, &kBf16Codec, &kFp8Codec, &kFp4Codec, &kF16Codec, &kE4m3Codec, &kInt8TokenCodec,
+};
 
 }  // namespace
 

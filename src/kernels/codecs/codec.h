@@ -12,7 +12,8 @@
 
 namespace kvasir::kernels {
 
-// The order is that of the table; ids stand in no file.
+// The order is that of the table; ids stand in no file. The first ones are row formats: each row
+// stands alone, and the kernels read it where it lies, from the first token on.
 enum class CodecId : uint8_t {
   kF32,   // plain float32
   kBf16,  // plain BF16, little-endian
@@ -20,8 +21,12 @@ enum class CodecId : uint8_t {
   kFp4,   // E2M1 in groups of 32 with UE8M0 scales
   kF16,   // IEEE half precision, little-endian
   kE4m3,  // E4M3 without a scale
+
+  // The others code the rows of a block once it is complete; each file says how.
+  kInt8Token,
 };
-inline constexpr size_t kCodecCount = 6;
+inline constexpr size_t kRowFormatCount = 6;
+inline constexpr size_t kCodecCount = 7;
 
 // Codes of kFp8 that share a scale.
 inline constexpr int64_t kFp8GroupSize = 64;
@@ -41,8 +46,8 @@ struct Codec {
   const char* name;    // as a user writes it
   uint32_t version;    // of the bytes; part of prefix keys
   int64_t group_rows;  // consecutive rows that are coded together; 1: each row stands alone
-  // Rows are read as coded from the first token on. Otherwise a token reads the rows of its own
-  // block at full width, and those of earlier blocks as coded.
+  // A row format. Otherwise a token reads the rows of its own block at full width, and those of
+  // earlier blocks as coded.
   bool is_read_at_once;
 
   // Bytes of a group of rows of that shape.
@@ -68,12 +73,27 @@ constexpr Codec row_codec(CodecId id, const char* name, decltype(Codec::bytes) b
           .decode = decode};
 }
 
+// A codec of the rows of complete blocks. It codes one vector of each row: shape.vectors is 1.
+constexpr Codec sealed_codec(CodecId id, const char* name, int64_t group_rows,
+                             decltype(Codec::bytes) bytes, decltype(Codec::encode) encode,
+                             decltype(Codec::decode) decode) {
+  return {.id = id,
+          .name = name,
+          .version = 1,
+          .group_rows = group_rows,
+          .is_read_at_once = false,
+          .bytes = bytes,
+          .encode = encode,
+          .decode = decode};
+}
+
 extern const Codec kF32Codec;
 extern const Codec kBf16Codec;
 extern const Codec kFp8Codec;
 extern const Codec kFp4Codec;
 extern const Codec kF16Codec;
 extern const Codec kE4m3Codec;
+extern const Codec kInt8TokenCodec;
 
 const Codec& codec_of(CodecId id);
 // Null: there is none of that name.

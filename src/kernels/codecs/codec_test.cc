@@ -81,10 +81,10 @@ TEST_P(RowCodec, WritesTheGoldenBytes) {
 TEST_P(RowCodec, WritesTheScalarCodecsBytes) {
   Random random(1);
   for (int round = 0; round < 800; ++round) {
-    RowFormat format{.codec = static_cast<CodecId>(round % kCodecCount),
+    RowFormat format{.codec = static_cast<CodecId>(round % kRowFormatCount),
                      .dim = 2 * random.integer(1, 140)};
     format.rope_dim = 2 * random.integer(0, format.dim / 2);
-    const bool edgy = round / kCodecCount % 2 == 0;
+    const bool edgy = round / kRowFormatCount % 2 == 0;
     const std::vector<float> source =
         edgy ? edge_values(random, format.dim) : random.normals(format.dim);
     Placed<float> placed(source, random.integer(0, 15));
@@ -190,7 +190,7 @@ TEST(CodecTable, EveryCodecIsFoundByNameAndId) {
 
 TEST(CodecTable, RowsOfSeveralVectorsAreTheirVectorsOneBehindTheOther) {
   Random random(5);
-  for (size_t i = 0; i < kCodecCount; ++i) {
+  for (size_t i = 0; i < kRowFormatCount; ++i) {
     const Codec& codec = codec_of(static_cast<CodecId>(i));
     const RowShape one{.width = 96, .rope_width = codec.id == CodecId::kFp8 ? 32 : 0};
     const RowShape three{.width = 96, .rope_width = one.rope_width, .vectors = 3};

@@ -67,7 +67,7 @@ void decode_fp4_row(const RowFormat& format, const uint8_t* row, float* target) 
 
 // By CodecId.
 using DecodeRow = void (*)(const RowFormat& format, const uint8_t* row, float* target);
-constexpr DecodeRow kDecoders[kCodecCount] = {decode_f32_row, decode_bf16_row, decode_fp8_row,
+constexpr DecodeRow kDecoders[kRowFormatCount] = {decode_f32_row, decode_bf16_row, decode_fp8_row,
                                               decode_fp4_row, decode_f16_row,  decode_e4m3_row};
 
 }  // namespace

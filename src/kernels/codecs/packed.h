@@ -1,0 +1,26 @@
+// Codes of 1 to 4 bits, packed for vectors of 8 or 16 lanes: what a lane takes lies in one byte.
+// Pure functions; any thread.
+//
+//   4 bits: byte j of a run of 32 codes has code j in its low half and code j + 16 in its high one
+//   2 bits: byte j of a run of 64 codes has the codes j, j + 16, j + 32 and j + 48, low bits first
+//   1 bit:  byte j has the codes 8 j to 8 j + 7, low bits first
+//   3 bits: the low two bits of all codes, then their high bits
+// What is left behind the last whole run lies code after code, low bits first.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace kvasir::kernels {
+
+// count codes of `bits` bits, to whole bytes for each plane.
+constexpr int64_t packed_bytes(int bits, int64_t count) {
+  return bits == 3 ? packed_bytes(2, count) + packed_bytes(1, count) : (bits * count + 7) / 8;
+}
+
+// codes [count], each below 2^bits -> out [packed_bytes], every byte written.
+void pack_codes(int bits, const uint8_t* codes, int64_t count, std::byte* out);
+// in [packed_bytes] -> codes [count]
+void unpack_codes(int bits, const std::byte* in, int64_t count, uint8_t* codes);
+
+}  // namespace kvasir::kernels
