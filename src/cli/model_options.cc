@@ -51,8 +51,10 @@ void add_context_option(Command command, ModelFlags& options, const char* left_o
 
 void add_model_options(Command command, ModelFlags& options) {
   add_checkpoint_options(command, options);
-  command.add_option("--kv", options.kv, "precision of the KV cache")
-      .check_one_of({"native", "bf16", "f16", "f32"})
+  command
+      .add_option("--kv", options.kv,
+                  "precision of the KV cache: native, bf16, int8, kvarn4-sink1, k=...,v=...,layers "
+                  "A-B=...")
       .show_default();
 }
 

@@ -185,6 +185,11 @@ struct KernelTable {
   void (*index_score)(const IndexScoreArgs& args);
 
   void (*encode_row)(const RowFormat& format, const float* source, std::byte* row);
+  // Rows of a format -> decoded [row_count, format.dim]
+  void (*decode_rows)(const RowFormat& format, const std::byte* const* rows, int64_t row_count,
+                      float* decoded);
+  // Coded rows of a block -> decoded [row_count, width], value for value like the codec.
+  void (*decode_coded)(const CodedRows& form, const std::byte* coded, float* decoded);
 
   void (*hyper_mix)(const HyperMixArgs& args);
   // u[d] = sum_i pre[i] * x[i, d]   for one token, x [streams, dim]

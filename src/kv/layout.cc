@@ -5,6 +5,30 @@
 namespace kvasir::kv {
 namespace {
 
+void size_rows(const kernels::Codec& codec, StreamLayout& out) {
+  const Stream& stream = out.spec;
+  KVASIR_CHECK(
+      stream.rotation == Rotation::kNone && !stream.is_before_rope && stream.whole_rows == 0,
+      "row formats keep rows as they are");
+  out.format = {.codec = stream.codec, .dim = stream.width, .rope_dim = stream.rope_width};
+  out.row_bytes = codec.bytes(
+      {.width = stream.width, .rope_width = stream.rope_width, .vectors = stream.vectors});
+  KVASIR_CHECK(out.row_bytes > 0, "a row takes space");
+  out.bytes_per_block = out.rows_per_block * out.row_bytes;
+}
+
+void size_sealed(const kernels::Codec& codec, StreamLayout& out) {
+  const Stream& stream = out.spec;
+  KVASIR_CHECK(stream.reach == Reach::kAll && stream.tokens_per_row == 1,
+               "whole blocks are decoded of streams that are all read, a row a token");
+  KVASIR_CHECK(stream.whole_rows >= 0 && stream.whole_rows <= kBlockTokens,
+               "whole rows are those of one block");
+  out.format = {.codec = kernels::CodecId::kF32, .dim = stream.width};
+  out.bytes_per_vector = out.rows_per_block / codec.group_rows * codec.bytes(out.vector_shape());
+  KVASIR_CHECK(out.bytes_per_vector > 0, "a row takes space");
+  out.bytes_per_block = stream.vectors * out.bytes_per_vector;
+}
+
 StreamLayout size_stream(const Stream& stream, int64_t layer) {
   const kernels::Codec& codec = kernels::codec_of(stream.codec);
   KVASIR_CHECK(stream.vectors > 0 && stream.width > 0 && stream.tokens_per_row > 0,
@@ -13,18 +37,13 @@ StreamLayout size_stream(const Stream& stream, int64_t layer) {
   KVASIR_CHECK(kBlockTokens % (stream.tokens_per_row * codec.group_rows) == 0,
                "a block holds whole rows and groups of every stream");
   StreamLayout out{.spec = stream, .layer = layer};
-  out.format = {.codec = stream.codec, .dim = stream.width, .rope_dim = stream.rope_width};
-  const int64_t group_bytes = codec.bytes(
-      {.width = stream.width, .rope_width = stream.rope_width, .vectors = stream.vectors});
-  KVASIR_CHECK(group_bytes > 0, "a row takes space");
-  if (codec.group_rows == 1) out.row_bytes = group_bytes;
   if (out.is_in_blocks()) {
     out.rows_per_block = row_count(stream, kBlockTokens);
-    out.bytes_per_block = out.rows_per_block / codec.group_rows * group_bytes;
   } else {
-    KVASIR_CHECK(stream.window_tokens > 0 && stream.tokens_per_row == 1 && codec.group_rows == 1,
+    KVASIR_CHECK(stream.window_tokens > 0 && stream.tokens_per_row == 1,
                  "a window holds single rows of single tokens");
   }
+  codec.is_read_at_once ? size_rows(codec, out) : size_sealed(codec, out);
   if (stream.tokens_per_row > 1) {
     const int64_t halves = stream.overlaps ? 2 : 1;
     out.ring_tokens = stream.tokens_per_row * halves;
@@ -35,7 +54,7 @@ StreamLayout size_stream(const Stream& stream, int64_t layer) {
 
 void place_windows(CacheLayout& layout) {
   for (StreamLayout& stream : layout.streams) {
-    layout.ring_floats += stream.ring_floats();
+    layout.ring_floats += stream.ring_floats() + stream.full_floats();
     if (stream.is_in_blocks()) continue;
     stream.offset_bytes = layout.window_bytes;
     layout.window_bytes += stream.spec.window_tokens * stream.row_bytes;
@@ -64,6 +83,12 @@ void place_blocks(CacheLayout& layout) {
     return !is_index_key(stream) && stream.is_cold();
   });
   layout.cold_bytes = offset_bytes - layout.hot_bytes;
+  for (StreamLayout& stream : layout.streams) {
+    stream.whole_offset_bytes = layout.block_bytes() + layout.whole_bytes;
+    layout.whole_bytes += stream.whole_bytes();
+  }
+  KVASIR_CHECK(layout.whole_bytes == 0 || layout.cold_bytes == 0,
+               "no block has rows that are kept whole and rows that are picked");
 }
 
 void check_cold_rows(CacheLayout& layout) {

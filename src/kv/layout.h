@@ -6,7 +6,13 @@
 // kPicked:
 //   hot part:  index keys of every layer, then the other rows that are all attended,
 //   cold part: the rows that are picked,
-// each layer after layer and without gaps, so that either part is one contiguous read.
+// each layer after layer and without gaps, so that either part is one contiguous read. The first
+// block of a sequence ends in the rows that are kept whole, if there are any.
+//
+// A stream is SEALED if its codec is no row format. Then a token reads the rows of its own block at
+// full width, and the rows of every earlier block as decoded from its bytes: which form a token
+// sees is a function of positions alone. In a block such a stream lies vector by vector, so that
+// what one head reads is one run of bytes.
 //
 // For example, take a block of 128 tokens and a stream of a row per 4 tokens: 32 rows a block. A
 // sequence of 1,003 tokens has 250 of these rows and has begun 8 blocks. Row 249 is row 25 of
@@ -37,12 +43,13 @@ inline int64_t row_count(const Stream& stream, int64_t token_count) {
 struct StreamLayout {
   Stream spec;
   int64_t layer = 0;
-  kernels::RowFormat format;  // of one vector
-  int64_t row_bytes = 0;      // of all its vectors, where rows stand alone
+  kernels::RowFormat format;  // of one vector; of a sealed stream, of its rows at full width
+  int64_t row_bytes = 0;      // of all its vectors, where rows stand alone; 0: sealed
 
-  int64_t rows_per_block = 0;   // 0 for windows
-  int64_t bytes_per_block = 0;  // 0 for windows
-  int64_t offset_bytes = 0;     // into the block; for windows into the sequence's windows
+  int64_t rows_per_block = 0;    // 0 for windows
+  int64_t bytes_per_block = 0;   // 0 for windows
+  int64_t bytes_per_vector = 0;  // of a block of a sealed stream
+  int64_t offset_bytes = 0;      // into the block; for windows into the sequence's windows
 
   // Values and gates of tokens that are not pooled yet lie in a ring; both are 0 without pooling.
   int64_t ring_tokens = 0;  // tokens_per_row, twice that where rows overlap
@@ -52,6 +59,16 @@ struct StreamLayout {
   // columns, which the next row pools too.
   int64_t overlap_floats() const { return spec.overlaps ? spec.tokens_per_row * columns : 0; }
   int64_t ring_floats() const { return ring_tokens * 2 * columns; }
+  bool is_sealed() const { return row_bytes == 0; }
+  kernels::RowShape vector_shape() const {
+    return {.width = spec.width, .rope_width = spec.rope_width};
+  }
+  // Rows of the unsealed block, all vectors of one behind each other.
+  int64_t full_row_floats() const { return spec.vectors * spec.width; }
+  int64_t full_floats() const { return is_sealed() ? kBlockTokens * full_row_floats() : 0; }
+  // Rows kept whole: into the first block, vector by vector.
+  int64_t whole_offset_bytes = 0;
+  int64_t whole_bytes() const { return 2 * spec.whole_rows * full_row_floats(); }
   bool is_in_blocks() const { return spec.reach != Reach::kWindow; }
   bool is_cold() const { return spec.reach == Reach::kPicked; }
 };
@@ -63,10 +80,19 @@ struct CacheLayout {
   int64_t hot_bytes = 0;
   int64_t cold_bytes = 0;
   int64_t cold_row_bytes = 0;  // of every picked stream; 0: there is none
+  // Of every block but a sequence's first, which has its whole rows besides.
   int64_t block_bytes() const { return hot_bytes + cold_bytes; }
+  int64_t whole_bytes = 0;
+  int64_t block_bytes_of(int64_t block) const {
+    return block_bytes() + (block == 0 ? whole_bytes : 0);
+  }
+  // Of the first so many blocks.
+  int64_t blocks_bytes(int64_t count) const {
+    return count * block_bytes() + (count > 0 ? whole_bytes : 0);
+  }
 
   int64_t window_bytes = 0;  // all rings of rows
-  int64_t ring_floats = 0;   // all rings of values and gates
+  int64_t ring_floats = 0;   // all rings of values and gates, and of rows at full width
   // Returns the bytes that every sequence holds, however short it is.
   int64_t fixed_bytes() const {
     return window_bytes + ring_floats * static_cast<int64_t>(sizeof(float));
@@ -86,8 +112,8 @@ struct CacheLayout {
   int64_t find(int64_t layer, Role role, bool is_window) const;
 };
 
-// Lays a spec out. REQUIRES: windows of at least one token; codecs of windows and of picked rows
-// take rows one by one; picked rows all take the same bytes.
+// Lays a spec out. REQUIRES: windows of at least one token; codecs of windows, of pooled and of
+// picked rows are row formats; picked rows all take the same bytes.
 CacheLayout make_layout(const CacheSpec& spec);
 
 }  // namespace kvasir::kv

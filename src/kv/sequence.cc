@@ -38,6 +38,8 @@ void Sequence::place_rings() {
   };
   for (const StreamLayout& stream : layout_->streams) {
     rings_.push_back(take(stream.ring_tokens, stream.columns));
+    full_rows_.push_back(next);
+    next += stream.full_floats();
   }
   KVASIR_CHECK(next == ring_floats_.data() + ring_floats_.size(), "the rings fill their memory");
 }
@@ -80,8 +82,8 @@ Result<Sequence> Sequence::resume(std::shared_ptr<const CacheLayout> layout,
   sequence.block_data_.reserve(blocks.size());
   for (const SealedBlock& block : blocks) {
     const bool is_hot_part = block->cold_part != nullptr;
-    KVASIR_CHECK(block->size() ==
-                     (is_hot_part ? sequence.layout_->hot_bytes : sequence.layout_->block_bytes()),
+    const int64_t whole_bytes = sequence.layout_->block_bytes_of(std::ssize(sequence.block_data_));
+    KVASIR_CHECK(block->size() == (is_hot_part ? sequence.layout_->hot_bytes : whole_bytes),
                  "blocks of this layout");
     if (is_hot_part) ++sequence.hot_part_count_;
     sequence.block_data_.push_back(block->data());
@@ -153,10 +155,11 @@ Status Sequence::begin_append(std::span<const int32_t> tokens) {
   KVASIR_CHECK(!overlap(tokens, tokens_), "tokens that stay where they are");
   const int64_t length_after = length_ + static_cast<int64_t>(tokens.size());
   while (std::ssize(block_data_) < layout_->block_count(length_after)) {
-    Block block(layout_->block_bytes(), account_);
+    const int64_t bytes = layout_->block_bytes_of(std::ssize(block_data_));
+    Block block(bytes, account_);
     if (block.failed()) {
       cancel_append();
-      return out_of_memory(layout_->block_bytes());
+      return out_of_memory(bytes);
     }
     block_data_.push_back(block.data());
     unsealed_.push_back(std::move(block));

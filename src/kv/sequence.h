@@ -120,6 +120,31 @@ class Sequence {
     return writable_block(row_block(stream, row)) + row_offset_bytes(stream, row);
   }
 
+  // Returns the bytes of one vector of a sealed stream in a block. [bytes_per_vector]
+  const std::byte* coded_vector(int64_t stream, int64_t block, int64_t vector) const {
+    return block_rows(stream, block) + vector * stream_layout(stream).bytes_per_vector;
+  }
+  // REQUIRES: the block is not sealed.
+  std::byte* writable_coded_vector(int64_t stream, int64_t block, int64_t vector) {
+    const StreamLayout& entry = stream_layout(stream);
+    return writable_block(static_cast<size_t>(block)) + entry.offset_bytes +
+           vector * entry.bytes_per_vector;
+  }
+  // Returns the rows of one vector that are kept whole, in F16. [whole_rows, width]
+  const std::byte* whole_vector(int64_t stream, int64_t vector) const {
+    return block_at(0) + whole_vector_offset_bytes(stream, vector);
+  }
+  std::byte* writable_whole_vector(int64_t stream, int64_t vector) {
+    return writable_block(0) + whole_vector_offset_bytes(stream, vector);
+  }
+  // Returns the row of a sealed stream at full width, while its block is not sealed.
+  // [vectors, width]
+  float* full_row(int64_t stream, int64_t position) const {
+    KVASIR_DCHECK(stream_layout(stream).is_sealed(), "a stream with rows at full width");
+    return full_rows_[static_cast<size_t>(stream)] +
+           position % kBlockTokens * stream_layout(stream).full_row_floats();
+  }
+
   // Returns the row of a token position in a window, which keeps the newest window_tokens.
   std::byte* window_row(int64_t stream, int64_t position) {
     return windows_.data() + window_offset_bytes(stream, position);
@@ -152,6 +177,11 @@ class Sequence {
                  "what is written is not sealed");
     return unsealed_[block - sealed_.size()].data();
   }
+  int64_t whole_vector_offset_bytes(int64_t stream, int64_t vector) const {
+    const StreamLayout& entry = stream_layout(stream);
+    KVASIR_DCHECK(entry.spec.whole_rows > 0, "a stream that keeps rows whole");
+    return entry.whole_offset_bytes + 2 * vector * entry.spec.whole_rows * entry.spec.width;
+  }
   int64_t window_offset_bytes(int64_t stream, int64_t position) const {
     const StreamLayout& entry = stream_layout(stream);
     KVASIR_DCHECK(position >= 0 && !entry.is_in_blocks(), "a token of a window");
@@ -173,6 +203,7 @@ class Sequence {
   AccountedBuffer<std::byte> windows_;  // [streams with a window][window_tokens, row_bytes]
   AccountedBuffer<float> ring_floats_;
   std::vector<PoolingRing> rings_;  // [streams], views into ring_floats_
+  std::vector<float*> full_rows_;   // [streams][kBlockTokens, row], the same
 };
 
 }  // namespace kvasir::kv

@@ -25,6 +25,14 @@ enum class Reach : uint8_t {
   kWindow,  // the newest window_tokens rows are read: a ring, in no block
 };
 
+// A Rotation turns every vector of a stream before it is coded, and with it the queries: products
+// and sums stay what they were. It spreads what few channels hold over all of them.
+enum class Rotation : uint8_t {
+  kNone,
+  kHadamard,        // in blocks of the largest power of two that divides the width
+  kSignedHadamard,  // the same behind a change of signs that is fixed for all
+};
+
 // A Stream is one kind of row that a layer remembers. Examples, for a layer of 8 KV heads of 128:
 //   GQA:  {kKeys, vectors 8, width 128} and {kValues, vectors 8, width 128}
 //   MLA:  {kLatents, width 576, rope_width 64}
@@ -41,6 +49,10 @@ struct Stream {
   int64_t window_tokens = 0;   // with reach kWindow
   bool is_chunked = false;     // a window that begins anew at multiples of window_tokens
   kernels::CodecId codec = kernels::CodecId::kBf16;
+  // Of codecs that are no row formats:
+  Rotation rotation = Rotation::kNone;
+  bool is_before_rope = false;  // rows are kept as they were before they were turned by position
+  int64_t whole_rows = 0;       // the first so many rows of a sequence are kept in F16
 
   bool operator==(const Stream&) const = default;
 };

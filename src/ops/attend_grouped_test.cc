@@ -28,7 +28,7 @@ class GroupedAttention : public ::testing::TestWithParam<int64_t> {
   // The last kTokens tokens, in passes of `count`.
   std::vector<float> attend(int thread_count, int64_t count) {
     Ops ops{kernels::best_instruction_set().table, thread_count, 64,
-            grouped_scratch_floats(layout_->streams.front().format, kDim)};
+            grouped_scratch_floats(*layout_, kDim)};
     std::vector<float> attended(static_cast<size_t>(kTokens * kHeads * kDim));
     for (int64_t first = 0; first < kTokens; first += count) {
       attend_pass(ops, first, count, attended.data() + first * kHeads * kDim);

@@ -11,6 +11,7 @@
 #include "kernels/codecs/codec.h"
 #include "ops/batch.h"
 #include "ops/rope.h"
+#include "ops/row_steps.h"
 #include "ops/view.h"
 
 namespace kvasir::ops {
@@ -68,9 +69,23 @@ struct AttendStep {
   std::span<AlignedBuffer<const std::byte*>> row_lists;  // [threads][rows that a token sees]
 };
 
+// A KeyRope turns keys that are kept as they were before they were turned, when they are read: each
+// by its place in its block, and queries back by where the block begins. So a pass needs the angles
+// of one block's places, and of one position for each block.
+//
+// For example the key at position 300 lies in place 44 of block 2. It is turned by 44 positions,
+// and the query at position 310, turned by 310 before, back by 256.
+struct KeyRope {
+  const RopeTable& places;  // 0 to kBlockTokens - 1
+  const RopeTable& blocks;  // block i: i * kBlockTokens, of magnitude 1
+  RopePairs pairs = RopePairs::kHalves;
+  bool turns_first = false;
+};
+
 // A GroupedAttendStep attends keys and values of a stream each, whose vectors belong to groups of
 // query heads: of 9 query and 3 key heads, heads 3 to 5 read vector 1. A token sees all rows up to
-// its own, or those of the streams' window.
+// its own, or those of the streams' window. Of a sealed stream these are the rows of its own block
+// at full width, and those of earlier blocks as they were coded.
 struct GroupedAttendStep {
   const Batch& batch;
   int64_t key_stream = 0;
@@ -79,15 +94,20 @@ struct GroupedAttendStep {
   // The batch's own rows where the streams are windows. [n, row bytes]
   View<const std::byte> new_keys;
   View<const std::byte> new_values;
-  View<const float> queries;     // [n, heads * dim]
-  const float* sinks = nullptr;  // [heads]; null: none
+  // The batch's own rows where the streams are sealed. [n, vectors * width]
+  View<const float> full_keys;
+  View<const float> full_values;
+  const KeyRope* key_rope = nullptr;  // of keys kept before they were turned; null: there is none
+  View<const float> queries;          // [n, heads * dim]
+  const float* sinks = nullptr;       // [heads]; null: none
   float scale = 1;
   float soft_cap = 0;    // of scores; 0: none
   View<float> attended;  // [n, heads * value_dim]
 };
 
-// Returns the floats that a thread needs for it.
-int64_t grouped_scratch_floats(const kernels::RowFormat& key, int64_t value_dim);
+// Returns the floats that a thread needs for attending any layer of a cache so, and for sealing its
+// rows. value_dim: of the widest value.
+int64_t grouped_scratch_floats(const kv::CacheLayout& layout, int64_t value_dim);
 
 // An AttendGroup is the tokens and heads that one call of a kernel attends for.
 struct AttendGroup {
@@ -103,6 +123,9 @@ struct AttendGroup {
 };
 
 class GroupCut;
+struct RowList;
+struct ListedRows;
+struct StreamRows;
 
 // A TokenRange is the tokens [begin, end) of a batch.
 struct TokenRange {

@@ -79,9 +79,16 @@ class Ops {
   void add(View<const float> x, float factor, View<float> y);  // y += factor * x
   void soft_cap(View<float> x, float cap);                     // x = cap * tanh(x / cap)
   void rope_heads(const HeadsStep& step);
+  // Every head takes the rotation, or its inverse; in place.
+  void rotate_heads(kv::Rotation rotation, View<float> heads, int64_t head_dim);
+  void rotate_heads_back(kv::Rotation rotation, View<float> heads, int64_t head_dim);
   // Rows of a stream, encoded as they stand, enter the sequences' blocks; those of a window only
   // step.encoded (write_windows takes them).
   void write_rows(const WriteRowsStep& step);
+  // Codes the rows of the blocks that the batch completes: before they are attended.
+  void seal_rows(const SealStep& step);
+  // The rows of the blocks that stay incomplete enter the sequences: after they were attended.
+  void keep_full_rows(const SealStep& step);
   // Every head is normalised, with weight [head_dim] (null: all ones), then turned.
   void norm_rope_heads(const HeadsStep& step, const float* weight, float eps);
   // Every head is turned, then takes the Hadamard transform.
@@ -153,6 +160,16 @@ class Ops {
                     int worker);
   void attend_group(const GroupedAttendStep& step, const AttendGroup& group, int worker);
   void attend_few_groups(const GroupedAttendStep& step, const GroupCut& cut);
+  void seal_vector(const SealStep& step, const BatchPiece& piece, int64_t block, int64_t vector,
+                   int worker);
+  void decode_block(const Batch& batch, int64_t stream, const AttendGroup& group, int64_t block,
+                    float* decoded) const;
+  void turn_rows(const KeyRope& rope, const RowList& list, float* decoded, int64_t dim,
+                 ListedRows& rows) const;
+  void turn_queries_back(const KeyRope& rope, int64_t block, float* queries, int64_t count,
+                         int64_t dim) const;
+  void list_as_floats(const StreamRows& source, const AttendGroup& group, int64_t segment,
+                      const RowList& list, float* decoded, ListedRows& rows) const;
   TokenRange attend_segment(const GroupedAttendStep& step, const AttendGroup& group,
                             int64_t segment, const kernels::AttendedPart& part, int worker);
   void join_segment(const GroupedAttendStep& step, const AttendGroup& group,

@@ -43,6 +43,13 @@ struct WriteRowsStep {
   View<std::byte> encoded;  // [n, row bytes] of a window; not touched for blocks
 };
 
+// A SealStep takes the batch's rows of a sealed stream, at full width.
+struct SealStep {
+  const Batch& batch;
+  int64_t stream = 0;
+  View<const float> rows;  // [n, vectors * width]
+};
+
 // An EncodeStep takes rows to be cached: they are normalised, turned, then encoded.
 struct EncodeStep {
   View<float> rows;             // [n, dim], in place

@@ -25,7 +25,7 @@ ColdFootprint cold_footprint(const kv::CacheLayout& layout, const PassNeeds& nee
   KVASIR_CHECK(needs.tokens_max >= 0 && needs.picked_rows_max >= 0, "needs of a pass");
   const int64_t blocks = needs.tokens_max / kv::kBlockTokens + 2;
   ColdFootprint cold{.pass_bytes =
-                         blocks * layout.block_bytes() + kStates * layout.boundary_state_bytes()};
+                         layout.blocks_bytes(blocks) + kStates * layout.boundary_state_bytes()};
   if (layout.cold_bytes == 0) return cold;
   const int64_t rows = 2 * std::max<int64_t>(1, needs.picked_rows_max);
   cold.rows_bytes_min = kv::RowCache::bytes_for(layout.cold_row_bytes, rows);
@@ -49,8 +49,9 @@ int64_t budget_for(int64_t cache_bytes) {
 int64_t ram_bytes_min(const kv::CacheLayout& layout, const PassNeeds& needs, int64_t token_count) {
   const ColdFootprint cold = cold_footprint(layout, needs);
   const int64_t per_block_bytes = layout.hot_bytes + cold.bytes_per_block;
-  return budget_for(layout.fixed_bytes() + layout.block_count(token_count) * per_block_bytes +
-                    cold.read_bytes + cold.pass_bytes + cold.rows_bytes_min);
+  return budget_for(layout.fixed_bytes() + layout.whole_bytes +
+                    layout.block_count(token_count) * per_block_bytes + cold.read_bytes +
+                    cold.pass_bytes + cold.rows_bytes_min);
 }
 
 int64_t stored_block_bytes(const kv::CacheLayout& layout) {

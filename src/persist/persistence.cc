@@ -21,7 +21,7 @@ constexpr store::Deadline kDeadline = store::kNoDeadline;
 
 // Error: a block or a state of the layout is larger than a record may be.
 Status check_record_sizes(const kv::CacheLayout& layout) {
-  const int64_t largest_bytes = std::max(layout.block_bytes(), layout.boundary_state_bytes());
+  const int64_t largest_bytes = std::max(layout.block_bytes_of(0), layout.boundary_state_bytes());
   if (largest_bytes <= store::kPayloadBytesMax) return ok_status();
   return Error{.kind = ErrorKind::kUnsupported,
                .what = "this model's cache comes in larger pieces than a store takes",
@@ -227,7 +227,7 @@ std::vector<Persistence::Incoming> Persistence::missing_of(std::span<const store
       store_->metrics().add(StoreMetric::kRamReadBlocks, 1);
       store_->metrics().add(StoreMetric::kRamReadBytes, blocks.back()->size());
     } else if (layout_->block_bytes() != 0) {
-      want(store::Kind::kBlock, prefix[i], layout_->block_bytes());
+      want(store::Kind::kBlock, prefix[i], layout_->block_bytes_of(static_cast<int64_t>(i)));
       places.push_back(i);
     }
   }
@@ -287,13 +287,15 @@ void Persistence::drain() {
 
 Status Persistence::verify(const store::Key& root, std::span<const int32_t> tokens) {
   drain();
-  AlignedBuffer<std::byte> payload(layout_->block_bytes(), Fill::kNothing);
+  AlignedBuffer<std::byte> payload(layout_->block_bytes_of(0), Fill::kNothing);
   if (payload.failed()) return kv::out_of_memory(payload.size());
-  for (const store::Key& key : block_keys(root, tokens)) {
+  const std::vector<store::Key> keys = block_keys(root, tokens);
+  for (size_t i = 0; i < keys.size(); ++i) {
+    const int64_t bytes = layout_->block_bytes_of(static_cast<int64_t>(i));
     (void)store::read_now(*tier_,
-                          {{.id = {store::Kind::kBlock, key},
-                            .payload_bytes = payload.size(),
-                            .head_bytes = payload.size(),
+                          {{.id = {store::Kind::kBlock, keys[i]},
+                            .payload_bytes = bytes,
+                            .head_bytes = bytes,
                             .memory = [&payload](int64_t) { return payload.data(); }}},
                           kDeadline);
   }

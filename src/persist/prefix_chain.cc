@@ -102,6 +102,8 @@ void add_streams(Sha256& hash, const kv::CacheLayout& layout) {
     hash.add_value(spec.width).add_value(spec.rope_width).add_value(spec.window_tokens);
     hash.add_value(spec.is_chunked);
     hash.add_text(codec.name).add_value(codec.version).add_value(stream.offset_bytes);
+    if (!stream.is_sealed()) continue;
+    hash.add_value(spec.rotation).add_value(spec.is_before_rope).add_value(spec.whole_rows);
   }
 }
 

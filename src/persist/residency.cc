@@ -35,14 +35,14 @@ Result<std::unique_ptr<Residency>> Residency::create(store::BlockStore& store,
 Ticket Residency::ticket_for(const kv::Sequence& sequence, int64_t token_count) const {
   KVASIR_CHECK(&sequence.layout() == layout_.get(), "a sequence of this cache");
   const int64_t length = sequence.length() + token_count;
-  const int64_t blocks = layout_->block_count(length) - layout_->block_count(sequence.length());
-  return {.bytes = blocks * layout_->block_bytes() + layout_->boundary_state_bytes(),
-          .length = length};
+  const int64_t bytes = layout_->blocks_bytes(layout_->block_count(length)) -
+                        layout_->blocks_bytes(layout_->block_count(sequence.length()));
+  return {.bytes = bytes + layout_->boundary_state_bytes(), .length = length};
 }
 
 Ticket Residency::ticket_for_whole(int64_t token_count) const {
   return {.bytes = layout_->fixed_bytes() +
-                   layout_->block_count(token_count) * layout_->block_bytes() + cold_.pass_bytes,
+                   layout_->blocks_bytes(layout_->block_count(token_count)) + cold_.pass_bytes,
           .length = token_count};
 }
 

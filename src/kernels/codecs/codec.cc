@@ -26,6 +26,33 @@ const Codec* find_codec(std::string_view name) {
   return nullptr;
 }
 
+namespace {
+
+// Calls visit(first row, bytes of a group) for each group of the rows.
+void for_each_group(const CodedRows& form, const auto& visit) {
+  const Codec& codec = codec_of(form.codec);
+  const int64_t bytes = codec.bytes(form.shape);
+  KVASIR_DCHECK(form.row_count % codec.group_rows == 0, "whole groups");
+  for (int64_t group = 0; group < form.row_count / codec.group_rows; ++group) {
+    visit(codec, group * codec.group_rows, group * bytes);
+  }
+}
+
+}  // namespace
+
+void encode_coded(const CodedRows& form, const float* rows, std::byte* coded) {
+  for_each_group(form, [&](const Codec& codec, int64_t first_row, int64_t offset_bytes) {
+    codec.encode(form.shape, form.side, rows + first_row * form.shape.width, coded + offset_bytes);
+  });
+}
+
+void decode_coded(const CodedRows& form, const std::byte* coded, float* rows) {
+  for_each_group(form, [&](const Codec& codec, int64_t first_row, int64_t offset_bytes) {
+    codec.decode(form.shape, form.side, coded + offset_bytes, 0, codec.group_rows,
+                 rows + first_row * form.shape.width);
+  });
+}
+
 int64_t RowFormat::bytes() const {
   return codec_of(codec).bytes({.width = dim, .rope_width = rope_dim});
 }

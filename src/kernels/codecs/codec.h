@@ -99,6 +99,18 @@ const Codec& codec_of(CodecId id);
 // Null: there is none of that name.
 const Codec* find_codec(std::string_view name);
 
+// The coded rows of one vector of a sealed stream, all of one block: its groups one behind another.
+struct CodedRows {
+  CodecId codec = CodecId::kInt8Token;
+  RowShape shape;  // of one vector
+  SideData side;
+  int64_t row_count = 0;  // whole groups
+};
+// rows [row_count, width], finite -> coded
+void encode_coded(const CodedRows& form, const float* rows, std::byte* coded);
+// coded -> rows [row_count, width]
+void decode_coded(const CodedRows& form, const std::byte* coded, float* rows);
+
 // One vector of a row whose codec takes rows one by one: what the kernels are told of cached rows.
 struct RowFormat {
   CodecId codec = CodecId::kFp8;

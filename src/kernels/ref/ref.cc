@@ -137,6 +137,13 @@ void pool(const PoolArgs& args) {
   }
 }
 
+void decode_rows(const RowFormat& format, const std::byte* const* rows, int64_t row_count,
+                 float* decoded) {
+  for (int64_t row = 0; row < row_count; ++row) {
+    decode_row(format, rows[row], decoded + row * format.dim);
+  }
+}
+
 double soft_capped(double score, double cap) {
   return cap > 0 ? cap * std::tanh(score / cap) : score;
 }
@@ -339,6 +346,8 @@ constinit const KernelTable kRefTable = {
     .encode_index_query = encode_index_query,
     .index_score = index_score,
     .encode_row = kernels::encode_row,
+    .decode_rows = decode_rows,
+    .decode_coded = kernels::decode_coded,
     .hyper_mix = hyper_mix,
     .hyper_collapse = hyper_collapse,
     .hyper_expand = hyper_expand,

@@ -68,7 +68,14 @@ void decode_fp4_row(const RowFormat& format, const uint8_t* row, float* target) 
 // By CodecId.
 using DecodeRow = void (*)(const RowFormat& format, const uint8_t* row, float* target);
 constexpr DecodeRow kDecoders[kRowFormatCount] = {decode_f32_row, decode_bf16_row, decode_fp8_row,
-                                              decode_fp4_row, decode_f16_row,  decode_e4m3_row};
+                                                  decode_fp4_row, decode_f16_row,  decode_e4m3_row};
+
+void decode_rows(const RowFormat& format, const std::byte* const* rows, int64_t row_count,
+                 float* decoded) {
+  const DecodeRow decode = kDecoders[static_cast<int>(format.codec)];
+  for (int64_t row = 0; row < row_count; ++row)
+    decode(format, reinterpret_cast<const uint8_t*>(rows[row]), decoded + row * format.dim);
+}
 
 }  // namespace
 }  // namespace kvasir::kernels::KVASIR_ISA

@@ -100,7 +100,7 @@ void encode_e4m3_row(const RowFormat& format, const float* source, uint8_t* row)
 // By CodecId.
 using EncodeRow = void (*)(const RowFormat& format, const float* source, uint8_t* row);
 constexpr EncodeRow kEncoders[kRowFormatCount] = {encode_f32_row, encode_bf16_row, encode_fp8_row,
-                                              encode_fp4_row, encode_f16_row,  encode_e4m3_row};
+                                                  encode_fp4_row, encode_f16_row,  encode_e4m3_row};
 
 void encode_row(const RowFormat& format, const float* source, std::byte* row) {
   kEncoders[static_cast<int>(format.codec)](format, source, reinterpret_cast<uint8_t*>(row));

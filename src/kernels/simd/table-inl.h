@@ -21,6 +21,8 @@ constexpr KernelTable make_table(const char* name) {
       .encode_index_query = encode_index_query,
       .index_score = index_score,
       .encode_row = encode_row,
+      .decode_rows = decode_rows,
+      .decode_coded = decode_coded,
       .hyper_mix = hyper_mix,
       .hyper_collapse = hyper_collapse,
       .hyper_expand = hyper_expand,

@@ -1,4 +1,5 @@
 #include <functional>
+#include <optional>
 
 #include "base/check.h"
 #include "model/decoder/pass.h"
@@ -34,6 +35,53 @@ void turn_heads(Pass& pass, int64_t rope, View<float> heads) {
                        .rope = pass.ropes[static_cast<size_t>(rope)],
                        .pairs = pass.config.rope_pairs,
                        .turns_first = pass.config.turns_first});
+}
+
+const kv::Stream& stream_of(const Pass& pass, int64_t stream) {
+  return pass.batch.stream(stream).spec;
+}
+
+// Where keys are kept before they were turned, they are turned when they are read.
+std::optional<ops::KeyRope> key_rope(const Pass& pass, int64_t rope, int64_t stream) {
+  if (rope < 0 || !stream_of(pass, stream).is_before_rope) return std::nullopt;
+  const KeyRopeTables& tables = pass.key_ropes[static_cast<size_t>(rope)];
+  return ops::KeyRope{.places = tables.places,
+                      .blocks = tables.blocks,
+                      .pairs = pass.config.rope_pairs,
+                      .turns_first = pass.config.turns_first};
+}
+
+// Turns keys by position, and vectors of rotated streams as these want; queries go with the keys.
+void turn_all(Pass& pass, int64_t rope, const LayerStreams& streams, View<float> query,
+              View<float> key, View<float> value) {
+  const kv::Stream& keys = stream_of(pass, streams.keys);
+  const kv::Stream& values = stream_of(pass, streams.values);
+  turn_heads(pass, rope, query);
+  if (!keys.is_before_rope) {
+    turn_heads(pass, rope, key);
+    pass.ops.rotate_heads(keys.rotation, query, pass.config.head_dim);
+    pass.ops.rotate_heads(keys.rotation, key, pass.config.head_dim);
+  }
+  pass.ops.rotate_heads(values.rotation, value, pass.config.value_dim);
+}
+
+// Rows enter blocks or, where the stream is sealed, the blocks that they complete.
+void write_rows(Pass& pass, int64_t stream, View<const float> rows, View<std::byte> encoded) {
+  if (pass.batch.stream(stream).is_sealed()) {
+    pass.ops.seal_rows({.batch = pass.batch, .stream = stream, .rows = rows});
+  } else {
+    pass.ops.write_rows({.batch = pass.batch, .stream = stream, .rows = rows, .encoded = encoded});
+  }
+}
+
+// What later passes need of rows that were attended.
+void keep_rows(Pass& pass, int64_t stream, View<const float> rows, View<const std::byte> encoded) {
+  const kv::StreamLayout& layout = pass.batch.stream(stream);
+  if (layout.is_sealed()) {
+    pass.ops.keep_full_rows({.batch = pass.batch, .stream = stream, .rows = rows});
+  } else if (!layout.is_in_blocks()) {
+    pass.ops.write_windows(pass.batch, stream, encoded);
+  }
 }
 
 // What rows of a stream are divided by before they are written.
@@ -90,8 +138,7 @@ Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
   project(pass, weights.value, input, value);
   norm_heads(pass, weights.query_norm, query);
   norm_heads(pass, weights.key_norm, key);
-  turn_heads(pass, rope, query);
-  turn_heads(pass, rope, key);
+  turn_all(pass, rope, streams, query, key, value);
 
   const float key_scale = row_scale(pass, streams.keys, weights.key_scale);
   const float value_scale = row_scale(pass, streams.values, weights.value_scale);
@@ -99,25 +146,28 @@ Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
   change_all(pass, value, value_scale, std::divides<>());
   const View<std::byte> keys = new_rows(pass, streams.keys, work.new_keys);
   const View<std::byte> values = new_rows(pass, streams.values, work.new_values);
-  pass.ops.write_rows({.batch = pass.batch, .stream = streams.keys, .rows = key, .encoded = keys});
-  pass.ops.write_rows(
-      {.batch = pass.batch, .stream = streams.values, .rows = value, .encoded = values});
+  write_rows(pass, streams.keys, key, keys);
+  write_rows(pass, streams.values, value, values);
+  const std::optional<ops::KeyRope> turn = key_rope(pass, rope, streams.keys);
   pass.ops.attend_grouped({.batch = pass.batch,
                            .key_stream = streams.keys,
                            .value_stream = streams.values,
                            .value_dim = config.value_dim,
                            .new_keys = keys,
                            .new_values = values,
+                           .full_keys = key,
+                           .full_values = value,
+                           .key_rope = turn ? &*turn : nullptr,
                            .queries = query,
                            .sinks = weights.sinks.empty() ? nullptr : weights.sinks.data(),
                            .scale = static_cast<float>(config.score_scale) * key_scale,
                            .soft_cap = static_cast<float>(config.score_cap),
                            .attended = attended});
   change_all(pass, attended, value_scale, std::multiplies<>());
+  pass.ops.rotate_heads_back(stream_of(pass, streams.values).rotation, attended, config.value_dim);
   project(pass, weights.output, attended, output);
-  if (pass.layer(layer).window_tokens == 0) return ok_status();
-  pass.ops.write_windows(pass.batch, streams.keys, keys);
-  pass.ops.write_windows(pass.batch, streams.values, values);
+  keep_rows(pass, streams.keys, key, keys);
+  keep_rows(pass, streams.values, value, values);
   return ok_status();
 }
 

@@ -24,7 +24,7 @@ int64_t scratch_floats(const Config& config, const kv::CacheLayout& layout) {
   const kernels::RowFormat& key = layout.streams.front().format;
   const int64_t attend = config.has_indexer()
                              ? kernels::attend_scratch_floats(key, 0, config.head_count)
-                             : ops::grouped_scratch_floats(key, row_widths(config).value);
+                             : ops::grouped_scratch_floats(layout, row_widths(config).value);
   return std::max(attend, config.experts.count);
 }
 
@@ -47,6 +47,19 @@ std::vector<ops::RopeTable> rope_tables(const Config& config, int64_t token_capa
   for (const Rope& rope : config.ropes) {
     tables.emplace_back(rope.frequencies, token_capacity, rope.magnitude);
   }
+  return tables;
+}
+
+bool keeps_keys_before_rope(const kv::CacheLayout& layout) {
+  return std::any_of(layout.streams.begin(), layout.streams.end(),
+                     [](const kv::StreamLayout& stream) { return stream.spec.is_before_rope; });
+}
+
+KeyRopeTables key_rope_tables(const Rope& rope, int64_t blocks) {
+  KeyRopeTables tables{.places = {rope.frequencies, kv::kBlockTokens, rope.magnitude},
+                       .blocks = {rope.frequencies, blocks}};
+  for (int64_t i = 0; i < kv::kBlockTokens; ++i) tables.places.add(i);
+  for (int64_t i = 0; i < blocks; ++i) tables.blocks.add(i * kv::kBlockTokens);
   return tables;
 }
 
@@ -112,12 +125,12 @@ Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) 
                  .found = std::to_string(length)};
   }
   KVASIR_RETURN_IF_ERROR(index_work_.reserve_length(length));
+  reserve_key_ropes(length);
   fill_batch(pieces);
   KVASIR_RETURN_IF_ERROR(begin_appends(pieces));
 
-  Pass pass{config,      streams_,  ops_,
-            batch_,      ropes_,    work_,
-            index_work_, row_cache, options_.study.on_picks};
+  Pass pass{config,     streams_, ops_,        batch_,    ropes_,
+            key_ropes_, work_,    index_work_, row_cache, options_.study.on_picks};
   embed(pass);
   for (int64_t layer = 0; layer < config.layer_count; ++layer) {
     KVASIR_RETURN_IF_ERROR(run_layer(pass, layer));
@@ -145,6 +158,17 @@ void Decoder::fill_batch(std::span<const Piece> pieces) {
   for (const Piece& piece : pieces) batch_.add(*piece.sequence, piece.tokens);
   for (int64_t t = 0; t < batch_.token_count(); ++t) {
     for (ops::RopeTable& rope : ropes_) rope.add(batch_.token(t).position);
+  }
+}
+
+// The tables of blocks grow with the longest sequence, by half at least.
+void Decoder::reserve_key_ropes(int64_t length) {
+  const int64_t blocks = layout_->block_count(length);
+  if (!keeps_keys_before_rope(*layout_)) return;
+  if (!key_ropes_.empty() && key_ropes_.front().blocks.size() >= blocks) return;
+  key_ropes_.clear();
+  for (const Rope& rope : checkpoint_.config().ropes) {
+    key_ropes_.push_back(key_rope_tables(rope, blocks + blocks / 2));
   }
 }
 

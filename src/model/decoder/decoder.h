@@ -46,6 +46,7 @@ class Decoder : public Model {
   Decoder(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptions& options);
 
   void fill_batch(std::span<const Piece> pieces);
+  void reserve_key_ropes(int64_t length);
   void embed(Pass& pass);
   Status run_layer(Pass& pass, int64_t layer);
 
@@ -56,7 +57,8 @@ class Decoder : public Model {
   std::vector<LayerStreams> streams_;  // [layers]
   ops::Ops ops_;
   ops::Batch batch_;
-  std::vector<ops::RopeTable> ropes_;  // of Config::ropes, by token of the batch
+  std::vector<ops::RopeTable> ropes_;     // of Config::ropes, by token of the batch
+  std::vector<KeyRopeTables> key_ropes_;  // the same, where keys are kept before they were turned
   Workspace work_;
   IndexWorkspace index_work_;
 };

@@ -1,9 +1,9 @@
 #include "model/decoder/geometry.h"
 
-#include <optional>
 #include <string>
 
 #include "base/check.h"
+#include "kv/coding.h"
 
 namespace kvasir::model::decoder {
 namespace {
@@ -12,34 +12,28 @@ using kernels::CodecId;
 using kv::Reach;
 using kv::Role;
 
-std::optional<CodecId> codec_of(const Config& config, std::string_view precision) {
-  if (precision == "native" && config.cache_is_e4m3) return CodecId::kE4m3;
-  if (precision == "native" || precision == "bf16") return CodecId::kBf16;
-  if (precision == "f16") return CodecId::kF16;
-  if (precision == "f32") return CodecId::kF32;
-  return std::nullopt;
+// What a cache is held in of which nobody says otherwise.
+CodecId native_codec(const Config& config) {
+  return config.cache_is_e4m3 ? CodecId::kE4m3 : CodecId::kBf16;
 }
 
-kv::Layer latent_layer_of(const Config& config, const LayerConfig& layer, CodecId codec) {
+kv::Layer latent_layer_of(const Config& config, const LayerConfig& layer) {
   kv::Layer made{.streams = {{.reach = config.has_indexer() ? Reach::kPicked : Reach::kAll,
                               .width = config.latent.rank + config.latent.rope_dim,
-                              .rope_width = config.latent.rope_dim,
-                              .codec = codec}}};
+                              .rope_width = config.latent.rope_dim}}};
   if (layer.has_indexer) {
-    made.streams.push_back(
-        {.role = Role::kIndexKeys, .width = config.indexer.head_dim, .codec = codec});
+    made.streams.push_back({.role = Role::kIndexKeys, .width = config.indexer.head_dim});
   }
   return made;
 }
 
-kv::Layer layer_of(const Config& config, const LayerConfig& layer, CodecId codec) {
-  if (config.is_latent()) return latent_layer_of(config, layer, codec);
+kv::Layer layer_of(const Config& config, const LayerConfig& layer) {
+  if (config.is_latent()) return latent_layer_of(config, layer);
   kv::Stream keys{.role = Role::kKeys,
                   .reach = layer.window_tokens > 0 ? Reach::kWindow : Reach::kAll,
                   .vectors = config.kv_head_count,
                   .width = config.head_dim,
-                  .window_tokens = layer.window_tokens,
-                  .codec = codec};
+                  .window_tokens = layer.window_tokens};
   kv::Stream values = keys;
   values.role = Role::kValues;
   values.width = config.value_dim;
@@ -59,19 +53,18 @@ Error not_held(const std::string& format) {
 }  // namespace
 
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision) {
-  const std::optional<CodecId> codec = codec_of(config, precision);
-  if (!codec) {
-    return Error{.kind = ErrorKind::kUnsupported,
-                 .what = "this model's cache is not held in that precision",
-                 .field = "kv",
-                 .expected = "native, bf16, f16 or f32",
-                 .found = std::string(precision)};
-  }
+  KVASIR_ASSIGN_OR_RETURN(const kv::CachePrecision chosen, kv::parse_precision(precision));
   const bool is_fixed = !config.fixed_cache.empty() && !config.cache_is_e4m3;
-  if (precision == "native" && is_fixed) return not_held(config.fixed_cache);
   kv::CacheSpec spec;
-  for (const LayerConfig& layer : config.layers) {
-    spec.layers.push_back(layer_of(config, layer, *codec));
+  for (const LayerConfig& layer_config : config.layers) {
+    kv::Layer layer = layer_of(config, layer_config);
+    for (kv::Stream& stream : layer.streams) {
+      const kv::Coding coding = chosen.coding_of(stream.role, std::ssize(spec.layers));
+      if (coding.scheme == nullptr && is_fixed) return not_held(config.fixed_cache);
+      stream.codec = native_codec(config);
+      KVASIR_ASSIGN_OR_RETURN(stream, kv::coded_stream(stream, coding));
+    }
+    spec.layers.push_back(std::move(layer));
   }
   return spec;
 }

@@ -17,12 +17,19 @@
 
 namespace kvasir::model::decoder {
 
+// The angles of one rope by which keys that are kept before they were turned are turned.
+struct KeyRopeTables {
+  ops::RopeTable places;
+  ops::RopeTable blocks;
+};
+
 struct Pass {
   const Config& config;
   std::span<const LayerStreams> streams;
   ops::Ops& ops;
   const ops::Batch& batch;
   std::span<const ops::RopeTable> ropes;
+  std::span<const KeyRopeTables> key_ropes;
   Workspace& work;
   IndexWorkspace& index_work;
   kv::RowCache* row_cache;  // null: every row is in memory

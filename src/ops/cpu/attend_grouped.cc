@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <limits>
 
 #include "base/check.h"
 #include "kernels/limits.h"
 #include "ops/ops.h"
+#include "ops/rotation.h"
 
 namespace kvasir::ops {
 namespace {
@@ -15,8 +17,9 @@ using kernels::kAttendTileRows;
 
 // Rows are attended segment by segment, and what these give is joined in ascending order. So
 // threads can share out a long past whatever its length, and the bits do not tell who did what:
-// they hang on positions alone. Whole tiles.
+// they hang on positions alone. Whole tiles. Rows that are decoded first come by the block.
 constexpr int64_t kSegmentRows = 256;
+static_assert(kv::kBlockTokens <= kSegmentRows);
 
 // Queries, each a head of a token, that share the decoded rows of a tile; and of how many tokens at
 // most, so that short prompts still make work for all threads.
@@ -25,24 +28,71 @@ constexpr int64_t kTokensMax = 16;
 // Pieces of work for a thread, where there are so many.
 constexpr int64_t kTasksPerThread = 4;
 
+// A Past says how the rows that a step attends come to the kernels.
+struct Past {
+  const kv::Stream& keys;
+  bool is_decoded;  // to float32, a block at a time; otherwise rows are read where they lie
+  int64_t segment_rows;
+
+  explicit Past(const GroupedAttendStep& step)
+      : keys(step.batch.stream(step.key_stream).spec),
+        is_decoded(needs_decoding(step)),
+        segment_rows(is_decoded ? kv::kBlockTokens : kSegmentRows) {}
+
+  // In which the kernels read them.
+  kernels::RowFormat format(const GroupedAttendStep& step) const {
+    kernels::RowFormat format = step.batch.stream(step.key_stream).format;
+    if (is_decoded) format = {.codec = kernels::CodecId::kF32, .dim = format.dim};
+    return format;
+  }
+
+ private:
+  static bool needs_decoding(const GroupedAttendStep& step) {
+    const kv::StreamLayout& keys = step.batch.stream(step.key_stream);
+    if (step.value_stream < 0) return keys.is_sealed();
+    const kv::StreamLayout& values = step.batch.stream(step.value_stream);
+    return keys.is_sealed() || values.is_sealed() || keys.spec.codec != values.spec.codec;
+  }
+};
+
 }  // namespace
+
+// The rows that these tokens see of a segment: list place 0 is position `begin`, at which a tile
+// begins.
+struct RowList {
+  int64_t begin = 0;
+  int64_t first_seen = 0;  // places before this position are there for the tiles' sake
+  int64_t end = 0;
+};
+
+// Where the vectors of these rows lie, from `begin` on.
+struct ListedRows : std::array<const std::byte*, kSegmentRows> {};
+
+// The rows of a stream that a step attends.
+struct StreamRows {
+  const Batch& batch;
+  int64_t stream = 0;
+  View<const float> full_rows;  // of the batch, where the stream is sealed
+};
 
 // A GroupCut says how the heads and tokens of a batch are cut into groups.
 class GroupCut {
  public:
-  GroupCut(const Batch& batch, const kv::StreamLayout& keys, int64_t head_count, int thread_count)
+  GroupCut(const Batch& batch, const Past& past, int64_t head_count, int thread_count)
       : batch_(batch),
-        vectors_(keys.spec.vectors),
+        vectors_(past.keys.vectors),
         heads_per_vector_(head_count / vectors_),
         heads_(std::min(heads_per_vector_, kQueriesMax)),
         parts_((heads_per_vector_ + heads_ - 1) / heads_),
-        tokens_(std::min(kTokensMax, kQueriesMax / heads_)) {
+        tokens_(tokens_of(past, heads_)),
+        ends_at_blocks_(past.is_decoded) {
     for (const BatchPiece& piece : batch.pieces()) {
       token_groups_ += token_groups_of(piece);
       longest_ = std::max(longest_, std::min(tokens_, piece.token_count));
-      segments_ = std::max(segments_, (piece.end_position() - 1) / kSegmentRows + 1);
+      segments_ = std::max(segments_, (piece.end_position() - 1) / past.segment_rows + 1);
     }
-    if (longest_ == 1) join_vectors(thread_count);
+    // Decoded rows come vector by vector.
+    if (longest_ == 1 && !past.is_decoded) join_vectors(thread_count);
   }
 
   // Of the longest piece.
@@ -64,6 +114,11 @@ class GroupCut {
   }
 
  private:
+  // Groups that end where blocks do take a number that divides a block.
+  static int64_t tokens_of(const Past& past, int64_t heads) {
+    const auto most = static_cast<uint64_t>(std::min(kTokensMax, kQueriesMax / heads));
+    return static_cast<int64_t>(past.is_decoded ? std::bit_floor(most) : most);
+  }
   // Rows of one token alone are read in the order in which they lie, all vectors at once, where
   // there is work enough for all threads nevertheless.
   void join_vectors(int thread_count) {
@@ -73,8 +128,12 @@ class GroupCut {
     vectors_at_once_ = tasks >= wanted ? most : std::max<int64_t>(1, most * tasks / wanted);
   }
   int64_t groups_per_token() const { return (vectors_ + vectors_at_once_ - 1) / vectors_at_once_; }
+  // Tokens of one block see a row in the same form.
+  int64_t first_cut(const BatchPiece& piece) const {
+    return ends_at_blocks_ ? piece.first_position / tokens_ * tokens_ : piece.first_position;
+  }
   int64_t token_groups_of(const BatchPiece& piece) const {
-    return (piece.token_count + tokens_ - 1) / tokens_;
+    return (piece.end_position() - first_cut(piece) + tokens_ - 1) / tokens_;
   }
   AttendGroup tokens_of_group(int64_t index) const {
     AttendGroup group;
@@ -82,8 +141,9 @@ class GroupCut {
       index -= token_groups_of(batch_.piece(group.piece++));
     }
     const BatchPiece& piece = batch_.piece(group.piece);
-    group.first_position = piece.first_position + index * tokens_;
-    group.token_count = std::min(tokens_, piece.end_position() - group.first_position);
+    const int64_t cut = first_cut(piece) + index * tokens_;
+    group.first_position = std::max(cut, piece.first_position);
+    group.token_count = std::min(cut + tokens_, piece.end_position()) - group.first_position;
     return group;
   }
 
@@ -93,6 +153,7 @@ class GroupCut {
   int64_t heads_;   // of a group, at most
   int64_t parts_;   // of a vector's heads
   int64_t tokens_;  // of a group, at most
+  bool ends_at_blocks_;
   int64_t vectors_at_once_ = 1;
   int64_t longest_ = 0;
   int64_t token_groups_ = 0;
@@ -115,43 +176,33 @@ struct SegmentRange {
   int64_t count() const { return end - begin; }
 };
 
-SegmentRange segments_of(const kv::Stream& stream, const AttendGroup& group) {
-  return {.begin = first_seen(stream, group.first_position) / kSegmentRows,
-          .end = (group.end_position() - 1) / kSegmentRows + 1};
+SegmentRange segments_of(const Past& past, const AttendGroup& group) {
+  return {.begin = first_seen(past.keys, group.first_position) / past.segment_rows,
+          .end = (group.end_position() - 1) / past.segment_rows + 1};
 }
 
 // The tokens of a group that see rows of a segment, by their place in the group.
-TokenRange tokens_that_see(const kv::Stream& stream, const AttendGroup& group, int64_t segment) {
-  const int64_t row_begin = segment * kSegmentRows;
-  const int64_t row_end = row_begin + kSegmentRows;
+TokenRange tokens_that_see(const Past& past, const AttendGroup& group, int64_t segment) {
+  const int64_t row_begin = segment * past.segment_rows;
+  const int64_t row_end = row_begin + past.segment_rows;
   TokenRange tokens{.begin = std::max<int64_t>(0, row_begin - group.first_position),
                     .end = group.token_count};
   while (tokens.end > tokens.begin &&
-         first_seen(stream, group.first_position + tokens.end - 1) >= row_end) {
+         first_seen(past.keys, group.first_position + tokens.end - 1) >= row_end) {
     --tokens.end;
   }
   return tokens;
 }
 
-// The rows that these tokens see of a segment: list place 0 is position `begin`, at which a tile
-// begins.
-struct RowList {
-  int64_t begin = 0;
-  int64_t first_seen = 0;  // places before this position are there for the tiles' sake
-  int64_t end = 0;
-};
-
-RowList list_of(const kv::Stream& stream, const AttendGroup& group, const TokenRange& tokens,
+RowList list_of(const Past& past, const AttendGroup& group, const TokenRange& tokens,
                 int64_t segment) {
-  const int64_t row_begin = segment * kSegmentRows;
+  const int64_t row_begin = segment * past.segment_rows;
   const int64_t first =
-      std::max(row_begin, first_seen(stream, group.first_position + tokens.begin));
+      std::max(row_begin, first_seen(past.keys, group.first_position + tokens.begin));
   return {.begin = first / kAttendTileRows * kAttendTileRows,
           .first_seen = first,
-          .end = std::min(row_begin + kSegmentRows, group.first_position + tokens.end)};
+          .end = std::min(row_begin + past.segment_rows, group.first_position + tokens.end)};
 }
-
-using ListedRows = std::array<const std::byte*, kSegmentRows>;
 
 // Lists where the vectors lie.
 void list_rows(const Batch& batch, int64_t stream_index, View<const std::byte> new_rows,
@@ -179,6 +230,19 @@ void list_rows(const Batch& batch, int64_t stream_index, View<const std::byte> n
   std::fill_n(rows.data(), list.first_seen - list.begin, rows[list.first_seen - list.begin]);
 }
 
+// The rows of a sealed stream at full width, all of one block.
+void list_full_rows(const StreamRows& source, const AttendGroup& group, const RowList& list,
+                    ListedRows& rows) {
+  const BatchPiece& piece = source.batch.piece(group.piece);
+  const int64_t offset = group.vector * source.batch.stream(source.stream).spec.width;
+  for (int64_t position = list.begin; position < list.end; ++position) {
+    const float* row = position < piece.first_position
+                           ? piece.sequence->full_row(source.stream, position)
+                           : source.full_rows.row(piece.token_at(position));
+    rows[position - list.begin] = reinterpret_cast<const std::byte*>(row + offset);
+  }
+}
+
 void check_shapes(const GroupedAttendStep& step) {
   const int64_t n = step.batch.token_count();
   const kv::StreamLayout& keys = step.batch.stream(step.key_stream);
@@ -188,13 +252,17 @@ void check_shapes(const GroupedAttendStep& step) {
                "shapes of an attended sum");
   KVASIR_CHECK(keys.is_in_blocks() || step.new_keys.has_shape(n, keys.row_bytes),
                "a new key for every token");
+  KVASIR_CHECK(!keys.is_sealed() || step.full_keys.has_shape(n, keys.full_row_floats()),
+               "a key at full width for every token");
   if (step.value_stream < 0) return;
   const kv::StreamLayout& values = step.batch.stream(step.value_stream);
   KVASIR_CHECK(values.format.dim == step.value_dim && values.spec.vectors == vectors &&
-                   values.format.codec == keys.format.codec &&
                    values.spec.reach == keys.spec.reach &&
-                   values.spec.window_tokens == keys.spec.window_tokens,
+                   values.spec.window_tokens == keys.spec.window_tokens &&
+                   (keys.is_in_blocks() || values.format.codec == keys.format.codec),
                "values that go with the keys");
+  KVASIR_CHECK(!values.is_sealed() || step.full_values.has_shape(n, values.full_row_floats()),
+               "a value at full width for every token");
 }
 
 // Floats of what attend gives of one query.
@@ -204,6 +272,10 @@ int64_t part_floats(int64_t value_dim) { return value_dim + 2; }
 int64_t waiting_floats(int64_t value_dim) {
   constexpr int64_t kFloats = 1 << 14;
   return std::max(kFloats, 2 * kQueriesMax * part_floats(value_dim));
+}
+
+int64_t decoded_floats(int64_t dim, int64_t value_dim) {
+  return kv::kBlockTokens * (dim + value_dim);
 }
 
 AttendedPart part_at(float* floats, int64_t queries, int64_t value_dim) {
@@ -222,6 +294,8 @@ struct GroupScratch {
   float* queries;          // [kQueriesMax, dim]
   AttendedPart wholes[2];  // of kQueriesMax queries each
   float* waiting;          // [waiting_floats]
+  float* decoded_keys;     // [kBlockTokens, dim]
+  float* decoded_values;   // [kBlockTokens, value_dim]
   float* kernel;
 
   GroupScratch(float* scratch, int64_t dim, int64_t value_dim) : queries(scratch) {
@@ -231,9 +305,30 @@ struct GroupScratch {
       rest += kQueriesMax * part_floats(value_dim);
     }
     waiting = rest;
-    kernel = waiting + waiting_floats(value_dim);
+    decoded_keys = waiting + waiting_floats(value_dim);
+    decoded_values = decoded_keys + kv::kBlockTokens * dim;
+    kernel = decoded_keys + decoded_floats(dim, value_dim);
   }
 };
+
+// Copies the queries of these tokens together and says which rows each sees. Returns how many.
+int64_t place_queries(const GroupedAttendStep& step, const Past& past, const AttendGroup& group,
+                      const TokenRange& tokens, const RowList& list, float* queries,
+                      std::array<kernels::RowRange, kQueriesMax>& seen) {
+  const int64_t dim = step.batch.stream(step.key_stream).format.dim;
+  const int64_t first_token = step.batch.piece(group.piece).token_at(group.first_position);
+  int64_t place = 0;
+  for (int64_t t = tokens.begin; t < tokens.end; ++t, place += group.head_count) {
+    const int64_t position = group.first_position + t;
+    std::memcpy(queries + place * dim, step.queries.row(first_token + t) + group.first_head * dim,
+                static_cast<size_t>(group.head_count * dim) * sizeof(float));
+    const int64_t begin = std::max(first_seen(past.keys, position), list.begin);
+    const int64_t end = std::min(position + 1, list.end);
+    std::fill_n(seen.begin() + place, group.head_count,
+                kernels::RowRange{.begin = begin - list.begin, .end = end - list.begin});
+  }
+  return place;
+}
 
 // Without rows, a whole is its sink.
 void begin_whole(const GroupedAttendStep& step, const AttendGroup& group,
@@ -249,20 +344,29 @@ void begin_whole(const GroupedAttendStep& step, const AttendGroup& group,
   }
 }
 
+int64_t scratch_floats_of(const kernels::RowFormat& key, int64_t value_dim) {
+  return kernels::attend_scratch_floats(key, value_dim, kQueriesMax) + kQueriesMax * key.dim +
+         2 * kQueriesMax * part_floats(value_dim) + waiting_floats(value_dim) +
+         decoded_floats(key.dim, value_dim);
+}
+
 }  // namespace
 
-int64_t grouped_scratch_floats(const kernels::RowFormat& key, int64_t value_dim) {
-  return kernels::attend_scratch_floats(key, value_dim, kQueriesMax) + kQueriesMax * key.dim +
-         2 * kQueriesMax * part_floats(value_dim) + waiting_floats(value_dim);
+int64_t grouped_scratch_floats(const kv::CacheLayout& layout, int64_t value_dim) {
+  int64_t floats = 0;
+  for (const kv::StreamLayout& stream : layout.streams) {
+    floats = std::max(floats, scratch_floats_of(stream.format, value_dim));
+  }
+  return floats;
 }
 
 void Ops::attend_grouped(const GroupedAttendStep& step) {
   check_shapes(step);
   const Batch& batch = step.batch;
   const kv::StreamLayout& keys = batch.stream(step.key_stream);
-  KVASIR_CHECK(grouped_scratch_floats(keys.format, step.value_dim) <= scratch_floats_,
+  KVASIR_CHECK(scratch_floats_of(keys.format, step.value_dim) <= scratch_floats_,
                "the scratch memory was sized for as many queries");
-  const GroupCut cut(batch, keys, step.queries.cols / keys.format.dim, thread_count());
+  const GroupCut cut(batch, Past(step), step.queries.cols / keys.format.dim, thread_count());
   if (cut.segments() > 1 && cut.group_count() < 2 * thread_count()) {
     attend_few_groups(step, cut);
     return;
@@ -272,39 +376,113 @@ void Ops::attend_grouped(const GroupedAttendStep& step) {
   });
 }
 
+// Puts the rows of a stream in one block that precedes the group's own, decoded -> decoded
+// [kBlockTokens, dim].
+void Ops::decode_block(const Batch& batch, int64_t stream_index, const AttendGroup& group,
+                       int64_t block, float* decoded) const {
+  const kv::StreamLayout& stream = batch.stream(stream_index);
+  const kv::Sequence& sequence = *batch.piece(group.piece).sequence;
+  table_.decode_coded(
+      {.codec = stream.spec.codec, .shape = stream.vector_shape(), .row_count = kv::kBlockTokens},
+      sequence.coded_vector(stream_index, block, group.vector), decoded);
+  if (block == 0 && stream.spec.whole_rows > 0) {
+    const std::byte* whole = sequence.whole_vector(stream_index, group.vector);
+    table_.decode_rows(
+        {.codec = kernels::CodecId::kF16, .dim = stream.spec.whole_rows * stream.spec.width},
+        &whole, 1, decoded);
+  }
+  if (!stream.spec.is_before_rope) return;
+  const int64_t width = stream.spec.width;
+  for (int64_t i = 0; i < kv::kBlockTokens; ++i) {
+    rotate_back(table_, stream.spec.rotation, decoded + i * width, width);
+  }
+}
+
+// Keys of a block as they were before they were turned -> as they are attended, in `decoded`.
+void Ops::turn_rows(const KeyRope& rope, const RowList& list, float* decoded, int64_t dim,
+                    ListedRows& rows) const {
+  const auto turn = rope.pairs == RopePairs::kHalves ? table_.rope_halves : table_.rope;
+  const int64_t first = rope.turns_first ? 0 : dim - rope.places.dim();
+  for (int64_t i = 0; i < list.end - list.begin; ++i) {
+    float* row = decoded + i * dim;
+    const std::byte*& place = rows[static_cast<size_t>(i)];
+    if (place != reinterpret_cast<const std::byte*>(row)) {
+      std::memcpy(row, place, static_cast<size_t>(dim) * sizeof(float));
+      place = reinterpret_cast<const std::byte*>(row);
+    }
+    turn(row + first, rope.places.cos(i), rope.places.sin(i), rope.places.dim());
+  }
+}
+
+void Ops::turn_queries_back(const KeyRope& rope, int64_t block, float* queries, int64_t count,
+                            int64_t dim) const {
+  const auto turn = rope.pairs == RopePairs::kHalves ? table_.rope_halves : table_.rope;
+  const int64_t first = rope.turns_first ? 0 : dim - rope.blocks.dim();
+  for (int64_t i = 0; i < count; ++i) {
+    turn(queries + i * dim + first, rope.blocks.cos(block), rope.blocks.negated_sin(block),
+         rope.blocks.dim());
+  }
+}
+
+// Lists the rows of a segment as float32: those of a sealed stream's own block where they lie, all
+// others decoded.
+void Ops::list_as_floats(const StreamRows& source, const AttendGroup& group, int64_t segment,
+                         const RowList& list, float* decoded, ListedRows& rows) const {
+  const Batch& batch = source.batch;
+  const kv::StreamLayout& stream = batch.stream(source.stream);
+  if (stream.is_sealed() && group.first_position / kv::kBlockTokens == segment) {
+    list_full_rows(source, group, list, rows);
+    return;
+  }
+  if (stream.is_sealed()) {
+    decode_block(batch, source.stream, group, segment, decoded);
+  } else {
+    list_rows(batch, source.stream, {}, group, list, rows);
+    table_.decode_rows(stream.format, rows.data(), list.end - list.begin, decoded);
+  }
+  for (int64_t i = 0; i < list.end - list.begin; ++i) {
+    rows[i] = reinterpret_cast<const std::byte*>(decoded + i * stream.format.dim);
+  }
+}
+
 // Attends the rows of one segment for the tokens of the group that see any -> part, at the places
 // that these queries have in the group. Returns the tokens.
 TokenRange Ops::attend_segment(const GroupedAttendStep& step, const AttendGroup& group,
                                int64_t segment, const AttendedPart& part, int worker) {
   const Batch& batch = step.batch;
-  const kv::StreamLayout& keys = batch.stream(step.key_stream);
-  const int64_t dim = keys.format.dim;
-  const TokenRange tokens = tokens_that_see(keys.spec, group, segment);
-  const RowList list = list_of(keys.spec, group, tokens, segment);
+  const Past past(step);
+  const kernels::RowFormat format = past.format(step);
+  const int64_t dim = format.dim;
+  const bool has_values = step.value_stream >= 0;
+  const TokenRange tokens = tokens_that_see(past, group, segment);
+  const RowList list = list_of(past, group, tokens, segment);
+  const GroupScratch s(scratch(worker), dim, step.value_dim);
   ListedRows key_rows;
   ListedRows value_rows;
-  list_rows(batch, step.key_stream, step.new_keys, group, list, key_rows);
-  if (step.value_stream >= 0) {
-    list_rows(batch, step.value_stream, step.new_values, group, list, value_rows);
+  if (past.is_decoded) {
+    list_as_floats({batch, step.key_stream, step.full_keys}, group, segment, list, s.decoded_keys,
+                   key_rows);
+    if (has_values) {
+      list_as_floats({batch, step.value_stream, step.full_values}, group, segment, list,
+                     s.decoded_values, value_rows);
+    }
+  } else {
+    list_rows(batch, step.key_stream, step.new_keys, group, list, key_rows);
+    if (has_values) {
+      list_rows(batch, step.value_stream, step.new_values, group, list, value_rows);
+    }
   }
 
-  const GroupScratch s(scratch(worker), dim, step.value_dim);
   std::array<kernels::RowRange, kQueriesMax> seen;
-  const int64_t first_token = batch.piece(group.piece).token_at(group.first_position);
-  int64_t place = 0;
-  for (int64_t t = tokens.begin; t < tokens.end; ++t, place += group.head_count) {
-    const int64_t position = group.first_position + t;
-    std::memcpy(s.queries + place * dim, step.queries.row(first_token + t) + group.first_head * dim,
-                static_cast<size_t>(group.head_count * dim) * sizeof(float));
-    const int64_t begin = std::max(first_seen(keys.spec, position), list.begin);
-    const int64_t end = std::min(position + 1, list.end);
-    std::fill_n(seen.begin() + place, group.head_count,
-                kernels::RowRange{.begin = begin - list.begin, .end = end - list.begin});
+  const int64_t place = place_queries(step, past, group, tokens, list, s.queries, seen);
+  if (step.key_rope != nullptr) {
+    turn_rows(*step.key_rope, list, s.decoded_keys, dim, key_rows);
+    turn_queries_back(*step.key_rope, segment, s.queries, place, dim);
   }
   const AttendedPart target = from_query(part, tokens.begin * group.head_count, step.value_dim);
-  table_.attend({.format = keys.format,
+  table_.attend({.format = format,
                  .rows = key_rows.data(),
-                 .values = step.value_stream >= 0 ? value_rows.data() : nullptr,
+                 .values = has_values ? value_rows.data() : nullptr,
                  .value_dim = step.value_dim,
                  .vector_count = group.vector_count,
                  .queries_per_vector = place / group.vector_count,
@@ -345,7 +523,8 @@ void Ops::attend_group(const GroupedAttendStep& step, const AttendGroup& group, 
   const kv::StreamLayout& keys = step.batch.stream(step.key_stream);
   const GroupScratch s(scratch(worker), keys.format.dim, step.value_dim);
   begin_whole(step, group, s.wholes[0]);
-  const SegmentRange segments = segments_of(keys.spec, group);
+  const Past past(step);
+  const SegmentRange segments = segments_of(past, group);
   for (int64_t segment = segments.begin; segment < segments.end; ++segment) {
     const TokenRange tokens = attend_segment(step, group, segment, s.wholes[1], worker);
     join_segment(step, group, tokens, s.wholes[1], s.wholes[0]);
@@ -356,6 +535,7 @@ void Ops::attend_group(const GroupedAttendStep& step, const AttendGroup& group, 
 // Threads share out the segments: as many at once as there is room for parts that wait.
 void Ops::attend_few_groups(const GroupedAttendStep& step, const GroupCut& cut) {
   const kv::StreamLayout& keys = step.batch.stream(step.key_stream);
+  const Past past(step);
   const int64_t groups = cut.group_count();
   const int64_t part_size = cut.queries_max() * part_floats(step.value_dim);
   const int64_t parts_per_thread = waiting_floats(step.value_dim) / part_size;
@@ -376,25 +556,25 @@ void Ops::attend_few_groups(const GroupedAttendStep& step, const GroupCut& cut) 
   for (int64_t index = 0; index < groups; ++index) {
     const AttendGroup group = cut.group(index);
     begin_whole(step, group, whole_of(index));
-    most = std::max(most, segments_of(keys.spec, group).count());
+    most = std::max(most, segments_of(past, group).count());
   }
   for (int64_t first = 0; first < most; first += at_once) {
     // Tasks that follow each other read neighbouring vectors of the same rows.
     pool_.parallel_for(groups * std::min(at_once, most - first), [&](int64_t task, int worker) {
       const AttendGroup group = cut.group(task % groups);
       const int64_t index = task / groups;
-      const SegmentRange segments = segments_of(keys.spec, group);
+      const SegmentRange segments = segments_of(past, group);
       if (first + index >= segments.count()) return;
       attend_segment(step, group, segments.begin + first + index, part_of(task % groups, index),
                      worker);
     });
     pool_.parallel_for(groups, [&](int64_t task, int) {
       const AttendGroup group = cut.group(task);
-      const SegmentRange segments = segments_of(keys.spec, group);
+      const SegmentRange segments = segments_of(past, group);
       const int64_t end = std::min(at_once, segments.count() - first);
       for (int64_t index = 0; index < end; ++index) {
         const int64_t segment = segments.begin + first + index;
-        join_segment(step, group, tokens_that_see(keys.spec, group, segment), part_of(task, index),
+        join_segment(step, group, tokens_that_see(past, group, segment), part_of(task, index),
                      whole_of(task));
       }
       if (first + at_once >= most) put_attended(step, group, whole_of(task));

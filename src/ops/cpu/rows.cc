@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "ops/ops.h"
+#include "ops/rotation.h"
 
 namespace kvasir::ops {
 namespace {
@@ -116,6 +117,18 @@ void Ops::rope_heads(const HeadsStep& step) {
   for_each_head(step.heads, dim, [&](float* head, int64_t t) {
     rope(head + first, step.rope.cos(t), step.rope.sin(t), turned);
   });
+}
+
+void Ops::rotate_heads(kv::Rotation rotation, View<float> heads, int64_t head_dim) {
+  if (rotation == kv::Rotation::kNone) return;
+  for_each_head(heads, head_dim,
+                [&](float* head, int64_t) { rotate(table_, rotation, head, head_dim); });
+}
+
+void Ops::rotate_heads_back(kv::Rotation rotation, View<float> heads, int64_t head_dim) {
+  if (rotation == kv::Rotation::kNone) return;
+  for_each_head(heads, head_dim,
+                [&](float* head, int64_t) { rotate_back(table_, rotation, head, head_dim); });
 }
 
 void Ops::write_rows(const WriteRowsStep& step) {

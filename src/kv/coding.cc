@@ -1,0 +1,196 @@
+#include "kv/coding.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/check.h"
+
+namespace kvasir::kv {
+namespace {
+
+using kernels::Codec;
+
+constexpr Rotation kPlain = Rotation::kNone;
+constexpr Rotation kTurned = Rotation::kHadamard;
+
+constexpr std::array kSchemes = std::to_array<CodingScheme>({
+    {"f32", "f32", "f32", kPlain, "float32"},
+    {"f16", "f16", "f16", kPlain, "float16"},
+    {"bf16", "bf16", "bf16", kPlain, "bfloat16"},
+    {"int8", "int8-token", "int8-token", kPlain, "signed bytes, a scale for each vector"},
+});
+
+Error nothing(std::string_view part, const char* expected) {
+  return {.kind = ErrorKind::kUsage,
+          .what = "no precision of a cache",
+          .field = "kv",
+          .expected = expected,
+          .found = std::string(part)};
+}
+
+bool take_prefix(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+bool take_suffix(std::string_view& text, std::string_view suffix) {
+  if (!text.ends_with(suffix)) return false;
+  text.remove_suffix(suffix.size());
+  return true;
+}
+
+const CodingScheme* find_scheme(std::string_view name) {
+  const auto found = std::find_if(kSchemes.begin(), kSchemes.end(),
+                                  [name](const CodingScheme& one) { return one.name == name; });
+  return found == kSchemes.end() ? nullptr : &*found;
+}
+
+// The words around a scheme's name; any order behind it.
+Coding take_words(std::string_view& text) {
+  Coding coding;
+  coding.is_rotated = take_prefix(text, "rot-");
+  while (true) {
+    if (take_suffix(text, "-sink1")) {
+      coding.whole_rows = 1;
+    } else if (take_suffix(text, "-sink128")) {
+      coding.whole_rows = 128;
+    } else if (take_suffix(text, "-pre")) {
+      coding.is_before_rope = true;
+    } else {
+      return coding;
+    }
+  }
+}
+
+Result<Coding> parse_coding(std::string_view text) {
+  if (text == "native") return Coding{};
+  std::string_view name = text;
+  Coding coding = take_words(name);
+  coding.scheme = find_scheme(name);
+  if (coding.scheme == nullptr) {
+    return nothing(text, "native or a scheme; 'kvasir plan --list' shows all");
+  }
+  return coding;
+}
+
+// "A-B" or "A"
+bool take_layers(std::string_view& text, CodingRule& rule) {
+  const auto take_number = [&text](int64_t& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || number < 0) return false;
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    return true;
+  };
+  if (!take_number(rule.first_layer)) return false;
+  rule.last_layer = rule.first_layer;
+  if (take_prefix(text, "-") && !take_number(rule.last_layer)) return false;
+  return rule.last_layer >= rule.first_layer;
+}
+
+std::optional<Role> role_called(std::string_view name) {
+  if (name == "k") return Role::kKeys;
+  if (name == "v") return Role::kValues;
+  if (name == "i") return Role::kIndexKeys;
+  return std::nullopt;
+}
+
+Result<CodingRule> parse_rule(std::string_view setting) {
+  const size_t equals = setting.find('=');
+  CodingRule rule;
+  if (equals == setting.npos) {
+    KVASIR_ASSIGN_OR_RETURN(rule.coding, parse_coding(setting));
+    return rule;
+  }
+  std::string_view left = setting.substr(0, equals);
+  const bool has_layers = take_prefix(left, "layers ");
+  if (has_layers && !take_layers(left, rule)) {
+    return nothing(setting, "layers A-B=..., counted from 0");
+  }
+  if (!has_layers || take_prefix(left, ".")) {
+    rule.role = role_called(left);
+    if (!rule.role) return nothing(setting, "k=..., v=... or i=...");
+  } else if (!left.empty()) {
+    return nothing(setting, "layers A-B=... or layers A-B.k=...");
+  }
+  KVASIR_ASSIGN_OR_RETURN(rule.coding, parse_coding(setting.substr(equals + 1)));
+  return rule;
+}
+
+// Index keys are scored as they are coded, in row formats alone.
+bool is_row_format(const CodingScheme* scheme) {
+  return scheme == nullptr || kernels::find_codec(scheme->keys)->is_read_at_once;
+}
+
+bool goes_for(const CodingRule& rule, Role role) {
+  if (rule.role) return *rule.role == (role == Role::kLatents ? Role::kKeys : role);
+  return role != Role::kIndexKeys || is_row_format(rule.coding.scheme);
+}
+
+Error senseless(const Stream& stream, const Coding& coding, const char* why) {
+  const char* of = stream.role == Role::kIndexKeys ? "index keys"
+                   : stream.role == Role::kValues  ? "values"
+                   : stream.role == Role::kKeys    ? "keys"
+                                                   : "latents";
+  return {.kind = ErrorKind::kUnsupported,
+          .what = std::string(coding.scheme->name) + " makes no sense for this model's " + of +
+                  ": " + why,
+          .field = "kv"};
+}
+
+}  // namespace
+
+std::span<const CodingScheme> coding_schemes() { return kSchemes; }
+
+Coding CachePrecision::coding_of(Role role, int64_t layer) const {
+  const CodingRule* found = nullptr;
+  for (const CodingRule& rule : rules) {
+    if (!goes_for(rule, role)) continue;
+    const bool is_for_layers = rule.first_layer >= 0;
+    if (is_for_layers && (layer < rule.first_layer || layer > rule.last_layer)) continue;
+    if (found != nullptr && found->first_layer >= 0 && !is_for_layers) continue;
+    found = &rule;
+  }
+  return found == nullptr ? Coding{} : found->coding;
+}
+
+Result<CachePrecision> parse_precision(std::string_view text) {
+  CachePrecision precision;
+  while (true) {
+    const size_t comma = std::min(text.find(','), text.size());
+    KVASIR_ASSIGN_OR_RETURN(CodingRule rule, parse_rule(text.substr(0, comma)));
+    precision.rules.push_back(rule);
+    if (comma == text.size()) return precision;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+Result<Stream> coded_stream(Stream stream, const Coding& coding) {
+  if (coding.scheme == nullptr) return stream;
+  const bool is_value = stream.role == Role::kValues;
+  const Codec* codec = kernels::find_codec(is_value ? coding.scheme->values : coding.scheme->keys);
+  KVASIR_CHECK(codec != nullptr, "a codec of every scheme");
+  if (codec->is_read_at_once) {
+    if (coding.is_rotated || coding.is_before_rope || coding.whole_rows > 0) {
+      return senseless(stream, coding, "nothing is lost that rot, pre or sink could save");
+    }
+    stream.codec = codec->id;
+    return stream;
+  }
+  if (stream.reach == Reach::kWindow) return stream;
+  if (stream.reach == Reach::kPicked || stream.tokens_per_row > 1) {
+    return senseless(stream, coding, "single rows of it are read");
+  }
+  if (stream.role == Role::kIndexKeys) return senseless(stream, coding, "they are scored as coded");
+  if (coding.is_before_rope && stream.role == Role::kLatents) {
+    return senseless(stream, coding, "only a part of a latent is turned by position");
+  }
+  stream.codec = codec->id;
+  stream.rotation = coding.is_rotated ? Rotation::kHadamard : coding.scheme->rotation;
+  stream.is_before_rope = coding.is_before_rope && stream.role == Role::kKeys;
+  stream.whole_rows = coding.whole_rows;
+  return stream;
+}
+
+}  // namespace kvasir::kv

@@ -1,0 +1,70 @@
+// A CachePrecision is what a user says of a cache: how the rows of each kind are coded, in which
+// layers. parse_precision reads it from text. Plain values; any thread.
+//
+//   SETTING {"," SETTING}
+//   SETTING:  CODING | k=CODING | v=CODING | i=CODING | layers A-B=CODING | layers A-B.k=CODING
+//   CODING:   native | a scheme (coding_schemes) with these around it:
+//     rot-...          vectors take the Hadamard transform before they are coded
+//     ...-pre          keys are coded as they were before they were turned by position
+//     ...-sink1        the first row of a sequence is kept in F16; -sink128: its first block
+//
+// k stands for keys and for latents, which are keys and values at once, v for values, i for index
+// keys; none of these for keys and values, and for index keys where it is a row format. A setting
+// for layers goes before one for all, and of equal ones the last counts. For example
+//   kvarn4-sink1                                keys and values in four bits
+//   k=kivi4-pre,v=int8,layers 0-1=bf16          the first two layers in BF16
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kv/spec.h"
+#include "kvasir/result.h"
+
+namespace kvasir::kv {
+
+// A CodingScheme names what users choose: a codec for keys and one for values.
+struct CodingScheme {
+  const char* name;
+  const char* keys;    // a codec's name
+  const char* values;  // a codec's name
+  Rotation rotation;
+  const char* what;
+};
+// Row formats first, then by falling bits.
+std::span<const CodingScheme> coding_schemes();
+
+// A Coding says how one stream is coded.
+struct Coding {
+  const CodingScheme* scheme = nullptr;  // null: as the model's makers fixed it
+  bool is_rotated = false;               // besides what the scheme does
+  bool is_before_rope = false;
+  int64_t whole_rows = 0;
+};
+
+struct CodingRule {
+  std::optional<Role> role;  // none: keys and values
+  int64_t first_layer = -1;  // -1: all layers
+  int64_t last_layer = -1;
+  Coding coding;
+};
+
+struct CachePrecision {
+  std::vector<CodingRule> rules;
+
+  // Returns what goes for the streams of that role in a layer.
+  Coding coding_of(Role role, int64_t layer) const;
+};
+
+// Error: the part of the text that says nothing.
+Result<CachePrecision> parse_precision(std::string_view text);
+
+// Codes a stream. One that cannot be coded so keeps its own codec where the coding is meant for
+// others (windows beside blocks of rows); otherwise Error: why it makes no sense for it.
+Result<Stream> coded_stream(Stream stream, const Coding& coding);
+
+}  // namespace kvasir::kv

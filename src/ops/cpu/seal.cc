@@ -1,0 +1,82 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "ops/ops.h"
+#include "ops/rotation.h"
+
+namespace kvasir::ops {
+namespace {
+
+// The blocks that a piece completes.
+TokenRange completed_blocks(const BatchPiece& piece) {
+  return {.begin = piece.first_position / kv::kBlockTokens,
+          .end = piece.end_position() / kv::kBlockTokens};
+}
+
+// A model that computes nonsense has it cached as numbers all the same.
+float finite(float value) {
+  constexpr float kLargest = 65504;  // of a half float, which scales are
+  if (std::isnan(value)) return 0;
+  return std::clamp(value, -kLargest, kLargest);
+}
+
+const float* full_row(const SealStep& step, const BatchPiece& piece, int64_t position) {
+  return position < piece.first_position ? piece.sequence->full_row(step.stream, position)
+                                         : step.rows.row(piece.token_at(position));
+}
+
+void check_shapes(const SealStep& step) {
+  const kv::StreamLayout& stream = step.batch.stream(step.stream);
+  KVASIR_CHECK(
+      stream.is_sealed() && step.rows.has_shape(step.batch.token_count(), stream.full_row_floats()),
+      "a row at full width for every token");
+}
+
+}  // namespace
+
+void Ops::seal_rows(const SealStep& step) {
+  check_shapes(step);
+  const int64_t vectors = step.batch.stream(step.stream).spec.vectors;
+  for (const BatchPiece& piece : step.batch.pieces()) {
+    const TokenRange blocks = completed_blocks(piece);
+    pool_.parallel_for((blocks.end - blocks.begin) * vectors, [&](int64_t task, int worker) {
+      seal_vector(step, piece, blocks.begin + task / vectors, task % vectors, worker);
+    });
+  }
+}
+
+void Ops::seal_vector(const SealStep& step, const BatchPiece& piece, int64_t block, int64_t vector,
+                      int worker) {
+  const kv::StreamLayout& stream = step.batch.stream(step.stream);
+  const int64_t width = stream.spec.width;
+  KVASIR_CHECK(kv::kBlockTokens * width <= scratch_floats_, "room for the rows of a block");
+  float* rows = scratch(worker);
+  for (int64_t r = 0; r < kv::kBlockTokens; ++r) {
+    const float* row = full_row(step, piece, block * kv::kBlockTokens + r) + vector * width;
+    std::transform(row, row + width, rows + r * width, finite);
+    if (stream.spec.is_before_rope) rotate(table_, stream.spec.rotation, rows + r * width, width);
+  }
+  kv::Sequence& sequence = *piece.sequence;
+  kernels::encode_coded(
+      {.codec = stream.spec.codec, .shape = stream.vector_shape(), .row_count = kv::kBlockTokens},
+      rows, sequence.writable_coded_vector(step.stream, block, vector));
+  if (block > 0 || stream.spec.whole_rows == 0) return;
+  table_.encode_row({.codec = kernels::CodecId::kF16, .dim = stream.spec.whole_rows * width}, rows,
+                    sequence.writable_whole_vector(step.stream, vector));
+}
+
+void Ops::keep_full_rows(const SealStep& step) {
+  check_shapes(step);
+  for (const BatchPiece& piece : step.batch.pieces()) {
+    const int64_t kept = piece.end_position() % kv::kBlockTokens;
+    const int64_t begin = std::max(piece.first_position, piece.end_position() - kept);
+    for (int64_t position = begin; position < piece.end_position(); ++position) {
+      const float* row = step.rows.row(piece.token_at(position));
+      std::copy_n(row, step.rows.cols, piece.sequence->full_row(step.stream, position));
+    }
+  }
+}
+
+}  // namespace kvasir::ops
