@@ -79,9 +79,10 @@ class Ops {
   void add(View<const float> x, float factor, View<float> y);  // y += factor * x
   void soft_cap(View<float> x, float cap);                     // x = cap * tanh(x / cap)
   void rope_heads(const HeadsStep& step);
-  // Every head takes the rotation, or its inverse; in place.
-  void rotate_heads(kv::Rotation rotation, View<float> heads, int64_t head_dim);
-  void rotate_heads_back(kv::Rotation rotation, View<float> heads, int64_t head_dim);
+  // Every head takes the rotation, or its inverse; in place. block: rotation_block of the vectors
+  // that are cached, of which sums may hold the first numbers alone.
+  void rotate_heads(kv::Rotation rotation, int64_t block, View<float> heads, int64_t head_dim);
+  void rotate_heads_back(kv::Rotation rotation, int64_t block, View<float> heads, int64_t head_dim);
   // Rows of a stream, encoded as they stand, enter the sequences' blocks; those of a window only
   // step.encoded (write_windows takes them).
   void write_rows(const WriteRowsStep& step);

@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "base/check.h"
+
 namespace kvasir::ops {
 namespace {
 
@@ -13,32 +15,37 @@ bool is_negated(int64_t index) {
   return ((x ^ (x >> 31)) & 1) != 0;
 }
 
-void change_signs(float* vector, int64_t width) {
-  for (int64_t i = 0; i < width; ++i) {
+void change_signs(float* vector, int64_t size) {
+  for (int64_t i = 0; i < size; ++i) {
     if (is_negated(i)) vector[i] = -vector[i];
   }
 }
 
 // Its own inverse.
-void transform(const kernels::KernelTable& table, float* vector, int64_t width) {
-  const int64_t block = int64_t{1} << std::countr_zero(static_cast<uint64_t>(width));
-  for (int64_t begin = 0; begin < width; begin += block) table.hadamard(vector + begin, block);
+void transform(const kernels::KernelTable& table, int64_t block, float* vector, int64_t size) {
+  KVASIR_DCHECK(size % block == 0, "whole blocks");
+  for (int64_t begin = 0; begin < size; begin += block) table.hadamard(vector + begin, block);
 }
 
 }  // namespace
 
-void rotate(const kernels::KernelTable& table, kv::Rotation rotation, float* vector,
-            int64_t width) {
-  if (rotation == kv::Rotation::kNone) return;
-  if (rotation == kv::Rotation::kSignedHadamard) change_signs(vector, width);
-  transform(table, vector, width);
+int64_t rotation_block(const kv::Stream& stream) {
+  const auto widths = static_cast<uint64_t>(stream.width | stream.rope_width);
+  return int64_t{1} << std::countr_zero(widths);
 }
 
-void rotate_back(const kernels::KernelTable& table, kv::Rotation rotation, float* vector,
-                 int64_t width) {
+void rotate(const kernels::KernelTable& table, kv::Rotation rotation, int64_t block, float* vector,
+            int64_t size) {
   if (rotation == kv::Rotation::kNone) return;
-  transform(table, vector, width);
-  if (rotation == kv::Rotation::kSignedHadamard) change_signs(vector, width);
+  if (rotation == kv::Rotation::kSignedHadamard) change_signs(vector, size);
+  transform(table, block, vector, size);
+}
+
+void rotate_back(const kernels::KernelTable& table, kv::Rotation rotation, int64_t block,
+                 float* vector, int64_t size) {
+  if (rotation == kv::Rotation::kNone) return;
+  transform(table, block, vector, size);
+  if (rotation == kv::Rotation::kSignedHadamard) change_signs(vector, size);
 }
 
 }  // namespace kvasir::ops

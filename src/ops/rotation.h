@@ -9,9 +9,14 @@
 
 namespace kvasir::ops {
 
-// vector [width] <- its rotation; back: the inverse.
-void rotate(const kernels::KernelTable& table, kv::Rotation rotation, float* vector, int64_t width);
-void rotate_back(const kernels::KernelTable& table, kv::Rotation rotation, float* vector,
-                 int64_t width);
+// Numbers of a stream's vectors that are mixed with each other. A part that is turned by position
+// begins with a block of its own, as sums of vectors may hold the other part alone.
+int64_t rotation_block(const kv::Stream& stream);
+
+// vector [size] <- its rotation; back: the inverse. REQUIRES: whole blocks.
+void rotate(const kernels::KernelTable& table, kv::Rotation rotation, int64_t block, float* vector,
+            int64_t size);
+void rotate_back(const kernels::KernelTable& table, kv::Rotation rotation, int64_t block,
+                 float* vector, int64_t size);
 
 }  // namespace kvasir::ops

@@ -1,6 +1,7 @@
 #include "persist/archive.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
 #include <unordered_set>
@@ -10,6 +11,7 @@
 #include "base/aligned_buffer.h"
 #include "base/check.h"
 #include "base/system_error.h"
+#include "kv/layout.h"
 #include "persist/prefix_chain.h"
 #include "store/file_io.h"
 #include "store/hold.h"
@@ -50,26 +52,35 @@ struct ChainFault {
 
 std::string bytes_text(int64_t bytes) { return std::to_string(bytes) + " bytes"; }
 
+// Records of one kind are equally long under one root. First blocks are a kind of their own: they
+// may have rows besides that are kept whole.
+enum LengthKind : size_t { kFirstBlock, kLaterBlock, kAnyState, kLengthKinds };
+
+LengthKind length_kind(const RecordInfo& info) {
+  if (info.id.kind == Kind::kState) return kAnyState;
+  return info.token_end() <= kv::kBlockTokens ? kFirstBlock : kLaterBlock;
+}
+
 // The first record that has another length, or another model, than the first one of its kind.
 std::optional<ChainFault> fault_of_lengths(std::span<const RecordInfo> chain) {
-  std::optional<int64_t> lengths[2];
+  std::array<std::optional<int64_t>, kLengthKinds> lengths;
   for (size_t i = 0; i < chain.size(); ++i) {
     const RecordInfo& info = chain[i];
     if (info.model != chain[0].model) return ChainFault{i, "records of one model", "two"};
-    std::optional<int64_t>& length = lengths[info.id.kind == Kind::kState];
+    std::optional<int64_t>& length = lengths[length_kind(info)];
     if (!length) length = info.payload_bytes;
-    if (*length != info.payload_bytes) {
-      return ChainFault{i, bytes_text(*length), bytes_text(info.payload_bytes)};
+    const std::optional<int64_t>& first_block = lengths[kFirstBlock];
+    const bool is_longer = length_kind(info) == kLaterBlock && first_block < length;
+    if (*length != info.payload_bytes || is_longer) {
+      return ChainFault{i, bytes_text(is_longer ? *first_block : *length),
+                        bytes_text(info.payload_bytes)};
     }
   }
   return std::nullopt;
 }
 
 // KnownLengths are the lengths that a store has under one root, by kind, ascending.
-struct KnownLengths {
-  std::set<int64_t> blocks;
-  std::set<int64_t> states;
-};
+using KnownLengths = std::array<std::set<int64_t>, kLengthKinds>;
 
 KnownLengths lengths_under(const store::Key& root, std::vector<store::IndexEntry> entries) {
   // Sorts every block before the records that hang on it, the state at its end included.
@@ -83,7 +94,7 @@ KnownLengths lengths_under(const store::Key& root, std::vector<store::IndexEntry
   for (const store::IndexEntry& entry : entries) {
     if (!keys.contains(entry.info.parent)) continue;
     const bool is_state = entry.info.id.kind == Kind::kState;
-    (is_state ? lengths.states : lengths.blocks).insert(entry.info.payload_bytes);
+    lengths[length_kind(entry.info)].insert(entry.info.payload_bytes);
     if (!is_state) keys.insert(entry.info.id.key);
   }
   return lengths;
@@ -286,7 +297,7 @@ Status Archive::check_against(const store::BlockStore& store) const {
   const KnownLengths known = lengths_under(records_.front().info.parent, store.entries());
   for (const store::PlacedRecord& record : records_) {
     const RecordInfo& info = record.info;
-    const std::set<int64_t>& lengths = info.id.kind == Kind::kState ? known.states : known.blocks;
+    const std::set<int64_t>& lengths = known[length_kind(info)];
     if (lengths.empty() || lengths.contains(info.payload_bytes)) continue;
     Error error = bad(record, bytes_text(*lengths.begin()), bytes_text(info.payload_bytes));
     error.remedy = "one of both is damaged: a run with the model replaces what is wrong here";

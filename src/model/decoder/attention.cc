@@ -3,6 +3,7 @@
 
 #include "base/check.h"
 #include "model/decoder/pass.h"
+#include "ops/rotation.h"
 
 namespace kvasir::model::decoder {
 namespace {
@@ -59,29 +60,11 @@ void turn_all(Pass& pass, int64_t rope, const LayerStreams& streams, View<float>
   turn_heads(pass, rope, query);
   if (!keys.is_before_rope) {
     turn_heads(pass, rope, key);
-    pass.ops.rotate_heads(keys.rotation, query, pass.config.head_dim);
-    pass.ops.rotate_heads(keys.rotation, key, pass.config.head_dim);
+    const int64_t block = ops::rotation_block(keys);
+    pass.ops.rotate_heads(keys.rotation, block, query, keys.width);
+    pass.ops.rotate_heads(keys.rotation, block, key, keys.width);
   }
-  pass.ops.rotate_heads(values.rotation, value, pass.config.value_dim);
-}
-
-// Rows enter blocks or, where the stream is sealed, the blocks that they complete.
-void write_rows(Pass& pass, int64_t stream, View<const float> rows, View<std::byte> encoded) {
-  if (pass.batch.stream(stream).is_sealed()) {
-    pass.ops.seal_rows({.batch = pass.batch, .stream = stream, .rows = rows});
-  } else {
-    pass.ops.write_rows({.batch = pass.batch, .stream = stream, .rows = rows, .encoded = encoded});
-  }
-}
-
-// What later passes need of rows that were attended.
-void keep_rows(Pass& pass, int64_t stream, View<const float> rows, View<const std::byte> encoded) {
-  const kv::StreamLayout& layout = pass.batch.stream(stream);
-  if (layout.is_sealed()) {
-    pass.ops.keep_full_rows({.batch = pass.batch, .stream = stream, .rows = rows});
-  } else if (!layout.is_in_blocks()) {
-    pass.ops.write_windows(pass.batch, stream, encoded);
-  }
+  pass.ops.rotate_heads(values.rotation, ops::rotation_block(values), value, values.width);
 }
 
 // What rows of a stream are divided by before they are written.
@@ -100,6 +83,23 @@ void change_all(Pass& pass, View<float> x, float scale, Change change) {
 }
 
 }  // namespace
+
+void write_rows(Pass& pass, int64_t stream, View<const float> rows, View<std::byte> encoded) {
+  if (pass.batch.stream(stream).is_sealed()) {
+    pass.ops.seal_rows({.batch = pass.batch, .stream = stream, .rows = rows});
+  } else {
+    pass.ops.write_rows({.batch = pass.batch, .stream = stream, .rows = rows, .encoded = encoded});
+  }
+}
+
+void keep_rows(Pass& pass, int64_t stream, View<const float> rows, View<const std::byte> encoded) {
+  const kv::StreamLayout& layout = pass.batch.stream(stream);
+  if (layout.is_sealed()) {
+    pass.ops.keep_full_rows({.batch = pass.batch, .stream = stream, .rows = rows});
+  } else if (!layout.is_in_blocks()) {
+    pass.ops.write_windows(pass.batch, stream, encoded);
+  }
+}
 
 void project(Pass& pass, const Projection& projection, View<const float> x, View<float> y) {
   int64_t row = 0;
@@ -164,7 +164,9 @@ Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
                            .soft_cap = static_cast<float>(config.score_cap),
                            .attended = attended});
   change_all(pass, attended, value_scale, std::multiplies<>());
-  pass.ops.rotate_heads_back(stream_of(pass, streams.values).rotation, attended, config.value_dim);
+  const kv::Stream& values_spec = stream_of(pass, streams.values);
+  pass.ops.rotate_heads_back(values_spec.rotation, ops::rotation_block(values_spec), attended,
+                             config.value_dim);
   project(pass, weights.output, attended, output);
   keep_rows(pass, streams.keys, key, keys);
   keep_rows(pass, streams.values, value, values);

@@ -3,6 +3,7 @@
 #include "model/decoder/pass.h"
 #include "model/pass_steps.h"
 #include "ops/picked_rows.h"
+#include "ops/rotation.h"
 
 namespace kvasir::model::decoder {
 namespace {
@@ -16,7 +17,9 @@ void norm_latent(Pass& pass, const NormWeights& norm, View<float> x) {
   pass.ops.norm({.weight = norm.weight.data(), .eps = kLatentEps}, x, x);
 }
 
-void write_row(Pass& pass, int64_t stream, const LatentWeights& weights, View<const float> input) {
+// Returns the new latents, as they are attended. [n, rank + rope]
+View<float> write_row(Pass& pass, int64_t stream, const LatentWeights& weights,
+                      View<const float> input) {
   const LatentConfig& latent = pass.config.latent;
   const int64_t width = latent.rank + latent.rope_dim;
   const auto row = pass.view(pass.work.key, width);
@@ -26,7 +29,10 @@ void write_row(Pass& pass, int64_t stream, const LatentWeights& weights, View<co
                        .head_dim = width,
                        .rope = pass.ropes.front(),
                        .pairs = pass.config.rope_pairs});
-  pass.ops.write_rows({.batch = pass.batch, .stream = stream, .rows = row, .encoded = {}});
+  const kv::Stream& spec = pass.batch.stream(stream).spec;
+  pass.ops.rotate_heads(spec.rotation, ops::rotation_block(spec), row, width);
+  write_rows(pass, stream, row, {});
+  return row;
 }
 
 // What queries are made of: the input, or a vector of a rank of its own.
@@ -113,14 +119,22 @@ void pick_rows(Pass& pass, int64_t layer, const IndexerWeights& weights, View<co
   report_picks(pass.on_picks, layer, pass.batch, step.picks);
 }
 
-// Attends all latents.
-void attend_all(Pass& pass, int64_t stream, View<const float> query, View<float> attended) {
+// Attends all latents. A rotation keeps within blocks that divide the rank, so that sums of latents
+// can be turned back.
+void attend_all(Pass& pass, int64_t stream, View<const float> latents, View<float> query,
+                View<float> attended) {
+  const kv::Stream& spec = pass.batch.stream(stream).spec;
+  const int64_t block = ops::rotation_block(spec);
+  pass.ops.rotate_heads(spec.rotation, block, query, spec.width);
   pass.ops.attend_grouped({.batch = pass.batch,
                            .key_stream = stream,
                            .value_dim = pass.config.latent.rank,
+                           .full_keys = latents,
                            .queries = query,
                            .scale = static_cast<float>(pass.config.score_scale),
                            .attended = attended});
+  pass.ops.rotate_heads_back(spec.rotation, block, attended, pass.config.latent.rank);
+  keep_rows(pass, stream, latents, {});
 }
 
 // Attends the picked ones, as they come into memory.
@@ -151,7 +165,7 @@ Status run_latent_attention(Pass& pass, int64_t layer, const AttentionWeights& w
   const LatentWeights& parts = weights.latent;
   const int64_t stream = pass.streams[static_cast<size_t>(layer)].keys;
   const auto attended = pass.view(pass.work.attended, config.head_count * config.latent.rank);
-  write_row(pass, stream, parts, input);
+  const View<float> latents = write_row(pass, stream, parts, input);
   const View<const float> source = query_source(pass, parts, input);
   if (config.has_indexer()) {
     pick_rows(pass, layer, weights.indexer, input, source);
@@ -161,7 +175,7 @@ Status run_latent_attention(Pass& pass, int64_t layer, const AttentionWeights& w
     const View<float> query = latent_queries(pass, parts, source);
     KVASIR_RETURN_IF_ERROR(attend_picked(pass, stream, rows, query, attended));
   } else {
-    attend_all(pass, stream, latent_queries(pass, parts, source), attended);
+    attend_all(pass, stream, latents, latent_queries(pass, parts, source), attended);
   }
   const auto head_value =
       pass.view(pass.work.head_value, config.head_count * config.latent.value_dim);

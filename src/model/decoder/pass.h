@@ -51,6 +51,14 @@ void project(Pass& pass, const Projection& projection, ops::View<const float> x,
 void normalise(Pass& pass, const NormWeights& weights, ops::View<const float> x,
                ops::View<float> y);
 
+// Rows of a stream [n, vectors * width] enter its blocks, or the blocks that they complete.
+// `encoded`: of a window.
+void write_rows(Pass& pass, int64_t stream, ops::View<const float> rows,
+                ops::View<std::byte> encoded);
+// What later passes need of rows that were attended.
+void keep_rows(Pass& pass, int64_t stream, ops::View<const float> rows,
+               ops::View<const std::byte> encoded);
+
 // input [n, D] -> output [n, D]; the rows of the tokens enter their sequences. Error: rows that are
 // not in memory could not be read.
 Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,

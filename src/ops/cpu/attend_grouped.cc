@@ -394,7 +394,8 @@ void Ops::decode_block(const Batch& batch, int64_t stream_index, const AttendGro
   if (!stream.spec.is_before_rope) return;
   const int64_t width = stream.spec.width;
   for (int64_t i = 0; i < kv::kBlockTokens; ++i) {
-    rotate_back(table_, stream.spec.rotation, decoded + i * width, width);
+    rotate_back(table_, stream.spec.rotation, rotation_block(stream.spec), decoded + i * width,
+                width);
   }
 }
 

@@ -119,16 +119,18 @@ void Ops::rope_heads(const HeadsStep& step) {
   });
 }
 
-void Ops::rotate_heads(kv::Rotation rotation, View<float> heads, int64_t head_dim) {
+void Ops::rotate_heads(kv::Rotation rotation, int64_t block, View<float> heads, int64_t head_dim) {
   if (rotation == kv::Rotation::kNone) return;
   for_each_head(heads, head_dim,
-                [&](float* head, int64_t) { rotate(table_, rotation, head, head_dim); });
+                [&](float* head, int64_t) { rotate(table_, rotation, block, head, head_dim); });
 }
 
-void Ops::rotate_heads_back(kv::Rotation rotation, View<float> heads, int64_t head_dim) {
+void Ops::rotate_heads_back(kv::Rotation rotation, int64_t block, View<float> heads,
+                            int64_t head_dim) {
   if (rotation == kv::Rotation::kNone) return;
-  for_each_head(heads, head_dim,
-                [&](float* head, int64_t) { rotate_back(table_, rotation, head, head_dim); });
+  for_each_head(heads, head_dim, [&](float* head, int64_t) {
+    rotate_back(table_, rotation, block, head, head_dim);
+  });
 }
 
 void Ops::write_rows(const WriteRowsStep& step) {

@@ -56,7 +56,8 @@ void Ops::seal_vector(const SealStep& step, const BatchPiece& piece, int64_t blo
   for (int64_t r = 0; r < kv::kBlockTokens; ++r) {
     const float* row = full_row(step, piece, block * kv::kBlockTokens + r) + vector * width;
     std::transform(row, row + width, rows + r * width, finite);
-    if (stream.spec.is_before_rope) rotate(table_, stream.spec.rotation, rows + r * width, width);
+    if (!stream.spec.is_before_rope) continue;
+    rotate(table_, stream.spec.rotation, rotation_block(stream.spec), rows + r * width, width);
   }
   kv::Sequence& sequence = *piece.sequence;
   kernels::encode_coded(

@@ -1,0 +1,106 @@
+#include "kv/coding.h"
+
+#include <gtest/gtest.h>
+
+#include "kv/layout.h"
+
+namespace kvasir::kv {
+namespace {
+
+Coding coding_of(std::string_view text, Role role, int64_t layer) {
+  const auto precision = parse_precision(text);
+  EXPECT_TRUE(precision.ok()) << text;
+  return precision->coding_of(role, layer);
+}
+
+std::string scheme_of(std::string_view text, Role role, int64_t layer = 0) {
+  const Coding coding = coding_of(text, role, layer);
+  return coding.scheme == nullptr ? "native" : coding.scheme->name;
+}
+
+TEST(Coding, GoesToTheKindAndTheLayersThatItNames) {
+  EXPECT_EQ(scheme_of("int8", Role::kKeys), "int8");
+  EXPECT_EQ(scheme_of("int8", Role::kValues), "int8");
+  EXPECT_EQ(scheme_of("int8", Role::kLatents), "int8");
+  EXPECT_EQ(scheme_of("int8", Role::kIndexKeys), "native");
+  EXPECT_EQ(scheme_of("f16", Role::kIndexKeys), "f16");
+  EXPECT_EQ(scheme_of("k=int8,v=f16", Role::kKeys), "int8");
+  EXPECT_EQ(scheme_of("k=int8,v=f16", Role::kLatents), "int8");
+  EXPECT_EQ(scheme_of("k=int8,v=f16", Role::kValues), "f16");
+  EXPECT_EQ(scheme_of("k=int8", Role::kValues), "native");
+  EXPECT_EQ(scheme_of("i=f32", Role::kIndexKeys), "f32");
+  // Layers first, whatever the order; then the last.
+  for (const char* text : {"layers 1-2=f32,int8", "int8,layers 1-2=f32"}) {
+    EXPECT_EQ(scheme_of(text, Role::kKeys, 0), "int8") << text;
+    EXPECT_EQ(scheme_of(text, Role::kKeys, 1), "f32") << text;
+    EXPECT_EQ(scheme_of(text, Role::kValues, 2), "f32") << text;
+    EXPECT_EQ(scheme_of(text, Role::kKeys, 3), "int8") << text;
+  }
+  EXPECT_EQ(scheme_of("f32,int8", Role::kKeys), "int8");
+  EXPECT_EQ(scheme_of("layers 7.v=f32", Role::kValues, 7), "f32");
+  EXPECT_EQ(scheme_of("layers 7.v=f32", Role::kKeys, 7), "native");
+}
+
+TEST(Coding, HasWordsAroundItsScheme) {
+  const Coding coding = coding_of("rot-int8-pre-sink128", Role::kKeys, 0);
+  EXPECT_TRUE(coding.is_rotated);
+  EXPECT_TRUE(coding.is_before_rope);
+  EXPECT_EQ(coding.whole_rows, 128);
+  EXPECT_EQ(coding_of("int8-sink1", Role::kKeys, 0).whole_rows, 1);
+  EXPECT_FALSE(coding_of("int8", Role::kKeys, 0).is_rotated);
+}
+
+TEST(Coding, IsRefusedWhereTheTextSaysNothing) {
+  for (const char* text :
+       {"", "int7", "k=", "=int8", "int8,", ",int8", "z=int8", "layers=int8", "layers 2-1=int8",
+        "layers -1=int8", "layers 1-=int8", "layers 1x=int8", "layers 1.z=int8", "int8-sink2",
+        "rot-", "layers 99999999999999999999=int8"}) {
+    const auto precision = parse_precision(text);
+    ASSERT_FALSE(precision.ok()) << text;
+    EXPECT_EQ(precision.error().kind, ErrorKind::kUsage);
+    EXPECT_EQ(precision.error().field, "kv");
+  }
+}
+
+TEST(Coding, EverySchemeHasCodecsOfItsNames) {
+  for (const CodingScheme& scheme : coding_schemes()) {
+    for (const Role role : {Role::kKeys, Role::kValues, Role::kLatents}) {
+      const Stream stream{.role = role, .width = 64};
+      const auto coded = coded_stream(stream, {.scheme = &scheme});
+      ASSERT_TRUE(coded.ok()) << scheme.name;
+      EXPECT_NO_FATAL_FAILURE(make_layout({.layers = {{.streams = {*coded}}}})) << scheme.name;
+    }
+  }
+}
+
+TEST(Coding, LeavesWindowsAsTheyAreUnlessTheirRowsStandAlone) {
+  const Stream window{.role = Role::kKeys,
+                      .reach = Reach::kWindow,
+                      .width = 64,
+                      .window_tokens = 16,
+                      .codec = kernels::CodecId::kBf16};
+  EXPECT_EQ(*coded_stream(window, coding_of("int8", Role::kKeys, 0)), window);
+  EXPECT_EQ(coded_stream(window, coding_of("f32", Role::kKeys, 0))->codec, kernels::CodecId::kF32);
+}
+
+TEST(Coding, ASealedStreamLiesVectorByVectorAndItsWholeRowsInTheFirstBlockAlone) {
+  const Stream keys{.role = Role::kKeys, .vectors = 3, .width = 64};
+  const Stream coded = *coded_stream(keys, coding_of("int8-sink1", Role::kKeys, 0));
+  const CacheLayout layout = make_layout({.layers = {{.streams = {coded}}, {.streams = {coded}}}});
+  const StreamLayout& stream = layout.streams[1];
+  EXPECT_TRUE(stream.is_sealed());
+  EXPECT_EQ(stream.bytes_per_vector, 128 * 66);
+  EXPECT_EQ(stream.bytes_per_block, 3 * 128 * 66);
+  EXPECT_EQ(layout.block_bytes(), 2 * 3 * 128 * 66);
+  EXPECT_EQ(layout.whole_bytes, 2 * 3 * 64 * 2);
+  EXPECT_EQ(stream.whole_offset_bytes, layout.block_bytes() + 3 * 64 * 2);
+  EXPECT_EQ(layout.block_bytes_of(0), layout.block_bytes() + layout.whole_bytes);
+  EXPECT_EQ(layout.block_bytes_of(1), layout.block_bytes());
+  EXPECT_EQ(layout.blocks_bytes(0), 0);
+  EXPECT_EQ(layout.blocks_bytes(2), 2 * layout.block_bytes() + layout.whole_bytes);
+  // The rows of the block that is not complete yet, in float32.
+  EXPECT_EQ(layout.fixed_bytes(), 2 * 128 * 3 * 64 * 4);
+}
+
+}  // namespace
+}  // namespace kvasir::kv

@@ -1,0 +1,194 @@
+// Caches whose blocks are coded when they are complete: the same bits for any chunks, batches,
+// threads, forks and resumes, whatever the coding; and a coding that the logits show.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine_driver.h"
+#include "kvasir/engine.h"
+#include "temp_directory.h"
+
+namespace kvasir {
+namespace {
+
+using testing::append_all;
+using testing::first_difference;
+using testing::new_session;
+using testing::open_engine;
+using testing::random_tokens;
+
+constexpr int64_t kVocab = 96;
+constexpr int64_t kTokens = 420;  // three blocks and some
+
+std::string folder_of(const std::string& name) {
+  return std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/" + name;
+}
+
+// A model and how its cache is coded.
+struct Coded {
+  const char* model;
+  const char* kv;
+};
+
+// Names of test cases have letters and digits alone.
+std::string name_of(const ::testing::TestParamInfo<Coded>& info) {
+  std::string name = std::string(info.param.model) + "_" + info.param.kv;
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return std::isalnum(c) == 0; }, '_');
+  return name;
+}
+
+class CodedCache : public ::testing::TestWithParam<Coded> {
+ protected:
+  EngineOptions options(int64_t chunk_tokens, int thread_count) const {
+    return {.model_path = folder_of(GetParam().model),
+            .kv = GetParam().kv,
+            .thread_count = thread_count,
+            .chunk_tokens = chunk_tokens,
+            .needs_text = false};
+  }
+  std::vector<float> logits(int64_t chunk_tokens, int thread_count) const {
+    Engine engine = open_engine(options(chunk_tokens, thread_count));
+    Session session = new_session(engine);
+    return append_all(session, tokens_);
+  }
+
+  std::vector<int32_t> tokens_ = random_tokens(kTokens, kVocab, 1);
+  std::vector<float> whole_ = logits(kTokens, 1);
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    All, CodedCache,
+    ::testing::Values(Coded{"llama", "int8"}, Coded{"llama", "k=int8-pre-sink1,v=bf16"},
+                      Coded{"llama", "k=bf16,v=f16"}, Coded{"llama", "rot-int8-pre-sink128"},
+                      Coded{"llama", "rot-int8,layers 0=bf16"}, Coded{"gpt_oss", "rot-int8-pre"},
+                      Coded{"deepseek_v3", "rot-int8-sink1"}),
+    name_of);
+
+TEST_P(CodedCache, HasTheSameBitsForAnyChunksAndThreads) {
+  int thread_count = 1;
+  for (const int64_t chunk : {1, 3, 64, 127, 128, 129}) {
+    thread_count = thread_count % 3 + 1;
+    EXPECT_EQ(first_difference(whole_, logits(chunk, thread_count), kVocab), -1)
+        << "chunk " << chunk << ", threads " << thread_count;
+  }
+}
+
+TEST_P(CodedCache, ForksGoOnAsTheirOriginWould) {
+  Engine engine = open_engine(options(64, 2));
+  Session session = new_session(engine);
+  const std::span tokens(tokens_);
+  for (const size_t length : {5, 128, 200, 256, 300}) {
+    ASSERT_TRUE(session
+                    .append(tokens.subspan(static_cast<size_t>(session.length()),
+                                           length - static_cast<size_t>(session.length())))
+                    .ok());
+    Session fork = session.fork().value();
+    const std::vector<float> rest = append_all(fork, tokens.subspan(length));
+    EXPECT_EQ(first_difference(std::span(whole_).subspan(length * kVocab), rest, kVocab), -1)
+        << "length " << length;
+  }
+}
+
+TEST_P(CodedCache, ResumesFromTheStoreAtEveryBoundary) {
+  testing::TempDirectory directory;
+  EngineOptions wanted = options(kTokens, 2);
+  wanted.store = StoreOptions{.directory = directory.path(), .min_free_bytes = 0};
+  {
+    Engine engine = open_engine(wanted);
+    Session session = new_session(engine);
+    append_all(session, tokens_);
+    session.mark_resumable();
+    ASSERT_TRUE(engine.flush_store().ok());
+  }
+  const std::span tokens(tokens_);
+  for (const int64_t length : {int64_t{140}, int64_t{290}, kTokens}) {
+    Engine engine = open_engine(wanted);
+    Session session = engine.resume(tokens.first(static_cast<size_t>(length))).value();
+    // Where there are windows, a state is needed besides blocks, which the end of the text has.
+    EXPECT_EQ(session.length() % 128, 0);
+    if (length == kTokens) {
+      EXPECT_EQ(session.length(), 384);
+    }
+    const auto done = static_cast<size_t>(session.length());
+    const std::vector<float> rest = append_all(session, tokens.subspan(done));
+    EXPECT_EQ(first_difference(std::span(whole_).subspan(done * kVocab), rest, kVocab), -1)
+        << "length " << length;
+  }
+}
+
+TEST_P(CodedCache, ShowsLittle) {
+  EngineOptions full = options(kTokens, 2);
+  full.kv = "f32";
+  Engine engine = open_engine(full);
+  Session session = new_session(engine);
+  const std::vector<float> exact = append_all(session, tokens_);
+  double error = 0;
+  double all = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    error += std::pow(exact[i] - whole_[i], 2);
+    all += std::pow(exact[i], 2);
+  }
+  EXPECT_GT(error, 0);
+  EXPECT_LT(std::sqrt(error / all), 0.05);
+}
+
+TEST(CodedCaches, ReadTheirOwnBlockAtFullWidth) {
+  const auto tokens = random_tokens(200, kVocab, 3);
+  std::vector<std::vector<float>> logits;
+  for (const char* kv : {"f32", "int8"}) {
+    Engine engine = open_engine({.model_path = folder_of("llama"), .kv = kv, .needs_text = false});
+    Session session = new_session(engine);
+    logits.push_back(append_all(session, tokens));
+  }
+  EXPECT_EQ(first_difference(logits[0], logits[1], kVocab), 128);
+}
+
+TEST(CodedCaches, AreOthersForTheStoreWhereTheirCodingIs) {
+  testing::TempDirectory directory;
+  const auto tokens = random_tokens(300, kVocab, 2);
+  const auto engine_of = [&](const char* kv) {
+    return open_engine({.model_path = folder_of("llama"),
+                        .kv = kv,
+                        .needs_text = false,
+                        .store = StoreOptions{.directory = directory.path(), .min_free_bytes = 0}});
+  };
+  {
+    Engine engine = engine_of("int8");
+    Session session = new_session(engine);
+    ASSERT_TRUE(session.append(tokens).ok());
+    session.mark_resumable();
+    ASSERT_TRUE(engine.flush_store().ok());
+  }
+  EXPECT_EQ(engine_of("int8").resumable_tokens(tokens), 256);
+  for (const char* kv : {"rot-int8", "int8-pre", "int8-sink1", "k=int8,v=bf16", "bf16"}) {
+    EXPECT_EQ(engine_of(kv).resumable_tokens(tokens), 0) << kv;
+  }
+}
+
+TEST(CodedCaches, AreRefusedWhereTheyMakeNoSense) {
+  const auto refusal = [](const char* model, const char* kv) {
+    const auto engine =
+        Engine::open({.model_path = folder_of(model), .kv = kv, .needs_text = false});
+    return engine.ok() ? std::string("none") : engine.error().what;
+  };
+  EXPECT_EQ(refusal("llama", "int9"), "no precision of a cache");
+  EXPECT_EQ(refusal("llama", "layers 2-1=int8"), "no precision of a cache");
+  EXPECT_EQ(refusal("llama", "x=int8"), "no precision of a cache");
+  EXPECT_EQ(refusal("llama", "k=int8,"), "no precision of a cache");
+  EXPECT_EQ(refusal("llama", "bf16-sink1"),
+            "bf16 makes no sense for this model's keys: nothing is lost that rot, pre or sink "
+            "could save");
+  EXPECT_EQ(refusal("deepseek_v3", "int8-pre"),
+            "int8 makes no sense for this model's latents: only a part of a latent is turned by "
+            "position");
+  EXPECT_EQ(refusal("deepseek_v32", "int8"),
+            "int8 makes no sense for this model's latents: single rows of it are read");
+}
+
+}  // namespace
+}  // namespace kvasir
