@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 namespace kvasir::plan {
 namespace {
 
@@ -46,8 +48,18 @@ Status check(const CostOptions& options) {
 
 }  // namespace
 
+std::optional<kv::CachePrecision> coding_called(const std::string& name) {
+  if (find_precision(name) != nullptr) return std::nullopt;
+  auto precision = kv::parse_precision(name);
+  return precision.ok() ? std::optional(std::move(*precision)) : std::nullopt;
+}
+
 Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options) {
   KVASIR_RETURN_IF_ERROR(check(options));
+  const auto coding = coding_called(options.precision);
+  if (coding && !model.own) {
+    return cost_of_coded(model, options, *coding);
+  }
   ChosenPrecisions chosen;
   KVASIR_ASSIGN_OR_RETURN(chosen.rows, precision_of(options.precision, "precision"));
   if (!options.index_precision.empty()) {

@@ -2,8 +2,11 @@
 // pure.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
+#include "kv/coding.h"
 #include "kv/layout.h"
 #include "kvasir/plan.h"
 #include "persist/footprint.h"
@@ -26,6 +29,13 @@ inline Growth per_block(Growth::Rounding rounding) {
 // Returns the terms of the vectors and states of any model but DeepSeek-V4. Errors: as cache_cost.
 Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& options,
                                   const ChosenPrecisions& chosen);
+// Returns what --kv says where it is no published format's name; nothing where it is, or says
+// nothing.
+std::optional<kv::CachePrecision> coding_called(const std::string& name);
+// Returns the terms of a cache that is coded as --kv says, from the layout that an engine makes of
+// it. Errors: a model whose streams cannot be coded so, options that only others' formats have.
+Result<CacheCost> cost_of_coded(const CacheModel& model, const CostOptions& options,
+                                const kv::CachePrecision& precision);
 // Returns whether the terms are those of a decoder's own allocation.
 bool is_held_by_decoder(const CacheModel& model, const CostOptions& options);
 // Adds what it costs to hold on SSD the latents that are picked, where Kvasir can. `ram` is there.

@@ -325,7 +325,8 @@ std::vector<std::string> notes_on(const CacheModel& model, const std::vector<Par
 bool is_held_by_decoder(const CacheModel& model, const CostOptions& options) {
   constexpr std::string_view kHeld[] = {"native", "bf16", "f16", "f32"};
   const bool is_held =
-      std::find(std::begin(kHeld), std::end(kHeld), options.precision) != std::end(kHeld) &&
+      (std::find(std::begin(kHeld), std::end(kHeld), options.precision) != std::end(kHeld) ||
+       coding_called(options.precision)) &&
       (options.index_precision.empty() || options.index_precision == options.precision);
   return model.is_decoder_here && is_held && options.page_tokens == 1 &&
          options.tensor_parallel == 1 && !options.keeps_whole_windows;

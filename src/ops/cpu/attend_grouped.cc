@@ -72,7 +72,9 @@ struct ListedRows : std::array<const std::byte*, kSegmentRows> {};
 struct StreamRows {
   const Batch& batch;
   int64_t stream = 0;
-  View<const float> full_rows;  // of the batch, where the stream is sealed
+  // The batch's own, where the stream is a window, or sealed.
+  View<const std::byte> new_rows;
+  View<const float> full_rows;
 };
 
 // A GroupCut says how the heads and tokens of a batch are cut into groups.
@@ -258,8 +260,7 @@ void check_shapes(const GroupedAttendStep& step) {
   const kv::StreamLayout& values = step.batch.stream(step.value_stream);
   KVASIR_CHECK(values.format.dim == step.value_dim && values.spec.vectors == vectors &&
                    values.spec.reach == keys.spec.reach &&
-                   values.spec.window_tokens == keys.spec.window_tokens &&
-                   (keys.is_in_blocks() || values.format.codec == keys.format.codec),
+                   values.spec.window_tokens == keys.spec.window_tokens,
                "values that go with the keys");
   KVASIR_CHECK(!values.is_sealed() || step.full_values.has_shape(n, values.full_row_floats()),
                "a value at full width for every token");
@@ -438,7 +439,7 @@ void Ops::list_as_floats(const StreamRows& source, const AttendGroup& group, int
   if (stream.is_sealed()) {
     decode_block(batch, source.stream, group, segment, decoded);
   } else {
-    list_rows(batch, source.stream, {}, group, list, rows);
+    list_rows(batch, source.stream, source.new_rows, group, list, rows);
     table_.decode_rows(stream.format, rows.data(), list.end - list.begin, decoded);
   }
   for (int64_t i = 0; i < list.end - list.begin; ++i) {
@@ -461,11 +462,11 @@ TokenRange Ops::attend_segment(const GroupedAttendStep& step, const AttendGroup&
   ListedRows key_rows;
   ListedRows value_rows;
   if (past.is_decoded) {
-    list_as_floats({batch, step.key_stream, step.full_keys}, group, segment, list, s.decoded_keys,
-                   key_rows);
+    list_as_floats({batch, step.key_stream, step.new_keys, step.full_keys}, group, segment, list,
+                   s.decoded_keys, key_rows);
     if (has_values) {
-      list_as_floats({batch, step.value_stream, step.full_values}, group, segment, list,
-                     s.decoded_values, value_rows);
+      list_as_floats({batch, step.value_stream, step.new_values, step.full_values}, group, segment,
+                     list, s.decoded_values, value_rows);
     }
   } else {
     list_rows(batch, step.key_stream, step.new_keys, group, list, key_rows);
