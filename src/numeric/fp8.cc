@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "numeric/f16.h"
 #include "numeric/power_of_two.h"
 
 namespace kvasir {
@@ -36,6 +37,21 @@ uint8_t fp8_encode(float value) {
   const auto bits = std::bit_cast<uint32_t>(magnitude);
   const uint32_t rounded = bits + 0x7ffffu + ((bits >> 20) & 1u);
   return static_cast<uint8_t>(sign | ((rounded >> 20) - (uint32_t{127 - 7} << 3)));
+}
+
+float e5m2_decode(uint8_t code) { return f16_decode(static_cast<uint16_t>(code << 8)); }
+
+uint8_t e5m2_encode(float value) {
+  const auto sign = static_cast<uint8_t>(std::signbit(value) ? 0x80 : 0);
+  if (std::isnan(value)) return sign | 0x7f;
+  const float magnitude = std::min(std::fabs(value), kE5m2Max);
+  if (magnitude < 0x1p-14f) {
+    // As for E4M3, with steps of 2^-16 of which 4 are the smallest normal.
+    return static_cast<uint8_t>(sign | static_cast<uint8_t>(std::nearbyint(magnitude * 0x1p16f)));
+  }
+  const auto bits = std::bit_cast<uint32_t>(magnitude);
+  const uint32_t rounded = bits + 0xfffffu + ((bits >> 21) & 1u);
+  return static_cast<uint8_t>(sign | ((rounded >> 21) - (uint32_t{127 - 15} << 2)));
 }
 
 float ue8m0_decode(uint8_t code) {

@@ -1,6 +1,8 @@
-// FP8 (E4M3) is finite only: its largest value is 448, it has no infinity, and its NaN is
-// S.1111.111. UE8M0 is a scale in one byte. These functions convert one number at a time and choose
-// a block's scale as models are trained with it; every fast path is tested against them.
+// FP8 is E4M3 unless its other form is named. E4M3 is finite only: its largest value is 448, it has
+// no infinity, and its NaN is S.1111.111. E5M2 is the upper byte of a half float: its largest value
+// is 57344, and it has infinities. UE8M0 is a scale in one byte. These functions convert one number
+// at a time and choose a block's scale as models are trained with it; every fast path is tested
+// against them.
 #pragma once
 
 #include <cstdint>
@@ -8,11 +10,17 @@
 namespace kvasir {
 
 inline constexpr float kFp8Max = 448.0f;
+inline constexpr float kE5m2Max = 57344.0f;
 
 float fp8_decode(uint8_t code);
 
 // Round to nearest, ties to even, saturating at +-448. NaN gives the NaN code of its sign.
 uint8_t fp8_encode(float value);
+
+float e5m2_decode(uint8_t code);
+
+// Round to nearest, ties to even, saturating at +-57344. NaN gives the last NaN code of its sign.
+uint8_t e5m2_encode(float value);
 
 // 2^(code - 127); 255 is NaN and byte 0 a float32 subnormal.
 float ue8m0_decode(uint8_t code);
