@@ -27,37 +27,39 @@ Place place_of(int bits, int64_t count, int64_t index) {
   return {.byte = run * kRunBytes + byte, .shift = static_cast<int>(part) * bits};
 }
 
-// Bits [first, first + bits) of each code.
-void pack_plane(int first, int bits, const uint8_t* codes, int64_t count, std::byte* out) {
-  std::fill_n(out, packed_bytes(bits, count), std::byte{0});
-  for (int64_t i = 0; i < count; ++i) {
-    const Place place = place_of(bits, count, i);
-    const int code = (codes[i] >> first) & ((1 << bits) - 1);
-    out[place.byte] |= static_cast<std::byte>(code << place.shift);
-  }
+// Of the code its lowest bits, as many as the plane has.
+void put_in_plane(int bits, int64_t count, int64_t index, int code, std::byte* out) {
+  const Place place = place_of(bits, count, index);
+  out[place.byte] |= static_cast<std::byte>((code & ((1 << bits) - 1)) << place.shift);
 }
 
-void add_plane(int first, int bits, const std::byte* in, int64_t count, uint8_t* codes) {
-  for (int64_t i = 0; i < count; ++i) {
-    const Place place = place_of(bits, count, i);
-    const int code = (static_cast<int>(in[place.byte]) >> place.shift) & ((1 << bits) - 1);
-    codes[i] = static_cast<uint8_t>(codes[i] | (code << first));
-  }
+int plane_code_at(int bits, int64_t count, int64_t index, const std::byte* in) {
+  const Place place = place_of(bits, count, index);
+  return (static_cast<int>(in[place.byte]) >> place.shift) & ((1 << bits) - 1);
 }
 
 }  // namespace
 
-void pack_codes(int bits, const uint8_t* codes, int64_t count, std::byte* out) {
+void put_code(int bits, int64_t count, int64_t index, int code, std::byte* out) {
   KVASIR_DCHECK(bits >= 1 && bits <= 4, "codes of less than a byte");
-  pack_plane(0, bits == 3 ? 2 : bits, codes, count, out);
-  if (bits == 3) pack_plane(2, 1, codes, count, out + packed_bytes(2, count));
+  put_in_plane(bits == 3 ? 2 : bits, count, index, code, out);
+  if (bits == 3) put_in_plane(1, count, index, code >> 2, out + packed_bytes(2, count));
+}
+
+int code_at(int bits, int64_t count, int64_t index, const std::byte* in) {
+  KVASIR_DCHECK(bits >= 1 && bits <= 4, "codes of less than a byte");
+  if (bits != 3) return plane_code_at(bits, count, index, in);
+  const int high = plane_code_at(1, count, index, in + packed_bytes(2, count));
+  return plane_code_at(2, count, index, in) | high << 2;
+}
+
+void pack_codes(int bits, const uint8_t* codes, int64_t count, std::byte* out) {
+  std::fill_n(out, packed_bytes(bits, count), std::byte{0});
+  for (int64_t i = 0; i < count; ++i) put_code(bits, count, i, codes[i], out);
 }
 
 void unpack_codes(int bits, const std::byte* in, int64_t count, uint8_t* codes) {
-  KVASIR_DCHECK(bits >= 1 && bits <= 4, "codes of less than a byte");
-  std::fill_n(codes, count, uint8_t{0});
-  add_plane(0, bits == 3 ? 2 : bits, in, count, codes);
-  if (bits == 3) add_plane(2, 1, in + packed_bytes(2, count), count, codes);
+  for (int64_t i = 0; i < count; ++i) codes[i] = static_cast<uint8_t>(code_at(bits, count, i, in));
 }
 
 }  // namespace kvasir::kernels

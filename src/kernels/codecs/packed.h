@@ -18,6 +18,12 @@ constexpr int64_t packed_bytes(int bits, int64_t count) {
   return bits == 3 ? packed_bytes(2, count) + packed_bytes(1, count) : (bits * count + 7) / 8;
 }
 
+// Adds code `index` of count, below 2^bits, to out [packed_bytes], where its bits are 0. One by one
+// codes make the same bytes as all together.
+void put_code(int bits, int64_t count, int64_t index, int code, std::byte* out);
+// Code `index` of count of in [packed_bytes].
+int code_at(int bits, int64_t count, int64_t index, const std::byte* in);
+
 // codes [count], each below 2^bits -> out [packed_bytes], every byte written.
 void pack_codes(int bits, const uint8_t* codes, int64_t count, std::byte* out);
 // in [packed_bytes] -> codes [count]

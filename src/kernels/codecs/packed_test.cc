@@ -21,6 +21,12 @@ TEST(PackedCodes, ComeBackWhateverTheirNumber) {
       std::vector<uint8_t> back(codes.size(), 0xee);
       unpack_codes(bits, packed.data(), count, back.data());
       ASSERT_EQ(back, codes) << bits << " bits, " << count;
+      std::vector<std::byte> one_by_one(packed.size());
+      for (int64_t i = 0; i < count; ++i) {
+        put_code(bits, count, i, codes[i], one_by_one.data());
+        ASSERT_EQ(code_at(bits, count, i, packed.data()), codes[i]);
+      }
+      ASSERT_EQ(one_by_one, packed) << bits << " bits, " << count;
     }
   }
 }
