@@ -7,9 +7,16 @@
 namespace kvasir::kernels {
 namespace {
 
-constexpr std::array<const Codec*, kCodecCount> kCodecs = {
-    &kF32Codec, &kBf16Codec, &kFp8Codec, &kFp4Codec, &kF16Codec, &kE4m3Codec, &kInt8TokenCodec,
-};
+constexpr auto kCodecs = std::to_array<const Codec*>({
+    &kF32Codec,          &kBf16Codec,         &kFp8Codec,          &kFp4Codec,
+    &kF16Codec,          &kE4m3Codec,         &kInt8TokenCodec,    &kE4m3TokenCodec,
+    &kE4m3Ue8m0Codec,    &kE4m3OneCodec,      &kE5m2Codec,         &kQ8_0Codec,
+    &kQ5_1Codec,         &kQ5_0Codec,         &kQ4_1Codec,         &kQ4_0Codec,
+    &kIq4NlCodec,        &kInt4TokenG32Codec, &kInt4TokenG64Codec, &kInt3TokenG32Codec,
+    &kInt3TokenG64Codec, &kInt2TokenG32Codec, &kInt2TokenG64Codec, &kNvfp4Codec,
+    &kMxfp4Codec,        &kTurbo4Codec,       &kTurbo3Codec,       &kTurbo2Codec,
+});
+static_assert(kCodecs.size() == kCodecCount);
 
 }  // namespace
 

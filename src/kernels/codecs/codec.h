@@ -24,9 +24,38 @@ enum class CodecId : uint8_t {
 
   // The others code the rows of a block once it is complete; each file says how.
   kInt8Token,
+
+  // Rows that stand alone: e4m3_token.cc, e4m3_ue8m0.cc, e4m3.cc, e5m2.cc,
+  kE4m3Token,
+  kE4m3Ue8m0,
+  kE4m3One,
+  kE5m2,
+  // as blocks of GGUF: q8_0.cc, q4_1.cc, q4_0.cc, iq4_nl.cc,
+  kQ8_0,
+  kQ5_1,
+  kQ5_0,
+  kQ4_1,
+  kQ4_0,
+  kIq4Nl,
+  // int_token.cc,
+  kInt4TokenG32,
+  kInt4TokenG64,
+  kInt3TokenG32,
+  kInt3TokenG64,
+  kInt2TokenG32,
+  kInt2TokenG64,
+  // fp4_scaled.cc,
+  kNvfp4,
+  kMxfp4,
+  // turbo.cc.
+  kTurbo4,
+  kTurbo3,
+  kTurbo2,
+
+  kCount,
 };
 inline constexpr size_t kRowFormatCount = 6;
-inline constexpr size_t kCodecCount = 7;
+inline constexpr size_t kCodecCount = static_cast<size_t>(CodecId::kCount);
 
 // Codes of kFp8 that share a scale.
 inline constexpr int64_t kFp8GroupSize = 64;
@@ -94,6 +123,27 @@ extern const Codec kFp4Codec;
 extern const Codec kF16Codec;
 extern const Codec kE4m3Codec;
 extern const Codec kInt8TokenCodec;
+extern const Codec kE4m3TokenCodec;
+extern const Codec kE4m3Ue8m0Codec;
+extern const Codec kE4m3OneCodec;
+extern const Codec kE5m2Codec;
+extern const Codec kQ8_0Codec;
+extern const Codec kQ5_1Codec;
+extern const Codec kQ5_0Codec;
+extern const Codec kQ4_1Codec;
+extern const Codec kQ4_0Codec;
+extern const Codec kIq4NlCodec;
+extern const Codec kInt4TokenG32Codec;
+extern const Codec kInt4TokenG64Codec;
+extern const Codec kInt3TokenG32Codec;
+extern const Codec kInt3TokenG64Codec;
+extern const Codec kInt2TokenG32Codec;
+extern const Codec kInt2TokenG64Codec;
+extern const Codec kNvfp4Codec;
+extern const Codec kMxfp4Codec;
+extern const Codec kTurbo4Codec;
+extern const Codec kTurbo3Codec;
+extern const Codec kTurbo2Codec;
 
 const Codec& codec_of(CodecId id);
 // Null: there is none of that name.

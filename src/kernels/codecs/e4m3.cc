@@ -1,5 +1,6 @@
 // Plain E4M3, rounded to nearest even; what is larger than 448 becomes that. Whoever has a scale
-// for a whole stream divides rows by it beforehand and multiplies what is computed of them.
+// for a whole stream divides rows by it beforehand and multiplies what is computed of them. The
+// same bytes are a row format, e4m3, and a codec of complete blocks, e4m3-1.
 #include "kernels/codecs/codec.h"
 #include "numeric/fp8.h"
 
@@ -23,5 +24,7 @@ void decode(const RowShape& shape, SideData, const std::byte* group, int64_t row
 }  // namespace
 
 constinit const Codec kE4m3Codec = row_codec(CodecId::kE4m3, "e4m3", bytes, encode, decode);
+constinit const Codec kE4m3OneCodec =
+    sealed_codec(CodecId::kE4m3One, "e4m3-1", 1, bytes, encode, decode);
 
 }  // namespace kvasir::kernels

@@ -16,4 +16,10 @@ inline float largest_magnitude(const float* values, int64_t size) {
   return largest;
 }
 
+// The whole part of a value as a code of 0 to `top`.
+inline uint8_t clamped_code(float value, float top) {
+  // The 0 first: it is what remains of a value that is no number.
+  return static_cast<uint8_t>(std::min(std::max(0.0f, value), top));
+}
+
 }  // namespace kvasir::kernels
