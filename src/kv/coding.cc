@@ -13,12 +13,32 @@ using kernels::Codec;
 
 constexpr Rotation kPlain = Rotation::kNone;
 constexpr Rotation kTurned = Rotation::kHadamard;
+constexpr Rotation kSigned = Rotation::kSignedHadamard;
 
 constexpr std::array kSchemes = std::to_array<CodingScheme>({
     {"f32", "f32", "f32", kPlain, "float32"},
     {"f16", "f16", "f16", kPlain, "float16"},
     {"bf16", "bf16", "bf16", kPlain, "bfloat16"},
+    {"q8_0", "q8_0", "q8_0", kPlain, "llama.cpp's blocks of 32: 8.5 bits"},
     {"int8", "int8-token", "int8-token", kPlain, "signed bytes, a scale for each vector"},
+    {"e4m3-token", "e4m3-token", "e4m3-token", kPlain, "FP8, a scale for each vector"},
+    {"e4m3-ue8m0", "e4m3-ue8m0", "e4m3-ue8m0", kPlain, "FP8, a power of two for each 64"},
+    {"e4m3", "e4m3-1", "e4m3-1", kPlain, "FP8 without a scale"},
+    {"e5m2", "e5m2", "e5m2", kPlain, "FP8 with 5 bits of exponent"},
+    {"q5_1", "q5_1", "q5_1", kPlain, "llama.cpp's blocks of 32: 6 bits"},
+    {"q5_0", "q5_0", "q5_0", kPlain, "llama.cpp's blocks of 32: 5.5 bits"},
+    {"q4_1", "q4_1", "q4_1", kPlain, "llama.cpp's blocks of 32: 5 bits"},
+    {"int4", "int4-token-g32", "int4-token-g32", kPlain, "4 bits, a scale and a minimum per 32"},
+    {"q4_0", "q4_0", "q4_0", kPlain, "llama.cpp's blocks of 32: 4.5 bits"},
+    {"iq4_nl", "iq4_nl", "iq4_nl", kPlain, "llama.cpp's uneven codebook: 4.5 bits"},
+    {"nvfp4", "nvfp4", "nvfp4", kPlain, "FP4, an FP8 scale per 16"},
+    {"quarot4", "int4-token-g64", "int4-token-g64", kTurned, "rotated, 4 bits in groups of 64"},
+    {"mxfp4", "mxfp4", "mxfp4", kPlain, "FP4, a power of two per 32"},
+    {"turbo4", "turbo4", "turbo4", kSigned, "TurboQuant: rotated, a codebook of 4 bits, the norm"},
+    {"quarot3", "int3-token-g64", "int3-token-g64", kTurned, "rotated, 3 bits in groups of 64"},
+    {"turbo3", "turbo3", "turbo3", kSigned, "TurboQuant of 3 bits"},
+    {"quarot2", "int2-token-g64", "int2-token-g64", kTurned, "rotated, 2 bits in groups of 64"},
+    {"turbo2", "turbo2", "turbo2", kSigned, "TurboQuant of 2 bits"},
 });
 
 Error nothing(std::string_view part, const char* expected) {

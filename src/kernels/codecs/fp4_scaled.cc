@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "kernels/codecs/grid.h"
+#include "kernels/codecs/nvfp4_scale.h"
 #include "kernels/codecs/packed.h"
 #include "kernels/codecs/scale.h"
 #include "kernels/codecs/sealed_row.h"
@@ -25,7 +26,7 @@ struct CeilScale {
 
 struct TensorScale {
   static constexpr int64_t kGroupSize = 16;
-  static constexpr float kTensorScale = 64 / (kFp4Max * kFp8Max);
+  static constexpr float kTensorScale = kNvfp4TensorScale;
   static uint8_t of(float amax) { return fp8_encode(amax / kFp4Max / kTensorScale); }
   static float value(uint8_t byte) { return fp8_decode(byte) * kTensorScale; }
 };

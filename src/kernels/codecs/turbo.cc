@@ -7,44 +7,25 @@
 // the code of the smallest negative), s = f16(n / ||entries||), x' = entry s. First the packed
 // codes, then the scale. Norms are lane sums. 34 bytes for 64 values at 4 bits.
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "kernels/codecs/lane_sum.h"
 #include "kernels/codecs/packed.h"
 #include "kernels/codecs/scale.h"
 #include "kernels/codecs/sealed_row.h"
+#include "kernels/codecs/turbo_entries.h"
 
 namespace kvasir::kernels {
 namespace {
 
-// The positive half of the codebooks, ascending. Codes ascend from the most negative entry.
-template <int kBits>
-constexpr std::array<float, 1 << (kBits - 1)> kEntries{};
-template <>
-constexpr std::array<float, 2> kEntries<2>{.4528f, 1.5104f};
-template <>
-constexpr std::array<float, 4> kEntries<3>{.2451f, .7560f, 1.3439f, 2.1519f};
-template <>
-constexpr std::array<float, 8> kEntries<4>{.1284f,  .3880f,  .6568f,  .9423f,
-                                           1.2562f, 1.6180f, 2.0690f, 2.7326f};
-
 template <int kBits>
 int nearest_code(float value) {
-  constexpr auto& entries = kEntries<kBits>;
+  constexpr auto& entries = kTurboHalf<kBits>;
+  constexpr int kHalf = 1 << (kBits - 1);
   const float magnitude = std::fabs(value);
   int entry = 0;
-  for (size_t i = 1; i < entries.size(); ++i)
-    entry += magnitude > (entries[i - 1] + entries[i]) / 2;
-  const int half = static_cast<int>(entries.size());
-  return value > 0 ? half + entry : half - 1 - entry;
-}
-
-template <int kBits>
-float entry_of(int code) {
-  constexpr auto& entries = kEntries<kBits>;
-  const int half = static_cast<int>(entries.size());
-  return code >= half ? entries[code - half] : -entries[half - 1 - code];
+  for (int i = 1; i < kHalf; ++i) entry += magnitude > (entries[i - 1] + entries[i]) / 2;
+  return value > 0 ? kHalf + entry : kHalf - 1 - entry;
 }
 
 float norm_of(int64_t width, auto component) {
@@ -63,15 +44,15 @@ struct Turbo {
     for (int64_t i = 0; i < width; ++i) {
       put_code(kBits, width, i, nearest_code<kBits>(row[i] / divisor), out);
     }
-    const float coded_norm =
-        norm_of(width, [&](int64_t i) { return entry_of<kBits>(code_at(kBits, width, i, out)); });
+    const float coded_norm = norm_of(
+        width, [&](int64_t i) { return turbo_entry<kBits>(code_at(kBits, width, i, out)); });
     put_f16(scale_out, norm / coded_norm);
   }
 
   static void decode(const std::byte* in, int64_t width, float* row) {
     const float scale = get_f16(in + packed_bytes(kBits, width));
     for (int64_t i = 0; i < width; ++i) {
-      row[i] = entry_of<kBits>(code_at(kBits, width, i, in)) * scale;
+      row[i] = turbo_entry<kBits>(code_at(kBits, width, i, in)) * scale;
     }
   }
 };

@@ -1,11 +1,175 @@
-// Reading coded rows of a block, value for value like the scalar codecs. Included once per
-// instruction set.
+// Reading coded rows of a block, value for value like the scalar codecs (kernels/codecs/). Each
+// loop here takes the widths that are whole runs of its packing; the scalar codec does for others.
+// Included once per instruction set.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
+// Decodes all rows -> decoded [row_count, width]. False: not that width, nothing was done.
+using DecodeCoded = bool (*)(const CodedRows& form, const uint8_t* coded, float* decoded);
+
+// ---- bytes
+
+bool decode_int8_token(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  if (width % kGroupCols != 0) return false;
+  for (int64_t r = 0; r < form.row_count; ++r, coded += width + 2, decoded += width) {
+    const Vec scale = broadcast(f16_at(coded + width));
+    for (int64_t i = 0; i < width; i += kLanes)
+      store(decoded + i, load_signed_bytes(coded + i) * scale);
+  }
+  return true;
+}
+
+// E4M3 codes of a row, one scale for all.
+template <bool kHasScale>
+bool decode_e4m3(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  const int64_t row_bytes = width + (kHasScale ? 2 : 0);
+  if (width % kLanes != 0) return false;
+  for (int64_t r = 0; r < form.row_count; ++r, coded += row_bytes, decoded += width) {
+    const Vec scale = broadcast(kHasScale ? f16_at(coded + width) : 1.0f);
+    for (int64_t i = 0; i < width; i += kLanes)
+      store(decoded + i, load_fp8(coded + i) * broadcast(kFp8Factor) * scale);
+  }
+  return true;
+}
+
+// ---- blocks of GGUF
+
+template <class Type>
+bool decode_gguf_blocks(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  if (width % kGroupCols != 0 || width > kDotCols) return false;
+  const int64_t blocks = width / kGroupCols;
+  for (int64_t r = 0; r < form.row_count; ++r, coded += blocks * Type::kBytes) {
+    TakenScales taken[1];
+    float scales[1][kScaleFloats];
+    for (int64_t b = 0; b < blocks; ++b) take_scales<Type, 1>(coded, 0, b, taken);
+    load_scales<Type, 1>(coded, 0, blocks, taken, scales);
+    for (int64_t b = 0; b < blocks; ++b, decoded += kGroupCols) {
+      GroupVecs values;
+      decode_group<Type>(coded + b * Type::kBytes, 0, scales[0] + b * Type::kStep, values);
+      KVASIR_UNROLL
+      for (int64_t i = 0; i < kGroupCols / kLanes; ++i) store(decoded + i * kLanes, values[i]);
+    }
+  }
+  return true;
+}
+
+// ---- packed codes
+
+// A scale and a minimum of each group along a row: code * scale + min.
+template <int kBits, int64_t kGroupSize>
+bool decode_int_token(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  if (!has_whole_runs<kBits>(width) || width % kGroupSize != 0) return false;
+  const int64_t codes_bytes = kBits * width / 8;
+  const int64_t groups = width / kGroupSize;
+  for (int64_t r = 0; r < form.row_count; ++r, coded += codes_bytes + 4 * groups) {
+    const uint8_t* scales = coded + codes_bytes;
+    for_each_code<kBits>(coded, width, [&](int64_t i, Vec codes) KVASIR_LAMBDA_INLINE {
+      const uint8_t* scale = scales + 2 * (i / kGroupSize);
+      store(decoded + i, codes * broadcast(f16_at(scale)) + broadcast(f16_at(scale + 2 * groups)));
+    });
+    decoded += width;
+  }
+  return true;
+}
+
+// Entries of a table of floats, one scale for each row.
+template <int kBits>
+bool decode_entries(const CodedRows& form, const float* table, const uint8_t* coded,
+                    float* decoded) {
+  const int64_t width = form.shape.width;
+  if (!has_whole_runs<kBits>(width)) return false;
+  const int64_t codes_bytes = kBits * width / 8;
+  for (int64_t r = 0; r < form.row_count; ++r, coded += codes_bytes + 2, decoded += width) {
+    const Vec scale = broadcast(f16_at(coded + codes_bytes));
+    for_each_index<kBits>(coded, width, [&](int64_t i, VecInt codes) KVASIR_LAMBDA_INLINE {
+      store(decoded + i, look_up_sixteen(table, codes) * scale);
+    });
+  }
+  return true;
+}
+
+template <int kBits>
+bool decode_turbo(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  return decode_entries<kBits>(form, kScaleTables.turbo[kBits], coded, decoded);
+}
+
+constexpr int kUnitScale = 127;  // UE8M0's
+
+// FP4 codes, a byte of scale for each group along a row.
+template <int64_t kGroupSize, const float (&kScaleOf)[256]>
+bool decode_fp4_groups(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  if (!has_whole_runs<4>(width) || width % kGroupSize != 0) return false;
+  const int64_t row_bytes = width / 2 + width / kGroupSize;
+  for (int64_t r = 0; r < form.row_count; ++r, coded += row_bytes, decoded += width) {
+    for_each_index<4>(coded, width, [&](int64_t i, VecInt codes) KVASIR_LAMBDA_INLINE {
+      const float scale = kScaleOf[coded[width / 2 + i / kGroupSize]];
+      store(decoded + i, look_up_sixteen(kScaleTables.fp4[kUnitScale], codes) * broadcast(scale));
+    });
+  }
+  return true;
+}
+
+// ---- which codec
+
+KVASIR_INLINE DecodeCoded find_decoder(CodecId codec) {
+  switch (codec) {
+    case CodecId::kInt8Token:
+      return decode_int8_token;
+    case CodecId::kE4m3Token:
+      return decode_e4m3<true>;
+    case CodecId::kE4m3One:
+      return decode_e4m3<false>;
+    case CodecId::kQ8_0:
+      return decode_gguf_blocks<Q8_0>;
+    case CodecId::kQ5_1:
+      return decode_gguf_blocks<Q5_1>;
+    case CodecId::kQ5_0:
+      return decode_gguf_blocks<Q5_0>;
+    case CodecId::kQ4_1:
+      return decode_gguf_blocks<Q4_1>;
+    case CodecId::kQ4_0:
+      return decode_gguf_blocks<Q4_0>;
+    case CodecId::kIq4Nl:
+      return decode_gguf_blocks<Iq4Nl>;
+    case CodecId::kInt4TokenG32:
+      return decode_int_token<4, 32>;
+    case CodecId::kInt4TokenG64:
+      return decode_int_token<4, 64>;
+    case CodecId::kInt3TokenG32:
+      return decode_int_token<3, 32>;
+    case CodecId::kInt3TokenG64:
+      return decode_int_token<3, 64>;
+    case CodecId::kInt2TokenG32:
+      return decode_int_token<2, 32>;
+    case CodecId::kInt2TokenG64:
+      return decode_int_token<2, 64>;
+    case CodecId::kNvfp4:
+      return decode_fp4_groups<16, kScaleTables.nvfp4>;
+    case CodecId::kMxfp4:
+      return decode_fp4_groups<32, kScaleTables.ue8m0>;
+    case CodecId::kTurbo4:
+      return decode_turbo<4>;
+    case CodecId::kTurbo3:
+      return decode_turbo<3>;
+    case CodecId::kTurbo2:
+      return decode_turbo<2>;
+    default:
+      return nullptr;
+  }
+}
+
 void decode_coded(const CodedRows& form, const std::byte* coded, float* decoded) {
-  kernels::decode_coded(form, coded, decoded);
+  const DecodeCoded decode = find_decoder(form.codec);
+  const auto* bytes = reinterpret_cast<const uint8_t*>(coded);
+  if (decode == nullptr || !decode(form, bytes, decoded)) {
+    kernels::decode_coded(form, coded, decoded);
+  }
 }
 
 }  // namespace

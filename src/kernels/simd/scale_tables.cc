@@ -2,6 +2,9 @@
 
 #include <limits>
 
+#include "kernels/codecs/nvfp4_scale.h"
+#include "kernels/codecs/turbo_entries.h"
+
 namespace kvasir::kernels {
 namespace {
 
@@ -21,6 +24,24 @@ constexpr float scaled(float magnitude, float scale) {
   return scale > 1 && magnitude > Limits::max() / scale ? Limits::infinity() : magnitude * scale;
 }
 
+// As numeric/fp8.h decodes it.
+constexpr float e4m3_value(int byte) {
+  const int exponent = (byte >> 3) & 15;
+  const int mantissa = byte & 7;
+  if (exponent == 15 && mantissa == 7) return Limits::quiet_NaN();
+  const float magnitude =
+      exponent == 0 ? static_cast<float>(mantissa) / 8 * power_of_two(121)
+                    : (1 + static_cast<float>(mantissa) / 8) * power_of_two(exponent + 120);
+  return byte >= 128 ? -magnitude : magnitude;
+}
+
+template <int kBits>
+constexpr void fill_turbo(ScaleTables& tables) {
+  for (int code = 0; code < 16; ++code) {
+    tables.turbo[kBits][code] = turbo_entry<kBits>(code % (1 << kBits));
+  }
+}
+
 constexpr ScaleTables make_scale_tables() {
   constexpr float kMagnitudes[8] = {0, 0.5f, 1, 1.5f, 2, 3, 4, 6};
   ScaleTables tables{};
@@ -33,6 +54,13 @@ constexpr ScaleTables make_scale_tables() {
       tables.fp4[byte][code + 8] = -tables.fp4[byte][code];
     }
   }
+  for (int byte = 0; byte < 256; ++byte) {
+    const float value = e4m3_value(byte);
+    tables.nvfp4[byte] = value != value ? value : value * kNvfp4TensorScale;
+  }
+  fill_turbo<2>(tables);
+  fill_turbo<3>(tables);
+  fill_turbo<4>(tables);
   return tables;
 }
 

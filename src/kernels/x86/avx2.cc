@@ -19,6 +19,7 @@
 #include "kernels/simd/block_matmul-inl.h"
 #include "kernels/simd/matmul-inl.h"
 #include "kernels/simd/decode_row-inl.h"
+#include "kernels/simd/packed-inl.h"
 #include "kernels/simd/decode_coded-inl.h"
 #include "kernels/simd/attend_tile-inl.h"
 #include "kernels/simd/attend_in_place-inl.h"

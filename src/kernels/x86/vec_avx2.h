@@ -70,6 +70,16 @@ KVASIR_INLINE VecInt broadcast_int(int32_t value) { return _mm256_set1_epi32(val
 KVASIR_INLINE VecInt load_bytes(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
+// The kLanes bytes at p.
+KVASIR_INLINE VecInt load_byte_lanes(const uint8_t* p) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+// table[the low four bits of each lane]
+KVASIR_INLINE Vec look_up_sixteen(const float* table, VecInt index) {
+  const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index);
+  const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), index);
+  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
+}
 KVASIR_INLINE VecInt add_int(VecInt a, VecInt b) { return _mm256_add_epi32(a, b); }
 KVASIR_INLINE VecInt sub_int(VecInt a, VecInt b) { return _mm256_sub_epi32(a, b); }
 KVASIR_INLINE VecInt and_bits(VecInt a, VecInt b) { return _mm256_and_si256(a, b); }

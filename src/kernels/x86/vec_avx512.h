@@ -219,6 +219,14 @@ KVASIR_INLINE void add_all_byte_products(VecInt& sum, VecInt unsigned_bytes, Vec
 KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
   return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
 }
+// table[the low four bits of each lane]
+KVASIR_INLINE Vec look_up_sixteen(const float* table, VecInt index) {
+  return _mm512_permutexvar_ps(index, _mm512_loadu_ps(table));
+}
+// The kLanes bytes at p.
+KVASIR_INLINE VecInt load_byte_lanes(const uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
 KVASIR_INLINE VecInt load_bytes(const uint8_t* p) { return _mm512_loadu_si512(p); }
 
 }  // namespace
