@@ -66,7 +66,10 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Coded{"llama", "int8"}, Coded{"llama", "k=int8-pre-sink1,v=bf16"},
                       Coded{"llama", "k=bf16,v=f16"}, Coded{"llama", "rot-int8-pre-sink128"},
                       Coded{"llama", "rot-int8,layers 0=bf16"}, Coded{"gpt_oss", "rot-int8-pre"},
-                      Coded{"gpt_oss", "k=f16,v=bf16"}, Coded{"deepseek_v3", "rot-int8-sink1"}),
+                      Coded{"gpt_oss", "k=f16,v=bf16"}, Coded{"llama", "kvarn4"},
+                      Coded{"llama", "kvarn4-sink1"}, Coded{"llama", "kivi4-pre-sink1"},
+                      Coded{"gemma2", "kvarn4"}, Coded{"deepseek_v3", "kvarn4"},
+                      Coded{"gpt_oss", "k=kvarn4,v=q4_0"}, Coded{"deepseek_v3", "rot-int8-sink1"}),
     name_of);
 
 TEST_P(CodedCache, HasTheSameBitsForAnyChunksAndThreads) {

@@ -1,5 +1,8 @@
 #include "kernels/kernels.h"
 
+#include <algorithm>
+
+#include "kernels/codecs/packed.h"
 #include "kernels/limits.h"
 
 namespace kvasir::kernels {
@@ -19,6 +22,23 @@ int64_t attend_scratch_floats(const RowFormat& format, int64_t value_dim, int64_
   };
   return tile_floats(format.dim) + (value_dim > 0 ? tile_floats(value_dim) : 0) +
          query_count * kAttendHeadFloats;
+}
+
+bool can_attend_coded(const CodedRows& keys, const CodedRows& values) {
+  const auto is_tile = [](const CodedRows& rows, CodecId codec) {
+    return rows.codec == codec && rows.row_count == kCodedRows &&
+           rows.shape.width % kTileCodeLanes == 0;
+  };
+  return is_tile(keys, CodecId::kKvarn4Keys) && is_tile(values, CodecId::kKvarn4Values);
+}
+
+// The vectors' loops take the scales of the block, some queries' scores, one's weights, all as
+// integers of two bytes; the plain ones take decoded rows, and one of each besides.
+int64_t attend_coded_scratch_floats(int64_t key_width, int64_t value_width) {
+  const int64_t depth_max = std::max(kCodedRows, key_width);
+  const int64_t in_vectors = 2 * key_width + value_width + 3 * kCodedRows +
+                             kCodedQueries * depth_max / 2 + depth_max + kCodedQueries * kCodedRows;
+  return std::max(in_vectors, (kCodedRows + 1) * (key_width + value_width));
 }
 
 int64_t index_query_bytes(const RowFormat& format, int64_t head_count) {

@@ -71,6 +71,24 @@ struct AttendArgs {
   float* scratch = nullptr;  // [attend_scratch_floats], private to the call
 };
 
+// The same of the rows of one coded block, all of which every query sees, of keys and values that
+// are multiplied as they are coded (can_attend_coded). Queries and weights become integers of 16
+// bits there, each relative to its largest; sums of their products with codes are exact.
+struct AttendCodedArgs {
+  CodedRows keys;
+  const std::byte* key_codes = nullptr;
+  CodedRows values;
+  const std::byte* value_codes = nullptr;
+  const float* q = nullptr;  // [query_count, keys.shape.width]
+  int64_t query_count = 0;
+  float scale = 0;
+  float soft_cap = 0;        // 0: none
+  float* out = nullptr;      // [query_count, values.shape.width], undivided
+  float* maxima = nullptr;   // [query_count]
+  float* sums = nullptr;     // [query_count]
+  float* scratch = nullptr;  // [attend_coded_scratch_floats], private to the call
+};
+
 // What attend gives of parts of the rows, query by query.
 struct AttendedPart {
   float* out = nullptr;     // [queries, value_dim]
@@ -171,6 +189,8 @@ struct KernelTable {
 
   // Queries [query_begin, query_end).
   void (*attend)(const AttendArgs& args, int64_t query_begin, int64_t query_end);
+  // REQUIRES: can_attend_coded
+  void (*attend_coded)(const AttendCodedArgs& args);
   // whole <- what attend would have given of its rows and those of `later`. A whole without rows
   // has zeros and maxima of minus infinity; with a sink its maximum is that and its sum is 1.
   void (*join_attended)(const AttendedPart& later, int64_t query_count, int64_t value_dim,
@@ -203,6 +223,10 @@ struct KernelTable {
 int64_t matmul_scratch_floats(int64_t cols);
 // value_dim: 0 where keys are values.
 int64_t attend_scratch_floats(const RowFormat& format, int64_t value_dim, int64_t query_count);
+// Whether attend_coded takes keys and values of these codecs and widths. The same for every
+// instruction set.
+bool can_attend_coded(const CodedRows& keys, const CodedRows& values);
+int64_t attend_coded_scratch_floats(int64_t key_width, int64_t value_width);
 int64_t index_query_bytes(const RowFormat& format, int64_t head_count);
 
 // Picks the k highest of scores [count]; of equal ones the lower index. picked [min(k, count)]

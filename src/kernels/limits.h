@@ -17,6 +17,10 @@ inline constexpr int64_t kMatmulPanelRows = 64;
 
 // Cached rows decoded at once; the online softmax rescales at multiples of this.
 inline constexpr int64_t kAttendTileRows = 32;
+// Rows of a coded block, and queries that its codes are read once for.
+inline constexpr int64_t kCodedRows = 128;
+inline constexpr int64_t kCodedQueries = 6;
+
 // Keeps the same columns of a tile's rows out of one cache set.
 inline constexpr int64_t kAttendRowPadding = 16;
 // Per head: the tile's scores, the running sum (one per lane), the running maximum, the rescaling

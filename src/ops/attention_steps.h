@@ -126,6 +126,9 @@ class GroupCut;
 struct RowList;
 struct ListedRows;
 struct StreamRows;
+struct SegmentRows;
+struct GroupScratch;
+struct Past;
 
 // A TokenRange is the tokens [begin, end) of a batch.
 struct TokenRange {

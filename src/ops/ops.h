@@ -171,6 +171,12 @@ class Ops {
                          int64_t dim) const;
   void list_as_floats(const StreamRows& source, const AttendGroup& group, int64_t segment,
                       const RowList& list, float* decoded, ListedRows& rows) const;
+  bool attend_coded(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
+                    int64_t query_count, const GroupScratch& s,
+                    const kernels::AttendedPart& target) const;
+  void list_segment(const GroupedAttendStep& step, const Past& past, const AttendGroup& group,
+                    int64_t segment, const RowList& list, const GroupScratch& s,
+                    SegmentRows& rows) const;
   TokenRange attend_segment(const GroupedAttendStep& step, const AttendGroup& group,
                             int64_t segment, const kernels::AttendedPart& part, int worker);
   void join_segment(const GroupedAttendStep& step, const AttendGroup& group,

@@ -15,6 +15,9 @@ constexpr auto kCodecs = std::to_array<const Codec*>({
     &kIq4NlCodec,        &kInt4TokenG32Codec, &kInt4TokenG64Codec, &kInt3TokenG32Codec,
     &kInt3TokenG64Codec, &kInt2TokenG32Codec, &kInt2TokenG64Codec, &kNvfp4Codec,
     &kMxfp4Codec,        &kTurbo4Codec,       &kTurbo3Codec,       &kTurbo2Codec,
+    &kKvarn4KeysCodec,   &kKvarn3KeysCodec,   &kKvarn2KeysCodec,   &kKvarn4ValuesCodec,
+    &kKvarn3ValuesCodec, &kKvarn2ValuesCodec, &kInt4ChannelCodec,  &kInt3ChannelCodec,
+    &kInt2ChannelCodec,  &kInt8ChannelCodec,  &kE4m3ChannelCodec,
 });
 static_assert(kCodecs.size() == kCodecCount);
 

@@ -52,6 +52,19 @@ enum class CodecId : uint8_t {
   kTurbo3,
   kTurbo2,
 
+  // Rows that are coded together: kvarn.cc, int_channel.cc, byte_channel.cc.
+  kKvarn4Keys,
+  kKvarn3Keys,
+  kKvarn2Keys,
+  kKvarn4Values,
+  kKvarn3Values,
+  kKvarn2Values,
+  kInt4Channel,
+  kInt3Channel,
+  kInt2Channel,
+  kInt8Channel,
+  kE4m3Channel,
+
   kCount,
 };
 inline constexpr size_t kRowFormatCount = 6;
@@ -144,6 +157,17 @@ extern const Codec kMxfp4Codec;
 extern const Codec kTurbo4Codec;
 extern const Codec kTurbo3Codec;
 extern const Codec kTurbo2Codec;
+extern const Codec kKvarn4KeysCodec;
+extern const Codec kKvarn3KeysCodec;
+extern const Codec kKvarn2KeysCodec;
+extern const Codec kKvarn4ValuesCodec;
+extern const Codec kKvarn3ValuesCodec;
+extern const Codec kKvarn2ValuesCodec;
+extern const Codec kInt4ChannelCodec;
+extern const Codec kInt3ChannelCodec;
+extern const Codec kInt2ChannelCodec;
+extern const Codec kInt8ChannelCodec;
+extern const Codec kE4m3ChannelCodec;
 
 const Codec& codec_of(CodecId id);
 // Null: there is none of that name.

@@ -29,4 +29,28 @@ void pack_codes(int bits, const uint8_t* codes, int64_t count, std::byte* out);
 // in [packed_bytes] -> codes [count]
 void unpack_codes(int bits, const std::byte* in, int64_t count, uint8_t* codes);
 
+// ---- tiles of four-bit codes that are multiplied as they lie
+//
+// A tile is codes [lanes, depth] of which sums over the depth are wanted, a lane each. 16 lanes and
+// 8 places of the depth share 64 bytes: byte 4 l + j has the code of lane l and place j in its low
+// half, and that of place j + 4 in its high one.
+inline constexpr int64_t kTileCodeLanes = 16;
+inline constexpr int64_t kTileCodeDepth = 8;
+
+constexpr bool fills_code_tile(int64_t lanes, int64_t depth) {
+  return lanes % kTileCodeLanes == 0 && depth % kTileCodeDepth == 0;
+}
+
+// Where the code lies in a tile of that depth.
+struct TileCodePlace {
+  int64_t byte;
+  int shift;
+};
+constexpr TileCodePlace tile_code_place(int64_t depth, int64_t lane, int64_t k) {
+  const int64_t group = lane / kTileCodeLanes * (depth / kTileCodeDepth) + k / kTileCodeDepth;
+  return {
+      .byte = group * (kTileCodeLanes * kTileCodeDepth / 2) + 4 * (lane % kTileCodeLanes) + k % 4,
+      .shift = k % kTileCodeDepth < 4 ? 0 : 4};
+}
+
 }  // namespace kvasir::kernels

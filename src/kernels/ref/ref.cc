@@ -1,11 +1,13 @@
 // These plain loops follow the statements of docs/deepseek_v4.md as closely as can be. Comments
 // name its sections. Sums run in double and in index order.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
 #include "base/check.h"
 #include "kernels/kernels.h"
+#include "kernels/limits.h"
 #include "kernels/tables.h"
 #include "kernels/unaligned.h"
 #include "numeric/bf16.h"
@@ -190,6 +192,37 @@ void attend(const AttendArgs& args, int64_t query_begin, int64_t query_end) {
   }
 }
 
+// Rows that are decoded first.
+void attend_coded(const AttendCodedArgs& args) {
+  const int64_t key_width = args.keys.shape.width;
+  const int64_t value_width = args.values.shape.width;
+  float* keys = args.scratch;
+  float* values = keys + kCodedRows * key_width;
+  float* rest = values + kCodedRows * value_width;
+  decode_coded(args.keys, args.key_codes, keys);
+  decode_coded(args.values, args.value_codes, values);
+  std::array<const std::byte*, kCodedRows> key_rows;
+  std::array<const std::byte*, kCodedRows> value_rows;
+  for (int64_t row = 0; row < kCodedRows; ++row) {
+    key_rows[static_cast<size_t>(row)] = reinterpret_cast<const std::byte*>(keys + row * key_width);
+    value_rows[static_cast<size_t>(row)] =
+        reinterpret_cast<const std::byte*>(values + row * value_width);
+  }
+  attend({.format = {.codec = CodecId::kF32, .dim = key_width},
+          .rows = key_rows.data(),
+          .values = value_rows.data(),
+          .value_dim = value_width,
+          .row_count = kCodedRows,
+          .q = args.q,
+          .scale = args.scale,
+          .soft_cap = args.soft_cap,
+          .out = args.out,
+          .maxima = args.maxima,
+          .sums = args.sums,
+          .scratch = rest},
+         0, args.query_count);
+}
+
 void join_attended(const AttendedPart& later, int64_t query_count, int64_t value_dim,
                    const AttendedPart& whole) {
   for (int64_t query = 0; query < query_count; ++query) {
@@ -341,6 +374,7 @@ constinit const KernelTable kRefTable = {
     .activate = activate,
     .pool = pool,
     .attend = attend,
+    .attend_coded = attend_coded,
     .join_attended = join_attended,
     .finish_attended = finish_attended,
     .encode_index_query = encode_index_query,

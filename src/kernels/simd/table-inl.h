@@ -16,6 +16,7 @@ constexpr KernelTable make_table(const char* name) {
       .activate = activate,
       .pool = pool,
       .attend = attend,
+      .attend_coded = attend_coded,
       .join_attended = join_attended,
       .finish_attended = finish_attended,
       .encode_index_query = encode_index_query,

@@ -1,6 +1,7 @@
 #include "kernels/x86/vec_avx2.h"
 
 #include "base/check.h"
+#include "kernels/codecs/packed.h"
 #include "kernels/limits.h"
 #include "kernels/simd/scale_tables.h"
 #include "kernels/tables.h"
@@ -24,6 +25,7 @@
 #include "kernels/simd/attend_tile-inl.h"
 #include "kernels/simd/attend_in_place-inl.h"
 #include "kernels/simd/attend-inl.h"
+#include "kernels/simd/attend_coded-inl.h"
 #include "kernels/simd/elementwise-inl.h"
 #include "kernels/simd/encode_row-inl.h"
 #include "kernels/simd/index_query-inl.h"

@@ -219,6 +219,10 @@ KVASIR_INLINE void add_all_byte_products(VecInt& sum, VecInt unsigned_bytes, Vec
 KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
   return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
 }
+// Adds to each lane the products of four unsigned bytes below 16 and four signed ones.
+KVASIR_INLINE void add_nibble_products(VecInt& sum, VecInt nibbles, VecInt signed_bytes) {
+  add_all_byte_products(sum, nibbles, signed_bytes);
+}
 // table[the low four bits of each lane]
 KVASIR_INLINE Vec look_up_sixteen(const float* table, VecInt index) {
   return _mm512_permutexvar_ps(index, _mm512_loadu_ps(table));
