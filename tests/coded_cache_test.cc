@@ -32,6 +32,7 @@ std::string folder_of(const std::string& name) {
 struct Coded {
   const char* model;
   const char* kv;
+  double bar = 0.05;  // how far logits may be off, as a part of them
 };
 
 // Names of test cases have letters and digits alone.
@@ -66,9 +67,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Coded{"llama", "int8"}, Coded{"llama", "k=int8-pre-sink1,v=bf16"},
                       Coded{"llama", "k=bf16,v=f16"}, Coded{"llama", "rot-int8-pre-sink128"},
                       Coded{"llama", "rot-int8,layers 0=bf16"}, Coded{"gpt_oss", "rot-int8-pre"},
-                      Coded{"gpt_oss", "k=f16,v=bf16"}, Coded{"llama", "kvarn4"},
-                      Coded{"llama", "kvarn4-sink1"}, Coded{"llama", "kivi4-pre-sink1"},
-                      Coded{"gemma2", "kvarn4"}, Coded{"deepseek_v3", "kvarn4"},
+                      Coded{"gpt_oss", "k=f16,v=bf16"}, Coded{"llama", "kvarn4", 0.1},
+                      Coded{"llama", "kvarn4-sink1", 0.1}, Coded{"llama", "kivi4-pre-sink1", 0.1},
+                      Coded{"gemma2", "kvarn4"}, Coded{"deepseek_v3", "kvarn4", 0.3},
                       Coded{"gpt_oss", "k=kvarn4,v=q4_0"}, Coded{"deepseek_v3", "rot-int8-sink1"}),
     name_of);
 
@@ -137,7 +138,7 @@ TEST_P(CodedCache, ShowsLittle) {
     all += std::pow(exact[i], 2);
   }
   EXPECT_GT(error, 0);
-  EXPECT_LT(std::sqrt(error / all), 0.05);
+  EXPECT_LT(std::sqrt(error / all), GetParam().bar);
 }
 
 TEST(CodedCaches, ReadTheirOwnBlockAtFullWidth) {

@@ -79,6 +79,9 @@ struct AttendCodedArgs {
   const std::byte* key_codes = nullptr;
   CodedRows values;
   const std::byte* value_codes = nullptr;
+  // Those of the next call. They are fetched meanwhile. May be nullptr.
+  const std::byte* key_codes_ahead = nullptr;
+  const std::byte* value_codes_ahead = nullptr;
   const float* q = nullptr;  // [query_count, keys.shape.width]
   int64_t query_count = 0;
   float scale = 0;

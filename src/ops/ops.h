@@ -171,6 +171,8 @@ class Ops {
                          int64_t dim) const;
   void list_as_floats(const StreamRows& source, const AttendGroup& group, int64_t segment,
                       const RowList& list, float* decoded, ListedRows& rows) const;
+  void attend_rows(const GroupedAttendStep& step, const Past& past, const AttendGroup& group,
+                   int64_t segment, const kernels::AttendedPart& part, int worker);
   bool attend_coded(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
                     int64_t query_count, const GroupScratch& s,
                     const kernels::AttendedPart& target) const;

@@ -31,15 +31,17 @@ KVASIR_INLINE void split_integers(const float* values, int64_t count, SplitInteg
     const Vec whole = round_to_even(load(values + i) * inverse);
     // Halves go up, so that the low byte is 127 at most.
     const Vec high = round_to_even(fma(whole, broadcast(0x1p-8f), broadcast(0x1p-10f)));
-    store_bytes(out.high + i, to_int(high), kLanes);
-    store_bytes(out.low + i, to_int(whole - high * broadcast(256.0f)), kLanes);
+    store_signed_bytes(out.high + i, to_int(high));
+    store_signed_bytes(out.low + i, to_int(whole - high * broadcast(256.0f)));
   }
 }
 
 // sums [kQueries, lanes] of 16 lanes' codes with the integers of kQueries queries.
+// ahead: as many bytes as these lanes' codes, which are fetched meanwhile; null: none.
 template <int kQueries>
 KVASIR_INLINE void dot_code_lanes(const uint8_t* codes, int64_t depth,
-                                  const SplitIntegers* integers, float* sums, int64_t stride) {
+                                  const SplitIntegers* integers, const std::byte* ahead,
+                                  float* sums, int64_t stride) {
   KVASIR_UNROLL
   for (int64_t part = 0; part < kTileCodeLanes / kLanes; ++part) {
     VecInt high[kQueries];
@@ -48,6 +50,7 @@ KVASIR_INLINE void dot_code_lanes(const uint8_t* codes, int64_t depth,
     for (int q = 0; q < kQueries; ++q) high[q] = low[q] = broadcast_int(0);
     const uint8_t* place = codes + part * 4 * kLanes;
     for (int64_t k = 0; k < depth; k += kTileCodeDepth, place += 4 * kTileCodeLanes) {
+      if (part == 0 && ahead != nullptr) fetch_to_l2(ahead + (place - codes));
       const VecInt pairs = load_bytes(place);
       const VecInt nibbles = broadcast_int(0x0f0f0f0f);
       const VecInt first = and_bits(pairs, nibbles);
@@ -70,9 +73,12 @@ KVASIR_INLINE void dot_code_lanes(const uint8_t* codes, int64_t depth,
 
 template <int kQueries>
 void dot_code_tile(const uint8_t* codes, int64_t lanes, int64_t depth,
-                   const SplitIntegers* integers, float* sums, int64_t stride) {
+                   const SplitIntegers* integers, const std::byte* ahead, float* sums,
+                   int64_t stride) {
   for (int64_t lane = 0; lane < lanes; lane += kTileCodeLanes) {
-    dot_code_lanes<kQueries>(codes + lane * depth / 2, depth, integers, sums + lane, stride);
+    const int64_t offset = lane * depth / 2;
+    dot_code_lanes<kQueries>(codes + offset, depth, integers,
+                             ahead == nullptr ? nullptr : ahead + offset, sums + lane, stride);
   }
 }
 
@@ -172,20 +178,36 @@ KVASIR_INLINE void attend_queries(const AttendCodedArgs& args, const CodedBlock&
     offsets[q] = dot(query, block.key_min, width);
   }
   const DotCodeTile dot_tile = kDotCodeTile[count - 1];
-  dot_tile(block.key_codes, kCodedRows, width, integers, sums, kCodedRows);
+  const bool is_first = first == 0;
+  dot_tile(block.key_codes, kCodedRows, width, integers, is_first ? args.value_codes : nullptr,
+           sums, kCodedRows);
   for (int64_t q = 0; q < count; ++q) {
     offsets[q] = weigh_block(args, block, first + q, offsets[q], sums + q * kCodedRows, scaled);
     split_integers(scaled, kCodedRows, integers[q]);
   }
   float* out = args.out + first * block.value_width;
-  dot_tile(block.value_codes, block.value_width, kCodedRows, integers, out, block.value_width);
+  dot_tile(block.value_codes, block.value_width, kCodedRows, integers,
+           is_first ? args.key_codes_ahead : nullptr, out, block.value_width);
   for (int64_t q = 0; q < count; ++q, out += block.value_width) {
     for (int64_t c = 0; c < block.value_width; c += kLanes)
       store(out + c, (load(out + c) + broadcast(offsets[q])) * load(block.value_factor + c));
   }
 }
 
+// The half floats behind the codes of a vector; codes are fetched while others are multiplied.
+KVASIR_INLINE void fetch_halves(const std::byte* codes, int64_t code_bytes, int64_t half_count) {
+  for (int64_t at = 0; at < 2 * half_count; at += kCacheLineBytes)
+    fetch_to_l2(codes + code_bytes + at);
+}
+
 void attend_coded(const AttendCodedArgs& args) {
+  const int64_t key_width = args.keys.shape.width;
+  const int64_t value_width = args.values.shape.width;
+  if (args.key_codes_ahead != nullptr)
+    fetch_halves(args.key_codes_ahead, kCodedRows * key_width / 2, 2 * key_width + kCodedRows);
+  if (args.value_codes_ahead != nullptr)
+    fetch_halves(args.value_codes_ahead, kCodedRows * value_width / 2,
+                 2 * kCodedRows + value_width);
   float* rest = args.scratch;
   const CodedBlock block = open_block(args, rest);
   const int64_t depth_max = block.key_width < kCodedRows ? kCodedRows : block.key_width;

@@ -115,6 +115,125 @@ bool decode_fp4_groups(const CodedRows& form, const uint8_t* coded, float* decod
   return true;
 }
 
+// ---- rows that are coded together
+
+// Wider rows are left to the scalar codecs.
+constexpr int64_t kChannelsMax = 1024;
+
+// f16 scales of channels, as floats.
+struct ChannelFloats {
+  alignas(64) float values[kChannelsMax];
+
+  KVASIR_INLINE void take(const uint8_t* halves, int64_t count) {
+    for (int64_t i = 0; i < count; i += kLanes) store(values + i, load_f16(halves + 2 * i));
+  }
+};
+
+// (code * scale + min), where both are those of a channel, of kRows rows together.
+template <int kBits, int64_t kRows>
+bool decode_int_channel(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  if (!has_whole_runs<kBits>(width) || width > kChannelsMax) return false;
+  const int64_t codes_bytes = kBits * width / 8;
+  ChannelFloats scale;
+  ChannelFloats minimum;
+  for (int64_t group = 0; group < form.row_count; group += kRows) {
+    const uint8_t* halves = coded + kRows * codes_bytes;
+    scale.take(halves, width);
+    minimum.take(halves + 2 * width, width);
+    for (int64_t r = 0; r < kRows; ++r, coded += codes_bytes, decoded += width) {
+      for_each_code<kBits>(coded, width, [&](int64_t i, Vec codes) KVASIR_LAMBDA_INLINE {
+        store(decoded + i, codes * load(scale.values + i) + load(minimum.values + i));
+      });
+    }
+    coded += 4 * width;
+  }
+  return true;
+}
+
+// KVarN's rows of two and three bits; those of four lie in tiles (attend_coded).
+template <int kBits>
+bool decode_kvarn_keys(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  const int64_t rows = form.row_count;
+  if (!has_whole_runs<kBits>(width) || width > kChannelsMax) return false;
+  const int64_t codes_bytes = kBits * width / 8;
+  const uint8_t* halves = coded + rows * codes_bytes;
+  ChannelFloats scale;
+  ChannelFloats minimum;
+  scale.take(halves, width);
+  minimum.take(halves + 2 * width, width);
+  for (int64_t r = 0; r < rows; ++r, coded += codes_bytes, decoded += width) {
+    const Vec factor = broadcast(f16_at(halves + 4 * width + 2 * r));
+    for_each_code<kBits>(coded, width, [&](int64_t i, Vec codes) KVASIR_LAMBDA_INLINE {
+      store(decoded + i, (codes * load(scale.values + i) + load(minimum.values + i)) * factor);
+    });
+  }
+  return true;
+}
+
+template <int kBits>
+bool decode_kvarn_values(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  const int64_t rows = form.row_count;
+  if (!has_whole_runs<kBits>(width) || width > kChannelsMax) return false;
+  const int64_t codes_bytes = kBits * width / 8;
+  const uint8_t* halves = coded + rows * codes_bytes;
+  ChannelFloats factor;
+  factor.take(halves + 4 * rows, width);
+  for (int64_t r = 0; r < rows; ++r, coded += codes_bytes, decoded += width) {
+    const Vec scale = broadcast(f16_at(halves + 2 * r));
+    const Vec minimum = broadcast(f16_at(halves + 2 * (rows + r)));
+    for_each_code<kBits>(coded, width, [&](int64_t i, Vec codes) KVASIR_LAMBDA_INLINE {
+      store(decoded + i, (codes * scale + minimum) * load(factor.values + i));
+    });
+  }
+  return true;
+}
+
+// Codes of KVarN's keys in tiles: 16 rows and 8 channels share 64 bytes.
+bool decode_kvarn_key_tiles(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  if (width % kTileCodeLanes != 0 || width > kChannelsMax || form.row_count != kCodedRows)
+    return false;
+  const uint8_t* halves = coded + kCodedRows * width / 2;
+  ChannelFloats scale;
+  ChannelFloats minimum;
+  scale.take(halves, width);
+  minimum.take(halves + 2 * width, width);
+  alignas(64) uint8_t codes[kTileCodeLanes][kChannelsMax];
+  for (int64_t r = 0; r < kCodedRows; r += kTileCodeLanes) {
+    for (int64_t c = 0; c < width; c += kTileCodeDepth, coded += 4 * kTileCodeLanes) {
+      for (int64_t lane = 0; lane < kTileCodeLanes; ++lane) {
+        const auto pairs = load_value<uint32_t>(coded + 4 * lane);
+        store_value(codes[lane] + c, pairs & 0x0f0f0f0fu);
+        store_value(codes[lane] + c + 4, pairs >> 4 & 0x0f0f0f0fu);
+      }
+    }
+    for (int64_t lane = 0; lane < kTileCodeLanes; ++lane, decoded += width) {
+      const Vec factor = broadcast(f16_at(halves + 4 * width + 2 * (r + lane)));
+      for (int64_t c = 0; c < width; c += kLanes) {
+        const Vec code = to_float(load_byte_lanes(codes[lane] + c));
+        store(decoded + c, (code * load(scale.values + c) + load(minimum.values + c)) * factor);
+      }
+    }
+  }
+  return true;
+}
+
+// Signed bytes, a scale for each channel.
+bool decode_int8_channel(const CodedRows& form, const uint8_t* coded, float* decoded) {
+  const int64_t width = form.shape.width;
+  if (width % kLanes != 0 || width > kChannelsMax) return false;
+  ChannelFloats scale;
+  scale.take(coded + form.row_count * width, width);
+  for (int64_t r = 0; r < form.row_count; ++r, coded += width, decoded += width) {
+    for (int64_t i = 0; i < width; i += kLanes)
+      store(decoded + i, load_signed_bytes(coded + i) * load(scale.values + i));
+  }
+  return true;
+}
+
 // ---- which codec
 
 KVASIR_INLINE DecodeCoded find_decoder(CodecId codec) {
@@ -159,6 +278,24 @@ KVASIR_INLINE DecodeCoded find_decoder(CodecId codec) {
       return decode_turbo<3>;
     case CodecId::kTurbo2:
       return decode_turbo<2>;
+    case CodecId::kKvarn4Keys:
+      return decode_kvarn_key_tiles;
+    case CodecId::kKvarn3Keys:
+      return decode_kvarn_keys<3>;
+    case CodecId::kKvarn2Keys:
+      return decode_kvarn_keys<2>;
+    case CodecId::kKvarn3Values:
+      return decode_kvarn_values<3>;
+    case CodecId::kKvarn2Values:
+      return decode_kvarn_values<2>;
+    case CodecId::kInt4Channel:
+      return decode_int_channel<4, 32>;
+    case CodecId::kInt3Channel:
+      return decode_int_channel<3, 32>;
+    case CodecId::kInt2Channel:
+      return decode_int_channel<2, 32>;
+    case CodecId::kInt8Channel:
+      return decode_int8_channel;
     default:
       return nullptr;
   }

@@ -21,6 +21,7 @@
 //   bits from_bits broadcast_int add_int sub_int and_bits or_bits shift_right<n> to_float to_int
 //   load_byte_lanes(p)              kLanes bytes as int32
 //   look_up_sixteen(table, index)   table[index % 16]
+//   store_signed_bytes(p, v)        lanes from -128 to 127
 //   load_quad(p) add_nibble_products   four bytes in every lane; products of bytes, added exactly
 //   store_int store_bytes store_halves   lanes; the low byte or half of the first `count` lanes
 //   first_lane(v) swap_lanes<d>(v)  lane l gets lane l ^ d

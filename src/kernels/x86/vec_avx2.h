@@ -74,6 +74,11 @@ KVASIR_INLINE VecInt load_bytes(const uint8_t* p) {
 KVASIR_INLINE VecInt load_byte_lanes(const uint8_t* p) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 }
+// Lanes from -128 to 127, all of them.
+KVASIR_INLINE void store_signed_bytes(uint8_t* p, VecInt a) {
+  const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(halves, halves));
+}
 // Four bytes, the same for every lane.
 KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
   return _mm256_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));

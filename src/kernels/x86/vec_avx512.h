@@ -215,6 +215,10 @@ KVASIR_INLINE Vec end_byte_sum(ByteSum sum, const uint8_t* /*offsets*/) {
 KVASIR_INLINE void add_all_byte_products(VecInt& sum, VecInt unsigned_bytes, VecInt signed_bytes) {
   asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(unsigned_bytes), "v"(signed_bytes));
 }
+// Lanes from -128 to 127, all of them. Not a store under a mask, which takes dozens of cycles.
+KVASIR_INLINE void store_signed_bytes(uint8_t* p, VecInt a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a));
+}
 // Four bytes, the same for every lane.
 KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
   return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));

@@ -35,8 +35,7 @@ class GroupCut {
       longest_ = std::max(longest_, std::min(tokens_, piece.token_count));
       segments_ = std::max(segments_, (piece.end_position() - 1) / past.segment_rows + 1);
     }
-    // Decoded rows come vector by vector.
-    if (longest_ == 1 && !past.is_decoded) join_vectors(thread_count);
+    if (longest_ == 1) join_vectors(thread_count);
   }
 
   // Of the longest piece.

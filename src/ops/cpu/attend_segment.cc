@@ -157,6 +157,27 @@ void Ops::list_as_floats(const StreamRows& source, const AttendGroup& group, int
   }
 }
 
+namespace {
+
+// What the same thread multiplies next, as far as one can tell: the next vector of the streams, or
+// the first one of the segment that it takes when all threads have taken one.
+struct NextVector {
+  bool is_there;
+  int64_t block;
+  int64_t vector;
+};
+
+NextVector next_vector(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
+                       int thread_count) {
+  if (group.vector + 1 < step.batch.stream(step.key_stream).spec.vectors) {
+    return {.is_there = true, .block = segment, .vector = group.vector + 1};
+  }
+  const int64_t block = segment + thread_count;
+  return {.is_there = block < group.first_position / kv::kBlockTokens, .block = block, .vector = 0};
+}
+
+}  // namespace
+
 // Where the rows of a segment are multiplied as they are coded, that is done -> true.
 bool Ops::attend_coded(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
                        int64_t query_count, const GroupScratch& s,
@@ -170,11 +191,17 @@ bool Ops::attend_coded(const GroupedAttendStep& step, const AttendGroup& group, 
     return false;
   }
   const kv::Sequence& sequence = *step.batch.piece(group.piece).sequence;
+  const NextVector next = next_vector(step, group, segment, thread_count());
+  const auto codes_ahead = [&](int64_t stream) {
+    return next.is_there ? sequence.coded_vector(stream, next.block, next.vector) : nullptr;
+  };
   table_.attend_coded(
       {.keys = coded_rows(keys),
        .key_codes = sequence.coded_vector(step.key_stream, segment, group.vector),
        .values = coded_rows(values),
        .value_codes = sequence.coded_vector(step.value_stream, segment, group.vector),
+       .key_codes_ahead = codes_ahead(step.key_stream),
+       .value_codes_ahead = codes_ahead(step.value_stream),
        .q = s.queries,
        .query_count = query_count,
        .scale = step.scale,
@@ -215,13 +242,34 @@ TokenRange Ops::attend_segment(const GroupedAttendStep& step, const AttendGroup&
                                int64_t segment, const AttendedPart& part, int worker) {
   const Past past(step);
   const TokenRange tokens = tokens_that_see(past, group, segment);
+  if (!past.is_decoded) {
+    attend_rows(step, past, group, segment, part, worker);
+    return tokens;
+  }
+  // Coded rows lie vector by vector. Several are those of one token alone, whose queries are too.
+  AttendGroup one = group;
+  one.vector_count = 1;
+  one.head_count = group.head_count / group.vector_count;
+  for (int64_t i = 0; i < group.vector_count; ++i) {
+    one.vector = group.vector + i;
+    one.first_head = group.first_head + i * one.head_count;
+    attend_rows(step, past, one, segment, from_query(part, i * one.head_count, step.value_dim),
+                worker);
+  }
+  return tokens;
+}
+
+// The same of the vectors that lie in the rows together.
+void Ops::attend_rows(const GroupedAttendStep& step, const Past& past, const AttendGroup& group,
+                      int64_t segment, const AttendedPart& part, int worker) {
+  const TokenRange tokens = tokens_that_see(past, group, segment);
   const RowList list = list_of(past, group, tokens, segment);
   const kernels::RowFormat format = past.format(step);
   const GroupScratch s(scratch(worker), format.dim, step.value_dim);
   SegmentRows rows;
   rows.query_count = place_queries(step, past, group, tokens, list, s.queries, rows.seen);
   const AttendedPart target = from_query(part, tokens.begin * group.head_count, step.value_dim);
-  if (attend_coded(step, group, segment, rows.query_count, s, target)) return tokens;
+  if (attend_coded(step, group, segment, rows.query_count, s, target)) return;
   list_segment(step, past, group, segment, list, s, rows);
   const int64_t per_vector = rows.query_count / group.vector_count;
   table_.attend({.format = format,
@@ -240,7 +288,6 @@ TokenRange Ops::attend_segment(const GroupedAttendStep& step, const AttendGroup&
                  .sums = target.sums,
                  .scratch = s.kernel},
                 0, per_vector);
-  return tokens;
 }
 
 }  // namespace kvasir::ops
