@@ -49,6 +49,13 @@ constexpr milliseconds kLingerPatience{2000};
 // Assignment would keep it.
 void free_memory(std::string& text) { std::string().swap(text); }
 
+// Of the blank lines that some clients put before a request.
+size_t blank_line_bytes(std::string_view input) {
+  size_t bytes = 0;
+  while (input.substr(bytes).starts_with("\r\n")) bytes += 2;
+  return bytes;
+}
+
 class Connection;
 using Connections = std::vector<std::shared_ptr<Connection>>;
 
@@ -195,7 +202,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void on_input() {
     if (state_ == State::kIdle) {
-      while (input_.starts_with("\r\n")) input_.erase(0, 2);
+      input_.erase(0, blank_line_bytes(input_));
       if (input_.empty() || input_ == "\r") return wait_readable();
       state_ = State::kHead;
       deadline_ = Clock::now() + options().header_patience;

@@ -251,6 +251,17 @@ TEST(HttpServer, WithoutDescriptorsClientsWaitAndNothingSpins) {
   EXPECT_EQ(client.read_response().status, 200);
 }
 
+TEST(HttpServer, BlankLinesBeforeARequestCostNoMoreThanTheirBytes) {
+  const auto server = serve(echo);
+  TestClient client(*server);
+  std::string lines;
+  for (int i = 0; i < 16 << 20; ++i) lines += "\r\n";
+  const double start = cpu_ms();
+  client.send(lines + get("/"));
+  EXPECT_EQ(client.read_response().status, 200);
+  EXPECT_LT(cpu_ms() - start, 1000);
+}
+
 // ---- what is no request -------------------------------------------------------------------------
 
 TEST(HttpServer, WhatIsNoRequestIsRefusedAndTheNextClientIsServed) {
