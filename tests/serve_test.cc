@@ -166,6 +166,23 @@ TEST(Serve, WhatIsNoJsonIsTheClientsMistake) {
   EXPECT_EQ(ask(*server, "POST", kCompletions, many).status, 400) << "choices are bounded";
 }
 
+TEST(Serve, WhatIsTokenizedIsReadWhole) {
+  const auto server = serve();
+  const std::string message = R"("messages":[{"role":"user","content":"Hi"}])";
+  for (const std::string& wrong :
+       {std::string(R"({"prompt":"a","add_special":{}})"),
+        std::string(R"({"prompt":"a","content":1})"),
+        std::string(R"({"content":"a","add_special_tokens":"yes"})"),
+        "{" + message + R"(,"prompt":[]})", std::string(R"({"messages":null})")}) {
+    EXPECT_EQ(ask(*server, "POST", "/tokenize", wrong).status, 400) << wrong;
+  }
+  for (const std::string& right : {std::string(R"({"prompt":"a","content":null})"),
+                                   std::string(R"({"content":"a","add_special_tokens":true})"),
+                                   "{" + message + R"(,"prompt":"a"})"}) {
+    EXPECT_EQ(ask(*server, "POST", "/tokenize", right).status, 200) << right;
+  }
+}
+
 TEST(Serve, ErrorsSpeakTheDialectOfTheirPath) {
   const auto server = serve({.keys = {kKey}});
   const std::string key = std::string("x-api-key: ") + kKey + "\r\n";

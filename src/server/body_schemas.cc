@@ -3,8 +3,9 @@
 namespace kvasir::server {
 namespace {
 
-// In these schemas stands what is refused otherwise, as the readers of the dialects have it. Fields
-// that are not named are let through.
+// What is not in these schemas is refused, as the readers of the dialects have it, but for blocks
+// of Messages of other kinds: those are left out of the prompt. Fields that are not named are let
+// through. Which token ids there are is known with the model alone.
 constexpr const char* kSampling =
     R"("temperature":{"type":["number","null"],"minimum":0,"maximum":100},)"
     R"("top_p":{"type":["number","null"],"minimum":0,"maximum":1},)"
@@ -20,57 +21,60 @@ std::string token_count(const char* name, bool may_be_none) {
          (may_be_none ? "}" : R"(,"not":{"const":0}})");
 }
 
-// Parts of other kinds are refused, but for those that the dialect knows besides.
-std::string parts(const char* text_types, const char* more_types) {
-  return std::string(R"({"type":"array","items":{"anyOf":[{"type":"object",)") +
-         R"("properties":{"type":)" + R"({"enum":[)" + text_types +
-         R"(]},"text":{"type":"string"}},"required":["type","text"]})" + more_types + "]}}";
-}
+constexpr const char* kIds =
+    R"({"type":"array","minItems":1,"items":{"type":"integer","minimum":0,"maximum":2147483647}})";
 
 std::string with_sampling(const std::string& fields, const char* required) {
   return std::string(R"({"type":"object","properties":{)") + kModel + fields + "," + kSampling +
          R"(},"required":)" + required + "}";
 }
 
-constexpr const char* kOpenAiTypes = R"("text","input_text","output_text")";
-constexpr const char* kOpenAiParts =
-    R"(,{"type":"string"},{"type":"object","properties":{"type":{"enum":["image_url",)"
-    R"("input_image","input_audio","file","input_file"]}},"required":["type"]})";
+// A part without a kind is a text.
+constexpr const char* kOpenAiContent =
+    R"({"anyOf":[{"type":["string","null"]},{"type":"array","items":{"anyOf":[{"type":"string"},)"
+    R"({"type":"object","properties":{"type":{"enum":["text","input_text","output_text",null]},)"
+    R"("text":{"type":"string"}},"required":["text"]},{"type":"object","properties":)"
+    R"({"type":{"const":"refusal"},"refusal":{"type":"string"}},"required":["type","refusal"]},)"
+    R"({"type":"object","properties":{"type":{"enum":["image_url","input_image","image",)"
+    R"("input_audio","audio_url","audio","video_url","video","file","input_file"]}},)"
+    R"("required":["type"]}]}}]})";
+
+std::string chat_messages() {
+  return std::string(R"("messages":{"type":"array","minItems":1,"items":{"type":"object",)") +
+         R"("properties":{"role":{"enum":["system","developer","user","assistant","tool",)" +
+         R"("function"]},"content":)" + kOpenAiContent + R"(},"required":["role"]}})";
+}
 
 }  // namespace
 
 std::string chat_schema() {
-  return with_sampling(
-      R"("messages":{"type":"array","minItems":1,"items":{"type":"object","properties":{"role":)"
-      R"({"enum":["system","developer","user","assistant","tool","function"]},"content":)"
-      R"({"anyOf":[{"type":["string","null"]},)" +
-          parts(kOpenAiTypes, kOpenAiParts) + R"(]}},"required":["role"]}},)" +
-          token_count("max_tokens", false) + "," + token_count("max_completion_tokens", false),
-      R"(["messages"])");
+  return with_sampling(chat_messages() + "," + token_count("max_tokens", false) + "," +
+                           token_count("max_completion_tokens", false),
+                       R"(["messages"])");
 }
 
 std::string completion_schema() {
-  const std::string ids = R"({"type":"array","minItems":1,"items":{"type":"integer","minimum":0}})";
   return with_sampling(
-      R"("prompt":{"anyOf":[{"type":"string"},)" + ids +
+      std::string(R"("prompt":{"anyOf":[{"type":"string"},)") + kIds +
           R"(,{"type":"array","minItems":1,"maxItems":128,"items":{"anyOf":[{"type":"string"},)" +
-          ids + "]}}]}," + token_count("max_tokens", true),
+          kIds + "]}}]}," + token_count("max_tokens", true),
       R"(["prompt"])");
 }
 
 std::string responses_schema() {
   return with_sampling(
-      R"("input":{"anyOf":[{"type":"string"},{"type":"array","minItems":1,"items":)"
-      R"({"type":"object","properties":{"type":{"const":"message"},)"
-      R"("role":{"enum":["user","assistant","system","developer"]},)"
-      R"("content":{"anyOf":[{"type":"string"},)" +
-          parts(kOpenAiTypes, "") + R"(]}},"required":["role","content"]}}]},)" +
-          R"("instructions":{"type":["string","null"]},)" + token_count("max_output_tokens", false),
+      std::string(R"("input":{"anyOf":[{"type":"string"},{"type":"array","minItems":1,"items":)") +
+          R"({"type":"object","properties":{"type":{"enum":["message",null]},)" +
+          R"("role":{"enum":["user","assistant","system","developer"]},"content":)" +
+          kOpenAiContent + R"(},"required":["role"]}}]},"instructions":{"type":)" +
+          R"(["string","null"]},)" + token_count("max_output_tokens", false),
       R"(["input"])");
 }
 
 std::string messages_schema() {
-  const std::string texts = R"({"anyOf":[{"type":"string"},)" + parts(R"("text")", "") + "]}";
+  const std::string texts =
+      R"({"anyOf":[{"type":"string"},{"type":"array","items":{"type":"object","properties":)"
+      R"({"type":{"const":"text"},"text":{"type":"string"}},"required":["type","text"]}}]})";
   return with_sampling(
       R"("messages":{"type":"array","minItems":1,"items":{"type":"object","properties":{"role":)"
       R"({"enum":["user","assistant","system"]},"content":)" +
@@ -80,15 +84,16 @@ std::string messages_schema() {
 }
 
 std::string tokenize_schema() {
-  return R"({"type":"object","properties":{"prompt":{"type":"string"},"content":{"type":"string"},)"
-         R"("add_special_tokens":{"type":["boolean","null"]},)"
-         R"("add_special":{"type":["boolean","null"]}},)"
+  return std::string(R"({"type":"object","properties":{"prompt":{"type":"string"},)") +
+         R"("content":{"type":"string"},)" + chat_messages() +
+         R"(,"add_special_tokens":{"type":["boolean","null"]},)" +
+         R"("add_special":{"type":["boolean","null"]}},)" +
          R"("anyOf":[{"required":["prompt"]},{"required":["content"]},{"required":["messages"]}]})";
 }
 
 std::string detokenize_schema() {
   return R"({"type":"object","properties":{"tokens":{"type":"array","items":)"
-         R"({"type":"integer","minimum":0}}},"required":["tokens"]})";
+         R"({"type":"integer","minimum":0,"maximum":2147483647}}},"required":["tokens"]})";
 }
 
 }  // namespace kvasir::server

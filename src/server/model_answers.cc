@@ -47,25 +47,26 @@ Json model_json(const Served& served) {
 Result<std::vector<int32_t>> tokens_of(const Served& served, const Json& json,
                                        const FieldReader& body) {
   const Engine& engine = served.service->engine();
+  // All are read, so that a field is refused whatever stands beside it.
+  const std::optional<std::string> prompt = body.string("prompt");
+  const std::optional<std::string> content = body.string("content");
+  const std::optional<bool> adds_to_prompt = body.boolean("add_special_tokens");
+  const std::optional<bool> adds_to_content = body.boolean("add_special");
   if (body.has("messages")) {
     KVASIR_ASSIGN_OR_RETURN(const Call call,
                             chat_completions().read(json, [](auto) { return nullptr; }));
     KVASIR_ASSIGN_OR_RETURN(std::vector<PreparedPrompt> prompts, prepare_prompts(served, call));
     return std::move(prompts.front().tokens);
   }
-  std::optional<std::string> text = body.string("prompt");
-  // llama.cpp's clients have no special tokens added unless they say so.
-  const bool has_content = !text && body.has("content");
-  if (has_content) text = body.string("content");
-  if (!text) {
+  if (!prompt && !content) {
     return Error{.kind = ErrorKind::kUsage,
                  .what = "nothing to tokenize",
                  .field = "prompt",
                  .expected = "a string, or messages"};
   }
-  const bool adds_frame =
-      body.boolean(has_content ? "add_special" : "add_special_tokens").value_or(!has_content);
-  KVASIR_ASSIGN_OR_RETURN(std::vector<int32_t> ids, engine.encode(*text));
+  // llama.cpp's clients have no special tokens added unless they say so.
+  const bool adds_frame = prompt ? adds_to_prompt.value_or(true) : adds_to_content.value_or(false);
+  KVASIR_ASSIGN_OR_RETURN(std::vector<int32_t> ids, engine.encode(prompt ? *prompt : *content));
   if (adds_frame) return ids;
   KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> frame, engine.encode(""));
   ids.erase(ids.begin(), ids.begin() + std::ssize(frame));
