@@ -183,6 +183,16 @@ TEST(Serve, WhatIsTokenizedIsReadWhole) {
   }
 }
 
+TEST(Serve, WhatIsNoTokenIsNamedByItsField) {
+  const auto server = serve();
+  for (const char* ids : {"[2147483646]", "[2147483648]", "[-1]"}) {
+    const TestResponse response =
+        ask(*server, "POST", "/detokenize", R"({"tokens":)" + std::string(ids) + "}");
+    EXPECT_EQ(response.status, 400) << ids;
+    EXPECT_TRUE(text_at(json_of(response), {"error", "param"}).starts_with("tokens")) << ids;
+  }
+}
+
 TEST(Serve, ErrorsSpeakTheDialectOfTheirPath) {
   const auto server = serve({.keys = {kKey}});
   const std::string key = std::string("x-api-key: ") + kKey + "\r\n";

@@ -4,8 +4,9 @@ namespace kvasir::server {
 namespace {
 
 // What is not in these schemas is refused, as the readers of the dialects have it, but for blocks
-// of Messages of other kinds: those are left out of the prompt. Fields that are not named are let
-// through. Which token ids there are is known with the model alone.
+// of Messages and items of Responses of other kinds: some of them are read, the rest is left out of
+// the prompt. Fields that are not named are let through. Which ids are tokens is known to the model
+// alone.
 constexpr const char* kSampling =
     R"("temperature":{"type":["number","null"],"minimum":0,"maximum":100},)"
     R"("top_p":{"type":["number","null"],"minimum":0,"maximum":1},)"

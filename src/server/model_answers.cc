@@ -3,6 +3,7 @@
 #include <ctime>
 #include <limits>
 #include <optional>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -124,7 +125,11 @@ Result<std::string> detokenize_body(const Served& served, const Json& body) {
     ids.push_back(static_cast<int32_t>(*id));
   }
   const Engine& engine = served.service->engine();
-  KVASIR_RETURN_IF_ERROR(engine.check_tokens(ids));
+  if (Status checked = engine.check_tokens(ids); !checked.ok()) {
+    error = std::move(checked).error();
+    error->field = "tokens";
+    return *error;
+  }
   KVASIR_ASSIGN_OR_RETURN(std::string text, engine.decode(ids));
   return Json(Json::Object{{"prompt", text}, {"content", text}}).dump();
 }
