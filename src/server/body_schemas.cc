@@ -40,8 +40,9 @@ constexpr const char* kOpenAiContent =
     R"("input_audio","audio_url","audio","video_url","video","file","input_file"]}},)"
     R"("required":["type"]}]}}]})";
 
-std::string chat_messages() {
-  return std::string(R"("messages":{"type":"array","minItems":1,"items":{"type":"object",)") +
+std::string chat_messages(const char* types) {
+  return std::string(R"("messages":{"type":)") + types +
+         R"(,"minItems":1,"items":{"type":"object",)" +
          R"("properties":{"role":{"enum":["system","developer","user","assistant","tool",)" +
          R"("function"]},"content":)" + kOpenAiContent + R"(},"required":["role"]}})";
 }
@@ -49,7 +50,7 @@ std::string chat_messages() {
 }  // namespace
 
 std::string chat_schema() {
-  return with_sampling(chat_messages() + "," + token_count("max_tokens", false) + "," +
+  return with_sampling(chat_messages(R"("array")") + "," + token_count("max_tokens", false) + "," +
                            token_count("max_completion_tokens", false),
                        R"(["messages"])");
 }
@@ -84,12 +85,15 @@ std::string messages_schema() {
       R"(["messages"])");
 }
 
+// Null is as good as left out, but something has to be there.
 std::string tokenize_schema() {
-  return std::string(R"({"type":"object","properties":{"prompt":{"type":"string"},)") +
-         R"("content":{"type":"string"},)" + chat_messages() +
+  return std::string(R"({"type":"object","properties":{"prompt":{"type":["string","null"]},)") +
+         R"("content":{"type":["string","null"]},)" + chat_messages(R"(["array","null"])") +
          R"(,"add_special_tokens":{"type":["boolean","null"]},)" +
-         R"("add_special":{"type":["boolean","null"]}},)" +
-         R"("anyOf":[{"required":["prompt"]},{"required":["content"]},{"required":["messages"]}]})";
+         R"("add_special":{"type":["boolean","null"]}},"anyOf":[)" +
+         R"({"properties":{"prompt":{"type":"string"}},"required":["prompt"]},)" +
+         R"({"properties":{"content":{"type":"string"}},"required":["content"]},)" +
+         R"({"properties":{"messages":{"type":"array"}},"required":["messages"]}]})";
 }
 
 std::string detokenize_schema() {

@@ -40,6 +40,7 @@ constexpr std::array kRoutes = {
 };
 
 constexpr std::string_view kNamePart = "{model}";
+constexpr const char* kNamePattern = R"(^[^\x00-\x1f\x7f]+$)";  // others are no path at all
 
 // Returns the name where the path fits: empty for a path without one.
 std::optional<std::string_view> name_in(std::string_view pattern, std::string_view path) {
@@ -66,11 +67,13 @@ Json response_json(const char* description) { return Json::Object{{"description"
 Json operation_json(const Route& route) {
   Json::Object operation{{"summary", route.summary}};
   if (std::string_view(route.path).ends_with(kNamePart)) {
-    operation.emplace_back("parameters",
-                           Json::Array{Json::Object{{"name", "model"},
-                                                    {"in", "path"},
-                                                    {"required", true},
-                                                    {"schema", Json::Object{{"type", "string"}}}}});
+    operation.emplace_back(
+        "parameters",
+        Json::Array{
+            Json::Object{{"name", "model"},
+                         {"in", "path"},
+                         {"required", true},
+                         {"schema", Json::Object{{"type", "string"}, {"pattern", kNamePattern}}}}});
   }
   Json::Object responses{{"200", response_json("As asked")}};
   if (route.request_schema != nullptr) {
