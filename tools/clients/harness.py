@@ -100,6 +100,13 @@ class Server:
     def terminate(self):
         self._process.send_signal(signal.SIGTERM)
 
+    def wait(self, seconds):
+        """The exit status; None: it is still there."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
     def log(self):
         self._log.flush()
         return pathlib.Path(self._log.name).read_text(errors="replace")
