@@ -113,13 +113,18 @@ std::string plan_names_json() {
     precisions.emplace_back(Json::Object{
         {"name", precision.name}, {"what", precision.what}, {"runs_here", precision.runs_here}});
   }
+  Json::Array codings;
+  for (const plan::CodingInfo& coding : plan::codings()) {
+    codings.emplace_back(Json::Object{{"name", coding.name}, {"what", coding.what}});
+  }
   const auto list = [](const std::vector<std::string>& names) {
     return Json(Json::Array(names.begin(), names.end()));
   };
   return Json(Json::Object{{"models", std::move(models)},
                            {"architectures", list(plan::known_architectures())},
                            {"gguf_architectures", list(plan::known_gguf_architectures())},
-                           {"precisions", std::move(precisions)}})
+                           {"precisions", std::move(precisions)},
+                           {"codings", std::move(codings)}})
       .dump();
 }
 

@@ -188,6 +188,10 @@ void print_plan_names() {
   for (const plan::PrecisionInfo& precision : plan::precisions()) {
     fmt::print("{} {:<18} {}\n", precision.runs_here ? 'k' : ' ', precision.name, precision.what);
   }
+  fmt::print("\ncodings of a cache held here, k=NAME,v=NAME (docs/precision.md)\n");
+  for (const plan::CodingInfo& coding : plan::codings()) {
+    fmt::print("  {:<18} {}\n", coding.name, coding.what);
+  }
 }
 
 }  // namespace kvasir::cli
