@@ -38,6 +38,46 @@ int plane_code_at(int bits, int64_t count, int64_t index, const std::byte* in) {
   return (static_cast<int>(in[place.byte]) >> place.shift) & ((1 << bits) - 1);
 }
 
+// Codes of a run: byte j has the codes j, j + 16, ... One-bit codes have no runs.
+template <int kBits>
+constexpr int64_t kRunCodes = kBits == 1 ? INT64_MAX : (8 / kBits) * kRunBytes;
+
+// Bits [kFirst, kFirst + kBits) of each code.
+template <int kFirst, int kBits>
+void pack_plane(const uint8_t* codes, int64_t count, std::byte* out) {
+  constexpr int kMask = (1 << kBits) - 1;
+  // `parts` codes with a distance from each other.
+  const auto byte_of = [codes](int64_t index, int64_t distance, int64_t parts) {
+    int byte = 0;
+    for (int part = 0; part < parts; ++part) {
+      byte |= ((codes[index + part * distance] >> kFirst) & kMask) << (part * kBits);
+    }
+    return static_cast<std::byte>(byte);
+  };
+  int64_t i = 0;
+  for (; count - i >= kRunCodes<kBits>; i += kRunCodes<kBits>) {
+    for (int64_t j = 0; j < kRunBytes; ++j) *out++ = byte_of(i + j, kRunBytes, 8 / kBits);
+  }
+  for (; i < count; i += 8 / kBits) *out++ = byte_of(i, 1, std::min<int64_t>(8 / kBits, count - i));
+}
+
+// The others of each code's bits stay.
+template <int kFirst, int kBits>
+void add_plane(const std::byte* in, int64_t count, uint8_t* codes) {
+  constexpr int kMask = (1 << kBits) - 1;
+  const auto add = [codes](std::byte byte, int64_t index, int64_t distance, int64_t parts) {
+    for (int part = 0; part < parts; ++part) {
+      uint8_t& code = codes[index + part * distance];
+      code |= ((static_cast<int>(byte) >> (part * kBits)) & kMask) << kFirst;
+    }
+  };
+  int64_t i = 0;
+  for (; count - i >= kRunCodes<kBits>; i += kRunCodes<kBits>) {
+    for (int64_t j = 0; j < kRunBytes; ++j) add(*in++, i + j, kRunBytes, 8 / kBits);
+  }
+  for (; i < count; i += 8 / kBits) add(*in++, i, 1, std::min<int64_t>(8 / kBits, count - i));
+}
+
 }  // namespace
 
 void put_code(int bits, int64_t count, int64_t index, int code, std::byte* out) {
@@ -54,12 +94,20 @@ int code_at(int bits, int64_t count, int64_t index, const std::byte* in) {
 }
 
 void pack_codes(int bits, const uint8_t* codes, int64_t count, std::byte* out) {
-  std::fill_n(out, packed_bytes(bits, count), std::byte{0});
-  for (int64_t i = 0; i < count; ++i) put_code(bits, count, i, codes[i], out);
+  KVASIR_DCHECK(bits >= 1 && bits <= 4, "codes of less than a byte");
+  if (bits == 1) pack_plane<0, 1>(codes, count, out);
+  if (bits == 2 || bits == 3) pack_plane<0, 2>(codes, count, out);
+  if (bits == 3) pack_plane<2, 1>(codes, count, out + packed_bytes(2, count));
+  if (bits == 4) pack_plane<0, 4>(codes, count, out);
 }
 
 void unpack_codes(int bits, const std::byte* in, int64_t count, uint8_t* codes) {
-  for (int64_t i = 0; i < count; ++i) codes[i] = static_cast<uint8_t>(code_at(bits, count, i, in));
+  KVASIR_DCHECK(bits >= 1 && bits <= 4, "codes of less than a byte");
+  std::fill_n(codes, count, uint8_t{0});
+  if (bits == 1) add_plane<0, 1>(in, count, codes);
+  if (bits == 2 || bits == 3) add_plane<0, 2>(in, count, codes);
+  if (bits == 3) add_plane<2, 1>(in + packed_bytes(2, count), count, codes);
+  if (bits == 4) add_plane<0, 4>(in, count, codes);
 }
 
 }  // namespace kvasir::kernels
