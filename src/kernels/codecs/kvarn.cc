@@ -35,8 +35,8 @@ constexpr float kDeviationMax = 1e3f;
 constexpr float kFactorMin = 0.740818221f;  // e^-0.3
 constexpr float kFactorMax = 22026.4658f;   // e^10
 
-// The smallest half float of full precision. What is smaller is left to scale and min.
-constexpr float kStoredFactorMin = 0x1p-14f;
+// The smallest half float. What is smaller is left to scale and min.
+constexpr float kStoredFactorMin = 0x1p-24f;
 
 // ---- deviations ----
 
