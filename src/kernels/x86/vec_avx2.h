@@ -70,30 +70,6 @@ KVASIR_INLINE VecInt broadcast_int(int32_t value) { return _mm256_set1_epi32(val
 KVASIR_INLINE VecInt load_bytes(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
-// The kLanes bytes at p.
-KVASIR_INLINE VecInt load_byte_lanes(const uint8_t* p) {
-  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-}
-// Lanes from -128 to 127, all of them.
-KVASIR_INLINE void store_signed_bytes(uint8_t* p, VecInt a) {
-  const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(halves, halves));
-}
-// Four bytes, the same for every lane.
-KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
-  return _mm256_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
-}
-// Adds to each lane the products of four unsigned bytes below 16 and four signed ones.
-KVASIR_INLINE void add_nibble_products(VecInt& sum, VecInt nibbles, VecInt signed_bytes) {
-  const __m256i pairs = _mm256_maddubs_epi16(nibbles, signed_bytes);
-  sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-// table[the low four bits of each lane]
-KVASIR_INLINE Vec look_up_sixteen(const float* table, VecInt index) {
-  const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table), index);
-  const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(table + 8), index);
-  return _mm256_blendv_ps(low, high, _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
-}
 KVASIR_INLINE VecInt add_int(VecInt a, VecInt b) { return _mm256_add_epi32(a, b); }
 KVASIR_INLINE VecInt sub_int(VecInt a, VecInt b) { return _mm256_sub_epi32(a, b); }
 KVASIR_INLINE VecInt and_bits(VecInt a, VecInt b) { return _mm256_and_si256(a, b); }

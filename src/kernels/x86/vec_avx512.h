@@ -215,25 +215,9 @@ KVASIR_INLINE Vec end_byte_sum(ByteSum sum, const uint8_t* /*offsets*/) {
 KVASIR_INLINE void add_all_byte_products(VecInt& sum, VecInt unsigned_bytes, VecInt signed_bytes) {
   asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(unsigned_bytes), "v"(signed_bytes));
 }
-// Lanes from -128 to 127, all of them. Not a store under a mask, which takes dozens of cycles.
-KVASIR_INLINE void store_signed_bytes(uint8_t* p, VecInt a) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a));
-}
 // Four bytes, the same for every lane.
 KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
   return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
-}
-// Adds to each lane the products of four unsigned bytes below 16 and four signed ones.
-KVASIR_INLINE void add_nibble_products(VecInt& sum, VecInt nibbles, VecInt signed_bytes) {
-  add_all_byte_products(sum, nibbles, signed_bytes);
-}
-// table[the low four bits of each lane]
-KVASIR_INLINE Vec look_up_sixteen(const float* table, VecInt index) {
-  return _mm512_permutexvar_ps(index, _mm512_loadu_ps(table));
-}
-// The kLanes bytes at p.
-KVASIR_INLINE VecInt load_byte_lanes(const uint8_t* p) {
-  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
 KVASIR_INLINE VecInt load_bytes(const uint8_t* p) { return _mm512_loadu_si512(p); }
 
