@@ -39,8 +39,14 @@ class Bench {
         peak_(*options.instruction_set->peak_loops),
         pool_(options.thread_count) {}
 
+  double memory_read_bytes_per_second() {
+    measure_memory();
+    return bytes_per_second_;
+  }
+
   std::vector<Measurement> run() {
-    measure_limits();
+    measure_memory();
+    measure_rates();
     switch (options_.group) {
       case KernelGroup::kPrefill:
         for (const WeightKind& kind : kWeightKinds) measure_prefill(kind);
@@ -110,7 +116,7 @@ class Bench {
     results_.push_back({name, value, unit, limit_name, limit, value / limit});
   }
 
-  void measure_limits() {
+  void measure_memory() {
     std::vector<float> data(kStreamBytes / 4, 1.0f);
     std::vector<float> sinks(options_.thread_count * 64, 1.0f);
     const int64_t piece_size = kStretchBytes / 4 / options_.thread_count;
@@ -124,6 +130,9 @@ class Bench {
     });
     bytes_per_second_ = static_cast<double>(piece_size * options_.thread_count * 4) / read_seconds;
     add_limit("memory read", bytes_per_second_, "bytes/s");
+  }
+
+  void measure_rates() {
     float_rate_ = peak_rate(peak_.multiply_add_floats);
     add_limit("float multiply-adds", float_rate_, "multiply-adds/s");
     byte_rate_ = peak_rate(peak_.multiply_add_bytes);
@@ -332,6 +341,11 @@ const kernels::InstructionSet& instruction_set_of(const Engine& engine) {
   const kernels::InstructionSet* set = kernels::find_instruction_set(engine.info().instruction_set);
   KVASIR_CHECK(set != nullptr, "an engine computes with a set of the list");
   return *set;
+}
+
+double memory_read_bytes_per_second(const LimitOptions& options) {
+  if (options.instruction_set->peak_loops == nullptr) return 0;
+  return Bench(options).memory_read_bytes_per_second();
 }
 
 std::vector<Measurement> measure_kernel_limits(const LimitOptions& options) {

@@ -38,4 +38,7 @@ const kernels::InstructionSet& instruction_set_of(const Engine& engine);
 // REQUIRES: this machine runs the instruction set. Takes about 1 GiB of memory.
 std::vector<Measurement> measure_kernel_limits(const LimitOptions& options);
 
+// Returns what all threads together read from memory, the first limit of these. 0: plain loops.
+double memory_read_bytes_per_second(const LimitOptions& options);
+
 }  // namespace kvasir::bench

@@ -38,6 +38,7 @@ void add_plan_command(Command program);
 void add_serve_command(Command program);
 void add_docs_command(Command program);
 // Subcommands of bench.
+void add_bench_codecs_command(Command bench);
 void add_bench_rows_command(Command bench);
 void add_bench_serve_command(Command bench);
 void add_bench_store_command(Command bench);
