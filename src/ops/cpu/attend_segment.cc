@@ -86,6 +86,39 @@ int64_t place_queries(const GroupedAttendStep& step, const Past& past, const Att
   return place;
 }
 
+// What the same thread reads next, as far as one can tell: the next vector of the streams, or
+// the first one of the segment that it takes when all threads have taken one.
+struct NextVector {
+  bool is_there;
+  int64_t block;
+  int64_t vector;
+};
+
+NextVector next_vector(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
+                       int thread_count) {
+  if (group.vector + 1 < step.batch.stream(step.key_stream).spec.vectors) {
+    return {.is_there = true, .block = segment, .vector = group.vector + 1};
+  }
+  const int64_t block = segment + thread_count;
+  return {.is_there = block < group.first_position / kv::kBlockTokens, .block = block, .vector = 0};
+}
+
+// Has the codes that come next on their way, while one token's few queries leave time for it.
+void fetch_codes_ahead(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
+                       int thread_count) {
+  constexpr int64_t kLineBytes = 64;
+  const NextVector next = next_vector(step, group, segment, thread_count);
+  if (!next.is_there) return;
+  for (const int64_t index : {step.key_stream, step.value_stream}) {
+    if (index < 0 || !step.batch.stream(index).is_sealed()) continue;
+    const std::byte* codes =
+        step.batch.piece(group.piece).sequence->coded_vector(index, next.block, next.vector);
+    for (int64_t at = 0; at < step.batch.stream(index).bytes_per_vector; at += kLineBytes) {
+      __builtin_prefetch(codes + at, 0, 2);
+    }
+  }
+}
+
 }  // namespace
 
 // Puts the rows of a stream in one block that precedes the group's own, decoded -> decoded
@@ -156,27 +189,6 @@ void Ops::list_as_floats(const StreamRows& source, const AttendGroup& group, int
     rows[i] = reinterpret_cast<const std::byte*>(decoded + i * stream.format.dim);
   }
 }
-
-namespace {
-
-// What the same thread multiplies next, as far as one can tell: the next vector of the streams, or
-// the first one of the segment that it takes when all threads have taken one.
-struct NextVector {
-  bool is_there;
-  int64_t block;
-  int64_t vector;
-};
-
-NextVector next_vector(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
-                       int thread_count) {
-  if (group.vector + 1 < step.batch.stream(step.key_stream).spec.vectors) {
-    return {.is_there = true, .block = segment, .vector = group.vector + 1};
-  }
-  const int64_t block = segment + thread_count;
-  return {.is_there = block < group.first_position / kv::kBlockTokens, .block = block, .vector = 0};
-}
-
-}  // namespace
 
 // Where the rows of a segment are multiplied as they are coded, that is done -> true.
 bool Ops::attend_coded(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
@@ -270,6 +282,9 @@ void Ops::attend_rows(const GroupedAttendStep& step, const Past& past, const Att
   rows.query_count = place_queries(step, past, group, tokens, list, s.queries, rows.seen);
   const AttendedPart target = from_query(part, tokens.begin * group.head_count, step.value_dim);
   if (attend_coded(step, group, segment, rows.query_count, s, target)) return;
+  if (past.is_decoded && group.token_count == 1) {
+    fetch_codes_ahead(step, group, segment, thread_count());
+  }
   list_segment(step, past, group, segment, list, s, rows);
   const int64_t per_vector = rows.query_count / group.vector_count;
   table_.attend({.format = format,
