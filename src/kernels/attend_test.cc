@@ -1,12 +1,16 @@
 #include <gtest/gtest.h>
 
+#include <iterator>
+#include <span>
+
 #include "kernels/limits.h"
 #include "kernels/test_support.h"
 
 namespace kvasir::kernels {
 namespace {
 
-constexpr CodecId kCodecs[] = {CodecId::kFp8, CodecId::kBf16, CodecId::kF32, CodecId::kF16};
+constexpr CodecId kCodecs[] = {CodecId::kFp8, CodecId::kBf16, CodecId::kF32, CodecId::kF16,
+                               CodecId::kNvfp4Row};
 
 struct Case {
   RowFormat format;
@@ -53,7 +57,7 @@ std::vector<float> attend(const KernelTable& table, const Case& c) {
 }
 
 RowFormat random_format(Random& random, int round) {
-  RowFormat format{.codec = kCodecs[round % 3], .dim = 2 * random.integer(1, 100)};
+  RowFormat format{.codec = kCodecs[round % std::size(kCodecs)], .dim = 2 * random.integer(1, 100)};
   format.rope_dim = 2 * random.integer(0, format.dim / 2);
   return format;
 }
@@ -97,6 +101,70 @@ TEST_P(Attend, SameBitsHoweverTheHeadsAreCut) {
     for (size_t i = 0; i + 1 < cuts.size(); ++i)
       table().attend(make_args(c, out.data(), scratch.data()), cuts[i], cuts[i + 1]);
     ASSERT_NO_FATAL_FAILURE(expect_same_bits({out.data(), out.data() + c.q.size()}, whole));
+  }
+}
+
+// Rows of a window before pooled rows of another format.
+struct MixedCase {
+  Case pooled;
+  Case window;
+
+  std::vector<const std::byte*> rows() const {
+    std::vector<const std::byte*> rows = window.rows;
+    rows.insert(rows.end(), pooled.rows.begin(), pooled.rows.end());
+    return rows;
+  }
+};
+
+MixedCase make_mixed(Random& random, int64_t window_count, int64_t pooled_count) {
+  const int64_t dim = 2 * random.integer(1, 100);
+  const int64_t heads = random.integer(1, 14);
+  const RowFormat pooled{.codec = CodecId::kNvfp4Row, .dim = dim, .rope_dim = dim / 4};
+  RowFormat window = pooled;
+  window.codec = kCodecs[random.integer(0, 3)];
+  return {make_case(random, pooled, heads, pooled_count),
+          make_case(random, window, heads, window_count)};
+}
+
+std::vector<float> attend_mixed(const KernelTable& table, const MixedCase& c,
+                                const std::vector<int64_t>& head_cuts) {
+  std::vector<float> out(c.pooled.q.size());
+  std::vector<float> scratch(attend_scratch_floats(c.pooled.format, 0, c.pooled.head_count));
+  const std::vector<const std::byte*> rows = c.rows();
+  AttendArgs args = make_args(c.pooled, out.data(), scratch.data());
+  args.rows = rows.data();
+  args.row_count = std::ssize(rows);
+  args.leading_count = std::ssize(c.window.rows);
+  args.leading_format = c.window.format;
+  for (size_t i = 0; i + 1 < head_cuts.size(); ++i)
+    table.attend(args, head_cuts[i], head_cuts[i + 1]);
+  return out;
+}
+
+TEST_P(Attend, LeadingRowsHaveAFormatOfTheirOwn) {
+  Random random(9);
+  for (int round = 0; round < 60; ++round) {
+    const MixedCase c =
+        make_mixed(random, random.integer(1, 140), random.integer(round % 4 == 0 ? 0 : 1, 100));
+    const int64_t heads = c.pooled.head_count;
+    const std::vector<float> whole = attend_mixed(table(), c, {0, heads});
+    ASSERT_NO_FATAL_FAILURE(expect_close(whole, attend_mixed(ref(), c, {0, heads}), 1e-5));
+    ASSERT_NO_FATAL_FAILURE(
+        expect_same_bits(attend_mixed(table(), c, random_cuts(random, heads)), whole));
+    // The sums are those over the same numbers in one format.
+    Case plain = c.pooled;
+    plain.format = {.codec = CodecId::kF32, .dim = c.pooled.format.dim};
+    plain.storage.clear();
+    plain.rows.clear();
+    const std::vector<const std::byte*> rows = c.rows();
+    for (size_t j = 0; j < rows.size(); ++j) {
+      std::vector<float> row(plain.format.dim);
+      decode_row(j < c.window.rows.size() ? c.window.format : c.pooled.format, rows[j], row.data());
+      const auto bytes = std::as_bytes(std::span(row));
+      plain.storage.emplace_back(std::vector<std::byte>(bytes.begin(), bytes.end()), 0);
+    }
+    for (auto& row : plain.storage) plain.rows.push_back(row.data());
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(attend(table(), plain), whole));
   }
 }
 

@@ -5,7 +5,9 @@
 namespace kvasir::kernels {
 namespace {
 
-constexpr CodecId kCodecs[] = {CodecId::kFp4, CodecId::kBf16, CodecId::kF32, CodecId::kF16};
+constexpr CodecId kCodecs[] = {CodecId::kFp4, CodecId::kBf16,     CodecId::kF32,
+                               CodecId::kF16, CodecId::kInt2Keys, CodecId::kSignKeys};
+constexpr int kCodecCount = std::size(kCodecs);
 
 struct Case {
   RowFormat format;
@@ -48,7 +50,8 @@ std::vector<float> score(const KernelTable& table, const Case& c) {
 }
 
 // Sums are rounded, so errors are measured against what a key's score would be if no product of its
-// query, key and head weights were negative.
+// query, key and head weights were negative. A 2-bit key is a sum of codes and minima, which may
+// have other signs.
 double magnitude(const Case& c, int64_t j) {
   std::vector<float> key(c.format.dim);
   decode_row(c.format, c.keys.data() + j * c.format.bytes(), key.data());
@@ -59,7 +62,7 @@ double magnitude(const Case& c, int64_t j) {
       products += std::fabs(double{c.q[h * c.format.dim + i]} * key[i]);
     sum += std::fabs(c.head_weights[h]) * products;
   }
-  return sum;
+  return c.format.codec == CodecId::kInt2Keys ? 3 * sum : sum;
 }
 
 class IndexScore : public KernelTest {};
@@ -68,8 +71,9 @@ KVASIR_INSTANTIATE_KERNEL_TESTS(IndexScore);
 TEST_P(IndexScore, AgreesWithRef) {
   Random random(1);
   const int64_t dims[] = {2, 8, 16, 32, 48, 64, 96, 128, 256};
-  for (int round = 0; round < 150; ++round) {
-    const RowFormat format{.codec = kCodecs[round % 4], .dim = dims[random.integer(0, 8)]};
+  for (int round = 0; round < 220; ++round) {
+    const RowFormat format{.codec = kCodecs[round % kCodecCount],
+                           .dim = dims[random.integer(0, 8)]};
     const int64_t head_count = random.integer(1, 150);
     const int64_t key_count = random.integer(1, 20);
     const Case c = make_case(random, format, head_count, key_count);
@@ -94,8 +98,9 @@ TEST_P(IndexScore, IsExactWithinAGroup) {
 
 TEST_P(IndexScore, SameBitsHoweverTheKeysAreCut) {
   Random random(3);
-  for (int round = 0; round < 60; ++round) {
-    const RowFormat format{.codec = kCodecs[round % 4], .dim = int64_t{16} << random.integer(0, 3)};
+  for (int round = 0; round < 90; ++round) {
+    const RowFormat format{.codec = kCodecs[round % kCodecCount],
+                           .dim = int64_t{16} << random.integer(0, 3)};
     const Case c = make_case(random, format, random.integer(1, 80), random.integer(1, 40));
     const std::vector<float> whole = score(table(), c);
     Placed<std::byte> query(encode_query(table(), c), random.integer(0, 63));
@@ -121,8 +126,9 @@ TEST_P(IndexScore, SameBitsHoweverTheKeysAreCut) {
 // large all numbers are.
 TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
   Random random(4);
-  for (int round = 0; round < 200; ++round) {
-    const RowFormat format{.codec = CodecId::kFp4, .dim = 32 * random.integer(1, 8)};
+  for (int round = 0; round < 300; ++round) {
+    const RowFormat format{.codec = round % 8 < 5 ? CodecId::kFp4 : CodecId::kSignKeys,
+                           .dim = 32 * random.integer(1, 8)};
     Case c = make_case(random, format, random.integer(1, 80), 24);
     const auto stretch = [&](float* values, int64_t exponent_max) {
       for (int64_t i = 0; i < format.dim; ++i) {
@@ -160,6 +166,25 @@ TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
                            .scores = &alone[j]});
     }
     ASSERT_NO_FATAL_FAILURE(expect_same_bits({alone.data(), alone.data() + c.key_count}, whole));
+  }
+}
+
+// One head of weight one: all sums of signs are whole numbers, and only the key's scale rounds.
+TEST_P(IndexScore, SignsAreCounted) {
+  Random random(5);
+  for (int round = 0; round < 50; ++round) {
+    const int64_t dim = 8 * random.integer(1, 40);
+    Case c = make_case(random, {.codec = CodecId::kSignKeys, .dim = dim}, 1, 30);
+    c.head_weights = {1};
+    for (float& value : c.q) value = static_cast<float>(random.integer(0, 1) * 2 - 1);
+    const std::vector<float> scores = score(table(), c);
+    for (int64_t j = 0; j < c.key_count; ++j) {
+      std::vector<float> key(dim);
+      decode_row(c.format, c.keys.data() + j * c.format.bytes(), key.data());
+      int64_t sum = 0;
+      for (int64_t i = 0; i < dim; ++i) sum += key[i] * c.q[i] > 0 ? 1 : -1;
+      EXPECT_EQ(scores[j], static_cast<float>(std::max<int64_t>(0, sum)) * std::fabs(key[0]));
+    }
   }
 }
 

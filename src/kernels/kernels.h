@@ -58,6 +58,10 @@ struct AttendArgs {
   int64_t vector_count = 1;
   int64_t queries_per_vector = 0;  // where there are several
   int64_t row_count = 0;           // >= 1
+  // The first so many rows of the list are of a format of their own, of the keys' dim. Such lists
+  // have rows of one vector that are keys and values at once.
+  int64_t leading_count = 0;
+  RowFormat leading_format;
   const RowRange* seen = nullptr;  // [queries], none empty, begins and ends ascend; null: all rows
   const float* q = nullptr;        // [queries, dim]
   const float* sinks = nullptr;    // [queries]; null: there are none
@@ -202,7 +206,7 @@ struct KernelTable {
   void (*finish_attended)(const AttendedPart& whole, int64_t query_count, int64_t value_dim);
 
   // The index query in the form index_score wants: q [head_count, dim] (after rope and Hadamard;
-  // put on the FP4 grid for kFp4 keys) -> query [index_query_bytes].
+  // put on the FP4 grid for kFp4, kInt2Keys and kSignKeys) -> query [index_query_bytes].
   void (*encode_index_query)(const RowFormat& format, const float* q, int64_t head_count,
                              std::byte* query);
   void (*index_score)(const IndexScoreArgs& args);

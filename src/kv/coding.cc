@@ -14,11 +14,16 @@ using kernels::Codec;
 constexpr Rotation kPlain = Rotation::kNone;
 constexpr Rotation kTurned = Rotation::kHadamard;
 constexpr Rotation kSigned = Rotation::kSignedHadamard;
+constexpr SchemeUse kSingle = SchemeUse::kSingleRows;
+constexpr SchemeUse kIndex = SchemeUse::kIndexKeys;
 
 constexpr std::array kSchemes = std::to_array<CodingScheme>({
     {"f32", "f32", "f32", kPlain, "float32"},
     {"f16", "f16", "f16", kPlain, "float16"},
     {"bf16", "bf16", "bf16", kPlain, "bfloat16"},
+    {"nvfp4-row", "nvfp4-row", "nvfp4-row", kPlain, "pooled or picked rows in FP4", kSingle},
+    {"int2-keys", "int2-keys", "int2-keys", kPlain, "index keys in 2 bits, groups of 32", kIndex},
+    {"sign-keys", "sign-keys", "sign-keys", kPlain, "signs of index keys, and a scale", kIndex},
     {"q8_0", "q8_0", "q8_0", kPlain, "llama.cpp's blocks of 32: 8.5 bits"},
     {"int8", "int8-token", "int8-token", kPlain, "signed bytes, a scale for each vector"},
     {"int8-channel", "int8-channel", "int8-token", kPlain, "keys by channel, a scale for 128 rows"},
@@ -148,14 +153,21 @@ Result<CodingRule> parse_rule(std::string_view setting) {
 }
 
 // Index keys are scored as they are coded, in row formats alone.
-bool is_row_format(const CodingScheme* scheme) {
-  return scheme == nullptr || kernels::find_codec(scheme->keys)->is_read_at_once;
+bool is_for_index_keys(const CodingScheme* scheme) {
+  return scheme == nullptr || (scheme->use != SchemeUse::kSingleRows &&
+                               kernels::find_codec(scheme->keys)->is_read_at_once);
+}
+bool is_for_rows(const CodingScheme* scheme) {
+  return scheme == nullptr || scheme->use != SchemeUse::kIndexKeys;
 }
 
 bool goes_for(const CodingRule& rule, Role role) {
   if (rule.role) return *rule.role == (role == Role::kLatents ? Role::kKeys : role);
-  return role != Role::kIndexKeys || is_row_format(rule.coding.scheme);
+  return role == Role::kIndexKeys ? is_for_index_keys(rule.coding.scheme)
+                                  : is_for_rows(rule.coding.scheme);
 }
+
+constexpr const char* kNotScored = "they are scored as coded";
 
 Error senseless(const Stream& stream, const Coding& coding, const char* why) {
   const char* of = stream.role == Role::kIndexKeys ? "index keys"
@@ -166,6 +178,25 @@ Error senseless(const Stream& stream, const Coding& coding, const char* why) {
           .what = std::string(coding.scheme->name) + " makes no sense for this model's " + of +
                   ": " + why,
           .field = "kv"};
+}
+
+Result<Stream> stream_in_row_format(Stream stream, const Coding& coding, kernels::CodecId codec) {
+  const SchemeUse use = coding.scheme->use;
+  if (stream.role == Role::kIndexKeys) {
+    if (use == SchemeUse::kSingleRows) return senseless(stream, coding, kNotScored);
+  } else if (use == SchemeUse::kIndexKeys) {
+    return senseless(stream, coding, "only index keys are held so");
+  } else if (use == SchemeUse::kSingleRows) {
+    if (stream.reach == Reach::kWindow) return stream;
+    if (stream.reach == Reach::kAll && stream.tokens_per_row == 1) {
+      return senseless(stream, coding, "they are neither pooled nor picked; nvfp4 codes blocks");
+    }
+  }
+  if (coding.is_rotated || coding.is_before_rope || coding.whole_rows > 0) {
+    return senseless(stream, coding, "rows that are read one by one know no rot, pre or sink");
+  }
+  stream.codec = codec;
+  return stream;
 }
 
 }  // namespace
@@ -200,18 +231,12 @@ Result<Stream> coded_stream(Stream stream, const Coding& coding) {
   const bool is_value = stream.role == Role::kValues;
   const Codec* codec = kernels::find_codec(is_value ? coding.scheme->values : coding.scheme->keys);
   KVASIR_CHECK(codec != nullptr, "a codec of every scheme");
-  if (codec->is_read_at_once) {
-    if (coding.is_rotated || coding.is_before_rope || coding.whole_rows > 0) {
-      return senseless(stream, coding, "nothing is lost that rot, pre or sink could save");
-    }
-    stream.codec = codec->id;
-    return stream;
-  }
+  if (codec->is_read_at_once) return stream_in_row_format(stream, coding, codec->id);
   if (stream.reach == Reach::kWindow) return stream;
   if (stream.reach == Reach::kPicked || stream.tokens_per_row > 1) {
     return senseless(stream, coding, "single rows of it are read");
   }
-  if (stream.role == Role::kIndexKeys) return senseless(stream, coding, "they are scored as coded");
+  if (stream.role == Role::kIndexKeys) return senseless(stream, coding, kNotScored);
   if (coding.is_before_rope && stream.role == Role::kLatents) {
     return senseless(stream, coding, "only a part of a latent is turned by position");
   }

@@ -9,10 +9,12 @@
 //     ...-sink1        the first row of a sequence is kept in F16; -sink128: its first block
 //
 // k stands for keys and for latents, which are keys and values at once, v for values, i for index
-// keys; none of these for keys and values, and for index keys where it is a row format. A setting
-// for layers goes before one for all, and of equal ones the last counts. For example
+// keys; none of these for all that the scheme is for, of which index keys are only where it is a
+// row format. A setting for layers goes before one for all, and of equal ones the last counts. For
+// example
 //   kvarn4-sink1                                keys and values in four bits
 //   k=kivi4-pre,v=int8,layers 0-1=bf16          the first two layers in BF16
+//   k=nvfp4-row,i=sign-keys                     DeepSeek-V4's rows and index keys, windows native
 #pragma once
 
 #include <cstdint>
@@ -27,6 +29,13 @@
 
 namespace kvasir::kv {
 
+// What a scheme is for.
+enum class SchemeUse : uint8_t {
+  kAll,
+  kSingleRows,  // rows that are pooled or picked: read one by one, where blocks are coded elsewhere
+  kIndexKeys,
+};
+
 // A CodingScheme names what users choose: a codec for keys and one for values.
 struct CodingScheme {
   const char* name;
@@ -34,6 +43,7 @@ struct CodingScheme {
   const char* values;  // a codec's name
   Rotation rotation;
   const char* what;
+  SchemeUse use = SchemeUse::kAll;
 };
 // Row formats first, then by falling bits.
 std::span<const CodingScheme> coding_schemes();

@@ -24,6 +24,11 @@ TEST(Coding, GoesToTheKindAndTheLayersThatItNames) {
   EXPECT_EQ(scheme_of("int8", Role::kLatents), "int8");
   EXPECT_EQ(scheme_of("int8", Role::kIndexKeys), "native");
   EXPECT_EQ(scheme_of("f16", Role::kIndexKeys), "f16");
+  EXPECT_EQ(scheme_of("nvfp4-row", Role::kIndexKeys), "native");
+  EXPECT_EQ(scheme_of("sign-keys", Role::kIndexKeys), "sign-keys");
+  EXPECT_EQ(scheme_of("sign-keys", Role::kLatents), "native");
+  EXPECT_EQ(scheme_of("k=nvfp4-row,i=sign-keys", Role::kLatents), "nvfp4-row");
+  EXPECT_EQ(scheme_of("k=nvfp4-row,i=sign-keys", Role::kIndexKeys), "sign-keys");
   EXPECT_EQ(scheme_of("k=int8,v=f16", Role::kKeys), "int8");
   EXPECT_EQ(scheme_of("k=int8,v=f16", Role::kLatents), "int8");
   EXPECT_EQ(scheme_of("k=int8,v=f16", Role::kValues), "f16");
@@ -64,6 +69,7 @@ TEST(Coding, IsRefusedWhereTheTextSaysNothing) {
 
 TEST(Coding, EverySchemeHasCodecsOfItsNames) {
   for (const CodingScheme& scheme : coding_schemes()) {
+    if (scheme.use != SchemeUse::kAll) continue;
     for (const Role role : {Role::kKeys, Role::kValues, Role::kLatents}) {
       const Stream stream{.role = role, .width = 64};
       const auto coded = coded_stream(stream, {.scheme = &scheme});
@@ -71,6 +77,36 @@ TEST(Coding, EverySchemeHasCodecsOfItsNames) {
       EXPECT_NO_FATAL_FAILURE(make_layout({.layers = {{.streams = {*coded}}}})) << scheme.name;
     }
   }
+}
+
+TEST(Coding, SomeSchemesAreForSingleRowsOrForIndexKeysAlone) {
+  const Stream pooled{.tokens_per_row = 128, .width = 512, .rope_width = 64};
+  const Stream picked{.reach = Reach::kPicked, .width = 512, .rope_width = 64};
+  const Stream window{.reach = Reach::kWindow, .width = 512, .rope_width = 64, .window_tokens = 8};
+  const Stream latents{.width = 512, .rope_width = 64};
+  const Stream keys{.role = Role::kIndexKeys, .tokens_per_row = 4, .width = 128};
+  const auto coded = [](const Stream& stream, const char* coding) {
+    return coded_stream(stream, parse_precision(coding)->rules[0].coding);
+  };
+  EXPECT_EQ(coded(pooled, "k=nvfp4-row")->codec, kernels::CodecId::kNvfp4Row);
+  EXPECT_EQ(coded(picked, "k=nvfp4-row")->codec, kernels::CodecId::kNvfp4Row);
+  EXPECT_EQ(*coded(window, "k=nvfp4-row"), window);
+  EXPECT_EQ(coded(keys, "i=sign-keys")->codec, kernels::CodecId::kSignKeys);
+  EXPECT_EQ(coded(keys, "i=int2-keys")->codec, kernels::CodecId::kInt2Keys);
+  const auto refused = [&](const Stream& stream, const char* coding) {
+    const auto made = coded(stream, coding);
+    return made.ok() ? "" : made.error().what;
+  };
+  EXPECT_EQ(refused(latents, "k=nvfp4-row"),
+            "nvfp4-row makes no sense for this model's latents: they are neither pooled nor "
+            "picked; nvfp4 codes blocks");
+  EXPECT_EQ(refused(keys, "i=nvfp4-row"),
+            "nvfp4-row makes no sense for this model's index keys: they are scored as coded");
+  EXPECT_EQ(refused(pooled, "k=sign-keys"),
+            "sign-keys makes no sense for this model's latents: only index keys are held so");
+  EXPECT_EQ(refused(pooled, "k=rot-nvfp4-row"),
+            "nvfp4-row makes no sense for this model's latents: rows that are read one by one know "
+            "no rot, pre or sink");
 }
 
 TEST(Coding, LeavesWindowsAsTheyAreUnlessTheirRowsStandAlone) {

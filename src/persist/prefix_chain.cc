@@ -54,7 +54,8 @@ std::optional<std::vector<FirstLayer>> first_layers(const kv::CacheLayout& layou
     return layer.window != nullptr && first_precision(layer.window->format.codec) &&
            layer.window->format == layers[0].window->format &&
            layer.window->spec.window_tokens == layers[0].window->spec.window_tokens &&
-           (layer.rows == nullptr || layer.rows->format == layer.window->format);
+           (layer.rows == nullptr || layer.rows->format == layer.window->format) &&
+           (layer.keys == nullptr || first_precision(layer.keys->format.codec));
   };
   if (layers.empty() || !std::all_of(layers.begin(), layers.end(), is_first)) return std::nullopt;
   return layers;

@@ -36,11 +36,18 @@ TEST(PrefixChain, WhateverRowsDependOnMakesAnotherRoot) {
   add();
   shape.ratios[0] = 4;
   add();
-  EXPECT_EQ(roots.size(), 8u);
+  // Codecs that version 1 did not know.
+  shape.keys = kernels::CodecId::kSignKeys;
+  add();
+  shape.keys = kernels::CodecId::kInt2Keys;
+  add();
+  shape.rows = kernels::CodecId::kNvfp4Row;
+  add();
+  EXPECT_EQ(roots.size(), 11u);
   // A path is for people.
   identity.model_path = "/elsewhere";
   add();
-  EXPECT_EQ(roots.size(), 8u);
+  EXPECT_EQ(roots.size(), 11u);
 }
 
 TEST(PrefixChain, AKeyStandsForAllTokensUpToItsEnd) {

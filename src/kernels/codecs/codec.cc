@@ -9,15 +9,16 @@ namespace {
 
 constexpr auto kCodecs = std::to_array<const Codec*>({
     &kF32Codec,          &kBf16Codec,         &kFp8Codec,          &kFp4Codec,
-    &kF16Codec,          &kE4m3Codec,         &kInt8TokenCodec,    &kE4m3TokenCodec,
-    &kE4m3Ue8m0Codec,    &kE4m3OneCodec,      &kE5m2Codec,         &kQ8_0Codec,
-    &kQ5_1Codec,         &kQ5_0Codec,         &kQ4_1Codec,         &kQ4_0Codec,
-    &kIq4NlCodec,        &kInt4TokenG32Codec, &kInt4TokenG64Codec, &kInt3TokenG32Codec,
-    &kInt3TokenG64Codec, &kInt2TokenG32Codec, &kInt2TokenG64Codec, &kNvfp4Codec,
-    &kMxfp4Codec,        &kTurbo4Codec,       &kTurbo3Codec,       &kTurbo2Codec,
-    &kKvarn4KeysCodec,   &kKvarn3KeysCodec,   &kKvarn2KeysCodec,   &kKvarn4ValuesCodec,
-    &kKvarn3ValuesCodec, &kKvarn2ValuesCodec, &kInt4ChannelCodec,  &kInt3ChannelCodec,
-    &kInt2ChannelCodec,  &kInt8ChannelCodec,  &kE4m3ChannelCodec,
+    &kF16Codec,          &kE4m3Codec,         &kNvfp4RowCodec,     &kInt2KeysCodec,
+    &kSignKeysCodec,     &kInt8TokenCodec,    &kE4m3TokenCodec,    &kE4m3Ue8m0Codec,
+    &kE4m3OneCodec,      &kE5m2Codec,         &kQ8_0Codec,         &kQ5_1Codec,
+    &kQ5_0Codec,         &kQ4_1Codec,         &kQ4_0Codec,         &kIq4NlCodec,
+    &kInt4TokenG32Codec, &kInt4TokenG64Codec, &kInt3TokenG32Codec, &kInt3TokenG64Codec,
+    &kInt2TokenG32Codec, &kInt2TokenG64Codec, &kNvfp4Codec,        &kMxfp4Codec,
+    &kTurbo4Codec,       &kTurbo3Codec,       &kTurbo2Codec,       &kKvarn4KeysCodec,
+    &kKvarn3KeysCodec,   &kKvarn2KeysCodec,   &kKvarn4ValuesCodec, &kKvarn3ValuesCodec,
+    &kKvarn2ValuesCodec, &kInt4ChannelCodec,  &kInt3ChannelCodec,  &kInt2ChannelCodec,
+    &kInt8ChannelCodec,  &kE4m3ChannelCodec,
 });
 static_assert(kCodecs.size() == kCodecCount);
 

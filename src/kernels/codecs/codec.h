@@ -15,12 +15,16 @@ namespace kvasir::kernels {
 // The order is that of the table; ids stand in no file. The first ones are row formats: each row
 // stands alone, and the kernels read it where it lies, from the first token on.
 enum class CodecId : uint8_t {
-  kF32,   // plain float32
-  kBf16,  // plain BF16, little-endian
-  kFp8,   // E4M3 in groups of 64 with UE8M0 scales, the rotated part BF16
-  kFp4,   // E2M1 in groups of 32 with UE8M0 scales
-  kF16,   // IEEE half precision, little-endian
-  kE4m3,  // E4M3 without a scale
+  kF32,       // plain float32
+  kBf16,      // plain BF16, little-endian
+  kFp8,       // E4M3 in groups of 64 with UE8M0 scales, the rotated part BF16
+  kFp4,       // E2M1 in groups of 32 with UE8M0 scales
+  kF16,       // IEEE half precision, little-endian
+  kE4m3,      // E4M3 without a scale
+  kNvfp4Row,  // E2M1 in groups of 16 with E4M3 scales, the rotated part BF16
+  // Of index keys alone:
+  kInt2Keys,  // 2 bits in groups of 32, each with a scale and a minimum
+  kSignKeys,  // signs, and one scale for all
 
   // The others code the rows of a block once it is complete; each file says how.
   kInt8Token,
@@ -67,7 +71,7 @@ enum class CodecId : uint8_t {
 
   kCount,
 };
-inline constexpr size_t kRowFormatCount = 6;
+inline constexpr size_t kRowFormatCount = 9;
 inline constexpr size_t kCodecCount = static_cast<size_t>(CodecId::kCount);
 
 // Codes of kFp8 that share a scale.
@@ -135,6 +139,9 @@ extern const Codec kFp8Codec;
 extern const Codec kFp4Codec;
 extern const Codec kF16Codec;
 extern const Codec kE4m3Codec;
+extern const Codec kNvfp4RowCodec;
+extern const Codec kInt2KeysCodec;
+extern const Codec kSignKeysCodec;
 extern const Codec kInt8TokenCodec;
 extern const Codec kE4m3TokenCodec;
 extern const Codec kE4m3Ue8m0Codec;

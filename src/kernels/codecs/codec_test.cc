@@ -179,6 +179,80 @@ TEST(E4m3Codec, RowsAreCodesOfTheNumbersThemselves) {
   EXPECT_EQ(decoded, expected);
 }
 
+TEST_P(RowCodec, ReadsTheScalarCodecsValues) {
+  Random random(7);
+  for (int round = 0; round < 800; ++round) {
+    RowFormat format{.codec = static_cast<CodecId>(round % kRowFormatCount),
+                     .dim = 2 * random.integer(1, 140)};
+    format.rope_dim = 2 * random.integer(0, format.dim / 2);
+    std::vector<std::byte> row(format.bytes());
+    encode_row(format, random.normals(format.dim, std::exp(3 * random.normal())).data(),
+               row.data());
+    Placed<std::byte> placed(row, random.integer(0, 63));
+    const std::byte* place = placed.data();
+    std::vector<float> expected(format.dim);
+    decode_row(format, row.data(), expected.data());
+    std::vector<float> decoded(format.dim);
+    table().decode_rows(format, &place, 1, decoded.data());
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(decoded, expected));
+  }
+}
+
+// Twelve values in units of the largest: by the group's scale, then by the nearest code.
+TEST(Nvfp4RowCodec, RowsAreCodesByTheScaleOfTheirGroup) {
+  const RowFormat format{.codec = CodecId::kNvfp4Row, .dim = 512, .rope_dim = 64};
+  EXPECT_EQ(format.bytes(), 384);
+  Random random(8);
+  std::vector<float> source = random.normals(512);
+  // A group that its scale, the number 1, and its codes hold exactly.
+  const float unit = 64.0f / (6 * 448);
+  const float exact[16] = {0, .5f, 1, 1.5f, 2, 3, 4, 6, -.5f, -1, -1.5f, -2, -3, -4, -6, 0};
+  for (int i = 0; i < 16; ++i) source[32 + i] = exact[i] * unit;
+  std::vector<std::byte> row(384);
+  std::vector<float> decoded(512);
+  encode_row(format, source.data(), row.data());
+  decode_row(format, row.data(), decoded.data());
+  for (int i = 0; i < 16; ++i) EXPECT_EQ(decoded[32 + i], source[32 + i]) << i;
+  for (int i = 448; i < 512; ++i) EXPECT_EQ(decoded[i], bf16_decode(bf16_encode(source[i])));
+  double error = 0;
+  for (int i = 0; i < 448; ++i) error += std::pow(decoded[i] - source[i], 2);
+  // Normal numbers lose about a tenth.
+  EXPECT_NEAR(std::sqrt(error / 448), 0.095, 0.015);
+  EXPECT_EQ(row[380], std::byte{0}) << "zeros up to a multiple of 8";
+}
+
+TEST(Nvfp4RowCodec, ReachesFromZeroTo64) {
+  const RowFormat format{.codec = CodecId::kNvfp4Row, .dim = 48};
+  std::vector<float> source(48);
+  source[3] = 1000;
+  source[16] = 1e-7f;
+  std::vector<std::byte> row(format.bytes());
+  std::vector<float> decoded(48);
+  encode_row(format, source.data(), row.data());
+  decode_row(format, row.data(), decoded.data());
+  EXPECT_NEAR(decoded[3], 64, 1e-5);
+  for (int i = 16; i < 48; ++i) EXPECT_EQ(decoded[i], 0) << i;
+}
+
+TEST(KeyCodecs, TakeFewBits) {
+  const RowFormat int2{.codec = CodecId::kInt2Keys, .dim = 128};
+  const RowFormat sign{.codec = CodecId::kSignKeys, .dim = 128};
+  EXPECT_EQ(int2.bytes(), 48);
+  EXPECT_EQ(sign.bytes(), 18);
+  std::vector<float> source(128);
+  for (int i = 0; i < 128; ++i) source[i] = static_cast<float>(i % 4 - 1);
+  std::vector<std::byte> key(48);
+  std::vector<float> decoded(128);
+  // Four values an even step apart are what two bits hold.
+  encode_row(int2, source.data(), key.data());
+  decode_row(int2, key.data(), decoded.data());
+  EXPECT_EQ(decoded, source);
+  encode_row(sign, source.data(), key.data());
+  decode_row(sign, key.data(), decoded.data());
+  for (int i = 0; i < 128; ++i) EXPECT_EQ(decoded[i], source[i] < 0 ? -1.0f : 1.0f);
+  EXPECT_EQ(key[0], std::byte{0x11}) << "low bits first";
+}
+
 TEST(CodecTable, EveryCodecIsFoundByNameAndId) {
   for (size_t i = 0; i < kCodecCount; ++i) {
     const Codec& codec = codec_of(static_cast<CodecId>(i));
@@ -192,7 +266,8 @@ TEST(CodecTable, RowsOfSeveralVectorsAreTheirVectorsOneBehindTheOther) {
   Random random(5);
   for (size_t i = 0; i < kRowFormatCount; ++i) {
     const Codec& codec = codec_of(static_cast<CodecId>(i));
-    const RowShape one{.width = 96, .rope_width = codec.id == CodecId::kFp8 ? 32 : 0};
+    const bool has_rope = codec.id == CodecId::kFp8 || codec.id == CodecId::kNvfp4Row;
+    const RowShape one{.width = 96, .rope_width = has_rope ? 32 : 0};
     const RowShape three{.width = 96, .rope_width = one.rope_width, .vectors = 3};
     ASSERT_EQ(codec.bytes(three), 3 * codec.bytes(one)) << codec.name;
     const std::vector<float> row = random.normals(3 * 96);

@@ -25,7 +25,7 @@ struct CeilScale {
 };
 
 struct TensorScale {
-  static constexpr int64_t kGroupSize = 16;
+  static constexpr int64_t kGroupSize = kNvfp4GroupSize;
   static constexpr float kTensorScale = kNvfp4TensorScale;
   static uint8_t of(float amax) { return fp8_encode(amax / kFp4Max / kTensorScale); }
   static float value(uint8_t byte) { return fp8_decode(byte) * kTensorScale; }

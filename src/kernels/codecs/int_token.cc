@@ -1,12 +1,14 @@
 // Codes of 2 to 4 bits on an even grid between the least and the largest value of a group along the
 // row: m = f16(min), s = f16((max - m) / (2^bits - 1)), q = round((x - m) / s) to nearest even,
 // x' = q s + m. First the packed codes of the whole row, then the scales of all groups, then all
-// minima. int4-token-g32: 40 bytes for 64 values.
+// minima. int4-token-g32: 40 bytes for 64 values. int2-keys is the row format with the bytes of
+// int2-token-g32: 48 bytes for 128 values.
 #include <algorithm>
 #include <cmath>
 
 #include "kernels/codecs/grid.h"
 #include "kernels/codecs/packed.h"
+#include "kernels/codecs/row_format.h"
 #include "kernels/codecs/scale.h"
 #include "kernels/codecs/sealed_row.h"
 
@@ -53,8 +55,21 @@ struct IntToken {
   }
 };
 
+struct Int2Keys {
+  using Rows = IntToken<2, 32>;
+
+  static int64_t bytes(const RowShape& shape) { return Rows::bytes(shape.width); }
+  static void encode(const RowShape& shape, const float* vector, std::byte* out) {
+    Rows::encode(vector, shape.width, out);
+  }
+  static void decode(const RowShape& shape, const std::byte* in, float* vector) {
+    Rows::decode(in, shape.width, vector);
+  }
+};
+
 }  // namespace
 
+constinit const Codec kInt2KeysCodec = row_format_codec<Int2Keys>(CodecId::kInt2Keys, "int2-keys");
 constinit const Codec kInt4TokenG32Codec =
     sealed_row_codec<IntToken<4, 32>>(CodecId::kInt4TokenG32, "int4-token-g32");
 constinit const Codec kInt4TokenG64Codec =

@@ -6,6 +6,8 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "kernels/codecs/packed.h"
+#include "kernels/codecs/scale.h"
 #include "kernels/kernels.h"
 #include "kernels/limits.h"
 #include "kernels/tables.h"
@@ -163,7 +165,8 @@ void attend_one(const AttendArgs& args, int64_t vector, int64_t place) {
   float* value = args.values != nullptr ? key + dim : key;
   float* out = args.out + query * args.value_dim;
   const auto score = [&](int64_t j) {
-    decode_row(args.format, args.rows[j] + key_offset, key);
+    decode_row(j < args.leading_count ? args.leading_format : args.format,
+               args.rows[j] + key_offset, key);
     const double product = args.scale * dot_product(args.q + query * dim, key, dim);
     return static_cast<float>(soft_capped(product, args.soft_cap));
   };
@@ -241,11 +244,16 @@ void finish_attended(const AttendedPart& whole, int64_t query_count, int64_t val
   for (int64_t i = 0; i < query_count * value_dim; ++i) whole.out[i] /= whole.sums[i / value_dim];
 }
 
-// The query [heads, dim] as float32, on the FP4 grid (section 6) in native precision.
+bool puts_query_on_grid(CodecId codec) {
+  return codec == CodecId::kFp4 || codec == CodecId::kInt2Keys || codec == CodecId::kSignKeys;
+}
+
+// The query [heads, dim] as float32, on the FP4 grid (section 6) where keys are coded in few
+// bits.
 void encode_index_query(const RowFormat& format, const float* q, int64_t head_count,
                         std::byte* query) {
   std::memcpy(query, q, 4 * head_count * format.dim);
-  if (format.codec != CodecId::kFp4) return;
+  if (!puts_query_on_grid(format.codec)) return;
   for (int64_t h = 0; h < head_count; ++h) {
     for (int64_t begin = 0; begin < format.dim; begin += kFp4GroupSize) {
       const int64_t end = std::min(begin + kFp4GroupSize, format.dim);
@@ -260,10 +268,25 @@ void encode_index_query(const RowFormat& format, const float* q, int64_t head_co
   }
 }
 
+float int2_key_element(const RowFormat& format, const std::byte* key, int64_t i) {
+  constexpr int64_t kGroupSize = 32;
+  const int64_t groups = (format.dim + kGroupSize - 1) / kGroupSize;
+  const std::byte* scale = key + packed_bytes(2, format.dim) + 2 * (i / kGroupSize);
+  return static_cast<float>(code_at(2, format.dim, i, key)) * get_f16(scale) +
+         get_f16(scale + 2 * groups);
+}
+
+float sign_key_element(const RowFormat& format, const std::byte* key, int64_t i) {
+  const float scale = get_f16(key + packed_bytes(1, format.dim));
+  return code_at(1, format.dim, i, key) != 0 ? -scale : scale;
+}
+
 float key_element(const RowFormat& format, const std::byte* key, int64_t i) {
   if (format.codec == CodecId::kF32) return load_unaligned<float>(key + 4 * i);
   if (format.codec == CodecId::kBf16) return bf16_decode(load_unaligned<uint16_t>(key + 2 * i));
   if (format.codec == CodecId::kF16) return f16_decode(load_unaligned<uint16_t>(key + 2 * i));
+  if (format.codec == CodecId::kInt2Keys) return int2_key_element(format, key, i);
+  if (format.codec == CodecId::kSignKeys) return sign_key_element(format, key, i);
   KVASIR_CHECK(format.codec == CodecId::kFp4, "a codec that index keys are held in");
   const auto pair = static_cast<uint8_t>(key[i / 2]);
   const std::byte scale = key[(format.dim + 1) / 2 + i / kFp4GroupSize];

@@ -112,6 +112,7 @@ constexpr InPlace kInPlace = in_place_of<Rows>();
 
 // Null: rows of that kind are decoded first.
 KVASIR_INLINE const InPlace* find_in_place(const AttendArgs& args) {
+  if (args.leading_count > 0) return nullptr;
   if (args.format.dim % kLanes != 0 || args.format.dim > kDotCols || args.value_dim % kLanes != 0)
     return nullptr;
   switch (args.format.codec) {

@@ -98,8 +98,6 @@ bool decode_turbo(const CodedRows& form, const uint8_t* coded, float* decoded) {
   return decode_entries<kBits>(form, kScaleTables.turbo[kBits], coded, decoded);
 }
 
-constexpr int kUnitScale = 127;  // UE8M0's
-
 // FP4 codes, a byte of scale for each group along a row.
 template <int64_t kGroupSize, const float (&kScaleOf)[256]>
 bool decode_fp4_groups(const CodedRows& form, const uint8_t* coded, float* decoded) {

@@ -60,15 +60,34 @@ void decode_e4m3_row(const RowFormat& format, const uint8_t* row, float* target)
       [=](int64_t i, int64_t left) { return load_fp8(row + i, left) * broadcast(kFp8Factor); });
 }
 
-// Rows are never held so; the scalar codec does for whoever asks.
-void decode_fp4_row(const RowFormat& format, const uint8_t* row, float* target) {
+// Codes, halves and scales as codecs/nvfp4_row.cc lays them out.
+void decode_nvfp4_row(const RowFormat& format, const uint8_t* row, float* target) {
+  const int64_t code_count = format.dim - format.rope_dim;
+  const uint8_t* halves = row + (code_count + 1) / 2;
+  const uint8_t* scales = halves + 2 * format.rope_dim;
+  const float* values = kScaleTables.fp4[kUnitScale];
+  const int64_t whole = code_count - code_count % (2 * kPackedRunBytes);
+  for_each_index<4>(row, whole, [&](int64_t i, VecInt codes) KVASIR_LAMBDA_INLINE {
+    const float scale = kScaleTables.nvfp4[scales[i / kNvfp4GroupSize]];
+    store(target + i, look_up_sixteen(values, codes) * broadcast(scale));
+  });
+  for (int64_t i = whole; i < code_count; ++i) {
+    const int code = (row[i / 2] >> (i % 2 * 4)) & 15;
+    target[i] = values[code] * kScaleTables.nvfp4[scales[i / kNvfp4GroupSize]];
+  }
+  decode_bf16_run(halves, format.rope_dim, target + code_count);
+}
+
+// Index keys are never attended; the scalar codec does for whoever asks.
+void decode_key_row(const RowFormat& format, const uint8_t* row, float* target) {
   kernels::decode_row(format, reinterpret_cast<const std::byte*>(row), target);
 }
 
 // By CodecId.
 using DecodeRow = void (*)(const RowFormat& format, const uint8_t* row, float* target);
-constexpr DecodeRow kDecoders[kRowFormatCount] = {decode_f32_row, decode_bf16_row, decode_fp8_row,
-                                                  decode_fp4_row, decode_f16_row,  decode_e4m3_row};
+constexpr DecodeRow kDecoders[kRowFormatCount] = {
+    decode_f32_row,  decode_bf16_row,  decode_fp8_row, decode_key_row, decode_f16_row,
+    decode_e4m3_row, decode_nvfp4_row, decode_key_row, decode_key_row};
 
 void decode_rows(const RowFormat& format, const std::byte* const* rows, int64_t row_count,
                  float* decoded) {

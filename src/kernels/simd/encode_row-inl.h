@@ -67,8 +67,62 @@ void encode_bf16_row(const RowFormat& format, const float* source, uint8_t* row)
   encode_bf16_run(source, format.dim, row);
 }
 
-// Rows are never held so: index keys are, and these few are written by the scalar codec.
-void encode_fp4_row(const RowFormat& format, const float* source, uint8_t* row) {
+// Codes as kvasir::fp4_encode gives them: steps of 0.5 up to 2, of 1 up to 4, of 2 up to 6, each
+// rounded to even in its own unit.
+KVASIR_INLINE VecInt encode_fp4(Vec value) {
+  const VecInt negative = and_bits(bits(value), broadcast_int(INT32_MIN));
+  const Vec magnitude = min(abs(value), broadcast(6.0f));
+  const Vec fine = round_to_even(magnitude * broadcast(2.0f));
+  const Vec middle = round_to_even(magnitude) + broadcast(2.0f);
+  const Vec coarse = round_to_even(magnitude * broadcast(0.5f)) + broadcast(4.0f);
+  const Vec upper = select_less(magnitude, broadcast(4.0f), middle, coarse);
+  const Vec code = select_less(magnitude, broadcast(2.0f), fine, upper);
+  return or_bits(to_int(code), shift_right<28>(negative));
+}
+
+// A group of at most kNvfp4GroupSize values -> codes [size]. Returns its scale.
+KVASIR_INLINE uint8_t encode_nvfp4_group(const float* group, int64_t size, uint8_t* codes) {
+  const float amax = largest_magnitude(group, size);
+  const uint8_t scale = fp8_encode(amax / kFp4Max / kNvfp4TensorScale);
+  const float value = kScaleTables.nvfp4[scale];
+  const Vec divisor = broadcast(value == 0 ? 1 : value);
+  for_each_vec(size, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
+    const Vec quotient = (load(group + i, mask) + zero()) / divisor;
+    store_bytes(codes + i, encode_fp4(quotient), smaller(kLanes, size - i));
+  });
+  return scale;
+}
+
+constexpr int64_t kNibbleRun = 2 * kPackedRunBytes;
+
+// At most a run of codes, zeros behind `size`, as kernels/codecs/packed.h lays them out.
+KVASIR_INLINE void pack_nibbles(const uint8_t (&codes)[kNibbleRun], int64_t size, uint8_t* target) {
+  const bool is_whole = size == kNibbleRun;
+  const int64_t step = is_whole ? 1 : 2;
+  const int64_t distance = is_whole ? kPackedRunBytes : 1;
+  for (int64_t j = 0; j < (size + 1) / 2; ++j)
+    target[j] = static_cast<uint8_t>(codes[j * step] | codes[j * step + distance] << 4);
+}
+
+void encode_nvfp4_row(const RowFormat& format, const float* source, uint8_t* row) {
+  const int64_t code_count = format.dim - format.rope_dim;
+  uint8_t* halves = row + (code_count + 1) / 2;
+  uint8_t* scales = halves + 2 * format.rope_dim;
+  for (int64_t begin = 0; begin < code_count; begin += kNibbleRun) {
+    const int64_t size = smaller(kNibbleRun, code_count - begin);
+    uint8_t codes[kNibbleRun] = {};
+    for (int64_t i = 0; i < size; i += kNvfp4GroupSize) {
+      *scales++ =
+          encode_nvfp4_group(source + begin + i, smaller(kNvfp4GroupSize, size - i), codes + i);
+    }
+    pack_nibbles(codes, size, row + begin / 2);
+  }
+  encode_bf16_run(source + code_count, format.rope_dim, halves);
+  while (scales < row + format.bytes()) *scales++ = 0;
+}
+
+// Index keys are few, and written by the scalar codec.
+void encode_key_row(const RowFormat& format, const float* source, uint8_t* row) {
   kernels::encode_row(format, source, reinterpret_cast<std::byte*>(row));
 }
 
@@ -99,8 +153,9 @@ void encode_e4m3_row(const RowFormat& format, const float* source, uint8_t* row)
 
 // By CodecId.
 using EncodeRow = void (*)(const RowFormat& format, const float* source, uint8_t* row);
-constexpr EncodeRow kEncoders[kRowFormatCount] = {encode_f32_row, encode_bf16_row, encode_fp8_row,
-                                                  encode_fp4_row, encode_f16_row,  encode_e4m3_row};
+constexpr EncodeRow kEncoders[kRowFormatCount] = {
+    encode_f32_row,  encode_bf16_row,  encode_fp8_row, encode_key_row, encode_f16_row,
+    encode_e4m3_row, encode_nvfp4_row, encode_key_row, encode_key_row};
 
 void encode_row(const RowFormat& format, const float* source, std::byte* row) {
   kEncoders[static_cast<int>(format.codec)](format, source, reinterpret_cast<uint8_t*>(row));

@@ -1,13 +1,15 @@
 // encode_index_query writes the index query as index_score wants it. Included once per instruction
 // set.
 //
-// Lanes are heads. Twice an FP4 value is a small integer. So in native precision each group of 32
-// dims is an exact integer dot product, and only its two scales make it a float:
+// Lanes are heads. Twice an FP4 value is a small integer. So where keys are coded in few bits each
+// group of 32 dims is an exact integer dot product, and only its scales make it a float:
 //   query: for each group [8 quads of dims][heads][4] signed bytes, [heads] offsets (int32),
 //          [heads] factors (float32), heads padded with zeros to whole vectors; behind them the
 //          same with one factor per head where its scales allow it (index_score_folded-inl.h);
-//   key:   unpacked to unsigned bytes 16 + 2 * value; the offset is -16 times the query's sum.
-// A quad holds four even or four odd dims, as the nibbles lie in the key's bytes.
+//   key:   unpacked to unsigned bytes 16 + 2 * value; the offset is -16 times the query's sum. The
+//          value is an FP4 number, a code of 0 to 3, or 1 and -1 for the signs.
+// A quad holds four dims in order; for FP4 four even or four odd ones, as the nibbles lie in the
+// key's bytes.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
@@ -37,9 +39,14 @@ KVASIR_INLINE QueryLayout native_query_layout(int64_t head_count) {
   return layout;
 }
 
+// Whether keys of that codec are multiplied as bytes.
+KVASIR_INLINE bool has_byte_keys(CodecId codec) {
+  return codec == CodecId::kFp4 || codec == CodecId::kInt2Keys || codec == CodecId::kSignKeys;
+}
+
 // The dim within its group that byte `place` of quad `quad` stands for.
-KVASIR_INLINE int64_t dim_of_place(int64_t quad, int64_t place) {
-  return 8 * (quad % 4) + 2 * place + quad / 4;
+KVASIR_INLINE int64_t dim_of_place(CodecId codec, int64_t quad, int64_t place) {
+  return codec == CodecId::kFp4 ? 8 * (quad % 4) + 2 * place + quad / 4 : 4 * quad + place;
 }
 
 // ---- the query
@@ -62,8 +69,8 @@ KVASIR_INLINE VecInt round_to_doubled_fp4(Vec value) {
 }
 
 // One head's group of `size` dims.
-void encode_query_group(const float* q, int64_t size, const QueryLayout& layout, int64_t head,
-                        uint8_t* group) {
+void encode_query_group(CodecId codec, const float* q, int64_t size, const QueryLayout& layout,
+                        int64_t head, uint8_t* group) {
   const uint8_t scale = fp4_grid_scale(largest_magnitude(q, size));
   const Vec inverse = broadcast(kScaleTables.ue8m0[254 - scale]);
   int32_t doubled[kGroupDims] = {};
@@ -74,7 +81,7 @@ void encode_query_group(const float* q, int64_t size, const QueryLayout& layout,
   for (int64_t quad = 0; quad < kGroupQuads; ++quad) {
     uint32_t word = 0;
     for (int64_t place = 0; place < 4; ++place) {
-      const int32_t value = doubled[dim_of_place(quad, place)];
+      const int32_t value = doubled[dim_of_place(codec, quad, place)];
       sum += value;
       word |= static_cast<uint32_t>(value & 255) << (8 * place);
     }
@@ -94,7 +101,7 @@ void encode_native_query(const RowFormat& format, const float* q, int64_t head_c
     clear_bytes(group, layout.group_bytes);
     const int64_t size = smaller(kGroupDims, format.dim - begin);
     for (int64_t h = 0; h < head_count; ++h)
-      encode_query_group(q + h * format.dim + begin, size, layout, h, group);
+      encode_query_group(format.codec, q + h * format.dim + begin, size, layout, h, group);
   }
 }
 

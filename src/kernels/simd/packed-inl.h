@@ -5,6 +5,7 @@ namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
 constexpr int64_t kPackedRunBytes = 16;
+constexpr int kUnitScale = 127;  // UE8M0's
 
 // Whether the codes of a row are whole runs, which is what these loops take.
 template <int kBits>

@@ -37,7 +37,8 @@
 //   begin_byte_sum add_byte_products end_byte_sum   exact sums of products of bytes load_bytes(p)
 //   4 * kLanes bytes look_up_nibbles(pairs, values, target) forget(x)                       hides a
 //   value from the optimiser
-//   Bytes                           32 bytes. load_thirty_two load_split_nibbles broadcast_byte
+//   Bytes                           32 bytes. load_thirty_two store_thirty_two load_split_nibbles
+//   broadcast_byte spread_two_bits
 //   and_bytes or_bytes clear_bytes sub_bytes shift_bytes_right shift_bytes_left spread_bits look_up
 //   load_signed_bytes signed_to_floats(bytes, out)   bytes as floats: kLanes or the first `count`,
 //                                   all 32

@@ -17,6 +17,9 @@ using Bytes = __m256i;
 KVASIR_INLINE Bytes load_thirty_two(const uint8_t* p) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
 }
+KVASIR_INLINE void store_thirty_two(uint8_t* p, Bytes bytes) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), bytes);
+}
 // Sixteen bytes, then the same shifted right by four: the low half of each is a nibble.
 KVASIR_INLINE Bytes load_split_nibbles(const uint8_t* p) {
   const __m128i pairs = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
@@ -43,6 +46,14 @@ KVASIR_INLINE Bytes spread_bits(uint32_t bits) {
   const __m256i one = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
   const __m256i bytes = _mm256_shuffle_epi8(_mm256_set1_epi32(static_cast<int32_t>(bits)), which);
   return _mm256_cmpeq_epi8(_mm256_and_si256(bytes, one), one);
+}
+// Sixteen bytes of four codes each -> target [32]: 16 plus twice the codes at the bits `shift` and
+// shift + 1 of all bytes, then those of the two bits above.
+KVASIR_INLINE void spread_two_bits(const uint8_t* packed, int64_t shift, uint8_t* target) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(packed));
+  const __m128i low = _mm_srl_epi16(bytes, _mm_cvtsi64_si128(shift));
+  const Bytes codes = and_bytes(_mm256_set_m128i(_mm_srli_epi16(low, 2), low), broadcast_byte(3));
+  store_thirty_two(target, _mm256_add_epi8(_mm256_add_epi8(codes, codes), broadcast_byte(16)));
 }
 // Entries of a table of sixteen. REQUIRES: codes below 16.
 KVASIR_INLINE Bytes look_up(const int8_t* table, Bytes codes) {

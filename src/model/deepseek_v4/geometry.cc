@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "kv/coding.h"
 
 namespace kvasir::model::deepseek_v4 {
 namespace {
@@ -12,25 +13,14 @@ using kernels::CodecId;
 using kv::Reach;
 using kv::Role;
 
-struct Codecs {
-  CodecId rows;
-  CodecId keys;
-};
-
-std::optional<Codecs> codecs_of(std::string_view precision) {
-  if (precision == "native") return Codecs{CodecId::kFp8, CodecId::kFp4};
-  if (precision == "bf16") return Codecs{CodecId::kBf16, CodecId::kBf16};
-  if (precision == "f32") return Codecs{CodecId::kF32, CodecId::kF32};
-  return std::nullopt;
-}
-
-// Windows first, then rows, then keys: the order in which a boundary state holds them.
-kv::Layer layer_of(const Config& config, LayerKind kind, const Codecs& codecs) {
+// In native precision. Windows first, then rows, then keys: the order in which a boundary state
+// holds them.
+kv::Layer layer_of(const Config& config, LayerKind kind) {
   const kv::Stream window{.reach = Reach::kWindow,
                           .width = config.head_dim,
                           .rope_width = config.rope_dim,
                           .window_tokens = config.window,
-                          .codec = codecs.rows};
+                          .codec = CodecId::kFp8};
   kv::Layer layer{.streams = {window}};
   if (!is_compressed(kind)) return layer;
   const bool is_csa = kind == LayerKind::kCsa;
@@ -39,32 +29,57 @@ kv::Layer layer_of(const Config& config, LayerKind kind, const Codecs& codecs) {
                            .overlaps = is_csa,
                            .width = config.head_dim,
                            .rope_width = config.rope_dim,
-                           .codec = codecs.rows});
+                           .codec = CodecId::kFp8});
   if (is_csa) {
     layer.streams.push_back({.role = Role::kIndexKeys,
                              .tokens_per_row = kCsaRatio,
                              .overlaps = true,
                              .width = config.index_head_dim,
-                             .codec = codecs.keys});
+                             .codec = CodecId::kFp4});
   }
   return layer;
+}
+
+Error differs(const char* streams) {
+  return {.kind = ErrorKind::kUnsupported,
+          .what = std::string(streams) + " of all layers are held in one precision",
+          .field = "kv",
+          .expected = "the same in every layer"};
+}
+
+// The raw rows of a pass lie in one buffer, and picked rows share one cache.
+Status check_alike(const kv::CacheSpec& spec) {
+  std::optional<CodecId> raw;
+  std::optional<CodecId> picked;
+  for (const kv::Layer& layer : spec.layers) {
+    for (const kv::Stream& stream : layer.streams) {
+      if (stream.reach == Reach::kWindow && raw.value_or(stream.codec) != stream.codec) {
+        return differs("the raw rows");
+      }
+      if (stream.reach == Reach::kPicked && picked.value_or(stream.codec) != stream.codec) {
+        return differs("the picked rows");
+      }
+      if (stream.reach == Reach::kWindow) raw = stream.codec;
+      if (stream.reach == Reach::kPicked) picked = stream.codec;
+    }
+  }
+  return ok_status();
 }
 
 }  // namespace
 
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision) {
-  const std::optional<Codecs> codecs = codecs_of(precision);
-  if (!codecs) {
-    return Error{.kind = ErrorKind::kUnsupported,
-                 .what = "this model's cache is not held in that precision",
-                 .field = "kv",
-                 .expected = "native, bf16 or f32",
-                 .found = std::string(precision)};
-  }
+  KVASIR_ASSIGN_OR_RETURN(const kv::CachePrecision chosen, kv::parse_precision(precision));
   kv::CacheSpec spec;
   for (const LayerKind kind : config.layers) {
-    spec.layers.push_back(layer_of(config, kind, *codecs));
+    kv::Layer layer = layer_of(config, kind);
+    for (kv::Stream& stream : layer.streams) {
+      const kv::Coding coding = chosen.coding_of(stream.role, std::ssize(spec.layers));
+      KVASIR_ASSIGN_OR_RETURN(stream, kv::coded_stream(stream, coding));
+    }
+    spec.layers.push_back(std::move(layer));
   }
+  KVASIR_RETURN_IF_ERROR(check_alike(spec));
   return spec;
 }
 
@@ -81,14 +96,14 @@ Geometry geometry_of(const kv::CacheLayout& layout) {
     KVASIR_CHECK(layer == 0 || stream(streams.window).format == geometry.row,
                  "raw rows of one format in all layers");
     geometry.row = stream(streams.window).format;
-    KVASIR_CHECK(streams.rows < 0 || stream(streams.rows).format == geometry.row,
-                 "compressed rows of the raw rows' format");
+    KVASIR_CHECK(streams.rows < 0 || stream(streams.rows).format.dim == geometry.row.dim,
+                 "compressed rows as wide as raw rows");
     if (streams.keys >= 0) {
       KVASIR_CHECK(streams.rows >= 0 && stream(streams.keys).spec.tokens_per_row ==
                                             stream(streams.rows).spec.tokens_per_row,
                    "an index key for every compressed row");
-      KVASIR_CHECK(geometry.key.dim == 0 || stream(streams.keys).format == geometry.key,
-                   "index keys of one format in all layers");
+      KVASIR_CHECK(geometry.key.dim == 0 || stream(streams.keys).format.dim == geometry.key.dim,
+                   "index keys of one width in all layers");
       geometry.key = stream(streams.keys).format;
     }
     geometry.layers.push_back(streams);

@@ -20,8 +20,10 @@ inline int64_t ratio_of(LayerKind kind) {
   return kind == LayerKind::kCsa ? kCsaRatio : (kind == LayerKind::kHca ? kHcaRatio : 0);
 }
 
-// Returns the cache of a config. `precision`: "native" (FP8 rows, FP4 index keys, as the model was
-// trained with), or the codec of everything: "bf16", "f32". Error: another one.
+// Returns the cache of a config. `precision`, in the grammar of kv/coding.h: "native" (FP8 rows,
+// FP4 index keys, as the model was trained with), the codec of everything ("bf16", "f16", "f32"),
+// or what compressed rows and index keys are held in ("k=nvfp4-row,i=sign-keys"). Errors: no
+// precision, one that makes no sense for such rows, several for raw or for picked rows.
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision);
 
 // LayerStreams are the indices of a layer's streams in the layout; -1: it has none of that kind.
@@ -31,10 +33,11 @@ struct LayerStreams {
   int64_t keys = -1;    // index keys
 };
 
-// A Geometry holds the two row formats of a cache and every layer's streams.
+// A Geometry holds the formats of a cache and every layer's streams, whose layouts say how
+// compressed rows are held.
 struct Geometry {
-  kernels::RowFormat row;  // of raw and compressed rows
-  kernels::RowFormat key;  // of index keys; dim 0 when no layer has any
+  kernels::RowFormat row;  // of raw rows
+  kernels::RowFormat key;  // of index keys of the last layer that has any; dim 0: none has
   std::vector<LayerStreams> layers;
 
   const LayerStreams& of(int64_t layer) const {

@@ -11,6 +11,12 @@ const kernels::RowFormat& format_of(const AttendStep& step) {
   return step.batch.stream(seen.window_stream >= 0 ? seen.window_stream : seen.row_stream).format;
 }
 
+// Of the rows behind the window's.
+const kernels::RowFormat& format_of_others(const AttendStep& step) {
+  const int64_t stream = step.seen.row_stream;
+  return stream >= 0 ? step.batch.stream(stream).format : format_of(step);
+}
+
 int64_t window_tokens_of(const AttendStep& step) {
   const int64_t stream = step.seen.window_stream;
   return stream < 0 ? 0 : step.batch.stream(stream).spec.window_tokens;
@@ -76,8 +82,7 @@ void check_shapes(const AttendStep& step, const TokenRange& tokens, int thread_c
   KVASIR_CHECK(std::ssize(step.row_lists) == thread_count &&
                    step.row_lists.front().size() >= rows_seen_max(step, tokens),
                "room for the rows that a token sees");
-  KVASIR_CHECK(step.seen.row_stream < 0 || step.batch.stream(step.seen.row_stream).format == format,
-               "rows of one format");
+  KVASIR_CHECK(format_of_others(step).dim == format.dim, "rows of one width");
 }
 
 }  // namespace
@@ -103,14 +108,17 @@ void Ops::attend(const AttendStep& step, const TokenRange& tokens) {
 void Ops::attend_heads(const AttendStep& step, int64_t token, int64_t head_begin, int64_t head_end,
                        int worker) {
   const kernels::RowFormat& format = format_of(step);
+  const kernels::RowFormat& others = format_of_others(step);
   const std::byte** rows = step.row_lists[static_cast<size_t>(worker)].data();
   const int64_t window_count = list_window(step, token, rows);
   const int64_t row_count = window_count + list_others(step, token, rows + window_count);
   float* attended = step.attended.row(token);
-  table_.attend({.format = format,
+  table_.attend({.format = others,
                  .rows = rows,
                  .value_dim = step.value_dim,
                  .row_count = row_count,
+                 .leading_count = others == format ? 0 : window_count,
+                 .leading_format = format,
                  .q = step.queries.row(token),
                  .sinks = step.sinks,
                  .scale = step.scale,
