@@ -9,6 +9,12 @@
 namespace kvasir::bench {
 
 std::shared_ptr<const kv::CacheLayout> flash_layout() {
+  auto layout = flash_layout_in("native");
+  KVASIR_CHECK(layout.ok(), "a precision that is known");
+  return *layout;
+}
+
+Result<std::shared_ptr<const kv::CacheLayout>> flash_layout_in(std::string_view precision) {
   // 43 layers: 2 of windows alone, then 21 of CSA and 20 of HCA in turn.
   using model::deepseek_v4::LayerKind;
   model::deepseek_v4::Config config;
@@ -20,9 +26,9 @@ std::shared_ptr<const kv::CacheLayout> flash_layout() {
   for (int layer = 2; layer < 43; ++layer) {
     config.layers.push_back(layer % 2 == 0 ? LayerKind::kCsa : LayerKind::kHca);
   }
-  const auto spec = model::deepseek_v4::cache_spec(config, "native");
-  KVASIR_CHECK(spec.ok(), "a precision that is known");
-  return std::make_shared<const kv::CacheLayout>(kv::make_layout(*spec));
+  KVASIR_ASSIGN_OR_RETURN(const kv::CacheSpec spec,
+                          model::deepseek_v4::cache_spec(config, precision));
+  return std::make_shared<const kv::CacheLayout>(kv::make_layout(spec));
 }
 
 Result<std::unique_ptr<persist::Persistence>> open_flash_persistence(

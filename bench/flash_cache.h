@@ -1,4 +1,4 @@
-// These functions make a cache of DeepSeek-V4-Flash geometry in native precision, without a model.
+// These functions make a cache of DeepSeek-V4-Flash geometry, without a model.
 // Benchmarks of the store and of decoding fill it with made-up rows. One thread.
 #pragma once
 
@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/random.h"
@@ -19,8 +20,10 @@ constexpr int32_t kFlashVocabSize = 129'280;
 constexpr int64_t kFlashTopK = 512;
 constexpr int64_t kFlashPassTokens = 256;
 
-// Returns the layout of DeepSeek-V4-Flash's 43 layers.
+// Returns the layout of DeepSeek-V4-Flash's 43 layers, in native precision.
 std::shared_ptr<const kv::CacheLayout> flash_layout();
+// The same in a precision as `--kv` says. Errors: as model/deepseek_v4/geometry.h.
+Result<std::shared_ptr<const kv::CacheLayout>> flash_layout_in(std::string_view precision);
 
 // Opens a store in `directory`. ram_bytes: the cache's RAM budget; 0: all rows in RAM. Errors: as
 // Persistence::open, or no memory for the budget.

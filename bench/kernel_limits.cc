@@ -58,6 +58,8 @@ class Bench {
         break;
       case KernelGroup::kIndex:
         measure_index_score("native", CodecId::kFp4);
+        measure_index_score("int2-keys", CodecId::kInt2Keys);
+        measure_index_score("sign-keys", CodecId::kSignKeys);
         measure_index_score("bf16", CodecId::kBf16);
         measure_top_k();
         break;
@@ -243,13 +245,15 @@ class Bench {
   }
 
   void measure_attention() {
-    measure_attend("flash", 512, 64, 64, 640);
-    measure_attend("small", 128, 64, 8, 192);
+    measure_attend("flash", {.dim = 512, .rope_dim = 64}, 64, 640);
+    measure_attend("flash nvfp4-row", {.codec = CodecId::kNvfp4Row, .dim = 512, .rope_dim = 64}, 64,
+                   640);
+    measure_attend("small", {.dim = 128, .rope_dim = 64}, 8, 192);
   }
 
-  void measure_attend(const std::string& name, int64_t dim, int64_t rope_dim, int64_t heads,
+  void measure_attend(const std::string& name, const kernels::RowFormat& format, int64_t heads,
                       int64_t row_count) {
-    const kernels::RowFormat format{.dim = dim, .rope_dim = rope_dim};
+    const int64_t dim = format.dim;
     const std::vector<float> source = random_floats(dim);
     std::vector<std::byte> bytes(row_count * format.bytes());
     std::vector<const std::byte*> rows;
@@ -307,10 +311,10 @@ class Bench {
                             .scores = scores.data() + piece * kPiece});
       });
     });
-    const bool is_native = codec == CodecId::kFp4;
+    const bool has_bytes = codec != CodecId::kBf16;
     add("index score " + name, static_cast<double>(kKeys * kHeads * kDim) / seconds,
-        "multiply-adds/s", is_native ? "int8 multiply-adds" : "float multiply-adds",
-        is_native ? byte_rate_ : float_rate_);
+        "multiply-adds/s", has_bytes ? "int8 multiply-adds" : "float multiply-adds",
+        has_bytes ? byte_rate_ : float_rate_);
   }
 
   void measure_top_k() {

@@ -9,12 +9,12 @@
 
 namespace kvasir::bench {
 
-Result<LongContext> LongContext::create(const std::string& directory, int64_t context_tokens,
-                                        int64_t ram_bytes,
+Result<LongContext> LongContext::create(const std::string& directory, std::string_view precision,
+                                        int64_t context_tokens, int64_t ram_bytes,
                                         const kernels::InstructionSet& instruction_set) {
+  KVASIR_ASSIGN_OR_RETURN(const auto layout, flash_layout_in(precision));
   KVASIR_ASSIGN_OR_RETURN(ScratchFolder folder, ScratchFolder::create(directory));
-  LongContext context(std::move(folder));
-  const auto layout = flash_layout();
+  LongContext context(std::move(folder), layout);
   const auto account = std::make_shared<kv::MemoryAccount>();
   KVASIR_ASSIGN_OR_RETURN(
       auto persistence, open_flash_persistence(context.folder_.path(), layout, account, ram_bytes));
@@ -43,10 +43,9 @@ Result<LongContext> LongContext::create(const std::string& directory, int64_t co
 
 Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const {
   forget_rss_peak();
-  const auto layout = flash_layout();
   const auto account = std::make_shared<kv::MemoryAccount>();
-  KVASIR_ASSIGN_OR_RETURN(
-      auto persistence, open_flash_persistence(folder_.path(), layout, account, options.ram_bytes));
+  KVASIR_ASSIGN_OR_RETURN(auto persistence, open_flash_persistence(folder_.path(), layout_, account,
+                                                                   options.ram_bytes));
   KVASIR_ASSIGN_OR_RETURN(persist::Resumed live,
                           persistence->resume(persistence->root_of(""), tokens_, context_tokens()));
   if (live.sequence.length() != context_tokens()) {
@@ -54,9 +53,9 @@ Result<LongDecode> LongContext::measure(const LongDecodeOptions& options) const 
         .kind = ErrorKind::kIo, .what = "the context was not found whole", .where = folder_.path()};
   }
   persist::Residency* residency = persistence->residency();
-  MadeUpRows rows(*layout, options.instruction_set->table);
+  MadeUpRows rows(*layout_, options.instruction_set->table);
   const int64_t steps = options.warmup_tokens + options.measured_tokens;
-  CacheDecoder decoder(options, *layout, context_tokens() + steps,
+  CacheDecoder decoder(options, *layout_, context_tokens() + steps,
                        residency != nullptr ? residency->rows() : nullptr);
   Random random(11);
   int64_t read_bytes_before = 0;

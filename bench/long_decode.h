@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bench/scratch_folder.h"
 #include "kernels/instruction_sets.h"
+#include "kv/layout.h"
 #include "kvasir/result.h"
 
 namespace kvasir::bench {
@@ -49,10 +52,11 @@ struct LongDecode {
 // A LongContext is a store with one long conversation in it.
 class LongContext {
  public:
-  // Writes a conversation within `ram_bytes`, as a prefill does. context_tokens is rounded down to
-  // a block. Errors: the store cannot be written, or the budget is too small.
-  static Result<LongContext> create(const std::string& directory, int64_t context_tokens,
-                                    int64_t ram_bytes,
+  // Writes a conversation in a precision within `ram_bytes`, as a prefill does. context_tokens is
+  // rounded down to a block. Errors: the store cannot be written, the budget is too small, no such
+  // precision.
+  static Result<LongContext> create(const std::string& directory, std::string_view precision,
+                                    int64_t context_tokens, int64_t ram_bytes,
                                     const kernels::InstructionSet& instruction_set);
 
   int64_t context_tokens() const { return static_cast<int64_t>(tokens_.size()); }
@@ -61,9 +65,11 @@ class LongContext {
   Result<LongDecode> measure(const LongDecodeOptions& options) const;
 
  private:
-  explicit LongContext(ScratchFolder folder) : folder_(std::move(folder)) {}
+  LongContext(ScratchFolder folder, std::shared_ptr<const kv::CacheLayout> layout)
+      : folder_(std::move(folder)), layout_(std::move(layout)) {}
 
   ScratchFolder folder_;
+  std::shared_ptr<const kv::CacheLayout> layout_;
   std::vector<int32_t> tokens_;
   int64_t ram_bytes_min_ = 0;
 };

@@ -1,5 +1,6 @@
 #include "bench/made_up_rows.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -20,31 +21,52 @@ float normal(Random& random) {
 
 MadeUpRows::MadeUpRows(const kv::CacheLayout& layout, const kernels::KernelTable& table)
     : layout_(layout), geometry_(model::deepseek_v4::geometry_of(layout)) {
-  const int64_t row_bytes = geometry_.row.bytes();
-  std::vector<float> source(static_cast<size_t>(geometry_.row.dim));
-  rows_.resize(static_cast<size_t>(kPoolRows * row_bytes));
-  for (int64_t row = 0; row < kPoolRows; ++row) {
+  const auto rows =
+      std::find_if(geometry_.layers.begin(), geometry_.layers.end(),
+                   [](const model::deepseek_v4::LayerStreams& layer) { return layer.rows >= 0; });
+  const kernels::RowFormat& format = layout.streams[static_cast<size_t>(rows->rows)].format;
+  row_bytes_ = format.bytes();
+  std::vector<float> source(static_cast<size_t>(format.dim));
+  const auto draw = [&] {
     for (float& value : source) value = normal(random_);
-    table.encode_row(geometry_.row, source.data(), rows_.data() + row * row_bytes);
+  };
+  rows_.resize(static_cast<size_t>(kPoolRows * row_bytes_));
+  for (int64_t row = 0; row < kPoolRows; ++row) {
+    draw();
+    table.encode_row(format, source.data(), rows_.data() + row * row_bytes_);
   }
+  draw();
+  key_.resize(static_cast<size_t>(geometry_.key.bytes()));
+  table.encode_row(geometry_.key, source.data(), key_.data());
 }
 
 void MadeUpRows::write(kv::Sequence& sequence, int64_t begin, int64_t end) {
-  const int64_t row_bytes = geometry_.row.bytes();
   for_each_new_row(layout_, begin, end, [&](int64_t stream, int64_t row) {
     std::byte* target = sequence.writable_row(stream, row);
     const kv::Role role = layout_.streams[static_cast<size_t>(stream)].spec.role;
     if (role == kv::Role::kIndexKeys) return write_key(target);
-    std::memcpy(target, rows_.data() + random_.below(kPoolRows) * row_bytes,
-                static_cast<size_t>(row_bytes));
+    std::memcpy(target, rows_.data() + random_.below(kPoolRows) * row_bytes_,
+                static_cast<size_t>(row_bytes_));
   });
 }
 
-// Any codes are a key; the scales are those of values around 1.
+// Any codes are a key; of numbers that are not coded its signs are enough.
 void MadeUpRows::write_key(std::byte* key) {
-  const int64_t code_bytes = geometry_.key.dim / 2;
-  fill_random(random_, {key, static_cast<size_t>(code_bytes)});
-  std::memset(key + code_bytes, 126, static_cast<size_t>(geometry_.key.bytes() - code_bytes));
+  std::memcpy(key, key_.data(), key_.size());
+  switch (geometry_.key.codec) {
+    case kernels::CodecId::kFp4:
+      return fill_random(random_, {key, static_cast<size_t>(geometry_.key.dim / 2)});
+    case kernels::CodecId::kInt2Keys:
+      return fill_random(random_, {key, static_cast<size_t>(geometry_.key.dim / 4)});
+    case kernels::CodecId::kSignKeys:
+      return fill_random(random_, {key, static_cast<size_t>(geometry_.key.dim / 8)});
+    default: {
+      const size_t number_bytes = key_.size() / static_cast<size_t>(geometry_.key.dim);
+      for (size_t i = number_bytes - 1; i < key_.size(); i += number_bytes) {
+        key[i] ^= std::byte{static_cast<uint8_t>(random_.below(2) << 7)};
+      }
+    }
+  }
 }
 
 MadeUpQueries::MadeUpQueries(const model::deepseek_v4::Geometry& geometry, double correlation)

@@ -22,7 +22,7 @@ inline constexpr int64_t kFlashIndexHeads = 64;
 // less six.
 float normal(Random& random);
 
-// Rows are drawn from a pool of encoded ones; keys are all different.
+// Rows are drawn from a pool of encoded ones; keys are all different, but for their scales.
 class MadeUpRows {
  public:
   // The layout outlives the rows.
@@ -37,7 +37,9 @@ class MadeUpRows {
   const kv::CacheLayout& layout_;
   model::deepseek_v4::Geometry geometry_;
   Random random_{3};
-  std::vector<std::byte> rows_;
+  std::vector<std::byte> rows_;  // of the one format of all compressed rows
+  int64_t row_bytes_ = 0;
+  std::vector<std::byte> key_;  // of values around 1
 };
 
 // A layer's query has one part that stays and one that is each token's own.

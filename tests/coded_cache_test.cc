@@ -141,6 +141,38 @@ TEST_P(CodedCache, ShowsLittle) {
   EXPECT_LT(std::sqrt(error / all), GetParam().bar);
 }
 
+// Of the newest tokens DeepSeek-V4 reads raw rows, which stay as they are.
+TEST(CodedCaches, OfDeepSeekV4CodePooledRowsAndIndexKeysAlone) {
+  constexpr int64_t kTinyVocab = 320;
+  const auto tokens = random_tokens(400, kTinyVocab, 4);
+  const auto logits = [&](const char* kv) {
+    Engine engine = open_engine({.model_path = folder_of("../tiny-bf16"),
+                                 .kv = kv,
+                                 .chunk_tokens = 400,
+                                 .needs_text = false});
+    Session session = new_session(engine);
+    return append_all(session, tokens);
+  };
+  const std::vector<float> native = logits("native");
+  const auto error_of = [&](const std::vector<float>& coded) {
+    double error = 0;
+    double all = 0;
+    for (size_t i = 0; i < native.size(); ++i) {
+      error += std::pow(native[i] - coded[i], 2);
+      all += std::pow(native[i], 2);
+    }
+    return std::sqrt(error / all);
+  };
+  const std::vector<float> rows = logits("k=nvfp4-row");
+  EXPECT_EQ(first_difference(native, rows, kTinyVocab), 3) << "where the first rows are pooled";
+  EXPECT_GT(error_of(rows), 0);
+  EXPECT_LT(error_of(rows), 0.05);
+  for (const char* kv : {"i=int2-keys", "i=sign-keys"}) {
+    // All rows are picked until there are more than the indexer picks.
+    EXPECT_GT(first_difference(native, logits(kv), kTinyVocab), 8) << kv;
+  }
+}
+
 TEST(CodedCaches, ReadTheirOwnBlockAtFullWidth) {
   const auto tokens = random_tokens(200, kVocab, 3);
   std::vector<std::vector<float>> logits;
@@ -192,6 +224,17 @@ TEST(CodedCaches, AreRefusedWhereTheyMakeNoSense) {
             "position");
   EXPECT_EQ(refusal("deepseek_v32", "int8"),
             "int8 makes no sense for this model's latents: single rows of it are read");
+  EXPECT_EQ(refusal("deepseek_v3", "k=nvfp4-row"),
+            "nvfp4-row makes no sense for this model's latents: they are neither pooled nor "
+            "picked; nvfp4 codes blocks");
+  const char* deepseek_v4 = "../tiny-bf16";
+  EXPECT_EQ(refusal(deepseek_v4, "int8"),
+            "int8 makes no sense for this model's latents: single rows of it are read");
+  EXPECT_EQ(refusal(deepseek_v4, "int9"), "no precision of a cache");
+  EXPECT_EQ(refusal(deepseek_v4, "k=sign-keys"),
+            "sign-keys makes no sense for this model's latents: only index keys are held so");
+  EXPECT_EQ(refusal(deepseek_v4, "layers 0.k=f32"),
+            "the raw rows of all layers are held in one precision");
 }
 
 }  // namespace

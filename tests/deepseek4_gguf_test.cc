@@ -170,7 +170,7 @@ TEST_F(DeepSeek4Gguf, WhatIsPlannedIsWhatAnEngineTakes) {
     const auto model = plan::open_model(path);
     ASSERT_TRUE(model.ok()) << model.error().message();
     EXPECT_TRUE(model->runs_here);
-    for (const char* kv : {"native", "bf16", "f32"}) {
+    for (const char* kv : {"native", "f16", "f32", "k=nvfp4-row,i=sign-keys"}) {
       // One pass takes all that is appended.
       EngineOptions options{.model_path = path, .kv = kv, .chunk_tokens = 300, .needs_text = false};
       const plan::CostOptions cost_options{.precision = kv, .pass_tokens = 300};

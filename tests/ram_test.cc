@@ -102,12 +102,15 @@ void Ram::check_every_budget(const char* kv) {
 }
 
 TEST_F(Ram, PrefillAndDecodeHaveTheSameBitsInEveryPrecisionAndBudget) {
-  for (const char* kv : {"native", "bf16", "f32"}) check_every_budget(kv);
+  for (const char* kv : {"native", "bf16", "f32", "k=nvfp4-row,i=sign-keys", "i=int2-keys"}) {
+    check_every_budget(kv);
+  }
 }
 
 TEST_F(Ram, LatentsThatAnIndexerPicksHaveTheSameBitsInEveryBudget) {
   use_decoder("deepseek_v32");
   check_every_budget("f16");
+  check_every_budget("k=nvfp4-row,i=sign-keys");
   // Some layers take the picks of the layer before.
   use_decoder("glm_moe_dsa_shared");
   check_every_budget("native");

@@ -91,6 +91,23 @@ TEST_F(Resume, StartsAtTheLastBoundaryNowAndAfterARestart) {
   EXPECT_EQ(run(engine, tokens), 640);
 }
 
+TEST_F(Resume, EveryPrecisionHasCachesOfItsOwn) {
+  const Tokens tokens = random_tokens(700, 48, 30);
+  for (const char* kv : {"native", "k=nvfp4-row", "i=sign-keys", "i=int2-keys",
+                         "k=nvfp4-row,i=sign-keys", "nvfp4-row,i=f16"}) {
+    EngineOptions wanted = options(false);
+    wanted.kv = kv;
+    reference_.emplace(open_engine(wanted));
+    wanted.store = options(true).store;
+    {
+      Engine engine = open_engine(wanted);
+      EXPECT_EQ(run(engine, first(tokens, 500)), 0) << kv;
+    }
+    Engine engine = open_engine(wanted);
+    EXPECT_EQ(run(engine, tokens), 384) << kv;
+  }
+}
+
 // At every distance of an end from a boundary, and for prompts that just reach one.
 TEST_F(Resume, EveryLengthAroundABoundary) {
   Engine engine = open_engine(options(true));

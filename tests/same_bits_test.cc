@@ -61,7 +61,8 @@ TEST(SameBitsTest, ChunkSizeAndThreadsInEveryPrecisionAndInstructionSet) {
     if (kSanitized && isa == "ref") continue;
     // The plain loops are some twenty times slower, and there is less in them to go wrong.
     const auto tokens = random_tokens(isa == "ref" ? 136 : 560, 320, 1);
-    for (const char* kv : {"native", "bf16", "f32"}) {
+    for (const char* kv :
+         {"native", "bf16", "f32", "k=nvfp4-row,i=sign-keys", "k=nvfp4-row,i=int2-keys"}) {
       const auto whole = logits_of(options_for(model, 560, 1, kv, isa), tokens);
       int thread_count = 1;
       for (const int64_t chunk : chunk_sizes()) {

@@ -59,9 +59,10 @@ def ask(kvasir, options, message):
     return json.loads(done.stdout), seconds
 
 
-def plan(kvasir, tokens):
+def plan(kvasir, tokens, kv):
     """Bytes of the whole cache of so many tokens, and the least --ram for it."""
-    command = [kvasir, "plan", str(ROOT / "models/kvasir-tiny"), "--context", str(tokens), "--json"]
+    command = [kvasir, "plan", str(ROOT / "models/kvasir-tiny"), "--context", str(tokens), "--kv", kv,
+               "--json"]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     bill = json.loads(done.stdout)["bill"]
     return bill["ram_bytes"], bill["ram_budget_bytes"]
@@ -72,18 +73,19 @@ def main():
     parser.add_argument("--kvasir", default=str(ROOT / "build/release/kvasir"))
     parser.add_argument("--tokens", type=int, default=200_000)
     parser.add_argument("--text", default=ROOT / "data/book.txt", help="what is read, from its beginning")
+    parser.add_argument("--kv", default="native", help="the cache's precision")
     parser.add_argument("--dir", default=None, help="where the store lies for the time")
     arguments = parser.parse_args()
 
     text = long_text(arguments.text, arguments.tokens)
-    _, ram_bytes = plan(arguments.kvasir, arguments.tokens)
+    _, ram_bytes = plan(arguments.kvasir, arguments.tokens, arguments.kv)
     with tempfile.TemporaryDirectory(dir=arguments.dir) as store:
-        options = ["--store", store, "--ram", str(ram_bytes)]
+        options = ["--store", store, "--ram", str(ram_bytes), "--kv", arguments.kv]
         right_count = 0
         for i, (_, question, answer) in enumerate(FACTS):
             turn, seconds = ask(arguments.kvasir, options, text + " " + question)
             if i == 0:
-                report_reading(turn, ram_bytes, plan(arguments.kvasir, turn["prompt_tokens"])[0])
+                report_reading(turn, ram_bytes, plan(arguments.kvasir, turn["prompt_tokens"], arguments.kv)[0])
             report_answer(turn, seconds, question)
             right_count += answer in turn["text"]
     print(f"right      {right_count} of {len(FACTS)} answers")

@@ -109,6 +109,7 @@ void print_speed(const BenchOptions& options, const Engine& engine, const bench:
 Status run(BenchOptions& options) {
   if (options.long_decode.is_chosen()) {
     options.long_decode.json = options.json;
+    options.long_decode.kv = options.model.kv;
     options.long_decode.measured_tokens = options.speed.measured_tokens;
     return run_long_decode(options.long_decode, options.model);
   }

@@ -29,11 +29,12 @@ struct Row {
 
 std::string ram_text(int64_t ram_bytes) { return ram_bytes == 0 ? "all" : size_text(ram_bytes); }
 
-void print_heading() {
+void print_heading(const std::string& kv) {
   std::printf(
-      "DeepSeek-V4-Flash geometry, native rows; milliseconds a token. x: scan and top-k by\n"
+      "DeepSeek-V4-Flash geometry, %s rows; milliseconds a token. x: scan and top-k by\n"
       "what the scan's multiply-adds take at this machine's int8 rate; kept, in 16: of a\n"
-      "token's rows, picked by the token before, by one of the sixteen before\n");
+      "token's rows, picked by the token before, by one of the sixteen before\n",
+      kv.c_str());
   std::printf("%8s %9s %5s %6s %5s %5s %6s %6s %6s %6s %7s %6s %6s %6s %10s\n", "context", "RAM",
               "corr", "scan", "top-k", "x", "fetch", "attend", "total", "rows", "KiB", "hit",
               "kept", "in 16", "peak RSS");
@@ -127,7 +128,7 @@ Status measure_context(const LongDecodeFlags& flags, const Machine& machine, int
   // Written within the largest budget: where it needs more the first append says how much.
   KVASIR_ASSIGN_OR_RETURN(
       const bench::LongContext context,
-      bench::LongContext::create(flags.directory, context_tokens,
+      bench::LongContext::create(flags.directory, flags.kv, context_tokens,
                                  budgets.empty() ? 0 : budgets.back(), machine.instruction_set));
   budgets.push_back(0);
   for (const int64_t ram_bytes : budgets) {
@@ -182,7 +183,7 @@ void add_long_decode_options(Command command, LongDecodeFlags& flags) {
 Status run_long_decode(const LongDecodeFlags& flags, const ModelFlags& model) {
   KVASIR_ASSIGN_OR_RETURN(const Machine machine, machine_of(model));
   std::vector<Row> rows;
-  if (!flags.json) print_heading();
+  if (!flags.json) print_heading(flags.kv);
   std::vector<std::string> contexts = flags.contexts;
   if (contexts.empty()) contexts = {kDefaultContext};
   for (const std::string& context : contexts) {
@@ -191,10 +192,12 @@ Status run_long_decode(const LongDecodeFlags& flags, const ModelFlags& model) {
   if (flags.json) {
     Json::Array array;
     for (const Row& row : rows) array.emplace_back(fields(row));
-    std::printf("%s\n",
-                Json(Json::Object{{"bench", "decode"}, {"geometry", "flash"}, {"rows", array}})
-                    .dump()
-                    .c_str());
+    std::printf(
+        "%s\n",
+        Json(Json::Object{
+                 {"bench", "decode"}, {"geometry", "flash"}, {"kv", flags.kv}, {"rows", array}})
+            .dump()
+            .c_str());
   }
   if (!flags.csv_path.empty()) KVASIR_RETURN_IF_ERROR(write_csv(rows, flags.csv_path));
   if (!flags.svg_path.empty()) {

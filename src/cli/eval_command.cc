@@ -201,10 +201,19 @@ Result<bool> hides_rows(const EvalOptions& options) {
   return engine.error();
 }
 
+// The runs asked for, each of which the model can: what it refuses is told before hours are spent.
+Result<std::vector<eval::EvalRun>> asked_runs(const EvalOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(auto runs, eval::parse_eval_runs(options.runs));
+  for (const eval::EvalRun& run : runs) {
+    if (const auto engine = engine_opener(options)(run); !engine.ok()) return engine.error();
+  }
+  return runs;
+}
+
 // The runs asked for; where none are, these, or all precisions where rows cannot be hidden.
 Result<std::vector<eval::EvalRun>> chosen_runs(const EvalOptions& options,
                                                const std::vector<std::string>& usual) {
-  if (!options.runs.empty()) return eval::parse_eval_runs(options.runs);
+  if (!options.runs.empty()) return asked_runs(options);
   KVASIR_ASSIGN_OR_RETURN(const bool all, hides_rows(options));
   return eval::parse_eval_runs(all ? usual : std::vector<std::string>{"native", "f16", "f32"});
 }
@@ -269,8 +278,9 @@ void add_common_options(Command command, EvalOptions& options) {
   command
       .add_option(
           "--runs", options.runs,
-          "what to compare: native, bf16, f16, f32 (precisions), window-only, no-csa, no-hca "
-          "(rows hidden), top-k-N (fewer rows picked); if left out, all that the model can")
+          "what to compare: native, f32, k=nvfp4-row (precisions, as --kv has them), window-only, "
+          "no-csa, no-hca (rows hidden), top-k-N (fewer rows picked), or several joined by +; if "
+          "left out, all that the model can")
       .comma_separated();
   command
       .add_option("--text", options.text_path, "file of prose; bundled held-out text if left out")

@@ -53,8 +53,8 @@ void add_model_options(Command command, ModelFlags& options) {
   add_checkpoint_options(command, options);
   command
       .add_option("--kv", options.kv,
-                  "precision of the KV cache: native, bf16, int8, kvarn4-sink1, k=...,v=...,layers "
-                  "A-B=...")
+                  "precision of the KV cache: native, bf16, int8, kvarn4-sink1, k=...,v=...,i=...,"
+                  "layers A-B=...")
       .show_default();
 }
 

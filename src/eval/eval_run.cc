@@ -17,22 +17,34 @@ std::optional<int64_t> whole_number(std::string_view text) {
   return number;
 }
 
+// Takes one part of a run's name; false: it says nothing. Whether there is such a precision, the
+// engine knows.
+bool take_part(std::string_view part, std::string& kv, VisibleRows& rows) {
+  if (part == "window-only" || part == "no-csa" || part == "no-hca") {
+    rows.picked = part == "no-hca";
+    rows.unpicked = part == "no-csa";
+    return true;
+  }
+  if (part.starts_with(kTopKPrefix)) {
+    const auto top_k = whole_number(part.substr(kTopKPrefix.size()));
+    rows.index_top_k = top_k.value_or(0);
+    return top_k.has_value();
+  }
+  if (!kv.empty()) kv += ',';
+  kv += part;
+  return !part.empty();
+}
+
 std::optional<EvalRun> run_of(const std::string& name) {
-  EvalRun run{.name = name};
-  if (name == "native") return run;
-  if (name == "bf16" || name == "f16" || name == "f32") {
-    run.kv = name;
-    return run;
+  EvalRun run{.name = name, .kv = ""};
+  std::string_view rest = name;
+  while (true) {
+    const size_t end = std::min(rest.find('+'), rest.size());
+    if (!take_part(rest.substr(0, end), run.kv, run.visible_rows)) return std::nullopt;
+    if (end == rest.size()) break;
+    rest.remove_prefix(end + 1);
   }
-  if (name == "window-only" || name == "no-csa" || name == "no-hca") {
-    run.visible_rows.picked = name == "no-hca";
-    run.visible_rows.unpicked = name == "no-csa";
-    return run;
-  }
-  if (!name.starts_with(kTopKPrefix)) return std::nullopt;
-  const auto top_k = whole_number(std::string_view(name).substr(kTopKPrefix.size()));
-  if (!top_k) return std::nullopt;
-  run.visible_rows.index_top_k = *top_k;
+  if (run.kv.empty()) run.kv = "native";
   return run;
 }
 
@@ -46,7 +58,7 @@ Result<std::vector<EvalRun>> parse_eval_runs(const std::vector<std::string>& nam
       return Error{.kind = ErrorKind::kUsage,
                    .what = "unknown run",
                    .field = "runs",
-                   .expected = "native, bf16, f16, f32, window-only, no-csa, no-hca or top-k-N",
+                   .expected = "a precision, window-only, no-csa, no-hca or top-k-N, joined by +",
                    .found = name};
     }
     if (std::any_of(runs.begin(), runs.end(), [&](const EvalRun& r) { return r.name == name; })) {

@@ -1,5 +1,5 @@
 // An EvalRun is one way to run the model, which an evaluation compares with others: a cache
-// precision, or a part of the cache hidden.
+// precision, a part of the cache hidden, or both.
 #pragma once
 
 #include <functional>
@@ -12,12 +12,15 @@
 namespace kvasir::eval {
 
 struct EvalRun {
-  std::string name;  // native, bf16, f16, f32, window-only, no-csa, no-hca, top-k-N
+  // Parts joined by '+': window-only, no-csa, no-hca, top-k-N, and what `--kv` says, of which the
+  // parts that name a precision are joined by commas. For example i=sign-keys+top-k-8.
+  std::string name;
   std::string kv = "native";
   VisibleRows visible_rows;
 };
 
-// All but the first four are in native precision. Error: an unknown name, the same name twice.
+// A run that names no precision is in the native one. Error: an empty part, a top-k that is no
+// number, the same name twice; an engine refuses other precisions than those it knows.
 Result<std::vector<EvalRun>> parse_eval_runs(const std::vector<std::string>& names);
 
 // Opens an engine for a run, with everything else as the user asked.

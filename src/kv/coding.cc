@@ -193,7 +193,10 @@ Result<Stream> stream_in_row_format(Stream stream, const Coding& coding, kernels
     }
   }
   if (coding.is_rotated || coding.is_before_rope || coding.whole_rows > 0) {
-    return senseless(stream, coding, "rows that are read one by one know no rot, pre or sink");
+    return senseless(stream, coding,
+                     use == SchemeUse::kAll
+                         ? "nothing is lost that rot, pre or sink could save"
+                         : "rows that are read one by one know no rot, pre or sink");
   }
   stream.codec = codec;
   return stream;

@@ -57,8 +57,9 @@ std::optional<kv::CachePrecision> coding_called(const std::string& name) {
 Result<CacheCost> cache_cost(const CacheModel& model, const CostOptions& options) {
   KVASIR_RETURN_IF_ERROR(check(options));
   const auto coding = coding_called(options.precision);
-  if (coding && !model.own) {
-    return cost_of_coded(model, options, *coding);
+  if (coding) {
+    return model.own ? cost_of_coded_deepseek_v4(model, options)
+                     : cost_of_coded(model, options, *coding);
   }
   ChosenPrecisions chosen;
   KVASIR_ASSIGN_OR_RETURN(chosen.rows, precision_of(options.precision, "precision"));

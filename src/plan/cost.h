@@ -49,6 +49,9 @@ void add_records(const kv::CacheLayout& layout, std::vector<Term>& ssd);
 // Returns the terms of DeepSeek-V4, from the engine's own layout. Errors: as cache_cost.
 Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
                                       const ChosenPrecisions& chosen);
+// The same where rows and index keys are coded as --kv says in words of its own. Errors: as
+// model/deepseek_v4/geometry.h, options that only others' formats have.
+Result<CacheCost> cost_of_coded_deepseek_v4(const CacheModel& model, const CostOptions& options);
 // Returns pass_buffer_bytes of a DeepSeek-V4 that Kvasir runs so.
 int64_t pass_buffers_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
                                     int64_t context_tokens, int thread_count);

@@ -1,5 +1,6 @@
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/check.h"
 #include "kv/layout.h"
@@ -38,18 +39,20 @@ int64_t padded(int64_t bytes) {
   return (bytes + kPaddingBytes - 1) / kPaddingBytes * kPaddingBytes;
 }
 
-bool engine_holds(const Config& config, const Precision& precision) {
-  return cache_spec(config, precision.name).ok();
+bool engine_holds(const Config& config, std::string_view precision) {
+  return cache_spec(config, precision).ok();
 }
 
-// A Part is the rows that one block holds of the layers of one kind.
+// A Part is what one block holds of the layers of one kind, or all windows.
 struct Part {
   const char* name = "";
   int64_t layer_count = 0;
-  int64_t rows_per_block = 0;  // of all these layers
+  int64_t rows = 0;   // of all these layers
+  int64_t bytes = 0;  // as the engine holds them
 };
 
 struct Parts {
+  Part windows{kWindows};
   Part cold{kColdRows};
   Part keys{kIndexKeys};
   Part hot{kHotRows};
@@ -58,13 +61,23 @@ struct Parts {
 Parts parts_of(const kv::CacheLayout& layout) {
   Parts parts;
   for (const kv::StreamLayout& stream : layout.streams) {
-    if (!stream.is_in_blocks()) continue;
-    Part& part = stream.spec.role == kv::Role::kIndexKeys ? parts.keys
-                 : stream.is_cold()                       ? parts.cold
-                                                          : parts.hot;
+    Part& part = !stream.is_in_blocks()                     ? parts.windows
+                 : stream.spec.role == kv::Role::kIndexKeys ? parts.keys
+                 : stream.is_cold()                         ? parts.cold
+                                                            : parts.hot;
+    const int64_t rows = stream.is_in_blocks() ? stream.rows_per_block : stream.spec.window_tokens;
     ++part.layer_count;
-    part.rows_per_block += stream.rows_per_block;
+    part.rows += rows;
+    part.bytes += rows * stream.row_bytes;
   }
+  return parts;
+}
+
+// The same where a row takes so many bytes.
+Parts parts_of(const kv::CacheLayout& layout, int64_t row_bytes, int64_t key_bytes) {
+  Parts parts = parts_of(layout);
+  for (Part* part : {&parts.windows, &parts.cold, &parts.hot}) part->bytes = part->rows * row_bytes;
+  parts.keys.bytes = parts.keys.rows * key_bytes;
   return parts;
 }
 
@@ -72,12 +85,10 @@ int64_t window_tokens_of(const kv::CacheLayout& layout) {
   return layout.streams.front().spec.window_tokens;
 }
 
-void add_part(const Part& part, int64_t row_bytes, const Growth& growth, std::vector<Term>& out) {
+void add_part(const Part& part, const Growth& growth, std::vector<Term>& out) {
   if (part.layer_count == 0) return;
-  out.push_back({.part = part.name,
-                 .layer_count = part.layer_count,
-                 .bytes = part.rows_per_block * row_bytes,
-                 .growth = growth});
+  out.push_back(
+      {.part = part.name, .layer_count = part.layer_count, .bytes = part.bytes, .growth = growth});
 }
 
 void add_fixed(const char* part, int64_t bytes, bool is_state, std::vector<Term>& out) {
@@ -85,18 +96,13 @@ void add_fixed(const char* part, int64_t bytes, bool is_state, std::vector<Term>
 }
 
 // The engine's, whatever a row takes.
-std::vector<Term> terms_in_blocks(const kv::CacheLayout& layout, int64_t row_bytes,
-                                  int64_t key_bytes) {
-  const Parts parts = parts_of(layout);
+std::vector<Term> terms_in_blocks(const kv::CacheLayout& layout, const Parts& parts) {
   std::vector<Term> terms;
-  terms.push_back({.part = kWindows,
-                   .layer_count = layout.layer_count,
-                   .bytes = layout.layer_count * window_tokens_of(layout) * row_bytes,
-                   .growth = {.is_fixed = true}});
   const Growth begun = per_block(Growth::Rounding::kUp);
-  add_part(parts.cold, row_bytes, begun, terms);
-  add_part(parts.keys, key_bytes, begun, terms);
-  add_part(parts.hot, row_bytes, begun, terms);
+  add_part(parts.windows, {.is_fixed = true}, terms);
+  add_part(parts.cold, begun, terms);
+  add_part(parts.keys, begun, terms);
+  add_part(parts.hot, begun, terms);
   add_fixed(kCompressor, layout.ring_floats * static_cast<int64_t>(sizeof(float)), true, terms);
   return terms;
 }
@@ -105,7 +111,8 @@ std::vector<Term> terms_in_blocks(const kv::CacheLayout& layout, int64_t row_byt
 std::vector<Term> terms_in_padded_blocks(const kv::CacheLayout& layout, int64_t key_bytes) {
   const int64_t block_bytes = padded(kPaddedRows * geometry_of(layout).row.bytes());
   const int64_t window_blocks = (window_tokens_of(layout) + kPaddedRows - 1) / kPaddedRows;
-  std::vector<Term> terms = terms_in_blocks(layout, geometry_of(layout).row.bytes(), key_bytes);
+  std::vector<Term> terms =
+      terms_in_blocks(layout, parts_of(layout, geometry_of(layout).row.bytes(), key_bytes));
   for (Term& term : terms) {
     if (term.part == kWindows) term.bytes = term.layer_count * window_blocks * block_bytes;
     if (term.part != kColdRows && term.part != kHotRows) continue;
@@ -119,8 +126,7 @@ std::vector<Term> terms_in_padded_blocks(const kv::CacheLayout& layout, int64_t 
 std::vector<Term> terms_of_hot_parts(const kv::CacheLayout& layout,
                                      const persist::PassNeeds& needs) {
   const persist::ColdFootprint cold = persist::cold_footprint(layout, needs);
-  std::vector<Term> terms =
-      terms_in_blocks(layout, geometry_of(layout).row.bytes(), geometry_of(layout).key.bytes());
+  std::vector<Term> terms = terms_in_blocks(layout, parts_of(layout));
   for (Term& term : terms) {
     if (term.part != kColdRows) continue;
     term.bytes = cold.rows_bytes_min;
@@ -136,9 +142,9 @@ std::vector<Term> terms_on_disk(const kv::CacheLayout& layout) {
   const Parts parts = parts_of(layout);
   const Growth sealed = per_block(Growth::Rounding::kDown);
   std::vector<Term> terms;
-  add_part(parts.cold, geometry_of(layout).row.bytes(), sealed, terms);
-  add_part(parts.keys, geometry_of(layout).key.bytes(), sealed, terms);
-  add_part(parts.hot, geometry_of(layout).row.bytes(), sealed, terms);
+  add_part(parts.cold, sealed, terms);
+  add_part(parts.keys, sealed, terms);
+  add_part(parts.hot, sealed, terms);
   add_records(layout, terms);
   return terms;
 }
@@ -160,8 +166,8 @@ const Config& config_of(const CacheModel& model, const CostOptions& options) {
 }
 
 // As the engine would lay it out; of a precision that it does not have, as its native one.
-kv::CacheLayout layout_of(const Config& config, const Precision& rows) {
-  const auto spec = cache_spec(config, engine_holds(config, rows) ? rows.name : "native");
+kv::CacheLayout layout_of(const Config& config, std::string_view rows) {
+  const auto spec = cache_spec(config, engine_holds(config, rows) ? rows : "native");
   KVASIR_CHECK(spec.ok(), "a precision that the engine has");
   return kv::make_layout(*spec);
 }
@@ -171,8 +177,19 @@ int64_t key_bytes_of(const Config& config, const kv::CacheLayout& layout,
                      const ChosenPrecisions& chosen) {
   const Precision& keys = chosen.index != nullptr ? *chosen.index : *chosen.rows;
   if (keys.scheme == Scheme::kNumbers) return keys.key.bytes(1, geometry_of(layout).key.dim);
-  return keys.scheme == Scheme::kNative ? geometry_of(layout_of(config, keys)).key.bytes()
+  return keys.scheme == Scheme::kNative ? geometry_of(layout_of(config, keys.name)).key.bytes()
                                         : geometry_of(layout).key.bytes();
+}
+
+persist::PassNeeds needs_of(const Config& config, const CostOptions& options) {
+  return {.tokens_max = options.pass_tokens, .picked_rows_max = config.index_top_k};
+}
+
+// What the same rows take on SSD, and beside it in RAM.
+void add_tiers(const kv::CacheLayout& layout, const persist::PassNeeds& needs, CacheCost& cost) {
+  if (layout.block_bytes() == 0) return;
+  cost.ssd = terms_on_disk(layout);
+  if (layout.cold_bytes > 0) cost.ram_cold = terms_of_hot_parts(layout, needs);
 }
 
 std::vector<std::string> notes_on(const CacheModel& model, const CostOptions& options) {
@@ -192,8 +209,8 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
                                       const ChosenPrecisions& chosen) {
   const Precision& rows = *chosen.rows;
   const Config& config = config_of(model, options);
-  const bool own = engine_holds(config, rows);
-  const kv::CacheLayout layout = layout_of(config, rows);
+  const bool own = engine_holds(config, rows.name);
+  const kv::CacheLayout layout = layout_of(config, rows.name);
   const bool is_padded = rows.scheme == Scheme::kFlashMla;
   if (!own && !is_padded && (rows.scheme != Scheme::kNumbers || rows.for_heads_only)) {
     return Error{.kind = ErrorKind::kUsage,
@@ -215,31 +232,43 @@ Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions
     cost.ram = terms_in_padded_blocks(layout, key_bytes);
     return cost;
   }
-  cost.ram = terms_in_blocks(
-      layout, own ? geometry_of(layout).row.bytes() : rows.key.bytes(1, config.head_dim),
-      key_bytes);
+  const int64_t row_bytes =
+      own ? geometry_of(layout).row.bytes() : rows.key.bytes(1, config.head_dim);
+  cost.ram = terms_in_blocks(layout, parts_of(layout, row_bytes, key_bytes));
   if (options.page_tokens > 1 || options.keeps_whole_windows) {
     allocate_as_others(options, window_tokens_of(layout), cost.ram);
   }
   if (!is_of_kvasir(model, options) || key_bytes != geometry_of(layout).key.bytes()) return cost;
-  if (layout.block_bytes() == 0) return cost;
-  cost.ssd = terms_on_disk(layout);
-  if (layout.cold_bytes == 0) return cost;
-  cost.ram_cold = terms_of_hot_parts(
-      layout, {.tokens_max = options.pass_tokens, .picked_rows_max = config.index_top_k});
+  add_tiers(layout, needs_of(config, options), cost);
+  return cost;
+}
+
+Result<CacheCost> cost_of_coded_deepseek_v4(const CacheModel& model, const CostOptions& options) {
+  const Config& config = config_of(model, options);
+  KVASIR_ASSIGN_OR_RETURN(const kv::CacheSpec spec, cache_spec(config, options.precision));
+  if (!is_of_kvasir(model, options) || !options.index_precision.empty()) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "rows and index keys that are coded apart are planned as held here",
+                 .field = "precision",
+                 .expected = "no pages, ranks, whole windows or precision of index keys",
+                 .found = options.precision};
+  }
+  const kv::CacheLayout layout = kv::make_layout(spec);
+  CacheCost cost{.ram = terms_in_blocks(layout, parts_of(layout)),
+                 .notes = notes_on(model, options)};
+  add_tiers(layout, needs_of(config, options), cost);
   return cost;
 }
 
 bool is_of_kvasir(const CacheModel& model, const CostOptions& options) {
-  const Precision* rows = find_precision(options.precision);
-  return model.own != nullptr && rows != nullptr && engine_holds(model.own->config, *rows) &&
+  return model.own != nullptr && engine_holds(model.own->config, options.precision) &&
          options.page_tokens == 1 && !options.keeps_whole_windows && options.tensor_parallel == 1;
 }
 
 int64_t pass_buffers_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
                                     int64_t context_tokens, int thread_count) {
   const Config& config = model.own->config;
-  const kv::CacheLayout layout = layout_of(config, *find_precision(options.precision));
+  const kv::CacheLayout layout = layout_of(config, options.precision);
   return Workspace::bytes_for(config, geometry_of(layout), options.pass_tokens, thread_count) +
          Workspace::length_bytes_max(config, context_tokens, thread_count);
 }

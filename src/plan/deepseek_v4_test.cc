@@ -22,6 +22,7 @@ struct Chosen {
 };
 constexpr Chosen kChosen[] = {{"native", CodecId::kFp8, CodecId::kFp4},
                               {"bf16", CodecId::kBf16, CodecId::kBf16},
+                              {"f16", CodecId::kF16, CodecId::kF16},
                               {"f32", CodecId::kF32, CodecId::kF32}};
 
 // A model of random shape, as a config and as the engine's own description of its cache.

@@ -60,7 +60,7 @@ constexpr std::array kPrecisions = std::to_array<Precision>({
     here(with(Scheme::kNative, "native", "what the model computes its cache in")),
     here(alike("f32", "float32", kF32)),
     here(alike("bf16", "bfloat16", kHalf)),
-    alike("f16", "float16", kHalf),
+    here(alike("f16", "float16", kHalf)),
     with(Scheme::kFlashMla, "flashmla", "native rows, blocks of 64 padded to 576 bytes"),
     alike("q8_0", "llama.cpp, 32 values in 34 bytes", ggml(34)),
     alike("int8-token", "int8, 4 bytes of scale and zero per token and head", kByteScaled),
