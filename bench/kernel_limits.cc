@@ -291,10 +291,10 @@ class Bench {
     constexpr int64_t kHeads = 64;
     constexpr int64_t kDim = 128;
     const kernels::RowFormat format{.codec = codec, .dim = kDim};
-    const std::vector<float> source = random_floats(kHeads * kDim);
+    const std::vector<float> source = random_floats(kKeys * kDim);
     std::vector<std::byte> keys(kKeys * format.bytes());
     for (int64_t j = 0; j < kKeys; ++j)
-      kernels::encode_row(format, source.data(), keys.data() + j * format.bytes());
+      kernels::encode_row(format, source.data() + j * kDim, keys.data() + j * format.bytes());
     AlignedBuffer<std::byte> query(kernels::index_query_bytes(format, kHeads));
     table_.encode_index_query(format, source.data(), kHeads, query.data());
     const std::vector<float> head_weights(kHeads, 0.1f);

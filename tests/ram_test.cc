@@ -82,7 +82,7 @@ void Ram::check_every_budget(const char* kv) {
   const std::vector<int32_t> tokens = random_tokens(kTokens, kVocab, 1);
   const std::vector<float> wanted = expected(tokens, kv);
   const int64_t least = tight(kTokens, kv);
-  for (const int64_t ram_bytes : {least, least + least / 4, 4 * least}) {
+  for (const int64_t ram_bytes : {least, least + least / 8, 4 * least}) {
     std::filesystem::remove_all(store_);
     EngineOptions wanted_options = options(ram_bytes);
     wanted_options.kv = kv;

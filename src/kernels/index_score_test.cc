@@ -169,21 +169,23 @@ TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
   }
 }
 
-// One head of weight one: all sums of signs are whole numbers, and only the key's scale rounds.
-TEST_P(IndexScore, SignsAreCounted) {
+// One head of weight one whose largest number is 7: all sums are whole numbers, and only the key's
+// scale rounds.
+TEST_P(IndexScore, SumsOfSignsAreExact) {
   Random random(5);
   for (int round = 0; round < 50; ++round) {
     const int64_t dim = 8 * random.integer(1, 40);
     Case c = make_case(random, {.codec = CodecId::kSignKeys, .dim = dim}, 1, 30);
     c.head_weights = {1};
-    for (float& value : c.q) value = static_cast<float>(random.integer(0, 1) * 2 - 1);
+    for (float& value : c.q) value = static_cast<float>(random.integer(-7, 7));
+    c.q[random.integer(0, dim - 1)] = random.integer(0, 1) == 1 ? 7 : -7;
     const std::vector<float> scores = score(table(), c);
     for (int64_t j = 0; j < c.key_count; ++j) {
       std::vector<float> key(dim);
       decode_row(c.format, c.keys.data() + j * c.format.bytes(), key.data());
-      int64_t sum = 0;
-      for (int64_t i = 0; i < dim; ++i) sum += key[i] * c.q[i] > 0 ? 1 : -1;
-      EXPECT_EQ(scores[j], static_cast<float>(std::max<int64_t>(0, sum)) * std::fabs(key[0]));
+      float sum = 0;
+      for (int64_t i = 0; i < dim; ++i) sum += std::signbit(key[i]) ? -c.q[i] : c.q[i];
+      EXPECT_EQ(scores[j], std::max(0.0f, sum) * std::fabs(key[0]));
     }
   }
 }

@@ -42,6 +42,10 @@ int64_t attend_coded_scratch_floats(int64_t key_width, int64_t value_width) {
 }
 
 int64_t index_query_bytes(const RowFormat& format, int64_t head_count) {
+  if (format.codec == CodecId::kSignKeys) {
+    const int64_t fours = round_up(format.dim, 4) / 4;
+    return round_up(head_count, 4 * kLanesMax) * (kSignPatterns * fours + 4);
+  }
   const int64_t heads = round_up(head_count, kLanesMax);
   const int64_t dims = round_up(format.dim, kIndexGroupSize);
   return 4 * heads * dims;

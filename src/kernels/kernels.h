@@ -206,7 +206,8 @@ struct KernelTable {
   void (*finish_attended)(const AttendedPart& whole, int64_t query_count, int64_t value_dim);
 
   // The index query in the form index_score wants: q [head_count, dim] (after rope and Hadamard;
-  // put on the FP4 grid for kFp4, kInt2Keys and kSignKeys) -> query [index_query_bytes].
+  // put on the FP4 grid for kFp4 and kInt2Keys, for kSignKeys on whole numbers from -7 to 7 by a
+  // scale for each head) -> query [index_query_bytes].
   void (*encode_index_query)(const RowFormat& format, const float* q, int64_t head_count,
                              std::byte* query);
   void (*index_score)(const IndexScoreArgs& args);

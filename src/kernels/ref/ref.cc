@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "kernels/codecs/grid.h"
 #include "kernels/codecs/packed.h"
 #include "kernels/codecs/scale.h"
 #include "kernels/kernels.h"
@@ -244,26 +245,41 @@ void finish_attended(const AttendedPart& whole, int64_t query_count, int64_t val
   for (int64_t i = 0; i < query_count * value_dim; ++i) whole.out[i] /= whole.sums[i / value_dim];
 }
 
-bool puts_query_on_grid(CodecId codec) {
-  return codec == CodecId::kFp4 || codec == CodecId::kInt2Keys || codec == CodecId::kSignKeys;
+// A head on the FP4 grid (section 6), as float32.
+void put_on_fp4_grid(const float* q, int64_t dim, std::byte* out) {
+  for (int64_t begin = 0; begin < dim; begin += kFp4GroupSize) {
+    const int64_t end = std::min(begin + kFp4GroupSize, dim);
+    const float scale = ue8m0_decode(fp4_grid_scale(largest_magnitude(q + begin, end - begin)));
+    for (int64_t i = begin; i < end; ++i) {
+      store_unaligned(out + 4 * i, fp4_decode(fp4_encode(q[i] / scale)) * scale);
+    }
+  }
 }
 
-// The query [heads, dim] as float32, on the FP4 grid (section 6) where keys are coded in few
-// bits.
+// A head as whole numbers from -7 to 7 by one scale, as float32.
+void put_on_even_grid(const float* q, int64_t dim, std::byte* out) {
+  const float scale = largest_magnitude(q, dim) / 7;
+  for (int64_t i = 0; i < dim; ++i) {
+    const float number = std::clamp(std::nearbyint(q[i] / divisor_of(scale)), -7.0f, 7.0f);
+    store_unaligned(out + 4 * i, number * scale);
+  }
+}
+
+// The query [heads, dim] on the grid that goes with the keys.
 void encode_index_query(const RowFormat& format, const float* q, int64_t head_count,
                         std::byte* query) {
-  std::memcpy(query, q, 4 * head_count * format.dim);
-  if (!puts_query_on_grid(format.codec)) return;
-  for (int64_t h = 0; h < head_count; ++h) {
-    for (int64_t begin = 0; begin < format.dim; begin += kFp4GroupSize) {
-      const int64_t end = std::min(begin + kFp4GroupSize, format.dim);
-      float amax = 0;
-      for (int64_t i = begin; i < end; ++i) amax = std::max(amax, std::fabs(q[h * format.dim + i]));
-      const float scale = ue8m0_decode(fp4_grid_scale(amax));
-      for (int64_t i = begin; i < end; ++i) {
-        const float value = fp4_decode(fp4_encode(q[h * format.dim + i] / scale)) * scale;
-        store_unaligned(query + 4 * (h * format.dim + i), value);
-      }
+  const int64_t dim = format.dim;
+  for (int64_t h = 0; h < head_count; ++h, q += dim, query += 4 * dim) {
+    switch (format.codec) {
+      case CodecId::kFp4:
+      case CodecId::kInt2Keys:
+        put_on_fp4_grid(q, dim, query);
+        break;
+      case CodecId::kSignKeys:
+        put_on_even_grid(q, dim, query);
+        break;
+      default:
+        std::memcpy(query, q, static_cast<size_t>(4 * dim));
     }
   }
 }

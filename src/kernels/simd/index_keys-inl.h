@@ -31,9 +31,6 @@ struct Fp4Keys {
   static KVASIR_INLINE Vec scale(const uint8_t* key, int64_t dim, int64_t group) {
     return broadcast(kScaleTables.ue8m0[key[code_bytes(dim) + group]]);
   }
-  static KVASIR_INLINE FourFloats finish(FourFloats scores, int64_t, const uint8_t* const*) {
-    return scores;
-  }
 };
 
 // As codecs/int_token.cc lays codes, scales and minima out.
@@ -61,39 +58,6 @@ struct Int2Keys {
   static KVASIR_INLINE Vec minimum(const uint8_t* key, int64_t dim, int64_t group) {
     const int64_t group_count = (dim + kGroupDims - 1) / kGroupDims;
     return broadcast(f16_at(key + code_bytes(dim) + 2 * (group_count + group)));
-  }
-  static KVASIR_INLINE FourFloats finish(FourFloats scores, int64_t, const uint8_t* const*) {
-    return scores;
-  }
-};
-
-// The scales of a block's keys of signs.
-KVASIR_INLINE FourFloats sign_scales(int64_t dim, const uint8_t* const* keys) {
-  const int64_t code_bytes = (dim + 7) / 8;
-  float scales[kBlockKeys];
-  KVASIR_UNROLL
-  for (int j = 0; j < kBlockKeys; ++j) scales[j] = f16_at(keys[j] + code_bytes);
-  return load_four(scales);
-}
-
-// One scale, which all heads have in common: it multiplies the whole score.
-struct SignKeys {
-  static constexpr bool kHasMinima = false;
-
-  static KVASIR_INLINE void unpack(const uint8_t* key, int64_t dim, int64_t group,
-                                   uint8_t* target) {
-    constexpr int64_t kBytes = kGroupDims / 8;
-    const int64_t left = smaller(kBytes, (dim + 7) / 8 - group * kBytes);
-    uint32_t negative = 0;
-    for (int64_t i = 0; i < left; ++i)
-      negative |= static_cast<uint32_t>(key[group * kBytes + i]) << (8 * i);
-    const Bytes twice = and_bytes(spread_bits(negative), broadcast_byte(4));
-    store_thirty_two(target, sub_bytes(broadcast_byte(kKeyOffset + 2), twice));
-  }
-  static KVASIR_INLINE Vec scale(const uint8_t*, int64_t, int64_t) { return broadcast(1.0f); }
-  static KVASIR_INLINE FourFloats finish(FourFloats scores, int64_t dim,
-                                         const uint8_t* const* keys) {
-    return scores * sign_scales(dim, keys);
   }
 };
 
@@ -183,9 +147,6 @@ struct FloatKeys {
           products[j][v] = fma(broadcast(widened[j][i]), q, products[j][v]);
       }
     }
-  }
-  static KVASIR_INLINE FourFloats finish(FourFloats scores, int64_t, const uint8_t* const*) {
-    return scores;
   }
 };
 

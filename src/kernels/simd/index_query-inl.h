@@ -7,7 +7,7 @@
 //          [heads] factors (float32), heads padded with zeros to whole vectors; behind them the
 //          same with one factor per head where its scales allow it (index_score_folded-inl.h);
 //   key:   unpacked to unsigned bytes 16 + 2 * value; the offset is -16 times the query's sum. The
-//          value is an FP4 number, a code of 0 to 3, or 1 and -1 for the signs.
+//          value is an FP4 number or a code of 0 to 3.
 // A quad holds four dims in order; for FP4 four even or four odd ones, as the nibbles lie in the
 // key's bytes.
 
@@ -41,7 +41,7 @@ KVASIR_INLINE QueryLayout native_query_layout(int64_t head_count) {
 
 // Whether keys of that codec are multiplied as bytes.
 KVASIR_INLINE bool has_byte_keys(CodecId codec) {
-  return codec == CodecId::kFp4 || codec == CodecId::kInt2Keys || codec == CodecId::kSignKeys;
+  return codec == CodecId::kFp4 || codec == CodecId::kInt2Keys;
 }
 
 // The dim within its group that byte `place` of quad `quad` stands for.

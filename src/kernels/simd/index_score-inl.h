@@ -1,9 +1,9 @@
 // index_score computes the scores of one token over many keys. Included once per instruction set,
 // behind index_query-inl.h.
 //
-// FP4 keys and signs are summed whole, a block of keys at a time, where the scales allow it
-// (index_score_folded-inl.h), else group by group, as 2-bit keys are. The wide precisions keep the
-// query as [dims][heads] float32. Behind index_keys-inl.h, which knows the codecs.
+// FP4 keys are summed whole, a block of keys at a time, where the scales allow it
+// (index_score_folded-inl.h), else group by group, as 2-bit keys are; signs have a way of their own
+// (index_signs-inl.h). The wide precisions keep the query as [dims][heads] float32.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
@@ -15,6 +15,7 @@ void encode_index_query(const RowFormat& format, const float* q, int64_t head_co
     encode_native_query(format, q, head_count, bytes);
     return fold_query(format, head_count, bytes);
   }
+  if (format.codec == CodecId::kSignKeys) return encode_sign_query(format, q, head_count, bytes);
   const int64_t heads = round_up(head_count, kLanesMax);
   clear_bytes(bytes, 4 * heads * format.dim);
   for (int64_t h = 0; h < head_count; ++h) {
@@ -77,20 +78,19 @@ FourFloats score_block_by_groups(const IndexScoreArgs& args, const uint8_t* cons
     pass.head = v * kLanes;
     score_block_heads<Keys, 1>(pass, keys, totals);
   }
-  return Keys::finish(reduce_add_4(totals[0], totals[1], totals[2], totals[3]), args.format.dim,
-                      keys);
+  return reduce_add_4(totals[0], totals[1], totals[2], totals[3]);
 }
 
-using ScoreByGroups = decltype(&score_block_by_groups<FloatKeys>);
+using ScoreKeys = decltype(&score_block_by_groups<FloatKeys>);
 
-KVASIR_INLINE ScoreByGroups find_score_by_groups(CodecId codec) {
+KVASIR_INLINE ScoreKeys find_score_keys(CodecId codec) {
   switch (codec) {
     case CodecId::kFp4:
       return score_block_by_groups<ByteKeys<Fp4Keys>>;
     case CodecId::kInt2Keys:
       return score_block_by_groups<ByteKeys<Int2Keys>>;
     case CodecId::kSignKeys:
-      return score_block_by_groups<ByteKeys<SignKeys>>;
+      return score_signs;
     default:
       return score_block_by_groups<FloatKeys>;
   }
@@ -103,7 +103,7 @@ struct ScoreCall {
   const IndexScoreArgs* args;
   int64_t key_bytes;
   FoldedQuery query;
-  ScoreByGroups score_by_groups;
+  ScoreKeys score_keys;
 };
 
 // A block and what is known of it before its turn.
@@ -126,7 +126,7 @@ KVASIR_INLINE void begin_block(const ScoreCall& call, int64_t first, KeyBlock& b
 
 KVASIR_INLINE void unpack_block(const ScoreCall& call, KeyBlock& block) {
   if (!block.is_folded) return;
-  for (int64_t j = 0; j < kBlockKeys; ++j) unpack_key(call.query, j, block.folded);
+  for (int64_t j = 0; j < kBlockKeys; ++j) unpack_key(call.args->format.dim, j, block.folded);
 }
 
 // `next`: nullptr, or a block that is to be unpacked.
@@ -136,7 +136,7 @@ KVASIR_INLINE FourFloats score_block(const ScoreCall& call, const KeyBlock& bloc
     return score_folded_block(call.query, block.folded, unpacked_between);
   }
   if (next != nullptr) unpack_block(call, *next);
-  return call.score_by_groups(*call.args, block.keys);
+  return call.score_keys(*call.args, block.keys);
 }
 
 void index_score(const IndexScoreArgs& args) {
@@ -144,7 +144,7 @@ void index_score(const IndexScoreArgs& args) {
   const ScoreCall call = {.args = &args,
                           .key_bytes = args.format.bytes(),
                           .query = folded_query(args),
-                          .score_by_groups = find_score_by_groups(args.format.codec)};
+                          .score_keys = find_score_keys(args.format.codec)};
   KeyBlock blocks[2];
   KeyBlock* block = &blocks[0];
   KeyBlock* next = &blocks[1];

@@ -13,7 +13,7 @@ KVASIR_INLINE FoldedQuery folded_query(const IndexScoreArgs&) { return {}; }
 KVASIR_INLINE bool begin_folding(const FoldedQuery&, const uint8_t* const*, FoldedKeys&) {
   return false;
 }
-KVASIR_INLINE void unpack_key(const FoldedQuery&, int64_t, FoldedKeys&) {}
+KVASIR_INLINE void unpack_key(int64_t, int64_t, FoldedKeys&) {}
 KVASIR_INLINE FourFloats score_folded_block(const FoldedQuery&, const FoldedKeys&, FoldedKeys*) {
   return FourFloats{};
 }

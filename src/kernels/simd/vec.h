@@ -19,6 +19,7 @@
 //   select_less(a, b, x, y)         a < b ? x : y
 //   select(v, mask, otherwise)
 //   bits from_bits broadcast_int add_int sub_int and_bits or_bits shift_right<n> to_float to_int
+//   add_int8 sub_int8 add_int16 sub_int16 shift_right_int16<n> shift_left_int16<n>
 //   load_byte_lanes(p)              kLanes bytes as int32
 //   look_up_sixteen(table, index)   table[index % 16]
 //   store_signed_bytes(p, v)        lanes from -128 to 127
@@ -35,12 +36,11 @@
 //   load_fp4(p, table)              kLanes codes of half a byte, in an order of the set's own,
 //   which arrange_for_fp4 restore_from_fp4   give to other vectors and take back ByteSum
 //   begin_byte_sum add_byte_products end_byte_sum   exact sums of products of bytes load_bytes(p)
-//   4 * kLanes bytes look_up_nibbles(pairs, values, target) forget(x)                       hides a
-//   value from the optimiser
-//   Bytes                           32 bytes. load_thirty_two store_thirty_two load_split_nibbles
-//   broadcast_byte spread_two_bits
-//   and_bytes or_bytes clear_bytes sub_bytes shift_bytes_right shift_bytes_left spread_bits look_up
-//   load_signed_bytes signed_to_floats(bytes, out)   bytes as floats: kLanes or the first `count`,
+//   4 * kLanes bytes store_vec_bytes look_up_nibbles(pairs, values, target) forget(x) hides a value
+//   from the optimiser Bytes                           32 bytes. load_thirty_two store_thirty_two
+//   load_split_nibbles broadcast_byte spread_two_bits and_bytes or_bytes clear_bytes sub_bytes
+//   shift_bytes_right shift_bytes_left spread_bits look_up load_signed_bytes
+//   signed_to_floats(bytes, out)   bytes as floats: kLanes or the first `count`,
 //                                   all 32
 //   nibbles_to_floats(bytes, values, scaled, out)       what `scaled` makes of a table's entries
 //   f16_at store_scaled_bytes       scales of blocks

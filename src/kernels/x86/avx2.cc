@@ -31,6 +31,7 @@
 #include "kernels/simd/encode_row-inl.h"
 #include "kernels/simd/index_query-inl.h"
 #include "kernels/simd/index_keys-inl.h"
+#include "kernels/simd/index_signs-inl.h"
 #include "kernels/simd/index_score_unfolded-inl.h"
 #include "kernels/simd/index_score-inl.h"
 #include "kernels/simd/hyper-inl.h"

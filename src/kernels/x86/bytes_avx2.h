@@ -9,6 +9,21 @@
 namespace kvasir::kernels::avx2 {
 namespace {
 
+KVASIR_INLINE void store_vec_bytes(uint8_t* p, VecInt v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v);
+}
+KVASIR_INLINE VecInt add_int8(VecInt a, VecInt b) { return _mm256_add_epi8(a, b); }
+KVASIR_INLINE VecInt sub_int8(VecInt a, VecInt b) { return _mm256_sub_epi8(a, b); }
+KVASIR_INLINE VecInt add_int16(VecInt a, VecInt b) { return _mm256_add_epi16(a, b); }
+KVASIR_INLINE VecInt sub_int16(VecInt a, VecInt b) { return _mm256_sub_epi16(a, b); }
+template <int kCount>
+KVASIR_INLINE VecInt shift_right_int16(VecInt a) {
+  return _mm256_srli_epi16(a, kCount);
+}
+template <int kCount>
+KVASIR_INLINE VecInt shift_left_int16(VecInt a) {
+  return _mm256_slli_epi16(a, kCount);
+}
 // The kLanes bytes at p.
 KVASIR_INLINE VecInt load_byte_lanes(const uint8_t* p) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));

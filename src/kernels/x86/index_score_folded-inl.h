@@ -10,11 +10,9 @@
 // is a multiple of the smallest scale, below 2^24 of it. Which way a key goes decides its speed
 // alone.
 //
-// Signs have one scale, which multiplies the whole score: for them the query alone decides.
-//
-// Dims go in chunks of 128, of FP4 keys the even ones of all four groups first, as a key unpacks in
-// whole registers. Keys are the unsigned side, four bytes at a time to all lanes. 128 is added to
-// each of their bytes, and every head's sum begins by taking that away again.
+// Dims go in chunks of 128, the even ones of all four groups first, as a key unpacks in whole
+// registers. Keys are the unsigned side, four bytes at a time to all lanes. 128 is added to each of
+// their bytes, and every head's sum begins by taking that away again.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
@@ -61,16 +59,9 @@ KVASIR_INLINE int factor_exponent(const uint8_t* group, const QueryLayout& layou
   return static_cast<int>(load_value<uint32_t>(group + layout.factors + 4 * head) >> 23);
 }
 
-// Of FP4 a group's four quads of even dims lie apart from its four of odd ones.
-KVASIR_INLINE int64_t place_of_quad(CodecId codec, int64_t group, int64_t quad) {
-  if (codec != CodecId::kFp4) return group * kGroupQuads + quad;
-  return group / kChunkGroups * kChunkQuads + quad / 4 * (kChunkQuads / 2) +
-         group % kChunkGroups * 4 + quad % 4;
-}
-
 // One head of an encoded query; false: its scales lie too far apart.
-bool fold_query_head(CodecId codec, const QueryLayout& layout, const FoldedLayout& folded,
-                     int64_t group_count, int64_t head, uint8_t* query) {
+bool fold_query_head(const QueryLayout& layout, const FoldedLayout& folded, int64_t group_count,
+                     int64_t head, uint8_t* query) {
   int low = 255;
   int high = 0;
   for (int64_t g = 0; g < group_count; ++g) {
@@ -84,7 +75,9 @@ bool fold_query_head(CodecId codec, const QueryLayout& layout, const FoldedLayou
     const uint8_t* group = query + g * layout.group_bytes;
     const int shift = factor_exponent(group, layout, head) - low;
     for (int64_t quad = 0; quad < kGroupQuads; ++quad) {
-      const int64_t folded_quad = place_of_quad(codec, g, quad);
+      // Four quads of even dims, then four of odd ones.
+      const int64_t folded_quad = g / kChunkGroups * kChunkQuads + quad / 4 * (kChunkQuads / 2) +
+                                  g % kChunkGroups * 4 + quad % 4;
       for (int64_t place = 0; place < 4; ++place) {
         const auto byte = static_cast<int8_t>(group[quad * layout.quad_bytes + 4 * head + place]);
         const int32_t shifted = byte * (1 << shift);
@@ -100,8 +93,8 @@ bool fold_query_head(CodecId codec, const QueryLayout& layout, const FoldedLayou
 }
 
 KVASIR_INLINE bool can_fold(const RowFormat& format) {
-  return (format.codec == CodecId::kFp4 || format.codec == CodecId::kSignKeys) &&
-         format.dim >= kFoldedDimsMin && format.dim <= kFoldedDimsMax;
+  return format.codec == CodecId::kFp4 && format.dim >= kFoldedDimsMin &&
+         format.dim <= kFoldedDimsMax;
 }
 
 void fold_query(const RowFormat& format, int64_t head_count, uint8_t* query) {
@@ -111,7 +104,7 @@ void fold_query(const RowFormat& format, int64_t head_count, uint8_t* query) {
   const int64_t group_count = (format.dim + kGroupDims - 1) / kGroupDims;
   clear_bytes(query + folded.bytes, folded.state + 1 - folded.bytes);
   for (int64_t head = 0; head < head_count; ++head) {
-    if (!fold_query_head(format.codec, layout, folded, group_count, head, query)) return;
+    if (!fold_query_head(layout, folded, group_count, head, query)) return;
   }
   query[folded.state] = 1;
 }
@@ -134,7 +127,6 @@ KVASIR_INLINE bool are_plain(const float* head_weights, int64_t head_count) {
 // A query as all blocks of a call need it.
 struct FoldedQuery {
   bool is_usable;  // with these weights, for such keys as can be folded
-  bool is_of_signs;
   int64_t dim;
   int64_t head_count;
   int64_t vec_count;
@@ -151,7 +143,6 @@ KVASIR_INLINE FoldedQuery folded_query(const IndexScoreArgs& args) {
   const FoldedLayout folded = folded_layout(layout, args.format.dim);
   return {.is_usable = can_fold(args.format) && query[folded.state] == 1 &&
                        are_plain(args.head_weights, args.head_count),
-          .is_of_signs = args.format.codec == CodecId::kSignKeys,
           .dim = args.format.dim,
           .head_count = args.head_count,
           .vec_count = (args.head_count + kLanes - 1) / kLanes,
@@ -205,13 +196,6 @@ KVASIR_INLINE __m128i largest_bytes(__m128i lanes) {
   return _mm_and_si128(lanes, _mm_set1_epi32(255));
 }
 
-KVASIR_INLINE void begin_signs(const FoldedQuery& query, const uint8_t* const* keys,
-                               FoldedKeys& folded) {
-  KVASIR_UNROLL
-  for (int j = 0; j < kBlockKeys; ++j) folded.codes[j] = keys[j];
-  folded.scales = sign_scales(query.dim, keys);
-}
-
 // All but the bytes, which unpack_key writes. False: the query cannot be folded, or the scales of
 // one key lie too far apart.
 KVASIR_INLINE bool begin_folding(const FoldedQuery& query, const uint8_t* const* keys,
@@ -219,10 +203,6 @@ KVASIR_INLINE bool begin_folding(const FoldedQuery& query, const uint8_t* const*
   const int64_t code_bytes = (query.dim + 1) / 2;
   const int64_t group_count = (query.dim + kGroupDims - 1) / kGroupDims;
   if (!query.is_usable) return false;
-  if (query.is_of_signs) {
-    begin_signs(query, keys, folded);
-    return true;
-  }
   __m128i scales[kFoldedDimsMax / kChunkDims];
   __m128i low = _mm_set1_epi32(-1);
   __m128i high = _mm_setzero_si128();
@@ -271,25 +251,8 @@ KVASIR_INLINE VecInt tables_of_groups(uint32_t shifts) {
   return _mm512_permutexvar_epi64(places, _mm512_load_si512(kShiftedValues));
 }
 
-// 128 plus 2, or minus 2 where the sign's bit is set.
-KVASIR_INLINE void unpack_signs(int64_t dim, int64_t j, FoldedKeys& folded) {
-  const VecInt plus = _mm512_set1_epi8(static_cast<char>(kFoldedOffset + 2));
-  const VecInt minus = _mm512_set1_epi8(static_cast<char>(kFoldedOffset - 2));
-  for (int64_t begin = 0; begin < chunk_count(dim) * kChunkDims; begin += 64) {
-    const int64_t left = (dim - begin + 7) / 8;
-    uint64_t negative = 0;
-    if (left >= 8) {
-      negative = load_value<uint64_t>(folded.codes[j] + begin / 8);
-    } else {
-      for (int64_t i = 0; i < left; ++i)
-        negative |= static_cast<uint64_t>(folded.codes[j][begin / 8 + i]) << (8 * i);
-    }
-    _mm512_store_si512(folded.bytes[j] + begin, _mm512_mask_blend_epi8(negative, plus, minus));
-  }
-}
-
 // Key `j` of the block to bytes: of each chunk 64 of even dims, then 64 of odd ones.
-KVASIR_INLINE void unpack_fp4_key(int64_t dim, int64_t j, FoldedKeys& folded) {
+KVASIR_INLINE void unpack_key(int64_t dim, int64_t j, FoldedKeys& folded) {
   const VecInt nibble = _mm512_set1_epi8(15);
   for (int64_t chunk = 0; chunk < chunk_count(dim); ++chunk) {
     const VecInt tables = tables_of_groups(folded.shifts[chunk][j]);
@@ -303,10 +266,6 @@ KVASIR_INLINE void unpack_fp4_key(int64_t dim, int64_t j, FoldedKeys& folded) {
     _mm512_store_si512(target + kChunkDims / 2,
                        _mm512_shuffle_epi8(tables, and_bits(_mm512_srli_epi16(pairs, 4), nibble)));
   }
-}
-
-KVASIR_INLINE void unpack_key(const FoldedQuery& query, int64_t j, FoldedKeys& folded) {
-  query.is_of_signs ? unpack_signs(query.dim, j, folded) : unpack_fp4_key(query.dim, j, folded);
 }
 
 // ---- all keys of a block by kVecs vectors of heads
@@ -333,7 +292,7 @@ __attribute__((noinline)) void score_folded_heads(const FoldedQuery& query, cons
   const uint8_t* key_bytes = keys.bytes[0];
   const uint8_t* query_bytes = query.bytes + 4 * head;
   for (int64_t part = 0; part < kBlockKeys; ++part) {
-    if (next != nullptr) unpack_key(query, part, *next);
+    if (next != nullptr) unpack_key(query.dim, part, *next);
     for (int64_t quad = 0; quad < part_quads; quad += kChains) {
       KVASIR_UNROLL
       for (int c = 0; c < kChains; ++c) {

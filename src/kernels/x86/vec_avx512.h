@@ -63,6 +63,18 @@ KVASIR_INLINE Vec from_bits(VecInt v) { return _mm512_castsi512_ps(v); }
 KVASIR_INLINE VecInt broadcast_int(int32_t value) { return _mm512_set1_epi32(value); }
 KVASIR_INLINE VecInt add_int(VecInt a, VecInt b) { return _mm512_add_epi32(a, b); }
 KVASIR_INLINE VecInt sub_int(VecInt a, VecInt b) { return _mm512_sub_epi32(a, b); }
+KVASIR_INLINE VecInt add_int8(VecInt a, VecInt b) { return _mm512_add_epi8(a, b); }
+KVASIR_INLINE VecInt sub_int8(VecInt a, VecInt b) { return _mm512_sub_epi8(a, b); }
+KVASIR_INLINE VecInt add_int16(VecInt a, VecInt b) { return _mm512_add_epi16(a, b); }
+KVASIR_INLINE VecInt sub_int16(VecInt a, VecInt b) { return _mm512_sub_epi16(a, b); }
+template <int kCount>
+KVASIR_INLINE VecInt shift_right_int16(VecInt a) {
+  return _mm512_srli_epi16(a, kCount);
+}
+template <int kCount>
+KVASIR_INLINE VecInt shift_left_int16(VecInt a) {
+  return _mm512_slli_epi16(a, kCount);
+}
 KVASIR_INLINE VecInt and_bits(VecInt a, VecInt b) { return _mm512_and_si512(a, b); }
 KVASIR_INLINE VecInt or_bits(VecInt a, VecInt b) { return _mm512_or_si512(a, b); }
 template <int kCount>
@@ -220,6 +232,7 @@ KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
   return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
 }
 KVASIR_INLINE VecInt load_bytes(const uint8_t* p) { return _mm512_loadu_si512(p); }
+KVASIR_INLINE void store_vec_bytes(uint8_t* p, VecInt v) { _mm512_storeu_si512(p, v); }
 
 }  // namespace
 }  // namespace kvasir::kernels::avx512

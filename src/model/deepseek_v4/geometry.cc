@@ -47,20 +47,24 @@ Error differs(const char* streams) {
           .expected = "the same in every layer"};
 }
 
-// The raw rows of a pass lie in one buffer, and picked rows share one cache.
+// Raw rows and index queries of a pass have one buffer each, and picked rows share one cache.
 Status check_alike(const kv::CacheSpec& spec) {
   std::optional<CodecId> raw;
   std::optional<CodecId> picked;
+  std::optional<CodecId> keys;
+  const auto differs_from = [](std::optional<CodecId>& first, CodecId codec) {
+    if (!first) first = codec;
+    return *first != codec;
+  };
   for (const kv::Layer& layer : spec.layers) {
     for (const kv::Stream& stream : layer.streams) {
-      if (stream.reach == Reach::kWindow && raw.value_or(stream.codec) != stream.codec) {
-        return differs("the raw rows");
+      if (stream.role == Role::kIndexKeys) {
+        if (differs_from(keys, stream.codec)) return differs("the index keys");
+      } else if (stream.reach == Reach::kWindow) {
+        if (differs_from(raw, stream.codec)) return differs("the raw rows");
+      } else if (stream.reach == Reach::kPicked) {
+        if (differs_from(picked, stream.codec)) return differs("the picked rows");
       }
-      if (stream.reach == Reach::kPicked && picked.value_or(stream.codec) != stream.codec) {
-        return differs("the picked rows");
-      }
-      if (stream.reach == Reach::kWindow) raw = stream.codec;
-      if (stream.reach == Reach::kPicked) picked = stream.codec;
     }
   }
   return ok_status();
@@ -102,8 +106,8 @@ Geometry geometry_of(const kv::CacheLayout& layout) {
       KVASIR_CHECK(streams.rows >= 0 && stream(streams.keys).spec.tokens_per_row ==
                                             stream(streams.rows).spec.tokens_per_row,
                    "an index key for every compressed row");
-      KVASIR_CHECK(geometry.key.dim == 0 || stream(streams.keys).format.dim == geometry.key.dim,
-                   "index keys of one width in all layers");
+      KVASIR_CHECK(geometry.key.dim == 0 || stream(streams.keys).format == geometry.key,
+                   "index keys of one format in all layers");
       geometry.key = stream(streams.keys).format;
     }
     geometry.layers.push_back(streams);

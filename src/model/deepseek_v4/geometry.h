@@ -23,7 +23,8 @@ inline int64_t ratio_of(LayerKind kind) {
 // Returns the cache of a config. `precision`, in the grammar of kv/coding.h: "native" (FP8 rows,
 // FP4 index keys, as the model was trained with), the codec of everything ("bf16", "f16", "f32"),
 // or what compressed rows and index keys are held in ("k=nvfp4-row,i=sign-keys"). Errors: no
-// precision, one that makes no sense for such rows, several for raw or for picked rows.
+// precision, one that makes no sense for such rows, several for raw rows, for picked ones or for
+// index keys.
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision);
 
 // LayerStreams are the indices of a layer's streams in the layout; -1: it has none of that kind.
@@ -37,7 +38,7 @@ struct LayerStreams {
 // compressed rows are held.
 struct Geometry {
   kernels::RowFormat row;  // of raw rows
-  kernels::RowFormat key;  // of index keys of the last layer that has any; dim 0: none has
+  kernels::RowFormat key;  // of index keys; dim 0 when no layer has any
   std::vector<LayerStreams> layers;
 
   const LayerStreams& of(int64_t layer) const {
