@@ -240,7 +240,7 @@ Status Persistence::choose_parts(std::span<Incoming> blocks, int64_t token_count
   }
   KVASIR_RETURN_IF_ERROR(residency_->give_rest_to_rows(
       residency_->ticket_for_hot_parts(token_count, std::ssize(blocks))));
-  for (Incoming& one : blocks) one.head_bytes = layout_->hot_bytes;
+  for (Incoming& one : blocks) one.head_bytes -= layout_->cold_bytes;
   return ok_status();
 }
 

@@ -47,7 +47,7 @@ Ticket Residency::ticket_for_whole(int64_t token_count) const {
 }
 
 Ticket Residency::ticket_for_hot_parts(int64_t token_count, int64_t new_block_count) const {
-  return {.bytes = layout_->fixed_bytes() + layout_->boundary_state_bytes() +
+  return {.bytes = layout_->fixed_bytes() + layout_->boundary_state_bytes() + layout_->whole_bytes +
                    new_block_count * (layout_->hot_bytes + cold_.bytes_per_block),
           .length = token_count};
 }
