@@ -125,6 +125,29 @@ TEST_P(CodedCache, ResumesFromTheStoreAtEveryBoundary) {
   }
 }
 
+TEST_P(CodedCache, ResumesWithinABudgetThatAnotherSessionFills) {
+  testing::TempDirectory directory;
+  EngineOptions wanted = options(kTokens, 2);
+  wanted.store = StoreOptions{.directory = directory.path(), .min_free_bytes = 0};
+  wanted.ram_bytes = int64_t{1} << 40;
+  {
+    Engine engine = open_engine(wanted);
+    Session session = new_session(engine);
+    append_all(session, tokens_);
+    session.mark_resumable();
+    ASSERT_TRUE(engine.flush_store().ok());
+    wanted.ram_bytes = engine.ram_bytes_min(kTokens);
+  }
+  Engine engine = open_engine(wanted);
+  Session other = new_session(engine);
+  append_all(other, random_tokens(kTokens, kVocab, 4));
+  Session session = engine.resume(tokens_).value();
+  ASSERT_EQ(session.length(), 384);
+  const std::vector<float> rest = append_all(session, std::span(tokens_).subspan(384));
+  EXPECT_EQ(first_difference(std::span(whole_).subspan(384 * kVocab), rest, kVocab), -1);
+  EXPECT_LE(engine.kv_bytes(), wanted.ram_bytes);
+}
+
 TEST_P(CodedCache, ShowsLittle) {
   EngineOptions full = options(kTokens, 2);
   full.kv = "f32";
@@ -235,6 +258,9 @@ TEST(CodedCaches, AreRefusedWhereTheyMakeNoSense) {
             "sign-keys makes no sense for this model's latents: only index keys are held so");
   EXPECT_EQ(refusal(deepseek_v4, "layers 0.k=f32"),
             "the raw rows of all layers are held in one precision");
+  EXPECT_EQ(refusal("deepseek_v32", "layers 0=f32"),
+            "rows that this model picks share one cache: they are equally long in all layers");
+  EXPECT_EQ(refusal("deepseek_v32", "layers 0=f16"), "none");
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 // kvasir plan as its users see it, and as the engine keeps to it.
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include "cli_driver.h"
@@ -69,6 +70,44 @@ TEST_F(PlanCommand, WhatIsPlannedOfDecodersIsWhatAnEngineTakes) {
             << path << " " << kv << " " << tokens;
         testing::expect_run_as_planned(engine, *model, cost_options, tokens);
       }
+    }
+  }
+}
+
+// A golden model whose config says something else: each change is what is written for what.
+std::string changed_model(const std::string& folder, const std::string& golden,
+                          std::initializer_list<std::pair<const char*, const char*>> changes) {
+  std::filesystem::copy(std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/" + golden,
+                        folder);
+  std::string config = testing::read_file(folder + "/config.json");
+  for (const auto& [old_text, new_text] : changes) {
+    const size_t at = config.find(old_text);
+    EXPECT_NE(at, config.npos) << old_text;
+    if (at != config.npos) config.replace(at, std::string(old_text).size(), new_text);
+  }
+  testing::write_file(folder + "/config.json", config);
+  return folder;
+}
+
+// What a coding leaves alone is planned as it is held here.
+TEST_F(PlanCommand, WhatStandsBesideCodedStreamsIsPlannedAsItIsHeld) {
+  for (const std::string& path :
+       {changed_model(
+            directory_.file("fp8"), "llama_fp8_cache",
+            {{"LlamaForCausalLM", "MistralForCausalLM"},
+             {R"("model_type": "llama")", R"("model_type": "mistral", "sliding_window": 32)"}}),
+        changed_model(directory_.file("f32"), "llama",
+                      {{R"("dtype": "bfloat16")", R"("dtype": "float32")"}})}) {
+    const auto model = plan::open_model(path);
+    ASSERT_TRUE(model.ok()) << path << model.error().message();
+    for (const char* kv : {"kvarn4", "k=int8", "layers 0=int8-sink1"}) {
+      const auto cost = plan::cache_cost(*model, {.precision = kv});
+      ASSERT_TRUE(cost.ok()) << path << cost.error().message();
+      Engine engine = testing::open_engine({.model_path = path, .kv = kv, .needs_text = false});
+      Session session = testing::new_session(engine);
+      testing::append_all(session, testing::random_tokens(300, 96, 1));
+      EXPECT_EQ(engine.kv_bytes(), plan::bytes_of(cost->ram, {.context_tokens = 300}))
+          << path << " " << kv;
     }
   }
 }

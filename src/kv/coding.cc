@@ -250,4 +250,37 @@ Result<Stream> coded_stream(Stream stream, const Coding& coding) {
   return stream;
 }
 
+namespace {
+
+int64_t row_bytes(const Stream& stream) {
+  return kernels::codec_of(stream.codec)
+      .bytes({.width = stream.width, .rope_width = stream.rope_width, .vectors = stream.vectors});
+}
+
+Error not_beside_picked_rows(const char* why) {
+  return {.kind = ErrorKind::kUnsupported,
+          .what = std::string("rows that this model picks share one cache: ") + why,
+          .field = "kv"};
+}
+
+}  // namespace
+
+Status check_picked_rows(const CacheSpec& spec) {
+  int64_t picked_bytes = 0;
+  int64_t whole_rows = 0;
+  for (const Layer& layer : spec.layers) {
+    for (const Stream& stream : layer.streams) {
+      whole_rows += stream.whole_rows;
+      if (stream.reach != Reach::kPicked) continue;
+      const int64_t bytes = row_bytes(stream);
+      if (picked_bytes != 0 && bytes != picked_bytes) {
+        return not_beside_picked_rows("they are equally long in all layers");
+      }
+      picked_bytes = bytes;
+    }
+  }
+  if (picked_bytes == 0 || whole_rows == 0) return ok_status();
+  return not_beside_picked_rows("no layer keeps its first rows whole");
+}
+
 }  // namespace kvasir::kv

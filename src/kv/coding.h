@@ -77,4 +77,8 @@ Result<CachePrecision> parse_precision(std::string_view text);
 // others (windows beside blocks of rows); otherwise Error: why it makes no sense for it.
 Result<Stream> coded_stream(Stream stream, const Coding& coding);
 
+// Rows that are picked share one cache in memory. Error: their sizes differ by layer, or a block
+// has rows besides that are kept whole.
+Status check_picked_rows(const CacheSpec& spec);
+
 }  // namespace kvasir::kv

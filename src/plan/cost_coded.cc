@@ -6,12 +6,14 @@
 namespace kvasir::plan {
 namespace {
 
-// What a stream is held in of which nobody says otherwise.
+bool is_native_e4m3(const CacheModel& model) { return model.native_precision == "fp8"; }
+
+// What a stream is held in here of which nobody says otherwise.
 Result<kernels::CodecId> native_codec(const CacheModel& model) {
-  if (model.native_precision.empty() && !model.holds_latents_in_fp8 && model.value_bytes <= 4) {
-    return model.value_bytes == 4 ? kernels::CodecId::kF32 : kernels::CodecId::kBf16;
+  if (is_native_e4m3(model)) return kernels::CodecId::kE4m3;
+  if (model.native_precision.empty() && !model.holds_latents_in_fp8) {
+    return kernels::CodecId::kBf16;
   }
-  if (model.native_precision == "fp8") return kernels::CodecId::kE4m3;
   return Error{.kind = ErrorKind::kUsage,
                .what = "this model's own precision is not held here beside others",
                .field = "precision",
@@ -28,12 +30,13 @@ Result<kv::CacheLayout> layout_of(const CacheModel& model, const kv::CachePrecis
       if (coding.scheme == nullptr) {
         KVASIR_ASSIGN_OR_RETURN(stream.codec, native_codec(model));
       } else if (stream.reach == kv::Reach::kWindow) {
-        stream.codec = kernels::CodecId::kBf16;
+        stream.codec = is_native_e4m3(model) ? kernels::CodecId::kE4m3 : kernels::CodecId::kBf16;
       }
       KVASIR_ASSIGN_OR_RETURN(stream, kv::coded_stream(stream, coding));
     }
     spec.layers.push_back(std::move(layer));
   }
+  KVASIR_RETURN_IF_ERROR(kv::check_picked_rows(spec));
   return kv::make_layout(spec);
 }
 

@@ -66,6 +66,7 @@ Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precisio
     }
     spec.layers.push_back(std::move(layer));
   }
+  KVASIR_RETURN_IF_ERROR(kv::check_picked_rows(spec));
   return spec;
 }
 
