@@ -263,6 +263,25 @@ TEST_F(SchedulerFaultsTest, KeptSessionsLeaveTheMemoryToThoseThatRun) {
   }
 }
 
+TEST_F(SchedulerFaultsTest, FirstRowsThatAreKeptWholeTakeTheirRoom) {
+  EngineOptions options = golden_decoder("llama");
+  options.kv = "kvarn4-sink128";
+  Engine engine = open_engine(options);
+  const auto run_within = [&](int64_t bound, size_t count) {
+    Scheduler scheduler(engine, {.idle_sessions_max = 0, .kv_bytes_max = bound});
+    std::vector<Heard> heard(count);
+    for (size_t i = 0; i < count; ++i) {
+      const auto prompt = random_tokens(200, kVocab, 70 + i);
+      EXPECT_TRUE(scheduler.submit(request_of_ids(prompt, 10), into(heard[i])).ok());
+    }
+    int64_t most = 0;
+    while (scheduler.step()) most = std::max(most, engine.kv_bytes());
+    return most;
+  };
+  const int64_t bound = 2 * run_within(0, 1) - 1;
+  EXPECT_LE(run_within(bound, 2), bound);
+}
+
 TEST_F(SchedulerFaultsTest, PlacesInTheQueueAreThoseInWhichRequestsLeaveIt) {
   Scheduler scheduler(engine_, {.running_max = 1});
   Heard running;

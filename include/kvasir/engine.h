@@ -41,7 +41,7 @@ struct EngineOptions {
   // A checkpoint directory, a GGUF file, any part of a split one, or the directory that holds it.
   std::string model_path;
   // Precision of the cache. "native" is as the model's makers fixed it, or bf16 where they did not;
-  // the others: "bf16", "f32", and "f16" for models whose makers fixed none.
+  // the others: "bf16", "f32", and for all models but DeepSeek-V4 what kv/coding.h says.
   std::string kv = "native";
   int thread_count = 0;        // 0: one per processor this process may use
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
@@ -64,10 +64,11 @@ struct ModelInfo {
   int64_t vocab_size = 0;
   int64_t hidden_size = 0;
   int64_t layer_count = 0;
-  int64_t context_tokens_max = 0;  // what the model was made for, nothing is refused; 0: not said
-  uint64_t weight_bytes = 0;       // as stored
-  int64_t copied_bytes = 0;        // beside them, what loading decoded or turned round
-  int64_t kv_block_bytes = 0;      // cache of kv_block_tokens consecutive tokens, all layers
+  int64_t context_tokens_max = 0;    // what the model was made for, nothing is refused; 0: not said
+  uint64_t weight_bytes = 0;         // as stored
+  int64_t copied_bytes = 0;          // beside them, what loading decoded or turned round
+  int64_t kv_block_bytes = 0;        // cache of kv_block_tokens consecutive tokens, all layers
+  int64_t kv_first_block_bytes = 0;  // of a session's first: rows that are kept whole besides
   int64_t kv_block_tokens = 0;
   int64_t kv_fixed_bytes = 0;  // cache of a session without tokens
   // Equal fingerprints, tokens and instruction sets give equal logits.

@@ -99,6 +99,7 @@ ModelInfo model_info(const model::Model& model) {
           .weight_bytes = facts.weight_bytes,
           .copied_bytes = facts.copied_bytes,
           .kv_block_bytes = model.layout()->block_bytes(),
+          .kv_first_block_bytes = model.layout()->block_bytes_of(0),
           .kv_block_tokens = kv::kBlockTokens,
           .kv_fixed_bytes = model.layout()->fixed_bytes(),
           .fingerprint = fingerprint_of(model),

@@ -104,14 +104,18 @@ void Scheduler::State::add_prefills(std::vector<Part>& parts) {
 // An error for all means that the pass was put off; whoever alone cannot go on has failed by then.
 Status Scheduler::State::compute(std::vector<Part>& parts) {
   std::vector<BatchInput> inputs;
-  int64_t new_blocks = 0;
-  const int64_t block = engine.info().kv_block_tokens;
+  int64_t new_bytes = 0;
+  const ModelInfo& info = engine.info();
+  const int64_t block = info.kv_block_tokens;
   for (const Part& part : parts) {
     inputs.push_back(part.input);
     const int64_t length = part.length_before + std::ssize(part.input.tokens);
-    new_blocks += (length + block - 1) / block - (part.length_before + block - 1) / block;
+    const int64_t new_blocks =
+        (length + block - 1) / block - (part.length_before + block - 1) / block;
+    new_bytes += new_blocks * info.kv_block_bytes;
+    if (part.length_before == 0) new_bytes += info.kv_first_block_bytes - info.kv_block_bytes;
   }
-  keep_to_bytes(new_blocks * engine.info().kv_block_bytes);
+  keep_to_bytes(new_bytes);
   Status status = engine.append_batch(inputs);
   while (is_out_of_memory(status) && is_untouched(parts) && kept.drop_oldest()) {
     status = engine.append_batch(inputs);

@@ -146,7 +146,7 @@ int64_t Scheduler::State::tokens_at_most(const Job& job) const {
 int64_t Scheduler::State::cache_bytes(const Job& job) const {
   const ModelInfo& info = engine.info();
   return tokens_at_most(job) / info.kv_block_tokens * info.kv_block_bytes +
-         job.request.answer_count * (info.kv_fixed_bytes + info.kv_block_bytes);
+         job.request.answer_count * (info.kv_fixed_bytes + info.kv_first_block_bytes);
 }
 
 // Reckons with what the requests under way will hold in the end, not with what they hold now. What
@@ -158,9 +158,12 @@ bool Scheduler::State::has_room_for(const Job& job) const {
   }
   if (options.kv_bytes_max > 0 && bytes > options.kv_bytes_max) return false;
   // A budget is asked by tokens of one session: the others count as a longer past.
-  const int64_t other_blocks =
-      (bytes - cache_bytes(job)) / std::max<int64_t>(engine.info().kv_block_bytes, 1);
-  return engine.check_ram(tokens_at_most(job) + other_blocks * engine.info().kv_block_tokens).ok();
+  const ModelInfo& info = engine.info();
+  const int64_t other_answers = job.request.answer_count - 1;
+  const int64_t other_bytes =
+      bytes - cache_bytes(job) + other_answers * (info.kv_fixed_bytes + info.kv_first_block_bytes);
+  const int64_t other_blocks = other_bytes / std::max<int64_t>(info.kv_block_bytes, 1);
+  return engine.check_ram(tokens_at_most(job) + other_blocks * info.kv_block_tokens).ok();
 }
 
 void Scheduler::State::tell_places() {

@@ -137,7 +137,8 @@ Result<Session> Session::fork() const {
   KVASIR_RETURN_IF_ERROR(state_->engine->make_whole(*state_));
   if (persist::Persistence* persistence = state_->engine->persistence.get()) {
     const kv::CacheLayout& layout = state_->sequence->layout();
-    persistence->make_way(layout.fixed_bytes() + layout.block_bytes());
+    persistence->make_way(layout.fixed_bytes() +
+                          layout.block_bytes_of(std::ssize(state_->sequence->sealed_blocks())));
   }
   KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, state_->sequence->fork());
   return Session(std::make_unique<State>(State{.engine = state_->engine,
