@@ -14,7 +14,7 @@
 // example
 //   kvarn4-sink1                                keys and values in four bits
 //   k=kivi4-pre,v=int8,layers 0-1=bf16          the first two layers in BF16
-//   k=nvfp4-row,i=sign-keys                     models that pool rows's rows and index keys, windows native
+//   k=nvfp4-row,i=sign-keys                     pooled rows and index keys, windows native
 #pragma once
 
 #include <cstdint>
