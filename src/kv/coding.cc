@@ -240,6 +240,9 @@ Result<Stream> coded_stream(Stream stream, const Coding& coding) {
     return senseless(stream, coding, "single rows of it are read");
   }
   if (stream.role == Role::kIndexKeys) return senseless(stream, coding, kNotScored);
+  if (stream.width > codec->width_max) {
+    return senseless(stream, coding, "its tiles hold no vectors of so many numbers");
+  }
   if (coding.is_before_rope && stream.role == Role::kLatents) {
     return senseless(stream, coding, "only a part of a latent is turned by position");
   }

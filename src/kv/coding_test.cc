@@ -109,6 +109,26 @@ TEST(Coding, SomeSchemesAreForSingleRowsOrForIndexKeysAlone) {
             "no rot, pre or sink");
 }
 
+TEST(Coding, WhatIsTooWideForACodecIsRefusedOrCoded) {
+  constexpr int64_t kWidth = 2049;
+  const std::vector<float> rows(kBlockTokens * kWidth, 1.0f);
+  int refused_count = 0;
+  for (const CodingScheme& scheme : coding_schemes()) {
+    for (const Role role : {Role::kKeys, Role::kValues}) {
+      const auto coded = coded_stream({.role = role, .width = kWidth}, {.scheme = &scheme});
+      refused_count += !coded.ok() && coded.error().what.find("tiles") != std::string::npos;
+      if (!coded.ok() || kernels::codec_of(coded->codec).is_read_at_once) continue;
+      const CacheLayout layout = make_layout({.layers = {{.streams = {*coded}}}});
+      std::vector<std::byte> block(static_cast<size_t>(layout.block_bytes()));
+      kernels::encode_coded({.codec = coded->codec,
+                             .shape = layout.streams[0].vector_shape(),
+                             .row_count = kBlockTokens},
+                            rows.data(), block.data());
+    }
+  }
+  EXPECT_EQ(refused_count, 9) << "keys and values of kvarn, keys of kivi";
+}
+
 TEST(Coding, LeavesWindowsAsTheyAreUnlessTheirRowsStandAlone) {
   const Stream window{.role = Role::kKeys,
                       .reach = Reach::kWindow,

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
@@ -103,6 +104,8 @@ struct Codec {
   // Rows [row_begin, row_end) of a group -> rows [row_end - row_begin, vectors, width].
   void (*decode)(const RowShape& shape, SideData side, const std::byte* group, int64_t row_begin,
                  int64_t row_end, float* rows);
+  // The widest vectors that it codes.
+  int64_t width_max = std::numeric_limits<int64_t>::max();
 };
 
 // A codec whose rows stand alone and are read as coded from the first token on, in the first

@@ -52,8 +52,8 @@ struct IntChannel {
 
 template <int kBits>
 constexpr Codec channel_codec(CodecId id, const char* name) {
-  return sealed_codec(id, name, kRows, IntChannel<kBits>::bytes, IntChannel<kBits>::encode,
-                      IntChannel<kBits>::decode);
+  return tile_codec(id, name, kRows, IntChannel<kBits>::bytes, IntChannel<kBits>::encode,
+                    IntChannel<kBits>::decode);
 }
 
 }  // namespace

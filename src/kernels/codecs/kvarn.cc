@@ -343,14 +343,13 @@ struct Values {
 
 template <int kBits>
 constexpr Codec keys_codec(CodecId id, const char* name) {
-  return sealed_codec(id, name, kRows, Keys<kBits>::bytes, Keys<kBits>::encode,
-                      Keys<kBits>::decode);
+  return tile_codec(id, name, kRows, Keys<kBits>::bytes, Keys<kBits>::encode, Keys<kBits>::decode);
 }
 
 template <int kBits>
 constexpr Codec values_codec(CodecId id, const char* name) {
-  return sealed_codec(id, name, kRows, Values<kBits>::bytes, Values<kBits>::encode,
-                      Values<kBits>::decode);
+  return tile_codec(id, name, kRows, Values<kBits>::bytes, Values<kBits>::encode,
+                    Values<kBits>::decode);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/codecs/codec.h"
 #include "kernels/codecs/grid.h"
 #include "kernels/codecs/scale.h"
 
@@ -19,6 +20,14 @@ namespace kvasir::kernels {
 
 // The widest rows that these codecs take: what they keep for each channel lies on the stack.
 inline constexpr int64_t kTileWidthMax = 2048;
+
+constexpr Codec tile_codec(CodecId id, const char* name, int64_t group_rows,
+                           decltype(Codec::bytes) bytes, decltype(Codec::encode) encode,
+                           decltype(Codec::decode) decode) {
+  Codec codec = sealed_codec(id, name, group_rows, bytes, encode, decode);
+  codec.width_max = kTileWidthMax;
+  return codec;
+}
 
 inline constexpr int64_t kTileLanes = 16;
 using Lanes = std::array<float, kTileLanes>;
