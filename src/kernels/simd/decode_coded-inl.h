@@ -99,14 +99,14 @@ bool decode_turbo(const CodedRows& form, const uint8_t* coded, float* decoded) {
 }
 
 // FP4 codes, a byte of scale for each group along a row.
-template <int64_t kGroupSize, const float (&kScaleOf)[256]>
+template <int64_t kGroupSize, const float (ScaleTables::*kScaleOf)[256]>
 bool decode_fp4_groups(const CodedRows& form, const uint8_t* coded, float* decoded) {
   const int64_t width = form.shape.width;
   if (!has_whole_runs<4>(width) || width % kGroupSize != 0) return false;
   const int64_t row_bytes = width / 2 + width / kGroupSize;
   for (int64_t r = 0; r < form.row_count; ++r, coded += row_bytes, decoded += width) {
     for_each_index<4>(coded, width, [&](int64_t i, VecInt codes) KVASIR_LAMBDA_INLINE {
-      const float scale = kScaleOf[coded[width / 2 + i / kGroupSize]];
+      const float scale = (kScaleTables.*kScaleOf)[coded[width / 2 + i / kGroupSize]];
       store(decoded + i, look_up_sixteen(kScaleTables.fp4[kUnitScale], codes) * broadcast(scale));
     });
   }
@@ -267,9 +267,9 @@ KVASIR_INLINE DecodeCoded find_decoder(CodecId codec) {
     case CodecId::kInt2TokenG64:
       return decode_int_token<2, 64>;
     case CodecId::kNvfp4:
-      return decode_fp4_groups<16, kScaleTables.nvfp4>;
+      return decode_fp4_groups<16, &ScaleTables::nvfp4>;
     case CodecId::kMxfp4:
-      return decode_fp4_groups<32, kScaleTables.ue8m0>;
+      return decode_fp4_groups<32, &ScaleTables::ue8m0>;
     case CodecId::kTurbo4:
       return decode_turbo<4>;
     case CodecId::kTurbo3:
