@@ -1,13 +1,17 @@
 // StudyOptions ask an engine for more than running the model as it is meant, to measure the cache:
-// to hide rows from attention, and to report which rows were picked.
+// to hide rows from attention, to report which rows were picked, and to say what other codings
+// would make of the rows.
 //
 // Plain values. The rows of a study are other rows, so a store keeps them apart from those of the
 // model as it is meant.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace kvasir {
 
@@ -26,9 +30,33 @@ struct VisibleRows {
 using PickSink =
     std::function<void(int64_t layer, int64_t position, std::span<const int32_t> rows)>;
 
+// A CodedDistance says how far coded numbers are from exact ones. The relative error is the root
+// of error_squares / exact_squares. Zeros: nothing was compared.
+struct CodedDistance {
+  double error_squares = 0;
+  double exact_squares = 0;
+};
+
+// CodingErrors are what a coding would make of one layer's rows of a text.
+struct CodingErrors {
+  CodedDistance keys;      // of the complete blocks behind the first; or of latents
+  CodedDistance values;    // the same; nothing where latents are values too
+  CodedDistance attended;  // what heads attend, before the output projection
+};
+
+// A CodingSink is called for each layer of a pass with the errors of each coding, by its index in
+// StudyOptions::codings. It is called on the engine's thread.
+using CodingSink = std::function<void(size_t coding, int64_t layer, const CodingErrors& errors)>;
+
 struct StudyOptions {
   VisibleRows visible_rows;
   PickSink on_picks;  // may be empty
+  // Precisions (EngineOptions::kv) whose errors are measured beside the engine's own, on a pass
+  // that begins a session and holds two blocks of tokens at least. The text is attended as a cache
+  // of that precision would have it, in the 8th and 16th block, or in the last two complete ones of
+  // shorter texts. Not on models whose indexer picks rows.
+  std::vector<std::string> codings;
+  CodingSink on_coding_errors;
 };
 
 }  // namespace kvasir

@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/digest.h"
@@ -76,6 +77,8 @@ class Model {
   virtual const Facts& facts() const = 0;
   virtual const ModelOptions& options() const = 0;
   virtual std::shared_ptr<const kv::CacheLayout> layout() const = 0;
+  // Returns what layout() would be in another precision. Error: the model has none in it.
+  virtual Result<kv::CacheLayout> layout_in(std::string_view precision) const = 0;
 
   // Returns a name of all that the rows depend on besides the tokens and the options: architecture
   // and weights. It takes as long as reading what it hashes.

@@ -90,6 +90,10 @@ class Ops {
   void seal_rows(const SealStep& step);
   // The rows of the blocks that stay incomplete enter the sequences: after they were attended.
   void keep_full_rows(const SealStep& step);
+  // The rows of one vector of a sealed stream in a complete block, as tokens of later blocks see
+  // them -> rows [kBlockTokens, width], as seal_rows was given them.
+  void decode_block(const kv::Sequence& sequence, int64_t stream, int64_t block, int64_t vector,
+                    float* rows) const;
   // Every head is normalised, with weight [head_dim] (null: all ones), then turned.
   void norm_rope_heads(const HeadsStep& step, const float* weight, float eps);
   // Every head is turned, then takes the Hadamard transform.
@@ -163,8 +167,6 @@ class Ops {
   void attend_few_groups(const GroupedAttendStep& step, const GroupCut& cut);
   void seal_vector(const SealStep& step, const BatchPiece& piece, int64_t block, int64_t vector,
                    int worker);
-  void decode_block(const Batch& batch, int64_t stream, const AttendGroup& group, int64_t block,
-                    float* decoded) const;
   void turn_rows(const KeyRope& rope, const RowList& list, float* decoded, int64_t dim,
                  ListedRows& rows) const;
   void turn_queries_back(const KeyRope& rope, int64_t block, float* queries, int64_t count,

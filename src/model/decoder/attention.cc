@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "model/decoder/coding_study.h"
 #include "model/decoder/pass.h"
 #include "ops/rotation.h"
 
@@ -53,24 +54,32 @@ std::optional<ops::KeyRope> key_rope(const Pass& pass, int64_t rope, int64_t str
 }
 
 // Turns keys by position, and vectors of rotated streams as these want; queries go with the keys.
-void turn_all(Pass& pass, int64_t rope, const LayerStreams& streams, View<float> query,
-              View<float> key, View<float> value) {
-  const kv::Stream& keys = stream_of(pass, streams.keys);
-  const kv::Stream& values = stream_of(pass, streams.values);
-  turn_heads(pass, rope, query);
+void turn_all(Pass& pass, const HeadStep& step) {
+  const kv::Stream& keys = stream_of(pass, step.streams.keys);
+  const kv::Stream& values = stream_of(pass, step.streams.values);
+  const Heads& heads = step.heads;
+  turn_heads(pass, step.rope, heads.query);
   if (!keys.is_before_rope) {
-    turn_heads(pass, rope, key);
+    turn_heads(pass, step.rope, heads.key);
     const int64_t block = ops::rotation_block(keys);
-    pass.ops.rotate_heads(keys.rotation, block, query, keys.width);
-    pass.ops.rotate_heads(keys.rotation, block, key, keys.width);
+    pass.ops.rotate_heads(keys.rotation, block, heads.query, keys.width);
+    pass.ops.rotate_heads(keys.rotation, block, heads.key, keys.width);
   }
-  pass.ops.rotate_heads(values.rotation, ops::rotation_block(values), value, values.width);
+  pass.ops.rotate_heads(values.rotation, ops::rotation_block(values), heads.value, values.width);
 }
 
 // What rows of a stream are divided by before they are written.
 float row_scale(const Pass& pass, int64_t stream, const std::vector<float>& scale) {
   const bool is_scaled = pass.batch.stream(stream).spec.codec == kernels::CodecId::kE4m3;
   return is_scaled ? scale.front() : 1.0f;
+}
+
+float key_scale(const Pass& pass, const HeadStep& step) {
+  return row_scale(pass, step.streams.keys, step.weights.key_scale);
+}
+
+float value_scale(const Pass& pass, const HeadStep& step) {
+  return row_scale(pass, step.streams.values, step.weights.value_scale);
 }
 
 // f(x) for each of a token's numbers; a scale of 1 leaves them alone.
@@ -123,53 +132,75 @@ void normalise(Pass& pass, const NormWeights& weights, View<const float> x, View
                 x, y);
 }
 
-Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
-                     View<const float> input, View<float> output) {
-  const Config& config = pass.config;
-  Workspace& work = pass.work;
-  const LayerStreams& streams = pass.streams[static_cast<size_t>(layer)];
-  const int64_t rope = pass.layer(layer).rope;
-  const auto query = pass.view(work.query, config.head_count * config.head_dim);
-  const auto key = pass.view(work.key, config.kv_head_count * config.head_dim);
-  const auto value = pass.view(work.value, config.kv_head_count * config.value_dim);
-  const auto attended = pass.view(work.attended, config.head_count * config.value_dim);
-  project(pass, weights.query, input, query);
-  project(pass, weights.key, input, key);
-  project(pass, weights.value, input, value);
-  norm_heads(pass, weights.query_norm, query);
-  norm_heads(pass, weights.key_norm, key);
-  turn_all(pass, rope, streams, query, key, value);
+void enter_heads(Pass& pass, const HeadStep& step) {
+  const LayerStreams& streams = step.streams;
+  const Heads& heads = step.heads;
+  turn_all(pass, step);
+  change_all(pass, heads.key, key_scale(pass, step), std::divides<>());
+  change_all(pass, heads.value, value_scale(pass, step), std::divides<>());
+  write_rows(pass, streams.keys, heads.key, new_rows(pass, streams.keys, pass.work.new_keys));
+  write_rows(pass, streams.values, heads.value,
+             new_rows(pass, streams.values, pass.work.new_values));
+}
 
-  const float key_scale = row_scale(pass, streams.keys, weights.key_scale);
-  const float value_scale = row_scale(pass, streams.values, weights.value_scale);
-  change_all(pass, key, key_scale, std::divides<>());
-  change_all(pass, value, value_scale, std::divides<>());
-  const View<std::byte> keys = new_rows(pass, streams.keys, work.new_keys);
-  const View<std::byte> values = new_rows(pass, streams.values, work.new_values);
-  write_rows(pass, streams.keys, key, keys);
-  write_rows(pass, streams.values, value, values);
-  const std::optional<ops::KeyRope> turn = key_rope(pass, rope, streams.keys);
+void attend_heads(Pass& pass, const HeadStep& step) {
+  const Config& config = pass.config;
+  const LayerStreams& streams = step.streams;
+  const std::vector<float>& sinks = step.weights.sinks;
+  const std::optional<ops::KeyRope> turn = key_rope(pass, step.rope, streams.keys);
   pass.ops.attend_grouped({.batch = pass.batch,
                            .key_stream = streams.keys,
                            .value_stream = streams.values,
                            .value_dim = config.value_dim,
-                           .new_keys = keys,
-                           .new_values = values,
-                           .full_keys = key,
-                           .full_values = value,
+                           .new_keys = new_rows(pass, streams.keys, pass.work.new_keys),
+                           .new_values = new_rows(pass, streams.values, pass.work.new_values),
+                           .full_keys = step.heads.key,
+                           .full_values = step.heads.value,
                            .key_rope = turn ? &*turn : nullptr,
-                           .queries = query,
-                           .sinks = weights.sinks.empty() ? nullptr : weights.sinks.data(),
-                           .scale = static_cast<float>(config.score_scale) * key_scale,
+                           .queries = step.heads.query,
+                           .sinks = sinks.empty() ? nullptr : sinks.data(),
+                           .scale = static_cast<float>(config.score_scale) * key_scale(pass, step),
                            .soft_cap = static_cast<float>(config.score_cap),
-                           .attended = attended});
-  change_all(pass, attended, value_scale, std::multiplies<>());
-  const kv::Stream& values_spec = stream_of(pass, streams.values);
-  pass.ops.rotate_heads_back(values_spec.rotation, ops::rotation_block(values_spec), attended,
+                           .attended = step.attended});
+  change_all(pass, step.attended, value_scale(pass, step), std::multiplies<>());
+  const kv::Stream& values = stream_of(pass, streams.values);
+  pass.ops.rotate_heads_back(values.rotation, ops::rotation_block(values), step.attended,
                              config.value_dim);
-  project(pass, weights.output, attended, output);
-  keep_rows(pass, streams.keys, key, keys);
-  keep_rows(pass, streams.values, value, values);
+}
+
+void keep_heads(Pass& pass, const HeadStep& step) {
+  const LayerStreams& streams = step.streams;
+  keep_rows(pass, streams.keys, step.heads.key, new_rows(pass, streams.keys, pass.work.new_keys));
+  if (streams.values < 0) return;
+  keep_rows(pass, streams.values, step.heads.value,
+            new_rows(pass, streams.values, pass.work.new_values));
+}
+
+Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
+                     View<const float> input, View<float> output) {
+  const Config& config = pass.config;
+  Workspace& work = pass.work;
+  const HeadStep step{
+      .streams = pass.streams[static_cast<size_t>(layer)],
+      .rope = pass.layer(layer).rope,
+      .weights = weights,
+      .heads = {.query = pass.view(work.query, config.head_count * config.head_dim),
+                .key = pass.view(work.key, config.kv_head_count * config.head_dim),
+                .value = pass.view(work.value, config.kv_head_count * config.value_dim)},
+      .attended = pass.view(work.attended, config.head_count * config.value_dim)};
+  project(pass, weights.query, input, step.heads.query);
+  project(pass, weights.key, input, step.heads.key);
+  project(pass, weights.value, input, step.heads.value);
+  norm_heads(pass, weights.query_norm, step.heads.query);
+  norm_heads(pass, weights.key_norm, step.heads.key);
+  if (pass.coding_study != nullptr) pass.coding_study->remember(pass, step.heads);
+  enter_heads(pass, step);
+  attend_heads(pass, step);
+  keep_heads(pass, step);
+  if (pass.coding_study != nullptr) {
+    KVASIR_RETURN_IF_ERROR(pass.coding_study->measure(pass, layer, step, step.attended));
+  }
+  project(pass, weights.output, step.attended, output);
   return ok_status();
 }
 

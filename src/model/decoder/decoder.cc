@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "model/decoder/coding_study.h"
 #include "model/decoder/footprint.h"
 #include "model/pass_steps.h"
 
@@ -92,13 +93,20 @@ Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSo
 Result<std::unique_ptr<Model>> Decoder::create(Checkpoint checkpoint, const ModelOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const kv::CacheSpec spec,
                           cache_spec(checkpoint.config(), options.precision));
+  std::unique_ptr<CodingStudy> study;
+  if (!options.study.codings.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(study, CodingStudy::create(checkpoint.config(), options));
+  }
   std::unique_ptr<Decoder> model(
       new Decoder(std::move(checkpoint), kv::make_layout(spec), options));
+  model->coding_study_ = std::move(study);
   if (model->work_.taken.failed || model->index_work_.taken.failed) {
     return no_working_memory(model->checkpoint_.config(), *model->layout_, options);
   }
   return std::unique_ptr<Model>(std::move(model));
 }
+
+Decoder::~Decoder() = default;
 
 Decoder::Decoder(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptions& options)
     : options_(options),
@@ -113,6 +121,11 @@ Decoder::Decoder(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptio
       work_(checkpoint_.config(), options.pass_tokens_max),
       index_work_(checkpoint_.config().indexer, index_format(*layout_), options.pass_tokens_max,
                   options.thread_count) {}
+
+Result<kv::CacheLayout> Decoder::layout_in(std::string_view precision) const {
+  KVASIR_ASSIGN_OR_RETURN(const kv::CacheSpec spec, cache_spec(checkpoint_.config(), precision));
+  return kv::make_layout(spec);
+}
 
 Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {
   const Config& config = checkpoint_.config();
@@ -129,8 +142,18 @@ Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) 
   fill_batch(pieces);
   KVASIR_RETURN_IF_ERROR(begin_appends(pieces));
 
-  Pass pass{config,     streams_, ops_,        batch_,    ropes_,
-            key_ropes_, work_,    index_work_, row_cache, options_.study.on_picks};
+  const bool is_studied = coding_study_ != nullptr && coding_study_->begin_pass(batch_);
+  Pass pass{config,
+            streams_,
+            ops_,
+            batch_,
+            ropes_,
+            key_ropes_,
+            work_,
+            index_work_,
+            row_cache,
+            options_.study.on_picks,
+            is_studied ? coding_study_.get() : nullptr};
   embed(pass);
   for (int64_t layer = 0; layer < config.layer_count; ++layer) {
     KVASIR_RETURN_IF_ERROR(run_layer(pass, layer));
@@ -164,7 +187,7 @@ void Decoder::fill_batch(std::span<const Piece> pieces) {
 // The tables of blocks grow with the longest sequence, by half at least.
 void Decoder::reserve_key_ropes(int64_t length) {
   const int64_t blocks = layout_->block_count(length);
-  if (!keeps_keys_before_rope(*layout_)) return;
+  if (!keeps_keys_before_rope(*layout_) && coding_study_ == nullptr) return;
   if (!key_ropes_.empty() && key_ropes_.front().blocks.size() >= blocks) return;
   key_ropes_.clear();
   for (const Rope& rope : checkpoint_.config().ropes) {

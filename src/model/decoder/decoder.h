@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "kv/layout.h"
@@ -33,10 +34,12 @@ Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSo
 class Decoder : public Model {
  public:
   static Result<std::unique_ptr<Model>> create(Checkpoint checkpoint, const ModelOptions& options);
+  ~Decoder() override;
 
   const Facts& facts() const override { return facts_; }
   const ModelOptions& options() const override { return options_; }
   std::shared_ptr<const kv::CacheLayout> layout() const override { return layout_; }
+  Result<kv::CacheLayout> layout_in(std::string_view precision) const override;
   Digest256 fingerprint() const override { return checkpoint_.fingerprint(); }
   std::string study_name() const override { return ""; }
   int64_t pass_buffer_bytes() const override { return work_.taken.bytes + index_work_.taken.bytes; }
@@ -61,6 +64,7 @@ class Decoder : public Model {
   std::vector<KeyRopeTables> key_ropes_;  // the same, where keys are kept before they were turned
   Workspace work_;
   IndexWorkspace index_work_;
+  std::unique_ptr<CodingStudy> coding_study_;  // null: there is none
 };
 
 }  // namespace kvasir::model::decoder

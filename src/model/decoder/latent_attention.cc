@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "model/decoder/coding_study.h"
 #include "model/decoder/pass.h"
 #include "model/pass_steps.h"
 #include "ops/picked_rows.h"
@@ -17,9 +18,8 @@ void norm_latent(Pass& pass, const NormWeights& norm, View<float> x) {
   pass.ops.norm({.weight = norm.weight.data(), .eps = kLatentEps}, x, x);
 }
 
-// Returns the new latents, as they are attended. [n, rank + rope]
-View<float> write_row(Pass& pass, int64_t stream, const LatentWeights& weights,
-                      View<const float> input) {
+// Returns the new latents. [n, rank + rope]
+View<float> new_latents(Pass& pass, const LatentWeights& weights, View<const float> input) {
   const LatentConfig& latent = pass.config.latent;
   const int64_t width = latent.rank + latent.rope_dim;
   const auto row = pass.view(pass.work.key, width);
@@ -29,9 +29,6 @@ View<float> write_row(Pass& pass, int64_t stream, const LatentWeights& weights,
                        .head_dim = width,
                        .rope = pass.ropes.front(),
                        .pairs = pass.config.rope_pairs});
-  const kv::Stream& spec = pass.batch.stream(stream).spec;
-  pass.ops.rotate_heads(spec.rotation, ops::rotation_block(spec), row, width);
-  write_rows(pass, stream, row, {});
   return row;
 }
 
@@ -119,22 +116,15 @@ void pick_rows(Pass& pass, int64_t layer, const IndexerWeights& weights, View<co
   report_picks(pass.on_picks, layer, pass.batch, step.picks);
 }
 
-// Attends all latents. A rotation keeps within blocks that divide the rank, so that sums of latents
-// can be turned back.
-void attend_all(Pass& pass, int64_t stream, View<const float> latents, View<float> query,
-                View<float> attended) {
-  const kv::Stream& spec = pass.batch.stream(stream).spec;
-  const int64_t block = ops::rotation_block(spec);
-  pass.ops.rotate_heads(spec.rotation, block, query, spec.width);
-  pass.ops.attend_grouped({.batch = pass.batch,
-                           .key_stream = stream,
-                           .value_dim = pass.config.latent.rank,
-                           .full_keys = latents,
-                           .queries = query,
-                           .scale = static_cast<float>(pass.config.score_scale),
-                           .attended = attended});
-  pass.ops.rotate_heads_back(spec.rotation, block, attended, pass.config.latent.rank);
-  keep_rows(pass, stream, latents, {});
+// Attends all latents.
+Status attend_all(Pass& pass, int64_t layer, const HeadStep& step, View<float> head_value) {
+  if (pass.coding_study != nullptr) pass.coding_study->remember(pass, step.heads);
+  enter_latents(pass, step);
+  attend_latents(pass, step);
+  keep_heads(pass, step);
+  pass.ops.matmul_groups(step.weights.latent.value_up, step.attended, head_value);
+  if (pass.coding_study == nullptr) return ok_status();
+  return pass.coding_study->measure(pass, layer, step, head_value);
 }
 
 // Attends the picked ones, as they come into memory.
@@ -157,29 +147,55 @@ Status attend_picked(Pass& pass, int64_t stream, ops::PickedRows& rows, View<con
 
 }  // namespace
 
+void enter_latents(Pass& pass, const HeadStep& step) {
+  const kv::Stream& spec = pass.batch.stream(step.streams.keys).spec;
+  pass.ops.rotate_heads(spec.rotation, ops::rotation_block(spec), step.heads.key, spec.width);
+  write_rows(pass, step.streams.keys, step.heads.key, {});
+}
+
+// A rotation keeps within blocks that divide the rank, so that sums of latents can be turned back.
+void attend_latents(Pass& pass, const HeadStep& step) {
+  const kv::Stream& spec = pass.batch.stream(step.streams.keys).spec;
+  const int64_t block = ops::rotation_block(spec);
+  const int64_t rank = pass.config.latent.rank;
+  pass.ops.rotate_heads(spec.rotation, block, step.heads.query, spec.width);
+  pass.ops.attend_grouped({.batch = pass.batch,
+                           .key_stream = step.streams.keys,
+                           .value_dim = rank,
+                           .full_keys = step.heads.key,
+                           .queries = step.heads.query,
+                           .scale = static_cast<float>(pass.config.score_scale),
+                           .attended = step.attended});
+  pass.ops.rotate_heads_back(spec.rotation, block, step.attended, rank);
+}
+
 // Queries go to the latents: q'_h = K_h^T q_h, and sums of latents to the values: o_h = V_h u_h. So
 // one row is key and value of all heads, however many tokens a pass has.
 Status run_latent_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
                             View<const float> input, View<float> output) {
   const Config& config = pass.config;
   const LatentWeights& parts = weights.latent;
-  const int64_t stream = pass.streams[static_cast<size_t>(layer)].keys;
+  const LayerStreams& streams = pass.streams[static_cast<size_t>(layer)];
   const auto attended = pass.view(pass.work.attended, config.head_count * config.latent.rank);
-  const View<float> latents = write_row(pass, stream, parts, input);
-  const View<const float> source = query_source(pass, parts, input);
-  if (config.has_indexer()) {
-    pick_rows(pass, layer, weights.indexer, input, source);
-    // Reads what is not in memory while the queries are computed.
-    ops::PickedRows rows(pass.batch, stream, pass.index_work.picks(pass.token_count()),
-                         pass.row_cache);
-    const View<float> query = latent_queries(pass, parts, source);
-    KVASIR_RETURN_IF_ERROR(attend_picked(pass, stream, rows, query, attended));
-  } else {
-    attend_all(pass, stream, latents, latent_queries(pass, parts, source), attended);
-  }
   const auto head_value =
       pass.view(pass.work.head_value, config.head_count * config.latent.value_dim);
-  pass.ops.matmul_groups(parts.value_up, attended, head_value);
+  const View<float> latents = new_latents(pass, parts, input);
+  const View<const float> source = query_source(pass, parts, input);
+  if (config.has_indexer()) {
+    write_rows(pass, streams.keys, latents, {});
+    pick_rows(pass, layer, weights.indexer, input, source);
+    // Reads what is not in memory while the queries are computed.
+    ops::PickedRows rows(pass.batch, streams.keys, pass.index_work.picks(pass.token_count()),
+                         pass.row_cache);
+    const View<float> query = latent_queries(pass, parts, source);
+    KVASIR_RETURN_IF_ERROR(attend_picked(pass, streams.keys, rows, query, attended));
+    pass.ops.matmul_groups(parts.value_up, attended, head_value);
+  } else {
+    const Heads heads{.query = latent_queries(pass, parts, source), .key = latents, .value = {}};
+    KVASIR_RETURN_IF_ERROR(attend_all(
+        pass, layer, {.streams = streams, .weights = weights, .heads = heads, .attended = attended},
+        head_value));
+  }
   project(pass, weights.output, head_value, output);
   return ok_status();
 }

@@ -23,6 +23,8 @@ struct KeyRopeTables {
   ops::RopeTable blocks;
 };
 
+class CodingStudy;
+
 struct Pass {
   const Config& config;
   std::span<const LayerStreams> streams;
@@ -34,6 +36,7 @@ struct Pass {
   IndexWorkspace& index_work;
   kv::RowCache* row_cache;  // null: every row is in memory
   const PickSink& on_picks;
+  CodingStudy* coding_study;  // null: there is none, or none of this pass
 
   int64_t token_count() const { return batch.token_count(); }
   const LayerConfig& layer(int64_t index) const {
@@ -58,6 +61,33 @@ void write_rows(Pass& pass, int64_t stream, ops::View<const float> rows,
 // What later passes need of rows that were attended.
 void keep_rows(Pass& pass, int64_t stream, ops::View<const float> rows,
                ops::View<const std::byte> encoded);
+
+// Heads are what a layer attends with, as projections and norms leave them; of latent attention,
+// the queries to the latents and the latents.
+struct Heads {
+  ops::View<float> query;  // [n, H * d]
+  ops::View<float> key;    // [n, K * d]
+  ops::View<float> value;  // [n, K * dv]; of nothing where latents are values too
+};
+
+// A HeadStep takes a layer's heads to what they attend.
+struct HeadStep {
+  const LayerStreams& streams;
+  int64_t rope = -1;  // index into Pass::ropes; -1: nothing is turned. Latents are turned before.
+  const AttentionWeights& weights;
+  Heads heads;                // changed in place
+  ops::View<float> attended;  // [n, H * dv]
+};
+
+// The steps of attention between its projections, in this order. The heads are turned, and their
+// rows enter the blocks that they complete.
+void enter_heads(Pass& pass, const HeadStep& step);
+void enter_latents(Pass& pass, const HeadStep& step);
+// The heads attend -> step.attended
+void attend_heads(Pass& pass, const HeadStep& step);
+void attend_latents(Pass& pass, const HeadStep& step);
+// What later passes need stays. Of both.
+void keep_heads(Pass& pass, const HeadStep& step);
 
 // input [n, D] -> output [n, D]; the rows of the tokens enter their sequences. Error: rows that are
 // not in memory could not be read.

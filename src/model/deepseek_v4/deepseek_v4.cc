@@ -75,6 +75,11 @@ void check_parts(const Config& config, const Weights& weights, const Geometry& g
 
 Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSource& config,
                                     const ModelOptions& options) {
+  if (!options.study.codings.empty()) {
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "errors of codings are not measured on this model's cache",
+                 .field = "codings"};
+  }
   KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::open(directory, config));
   return DeepSeekV4::create(std::move(checkpoint), options);
 }
@@ -118,6 +123,11 @@ std::string DeepSeekV4::study_name() const {
   if (rows == VisibleRows{}) return "";
   return "csa " + std::to_string(rows.picked) + " hca " + std::to_string(rows.unpicked) +
          " top_k " + std::to_string(rows.index_top_k);
+}
+
+Result<kv::CacheLayout> DeepSeekV4::layout_in(std::string_view precision) const {
+  KVASIR_ASSIGN_OR_RETURN(const kv::CacheSpec spec, cache_spec(checkpoint_.config(), precision));
+  return kv::make_layout(spec);
 }
 
 Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "kv/layout.h"
 #include "kvasir/result.h"
@@ -36,6 +37,7 @@ class DeepSeekV4 : public Model {
   const Facts& facts() const override { return facts_; }
   const ModelOptions& options() const override { return options_; }
   std::shared_ptr<const kv::CacheLayout> layout() const override { return layout_; }
+  Result<kv::CacheLayout> layout_in(std::string_view precision) const override;
   Digest256 fingerprint() const override { return checkpoint_.fingerprint(); }
   std::string study_name() const override;
   int64_t pass_buffer_bytes() const override { return work_.taken.bytes; }

@@ -121,28 +121,6 @@ void fetch_codes_ahead(const GroupedAttendStep& step, const AttendGroup& group, 
 
 }  // namespace
 
-// Puts the rows of a stream in one block that precedes the group's own, decoded -> decoded
-// [kBlockTokens, dim].
-void Ops::decode_block(const Batch& batch, int64_t stream_index, const AttendGroup& group,
-                       int64_t block, float* decoded) const {
-  const kv::StreamLayout& stream = batch.stream(stream_index);
-  const kv::Sequence& sequence = *batch.piece(group.piece).sequence;
-  table_.decode_coded(coded_rows(stream), sequence.coded_vector(stream_index, block, group.vector),
-                      decoded);
-  if (block == 0 && stream.spec.whole_rows > 0) {
-    const std::byte* whole = sequence.whole_vector(stream_index, group.vector);
-    table_.decode_rows(
-        {.codec = kernels::CodecId::kF16, .dim = stream.spec.whole_rows * stream.spec.width},
-        &whole, 1, decoded);
-  }
-  if (!stream.spec.is_before_rope) return;
-  const int64_t width = stream.spec.width;
-  for (int64_t i = 0; i < kv::kBlockTokens; ++i) {
-    rotate_back(table_, stream.spec.rotation, rotation_block(stream.spec), decoded + i * width,
-                width);
-  }
-}
-
 // Keys of a block as they were before they were turned -> as they are attended, in `decoded`.
 void Ops::turn_rows(const KeyRope& rope, const RowList& list, float* decoded, int64_t dim,
                     ListedRows& rows) const {
@@ -180,7 +158,7 @@ void Ops::list_as_floats(const StreamRows& source, const AttendGroup& group, int
     return;
   }
   if (stream.is_sealed()) {
-    decode_block(batch, source.stream, group, segment, decoded);
+    decode_block(*batch.piece(group.piece).sequence, source.stream, segment, group.vector, decoded);
   } else {
     list_rows(batch, source.stream, source.new_rows, group, list, rows);
     table_.decode_rows(stream.format, rows.data(), list.end - list.begin, decoded);

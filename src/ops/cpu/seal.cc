@@ -68,6 +68,24 @@ void Ops::seal_vector(const SealStep& step, const BatchPiece& piece, int64_t blo
                     sequence.writable_whole_vector(step.stream, vector));
 }
 
+void Ops::decode_block(const kv::Sequence& sequence, int64_t stream_index, int64_t block,
+                       int64_t vector, float* rows) const {
+  const kv::StreamLayout& stream = sequence.layout().streams[static_cast<size_t>(stream_index)];
+  const kv::Stream& spec = stream.spec;
+  table_.decode_coded(
+      {.codec = spec.codec, .shape = stream.vector_shape(), .row_count = kv::kBlockTokens},
+      sequence.coded_vector(stream_index, block, vector), rows);
+  if (block == 0 && spec.whole_rows > 0) {
+    const std::byte* whole = sequence.whole_vector(stream_index, vector);
+    table_.decode_rows({.codec = kernels::CodecId::kF16, .dim = spec.whole_rows * spec.width},
+                       &whole, 1, rows);
+  }
+  if (!spec.is_before_rope) return;
+  for (int64_t i = 0; i < kv::kBlockTokens; ++i) {
+    rotate_back(table_, spec.rotation, rotation_block(spec), rows + i * spec.width, spec.width);
+  }
+}
+
 void Ops::keep_full_rows(const SealStep& step) {
   check_shapes(step);
   for (const BatchPiece& piece : step.batch.pieces()) {
