@@ -207,6 +207,35 @@ TEST(CodedCaches, ReadTheirOwnBlockAtFullWidth) {
   EXPECT_EQ(first_difference(logits[0], logits[1], kVocab), 128);
 }
 
+TEST(CodedCaches, TakeWhatWasSaidOfThem) {
+  const Engine other = open_engine({.model_path = folder_of("gpt_oss"), .needs_text = false});
+  for (const char* kv : {"f32", "bf16", "rot-int8-pre", "k=q4_0-sink128,v=int8-sink1"}) {
+    const CacheSize size = other.cache_size(kv).value();
+    Engine engine =
+        open_engine({.model_path = folder_of("gpt_oss"), .kv = kv, .needs_text = false});
+    Session session = new_session(engine);
+    EXPECT_EQ(engine.kv_bytes(), size.bytes(0)) << kv;
+    for (const int64_t length : {1, 127, 128, 300}) {
+      append_all(session, random_tokens(length - session.length(), kVocab, 1));
+      EXPECT_EQ(engine.kv_bytes(), size.bytes(length)) << kv << ", tokens " << length;
+    }
+  }
+  const CacheSize bf16 = other.cache_size("bf16").value();
+  EXPECT_EQ(bf16.block_bytes, 2 * bf16.block_values);
+  EXPECT_FALSE(other.cache_size("int9").ok());
+}
+
+TEST(CodedCaches, AreCalledBySchemes) {
+  const Engine engine = open_engine({.model_path = folder_of("llama"), .needs_text = false});
+  int64_t row_formats = 0;
+  for (const CacheCoding& coding : cache_codings()) {
+    EXPECT_TRUE(engine.cache_size(coding.name).ok()) << coding.name;
+    EXPECT_EQ(engine.cache_size(coding.name + "-sink1").ok(), !coding.is_row_format);
+    row_formats += coding.is_row_format ? 1 : 0;
+  }
+  EXPECT_GT(row_formats, 0);
+}
+
 TEST(CodedCaches, AreOthersForTheStoreWhereTheirCodingIs) {
   testing::TempDirectory directory;
   const auto tokens = random_tokens(300, kVocab, 2);

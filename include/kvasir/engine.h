@@ -37,6 +37,28 @@ namespace kvasir {
 // some of them; it always has "ref", plain loops.
 std::vector<std::string> instruction_sets();
 
+// A CacheCoding is one of the ways in which EngineOptions::kv says that rows are coded.
+struct CacheCoding {
+  std::string name;
+  std::string what;            // in a few words
+  bool is_row_format = false;  // a row is read as coded from the first token on
+  bool joins_rows = false;     // rows of a block share what they are coded with
+};
+// Returns all of them, row formats first, then by falling bits.
+std::vector<CacheCoding> cache_codings();
+
+// A CacheSize says what the cache of a session takes.
+struct CacheSize {
+  int64_t block_tokens = 0;
+  int64_t block_bytes = 0;   // of so many consecutive tokens, all layers
+  int64_t block_values = 0;  // numbers of theirs that it holds
+  int64_t whole_bytes = 0;   // first rows that are kept besides; once there are tokens
+  int64_t fixed_bytes = 0;   // however short the session is
+
+  // Of a session of that many tokens.
+  int64_t bytes(int64_t token_count) const;
+};
+
 struct EngineOptions {
   // A checkpoint directory, a GGUF file, any part of a split one, or the directory that holds it.
   std::string model_path;
@@ -168,6 +190,9 @@ class Engine {
   ~Engine();
 
   const ModelInfo& info() const;
+  // Returns what this model's cache would take in another precision (EngineOptions::kv). Error: the
+  // model cannot have it so.
+  Result<CacheSize> cache_size(const std::string& kv) const;
   // Error: an id outside the vocabulary, naming its place. Appending checks the same.
   Status check_tokens(std::span<const int32_t> tokens) const;
   // Returns the bytes of RAM that the cache of one session of that many tokens takes at least

@@ -104,6 +104,14 @@ void check_cold_rows(CacheLayout& layout) {
 
 }  // namespace
 
+int64_t CacheLayout::block_values() const {
+  int64_t values = 0;
+  for (const StreamLayout& stream : streams) {
+    values += stream.rows_per_block * stream.spec.vectors * stream.spec.width;
+  }
+  return values;
+}
+
 int64_t CacheLayout::boundary_state_bytes() const {
   int64_t floats = 0;
   for (const StreamLayout& stream : streams) floats += stream.overlap_floats();

@@ -91,6 +91,9 @@ struct CacheLayout {
     return count * block_bytes() + (count > 0 ? whole_bytes : 0);
   }
 
+  // Returns how many numbers the rows of a block are.
+  int64_t block_values() const;
+
   int64_t window_bytes = 0;  // all rings of rows
   int64_t ring_floats = 0;   // all rings of values and gates, and of rows at full width
   // Returns the bytes that every sequence holds, however short it is.
