@@ -24,6 +24,23 @@ double student_quantile(size_t degrees) {
   return kZ + (kZ * kZ * kZ + kZ) / (4 * static_cast<double>(degrees));
 }
 
+// The sum of neighbouring values.
+struct Stretch {
+  double sum = 0;
+  double count = 0;
+};
+
+void add_stretches(const std::vector<double>& values, std::vector<Stretch>& stretches) {
+  constexpr auto kLength = static_cast<size_t>(kStretchValues);
+  const size_t stretch_count = std::max<size_t>(1, values.size() / kLength);
+  for (size_t s = 0; s < stretch_count && !values.empty(); ++s) {
+    const size_t end = s + 1 == stretch_count ? values.size() : (s + 1) * kLength;
+    Stretch& stretch = stretches.emplace_back();
+    for (size_t i = s * kLength; i < end; ++i) stretch.sum += values[i];
+    stretch.count = static_cast<double>(end - s * kLength);
+  }
+}
+
 }  // namespace
 
 Estimate share(int64_t right_count, int64_t count) {
@@ -52,6 +69,47 @@ Estimate mean(std::span<const double> values) {
                           ? std::numeric_limits<double>::infinity()
                           : student_quantile(values.size() - 1) * std::sqrt(squares / (n - 1) / n);
   return {.value = mean, .low = mean - half, .high = mean + half, .count = std::ssize(values)};
+}
+
+Estimate SeriesMean::estimate() const {
+  if (count == 0) return {};
+  const double half =
+      stretch_count < 2 ? std::numeric_limits<double>::infinity()
+                        : student_quantile(static_cast<size_t>(stretch_count - 1)) * standard_error;
+  return {.value = value, .low = value - half, .high = value + half, .count = count};
+}
+
+SeriesMean mean_of_series(std::span<const std::vector<double>> series) {
+  std::vector<Stretch> stretches;
+  for (const std::vector<double>& values : series) add_stretches(values, stretches);
+  if (stretches.empty()) return {};
+  Stretch all;
+  for (const Stretch& one : stretches) {
+    all.sum += one.sum;
+    all.count += one.count;
+  }
+  const double mean = all.sum / all.count;
+  double squares = 0;
+  for (const Stretch& one : stretches) {
+    const double deviation = one.sum - mean * one.count;
+    squares += deviation * deviation;
+  }
+  const auto n = static_cast<double>(stretches.size());
+  const double error = stretches.size() < 2 ? std::numeric_limits<double>::infinity()
+                                            : std::sqrt(squares * n / (n - 1)) / all.count;
+  return {.value = mean,
+          .standard_error = error,
+          .count = static_cast<int64_t>(all.count),
+          .stretch_count = std::ssize(stretches)};
+}
+
+double quantile(std::vector<double> values, double share) {
+  KVASIR_CHECK(!values.empty() && share >= 0 && share <= 1, "a place among values");
+  std::sort(values.begin(), values.end());
+  const double place = share * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<size_t>(place);
+  const double next = values[std::min(below + 1, values.size() - 1)];
+  return values[below] + (place - static_cast<double>(below)) * (next - values[below]);
 }
 
 Estimate mean_difference(std::span<const double> values, std::span<const double> baseline) {

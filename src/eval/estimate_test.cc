@@ -42,6 +42,36 @@ TEST(EstimateTest, MeansAndPairedDifferences) {
   EXPECT_DOUBLE_EQ(difference.low, 1);
 }
 
+// 64 values of 1, 64 of 3 and, as a tail too short to stand alone, 4 of 5 more: stretches of sum 64
+// and 212 over 64 and 68 values.
+TEST(EstimateTest, NeighboursCountAsOneStretch) {
+  std::vector<double> values(64, 1.0);
+  values.insert(values.end(), 64, 3.0);
+  values.insert(values.end(), 4, 5.0);
+  const SeriesMean mean = mean_of_series(std::vector<std::vector<double>>{values});
+  const double expected = 276.0 / 132;
+  EXPECT_DOUBLE_EQ(mean.value, expected);
+  EXPECT_EQ(mean.count, 132);
+  EXPECT_EQ(mean.stretch_count, 2);
+  const double deviation = 64 * (expected - 1);
+  EXPECT_NEAR(mean.standard_error, std::sqrt(2 * 2 * deviation * deviation) / 132, 1e-12);
+  EXPECT_NEAR(mean.estimate().high - mean.value, 12.706 * mean.standard_error, 1e-9);
+
+  // A stretch ends where its series does.
+  const SeriesMean two = mean_of_series(std::vector<std::vector<double>>{{1, 1}, {3, 3}});
+  EXPECT_EQ(two.stretch_count, 2);
+  EXPECT_DOUBLE_EQ(two.value, 2);
+  EXPECT_TRUE(std::isinf(mean_of_series(std::vector<std::vector<double>>{{1, 2}}).standard_error));
+  EXPECT_EQ(mean_of_series({}).estimate().count, 0);
+}
+
+TEST(EstimateTest, QuantilesLieBetweenNeighbours) {
+  EXPECT_DOUBLE_EQ(quantile({3, 1, 2}, 0.5), 2);
+  EXPECT_DOUBLE_EQ(quantile({0, 10}, 0.99), 9.9);
+  EXPECT_DOUBLE_EQ(quantile({4, 8}, 1), 8);
+  EXPECT_DOUBLE_EQ(quantile({5}, 0.99), 5);
+}
+
 TEST(EstimateTest, PairedSharesKeepAWidthWhenAllAgree) {
   const std::vector<bool> right(98, true);
   const Estimate same = share_difference(right, right);

@@ -6,16 +6,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "eval/token_comparison.h"
 
 namespace kvasir::eval {
 namespace {
-
-double nats(std::span<const float> logits, int32_t target) {
-  const float highest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - highest);
-  return std::log(sum) + highest - logits[static_cast<size_t>(target)];
-}
 
 // The loss of a window's tokens, each given those before it and a BOS.
 Result<double> window_nats(Engine& engine, std::span<const int32_t> inputs,
@@ -28,7 +22,7 @@ Result<double> window_nats(Engine& engine, std::span<const int32_t> inputs,
   KVASIR_RETURN_IF_ERROR(
       session.append_with_logits(inputs, [&](std::span<const float> logits) -> Status {
         for (; !logits.empty(); logits = logits.subspan(vocab)) {
-          total += nats(logits.first(vocab), targets[done++]);
+          total += token_nats(logits.first(vocab), targets[done++]);
         }
         if (!step(static_cast<int64_t>(done))) return interrupted();
         return ok_status();
