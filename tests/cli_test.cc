@@ -43,6 +43,11 @@ class CliTest : public testing::CliTest {
   }
 };
 
+TEST_F(CliTest, AFolderForFilesThatIsNotThereStopsNoOtherCommand) {
+  const Outcome outcome = run("--version", "", "env TMPDIR=/nowhere");
+  EXPECT_EQ(outcome.exit_status, 0) << outcome.err;
+}
+
 TEST_F(CliTest, RunPrintsTextOnStandardOutputAndASummaryOnStandardError) {
   const Outcome outcome = run("run --prompt 'It is a truth' --max-tokens 8");
   EXPECT_EQ(outcome.exit_status, 0) << outcome.err;

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <utility>
 
 #include "base/json.h"
 #include "bench/kernel_limits.h"
 #include "bench/long_decode.h"
+#include "cli/bundled.h"
 #include "cli/output.h"
 #include "cli/size.h"
 #include "eval/line_chart.h"
@@ -156,7 +156,7 @@ Status measure_context(const LongDecodeFlags& flags, const Machine& machine, int
 }  // namespace
 
 void add_long_decode_options(Command command, LongDecodeFlags& flags) {
-  flags.directory = std::filesystem::temp_directory_path().string();
+  flags.directory = temporary_folder();
   command
       .add_option("--geometry", flags.geometry,
                   "model: the whole engine; flash: cache work in DeepSeek-V4-Flash's geometry")

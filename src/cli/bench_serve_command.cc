@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +17,7 @@
 #include "bench/serve/own_server.h"
 #include "bench/serve/scenarios.h"
 #include "cli/bench_serve_report.h"
+#include "cli/bundled.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/notes.h"
@@ -83,9 +83,8 @@ struct Servers {
 
 Result<bench::LoadTarget::Options> own_target(const BenchServeOptions& options, Servers& servers) {
   KVASIR_ASSIGN_OR_RETURN(const std::string model, model_path(options.model));
-  KVASIR_ASSIGN_OR_RETURN(
-      bench::ScratchFolder folder,
-      bench::ScratchFolder::create(std::filesystem::temp_directory_path().string()));
+  KVASIR_ASSIGN_OR_RETURN(bench::ScratchFolder folder,
+                          bench::ScratchFolder::create(temporary_folder()));
   servers.folder.emplace(std::move(folder));
   const std::string& path = servers.folder->path();
   servers.own =

@@ -1,12 +1,12 @@
 // kvasir bench store: what a long conversation costs on disk, how fast it comes back, and how much
 // sooner the first token does.
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "base/json.h"
 #include "bench/store_speed.h"
+#include "cli/bundled.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
@@ -110,7 +110,7 @@ Status run(const BenchStoreOptions& options) {
 
 void add_bench_store_command(Command bench) {
   auto options = std::make_shared<BenchStoreOptions>();
-  options->conversation.directory = std::filesystem::temp_directory_path().string();
+  options->conversation.directory = temporary_folder();
   Command command = bench.add_command("store", "saving, restoring, first token");
   add_model_options(command, options->model);
   command.add_option("--dir", options->conversation.directory, "folder on the device to measure")

@@ -30,6 +30,12 @@ std::optional<std::string> user_cache_folder() {
   return std::nullopt;
 }
 
+std::string temporary_folder() {
+  std::error_code error;
+  const auto folder = std::filesystem::temp_directory_path(error);
+  return error ? "/tmp" : folder.string();
+}
+
 std::string model_called(const std::string& name) {
   std::error_code ignored;
   if (name.empty() || name.find('/') != std::string::npos ||

@@ -22,6 +22,9 @@ Result<std::string> bundled_path(const char* name, const char* remedy);
 // Where programs keep what can be made or fetched again; nothing when the system does not say.
 std::optional<std::string> user_cache_folder();
 
+// Where files of a run lie: $TMPDIR, or /tmp where that is no folder.
+std::string temporary_folder();
+
 // The checkpoint that a user calls so: a path, or the name of a model that was fetched into the
 // user's cache folder. Where there is neither it is returned as it is.
 std::string model_called(const std::string& name);
