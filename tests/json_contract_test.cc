@@ -102,8 +102,8 @@ TEST_F(JsonContract, PlanSaysWhereACacheLies) {
 
 TEST_F(JsonContract, PlanList) {
   EXPECT_EQ(keys_of(ask("plan --list")),
-            words("models architectures gguf_architectures precisions") +
-                words("name title source is_confirmed", "models") +
+            words("models architectures gguf_architectures precisions codings") +
+                words("name what", "codings") + words("name title source is_confirmed", "models") +
                 words("name what runs_here", "precisions"));
 }
 
@@ -134,6 +134,32 @@ TEST_F(JsonContract, Cache) {
   EXPECT_EQ(keys_of(ask("cache unpin " + key + store())), words("unpinned notes"));
   EXPECT_EQ(keys_of(ask("cache prune " + key + store())), words("freed_bytes notes"));
   EXPECT_EQ(keys_of(ask("cache clear" + store())), words("freed_bytes notes"));
+}
+
+TEST_F(JsonContract, EvalCodecs) {
+  std::string ids;
+  for (int i = 0; i < 400; ++i) ids += std::to_string(i * i % 95) + " ";
+  testing::write_file(directory_.file("ids"), ids);
+  const std::string llama = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/decoders/llama";
+  const std::string estimates = "kl same copy divergence_tokens";
+  const std::string errors = "keys values attended";
+  Keys expected =
+      words("model settings texts precisions notes") + words("tokens skip", "settings") +
+      words("name tokens", "texts") +
+      words(
+          "precision bits held_bits bytes_per_token kl_99 perplexity text_perplexities "
+          "perplexity_ratio perplexity_ratio_error prefill_tokens_per_s is_on_frontier quality " +
+              estimates + " " + errors,
+          "precisions");
+  for (const std::string& one : words(estimates, "precisions")) {
+    expected = expected + words("value low high count", one);
+  }
+  for (const std::string& one : words(errors, "precisions")) {
+    expected = expected + words("mean worst worst_layer", one);
+  }
+  EXPECT_EQ(keys_of(ask("eval codecs --model " + llama + " --tokens 384 --kv int8 --copy " +
+                        "--divergence --ids " + directory_.file("ids"))),
+            expected);
 }
 
 // What `verify` says of a damaged store is printed before it fails.

@@ -1,21 +1,19 @@
 // kvasir eval: what the model remembers, and what that costs in accuracy, per cache precision and
 // with parts of the cache hidden.
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
 #include "base/text_file.h"
 #include "cli/bundled.h"
 #include "cli/commands.h"
+#include "cli/eval_common.h"
 #include "cli/eval_report.h"
-#include "cli/interrupt.h"
 #include "cli/model_options.h"
 #include "cli/notes.h"
 #include "cli/output.h"
@@ -42,51 +40,6 @@ struct EvalOptions {
   eval::PerplexityOptions perplexity;
 };
 
-// What the names of a split file's parts have in common: they end in "-00001-of-00003.gguf".
-std::string common_beginning(const std::string& name) {
-  constexpr size_t kDigits = 5;
-  const size_t of = name.rfind("-of-");
-  return of == std::string::npos || of < kDigits ? name : name.substr(0, of - kDigits);
-}
-
-// The files that a model may be made of: those of a directory, or one and the parts beside it.
-std::vector<std::filesystem::directory_entry> model_files(const std::filesystem::path& model,
-                                                          std::error_code& error) {
-  const bool is_file = std::filesystem::is_regular_file(model, error);
-  const std::filesystem::path directory = is_file ? model.parent_path() / "." : model;
-  const std::string beginning = is_file ? common_beginning(model.filename().string()) : "";
-  std::vector<std::filesystem::directory_entry> entries;
-  for (std::filesystem::directory_iterator it(directory, error), end; !error && it != end;
-       it.increment(error)) {
-    const std::string kind = it->path().extension().string();
-    const bool is_of_model =
-        kind == ".gguf" || (!is_file && (kind == ".json" || kind == ".safetensors"));
-    const std::string name = it->path().filename().string();
-    if (is_of_model && name.starts_with(beginning)) entries.push_back(*it);
-  }
-  std::sort(entries.begin(), entries.end());
-  return entries;
-}
-
-// Which files the model is made of: sizes and times of change tell a retrained model from the old
-// one.
-Result<Json> model_stamp(const std::string& path) {
-  Json::Object files;
-  std::error_code error;
-  const auto entries = model_files(path, error);
-  if (error)
-    return Error{.kind = ErrorKind::kIo,
-                 .what = "cannot list the model",
-                 .where = path,
-                 .found = error.message()};
-  for (const auto& entry : entries) {
-    const auto changed = entry.last_write_time(error).time_since_epoch().count();
-    files.emplace_back(entry.path().filename().string(), std::to_string(entry.file_size(error)) +
-                                                             " bytes, " + std::to_string(changed));
-  }
-  return Json(std::move(files));
-}
-
 eval::OpenEngine engine_opener(const EvalOptions& options) {
   return [&options](const eval::EvalRun& run) -> Result<Engine> {
     KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, true));
@@ -99,28 +52,16 @@ eval::OpenEngine engine_opener(const EvalOptions& options) {
   };
 }
 
-// FNV-1a: tells one text from another where nobody means harm. It stands in the logs that people
-// have begun, which another hash would refuse.
-uint64_t text_hash(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
-
-// A log binds everything that the numbers depend on; texts by what they say, not by their names.
+// Keeps nothing where no file was named.
 Result<eval::ResultLog> open_log(const EvalOptions& options, const char* what, Json details,
                                  std::string_view texts) {
   if (options.log_path.empty()) return eval::ResultLog();
-  KVASIR_ASSIGN_OR_RETURN(const std::string model, model_path(options.model));
-  KVASIR_ASSIGN_OR_RETURN(Json stamp, model_stamp(model));
   KVASIR_ASSIGN_OR_RETURN(const Engine engine, engine_opener(options)({.name = "native"}));
-  const Json::Object settings{{"eval", what},
-                              {"version", KVASIR_VERSION},
-                              {"model", std::move(stamp)},
-                              {"instruction_set", engine.info().instruction_set},
-                              {"texts", std::to_string(text_hash(texts))},
-                              {"details", std::move(details)}};
-  return eval::ResultLog::open(options.log_path, settings);
+  return open_eval_log(options.log_path, {.evaluation = what,
+                                          .model = options.model,
+                                          .instruction_set = engine.info().instruction_set,
+                                          .details = std::move(details),
+                                          .texts = texts});
 }
 
 struct SourceText {
@@ -135,25 +76,6 @@ Result<SourceText> read_prose(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(prose.text, read_text_file(prose.path));
   return prose;
 }
-
-// A progress line that Ctrl-C stops, while it lives.
-class Watch {
- public:
-  explicit Watch(const char* label) : line_(label) {}
-
-  eval::EvalProgress progress() {
-    return [this](int64_t done, int64_t total) {
-      line_.show(done, total);
-      return !interrupt_.interrupted();
-    };
-  }
-  const std::atomic<bool>* interrupted() const { return interrupt_.flag(); }
-  void erase_line() { line_.erase(); }
-
- private:
-  InterruptGuard interrupt_;
-  ProgressLine line_;
-};
 
 template <class Rows>
 Status report(const EvalOptions& options, Json settings, Json runs, const Rows& rows,
@@ -233,7 +155,7 @@ Status run_recall(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(
       eval::ResultLog log,
       open_log(options, "recall", eval::recall_settings(recall), task_text + source.text));
-  Watch watch("eval recall");
+  EvalWatch watch("eval recall");
   recall.interrupted = watch.interrupted();
   KVASIR_ASSIGN_OR_RETURN(
       const auto rows, eval::evaluate_recall(task, prose, recall, runs, engine_opener(options), log,
@@ -260,7 +182,7 @@ Status run_perplexity(const EvalOptions& options) {
       eval::ResultLog log,
       open_log(options, "perplexity", eval::perplexity_settings(perplexity), source.text));
   KVASIR_ASSIGN_OR_RETURN(const std::vector<int32_t> ids, encode_text(options, source.text));
-  Watch watch("eval perplexity");
+  EvalWatch watch("eval perplexity");
   KVASIR_ASSIGN_OR_RETURN(
       const auto rows, eval::evaluate_perplexity(ids, perplexity, runs, engine_opener(options), log,
                                                  watch.progress()));
@@ -344,6 +266,7 @@ void add_eval_command(Command program) {
   command.require_command();
   add_recall(command);
   add_perplexity(command);
+  add_eval_codecs_command(command);
 }
 
 }  // namespace kvasir::cli

@@ -17,11 +17,6 @@ Json to_json(const SeriesMean& mean) {
                       {"stretch_count", mean.stretch_count}};
 }
 
-Json to_json(const LayerErrors& errors) {
-  return Json::Object{
-      {"mean", errors.mean}, {"worst", errors.worst}, {"worst_layer", errors.worst_layer}};
-}
-
 double relative(const CodedDistance& distance) {
   return std::sqrt(distance.error_squares / distance.exact_squares);
 }
@@ -123,6 +118,11 @@ Json to_json(const TextScores& scores) {
                       {"text_nats", std::move(texts)},
                       {"nats", scores.nats},
                       {"prefill_tokens_per_s", scores.prefill_tokens_per_s}};
+}
+
+Json to_json(const LayerErrors& errors) {
+  return Json::Object{
+      {"mean", errors.mean}, {"worst", errors.worst}, {"worst_layer", errors.worst_layer}};
 }
 
 CodecErrors summarise(const std::vector<CodingErrors>& layers) {

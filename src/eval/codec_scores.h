@@ -33,6 +33,8 @@ struct LayerErrors {
   double worst = 0;
   int64_t worst_layer = -1;  // -1: nothing was compared
 };
+Json to_json(const LayerErrors& errors);
+
 struct CodecErrors {
   LayerErrors keys;
   LayerErrors values;

@@ -53,7 +53,7 @@ class TextComparer {
       : engine_(engine), exact_(exact), work_(work), pool_(engine.info().thread_count) {}
 
   Result<TextRun> run(const TextPlace& text) {
-    TextRun found(std::ssize(text.ids) - text.skip);
+    TextRun found(std::ssize(text.ids) - 1 - text.skip);
     KVASIR_ASSIGN_OR_RETURN(Session session, engine_.new_session());
     const auto vocab = static_cast<size_t>(engine_.info().vocab_size);
     int64_t position = 0;
@@ -77,13 +77,14 @@ class TextComparer {
   void compare(const TextPlace& text, int64_t first, std::span<const float> logits, int64_t count,
                TextRun& found) {
     const auto vocab = logits.size() / static_cast<size_t>(count);
+    const int64_t last = std::ssize(text.ids) - 1;
     pool_.parallel_for(count, [&](int64_t i, int) {
-      const int64_t next = first + i + 1;
-      if (next < text.skip || next >= std::ssize(text.ids)) return;
-      found.set(next - text.skip,
-                compare_logits(exact_.row(text.first_row + first + i),
+      const int64_t position = first + i;
+      if (position < text.skip || position == last) return;
+      found.set(position - text.skip,
+                compare_logits(exact_.row(text.first_row + position),
                                logits.subspan(static_cast<size_t>(i) * vocab, vocab),
-                               text.ids[static_cast<size_t>(next)]));
+                               text.ids[static_cast<size_t>(position) + 1]));
     });
   }
 

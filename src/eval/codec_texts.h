@@ -21,8 +21,9 @@ using TextSpans = std::vector<std::span<const int32_t>>;
 // Returns the logits of all tokens, text after text. Errors: those of the engine, no room for them.
 Result<LogitsFile> exact_logits(Engine& engine, const TextSpans& texts, CodecWork& work);
 
-// Compares the predictions of the tokens from `skip` on of each text. exact: of exact_logits.
-// Errors: those of the engine; logits that are not finite. REQUIRES: texts longer than `skip`.
+// Compares what the tokens from `skip` on predict, each the next one. exact: of exact_logits.
+// Errors: those of the engine; logits that are not finite. REQUIRES: texts of `skip` + 2 tokens at
+// least.
 Result<TextScores> score_texts(Engine& engine, const TextSpans& texts, int64_t skip,
                                const LogitsFile& exact, CodecWork& work);
 

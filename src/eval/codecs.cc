@@ -70,7 +70,7 @@ class Evaluation {
       KVASIR_ASSIGN_OR_RETURN(const auto prompts, prompts_of(texts_, before_));
     }
     for (size_t i = 0; i < spans_.size(); ++i) {
-      const int64_t least = std::max(kTextTokensMin, options_.skip + 1);
+      const int64_t least = std::max(kTextTokensMin, options_.skip + 2);
       if (std::ssize(spans_[i]) >= least) continue;
       return Error{.kind = ErrorKind::kUsage,
                    .what = "too few tokens of a text",
@@ -85,11 +85,10 @@ class Evaluation {
   Status measure_exact() {
     const std::vector<std::string> missing = without_entry();
     const bool needs_continuations = options_.diverges && log_.find(kContinuations) == nullptr;
-    if (missing.empty() && !needs_continuations) return ok_status();
+    if (needs_continuations) KVASIR_RETURN_IF_ERROR(log_continuations());
+    if (missing.empty()) return ok_status();
     ErrorSums sums(missing.size());
     KVASIR_ASSIGN_OR_RETURN(Engine engine, open_exact(missing, sums));
-    if (needs_continuations) KVASIR_RETURN_IF_ERROR(log_continuations(engine));
-    if (missing.empty()) return ok_status();
     KVASIR_ASSIGN_OR_RETURN(exact_, exact_logits(engine, spans_, work_));
     for (size_t i = 0; i < missing.size(); ++i) {
       KVASIR_RETURN_IF_ERROR(log_.add(entry_name("errors", missing[i]), to_json(sums.summary(i))));
@@ -185,14 +184,15 @@ class Evaluation {
   // With the study, where the model has one and takes the texts in one pass.
   Result<Engine> open_exact(const std::vector<std::string>& precisions, ErrorSums& sums) const {
     const StudyOptions study{.codings = precisions, .on_coding_errors = sums.sink()};
-    if (!precisions.empty() && options_.tokens <= kPassTokensMax) {
+    if (options_.tokens <= kPassTokensMax) {
       Result<Engine> engine = open_engine_(kExactPrecision, options_.tokens, study);
       if (engine.ok() || engine.error().field != "codings") return engine;
     }
     return open_engine_(kExactPrecision, 0, {});
   }
 
-  Status log_continuations(Engine& engine) {
+  Status log_continuations() {
+    KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine_(kExactPrecision, 0, {}));
     KVASIR_ASSIGN_OR_RETURN(std::vector<Continuation> prompts, prompts_of(texts_, before_));
     KVASIR_RETURN_IF_ERROR(continue_prompts(engine, prompts, work_));
     return log_.add(kContinuations, to_json(prompts));

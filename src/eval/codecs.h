@@ -18,7 +18,7 @@ namespace kvasir::eval {
 
 struct CodecsOptions {
   int64_t tokens = 2048;  // of each text at most
-  int64_t skip = 128;     // first tokens of a text whose predictions do not count
+  int64_t skip = 128;     // first tokens of a text, whose predictions do not count
   bool copies = false;
   bool diverges = false;
 };

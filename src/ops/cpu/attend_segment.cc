@@ -5,7 +5,6 @@
 #include "base/check.h"
 #include "kernels/limits.h"
 #include "ops/ops.h"
-#include "ops/rotation.h"
 
 namespace kvasir::ops {
 namespace {
