@@ -62,8 +62,10 @@ struct CacheSize {
 struct EngineOptions {
   // A checkpoint directory, a GGUF file, any part of a split one, or the directory that holds it.
   std::string model_path;
-  // Precision of the cache. "native" is as the model's makers fixed it, or bf16 where they did not;
-  // the others: "bf16", "f32", and for all models but DeepSeek-V4 what kv/coding.h says.
+  // Precision of the cache. "native" is as the model's makers fixed it, or bf16 where they did not.
+  // The others are "bf16", "f16", "f32", and what docs/precision.md lists, alone or by kind of row
+  // and by layer, such as "k=kvarn4-sink1,v=int8,layers 0-1=bf16". What makes no sense for a model
+  // is refused.
   std::string kv = "native";
   int thread_count = 0;        // 0: one per processor this process may use
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it

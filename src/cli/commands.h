@@ -37,10 +37,9 @@ void add_cache_command(Command program);
 void add_plan_command(Command program);
 void add_serve_command(Command program);
 void add_docs_command(Command program);
-// Subcommands of bench.
-void add_bench_codecs_command(Command bench);
 // Subcommands of eval and of bench.
 void add_eval_codecs_command(Command eval_command);
+void add_bench_codecs_command(Command bench);
 void add_bench_rows_command(Command bench);
 void add_bench_serve_command(Command bench);
 void add_bench_store_command(Command bench);
