@@ -246,9 +246,9 @@ class Bench {
 
   void measure_attention() {
     measure_attend("flash", {.dim = 512, .rope_dim = 64}, 64, 640);
+    measure_attend("small", {.dim = 128, .rope_dim = 64}, 8, 192);
     measure_attend("flash nvfp4-row", {.codec = CodecId::kNvfp4Row, .dim = 512, .rope_dim = 64}, 64,
                    640);
-    measure_attend("small", {.dim = 128, .rope_dim = 64}, 8, 192);
   }
 
   void measure_attend(const std::string& name, const kernels::RowFormat& format, int64_t heads,

@@ -166,29 +166,29 @@ KVASIR_INLINE void decode_tile(const RowFormat& format, const TileRows& rows, in
   }
 }
 
-// Keys of a tile, of which the first rows of the list may be of a format of their own.
-KVASIR_INLINE void decode_keys(const AttendArgs& args, const AttendScratch& s,
-                               const AttendTile& tile, int64_t vector) {
+// Keys of a tile that begins with rows of a format of their own. Out of line, as few tiles do.
+__attribute__((noinline)) void decode_mixed_tile(const AttendArgs& args, const AttendScratch& s,
+                                                 const AttendTile& tile, int64_t vector) {
   TileRows rows = keys_of_tile(args, tile);
-  float* target = s.keys;
-  if (args.leading_count > tile.row_begin) {
-    TileRows leading = rows;
-    leading.count = smaller(rows.count, args.leading_count - tile.row_begin);
-    leading.vector_bytes = args.leading_format.bytes();
-    decode_tile(args.leading_format, leading, vector, target, s.key_stride);
-    rows.rows += leading.count;
-    rows.count -= leading.count;
-    rows.following -= leading.count;
-    target += leading.count * s.key_stride;
-  }
-  decode_tile(args.format, rows, vector, target, s.key_stride);
+  TileRows leading = rows;
+  leading.count = smaller(rows.count, args.leading_count - tile.row_begin);
+  leading.vector_bytes = args.leading_format.bytes();
+  decode_tile(args.leading_format, leading, vector, s.keys, s.key_stride);
+  rows.rows += leading.count;
+  rows.count -= leading.count;
+  rows.following -= leading.count;
+  decode_tile(args.format, rows, vector, s.keys + leading.count * s.key_stride, s.key_stride);
 }
 
 // The two halves of a tile's work for the queries of a vector, over rows that are decoded first.
 void score_decoded(const AttendArgs& args, const AttendScratch& s, const AttendTile& tile,
                    int64_t vector) {
   const int64_t dim = args.format.dim;
-  decode_keys(args, s, tile, vector);
+  if (args.leading_count > tile.row_begin) {
+    decode_mixed_tile(args, s, tile, vector);
+  } else {
+    decode_tile(args.format, keys_of_tile(args, tile), vector, s.keys, s.key_stride);
+  }
   dot_rows(s.keys, s.key_stride, tile.row_count, args.q + (tile.first_query + tile.begin) * dim,
            dim, tile.end - tile.begin, dim, s.scores + tile.begin * kAttendTileRows,
            kAttendTileRows);
