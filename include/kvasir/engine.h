@@ -27,6 +27,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvasir/cache_size.h"
 #include "kvasir/result.h"
 #include "kvasir/store.h"
 #include "kvasir/study.h"
@@ -36,28 +37,6 @@ namespace kvasir {
 // Returns the instruction sets that this build has kernels for, slowest first. A machine may lack
 // some of them; it always has "ref", plain loops.
 std::vector<std::string> instruction_sets();
-
-// A CacheCoding is one of the ways in which EngineOptions::kv says that rows are coded.
-struct CacheCoding {
-  std::string name;
-  std::string what;            // in a few words
-  bool is_row_format = false;  // a row is read as coded from the first token on
-  bool joins_rows = false;     // rows of a block share what they are coded with
-};
-// Returns all of them, row formats first, then by falling bits.
-std::vector<CacheCoding> cache_codings();
-
-// A CacheSize says what the cache of a session takes.
-struct CacheSize {
-  int64_t block_tokens = 0;
-  int64_t block_bytes = 0;   // of so many consecutive tokens, all layers
-  int64_t block_values = 0;  // numbers of theirs that it holds
-  int64_t whole_bytes = 0;   // first rows that are kept besides; once there are tokens
-  int64_t fixed_bytes = 0;   // however short the session is
-
-  // Of a session of that many tokens.
-  int64_t bytes(int64_t token_count) const;
-};
 
 struct EngineOptions {
   // A checkpoint directory, a GGUF file, any part of a split one, or the directory that holds it.

@@ -57,6 +57,7 @@ struct Subject {
   std::string content;          // of all texts
   std::vector<int32_t> before;  // every text of the model
   std::vector<std::string> precisions;
+  int64_t tokens = 0;  // of the longest text that are read
   const char* instruction_set = "";
 };
 
@@ -96,11 +97,11 @@ Result<Subject> read_subject(const EvalCodecsOptions& options) {
   subject.precisions = options.precisions;
   if (subject.precisions.empty()) subject.precisions = eval::usual_precisions(engine);
   KVASIR_RETURN_IF_ERROR((has_ids ? read_ids : read_texts)(options, engine, subject));
-  int64_t longest = 0;
   for (const eval::CodecText& text : subject.texts) {
-    longest = std::max(longest, std::min(std::ssize(text.ids), options.codecs.tokens));
+    subject.tokens =
+        std::max(subject.tokens, std::min(std::ssize(text.ids), options.codecs.tokens));
   }
-  note_context(engine.info(), longest);
+  note_context(engine.info(), subject.tokens);
   return subject;
 }
 
@@ -115,12 +116,12 @@ Json texts_json(const Subject& subject, int64_t tokens_max) {
 
 Status report(const EvalCodecsOptions& options, const Subject& subject,
               const std::vector<eval::RankedCodec>& codecs) {
-  const int64_t tokens = options.codecs.tokens;
+  const int64_t tokens = subject.tokens;
   if (options.json) {
     const std::string model = options.model.model.empty() ? kBundledModel : options.model.model;
     const Json::Object object{{"model", model},
                               {"settings", eval::codecs_settings(options.codecs)},
-                              {"texts", texts_json(subject, tokens)},
+                              {"texts", texts_json(subject, options.codecs.tokens)},
                               {"precisions", codecs_json(codecs, tokens)},
                               {"notes", notes_json()}};
     std::printf("%s\n", Json(object).dump().c_str());

@@ -24,6 +24,16 @@ constexpr double kChartKlMin = 1e-6;
 // One line's cells; those of all lines are as wide as the widest.
 using Cells = std::vector<std::string>;
 
+// Columns of which nothing was measured.
+void drop_empty_columns(std::vector<Cells>& lines) {
+  for (size_t i = lines.front().size() - 1; i > 0; --i) {
+    const bool is_empty = std::all_of(lines.begin() + 1, lines.end(),
+                                      [i](const Cells& cells) { return cells[i] == "-"; });
+    if (!is_empty) continue;
+    for (Cells& cells : lines) cells.erase(cells.begin() + static_cast<int64_t>(i));
+  }
+}
+
 void print_aligned(const std::vector<Cells>& lines) {
   std::vector<size_t> widths(lines.front().size());
   for (const Cells& cells : lines) {
@@ -59,6 +69,11 @@ std::optional<Estimate> divergence(const CodecScores& scores) {
   return scores.divergence->mean_tokens();
 }
 
+// Of caches without blocks: none.
+std::string size_cell(double size, int digits) {
+  return size == 0 ? "-" : fmt::format("{:.{}f}", size, digits);
+}
+
 std::string error_cell(const LayerErrors& errors) {
   return errors.worst_layer < 0 ? "-" : fmt::format("{:.4f}", errors.mean);
 }
@@ -74,9 +89,9 @@ Cells cells_of(const RankedCodec& codec, int64_t tokens) {
   const auto copy = copy_share(scores);
   const auto words = divergence(scores);
   return {(codec.is_on_frontier ? "* " : "  ") + scores.precision,
-          fmt::format("{:.2f}", scores.bits()),
-          fmt::format("{:.2f}", scores.held_bits(tokens)),
-          fmt::format("{:.0f}", scores.bytes_per_token()),
+          size_cell(scores.bits(), 2),
+          size_cell(scores.held_bits(tokens), 2),
+          size_cell(scores.bytes_per_token(), 0),
           error_cell(scores.errors.keys),
           error_cell(scores.errors.values),
           error_cell(scores.errors.attended),
@@ -93,6 +108,8 @@ Cells cells_of(const RankedCodec& codec, int64_t tokens) {
 
 // JSON has no infinity.
 Json bounded(double value) { return std::isfinite(value) ? Json(value) : Json(); }
+
+Json size_json(double size) { return size == 0 ? Json() : Json(size); }
 
 Json estimate_json(const std::optional<Estimate>& estimate) {
   if (!estimate || estimate->count == 0) return {};
@@ -149,6 +166,7 @@ void print_codecs(const std::vector<RankedCodec>& codecs, int64_t tokens) {
                                "perplexity ratio (error)", "copied", "words", "tokens/s",
                                "quality"}};
   for (const RankedCodec& codec : codecs) lines.push_back(cells_of(codec, tokens));
+  drop_empty_columns(lines);
   print_aligned(lines);
 }
 
@@ -157,8 +175,8 @@ Json codecs_json(const std::vector<RankedCodec>& codecs, int64_t tokens) {
   for (const RankedCodec& codec : codecs) {
     const CodecScores& scores = codec.scores;
     all.push_back(Json::Object{{"precision", scores.precision},
-                               {"bits", scores.bits()},
-                               {"held_bits", scores.held_bits(tokens)},
+                               {"bits", size_json(scores.bits())},
+                               {"held_bits", size_json(scores.held_bits(tokens))},
                                {"bytes_per_token", scores.bytes_per_token()},
                                {"keys", errors_json(scores.errors.keys)},
                                {"values", errors_json(scores.errors.values)},

@@ -1,6 +1,6 @@
-// What caches take, and in how many ways.
+#include "kvasir/cache_size.h"
+
 #include "engine/engine_state.h"
-#include "kernels/codecs/codec.h"
 #include "kv/coding.h"
 #include "kv/layout.h"
 #include "kvasir/engine.h"
@@ -10,12 +10,10 @@ namespace kvasir {
 std::vector<CacheCoding> cache_codings() {
   std::vector<CacheCoding> codings;
   for (const kv::CodingScheme& scheme : kv::coding_schemes()) {
-    const kernels::Codec& keys = *kernels::find_codec(scheme.keys);
-    const kernels::Codec& values = *kernels::find_codec(scheme.values);
     codings.push_back({.name = scheme.name,
                        .what = scheme.what,
-                       .is_row_format = keys.is_read_at_once,
-                       .joins_rows = keys.group_rows > 1 || values.group_rows > 1});
+                       .is_row_format = kv::is_row_format(scheme),
+                       .joins_rows = kv::joins_rows(scheme)});
   }
   return codings;
 }

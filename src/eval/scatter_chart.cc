@@ -53,7 +53,10 @@ struct Axes {
 };
 
 Axes axes_of(const ScatterChart& chart) {
-  KVASIR_CHECK(!chart.points.empty() && chart.y_min > 0, "points, and a place for the smallest");
+  KVASIR_CHECK(chart.y_min > 0, "a place for the smallest");
+  if (chart.points.empty()) {
+    return axes_of({.y_min = chart.y_min, .points = {{.x = 1, .y = chart.y_min}}});
+  }
   double x_low = INFINITY;
   double x_high = -INFINITY;
   double y_high = -INFINITY;

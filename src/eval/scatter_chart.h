@@ -24,7 +24,7 @@ struct ScatterChart {
   std::vector<ScatterPoint> points;
 };
 
-// REQUIRES: points with positive x, and a positive y_min.
+// REQUIRES: positive x of all points, and a positive y_min.
 std::string to_svg(const ScatterChart& chart);
 
 // Error: not written whole.

@@ -35,9 +35,13 @@ TEST(ScatterChartTest, DrawsAllPointsAndNamesThoseOnTheLine) {
   EXPECT_EQ(occurrences(svg, "nan") + occurrences(svg, "inf"), 0u);
 }
 
-TEST(ScatterChartTest, OnePointIsOnThePage) {
-  const std::string svg = to_svg(chart_of({{.name = "f32", .x = 32, .y = 0, .is_on_line = true}}));
-  EXPECT_EQ(occurrences(svg, "nan") + occurrences(svg, "inf"), 0u);
+TEST(ScatterChartTest, OnePointAndNoneHaveAPage) {
+  for (const std::string& svg :
+       {to_svg(chart_of({{.name = "f32", .x = 32, .y = 0, .is_on_line = true}})),
+        to_svg(chart_of({}))}) {
+    EXPECT_TRUE(svg.starts_with("<svg"));
+    EXPECT_EQ(occurrences(svg, "nan") + occurrences(svg, "inf"), 0u);
+  }
 }
 
 }  // namespace

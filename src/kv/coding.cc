@@ -154,8 +154,7 @@ Result<CodingRule> parse_rule(std::string_view setting) {
 
 // Index keys are scored as they are coded, in row formats alone.
 bool is_for_index_keys(const CodingScheme* scheme) {
-  return scheme == nullptr || (scheme->use != SchemeUse::kSingleRows &&
-                               kernels::find_codec(scheme->keys)->is_read_at_once);
+  return scheme == nullptr || (scheme->use != SchemeUse::kSingleRows && is_row_format(*scheme));
 }
 bool is_for_rows(const CodingScheme* scheme) {
   return scheme == nullptr || scheme->use != SchemeUse::kIndexKeys;
@@ -205,6 +204,15 @@ Result<Stream> stream_in_row_format(Stream stream, const Coding& coding, kernels
 }  // namespace
 
 std::span<const CodingScheme> coding_schemes() { return kSchemes; }
+
+bool is_row_format(const CodingScheme& scheme) {
+  return kernels::find_codec(scheme.keys)->is_read_at_once;
+}
+
+bool joins_rows(const CodingScheme& scheme) {
+  return kernels::find_codec(scheme.keys)->group_rows > 1 ||
+         kernels::find_codec(scheme.values)->group_rows > 1;
+}
 
 Coding CachePrecision::coding_of(Role role, int64_t layer) const {
   const CodingRule* found = nullptr;

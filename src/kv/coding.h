@@ -48,6 +48,11 @@ struct CodingScheme {
 // Row formats first, then by falling bits.
 std::span<const CodingScheme> coding_schemes();
 
+// A row of it is read as coded from the first token on.
+bool is_row_format(const CodingScheme& scheme);
+// Rows of a block share what they are coded with.
+bool joins_rows(const CodingScheme& scheme);
+
 // A Coding says how one stream is coded.
 struct Coding {
   const CodingScheme* scheme = nullptr;  // null: as the model's makers fixed it

@@ -74,6 +74,11 @@ Heads CodingStudy::HeadBuffers::of_shape(const Heads& heads) {
 
 Result<std::unique_ptr<CodingStudy>> CodingStudy::create(const Config& config,
                                                          const ModelOptions& options) {
+  if (!options.study.on_coding_errors) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "nobody is told the errors of codings",
+                 .field = "on_coding_errors"};
+  }
   std::vector<kv::CacheSpec> specs;
   for (const std::string& coding : options.study.codings) {
     KVASIR_ASSIGN_OR_RETURN(kv::CacheSpec spec, cache_spec(config, coding));
@@ -100,7 +105,6 @@ CodingStudy::CodingStudy(const Config& config, const ModelOptions& options,
       attended_(kBlockTokens * config.head_count * row_widths(config).value),
       head_value_(kBlockTokens * config.head_count * config.latent.value_dim),
       decoded_(kBlockTokens * std::max(row_widths(config).key, row_widths(config).value)) {
-  KVASIR_CHECK(sink_ != nullptr, "somebody to tell the errors");
   for (const Rope& rope : config.ropes) {
     ropes_.emplace_back(rope.frequencies, options.pass_tokens_max, rope.magnitude);
   }
