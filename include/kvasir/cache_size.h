@@ -3,7 +3,10 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include "kvasir/result.h"
 
 namespace kvasir {
 
@@ -13,9 +16,12 @@ struct CacheCoding {
   std::string what;            // in a few words
   bool is_row_format = false;  // a row is read as coded from the first token on
   bool joins_rows = false;     // rows of a block share what they are coded with
+  bool is_for_some = false;    // for rows read one by one, or for index keys alone
 };
 // Returns all of them, row formats first, then by falling bits.
 std::vector<CacheCoding> cache_codings();
+// Error: text that EngineOptions::kv takes of no model. Of others it hangs on the model.
+Status check_precision(std::string_view kv);
 
 // A CacheSize says what the cache of a session takes.
 struct CacheSize {

@@ -191,13 +191,4 @@ struct PrecisionInfo {
 };
 const std::vector<PrecisionInfo>& precisions();
 
-// A CodingInfo is one way in which an engine codes the blocks of a cache; EngineOptions::kv and
-// CostOptions::precision take it, alone or with others (docs/precision.md). Where a published
-// format has the same name, the planner means that one, and k=NAME,v=NAME this one.
-struct CodingInfo {
-  std::string name;
-  std::string what;
-};
-const std::vector<CodingInfo>& codings();
-
 }  // namespace kvasir::plan

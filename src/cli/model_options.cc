@@ -15,6 +15,12 @@ std::vector<std::string> instruction_set_names() {
   return names;
 }
 
+// Empty when some model takes it.
+std::string is_precision(const std::string& text) {
+  const Status status = check_precision(text);
+  return status.ok() ? std::string() : status.error().message();
+}
+
 }  // namespace
 
 std::string not_empty(const std::string& text) {
@@ -55,6 +61,7 @@ void add_model_options(Command command, ModelFlags& options) {
       .add_option("--kv", options.kv,
                   "precision of the KV cache: native, bf16, int8, kvarn4-sink1, k=...,v=...,i=...,"
                   "layers A-B=...")
+      .check(is_precision)
       .show_default();
 }
 

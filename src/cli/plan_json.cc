@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cli/plan_report.h"
+#include "kvasir/cache_size.h"
 
 namespace kvasir::cli {
 namespace {
@@ -114,7 +115,7 @@ std::string plan_names_json() {
         {"name", precision.name}, {"what", precision.what}, {"runs_here", precision.runs_here}});
   }
   Json::Array codings;
-  for (const plan::CodingInfo& coding : plan::codings()) {
+  for (const CacheCoding& coding : cache_codings()) {
     codings.emplace_back(Json::Object{{"name", coding.name}, {"what", coding.what}});
   }
   const auto list = [](const std::vector<std::string>& names) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/plan_text.h"
+#include "kvasir/cache_size.h"
 
 namespace kvasir::cli {
 namespace {
@@ -189,7 +190,7 @@ void print_plan_names() {
     fmt::print("{} {:<18} {}\n", precision.runs_here ? 'k' : ' ', precision.name, precision.what);
   }
   fmt::print("\ncodings of a cache held here, k=NAME,v=NAME (docs/precision.md)\n");
-  for (const plan::CodingInfo& coding : plan::codings()) {
+  for (const CacheCoding& coding : cache_codings()) {
     fmt::print("  {:<18} {}\n", coding.name, coding.what);
   }
 }

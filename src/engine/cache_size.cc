@@ -13,9 +13,16 @@ std::vector<CacheCoding> cache_codings() {
     codings.push_back({.name = scheme.name,
                        .what = scheme.what,
                        .is_row_format = kv::is_row_format(scheme),
-                       .joins_rows = kv::joins_rows(scheme)});
+                       .joins_rows = kv::joins_rows(scheme),
+                       .is_for_some = scheme.use != kv::SchemeUse::kAll});
   }
   return codings;
+}
+
+Status check_precision(std::string_view kv) {
+  KVASIR_ASSIGN_OR_RETURN([[maybe_unused]] const kv::CachePrecision precision,
+                          kv::parse_precision(kv));
+  return ok_status();
 }
 
 int64_t CacheSize::bytes(int64_t token_count) const {

@@ -230,13 +230,18 @@ Result<std::vector<CacheSize>> sizes_of(const std::vector<std::string>& precisio
 
 std::vector<std::string> usual_precisions(const Engine& engine) {
   std::vector<std::string> precisions;
-  const auto add = [&](const std::string& precision) {
-    if (engine.cache_size(precision).ok()) precisions.push_back(precision);
+  const auto block_bytes = [&engine](const std::string& precision) {
+    const Result<CacheSize> size = engine.cache_size(precision);
+    return size.ok() ? size->block_bytes : -1;
   };
-  const auto native = engine.cache_size("native");
-  const auto bf16 = engine.cache_size("bf16");
-  if (!bf16.ok() || (native.ok() && native->block_bytes != bf16->block_bytes)) add("native");
+  const auto add = [&](const std::string& precision) {
+    if (block_bytes(precision) >= 0) precisions.push_back(precision);
+  };
+  const int64_t native = block_bytes("native");
+  if (native != block_bytes("bf16")) add("native");
   for (const CacheCoding& coding : cache_codings()) {
+    // What leaves all rows as they are is not worth a run.
+    if (coding.is_for_some && block_bytes(coding.name) == native) continue;
     add(coding.name);
     if (coding.is_row_format) continue;
     add(coding.name + "-sink1");

@@ -274,14 +274,26 @@ Error not_beside_picked_rows(const char* why) {
           .field = "kv"};
 }
 
+// Signs are asked with queries of another form than all others.
+bool asks_otherwise(const Stream& a, const Stream& b) {
+  return (a.codec == kernels::CodecId::kSignKeys) != (b.codec == kernels::CodecId::kSignKeys);
+}
+
 }  // namespace
 
 Status check_picked_rows(const CacheSpec& spec) {
+  const Stream* index_keys = nullptr;
   int64_t picked_bytes = 0;
   int64_t whole_rows = 0;
   for (const Layer& layer : spec.layers) {
     for (const Stream& stream : layer.streams) {
       whole_rows += stream.whole_rows;
+      if (stream.role == Role::kIndexKeys) {
+        if (index_keys != nullptr && asks_otherwise(*index_keys, stream)) {
+          return not_beside_picked_rows("index keys are held in one precision in all layers");
+        }
+        index_keys = &stream;
+      }
       if (stream.reach != Reach::kPicked) continue;
       const int64_t bytes = row_bytes(stream);
       if (picked_bytes != 0 && bytes != picked_bytes) {

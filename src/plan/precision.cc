@@ -3,8 +3,6 @@
 #include <array>
 #include <string>
 
-#include "kv/coding.h"
-
 namespace kvasir::plan {
 namespace {
 
@@ -113,17 +111,6 @@ const std::vector<PrecisionInfo>& precisions() {
     made.reserve(kPrecisions.size());
     for (const Precision& one : kPrecisions) {
       made.push_back({std::string(one.name), std::string(one.what), one.runs_here, one.is_short});
-    }
-    return made;
-  }();
-  return list;
-}
-
-const std::vector<CodingInfo>& codings() {
-  static const std::vector<CodingInfo> list = [] {
-    std::vector<CodingInfo> made;
-    for (const kv::CodingScheme& scheme : kv::coding_schemes()) {
-      made.push_back({scheme.name, scheme.what});
     }
     return made;
   }();
