@@ -223,7 +223,7 @@ TEST_F(CliTest, BenchRowsKnowsWhatACacheOfRowsCouldHit) {
 
 TEST_F(CliTest, WrongUsageIsExitStatusTwoAndOneLine) {
   for (const char* arguments :
-       {"", "fly", "run", "run --prompt a --prompt-file b", "run --prompt a --kv int8",
+       {"", "fly", "run", "run --prompt a --prompt-file b", "run --prompt a --kv int9",
         "run --prompt a --threads -1", "run --prompt a --no-such-option", "logits --tokens x",
         "run --prompt a --max-tokens many", "bench", "run --prompt a --temperature -1",
         "run --prompt a --seed -1", "run --prompt-file ''", "run --prompt a --model ''"}) {

@@ -18,7 +18,10 @@ std::vector<std::string> instruction_set_names() {
 // Empty when some model takes it.
 std::string is_precision(const std::string& text) {
   const Status status = check_precision(text);
-  return status.ok() ? std::string() : status.error().message();
+  if (status.ok()) return {};
+  Error error = status.error();
+  error.field.clear();  // the option's name stands before
+  return error.message();
 }
 
 }  // namespace
