@@ -205,7 +205,10 @@ TEST_F(EvalCodecsTest, LatentsHaveErrorsAndOtherModelsNone) {
     EXPECT_TRUE(one.find("keys")->is_null());
     EXPECT_TRUE(one.find("attended")->is_null());
   }
-  EXPECT_EQ(precisions, "f32 bf16 native ");
+  EXPECT_TRUE(precisions.starts_with("f32 ")) << precisions;
+  for (const char* precision : {" bf16 ", " native ", " nvfp4-row ", " int2-keys "}) {
+    EXPECT_NE(precisions.find(precision), std::string::npos) << precisions;
+  }
 }
 
 TEST_F(EvalCodecsTest, UsuallyComparesAllThatTheModelCan) {
@@ -215,7 +218,8 @@ TEST_F(EvalCodecsTest, UsuallyComparesAllThatTheModelCan) {
     return std::count(usual.begin(), usual.end(), precision) == 1;
   };
   for (const CacheCoding& coding : cache_codings()) {
-    EXPECT_TRUE(has(coding.name)) << coding.name;
+    EXPECT_NE(has(coding.name), coding.is_for_some) << coding.name;
+    if (coding.is_for_some) continue;
     EXPECT_NE(has(coding.name + "-sink1"), coding.is_row_format) << coding.name;
     EXPECT_EQ(has(coding.name + "-sink128"), coding.joins_rows) << coding.name;
   }
