@@ -33,9 +33,11 @@ Outcome CliTest::run(const std::string& arguments, const std::string& input,
 Outcome CliTest::run_until_signal(const std::string& signal, const std::string& arguments,
                                   const std::string& input, bool (*has_begun)(const Outcome&)) {
   Outcome outcome;
+  // Without --foreground the program gets the signal twice, and a second one ends it at once.
   for (double wait_s = 0.5; wait_s <= 128; wait_s *= 2) {
     outcome = run(arguments, input,
-                  "timeout --preserve-status --signal=" + signal + " " + std::to_string(wait_s));
+                  "timeout --foreground --preserve-status --signal=" + signal + " " +
+                      std::to_string(wait_s));
     if (has_begun(outcome)) return outcome;
   }
   ADD_FAILURE() << arguments << ": nothing was printed in time: " << outcome.out << outcome.err;
