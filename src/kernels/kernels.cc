@@ -32,12 +32,11 @@ bool can_attend_coded(const CodedRows& keys, const CodedRows& values) {
   return is_tile(keys, CodecId::kKvarn4Keys) && is_tile(values, CodecId::kKvarn4Values);
 }
 
-// The vectors' loops take the scales of the block, some queries' scores, one's weights, all as
-// integers of two bytes; the plain ones take decoded rows, and one of each besides.
+// The vectors' loops take what becomes integers of two bytes, and these; the plain ones take
+// decoded rows, and scores of one query and its weights besides.
 int64_t attend_coded_scratch_floats(int64_t key_width, int64_t value_width) {
   const int64_t depth_max = std::max(kCodedRows, key_width);
-  const int64_t in_vectors = 2 * key_width + value_width + 3 * kCodedRows +
-                             kCodedQueries * depth_max / 2 + depth_max + kCodedQueries * kCodedRows;
+  const int64_t in_vectors = kCodedQueries * (depth_max + depth_max / 2);
   return std::max(in_vectors, (kCodedRows + 1) * (key_width + value_width));
 }
 

@@ -19,7 +19,7 @@ inline constexpr int64_t kMatmulPanelRows = 64;
 inline constexpr int64_t kAttendTileRows = 32;
 // Rows of a coded block, and queries that its codes are read once for.
 inline constexpr int64_t kCodedRows = 128;
-inline constexpr int64_t kCodedQueries = 6;
+inline constexpr int64_t kCodedQueries = 4;
 
 // Keeps the same columns of a tile's rows out of one cache set.
 inline constexpr int64_t kAttendRowPadding = 16;

@@ -2,219 +2,357 @@
 // Included once per instruction set.
 //
 // A score is factor_t (sum_c (q_c scale_c) code_tc + sum_c q_c min_c), so a query times the scales
-// of the channels becomes integers once a block, and the sum over channels is one of integers. An
-// output is factor_c (sum_t (w_t scale_t) code_tc + sum_t w_t min_t) likewise, over tokens. An
-// integer of 16 bits is taken as 256 high + low, both signed bytes. The codes of a tile are read
-// once for kCodedQueries queries.
+// of the channels becomes integers of 16 bits once a block, and the sum over channels is one of
+// integers. An output is factor_c (sum_t (w_t scale_t) code_tc + sum_t w_t min_t) likewise, over
+// tokens. The codes of a tile are read once for kCodedQueries queries.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-// 127 * 256 + 127
-constexpr float kLargestInteger = 32639;
+constexpr float kLargestInteger = 32767;
 
-// Values as integers: quads of high bytes, then of low ones, [depth] each.
-struct SplitIntegers {
-  uint8_t* high;
-  uint8_t* low;
-  float step;  // value = integer * step
+// Values of several queries as integers, in the order of the codes: see store_tile_halves.
+template <int kQueries>
+struct TileIntegers {
+  uint8_t* halves;  // [kQueries, stride]
+  int64_t stride;
+  float step[kQueries];  // value = integer * step
 };
 
-// values [count] -> their integers. REQUIRES: count is a multiple of kLanes.
-KVASIR_INLINE void split_integers(const float* values, int64_t count, SplitIntegers& out) {
-  Vec largest = zero();
-  for (int64_t i = 0; i < count; i += kLanes) largest = max(largest, abs(load(values + i)));
-  const float top = reduce_max(largest);
-  const Vec inverse = broadcast(top > 0 ? kLargestInteger / top : 0.0f);
-  out.step = top / kLargestInteger;
-  for (int64_t i = 0; i < count; i += kLanes) {
-    const Vec whole = round_to_even(load(values + i) * inverse);
-    // Halves go up, so that the low byte is 127 at most.
-    const Vec high = round_to_even(fma(whole, broadcast(0x1p-8f), broadcast(0x1p-10f)));
-    store_signed_bytes(out.high + i, to_int(high));
-    store_signed_bytes(out.low + i, to_int(whole - high * broadcast(256.0f)));
-  }
-}
-
-// sums [kQueries, lanes] of 16 lanes' codes with the integers of kQueries queries.
-// ahead: as many bytes as these lanes' codes, which are fetched meanwhile; null: none.
+// values [kQueries, stride], the largest magnitude of `count` each -> their integers. REQUIRES:
+// count is a multiple of kTileCodeLanes.
 template <int kQueries>
-KVASIR_INLINE void dot_code_lanes(const uint8_t* codes, int64_t depth,
-                                  const SplitIntegers* integers, const std::byte* ahead,
-                                  float* sums, int64_t stride) {
+KVASIR_INLINE void round_to_integers(const float* values, int64_t count, const float* largest,
+                                     TileIntegers<kQueries>& out) {
+  Vec inverse[kQueries];
   KVASIR_UNROLL
-  for (int64_t part = 0; part < kTileCodeLanes / kLanes; ++part) {
-    VecInt high[kQueries];
-    VecInt low[kQueries];
-    KVASIR_UNROLL
-    for (int q = 0; q < kQueries; ++q) high[q] = low[q] = broadcast_int(0);
-    const uint8_t* place = codes + part * 4 * kLanes;
-    for (int64_t k = 0; k < depth; k += kTileCodeDepth, place += 4 * kTileCodeLanes) {
-      if (part == 0 && ahead != nullptr) fetch_to_l2(ahead + (place - codes));
-      const VecInt pairs = load_bytes(place);
-      const VecInt nibbles = broadcast_int(0x0f0f0f0f);
-      const VecInt first = and_bits(pairs, nibbles);
-      const VecInt second = and_bits(shift_right<4>(pairs), nibbles);
-      KVASIR_UNROLL
-      for (int q = 0; q < kQueries; ++q) {
-        add_nibble_products(high[q], first, load_quad(integers[q].high + k));
-        add_nibble_products(low[q], first, load_quad(integers[q].low + k));
-        add_nibble_products(high[q], second, load_quad(integers[q].high + k + 4));
-        add_nibble_products(low[q], second, load_quad(integers[q].low + k + 4));
-      }
-    }
+  for (int q = 0; q < kQueries; ++q) {
+    inverse[q] = broadcast(largest[q] > 0 ? kLargestInteger / largest[q] : 0.0f);
+    out.step[q] = largest[q] * (1 / kLargestInteger);
+  }
+  for (int64_t i = 0; i < count; i += kLanes) {
     KVASIR_UNROLL
     for (int q = 0; q < kQueries; ++q) {
-      const Vec sum = fma(to_float(high[q]), broadcast(256.0f), to_float(low[q]));
-      store(sums + q * stride + part * kLanes, sum * broadcast(integers[q].step));
+      const Vec value = load(values + q * out.stride + i) * inverse[q];
+      store_tile_halves(out.halves + 2 * (q * out.stride + i), to_int(value));
     }
   }
 }
 
-template <int kQueries>
-void dot_code_tile(const uint8_t* codes, int64_t lanes, int64_t depth,
-                   const SplitIntegers* integers, const std::byte* ahead, float* sums,
-                   int64_t stride) {
-  for (int64_t lane = 0; lane < lanes; lane += kTileCodeLanes) {
-    const int64_t offset = lane * depth / 2;
-    dot_code_lanes<kQueries>(codes + offset, depth, integers,
-                             ahead == nullptr ? nullptr : ahead + offset, sums + lane, stride);
+// Bytes that will be read soon, fetched line by line between other work.
+struct LinesAhead {
+  const std::byte* next = nullptr;
+  const std::byte* end = nullptr;
+
+  LinesAhead(const std::byte* data, int64_t size)
+      : next(data), end(data == nullptr ? data : data + size) {}
+  KVASIR_INLINE void fetch(int line_count) {
+    for (; line_count > 0 && next < end; --line_count, next += kCacheLineBytes) fetch_to_l2(next);
   }
-}
-
-using DotCodeTile = decltype(&dot_code_tile<1>);
-constexpr DotCodeTile kDotCodeTile[kCodedQueries] = {dot_code_tile<1>, dot_code_tile<2>,
-                                                     dot_code_tile<3>, dot_code_tile<4>,
-                                                     dot_code_tile<5>, dot_code_tile<6>};
-
-// What a block says of itself, as floats.
-struct CodedBlock {
-  const uint8_t* key_codes;
-  const uint8_t* value_codes;
-  int64_t key_width;
-  int64_t value_width;
-  float* key_scale;     // [key_width]
-  float* key_min;       // [key_width]
-  float* key_factor;    // [kCodedRows]
-  float* value_scale;   // [kCodedRows]
-  float* value_min;     // [kCodedRows]
-  float* value_factor;  // [value_width]
 };
 
-KVASIR_INLINE void widen_halves(const uint8_t* halves, int64_t count, float* out) {
-  for (int64_t i = 0; i < count; i += kLanes) store(out + i, load_f16(halves + 2 * i));
+// The sums of a tile's codes and integers, of each lane: (sum * step + offset) * factor.
+struct CodeTile {
+  const uint8_t* codes;
+  int64_t lanes;
+  int64_t depth;
+  const uint8_t* factors;  // half floats, one for each lane
+
+  KVASIR_INLINE const uint8_t* at(int64_t lane) const {
+    constexpr int64_t kLaneBytes = 4;
+    const int64_t in_tile = lane % kTileCodeLanes;
+    return codes + (lane - in_tile) * depth / 2 + in_tile * kLaneBytes;
+  }
+};
+
+// Two places in each half of a quad: those whose codes are kPart nibbles from the lowest ones.
+template <int kPart>
+KVASIR_INLINE VecInt code_pairs(VecInt quads) {
+  return and_bits(shift_right<4 * kPart>(quads), broadcast_int(0x000f000f));
 }
 
-// Cuts up the scratch memory; `rest` is what is left of it.
-KVASIR_INLINE CodedBlock open_block(const AttendCodedArgs& args, float*& rest) {
-  CodedBlock block{.key_codes = reinterpret_cast<const uint8_t*>(args.key_codes),
-                   .value_codes = reinterpret_cast<const uint8_t*>(args.value_codes),
-                   .key_width = args.keys.shape.width,
-                   .value_width = args.values.shape.width};
-  const auto take = [&rest](int64_t count) KVASIR_LAMBDA_INLINE {
-    float* const taken = rest;
-    rest += count;
-    return taken;
-  };
-  const uint8_t* halves = block.key_codes + kCodedRows * block.key_width / 2;
-  const auto read = [&](int64_t count) KVASIR_LAMBDA_INLINE {
-    float* const floats = take(count);
-    widen_halves(halves, count, floats);
-    halves += 2 * count;
-    return floats;
-  };
-  block.key_scale = read(block.key_width);
-  block.key_min = read(block.key_width);
-  block.key_factor = read(kCodedRows);
-  halves = block.value_codes + kCodedRows * block.value_width / 2;
-  block.value_scale = read(kCodedRows);
-  block.value_min = read(kCodedRows);
-  block.value_factor = read(block.value_width);
-  return block;
-}
-
-// scores <- softmax weights relative to their largest, and these times the values' scales ->
-// scaled. Returns sum w_t min_t.
-KVASIR_INLINE float weigh_block(const AttendCodedArgs& args, const CodedBlock& block, int64_t query,
-                                float offset, float* scores, float* scaled) {
-  const float scale = args.soft_cap == 0 ? args.scale : args.scale / args.soft_cap;
-  Vec largest = broadcast(-__builtin_inff());
-  for (int64_t t = 0; t < kCodedRows; t += kLanes) {
-    Vec score = (load(scores + t) + broadcast(offset)) * load(block.key_factor + t);
-    score = score * broadcast(scale);
-    if (args.soft_cap != 0) score = broadcast(args.soft_cap) * tanh(score);
-    store(scores + t, score);
-    largest = max(largest, score);
-  }
-  const float maximum = reduce_max(largest);
-  Vec sum = zero();
-  Vec minima = zero();
-  for (int64_t t = 0; t < kCodedRows; t += kLanes) {
-    const Vec weight = exp(load(scores + t) - broadcast(maximum));
-    sum = sum + weight;
-    minima = fma(weight, load(block.value_min + t), minima);
-    store(scaled + t, weight * load(block.value_scale + t));
-  }
-  args.maxima[query] = maximum;
-  args.sums[query] = reduce_add(sum);
-  return reduce_add(minima);
-}
-
-// The queries [first, first + count), count <= kCodedQueries.
-KVASIR_INLINE void attend_queries(const AttendCodedArgs& args, const CodedBlock& block,
-                                  int64_t first, int64_t count, float* floats, uint8_t* bytes) {
-  const int64_t width = block.key_width;
-  const int64_t depth_max = width < kCodedRows ? kCodedRows : width;
-  float* scaled = floats;
-  float* sums = scaled + depth_max;
-  SplitIntegers integers[kCodedQueries];
-  float offsets[kCodedQueries];
-  for (int64_t q = 0; q < count; ++q) {
-    integers[q] = {.high = bytes + 2 * q * depth_max, .low = bytes + (2 * q + 1) * depth_max};
-    const float* query = args.q + (first + q) * width;
-    for (int64_t c = 0; c < width; c += kLanes)
-      store(scaled + c, load(query + c) * load(block.key_scale + c));
-    split_integers(scaled, width, integers[q]);
-    offsets[q] = dot(query, block.key_min, width);
-  }
-  const DotCodeTile dot_tile = kDotCodeTile[count - 1];
-  const bool is_first = first == 0;
-  dot_tile(block.key_codes, kCodedRows, width, integers, is_first ? args.value_codes : nullptr,
-           sums, kCodedRows);
-  for (int64_t q = 0; q < count; ++q) {
-    offsets[q] = weigh_block(args, block, first + q, offsets[q], sums + q * kCodedRows, scaled);
-    split_integers(scaled, kCodedRows, integers[q]);
-  }
-  float* out = args.out + first * block.value_width;
-  dot_tile(block.value_codes, block.value_width, kCodedRows, integers,
-           is_first ? args.key_codes_ahead : nullptr, out, block.value_width);
-  for (int64_t q = 0; q < count; ++q, out += block.value_width) {
-    for (int64_t c = 0; c < block.value_width; c += kLanes)
-      store(out + c, (load(out + c) + broadcast(offsets[q])) * load(block.value_factor + c));
+template <int kPart, int kQueries, int kVecs>
+KVASIR_INLINE void add_code_pairs(const VecInt (&quads)[kVecs], const uint8_t* halves,
+                                  int64_t stride, VecInt (&sums)[kQueries][kVecs]) {
+  VecInt pairs[kVecs];
+  KVASIR_UNROLL
+  for (int v = 0; v < kVecs; ++v) pairs[v] = code_pairs<kPart>(quads[v]);
+  KVASIR_UNROLL
+  for (int q = 0; q < kQueries; ++q) {
+    const VecInt integers = load_quad(halves + 2 * q * stride + 4 * kPart);
+    KVASIR_UNROLL
+    for (int v = 0; v < kVecs; ++v) add_half_products(sums[q][v], pairs[v], integers);
   }
 }
 
-// The half floats behind the codes of a vector; codes are fetched while others are multiplied.
-KVASIR_INLINE void fetch_halves(const std::byte* codes, int64_t code_bytes, int64_t half_count) {
-  for (int64_t at = 0; at < 2 * half_count; at += kCacheLineBytes)
-    fetch_to_l2(codes + code_bytes + at);
+// kVecs vectors of lanes.
+template <int kQueries, int kVecs>
+KVASIR_INLINE void dot_code_lanes(const CodeTile& tile, int64_t lane,
+                                  const TileIntegers<kQueries>& integers, const float* offsets,
+                                  LinesAhead& ahead, float* out, int64_t stride) {
+  VecInt sums[kQueries][kVecs];
+  KVASIR_UNROLL
+  for (int q = 0; q < kQueries; ++q) {
+    KVASIR_UNROLL
+    for (int v = 0; v < kVecs; ++v) sums[q][v] = broadcast_int(0);
+  }
+  const uint8_t* codes = tile.at(lane);
+  const int64_t distance = tile.at(lane + kLanes) - codes;
+  const uint8_t* halves = integers.halves;
+  for (int64_t k = 0; k < tile.depth; k += kTileCodeDepth) {
+    VecInt quads[kVecs];
+    ahead.fetch(kVecs);
+    KVASIR_UNROLL
+    for (int v = 0; v < kVecs; ++v) quads[v] = load_bytes(codes + v * distance);
+    add_code_pairs<0>(quads, halves, integers.stride, sums);
+    add_code_pairs<1>(quads, halves, integers.stride, sums);
+    add_code_pairs<2>(quads, halves, integers.stride, sums);
+    add_code_pairs<3>(quads, halves, integers.stride, sums);
+    codes += 4 * kTileCodeLanes;
+    halves += 2 * kTileCodeDepth;
+  }
+  KVASIR_UNROLL
+  for (int v = 0; v < kVecs; ++v) {
+    const int64_t first = lane + v * kLanes;
+    const Vec factor = load_f16(tile.factors + 2 * first);
+    KVASIR_UNROLL
+    for (int q = 0; q < kQueries; ++q) {
+      const Vec sum = fma(to_float(sums[q][v]), broadcast(integers.step[q]), broadcast(offsets[q]));
+      store(out + q * stride + first, sum * factor);
+    }
+  }
 }
 
-void attend_coded(const AttendCodedArgs& args) {
+// out [kQueries, stride]
+template <int kQueries>
+KVASIR_INLINE void dot_code_tile(const CodeTile& tile, const TileIntegers<kQueries>& integers,
+                                 const float* offsets, LinesAhead& ahead, float* out,
+                                 int64_t stride) {
+  int64_t lane = 0;
+  for (; lane + 2 * kLanes <= tile.lanes; lane += 2 * kLanes)
+    dot_code_lanes<kQueries, 2>(tile, lane, integers, offsets, ahead, out, stride);
+  if (lane < tile.lanes)
+    dot_code_lanes<kQueries, 1>(tile, lane, integers, offsets, ahead, out, stride);
+}
+
+// A block's keys and values: codes, and the half floats behind them.
+struct CodedBlock {
+  CodeTile keys;
+  CodeTile values;
+  const uint8_t* key_scale;    // [width of keys]
+  const uint8_t* key_min;      // [width of keys]
+  const uint8_t* value_scale;  // [kCodedRows]
+  const uint8_t* value_min;    // [kCodedRows]
+};
+
+KVASIR_INLINE CodedBlock open_block(const AttendCodedArgs& args) {
   const int64_t key_width = args.keys.shape.width;
   const int64_t value_width = args.values.shape.width;
-  if (args.key_codes_ahead != nullptr)
-    fetch_halves(args.key_codes_ahead, kCodedRows * key_width / 2, 2 * key_width + kCodedRows);
-  if (args.value_codes_ahead != nullptr)
-    fetch_halves(args.value_codes_ahead, kCodedRows * value_width / 2,
-                 2 * kCodedRows + value_width);
-  float* rest = args.scratch;
-  const CodedBlock block = open_block(args, rest);
-  const int64_t depth_max = block.key_width < kCodedRows ? kCodedRows : block.key_width;
-  auto* bytes = reinterpret_cast<uint8_t*>(rest);
-  rest += 2 * kCodedQueries * depth_max / 4;
+  const auto* keys = reinterpret_cast<const uint8_t*>(args.key_codes);
+  const auto* values = reinterpret_cast<const uint8_t*>(args.value_codes);
+  const uint8_t* key_halves = keys + kCodedRows * key_width / 2;
+  const uint8_t* value_halves = values + kCodedRows * value_width / 2;
+  return {.keys = {.codes = keys,
+                   .lanes = kCodedRows,
+                   .depth = key_width,
+                   .factors = key_halves + 4 * key_width},
+          .values = {.codes = values,
+                     .lanes = value_width,
+                     .depth = kCodedRows,
+                     .factors = value_halves + 4 * kCodedRows},
+          .key_scale = key_halves,
+          .key_min = key_halves + 2 * key_width,
+          .value_scale = value_halves,
+          .value_min = value_halves + 2 * kCodedRows};
+}
+
+// What of the next block is fetched when.
+struct BlockAhead {
+  LinesAhead key_codes;
+  LinesAhead key_halves;
+  LinesAhead value_codes;
+  LinesAhead value_halves;
+
+  explicit BlockAhead(const AttendCodedArgs& args)
+      : BlockAhead(args.key_codes_ahead, args.keys.shape.width, args.value_codes_ahead,
+                   args.values.shape.width) {}
+
+ private:
+  BlockAhead(const std::byte* keys, int64_t key_width, const std::byte* values, int64_t value_width)
+      : key_codes(keys, kCodedRows * key_width / 2),
+        key_halves(key_codes.end, keys == nullptr ? 0 : 4 * key_width + 2 * kCodedRows),
+        value_codes(values, kCodedRows * value_width / 2),
+        value_halves(value_codes.end, values == nullptr ? 0 : 4 * kCodedRows + 2 * value_width) {}
+};
+
+// 2^x of x <= 0 within 3 ulp: 2^n times a polynomial in what is left, at most a half. Coefficients
+// by Lawson's iteration for the smallest relative error, that of 0 being none.
+KVASIR_INLINE Vec exp2_below_zero(Vec x) {
+  x = max(x, broadcast(-150.0f));
+  const Vec n = round_to_even(x);
+  const Vec r = x - n;
+  Vec p = broadcast(0x1.5bba14p-10f);
+  p = fma(p, r, broadcast(0x1.3cea88p-7f));
+  p = fma(p, r, broadcast(0x1.c6b752p-5f));
+  p = fma(p, r, broadcast(0x1.ebf9bcp-3f));
+  p = fma(p, r, broadcast(0x1.62e42ap-1f));
+  p = fma(p, r, broadcast(1.0f));
+  return scale_by_power_of_two(p, n);
+}
+
+constexpr float kLog2E = 0x1.715476p+0f;
+constexpr float kLn2 = 0x1.62e43p-1f;
+
+// Each with the bits of reduce_add, or reduce_max.
+template <int kCount>
+KVASIR_INLINE void reduce_add_each(const Vec (&v)[kCount], float (&out)[kCodedQueries]) {
+  constexpr int kLast = kCount - 1;
+  store_four(out, reduce_add_4(v[0], v[kLast < 1 ? kLast : 1], v[kLast < 2 ? kLast : 2], v[kLast]));
+}
+template <int kCount>
+KVASIR_INLINE void reduce_max_each(const Vec (&v)[kCount], float (&out)[kCodedQueries]) {
+  constexpr int kLast = kCount - 1;
+  store_four(out, reduce_max_4(v[0], v[kLast < 1 ? kLast : 1], v[kLast < 2 ? kLast : 2], v[kLast]));
+}
+
+// A CodedPart computes kQueries queries of a call, one step after the other.
+template <int kQueries>
+struct CodedPart {
+  const AttendCodedArgs& args;
+  const CodedBlock& block;
+  BlockAhead& ahead;
+  int64_t first;  // query of the call
+  float* values;  // [kQueries, integers.stride], what becomes integers next
+  TileIntegers<kQueries> integers;
+  float offsets[kCodedQueries];
+
+  // Queries times scales of channels -> integers; times minima -> offsets.
+  KVASIR_INLINE void take_queries() {
+    const int64_t width = block.keys.depth;
+    Vec largest[kQueries];
+    Vec sums[kQueries];
+    KVASIR_UNROLL
+    for (int q = 0; q < kQueries; ++q) largest[q] = sums[q] = zero();
+    for (int64_t c = 0; c < width; c += kLanes) {
+      const Vec scale = load_f16(block.key_scale + 2 * c);
+      const Vec minimum = load_f16(block.key_min + 2 * c);
+      KVASIR_UNROLL
+      for (int q = 0; q < kQueries; ++q) {
+        const Vec query = load(args.q + (first + q) * width + c);
+        const Vec scaled = query * scale;
+        store(values + q * integers.stride + c, scaled);
+        largest[q] = max(largest[q], abs(scaled));
+        sums[q] = fma(query, minimum, sums[q]);
+      }
+    }
+    float tops[kCodedQueries];
+    reduce_max_each(largest, tops);
+    reduce_add_each(sums, offsets);
+    round_to_integers(values, width, tops, integers);
+  }
+
+  // -> values: scores as powers of two.
+  KVASIR_INLINE void score() {
+    const float scale = args.soft_cap == 0 ? args.scale * kLog2E : args.scale / args.soft_cap;
+    KVASIR_UNROLL
+    for (int q = 0; q < kQueries; ++q) {
+      integers.step[q] *= scale;
+      offsets[q] *= scale;
+    }
+    dot_code_tile(block.keys, integers, offsets, ahead.key_codes, values, integers.stride);
+    if (args.soft_cap == 0) return;
+    for (int q = 0; q < kQueries; ++q) {
+      float* const scores = values + q * integers.stride;
+      for (int64_t t = 0; t < kCodedRows; t += kLanes)
+        store(scores + t, broadcast(args.soft_cap * kLog2E) * tanh(load(scores + t)));
+    }
+  }
+
+  // Scores -> weights relative to the largest, these times the values' scales -> integers; times
+  // minima -> offsets.
+  KVASIR_INLINE void weigh() {
+    float maxima[kCodedQueries];
+    find_maxima(maxima);
+    Vec sums[kQueries];
+    Vec minima[kQueries];
+    Vec largest[kQueries];
+    KVASIR_UNROLL
+    for (int q = 0; q < kQueries; ++q) sums[q] = minima[q] = largest[q] = zero();
+    for (int64_t t = 0; t < kCodedRows; t += kLanes) {
+      ahead.key_halves.fetch(2);
+      ahead.value_halves.fetch(2);
+      const Vec scale = load_f16(block.value_scale + 2 * t);
+      const Vec minimum = load_f16(block.value_min + 2 * t);
+      KVASIR_UNROLL
+      for (int q = 0; q < kQueries; ++q) {
+        float* const place = values + q * integers.stride + t;
+        const Vec weight = exp2_below_zero(load(place) - broadcast(maxima[q]));
+        const Vec scaled = weight * scale;
+        sums[q] = sums[q] + weight;
+        minima[q] = fma(weight, minimum, minima[q]);
+        largest[q] = max(largest[q], scaled);
+        store(place, scaled);
+      }
+    }
+    float totals[kCodedQueries];
+    float tops[kCodedQueries];
+    reduce_max_each(largest, tops);
+    reduce_add_each(sums, totals);
+    reduce_add_each(minima, offsets);
+    KVASIR_UNROLL
+    for (int q = 0; q < kQueries; ++q) {
+      args.maxima[first + q] = maxima[q] * kLn2;
+      args.sums[first + q] = totals[q];
+    }
+    round_to_integers(values, kCodedRows, tops, integers);
+  }
+
+  KVASIR_INLINE void find_maxima(float (&maxima)[kCodedQueries]) const {
+    Vec largest[kQueries];
+    KVASIR_UNROLL
+    for (int q = 0; q < kQueries; ++q) largest[q] = broadcast(-__builtin_inff());
+    for (int64_t t = 0; t < kCodedRows; t += kLanes) {
+      KVASIR_UNROLL
+      for (int q = 0; q < kQueries; ++q)
+        largest[q] = max(largest[q], load(values + q * integers.stride + t));
+    }
+    reduce_max_each(largest, maxima);
+  }
+
+  KVASIR_INLINE void add_values() {
+    const int64_t width = block.values.lanes;
+    dot_code_tile(block.values, integers, offsets, ahead.value_codes, args.out + first * width,
+                  width);
+  }
+};
+
+template <int kQueries>
+void attend_queries(const AttendCodedArgs& args, const CodedBlock& block, BlockAhead& ahead,
+                    int64_t first) {
+  const int64_t width = block.keys.depth;
+  const int64_t stride = width < kCodedRows ? kCodedRows : width;
+  auto* halves = reinterpret_cast<uint8_t*>(args.scratch + kCodedQueries * stride);
+  CodedPart<kQueries> part = {.args = args,
+                              .block = block,
+                              .ahead = ahead,
+                              .first = first,
+                              .values = args.scratch,
+                              .integers = {.halves = halves, .stride = stride}};
+  part.take_queries();
+  part.score();
+  part.weigh();
+  part.add_values();
+}
+
+using AttendQueries = decltype(&attend_queries<1>);
+constexpr AttendQueries kAttendQueries[kCodedQueries] = {attend_queries<1>, attend_queries<2>,
+                                                         attend_queries<3>, attend_queries<4>};
+
+void attend_coded(const AttendCodedArgs& args) {
+  const CodedBlock block = open_block(args);
+  BlockAhead ahead(args);
   for (int64_t q = 0; q < args.query_count; q += kCodedQueries)
-    attend_queries(args, block, q, smaller(kCodedQueries, args.query_count - q), rest, bytes);
+    kAttendQueries[smaller(kCodedQueries, args.query_count - q) - 1](args, block, ahead, q);
 }
 
 }  // namespace

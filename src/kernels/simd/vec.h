@@ -22,12 +22,12 @@
 //   add_int8 sub_int8 add_int16 sub_int16 shift_right_int16<n> shift_left_int16<n>
 //   load_byte_lanes(p)              kLanes bytes as int32
 //   look_up_sixteen(table, index)   table[index % 16]
-//   store_signed_bytes(p, v)        lanes from -128 to 127
-//   load_quad(p) add_nibble_products   four bytes in every lane; products of bytes, added exactly
+//   load_quad(p) add_half_products  four bytes in every lane; products of halves, added exactly
+//   store_tile_halves(p, v)         low halves, in the order that add_half_products meets codes
 //   store_int store_bytes store_halves   lanes; the low byte or half of the first `count` lanes
 //   first_lane(v) swap_lanes<d>(v)  lane l gets lane l ^ d
 //   reduce_add reduce_max           pair lanes kLanes / 2 apart, then half that, down to 1
-//   reduce_add_4(a, b, c, d)        four sums, each with the bits of reduce_add
+//   reduce_add_4(a, b, c, d)        four sums, each with the bits of reduce_add; reduce_max_4
 //   column_sums(m)                  of a 4 x 4 matrix in 16 / kLanes vectors
 //   load_twice(p, pair_mask)        c0 c0 c1 c1 ... of kLanes / 2 floats
 //   load_bf16 load_f16 load_fp8     bytes to floats, whole or the first `count`; what load_fp8

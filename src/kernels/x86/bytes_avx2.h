@@ -28,19 +28,19 @@ KVASIR_INLINE VecInt shift_left_int16(VecInt a) {
 KVASIR_INLINE VecInt load_byte_lanes(const uint8_t* p) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 }
-// Lanes from -128 to 127, all of them.
-KVASIR_INLINE void store_signed_bytes(uint8_t* p, VecInt a) {
-  const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(halves, halves));
-}
 // Four bytes, the same for every lane.
 KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
   return _mm256_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
 }
-// Adds to each lane the products of four unsigned bytes below 16 and four signed ones.
-KVASIR_INLINE void add_nibble_products(VecInt& sum, VecInt nibbles, VecInt signed_bytes) {
-  const __m256i pairs = _mm256_maddubs_epi16(nibbles, signed_bytes);
-  sum = _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+// Adds to each lane the products of two halves and two others, all signed.
+KVASIR_INLINE void add_half_products(VecInt& sum, VecInt a, VecInt b) {
+  sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, b));
+}
+// The low halves of all lanes, which lie within their range, in the order 0 2 4 6 1 3 5 7.
+KVASIR_INLINE void store_tile_halves(uint8_t* p, VecInt a) {
+  const __m128i halves = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  const __m128i order = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_shuffle_epi8(halves, order));
 }
 // table[the low four bits of each lane]
 KVASIR_INLINE Vec look_up_sixteen(const float* table, VecInt index) {

@@ -136,6 +136,16 @@ KVASIR_INLINE FourFloats reduce_add_4(Vec a, Vec b, Vec c, Vec d) {
   return _mm256_castps256_ps128(_mm256_permutevar8x32_ps(sums, order));
 }
 
+// The same of the largest.
+KVASIR_INLINE FourFloats reduce_max_4(Vec a, Vec b, Vec c, Vec d) {
+  const Vec ab = max(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
+  const Vec cd = max(_mm256_permute2f128_ps(c, d, 0x20), _mm256_permute2f128_ps(c, d, 0x31));
+  const Vec acbd = max(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee));
+  const Vec largest = max(acbd, swap_lanes<1>(acbd));
+  const __m256i order = _mm256_setr_epi32(0, 4, 2, 6, 0, 0, 0, 0);
+  return _mm256_castps256_ps128(_mm256_permutevar8x32_ps(largest, order));
+}
+
 // A 4 x 4 matrix, row by row: each lane gets the sum of its column.
 KVASIR_INLINE Vec column_sums(const Vec* m) {
   const Vec pairs = m[0] + m[1];

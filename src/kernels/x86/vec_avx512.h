@@ -132,6 +132,17 @@ KVASIR_INLINE FourFloats reduce_add_4(Vec a, Vec b, Vec c, Vec d) {
   return _mm512_castps512_ps128(_mm512_permutexvar_ps(heads, abcd));
 }
 
+// The same of the largest.
+KVASIR_INLINE FourFloats reduce_max_4(Vec a, Vec b, Vec c, Vec d) {
+  const Vec ab = max(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  const Vec cd = max(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+  Vec abcd = max(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+  abcd = max(abcd, swap_lanes<2>(abcd));
+  abcd = max(abcd, swap_lanes<1>(abcd));
+  const __m512i heads = _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+  return _mm512_castps512_ps128(_mm512_permutexvar_ps(heads, abcd));
+}
+
 // A 4 x 4 matrix, row by row: each lane gets the sum of its column.
 KVASIR_INLINE Vec column_sums(const Vec* m) {
   const Vec pairs = m[0] + swap_lanes<8>(m[0]);
