@@ -136,4 +136,10 @@ struct TokenRange {
   int64_t end = 0;
 };
 
+// Queries of a group by their place, token after token.
+struct QueryRange {
+  int64_t begin = 0;
+  int64_t end = 0;
+};
+
 }  // namespace kvasir::ops

@@ -185,9 +185,9 @@ class Ops {
                             int64_t segment, const kernels::AttendedPart& part, int worker);
   void join_segment(const GroupedAttendStep& step, const AttendGroup& group,
                     const TokenRange& tokens, const kernels::AttendedPart& part,
-                    const kernels::AttendedPart& whole) const;
+                    const QueryRange& queries, const kernels::AttendedPart& whole) const;
   void put_attended(const GroupedAttendStep& step, const AttendGroup& group,
-                    const kernels::AttendedPart& whole) const;
+                    const QueryRange& queries, const kernels::AttendedPart& whole) const;
 
   template <class Body>
   void for_each_head(View<float> heads, int64_t head_dim, const Body& body);

@@ -252,25 +252,36 @@ void attend(const AttendArgs& args, int64_t query_begin, int64_t query_end) {
   });
 }
 
-KVASIR_INLINE float exp_of(float x) {
-  float lanes[kLanesMax];
-  store(lanes, exp(broadcast(x)));
-  return lanes[0];
+// Up to kLanes queries at once: what their outputs so far and those of `later` are multiplied by.
+KVASIR_INLINE void join_sums(const AttendedPart& later, int64_t first, int64_t query_count,
+                             const AttendedPart& whole, float* of_whole, float* of_later) {
+  const Mask mask = first_lanes(query_count);
+  const Vec whole_max = load(whole.maxima + first, mask);
+  const Vec later_max = load(later.maxima + first, mask);
+  const Vec maximum = max(whole_max, later_max);
+  const Vec whole_factor = exp(whole_max - maximum);
+  const Vec later_factor = exp(later_max - maximum);
+  const Vec kept = load(whole.sums + first, mask) * whole_factor;
+  store(whole.maxima + first, maximum, mask);
+  store(whole.sums + first, kept + load(later.sums + first, mask) * later_factor, mask);
+  store(of_whole, whole_factor);
+  store(of_later, later_factor);
 }
 
 void join_attended(const AttendedPart& later, int64_t query_count, int64_t value_dim,
                    const AttendedPart& whole) {
+  float of_whole[kLanes];
+  float of_later[kLanes];
   for (int64_t h = 0; h < query_count; ++h) {
-    const float maximum = whole.maxima[h] > later.maxima[h] ? whole.maxima[h] : later.maxima[h];
-    const float of_whole = exp_of(whole.maxima[h] - maximum);
-    const float of_later = exp_of(later.maxima[h] - maximum);
-    whole.maxima[h] = maximum;
-    whole.sums[h] = whole.sums[h] * of_whole + later.sums[h] * of_later;
+    const int64_t place = h % kLanes;
+    if (place == 0)
+      join_sums(later, h, smaller(kLanes, query_count - h), whole, of_whole, of_later);
     float* out = whole.out + h * value_dim;
     const float* add = later.out + h * value_dim;
+    const Vec kept = broadcast(of_whole[place]);
+    const Vec added = broadcast(of_later[place]);
     for_each_vec(value_dim, [=](int64_t i, auto mask) KVASIR_LAMBDA_INLINE {
-      const Vec rescaled = load(out + i, mask) * broadcast(of_whole);
-      store(out + i, fma(load(add + i, mask), broadcast(of_later), rescaled), mask);
+      store(out + i, fma(load(add + i, mask), added, load(out + i, mask) * kept), mask);
     });
   }
 }

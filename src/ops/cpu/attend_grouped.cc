@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <limits>
 
 #include "base/check.h"
@@ -140,6 +139,42 @@ void begin_whole(const GroupedAttendStep& step, const AttendGroup& group,
   }
 }
 
+QueryRange all_queries(const AttendGroup& group) {
+  return {.begin = 0, .end = group.token_count * group.head_count};
+}
+
+QueryRange share_of(const QueryRange& queries, int64_t share, int64_t shares) {
+  const int64_t count = queries.end - queries.begin;
+  return {.begin = queries.begin + count * share / shares,
+          .end = queries.begin + count * (share + 1) / shares};
+}
+
+// A JoinedShare is a share of the queries of a whole while a thread joins it: maxima and sums of
+// neighbours share cache lines, so it has its own until it ends.
+class JoinedShare {
+ public:
+  JoinedShare(const QueryRange& queries, const AttendedPart& whole)
+      : queries_(queries), whole_(whole) {
+    std::copy(whole.maxima + queries.begin, whole.maxima + queries.end, &maxima_[queries.begin]);
+    std::copy(whole.sums + queries.begin, whole.sums + queries.end, &sums_[queries.begin]);
+  }
+  ~JoinedShare() {
+    std::copy(&maxima_[queries_.begin], &maxima_[queries_.end], whole_.maxima + queries_.begin);
+    std::copy(&sums_[queries_.begin], &sums_[queries_.end], whole_.sums + queries_.begin);
+  }
+  JoinedShare(const JoinedShare&) = delete;
+  JoinedShare& operator=(const JoinedShare&) = delete;
+
+  const QueryRange& queries() const { return queries_; }
+  AttendedPart part() { return {.out = whole_.out, .maxima = maxima_, .sums = sums_}; }
+
+ private:
+  QueryRange queries_;
+  AttendedPart whole_;
+  float maxima_[kQueriesMax];
+  float sums_[kQueriesMax];
+};
+
 int64_t scratch_floats_of(const kernels::RowFormat& key, int64_t value_dim) {
   return kernels::attend_scratch_floats(key, value_dim, kQueriesMax) + kQueriesMax * key.dim +
          2 * kQueriesMax * part_floats(value_dim) + waiting_floats(value_dim) +
@@ -174,21 +209,22 @@ void Ops::attend_grouped(const GroupedAttendStep& step) {
 
 void Ops::join_segment(const GroupedAttendStep& step, const AttendGroup& group,
                        const TokenRange& tokens, const AttendedPart& part,
-                       const AttendedPart& whole) const {
-  const int64_t first = tokens.begin * group.head_count;
-  table_.join_attended(from_query(part, first, step.value_dim),
-                       (tokens.end - tokens.begin) * group.head_count, step.value_dim,
-                       from_query(whole, first, step.value_dim));
+                       const QueryRange& queries, const AttendedPart& whole) const {
+  const int64_t begin = std::max(queries.begin, tokens.begin * group.head_count);
+  const int64_t end = std::min(queries.end, tokens.end * group.head_count);
+  table_.join_attended(from_query(part, begin, step.value_dim), std::max<int64_t>(0, end - begin),
+                       step.value_dim, from_query(whole, begin, step.value_dim));
 }
 
 void Ops::put_attended(const GroupedAttendStep& step, const AttendGroup& group,
-                       const AttendedPart& whole) const {
-  table_.finish_attended(whole, group.token_count * group.head_count, step.value_dim);
+                       const QueryRange& queries, const AttendedPart& whole) const {
+  const AttendedPart part = from_query(whole, queries.begin, step.value_dim);
+  table_.finish_attended(part, queries.end - queries.begin, step.value_dim);
   const int64_t first_token = step.batch.piece(group.piece).token_at(group.first_position);
-  const int64_t floats = group.head_count * step.value_dim;
-  for (int64_t t = 0; t < group.token_count; ++t) {
-    std::memcpy(step.attended.row(first_token + t) + group.first_head * step.value_dim,
-                whole.out + t * floats, static_cast<size_t>(floats) * sizeof(float));
+  for (int64_t query = queries.begin; query < queries.end; ++query) {
+    const int64_t head = group.first_head + query % group.head_count;
+    std::copy_n(whole.out + query * step.value_dim, step.value_dim,
+                step.attended.row(first_token + query / group.head_count) + head * step.value_dim);
   }
 }
 
@@ -200,19 +236,21 @@ void Ops::attend_group(const GroupedAttendStep& step, const AttendGroup& group, 
   const SegmentRange segments = segments_of(past, group);
   for (int64_t segment = segments.begin; segment < segments.end; ++segment) {
     const TokenRange tokens = attend_segment(step, group, segment, s.wholes[1], worker);
-    join_segment(step, group, tokens, s.wholes[1], s.wholes[0]);
+    join_segment(step, group, tokens, s.wholes[1], all_queries(group), s.wholes[0]);
   }
-  put_attended(step, group, s.wholes[0]);
+  put_attended(step, group, all_queries(group), s.wholes[0]);
 }
 
-// Threads share out the segments: as many at once as there is room for parts that wait.
+// Threads share out the segments: as many at once as there is room for parts that wait. Then they
+// share out the queries, of which each is joined in order.
 void Ops::attend_few_groups(const GroupedAttendStep& step, const GroupCut& cut) {
   const kv::StreamLayout& keys = step.batch.stream(step.key_stream);
   const Past past(step);
   const int64_t groups = cut.group_count();
   const int64_t part_size = cut.queries_max() * part_floats(step.value_dim);
   const int64_t parts_per_thread = waiting_floats(step.value_dim) / part_size;
-  const int64_t at_once = parts_per_thread * thread_count() / groups;  // segments of each group
+  const int64_t at_once = parts_per_thread * thread_count() / groups;   // segments of each group
+  const int64_t shares = groups < thread_count() ? thread_count() : 1;  // of a group's queries
   const auto scratch_of = [&](int64_t thread) {
     return GroupScratch(scratch(static_cast<int>(thread)), keys.format.dim, step.value_dim);
   };
@@ -232,25 +270,29 @@ void Ops::attend_few_groups(const GroupedAttendStep& step, const GroupCut& cut) 
     most = std::max(most, segments_of(past, group).count());
   }
   for (int64_t first = 0; first < most; first += at_once) {
-    // Tasks that follow each other read neighbouring vectors of the same rows.
-    pool_.parallel_for(groups * std::min(at_once, most - first), [&](int64_t task, int worker) {
+    // Tasks that follow each other read neighbouring vectors of the same rows. The newest segment
+    // is the first: where all others are coded, it takes longest.
+    const int64_t now = std::min(at_once, most - first);
+    pool_.parallel_for(groups * now, [&](int64_t task, int worker) {
       const AttendGroup group = cut.group(task % groups);
-      const int64_t index = task / groups;
+      const int64_t index = (task / groups + now - 1) % now;
       const SegmentRange segments = segments_of(past, group);
       if (first + index >= segments.count()) return;
       attend_segment(step, group, segments.begin + first + index, part_of(task % groups, index),
                      worker);
     });
-    pool_.parallel_for(groups, [&](int64_t task, int) {
-      const AttendGroup group = cut.group(task);
+    pool_.parallel_for(groups * shares, [&](int64_t task, int) {
+      const int64_t place = task / shares;
+      const AttendGroup group = cut.group(place);
+      JoinedShare share(share_of(all_queries(group), task % shares, shares), whole_of(place));
       const SegmentRange segments = segments_of(past, group);
       const int64_t end = std::min(at_once, segments.count() - first);
       for (int64_t index = 0; index < end; ++index) {
         const int64_t segment = segments.begin + first + index;
-        join_segment(step, group, tokens_that_see(past, group, segment), part_of(task, index),
-                     whole_of(task));
+        join_segment(step, group, tokens_that_see(past, group, segment), part_of(place, index),
+                     share.queries(), share.part());
       }
-      if (first + at_once >= most) put_attended(step, group, whole_of(task));
+      if (first + at_once >= most) put_attended(step, group, share.queries(), share.part());
     });
   }
 }

@@ -66,23 +66,29 @@ void list_full_rows(const StreamRows& source, const AttendGroup& group, const Ro
   }
 }
 
-// Copies the queries of these tokens together and says which rows each sees. Returns how many.
-int64_t place_queries(const GroupedAttendStep& step, const Past& past, const AttendGroup& group,
-                      const TokenRange& tokens, const RowList& list, float* queries,
-                      std::array<kernels::RowRange, kQueriesMax>& seen) {
+// Copies the queries of these tokens together. Returns how many.
+int64_t place_queries(const GroupedAttendStep& step, const AttendGroup& group,
+                      const TokenRange& tokens, float* queries) {
   const int64_t dim = step.batch.stream(step.key_stream).format.dim;
   const int64_t first_token = step.batch.piece(group.piece).token_at(group.first_position);
-  int64_t place = 0;
+  for (int64_t t = tokens.begin; t < tokens.end; ++t, queries += group.head_count * dim) {
+    std::memcpy(queries, step.queries.row(first_token + t) + group.first_head * dim,
+                static_cast<size_t>(group.head_count * dim) * sizeof(float));
+  }
+  return (tokens.end - tokens.begin) * group.head_count;
+}
+
+// Says which rows each of these queries sees.
+void list_seen(const Past& past, const AttendGroup& group, const TokenRange& tokens,
+               const RowList& list, std::array<kernels::RowRange, kQueriesMax>& seen) {
+  auto* place = seen.begin();
   for (int64_t t = tokens.begin; t < tokens.end; ++t, place += group.head_count) {
     const int64_t position = group.first_position + t;
-    std::memcpy(queries + place * dim, step.queries.row(first_token + t) + group.first_head * dim,
-                static_cast<size_t>(group.head_count * dim) * sizeof(float));
     const int64_t begin = std::max(first_seen(past.keys, position), list.begin);
     const int64_t end = std::min(position + 1, list.end);
-    std::fill_n(seen.begin() + place, group.head_count,
+    std::fill_n(place, group.head_count,
                 kernels::RowRange{.begin = begin - list.begin, .end = end - list.begin});
   }
-  return place;
 }
 
 // What the same thread reads next, as far as one can tell: the next vector of the streams, or
@@ -252,13 +258,16 @@ TokenRange Ops::attend_segment(const GroupedAttendStep& step, const AttendGroup&
 void Ops::attend_rows(const GroupedAttendStep& step, const Past& past, const AttendGroup& group,
                       int64_t segment, const AttendedPart& part, int worker) {
   const TokenRange tokens = tokens_that_see(past, group, segment);
-  const RowList list = list_of(past, group, tokens, segment);
   const kernels::RowFormat format = past.format(step);
   const GroupScratch s(scratch(worker), format.dim, step.value_dim);
-  SegmentRows rows;
-  rows.query_count = place_queries(step, past, group, tokens, list, s.queries, rows.seen);
+  const int64_t query_count = place_queries(step, group, tokens, s.queries);
   const AttendedPart target = from_query(part, tokens.begin * group.head_count, step.value_dim);
-  if (attend_coded(step, group, segment, rows.query_count, s, target)) return;
+  if (attend_coded(step, group, segment, query_count, s, target)) return;
+  // Lists of rows are not cheap even to begin, where a block is all there is to multiply.
+  const RowList list = list_of(past, group, tokens, segment);
+  SegmentRows rows;
+  rows.query_count = query_count;
+  list_seen(past, group, tokens, list, rows.seen);
   if (past.is_decoded && group.token_count == 1) {
     fetch_codes_ahead(step, group, segment, thread_count());
   }
