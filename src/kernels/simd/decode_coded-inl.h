@@ -37,22 +37,19 @@ bool decode_e4m3(const CodedRows& form, const uint8_t* coded, float* decoded) {
 
 // ---- blocks of GGUF
 
+// Of 32 values. Scales are read where they lie: of a row of few blocks that takes less time than to
+// gather them.
 template <class Type>
 bool decode_gguf_blocks(const CodedRows& form, const uint8_t* coded, float* decoded) {
   const int64_t width = form.shape.width;
-  if (width % kGroupCols != 0 || width > kDotCols) return false;
-  const int64_t blocks = width / kGroupCols;
-  for (int64_t r = 0; r < form.row_count; ++r, coded += blocks * Type::kBytes) {
-    TakenScales taken[1];
-    float scales[1][kScaleFloats];
-    for (int64_t b = 0; b < blocks; ++b) take_scales<Type, 1>(coded, 0, b, taken);
-    load_scales<Type, 1>(coded, 0, blocks, taken, scales);
-    for (int64_t b = 0; b < blocks; ++b, decoded += kGroupCols) {
-      GroupVecs values;
-      decode_group<Type>(coded + b * Type::kBytes, 0, scales[0] + b * Type::kStep, values);
-      KVASIR_UNROLL
-      for (int64_t i = 0; i < kGroupCols / kLanes; ++i) store(decoded + i * kLanes, values[i]);
-    }
+  if (width % kGroupCols != 0) return false;
+  const int64_t blocks = form.row_count * (width / kGroupCols);
+  for (int64_t b = 0; b < blocks; ++b, coded += Type::kBytes, decoded += kGroupCols) {
+    const float scales[2] = {f16_at(coded), Type::kHasOffset ? f16_at(coded + 2) : 0};
+    GroupVecs values;
+    decode_group<Type>(coded, 0, scales, values);
+    KVASIR_UNROLL
+    for (int64_t i = 0; i < kGroupCols / kLanes; ++i) store(decoded + i * kLanes, values[i]);
   }
   return true;
 }
@@ -66,12 +63,26 @@ bool decode_int_token(const CodedRows& form, const uint8_t* coded, float* decode
   if (!has_whole_runs<kBits>(width) || width % kGroupSize != 0) return false;
   const int64_t codes_bytes = kBits * width / 8;
   const int64_t groups = width / kGroupSize;
+  constexpr bool kIsByGroup = kBits != 3 && kGroupSize * kBits % (8 * kPackedRunBytes) == 0;
+  const auto take = [](Vec codes, Vec scale, Vec minimum, float* out)
+                        KVASIR_LAMBDA_INLINE { store(out, codes * scale + minimum); };
   for (int64_t r = 0; r < form.row_count; ++r, coded += codes_bytes + 4 * groups) {
     const uint8_t* scales = coded + codes_bytes;
-    for_each_code<kBits>(coded, width, [&](int64_t i, Vec codes) KVASIR_LAMBDA_INLINE {
-      const uint8_t* scale = scales + 2 * (i / kGroupSize);
-      store(decoded + i, codes * broadcast(f16_at(scale)) + broadcast(f16_at(scale + 2 * groups)));
-    });
+    if constexpr (kIsByGroup) {
+      for (int64_t g = 0; g < groups; ++g) {
+        const Vec scale = broadcast(f16_at(scales + 2 * g));
+        const Vec minimum = broadcast(f16_at(scales + 2 * (groups + g)));
+        for_each_code<kBits>(coded + g * kGroupSize * kBits / 8, kGroupSize,
+                             [&](int64_t i, Vec codes) KVASIR_LAMBDA_INLINE {
+                               take(codes, scale, minimum, decoded + g * kGroupSize + i);
+                             });
+      }
+    } else {
+      for_each_code<kBits>(coded, width, [&](int64_t i, Vec codes) KVASIR_LAMBDA_INLINE {
+        const uint8_t* scale = scales + 2 * (i / kGroupSize);
+        take(codes, broadcast(f16_at(scale)), broadcast(f16_at(scale + 2 * groups)), decoded + i);
+      });
+    }
     decoded += width;
   }
   return true;
