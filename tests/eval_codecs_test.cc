@@ -192,6 +192,49 @@ TEST_F(EvalCodecsTest, WritesATableAFileAndAChart) {
   EXPECT_TRUE(read_file(svg).starts_with("<svg"));
 }
 
+// What was measured of a model is what a plan of it says.
+TEST_F(EvalCodecsTest, APlanSaysWhatWasMeasured) {
+  const std::string file = directory_.file("quality.json");
+  const std::string measure = command() + "--copy --json --quality " + file;
+  const Json report = run_json(measure + " --kv int8 --kv q4_0-sink1");
+  const auto finding_of = [&](const std::string& kv) {
+    const Json plan =
+        run_json("plan " + folder_of("llama") + " --json --quality " + file + " --kv " + kv);
+    const Json::Array& measured = *plan.find("quality")->find("measured")->as_array();
+    return measured.empty() ? Json() : measured.front();
+  };
+  const Json finding = finding_of("q4_0-sink1");
+  const Json& measured = row(report, "q4_0-sink1");
+  EXPECT_EQ(*finding.find("attention")->as_string(), "gqa");
+  EXPECT_NEAR(number(finding, "kl") / value(measured, "kl"), 1, 1e-5);
+  EXPECT_NEAR(number(finding, "same"), value(measured, "same"), 1e-5);
+  EXPECT_NEAR(number(finding, "copied"), value(measured, "copy"), 1e-5);
+  EXPECT_NEAR(number(finding, "bits"), number(measured, "bits"), 1e-5);
+  EXPECT_EQ(*finding.find("quality")->as_string(), *measured.find("quality")->as_string());
+  EXPECT_EQ(integer(finding, "count"), 520 - 1 - 128);
+  EXPECT_EQ(*finding.find("command")->as_string(),
+            "kvasir eval codecs --model llama --ids ids --tokens 520 --copy");
+  // More of it, and the same again, go into the same measurement.
+  const std::string before = read_file(file);
+  EXPECT_EQ(run(measure + " --kv turbo4").exit_status, 0);
+  EXPECT_EQ(*finding_of("int8").find("precision")->as_string(), "int8");
+  EXPECT_EQ(*finding_of("turbo4").find("precision")->as_string(), "turbo4");
+  const std::string all = read_file(file);
+  EXPECT_EQ(run(measure + " --kv turbo4").exit_status, 0);
+  EXPECT_EQ(read_file(file), all);
+  EXPECT_EQ(
+      std::count(all.begin(), all.end(), '\n') - std::count(before.begin(), before.end(), '\n'), 1);
+}
+
+TEST_F(EvalCodecsTest, AnotherFileIsNotTakenForOneOfQuality) {
+  const std::string file = directory_.file("quality.json");
+  testing::write_file(file, "{}");
+  const Outcome outcome = run(command() + "--kv bf16 --quality " + file);
+  EXPECT_EQ(outcome.exit_status, 1);
+  EXPECT_NE(outcome.err.find("no file of measured quality"), std::string::npos) << outcome.err;
+  EXPECT_EQ(read_file(file), "{}");
+}
+
 TEST_F(EvalCodecsTest, LatentsHaveErrorsAndOtherModelsNone) {
   const Json latents = run_json(command(folder_of("deepseek_v3")) + "--kv int8 --json");
   EXPECT_GT(mean(row(latents, "int8"), "keys"), 0);

@@ -55,6 +55,15 @@ const std::string kAnswer =
 const std::string kFit =
     "precision residency context_tokens is_model_limit memory_bytes ssd_bytes bytes_per_token";
 
+// What was measured of a precision.
+Keys findings(const std::string& path) {
+  return words(
+             "precision evaluation model attention head_width texts count date command bits kl "
+             "kl_low kl_high same perplexity_ratio copied right quality",
+             path) +
+         words("name tokens", path + ".texts");
+}
+
 class JsonContract : public testing::CliTest {
  protected:
   Json ask(const std::string& arguments, const std::string& input = "") {
@@ -70,21 +79,24 @@ class JsonContract : public testing::CliTest {
 };
 
 TEST_F(JsonContract, Plan) {
-  const Json plan = ask("plan deepseek-v4-flash --memory 256GB");
+  const Json plan = ask("plan llama-3.1-8b --kv kvarn4 --memory 256GB");
   EXPECT_EQ(
       keys_of(plan),
       words("model architecture source layers context_tokens_max notes context_tokens sequences "
             "shared_prefix_tokens precision index_precision state_precision page_tokens "
             "keeps_whole_windows with_draft pass_tokens tensor_parallel data_parallel "
-            "thread_count bill curve memory") +
+            "thread_count bill quality curve memory") +
+          words("attention head_width measured gap", "quality") +
           words("lines bytes_per_token row_bytes ram_bytes ram_cold_bytes ram_budget_bytes "
                 "ssd_bytes weight_bytes pass_buffer_bytes copied_bytes",
                 "bill") +
           words("part layers bytes_per_token is_state ram_bytes ram_cold_bytes ssd_bytes",
                 "bill.lines") +
           words("context_tokens ram_bytes ram_budget_bytes ssd_bytes", "curve") +
-          words("memory_bytes headroom_bytes fits choice reason", "memory") +
-          words(kFit, "memory.fits") + words(kFit, "memory.choice"));
+          words("memory_bytes headroom_bytes fits measured choice reason", "memory") +
+          words(kFit, "memory.fits") + words(kFit, "memory.choice") +
+          words(kFit + " finding", "memory.measured") + findings("quality.measured") +
+          findings("memory.measured.finding"));
 }
 
 TEST_F(JsonContract, PlanSaysWhereACacheLies) {
@@ -102,8 +114,9 @@ TEST_F(JsonContract, PlanSaysWhereACacheLies) {
 
 TEST_F(JsonContract, PlanList) {
   EXPECT_EQ(keys_of(ask("plan --list")),
-            words("models architectures gguf_architectures precisions codings") +
-                words("name what", "codings") + words("name title source is_confirmed", "models") +
+            words("models architectures gguf_architectures precisions codings measured") +
+                findings("measured") + words("name what", "codings") +
+                words("name title source is_confirmed", "models") +
                 words("name what runs_here", "precisions"));
 }
 

@@ -246,6 +246,105 @@ TEST_F(PlanCommand, FitsEightyColumns) {
   }
 }
 
+// A file of one measurement, of a kind of attention that none that comes along is of.
+constexpr const char* kMeasuredOnMla = R"([{"evaluation": "codecs", "model": "small",
+  "attention": "mla", "head_width": 96, "texts": [{"name": "a.txt", "tokens": 2048}],
+  "count": 1919, "date": "2026-11-29", "command": "kvasir eval codecs --text a.txt",
+  "precisions": [
+    {"precision": "int8", "bits": 8.1, "kl": {"value": 0.0002, "low": 0.0001, "high": 0.0003},
+     "same": 0.994, "quality": "lossless"},
+    {"precision": "kvarn4", "bits": 4.5, "kl": {"value": 0.02, "low": 0.015, "high": 0.025},
+     "same": 0.93, "quality": "3 bits"}]}])";
+
+// As one line.
+std::string unwrapped(const std::string& text) {
+  std::istringstream words(text);
+  std::string line;
+  for (std::string word; words >> word;) line += word + " ";
+  return line;
+}
+
+TEST_F(PlanCommand, SaysBesideTheBytesWhatWasMeasured) {
+  const std::string plan = "plan deepseek-v3 --context 64k ";
+  const std::string file = directory_.file("mla.json");
+  testing::write_file(file, kMeasuredOnMla);
+  const std::string measured = " --quality " + file;
+
+  const std::string none = unwrapped(run(plan + "--kv k=int8").out);
+  EXPECT_NE(none.find("quality of k=int8: not measured on this kind of attention (mla) "),
+            std::string::npos)
+      << none;
+  const std::string some = unwrapped(run(plan + "--kv k=int8" + measured).out);
+  for (const char* part :
+       {"quality of k=int8: KL 0.00020 [0.00010, 0.00030] nats a token", "for 99.4 %: \"lossless\"",
+        "on small (mla, 96 wide, here 576), a.txt, 1,919 tokens, 2026-11-29",
+        "the word is of this one model"}) {
+    EXPECT_NE(some.find(part), std::string::npos) << part << "\n" << some;
+  }
+  const Json quality = member(run_json(plan + "--kv k=int8 --json" + measured), "quality");
+  EXPECT_EQ(*member(quality, "attention").as_string(), "mla");
+  EXPECT_TRUE(member(quality, "gap").is_null());
+  const Json& finding = member(quality, "measured").as_array()->front();
+  EXPECT_EQ(number(finding, "kl"), 0.0002);
+  EXPECT_EQ(*member(finding, "precision").as_string(), "int8");
+  EXPECT_EQ(*member(finding, "command").as_string(), "kvasir eval codecs --text a.txt");
+  EXPECT_TRUE(member(finding, "copied").is_null());
+  const Json unknown = member(run_json(plan + "--kv k=int8 --json"), "quality");
+  EXPECT_TRUE(member(unknown, "measured").as_array()->empty());
+  EXPECT_NE(member(unknown, "gap").as_string()->find("not measured"), std::string::npos);
+}
+
+TEST_F(PlanCommand, AdvisesWhatWasMeasuredOnThatKindOfAttentionAlone) {
+  const std::string plan = "plan deepseek-v3 --context 64k --memory 3GB ";  // 4.6 GB in bf16
+  const std::string file = directory_.file("mla.json");
+  testing::write_file(file, kMeasuredOnMla);
+  const auto memory_of = [&](const std::string& more) {
+    return member(run_json(plan + "--json " + more), "memory");
+  };
+  const Json none = memory_of("");
+  EXPECT_EQ(*member(member(none, "choice"), "precision").as_string(), "native");
+  EXPECT_TRUE(member(none, "measured").as_array()->empty());
+  EXPECT_NE(member(none, "reason").as_string()->find("was measured on this kind of attention"),
+            std::string::npos);
+  const Json some = memory_of("--quality " + file);
+  EXPECT_EQ(*member(member(some, "choice"), "precision").as_string(), "int8");
+  EXPECT_NE(member(some, "reason").as_string()->find("KL 0.00020"), std::string::npos);
+  EXPECT_EQ(member(some, "measured").as_array()->size(), 2U);
+  const std::string text = run(plan + "--quality " + file).out;
+  EXPECT_NE(text.find("\nint8 "), std::string::npos) << text;
+  EXPECT_NE(text.find("\ntake: int8, "), std::string::npos) << text;
+  EXPECT_NE(run(plan).out.find("\ntake: native, "), std::string::npos);
+}
+
+TEST_F(PlanCommand, TellsAPublishedFormatFromItsNamesake) {
+  const std::string published = unwrapped(run("plan llama-3.1-8b --kv int4").out);
+  EXPECT_NE(published.find("note: int4 is billed as published, 32768 bytes a token; Kvasir's own "
+                           "of that name, --kv k=int4,v=int4, takes 40960, and "),
+            std::string::npos)
+      << published;
+  EXPECT_NE(published.find("quality of int4: not measured"), std::string::npos) << published;
+  for (const char* kv : {"bf16", "k=int4,v=int4", "turboquant-4bit"}) {
+    EXPECT_EQ(run("plan llama-3.1-8b --kv " + std::string(kv)).out.find("billed as published"),
+              std::string::npos)
+        << kv;
+  }
+}
+
+TEST_F(PlanCommand, AFileOfQualityThatIsNoneIsOneLine) {
+  for (const std::string& text :
+       {std::string("{}"), std::string("[{"), std::string("[{\"evaluation\": \"taste\"}]")}) {
+    testing::write_file(directory_.file("q.json"), text);
+    for (const char* what : {"llama-3.1-8b", "--list"}) {
+      const auto outcome =
+          run("plan " + std::string(what) + " --quality " + directory_.file("q.json"));
+      EXPECT_EQ(outcome.exit_status, 1) << text;
+      EXPECT_EQ(outcome.out, "") << text;
+      EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+      EXPECT_NE(outcome.err.find("q.json"), std::string::npos) << outcome.err;
+    }
+  }
+}
+
 TEST_F(PlanCommand, ReplicasShareTheSequences) {
   const Json whole = run_json("plan llama-3.1-8b --context 4k --sequences 10 --json");
   const Json replica = run_json("plan llama-3.1-8b --context 4k --sequences 10 --dp 4 --json");
@@ -312,6 +411,13 @@ TEST_F(PlanCommand, ListsAllNames) {
   for (const plan::PrecisionInfo& precision : plan::precisions()) {
     EXPECT_NE(outcome.out.find(" " + precision.name + " "), std::string::npos) << precision.name;
   }
+  // What was measured stands beside the coding.
+  const std::string file = directory_.file("mla.json");
+  testing::write_file(file, kMeasuredOnMla);
+  const std::string measured = run("plan --list --quality " + file).out;
+  EXPECT_NE(measured.find("\n  int8          mla 0.00020 "), std::string::npos) << measured;
+  EXPECT_NE(measured.find("\n  sign-keys                 "), std::string::npos) << measured;
+  EXPECT_NE(measured.find("measured on small, mla, 2026-11-29"), std::string::npos) << measured;
 }
 
 TEST_F(PlanCommand, ListsAllNamesAsOneObject) {

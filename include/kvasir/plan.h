@@ -41,6 +41,7 @@ struct CacheModel {
   int64_t layer_count = 0;
   int64_t context_tokens_max = 0;  // the model's own limit; 0: not said
   int64_t value_bytes = 2;         // of the type it computes in
+  int64_t query_heads = 0;         // of attention that keeps keys and values; 0: any other
   // What each layer remembers, draft layers behind the others.
   std::shared_ptr<const kv::CacheSpec> cache;
   bool holds_latents_in_fp8 = false;  // its native cache (DeepSeek-V3.2)
@@ -187,7 +188,6 @@ struct PrecisionInfo {
   std::string name;
   std::string what;        // in a few words
   bool runs_here = false;  // Kvasir can run DeepSeek-V4 with it
-  bool is_short = false;   // leaves something out, to compare with others' counts
 };
 const std::vector<PrecisionInfo>& precisions();
 

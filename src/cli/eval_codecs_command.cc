@@ -1,6 +1,7 @@
 // kvasir eval codecs: what cache precisions cost in quality, beside what they take.
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "cli/model_options.h"
 #include "cli/notes.h"
 #include "cli/output.h"
+#include "cli/quality_entry.h"
 #include "cli/token_file.h"
 #include "eval/codec_rank.h"
 #include "eval/codecs.h"
@@ -35,6 +37,7 @@ struct EvalCodecsOptions {
   std::string log_path;
   std::string csv_path;
   std::string svg_path;
+  std::string quality_path;
   bool json = false;
   eval::CodecsOptions codecs;
 };
@@ -114,6 +117,38 @@ Json texts_json(const Subject& subject, int64_t tokens_max) {
   return texts;
 }
 
+std::string name_of(const std::string& path) {
+  const std::filesystem::path normal = std::filesystem::path(path).lexically_normal();
+  return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+}
+
+// What makes the same numbers again, precision by precision: files by their names, --kv left out.
+std::string command_of(const EvalCodecsOptions& options) {
+  const eval::CodecsOptions usual;
+  std::string command = "kvasir eval codecs";
+  if (!options.model.model.empty()) command += " --model " + name_of(options.model.model);
+  for (const std::string& path : options.text_paths) command += " --text " + name_of(path);
+  for (const std::string& path : options.id_paths) command += " --ids " + name_of(path);
+  const auto add_number = [&](const char* flag, int64_t value, int64_t absent) {
+    if (value != absent) command += std::string(flag) + std::to_string(value);
+  };
+  add_number(" --tokens ", options.codecs.tokens, usual.tokens);
+  add_number(" --skip ", options.codecs.skip, usual.skip);
+  return options.codecs.copies ? command + " --copy" : command;
+}
+
+Status add_quality(const EvalCodecsOptions& options, const Subject& subject,
+                   const std::vector<eval::RankedCodec>& codecs) {
+  KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options.model));
+  Evaluated evaluated{.model_path = path, .texts = {}, .command = command_of(options)};
+  for (const eval::CodecText& text : subject.texts) {
+    evaluated.texts.push_back({.name = name_of(text.name),
+                               .tokens = std::min(std::ssize(text.ids), options.codecs.tokens)});
+  }
+  KVASIR_ASSIGN_OR_RETURN(plan::Measurement measurement, measurement_of(evaluated, codecs));
+  return add_to_file(std::move(measurement), options.quality_path);
+}
+
 Status report(const EvalCodecsOptions& options, const Subject& subject,
               const std::vector<eval::RankedCodec>& codecs) {
   const int64_t tokens = subject.tokens;
@@ -133,6 +168,9 @@ Status report(const EvalCodecsOptions& options, const Subject& subject,
   }
   if (!options.svg_path.empty()) {
     KVASIR_RETURN_IF_ERROR(eval::write_svg(codecs_chart(codecs), options.svg_path));
+  }
+  if (!options.quality_path.empty()) {
+    KVASIR_RETURN_IF_ERROR(add_quality(options, subject, codecs));
   }
   return flush_output();
 }
@@ -179,6 +217,8 @@ void add_file_options(Command command, EvalCodecsOptions& options) {
        "file that keeps what is measured; a stopped run goes on from it");
   file("--csv", options.csv_path, "write the table to this file");
   file("--svg", options.svg_path, "write a chart to this file");
+  file("--quality", options.quality_path,
+       "add what was measured to this file, which 'kvasir plan --quality' reads");
 }
 
 }  // namespace

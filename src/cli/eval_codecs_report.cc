@@ -224,11 +224,12 @@ std::string codecs_csv(const std::vector<RankedCodec>& codecs, int64_t tokens) {
 }
 
 eval::ScatterChart codecs_chart(const std::vector<RankedCodec>& codecs) {
-  eval::ScatterChart chart{.title = "What a cache precision costs",
-                           .x_axis = "bits a value",
-                           .y_axis = "KL from an exact cache, nats a token",
-                           .y_min = kChartKlMin,
-                           .points = {}};
+  eval::ScatterChart chart{
+      .title = "What a cache precision costs; line: nothing as small loses less",
+      .x_axis = "bits a value",
+      .y_axis = "KL from an exact cache, nats a token",
+      .y_min = kChartKlMin,
+      .points = {}};
   for (const RankedCodec& codec : codecs) {
     if (codec.scores.bits() <= 0) continue;
     chart.points.push_back({.name = codec.scores.precision,

@@ -32,6 +32,7 @@ struct PlanOptions {
   std::string weights;
   std::string shared_prefix;
   std::string html_path;
+  std::string quality_path;
   plan::CostOptions cost;
   int64_t sequences = 1;
   int data_parallel = 1;
@@ -112,7 +113,29 @@ Status add_fits(const PlanOptions& options, PlanAnswer& answer) {
   if (options.context.empty()) question.load.context_tokens = 0;
   question.thread_count = answer.thread_count;
   KVASIR_ASSIGN_OR_RETURN(answer.fits, plan::find_fits(answer.model, answer.options, question));
-  answer.advice = plan::choose(answer.model, answer.fits, question);
+  answer.measured =
+      plan::find_measured_fits(answer.model, answer.options, question, answer.measurements);
+  answer.advice = plan::choose(answer.model, answer.fits, answer.measured, question);
+  return ok_status();
+}
+
+// The user's own first: of several the first counts.
+Result<std::vector<plan::Measurement>> read_measurements(const PlanOptions& options) {
+  std::vector<plan::Measurement> measurements;
+  if (!options.quality_path.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(options.quality_path));
+    KVASIR_ASSIGN_OR_RETURN(measurements, plan::parse_measurements(text, options.quality_path));
+  }
+  const std::vector<plan::Measurement>& own = plan::own_measurements();
+  measurements.insert(measurements.end(), own.begin(), own.end());
+  return measurements;
+}
+
+Status add_quality(const PlanOptions& options, PlanAnswer& answer) {
+  KVASIR_ASSIGN_OR_RETURN(answer.measurements, read_measurements(options));
+  answer.quality = plan::quality_of(answer.model, answer.options.precision, answer.measurements);
+  std::string note = plan::name_note(answer.model, answer.options.precision, answer.load);
+  if (!note.empty()) answer.bill.notes.push_back(std::move(note));
   return ok_status();
 }
 
@@ -133,6 +156,7 @@ Result<PlanAnswer> answer_of(const PlanOptions& options) {
     answer.chart.push_back(std::move(bill));
   }
   answer.bill = answer.chart.back();  // of the context asked for
+  KVASIR_RETURN_IF_ERROR(add_quality(options, answer));
   KVASIR_RETURN_IF_ERROR(add_fits(options, answer));
   return answer;
 }
@@ -181,15 +205,18 @@ Status write_page(const PlanOptions& options) {
   return write_text_file(options.html_path, page);
 }
 
-Status run(const PlanOptions& options) {
-  if (options.list) {
-    if (options.json) {
-      fmt::print("{}\n", plan_names_json());
-    } else {
-      print_plan_names();
-    }
-    return flush_output();
+Status print_list(const PlanOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(const auto measurements, read_measurements(options));
+  if (options.json) {
+    fmt::print("{}\n", plan_names_json(measurements));
+  } else {
+    print_plan_names(measurements);
   }
+  return flush_output();
+}
+
+Status run(const PlanOptions& options) {
+  if (options.list) return print_list(options);
   if (!options.html_path.empty()) return write_page(options);
   KVASIR_ASSIGN_OR_RETURN(const PlanAnswer answer, answer_of(options));
   if (options.json) {
@@ -263,6 +290,11 @@ void add_plan_command(Command program) {
       .check(not_empty)
       .excludes(csv)
       .excludes(json);
+  command
+      .add_option("--quality", options->quality_path,
+                  "file of measured quality besides what comes along ('kvasir eval codecs')")
+      .value_name("FILE")
+      .check(not_empty);
   command.add_flag("--list", options->list, "print the known models and precisions");
   on_chosen(command, options, run);
 }

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cli/plan_report.h"
+#include "cli/quality_text.h"
 #include "kvasir/cache_size.h"
 
 namespace kvasir::cli {
@@ -35,15 +36,20 @@ Json bill_json(const plan::Bill& bill) {
                            {"copied_bytes", bytes_or_null(bill.copied_bytes)}});
 }
 
-Json fit_json(const plan::Fit& fit) {
-  return Json(
-      Json::Object{{"precision", fit.precision},
-                   {"residency", fit.placement == plan::Placement::kRam ? "ram" : "cold_on_ssd"},
-                   {"context_tokens", fit.context_tokens},
-                   {"is_model_limit", fit.is_model_limit},
-                   {"memory_bytes", fit.memory_bytes},
-                   {"ssd_bytes", fit.ssd_bytes},
-                   {"bytes_per_token", fit.bytes_per_token}});
+Json::Object fit_json(const plan::Fit& fit) {
+  return {{"precision", fit.precision},
+          {"residency", fit.placement == plan::Placement::kRam ? "ram" : "cold_on_ssd"},
+          {"context_tokens", fit.context_tokens},
+          {"is_model_limit", fit.is_model_limit},
+          {"memory_bytes", fit.memory_bytes},
+          {"ssd_bytes", fit.ssd_bytes},
+          {"bytes_per_token", fit.bytes_per_token}};
+}
+
+Json measured_fit_json(const plan::MeasuredFit& measured) {
+  Json::Object object = fit_json(measured.fit);
+  object.emplace_back("finding", finding_json(measured.finding));
+  return object;
 }
 
 Json curve_json(const PlanAnswer& answer) {
@@ -62,12 +68,15 @@ Json curve_json(const PlanAnswer& answer) {
 Json memory_json(const PlanAnswer& answer) {
   Json::Array fits;
   fits.reserve(answer.fits.size());
-  for (const plan::Fit& fit : answer.fits) fits.push_back(fit_json(fit));
+  for (const plan::Fit& fit : answer.fits) fits.emplace_back(fit_json(fit));
+  Json::Array measured;
+  for (const plan::MeasuredFit& fit : answer.measured) measured.push_back(measured_fit_json(fit));
   return Json(Json::Object{
       {"memory_bytes", answer.question.memory_bytes},
       {"headroom_bytes", answer.question.headroom_bytes},
       {"fits", std::move(fits)},
-      {"choice", answer.advice.choice == nullptr ? Json() : fit_json(*answer.advice.choice)},
+      {"measured", std::move(measured)},
+      {"choice", answer.advice.choice == nullptr ? Json() : Json(fit_json(*answer.advice.choice))},
       {"reason", answer.advice.reason}});
 }
 
@@ -96,12 +105,13 @@ std::string plan_json(const PlanAnswer& answer) {
                       {"data_parallel", answer.data_parallel},
                       {"thread_count", answer.thread_count},
                       {"bill", bill_json(answer.bill)},
+                      {"quality", quality_json(answer.quality)},
                       {"curve", curve_json(answer)}};
   if (!answer.fits.empty()) object.emplace_back("memory", memory_json(answer));
   return Json(std::move(object)).dump();
 }
 
-std::string plan_names_json() {
+std::string plan_names_json(const std::vector<plan::Measurement>& measurements) {
   Json::Array models;
   for (const plan::BuiltInModel& model : plan::built_in_models()) {
     models.emplace_back(Json::Object{{"name", model.name},
@@ -118,6 +128,12 @@ std::string plan_names_json() {
   for (const CacheCoding& coding : cache_codings()) {
     codings.emplace_back(Json::Object{{"name", coding.name}, {"what", coding.what}});
   }
+  Json::Array measured;
+  for (const plan::Measurement& one : measurements) {
+    for (const plan::MeasuredPrecision& precision : one.precisions) {
+      measured.push_back(finding_json({.measurement = &one, .precision = &precision}));
+    }
+  }
   const auto list = [](const std::vector<std::string>& names) {
     return Json(Json::Array(names.begin(), names.end()));
   };
@@ -125,7 +141,8 @@ std::string plan_names_json() {
                            {"architectures", list(plan::known_architectures())},
                            {"gguf_architectures", list(plan::known_gguf_architectures())},
                            {"precisions", std::move(precisions)},
-                           {"codings", std::move(codings)}})
+                           {"codings", std::move(codings)},
+                           {"measured", std::move(measured)}})
       .dump();
 }
 

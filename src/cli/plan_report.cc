@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/plan_text.h"
+#include "cli/quality_text.h"
 #include "kvasir/cache_size.h"
 
 namespace kvasir::cli {
@@ -118,6 +119,33 @@ std::string reach(const plan::Fit& fit) {
   return with_commas(fit.context_tokens) + (fit.is_model_limit ? " *" : "");
 }
 
+void print_measured_fits(const std::vector<plan::MeasuredFit>& measured) {
+  const plan::Measurement& first = *measured.front().finding.measurement;
+  const std::string what = fmt::format("what was measured on {} ({}), the least loss first",
+                                       first.attention, first.model);
+  fmt::print("\n{}\n", wrapped(what, 0));
+  fmt::print("{:<36} {:>10} {:>19} {:>8}\n", "precision", "B/token", "context", "KL");
+  for (const plan::MeasuredFit& one : measured) {
+    const bool is_cold = one.fit.placement == plan::Placement::kColdOnSsd;
+    fmt::print("{:<36} {:>10} {:>19} {:>8}\n", one.fit.precision + (is_cold ? ", cold on SSD" : ""),
+               rate_text(one.fit.bytes_per_token), reach(one.fit),
+               kl_text(one.finding.precision->kl.value));
+  }
+}
+
+void print_advice(const plan::Advice& advice) {
+  if (advice.choice == nullptr) {
+    fmt::print("take: nothing. {}\n", advice.reason);
+    return;
+  }
+  const bool is_cold = advice.choice->placement == plan::Placement::kColdOnSsd;
+  fmt::print(
+      "take: {}{}, up to {} tokens\n", advice.choice->precision,
+      is_cold ? " with cold rows on SSD (" + binary_text(advice.choice->ssd_bytes) + ")" : "",
+      with_commas(advice.choice->context_tokens));
+  fmt::print("      {}\n", wrapped(advice.reason, 6));
+}
+
 void print_fits(const PlanAnswer& answer) {
   const plan::FitQuestion& question = answer.question;
   fmt::print("\nthe largest context within {} ({}), {} of them headroom\n",
@@ -140,17 +168,8 @@ void print_fits(const PlanAnswer& answer) {
   const bool has_limit = std::any_of(answer.fits.begin(), answer.fits.end(),
                                      [](const plan::Fit& fit) { return fit.is_model_limit; });
   if (has_limit) fmt::print("* the model's own limit, or what was asked for beyond it\n");
-  const plan::Advice& advice = answer.advice;
-  if (advice.choice == nullptr) {
-    fmt::print("take: nothing. {}\n", advice.reason);
-    return;
-  }
-  const bool is_cold = advice.choice->placement == plan::Placement::kColdOnSsd;
-  fmt::print(
-      "take: {}{}, up to {} tokens\n", advice.choice->precision,
-      is_cold ? " with cold rows on SSD (" + binary_text(advice.choice->ssd_bytes) + ")" : "",
-      with_commas(advice.choice->context_tokens));
-  fmt::print("      {}\n", wrapped(advice.reason, 6));
+  if (!answer.measured.empty()) print_measured_fits(answer.measured);
+  print_advice(answer.advice);
 }
 
 }  // namespace
@@ -160,6 +179,7 @@ void print_plan(const PlanAnswer& answer) {
   for (const std::string& note : answer.bill.notes) fmt::print("note: {}\n", wrapped(note, 6));
   fmt::print("\n");
   print_bill(answer.bill);
+  print_quality(answer.quality);
   print_chart(answer);
   if (!answer.fits.empty()) print_fits(answer);
 }
@@ -174,7 +194,7 @@ void print_plan_csv(const PlanAnswer& answer) {
   }
 }
 
-void print_plan_names() {
+void print_plan_names(const std::vector<plan::Measurement>& measurements) {
   fmt::print("models\n");
   for (const plan::BuiltInModel& model : plan::built_in_models()) {
     fmt::print("  {:<26} {}{}\n", model.name, model.title,
@@ -189,10 +209,14 @@ void print_plan_names() {
   for (const plan::PrecisionInfo& precision : plan::precisions()) {
     fmt::print("{} {:<18} {}\n", precision.runs_here ? 'k' : ' ', precision.name, precision.what);
   }
-  fmt::print("\ncodings of a cache held here, k=NAME,v=NAME (docs/precision.md)\n");
+  fmt::print(
+      "\ncodings of a cache held here, k=NAME,v=NAME (docs/precision.md), and their KL\n"
+      "where it was measured, by kind of attention\n");
   for (const CacheCoding& coding : cache_codings()) {
-    fmt::print("  {:<18} {}\n", coding.name, coding.what);
+    fmt::print("  {:<13} {:<11} {}\n", coding.name, measured_cell(coding.name, measurements),
+               coding.what);
   }
+  for (const plan::Measurement& measurement : measurements) print_best(measurement);
 }
 
 }  // namespace kvasir::cli

@@ -8,6 +8,7 @@
 #include "kvasir/plan.h"
 #include "plan/bill.h"
 #include "plan/fit.h"
+#include "plan/quality.h"
 
 namespace kvasir::cli {
 
@@ -18,12 +19,15 @@ struct PlanAnswer {
   int data_parallel = 1;  // replicas; the load is one's
   int thread_count = 1;
   plan::Bill bill;
+  std::vector<plan::Measurement> measurements;
+  plan::Quality quality;  // points into `measurements`, as `measured` does
   // The same for contexts up to the one asked for, the chart's.
   std::vector<int64_t> chart_tokens;
   std::vector<plan::Bill> chart;
   // With a memory only.
   plan::FitQuestion question;
   std::vector<plan::Fit> fits;
+  std::vector<plan::MeasuredFit> measured;
   plan::Advice advice;
 };
 
@@ -32,8 +36,8 @@ std::string plan_json(const PlanAnswer& answer);
 // One line for each context and part of the bill; bytes.
 void print_plan_csv(const PlanAnswer& answer);
 
-// Models and precisions that are known by name.
-void print_plan_names();
-std::string plan_names_json();
+// Models and precisions that are known by name, and what was measured of these.
+void print_plan_names(const std::vector<plan::Measurement>& measurements);
+std::string plan_names_json(const std::vector<plan::Measurement>& measurements);
 
 }  // namespace kvasir::cli

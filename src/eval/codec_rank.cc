@@ -8,9 +8,9 @@ namespace kvasir::eval {
 
 const char* quality_of(double kl) {
   if (kl < 0.0005) return "lossless";
-  if (kl < 0.004) return "fp8-like";
-  if (kl < 0.012) return "good 4 bit";
-  if (kl < 0.06) return "3 bit";
+  if (kl < 0.004) return "as FP8";
+  if (kl < 0.012) return "good 4 bits";
+  if (kl < 0.06) return "3 bits";
   return "experimental";
 }
 

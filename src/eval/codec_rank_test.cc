@@ -37,9 +37,9 @@ TEST(CodecRankTest, EqualsAreBothOnTheFrontier) {
 
 TEST(CodecRankTest, NamesQualities) {
   EXPECT_STREQ(quality_of(0), "lossless");
-  EXPECT_STREQ(quality_of(0.0005), "fp8-like");
-  EXPECT_STREQ(quality_of(0.0119), "good 4 bit");
-  EXPECT_STREQ(quality_of(0.05), "3 bit");
+  EXPECT_STREQ(quality_of(0.0005), "as FP8");
+  EXPECT_STREQ(quality_of(0.0119), "good 4 bits");
+  EXPECT_STREQ(quality_of(0.05), "3 bits");
   EXPECT_STREQ(quality_of(0.06), "experimental");
 }
 

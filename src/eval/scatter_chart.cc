@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/svg.h"
 #include "base/text_file.h"
+#include "eval/label_places.h"
 
 namespace kvasir::eval {
 namespace {
@@ -97,23 +98,21 @@ std::string grid(const ScatterChart& chart, const Axes& axes) {
 }
 
 std::string drawn(const ScatterPoint& point, const Axes& axes) {
-  const double x = axes.x_of(point);
-  const double y = axes.y_of(point);
-  std::string svg = fmt::format(
-      "<circle cx='{:.1f}' cy='{:.1f}' r='{}' fill='{}'><title>{}: {:.4g}, {:.3g}</title></circle>",
-      x, y, point.is_on_line ? 4.5 : 3.0, kChartColours[point.is_on_line ? 1 : 0],
-      svg_escaped(point.name), point.x, point.y);
-  if (point.is_on_line) {
-    svg += fmt::format("<text x='{:.1f}' y='{:.1f}' font-size='11'>{}</text>", x + 7, y - 5,
-                       svg_escaped(point.name));
-  }
-  return svg + "\n";
+  return fmt::format(
+      "<circle cx='{:.1f}' cy='{:.1f}' r='{}' fill='{}'><title>{}: {:.4g}, {:.3g}</title>"
+      "</circle>\n",
+      axes.x_of(point), axes.y_of(point), point.is_on_line ? 4.5 : 3.0,
+      kChartColours[point.is_on_line ? 1 : 0], svg_escaped(point.name), point.x, point.y);
 }
 
-std::string line_through(std::vector<ScatterPoint> points, const Axes& axes) {
+std::vector<ScatterPoint> points_on_line(std::vector<ScatterPoint> points) {
   std::erase_if(points, [](const ScatterPoint& point) { return !point.is_on_line; });
   std::sort(points.begin(), points.end(),
             [](const ScatterPoint& a, const ScatterPoint& b) { return a.x < b.x; });
+  return points;
+}
+
+std::string line_through(const std::vector<ScatterPoint>& points, const Axes& axes) {
   std::string path;
   for (const ScatterPoint& point : points) {
     path += fmt::format("{}{:.1f},{:.1f}", path.empty() ? "M" : " L", axes.x_of(point),
@@ -121,6 +120,41 @@ std::string line_through(std::vector<ScatterPoint> points, const Axes& axes) {
   }
   return fmt::format("<path d='{}' fill='none' stroke='{}' stroke-width='1.5'/>\n", path,
                      kChartColours[1]);
+}
+
+// Ties a name that stands apart to its point.
+std::string drawn_tie(const Label& label, const Place& place) {
+  constexpr double kNear = 16;
+  if (std::abs(place.y - label.point.y) <= kNear) return "";
+  const double x = std::clamp(label.point.x, place.x, place.x + label_width(label.name));
+  return fmt::format(
+      "<line x1='{:.1f}' y1='{:.1f}' x2='{:.1f}' y2='{:.1f}' stroke='#bbb' stroke-width='0.7'/>\n",
+      label.point.x, label.point.y, x, place.y > label.point.y ? place.y - 9 : place.y + 3);
+}
+
+// With a rim, as ties of others may pass behind it.
+std::string drawn_name(const Label& label, const Place& place) {
+  return fmt::format(
+      "<text x='{:.1f}' y='{:.1f}' font-size='11' stroke='white' stroke-width='3' "
+      "paint-order='stroke'>{}</text>\n",
+      place.x, place.y, svg_escaped(label.name));
+}
+
+std::string labels(const ScatterChart& chart, const Axes& axes) {
+  std::vector<Label> named;
+  for (const ScatterPoint& point : points_on_line(chart.points)) {
+    named.push_back({.name = point.name, .point = {axes.x_of(point), axes.y_of(point)}});
+  }
+  std::vector<Place> others;
+  for (const ScatterPoint& point : chart.points) {
+    if (!point.is_on_line) others.push_back({axes.x_of(point), axes.y_of(point)});
+  }
+  const Box page{kLeft + 4, kTop, kWidth, kHeight - kBottom};
+  const std::vector<Place> places = place_labels(named, others, page);
+  std::string svg;
+  for (size_t i = 0; i < named.size(); ++i) svg += drawn_tie(named[i], places[i]);
+  for (size_t i = 0; i < named.size(); ++i) svg += drawn_name(named[i], places[i]);
+  return svg;
 }
 
 }  // namespace
@@ -133,7 +167,8 @@ std::string to_svg(const ScatterChart& chart) {
       "<rect width='{0}' height='{1}' fill='white'/>\n",
       kWidth, kHeight);
   svg += grid(chart, axes);
-  svg += line_through(chart.points, axes);
+  svg += labels(chart, axes);
+  svg += line_through(points_on_line(chart.points), axes);
   for (const ScatterPoint& point : chart.points) svg += drawn(point, axes);
   return svg + "</svg>\n";
 }

@@ -236,6 +236,7 @@ void add_layers(Reading& reading, const LayerMix& whole_mix, const HeadDims& sta
 
 HeadDims stated_dims(Reading& reading) {
   const int64_t head_count = read_head_count(reading);
+  reading.model.query_heads = head_count;
   const int64_t head_dim = read_head_dim(reading, head_count);
   const int64_t absent = reading.defaults.value_dim;
   const int64_t value_dim =

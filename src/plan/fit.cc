@@ -1,5 +1,7 @@
 #include "plan/fit.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -71,16 +73,56 @@ int64_t wanted_context(const CacheModel& model, const FitQuestion& question) {
 
 bool is_own(const Fit& fit) { return fit.precision == "native"; }
 
-bool is_short(const std::string& precision) {
-  const std::vector<PrecisionInfo>& known = precisions();
-  return std::any_of(known.begin(), known.end(), [&](const PrecisionInfo& one) {
-    return one.name == precision && one.is_short;
-  });
-}
-
 const Fit* first_that(const std::vector<Fit>& fits, const auto& condition) {
   const auto found = std::find_if(fits.begin(), fits.end(), condition);
   return found == fits.end() ? nullptr : &*found;
+}
+
+// Nothing where it does not go with the options.
+void add_fits(const CacheModel& model, const CostOptions& options, const FitQuestion& question,
+              std::vector<Fit>& fits) {
+  const auto cost = cache_cost(model, options);
+  if (!cost.ok()) return;
+  const Fitting fitting(model, options, question);
+  fits.push_back(fitting.largest(*cost, Placement::kRam));
+  if (!cost->ram_cold.empty()) fits.push_back(fitting.largest(*cost, Placement::kColdOnSsd));
+}
+
+// Of a precision that several measurements have, the first counts. The least loss first.
+std::vector<Finding> measured_on(const std::string& attention,
+                                 const std::vector<Measurement>& measurements) {
+  std::vector<Finding> found;
+  for (const Measurement& measurement : measurements) {
+    if (measurement.attention != attention) continue;
+    for (const MeasuredPrecision& one : measurement.precisions) {
+      const bool is_known = std::any_of(found.begin(), found.end(), [&](const Finding& other) {
+        return other.precision->precision == one.precision;
+      });
+      if (!is_known) found.push_back({.measurement = &measurement, .precision = &one});
+    }
+  }
+  std::stable_sort(found.begin(), found.end(), [](const Finding& a, const Finding& b) {
+    return a.precision->kl.value < b.precision->kl.value;
+  });
+  return found;
+}
+
+std::string reason_for(const std::string& goal, const Finding& finding) {
+  const MeasuredPrecision& one = *finding.precision;
+  const std::string word = one.quality.empty() ? "" : fmt::format(" (\"{}\")", one.quality);
+  return fmt::format(
+      "{}: of what was measured on {} and reaches it, the least loss: KL {:.5f}{} on {}; measure "
+      "it on yours",
+      goal, finding.measurement->attention, one.kl.value, word, finding.measurement->model);
+}
+
+// Why no other precision than the model's own is taken.
+std::string reason_for_own(const CacheModel& model, const std::vector<MeasuredFit>& measured) {
+  const std::string attention = attention_of(model);
+  if (!measured.empty()) return "What was measured on " + attention + " does not reach it either";
+  return "No other is advised: none that goes with these options was measured on this kind of "
+         "attention (" +
+         attention + ")";
 }
 
 }  // namespace
@@ -95,21 +137,34 @@ Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& o
   for (const PrecisionInfo& precision : precisions()) {
     CostOptions tried = options;
     tried.precision = precision.name;
-    const auto cost = cache_cost(model, tried);
-    if (!cost.ok()) continue;
-    const Fitting fitting(model, tried, question);
-    fits.push_back(fitting.largest(*cost, Placement::kRam));
-    if (cost->ram_cold.empty()) continue;
-    fits.push_back(fitting.largest(*cost, Placement::kColdOnSsd));
+    add_fits(model, tried, question, fits);
   }
   return fits;
 }
 
-Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQuestion& question) {
+std::vector<MeasuredFit> find_measured_fits(const CacheModel& model, const CostOptions& options,
+                                            const FitQuestion& question,
+                                            const std::vector<Measurement>& measurements) {
+  std::vector<MeasuredFit> measured;
+  double least_bytes = 0;  // a token, of those that lose less
+  for (const Finding& finding : measured_on(attention_of(model), measurements)) {
+    CostOptions tried = options;
+    tried.precision = own_precision(model, finding.precision->precision);
+    std::vector<Fit> fits;
+    add_fits(model, tried, question, fits);
+    if (fits.empty()) continue;
+    if (!measured.empty() && fits.front().bytes_per_token >= least_bytes) continue;
+    least_bytes = fits.front().bytes_per_token;
+    for (Fit& fit : fits) measured.push_back({.fit = std::move(fit), .finding = finding});
+  }
+  return measured;
+}
+
+Advice choose(const CacheModel& model, const std::vector<Fit>& fits,
+              const std::vector<MeasuredFit>& measured, const FitQuestion& question) {
   const int64_t wanted = wanted_context(model, question);
   const auto reaches = [&](const Fit& fit) {
-    return fit.context_tokens > 0 && fit.context_tokens >= wanted && wanted > 0 &&
-           !is_short(fit.precision);
+    return fit.context_tokens > 0 && fit.context_tokens >= wanted && wanted > 0;
   };
   const auto is_in_ram = [](const Fit& fit) { return fit.placement == Placement::kRam; };
   const std::string goal = question.load.context_tokens == 0 ? "all that the model was made for"
@@ -122,9 +177,8 @@ Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQu
           first_that(fits, [&](const Fit& one) { return is_own(one) && reaches(one); })) {
     return {fit, goal + ": not all rows fit into RAM; with cold ones on SSD the bits are the same"};
   }
-  if (const Fit* fit = first_that(fits, [&](const Fit& one) { return reaches(one); })) {
-    return {fit,
-            goal + ": the first in this list that reaches it; measure what it costs in quality"};
+  for (const MeasuredFit& one : measured) {
+    if (reaches(one.fit)) return {&one.fit, reason_for(goal, one.finding)};
   }
   const Fit* farthest = nullptr;
   for (const Fit& fit : fits) {
@@ -132,10 +186,9 @@ Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQu
     if (farthest == nullptr || fit.context_tokens > farthest->context_tokens) farthest = &fit;
   }
   if (farthest == nullptr) return {nullptr, "nothing fits beside weights and headroom"};
-  return {farthest, wanted == 0 ? "the farthest that the model's own precision reaches"
-                                : goal +
-                                      " fit in no way; this is the farthest with the model's "
-                                      "own precision"};
+  if (wanted == 0) return {farthest, "the farthest that the model's own precision reaches"};
+  return {farthest, goal + ": not reached; this is the farthest with the model's own precision. " +
+                        reason_for_own(model, measured)};
 }
 
 }  // namespace kvasir::plan

@@ -1,5 +1,6 @@
 // find_fits searches the largest context that fits into a memory, for each precision and placement.
-// choose says which of them to take. Both are pure functions.
+// choose says which of them to take. It advises no other precision than the model's own and those
+// that were measured on its kind of attention. All are pure functions.
 //
 // For example 24 GB of memory of which 2 GB are headroom, weights and buffers of 12 GB, and a cache
 // of 10,000 bytes a token: 10 GB are left, and a context of 1,000,000 tokens fits. A model made for
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "kvasir/plan.h"
+#include "plan/quality.h"
 
 namespace kvasir::plan {
 
@@ -37,8 +39,14 @@ struct Fit {
   double bytes_per_token = 0;
 };
 
+// A MeasuredFit is a fit of a precision that was measured on the model's kind of attention.
+struct MeasuredFit {
+  Fit fit;
+  Finding finding;  // of several, the first
+};
+
 struct Advice {
-  const Fit* choice = nullptr;  // into the list that was given; null: nothing fits
+  const Fit* choice = nullptr;  // into the lists that were given; null: nothing fits
   std::string reason;
 };
 
@@ -47,7 +55,14 @@ struct Advice {
 Result<std::vector<Fit>> find_fits(const CacheModel& model, const CostOptions& options,
                                    const FitQuestion& question);
 
-// Returns the fit to take, and why. It points into `fits`.
-Advice choose(const CacheModel& model, const std::vector<Fit>& fits, const FitQuestion& question);
+// Returns the fits of what was measured on such attention and loses least for its bytes, the least
+// loss first. They point into `measurements`. Left out: what the options do not go with.
+std::vector<MeasuredFit> find_measured_fits(const CacheModel& model, const CostOptions& options,
+                                            const FitQuestion& question,
+                                            const std::vector<Measurement>& measurements);
+
+// Returns the fit to take, and why. It points into `fits` or `measured`.
+Advice choose(const CacheModel& model, const std::vector<Fit>& fits,
+              const std::vector<MeasuredFit>& measured, const FitQuestion& question);
 
 }  // namespace kvasir::plan

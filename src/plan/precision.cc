@@ -47,11 +47,6 @@ constexpr Precision with(Scheme scheme, std::string_view name, std::string_view 
               scheme == Scheme::kKivi || scheme == Scheme::kKvquant || scheme == Scheme::kLowRank};
 }
 
-constexpr Precision incomplete(Precision precision) {
-  precision.is_short = true;
-  return precision;
-}
-
 // The model's own first, then from 32 bits to 4, what keeps more of normally distributed values
 // first; schemes for keys and values at the end.
 constexpr std::array kPrecisions = std::to_array<Precision>({
@@ -72,7 +67,7 @@ constexpr std::array kPrecisions = std::to_array<Precision>({
     alike("iq4_nl", "llama.cpp, 32 values in 18 bytes", ggml(18)),
     alike("nvfp4", "e2m1, a byte of scale per 16", kNvfp4),
     alike("mxfp4", "e2m1, a byte of scale per 32", kMxfp4),
-    incomplete(alike("int4", "4 bits; its scales are not counted", kNibble)),
+    alike("int4", "4 bits; its scales are not counted", kNibble),
     of_heads("turboquant-k8v4", "keys fp8, values 4 bits and 4 bytes", kByte, kNibbleScaled),
     of_heads("turboquant-4bit", "4 bits and 4 bytes per token and head", kNibbleScaled,
              kNibbleScaled),
@@ -110,7 +105,7 @@ const std::vector<PrecisionInfo>& precisions() {
     std::vector<PrecisionInfo> made;
     made.reserve(kPrecisions.size());
     for (const Precision& one : kPrecisions) {
-      made.push_back({std::string(one.name), std::string(one.what), one.runs_here, one.is_short});
+      made.push_back({std::string(one.name), std::string(one.what), one.runs_here});
     }
     return made;
   }();

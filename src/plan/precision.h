@@ -43,7 +43,6 @@ struct Precision {
   int64_t bits = 16;            // of KIVI and KVQuant
   bool for_heads_only = false;  // defined for keys and values, not for latents and rows
   bool runs_here = false;
-  bool is_short = false;
 };
 
 // Returns the precision of that name; null: there is none.

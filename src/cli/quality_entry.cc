@@ -1,0 +1,84 @@
+#include "cli/quality_entry.h"
+
+#include <fmt/chrono.h>
+
+#include <cmath>
+#include <ctime>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "base/text_file.h"
+
+namespace kvasir::cli {
+namespace {
+
+using eval::CodecScores;
+using eval::Estimate;
+using eval::LayerErrors;
+
+std::string today() { return fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr))); }
+
+std::optional<double> mean_of(const LayerErrors& errors) {
+  return errors.worst_layer < 0 ? std::nullopt : std::optional(errors.mean);
+}
+
+plan::MeasuredPrecision precision_of(const CodecScores& scores) {
+  const Estimate kl = scores.texts.kl.estimate();
+  const double ratio = std::exp(scores.texts.nats_more.value);
+  plan::MeasuredPrecision one{.precision = scores.precision,
+                              .kl = {.value = kl.value, .low = kl.low, .high = kl.high},
+                              .bits = scores.bits(),
+                              .quality = eval::quality_of(kl.value),
+                              .same = eval::share(scores.texts.same_count, kl.count).value,
+                              .ppl = ratio,
+                              .ppl_error = ratio * scores.texts.nats_more.standard_error,
+                              .keys = mean_of(scores.errors.keys),
+                              .values = mean_of(scores.errors.values),
+                              .attended = mean_of(scores.errors.attended)};
+  if (scores.copy) one.copied = eval::share(scores.copy->right_count, scores.copy->count).value;
+  return one;
+}
+
+Error too_little(const std::string& precision) {
+  return {.kind = ErrorKind::kUsage,
+          .what = "too few tokens for an interval, so it is no measured quality",
+          .field = "tokens",
+          .expected = "two stretches of 64 predicted tokens",
+          .found = precision};
+}
+
+Result<std::vector<plan::Measurement>> read_if_there(const std::string& path) {
+  if (!std::filesystem::exists(path)) return std::vector<plan::Measurement>();
+  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(path));
+  return plan::parse_measurements(text, path);
+}
+
+}  // namespace
+
+Result<plan::Measurement> measurement_of(const Evaluated& evaluated,
+                                         const std::vector<eval::RankedCodec>& codecs) {
+  KVASIR_ASSIGN_OR_RETURN(const plan::CacheModel model, plan::open_model(evaluated.model_path));
+  plan::Measurement measurement{.model = model.name,
+                                .attention = plan::attention_of(model),
+                                .head_width = plan::head_width_of(model),
+                                .texts = evaluated.texts,
+                                .count = codecs.front().scores.texts.kl.count,
+                                .date = today(),
+                                .command = evaluated.command};
+  for (const eval::RankedCodec& codec : codecs) {
+    measurement.precisions.push_back(precision_of(codec.scores));
+    if (!std::isfinite(measurement.precisions.back().kl.high)) {
+      return too_little(codec.scores.precision);
+    }
+  }
+  return measurement;
+}
+
+Status add_to_file(plan::Measurement measurement, const std::string& path) {
+  KVASIR_ASSIGN_OR_RETURN(std::vector<plan::Measurement> measurements, read_if_there(path));
+  plan::add_measurement(std::move(measurement), measurements);
+  return write_text_file(path, plan::to_text(measurements));
+}
+
+}  // namespace kvasir::cli
