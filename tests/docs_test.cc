@@ -8,12 +8,14 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "doc_tables.h"
 #include "kv/layout.h"
 #include "kv/test_support.h"
 #include "model/deepseek_v4/geometry.h"
 #include "model/deepseek_v4/test_support.h"
+#include "plan/quality.h"
 #include "source_tree.h"
 
 namespace kvasir {
@@ -113,6 +115,46 @@ TEST(Docs, SizesInSentencesAreTheLayouts) {
   for (const auto& [path, sentence] : kSentences) {
     EXPECT_NE(project_text(path).find(sentence), std::string::npos) << path << ": " << sentence;
   }
+}
+
+// ---- measurements -------------------------------------------------------------------------------
+
+bool is_beaten(const plan::MeasuredPrecision& one,
+               const std::vector<plan::MeasuredPrecision>& others) {
+  return std::ranges::any_of(others, [&](const plan::MeasuredPrecision& other) {
+    const bool is_no_worse = other.bits <= one.bits && other.kl.value <= one.kl.value;
+    return is_no_worse && (other.bits < one.bits || other.kl.value < one.kl.value);
+  });
+}
+
+// As tools/quality_table.py writes it.
+DocRow row_of(const plan::MeasuredPrecision& one,
+              const std::vector<plan::MeasuredPrecision>& others) {
+  const char* mark = is_beaten(one, others) ? "" : "**";
+  return {fmt::format("{0}`{1}`{0}", mark, one.precision),
+          fmt::format("{:.3g}", one.bits),
+          fmt::format("{:.4f}", one.keys.value()),
+          fmt::format("{:.4f}", one.values.value()),
+          fmt::format("{:.4f}", one.attended.value()),
+          fmt::format("{:.5f} ({:.5f})", one.kl.value, (one.kl.high - one.kl.low) / 2),
+          fmt::format("{:.1f}", 100 * one.same.value()),
+          fmt::format("{:.4f}", one.ppl.value()),
+          fmt::format("{:.3f}", one.copied.value()),
+          one.quality};
+}
+
+TEST(Docs, TheTableOfPrecisionsIsWhatWasMeasured) {
+  const std::vector<plan::Measurement>& all = plan::own_measurements();
+  const auto found = std::ranges::find(all, "gqa", &plan::Measurement::attention);
+  ASSERT_NE(found, all.end());
+  const plan::Measurement& measured = *found;
+  std::vector<DocRow> rows;
+  for (const plan::MeasuredPrecision& one : measured.precisions) {
+    if (one.precision != "f32") rows.push_back(row_of(one, measured.precisions));
+  }
+  EXPECT_EQ(doc_table("docs/precision.md", "measured precisions"), rows);
+  EXPECT_NE(project_text("docs/precision.md").find("\n    " + measured.command + "\n"),
+            std::string::npos);
 }
 
 // ---- lists --------------------------------------------------------------------------------------

@@ -13,19 +13,31 @@ def cell(value, digits):
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def row(one):
+def is_beaten(one, others):
+    """Whether another is no larger and no worse, and one of both better."""
+    size = (one["bits"], one["kl"]["value"])
+    return any(
+        other["bits"] <= size[0]
+        and other["kl"]["value"] <= size[1]
+        and (other["bits"], other["kl"]["value"]) != size
+        for other in others
+    )
+
+
+def row(one, others):
     kl = one["kl"]
+    name = f"`{one['precision']}`"
     copied = one.get("copied")
     cells = [
-        f"`{one['precision']}`",
-        f"{one['bits']:g}",
+        name if is_beaten(one, others) else f"**{name}**",
+        f"{one['bits']:.3g}",
         cell(one.get("keys"), 4),
         cell(one.get("values"), 4),
         cell(one.get("attended"), 4),
-        f"{kl['value']:.5f} [{kl['low']:.5f}, {kl['high']:.5f}]",
+        f"{kl['value']:.5f} ({(kl['high'] - kl['low']) / 2:.5f})",
         cell(100 * one["same"], 1),
-        f"{one['perplexity_ratio']:.4f} ({one['perplexity_ratio_error']:.4f})",
-        cell(None if copied is None else 100 * copied, 1),
+        cell(one["perplexity_ratio"], 4),
+        cell(copied, 3),
         one["quality"],
     ]
     return "| " + " | ".join(cells) + " |"
@@ -41,11 +53,13 @@ def main():
     for measurement in measurements:
         if measurement["evaluation"] != "codecs" or measurement["attention"] != options.attention:
             continue
-        print("| `--kv` | bits | K | V | O | KL, nats [95 %] | same first token, % "
-              "| perplexity ratio (error) | copied, % | quality |")
+        print("| `--kv` | bits | K | V | O | KL, nats | same first token, % | perplexity ratio "
+              "| copy | quality |")
         print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---|")
-        for one in measurement["precisions"]:
-            print(row(one))
+        others = measurement["precisions"]
+        for one in others:
+            if one["precision"] != "f32":  # the exact cache
+                print(row(one, others))
 
 
 if __name__ == "__main__":
