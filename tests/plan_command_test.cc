@@ -398,6 +398,8 @@ TEST_F(PlanCommand, OneClearLineForBadInput) {
   expect_refusal("llama-3.1-8b --weights 9223372TB", 1, "no memory is that large");
   expect_refusal("llama-3.1-8b --headroom 1GB", 2, "--memory");
   expect_refusal("llama-3.1-8b --html x.html --json", 2, "--html");
+  expect_refusal("llama-3.1-8b --html x.html --quality x.json", 2, "--html");
+  expect_refusal("llama-3.1-8b --quality /nowhere.json", 1, "/nowhere.json");
   expect_refusal("deepseek-v4-flash --chunk 1000000", 2, "--chunk");
   testing::write_file(directory_.file("config.json"), R"({"model_type": "t5"})");
   expect_refusal(directory_.file("config.json"), 1, "unknown architecture");

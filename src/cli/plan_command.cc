@@ -285,16 +285,18 @@ void add_plan_command(Command program) {
   const Option json = add_json_option(command, options->json);
   const Option csv =
       command.add_flag("--csv", options->csv, "print the bill over contexts").excludes(json);
-  command.add_option("--html", options->html_path, "write one page to plan in a browser")
-      .value_name("FILE")
-      .check(not_empty)
-      .excludes(csv)
-      .excludes(json);
+  const Option html =
+      command.add_option("--html", options->html_path, "write one page to plan in a browser")
+          .value_name("FILE")
+          .check(not_empty)
+          .excludes(csv)
+          .excludes(json);
   command
       .add_option("--quality", options->quality_path,
                   "file of measured quality besides what comes along ('kvasir eval codecs')")
       .value_name("FILE")
-      .check(not_empty);
+      .check(not_empty)
+      .excludes(html);
   command.add_flag("--list", options->list, "print the known models and precisions");
   on_chosen(command, options, run);
 }
