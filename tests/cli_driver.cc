@@ -35,9 +35,9 @@ Outcome CliTest::run_until_signal(const std::string& signal, const std::string& 
   Outcome outcome;
   // Without --foreground the program gets the signal twice, and a second one ends it at once.
   for (double wait_s = 0.5; wait_s <= 128; wait_s *= 2) {
-    outcome = run(arguments, input,
-                  "timeout --foreground --preserve-status --signal=" + signal + " " +
-                      std::to_string(wait_s));
+    outcome = run(
+        arguments, input,
+        "timeout --foreground --preserve-status --signal=" + signal + " " + std::to_string(wait_s));
     if (has_begun(outcome)) return outcome;
   }
   ADD_FAILURE() << arguments << ": nothing was printed in time: " << outcome.out << outcome.err;
