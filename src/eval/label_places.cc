@@ -44,6 +44,7 @@ void add_line(const Place& from, const Place& to, std::vector<Box>& taken) {
 std::vector<Place> candidates(const Place& point, double width, const Box& page) {
   const double left = std::max(page.left, point.x - kPointRadius - width);
   std::vector<Place> places;
+  places.reserve(size_t{3} * kRows);
   for (int row = 0; row < kRows; ++row) places.push_back({left, point.y + kRow * (row + 1)});
   for (int row = 0; row < kRows; ++row) {
     places.push_back({point.x + kPointRadius + 2, point.y - kRow * row - kPointRadius});
@@ -61,6 +62,7 @@ double label_width(const std::string& name) {
 std::vector<Place> place_labels(const std::vector<Label>& named, const std::vector<Place>& others,
                                 const Box& page) {
   std::vector<Box> taken;
+  taken.reserve(others.size());
   for (const Place& other : others) taken.push_back(around(other, kPointRadius));
   for (size_t i = 0; i < named.size(); ++i) {
     taken.push_back(around(named[i].point, kPointRadius));
