@@ -117,6 +117,7 @@ MeasuredPrecision read_precision(Reader& reader, const Json& object, const std::
   }
   if (evaluation == Evaluation::kCodecs) {
     one.quality = reader.text(object, path, "quality");
+    if (one.quality.empty()) reader.fail(path + ".quality", "a word", object.find("quality"));
     one.same = reader.number(object, path, "same");
   } else {
     one.right = reader.integer(object, path, "right");

@@ -75,6 +75,8 @@ TEST(MeasurementFile, WhatIsWrongInItIsNamed) {
   EXPECT_EQ(refusal_after("\"attention\":\"gqa\"", "\"attention\":3"), "[0].attention");
   EXPECT_EQ(refusal_after("\"same\":0.97", "\"some\":0.97"), "[0].precisions[3].same");
   EXPECT_EQ(refusal_after("\"keys\":0.05", "\"keys\":\"\""), "[0].precisions[3].keys");
+  EXPECT_EQ(refusal_after("\"quality\":\"as FP8\"", "\"quality\":\"\""),
+            "[0].precisions[3].quality");
   EXPECT_EQ(refusal_after("\"right\":45", "\"right\":4.5"), "[1].precisions[0].right");
   EXPECT_EQ(refusal_after("\"low\":0.0002", "\"low\":0.2"), "[1].precisions[0].kl");
   EXPECT_EQ(refusal_after("\"kl\":{", "\"kl\":null,\"kk\":{"), "[1].precisions[0].kl");
