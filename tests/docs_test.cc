@@ -119,18 +119,9 @@ TEST(Docs, SizesInSentencesAreTheLayouts) {
 
 // ---- measurements -------------------------------------------------------------------------------
 
-bool is_beaten(const plan::MeasuredPrecision& one,
-               const std::vector<plan::MeasuredPrecision>& others) {
-  return std::ranges::any_of(others, [&](const plan::MeasuredPrecision& other) {
-    const bool is_no_worse = other.bits <= one.bits && other.kl.value <= one.kl.value;
-    return is_no_worse && (other.bits < one.bits || other.kl.value < one.kl.value);
-  });
-}
-
 // As tools/quality_table.py writes it.
-DocRow row_of(const plan::MeasuredPrecision& one,
-              const std::vector<plan::MeasuredPrecision>& others) {
-  const char* mark = is_beaten(one, others) ? "" : "**";
+DocRow row_of(const plan::MeasuredPrecision& one, const plan::Measurement& measured) {
+  const char* mark = plan::is_beaten(one, measured) ? "" : "**";
   return {fmt::format("{0}`{1}`{0}", mark, one.precision),
           fmt::format("{:.3g}", one.bits),
           fmt::format("{:.4f}", one.keys.value()),
@@ -150,7 +141,7 @@ TEST(Docs, TheTableOfPrecisionsIsWhatWasMeasured) {
   const plan::Measurement& measured = *found;
   std::vector<DocRow> rows;
   for (const plan::MeasuredPrecision& one : measured.precisions) {
-    if (one.precision != "f32") rows.push_back(row_of(one, measured.precisions));
+    if (one.precision != "f32") rows.push_back(row_of(one, measured));
   }
   EXPECT_EQ(doc_table("docs/precision.md", "measured precisions"), rows);
   EXPECT_NE(project_text("docs/precision.md").find("\n    " + measured.command + "\n"),

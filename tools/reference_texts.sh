@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the texts on which docs/evaluation.md compares cache precisions, from packages of Debian 12:
+# Makes the texts on which docs/precision.md compares cache precisions, from packages of Debian 12:
 #   tools/reference_texts.sh DIRECTORY
 #   policy.txt  debian-policy 4.6.2.0, the body
 #   bible.txt   bible-kjv 4.38, all verses without their places

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -89,9 +88,8 @@ void print_quality(const plan::Quality& quality) {
 Json finding_json(const Finding& finding) {
   const Measurement& measurement = *finding.measurement;
   const MeasuredPrecision& one = *finding.precision;
-  const bool is_recall = measurement.evaluation == Evaluation::kRecall;
   return Json::Object{{"precision", one.precision},
-                      {"evaluation", is_recall ? "recall" : "codecs"},
+                      {"evaluation", std::string(plan::name_of(measurement.evaluation))},
                       {"model", measurement.model},
                       {"attention", measurement.attention},
                       {"head_width", measurement.head_width},
@@ -137,13 +135,7 @@ void print_best(const Measurement& measurement) {
                                      measurement.model, measurement.attention, measurement.date);
   fmt::print("\n{}\n", wrapped(of, 0));
   for (const MeasuredPrecision& one : measurement.precisions) {
-    const bool is_beaten =
-        std::any_of(measurement.precisions.begin(), measurement.precisions.end(),
-                    [&](const MeasuredPrecision& other) {
-                      return other.bits <= one.bits && other.kl.value <= one.kl.value &&
-                             (other.bits < one.bits || other.kl.value < one.kl.value);
-                    });
-    if (is_beaten) continue;
+    if (plan::is_beaten(one, measurement)) continue;
     fmt::print("  {:<36} {:>7.4g} bits  KL {}  {}\n", one.precision, one.bits,
                kl_text(one.kl.value), one.quality);
   }

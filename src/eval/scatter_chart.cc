@@ -140,9 +140,12 @@ std::string drawn_name(const Label& label, const Place& place) {
       place.x, place.y, svg_escaped(label.name));
 }
 
-std::string labels(const ScatterChart& chart, const Axes& axes) {
+// line: of the chart's points, those that are named.
+std::string labels(const std::vector<ScatterPoint>& line, const ScatterChart& chart,
+                   const Axes& axes) {
   std::vector<Label> named;
-  for (const ScatterPoint& point : points_on_line(chart.points)) {
+  named.reserve(line.size());
+  for (const ScatterPoint& point : line) {
     named.push_back({.name = point.name, .point = {axes.x_of(point), axes.y_of(point)}});
   }
   std::vector<Place> others;
@@ -167,8 +170,9 @@ std::string to_svg(const ScatterChart& chart) {
       "<rect width='{0}' height='{1}' fill='white'/>\n",
       kWidth, kHeight);
   svg += grid(chart, axes);
-  svg += labels(chart, axes);
-  svg += line_through(points_on_line(chart.points), axes);
+  const std::vector<ScatterPoint> line = points_on_line(chart.points);
+  svg += labels(line, chart, axes);
+  svg += line_through(line, axes);
   for (const ScatterPoint& point : chart.points) svg += drawn(point, axes);
   return svg + "</svg>\n";
 }

@@ -18,7 +18,6 @@ namespace kvasir::plan {
 namespace {
 
 constexpr std::string_view kWhere = "data/cache_quality.json";
-constexpr std::string_view kEvaluations[] = {"codecs", "recall"};
 
 // A Reader takes the members of a file's objects, and remembers the first that is not as it must
 // be.
@@ -127,8 +126,8 @@ MeasuredPrecision read_precision(Reader& reader, const Json& object, const std::
 
 Evaluation read_evaluation(Reader& reader, const Json& object, const std::string& path) {
   const std::string name = reader.text(object, path, "evaluation");
-  if (name == kEvaluations[1]) return Evaluation::kRecall;
-  if (name != kEvaluations[0]) {
+  if (name == name_of(Evaluation::kRecall)) return Evaluation::kRecall;
+  if (name != name_of(Evaluation::kCodecs)) {
     reader.fail(path + ".evaluation", "codecs or recall", object.find("evaluation"));
   }
   return Evaluation::kCodecs;
@@ -187,8 +186,7 @@ std::string to_text(const Measurement& measurement) {
   for (const MeasuredText& text : measurement.texts) {
     texts.push_back(Json::Object{{"name", text.name}, {"tokens", text.tokens}});
   }
-  const auto evaluation = static_cast<size_t>(measurement.evaluation);
-  std::string text = Json(Json::Object{{"evaluation", std::string(kEvaluations[evaluation])},
+  std::string text = Json(Json::Object{{"evaluation", std::string(name_of(measurement.evaluation))},
                                        {"model", measurement.model},
                                        {"attention", measurement.attention},
                                        {"head_width", measurement.head_width},
@@ -208,6 +206,18 @@ std::string to_text(const Measurement& measurement) {
 }
 
 }  // namespace
+
+std::string_view name_of(Evaluation evaluation) {
+  return evaluation == Evaluation::kRecall ? "recall" : "codecs";
+}
+
+bool is_beaten(const MeasuredPrecision& one, const Measurement& measurement) {
+  return std::any_of(measurement.precisions.begin(), measurement.precisions.end(),
+                     [&](const MeasuredPrecision& other) {
+                       return other.bits <= one.bits && other.kl.value <= one.kl.value &&
+                              (other.bits < one.bits || other.kl.value < one.kl.value);
+                     });
+}
 
 Result<std::vector<Measurement>> parse_measurements(std::string_view text, std::string_view where) {
   KVASIR_ASSIGN_OR_RETURN(const Json json, Json::parse(text, where));

@@ -58,6 +58,8 @@ enum class Evaluation : uint8_t {
   kCodecs,  // predictions of texts
   kRecall,  // answers about facts in documents
 };
+// "codecs", "recall"
+std::string_view name_of(Evaluation evaluation);
 
 // A Measurement is what one evaluation found on one model.
 struct Measurement {
@@ -73,6 +75,10 @@ struct Measurement {
 
   bool operator==(const Measurement&) const = default;
 };
+
+// Returns whether another precision of the measurement is no larger and loses no more, and is not
+// equal to it in both.
+bool is_beaten(const MeasuredPrecision& one, const Measurement& measurement);
 
 // `where` names the text in messages. Errors: malformed; a member that is missing, unknown or of
 // another kind; the same precision twice.

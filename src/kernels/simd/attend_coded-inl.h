@@ -51,7 +51,7 @@ struct LinesAhead {
   }
 };
 
-// The sums of a tile's codes and integers, of each lane: (sum * step + offset) * factor.
+// Codes [lanes, depth]. What integers make of a lane is (sum of products * step + offset) * factor.
 struct CodeTile {
   const uint8_t* codes;
   int64_t lanes;
