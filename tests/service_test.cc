@@ -71,6 +71,21 @@ ServiceMetrics settled(const Service& service) {
 
 ServiceRequest endless() { return request_of_ids({1, 2, 3}, 1'000'000); }
 
+TEST(ServiceTest, WhoHearsOfTheFirstRowsFindsThePlaceInTheQueueFree) {
+  std::vector<Kind> early;
+  Listener listener;
+  Service service(open_engine(golden_decoder("llama")),
+                  {.running_max = 1, .queued_requests_max = 1});
+  const ServiceSink tell = listener.sink();
+  const auto id = service.submit(request_of_ids({1, 2, 3}, 2), [&](const ServiceEvent& event) {
+    if (event.kind != Kind::kWaiting && service.is_full()) early.push_back(event.kind);
+    tell(event);
+  });
+  ASSERT_TRUE(id.ok()) << id.error().message();
+  EXPECT_GT(listener.wait_for_end().count(Kind::kPiece), 0);
+  EXPECT_EQ(early, std::vector<Kind>());
+}
+
 TEST(ServiceTest, EverySinkHearsOneLastEvent) {
   constexpr int kThreads = 6;
   constexpr int kRequests = 40;

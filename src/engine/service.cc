@@ -155,8 +155,10 @@ void Service::State::cancel_all() {
 void Service::State::on_event(RequestId id, const ServiceSink& sink, const ServiceEvent& event) {
   const bool is_last =
       event.kind == ServiceEvent::Kind::kDone || event.kind == ServiceEvent::Kind::kFailed;
-  // Whoever hears of the end finds it counted.
-  if (is_last) publish();
+  const bool has_left_queue =
+      event.kind == ServiceEvent::Kind::kPrefill || event.kind == ServiceEvent::Kind::kStarted;
+  // Whoever hears of either finds it counted, and a place in the queue free again.
+  if (has_left_queue || is_last) publish();
   if (sink) sink(event);
   if (!is_last) return;
   scheduler_ids.erase(id);
