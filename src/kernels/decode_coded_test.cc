@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/codecs/learnt_support.h"
 #include "kernels/test_support.h"
 
 namespace kvasir::kernels {
@@ -18,7 +19,9 @@ TEST_P(DecodeCoded, GivesTheScalarCodecsValues) {
   for (size_t id = kRowFormatCount; id < kCodecCount; ++id) {
     const Codec& codec = codec_of(static_cast<CodecId>(id));
     for (const int64_t width : {1, 16, 20, 32, 48, 64, 80, 96, 128, 192, 256, 576}) {
-      const CodedRows form{.codec = codec.id, .shape = {.width = width}, .row_count = kRows};
+      const std::vector<std::byte> side = side_data_of(codec, width, random);
+      const CodedRows form{
+          .codec = codec.id, .shape = {.width = width}, .side = side, .row_count = kRows};
       std::vector<float> rows = random.normals(kRows * width);
       // A small row, a large channel, a row of zeros.
       for (int64_t i = 0; i < width; ++i) rows[static_cast<size_t>(i)] *= 0.01f;

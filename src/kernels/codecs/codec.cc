@@ -18,7 +18,9 @@ constexpr auto kCodecs = std::to_array<const Codec*>({
     &kTurbo4Codec,       &kTurbo3Codec,       &kTurbo2Codec,       &kKvarn4KeysCodec,
     &kKvarn3KeysCodec,   &kKvarn2KeysCodec,   &kKvarn4ValuesCodec, &kKvarn3ValuesCodec,
     &kKvarn2ValuesCodec, &kInt4ChannelCodec,  &kInt3ChannelCodec,  &kInt2ChannelCodec,
-    &kInt8ChannelCodec,  &kE4m3ChannelCodec,
+    &kInt8ChannelCodec,  &kE4m3ChannelCodec,  &kNuq4KeysCodec,     &kNuq3KeysCodec,
+    &kNuq2KeysCodec,     &kNuq4ValuesCodec,   &kNuq3ValuesCodec,   &kNuq2ValuesCodec,
+    &kLowRank75Codec,    &kLowRank50Codec,    &kOja75Codec,        &kOja50Codec,
 });
 static_assert(kCodecs.size() == kCodecCount);
 

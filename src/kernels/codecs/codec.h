@@ -70,6 +70,18 @@ enum class CodecId : uint8_t {
   kInt8Channel,
   kE4m3Channel,
 
+  // Rows that are coded with what was learnt of the model: nuq.cc, low_rank.cc.
+  kNuq4Keys,
+  kNuq3Keys,
+  kNuq2Keys,
+  kNuq4Values,
+  kNuq3Values,
+  kNuq2Values,
+  kLowRank75,
+  kLowRank50,
+  kOja75,
+  kOja50,
+
   kCount,
 };
 inline constexpr size_t kRowFormatCount = 9;
@@ -85,7 +97,7 @@ struct RowShape {
   int64_t vectors = 1;
 };
 
-// What a codec reads besides the rows (codebooks, bases); empty for most.
+// What a codec reads besides the rows of one vector (codebooks, bases); empty for most.
 using SideData = std::span<const std::byte>;
 
 struct Codec {
@@ -106,6 +118,11 @@ struct Codec {
                  int64_t row_end, float* rows);
   // The widest vectors that it codes.
   int64_t width_max = std::numeric_limits<int64_t>::max();
+  // Bytes of side data; null: it takes none.
+  int64_t (*side_bytes)(const RowShape& shape) = nullptr;
+  // The side data of the group that follows, which are a part of this one; null: all groups have
+  // the same.
+  SideData (*next_side)(const RowShape& shape, const std::byte* group) = nullptr;
 };
 
 // A codec whose rows stand alone and are read as coded from the first token on, in the first
@@ -178,6 +195,16 @@ extern const Codec kInt3ChannelCodec;
 extern const Codec kInt2ChannelCodec;
 extern const Codec kInt8ChannelCodec;
 extern const Codec kE4m3ChannelCodec;
+extern const Codec kNuq4KeysCodec;
+extern const Codec kNuq3KeysCodec;
+extern const Codec kNuq2KeysCodec;
+extern const Codec kNuq4ValuesCodec;
+extern const Codec kNuq3ValuesCodec;
+extern const Codec kNuq2ValuesCodec;
+extern const Codec kLowRank75Codec;
+extern const Codec kLowRank50Codec;
+extern const Codec kOja75Codec;
+extern const Codec kOja50Codec;
 
 const Codec& codec_of(CodecId id);
 // Null: there is none of that name.

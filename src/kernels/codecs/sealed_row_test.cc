@@ -57,7 +57,7 @@ std::vector<const Codec*> codecs() {
   std::vector<const Codec*> found;
   for (size_t i = kRowFormatCount; i < kCodecCount; ++i) {
     const Codec& codec = codec_of(static_cast<CodecId>(i));
-    if (codec.group_rows == 1) found.push_back(&codec);
+    if (codec.group_rows == 1 && codec.side_bytes == nullptr) found.push_back(&codec);
   }
   return found;
 }
