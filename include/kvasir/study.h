@@ -1,6 +1,6 @@
 // StudyOptions ask an engine for more than running the model as it is meant, to measure the cache:
-// to hide rows from attention, to report which rows were picked, and to say what other codings
-// would make of the rows.
+// to hide rows from attention, to report which rows were picked or what rows a layer keeps, and to
+// say what other codings would make of the rows.
 //
 // Plain values. The rows of a study are other rows, so a store keeps them apart from those of the
 // model as it is meant.
@@ -12,6 +12,8 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include "kvasir/result.h"
 
 namespace kvasir {
 
@@ -48,9 +50,33 @@ struct CodingErrors {
 // StudyOptions::codings. It is called on the engine's thread.
 using CodingSink = std::function<void(size_t coding, int64_t layer, const CodingErrors& errors)>;
 
+// What the rows of a stream are.
+enum class RowKind : uint8_t {
+  kKeysBeforeRope,  // as they were before they were turned by position
+  kKeys,
+  kValues,
+  kLatents,
+};
+
+// LayerRows are the rows of one kind that a pass enters into a layer's cache, at full width.
+struct LayerRows {
+  int64_t layer = 0;
+  RowKind kind = RowKind::kKeys;
+  int64_t vectors = 0;          // of a row: one for each KV head
+  int64_t width = 0;            // floats of a vector
+  int64_t rope_width = 0;       // of latents: the last so many are turned by position
+  std::span<const float> rows;  // [tokens, vectors, width]
+};
+
+// A RowSink is called in each layer of a pass with its rows, kind by kind, of streams that blocks
+// hold. Rows of streams that are rotated come as they are rotated. An error ends the pass, and with
+// it the session. It is called on the engine's thread.
+using RowSink = std::function<Status(const LayerRows& rows)>;
+
 struct StudyOptions {
   VisibleRows visible_rows;
   PickSink on_picks;  // may be empty
+  RowSink on_rows;    // may be empty
   // Precisions (EngineOptions::kv) whose errors are measured beside the engine's own, on a pass
   // that begins a session and holds two blocks of tokens at least. The text is attended as a cache
   // of that precision would have it, in the 8th and 16th block, or in the last two complete ones of

@@ -24,6 +24,9 @@ constexpr std::array kSchemes = std::to_array<CodingScheme>({
     {"nvfp4-row", "nvfp4-row", "nvfp4-row", kPlain, "pooled or picked rows in FP4", kSingle},
     {"int2-keys", "int2-keys", "int2-keys", kPlain, "index keys in 2 bits, groups of 32", kIndex},
     {"sign-keys", "sign-keys", "sign-keys", kPlain, "signs of index keys, and a scale", kIndex},
+    {"oja75", "oja75", "oja75", kPlain, "lowrank75, the basis following the rows"},
+    {"lowrank75", "lowrank75", "lowrank75", kPlain, "shares of 3/4 of the directions, learnt"},
+    {"oja50", "oja50", "oja50", kPlain, "lowrank50, the basis following the rows"},
     {"q8_0", "q8_0", "q8_0", kPlain, "llama.cpp's blocks of 32: 8.5 bits"},
     {"int8", "int8-token", "int8-token", kPlain, "signed bytes, a scale for each vector"},
     {"int8-channel", "int8-channel", "int8-token", kPlain, "keys by channel, a scale for 128 rows"},
@@ -32,6 +35,7 @@ constexpr std::array kSchemes = std::to_array<CodingScheme>({
     {"e4m3-ue8m0", "e4m3-ue8m0", "e4m3-ue8m0", kPlain, "FP8, a power of two for each 64"},
     {"e4m3", "e4m3-1", "e4m3-1", kPlain, "FP8 without a scale"},
     {"e5m2", "e5m2", "e5m2", kPlain, "FP8 with 5 bits of exponent"},
+    {"lowrank50", "lowrank50", "lowrank50", kPlain, "shares of half of the directions, learnt"},
     {"q5_1", "q5_1", "q5_1", kPlain, "llama.cpp's blocks of 32: 6 bits"},
     {"q5_0", "q5_0", "q5_0", kPlain, "llama.cpp's blocks of 32: 5.5 bits"},
     {"q4_1", "q4_1", "q4_1", kPlain, "llama.cpp's blocks of 32: 5 bits"},
@@ -39,16 +43,19 @@ constexpr std::array kSchemes = std::to_array<CodingScheme>({
     {"q4_0", "q4_0", "q4_0", kPlain, "llama.cpp's blocks of 32: 4.5 bits"},
     {"iq4_nl", "iq4_nl", "iq4_nl", kPlain, "llama.cpp's uneven codebook: 4.5 bits"},
     {"kivi4", "int4-channel", "int4-token-g32", kPlain, "keys by channel in groups of 32 rows"},
+    {"nuq4", "nuq4-keys", "nuq4-values", kPlain, "KVQuant: learnt codebooks, 1 % of numbers apart"},
     {"kvarn4", "kvarn4-keys", "kvarn4-values", kTurned,
      "rotated tiles, rows and channels balanced"},
     {"nvfp4", "nvfp4", "nvfp4", kPlain, "FP4, an FP8 scale per 16"},
     {"quarot4", "int4-token-g64", "int4-token-g64", kTurned, "rotated, 4 bits in groups of 64"},
     {"mxfp4", "mxfp4", "mxfp4", kPlain, "FP4, a power of two per 32"},
     {"turbo4", "turbo4", "turbo4", kSigned, "TurboQuant: rotated, a codebook of 4 bits, the norm"},
+    {"nuq3", "nuq3-keys", "nuq3-values", kPlain, "KVQuant of 3 bits"},
     {"kivi3", "int3-channel", "int3-token-g32", kPlain, "KIVI of 3 bits"},
     {"kvarn3", "kvarn3-keys", "kvarn3-values", kTurned, "KVarN of 3 bits"},
     {"quarot3", "int3-token-g64", "int3-token-g64", kTurned, "rotated, 3 bits in groups of 64"},
     {"turbo3", "turbo3", "turbo3", kSigned, "TurboQuant of 3 bits"},
+    {"nuq2", "nuq2-keys", "nuq2-values", kPlain, "KVQuant of 2 bits"},
     {"kivi2", "int2-channel", "int2-token-g32", kPlain, "KIVI of 2 bits"},
     {"kvarn2", "kvarn2-keys", "kvarn2-values", kTurned, "KVarN of 2 bits"},
     {"quarot2", "int2-token-g64", "int2-token-g64", kTurned, "rotated, 2 bits in groups of 64"},
@@ -84,6 +91,7 @@ const CodingScheme* find_scheme(std::string_view name) {
 // The words around a scheme's name; any order behind it.
 Coding take_words(std::string_view& text) {
   Coding coding;
+  coding.is_centered = take_prefix(text, "smean-");
   coding.is_rotated = take_prefix(text, "rot-");
   while (true) {
     if (take_suffix(text, "-sink1")) {
@@ -191,11 +199,11 @@ Result<Stream> stream_in_row_format(Stream stream, const Coding& coding, kernels
       return senseless(stream, coding, "they are neither pooled nor picked; nvfp4 codes blocks");
     }
   }
-  if (coding.is_rotated || coding.is_before_rope || coding.whole_rows > 0) {
+  if (coding.is_rotated || coding.is_before_rope || coding.is_centered || coding.whole_rows > 0) {
     return senseless(stream, coding,
                      use == SchemeUse::kAll
-                         ? "nothing is lost that rot, pre or sink could save"
-                         : "rows that are read one by one know no rot, pre or sink");
+                         ? "nothing is lost that rot, smean, pre or sink could save"
+                         : "rows that are read one by one know no rot, smean, pre or sink");
   }
   stream.codec = codec;
   return stream;
@@ -214,6 +222,11 @@ bool joins_rows(const CodingScheme& scheme) {
          kernels::find_codec(scheme.values)->group_rows > 1;
 }
 
+bool needs_learning(const CodingScheme& scheme) {
+  return kernels::find_codec(scheme.keys)->side_bytes != nullptr ||
+         kernels::find_codec(scheme.values)->side_bytes != nullptr;
+}
+
 Coding CachePrecision::coding_of(Role role, int64_t layer) const {
   const CodingRule* found = nullptr;
   for (const CodingRule& rule : rules) {
@@ -224,6 +237,13 @@ Coding CachePrecision::coding_of(Role role, int64_t layer) const {
     found = &rule;
   }
   return found == nullptr ? Coding{} : found->coding;
+}
+
+bool needs_learning(const CachePrecision& precision) {
+  return std::any_of(precision.rules.begin(), precision.rules.end(), [](const CodingRule& rule) {
+    const Coding& coding = rule.coding;
+    return coding.is_centered || (coding.scheme != nullptr && needs_learning(*coding.scheme));
+  });
 }
 
 Result<CachePrecision> parse_precision(std::string_view text) {
@@ -254,7 +274,11 @@ Result<Stream> coded_stream(Stream stream, const Coding& coding) {
   if (coding.is_before_rope && stream.role == Role::kLatents) {
     return senseless(stream, coding, "only a part of a latent is turned by position");
   }
+  if (needs_learning(*coding.scheme) && (coding.is_rotated || coding.is_centered)) {
+    return senseless(stream, coding, "it is learnt of the rows as they are, without rot and smean");
+  }
   stream.codec = codec->id;
+  stream.is_centered = coding.is_centered && stream.role != Role::kValues;
   stream.rotation = coding.is_rotated ? Rotation::kHadamard : coding.scheme->rotation;
   stream.is_before_rope = coding.is_before_rope && stream.role == Role::kKeys;
   stream.whole_rows = coding.whole_rows;

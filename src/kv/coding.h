@@ -4,6 +4,7 @@
 //   SETTING {"," SETTING}
 //   SETTING:  CODING | k=CODING | v=CODING | i=CODING | layers A-B=CODING | layers A-B.k=CODING
 //   CODING:   native | a scheme (coding_schemes) with these around it:
+//     smean-...        fixed means of keys, learnt beforehand, are taken out before they are coded
 //     rot-...          vectors take the Hadamard transform before they are coded
 //     ...-pre          keys are coded as they were before they were turned by position
 //     ...-sink1        the first row of a sequence is kept in F16; -sink128: its first block
@@ -52,11 +53,14 @@ std::span<const CodingScheme> coding_schemes();
 bool is_row_format(const CodingScheme& scheme);
 // Rows of a block share what they are coded with.
 bool joins_rows(const CodingScheme& scheme);
+// It codes with what is learnt of a model beforehand.
+bool needs_learning(const CodingScheme& scheme);
 
 // A Coding says how one stream is coded.
 struct Coding {
   const CodingScheme* scheme = nullptr;  // null: as the model's makers fixed it
-  bool is_rotated = false;               // besides what the scheme does
+  bool is_centered = false;
+  bool is_rotated = false;  // besides what the scheme does
   bool is_before_rope = false;
   int64_t whole_rows = 0;
 };
@@ -74,6 +78,9 @@ struct CachePrecision {
   // Returns what goes for the streams of that role in a layer.
   Coding coding_of(Role role, int64_t layer) const;
 };
+
+// Some of it is coded with what is learnt of a model beforehand.
+bool needs_learning(const CachePrecision& precision);
 
 // Error: the part of the text that says nothing.
 Result<CachePrecision> parse_precision(std::string_view text);

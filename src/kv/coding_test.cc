@@ -53,6 +53,11 @@ TEST(Coding, HasWordsAroundItsScheme) {
   EXPECT_EQ(coding.whole_rows, 128);
   EXPECT_EQ(coding_of("int8-sink1", Role::kKeys, 0).whole_rows, 1);
   EXPECT_FALSE(coding_of("int8", Role::kKeys, 0).is_rotated);
+  EXPECT_FALSE(coding.is_centered);
+  const Coding centered = coding_of("smean-rot-q4_0-sink1", Role::kKeys, 0);
+  EXPECT_TRUE(centered.is_centered);
+  EXPECT_TRUE(centered.is_rotated);
+  EXPECT_EQ(centered.whole_rows, 1);
 }
 
 TEST(Coding, IsRefusedWhereTheTextSaysNothing) {
@@ -106,7 +111,7 @@ TEST(Coding, SomeSchemesAreForSingleRowsOrForIndexKeysAlone) {
             "sign-keys makes no sense for this model's latents: only index keys are held so");
   EXPECT_EQ(refused(pooled, "k=rot-nvfp4-row"),
             "nvfp4-row makes no sense for this model's latents: rows that are read one by one know "
-            "no rot, pre or sink");
+            "no rot, smean, pre or sink");
 }
 
 TEST(Coding, WhatIsTooWideForACodecIsRefusedOrCoded) {
@@ -126,7 +131,7 @@ TEST(Coding, WhatIsTooWideForACodecIsRefusedOrCoded) {
                             rows.data(), block.data());
     }
   }
-  EXPECT_EQ(refused_count, 9) << "keys and values of kvarn, keys of kivi";
+  EXPECT_EQ(refused_count, 23) << "keys and values of kvarn, nuq, lowrank and oja, keys of kivi";
 }
 
 TEST(Coding, LeavesWindowsAsTheyAreUnlessTheirRowsStandAlone) {

@@ -7,9 +7,9 @@ namespace {
 
 void size_rows(const kernels::Codec& codec, StreamLayout& out) {
   const Stream& stream = out.spec;
-  KVASIR_CHECK(
-      stream.rotation == Rotation::kNone && !stream.is_before_rope && stream.whole_rows == 0,
-      "row formats keep rows as they are");
+  KVASIR_CHECK(stream.rotation == Rotation::kNone && !stream.is_before_rope &&
+                   stream.whole_rows == 0 && !stream.is_centered,
+               "row formats keep rows as they are");
   out.format = {.codec = stream.codec, .dim = stream.width, .rope_dim = stream.rope_width};
   out.row_bytes = codec.bytes(
       {.width = stream.width, .rope_width = stream.rope_width, .vectors = stream.vectors});
@@ -23,6 +23,8 @@ void size_sealed(const kernels::Codec& codec, StreamLayout& out) {
                "whole blocks are decoded of streams that are all read, a row a token");
   KVASIR_CHECK(stream.whole_rows >= 0 && stream.whole_rows <= kBlockTokens,
                "whole rows are those of one block");
+  KVASIR_CHECK(codec.next_side == nullptr || codec.group_rows == kBlockTokens,
+               "side data that follow the rows do so from block to block");
   out.format = {.codec = kernels::CodecId::kF32, .dim = stream.width};
   out.bytes_per_vector = out.rows_per_block / codec.group_rows * codec.bytes(out.vector_shape());
   KVASIR_CHECK(out.bytes_per_vector > 0, "a row takes space");

@@ -3,7 +3,9 @@
 // values.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "kernels/codecs/codec.h"
@@ -33,6 +35,13 @@ enum class Rotation : uint8_t {
   kSignedHadamard,  // the same behind a change of signs that is fixed for all
 };
 
+// A StreamSide is what a stream's coding reads besides its rows: learnt of the model beforehand,
+// the same for all its sequences, and so a part of prefix keys.
+struct StreamSide {
+  std::vector<float> means;  // [vectors, width] taken out of rows before they are coded, or none
+  std::vector<std::byte> codec;  // [vectors, codec.side_bytes()]
+};
+
 // A Stream is one kind of row that a layer remembers. Examples, for a layer of 8 KV heads of 128:
 //   GQA:  {kKeys, vectors 8, width 128} and {kValues, vectors 8, width 128}
 //   MLA:  {kLatents, width 576, rope_width 64}
@@ -53,6 +62,9 @@ struct Stream {
   Rotation rotation = Rotation::kNone;
   bool is_before_rope = false;  // rows are kept as they were before they were turned by position
   int64_t whole_rows = 0;       // the first so many rows of a sequence are kept in F16
+  bool is_centered = false;     // fixed means are taken out of rows before they are coded
+  // Null: its coding takes none, or sizes alone are asked for (kv/side.h).
+  std::shared_ptr<const StreamSide> side = nullptr;
 
   bool operator==(const Stream&) const = default;
 };

@@ -16,6 +16,7 @@
 #include "kv/layout.h"
 #include "kv/row_cache.h"
 #include "kv/sequence.h"
+#include "kv/side.h"
 #include "kvasir/result.h"
 #include "kvasir/study.h"
 
@@ -39,6 +40,7 @@ struct ModelOptions {
   // model was made for.
   int64_t context_tokens = 0;
   StudyOptions study;
+  kv::SideSource side_source;  // null: codings that need side data are refused
 };
 
 // Facts are what an engine has to know of a model besides its cache.

@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/little_endian.h"
+#include "kv/side.h"
 #include "store/tenant.h"
 
 namespace kvasir::persist {
@@ -93,6 +94,13 @@ void add_first(Sha256& hash, const std::vector<FirstLayer>& layers) {
   }
 }
 
+// Nothing where only sizes were asked for, of which there are no caches.
+void add_side(Sha256& hash, const kv::Stream& stream) {
+  hash.add_value(stream.is_centered);
+  if (stream.side == nullptr) return;
+  hash.add(std::as_bytes(std::span(stream.side->means))).add(std::span(stream.side->codec));
+}
+
 void add_streams(Sha256& hash, const kv::CacheLayout& layout) {
   hash.add_value(kv::kBlockTokens).add_value(layout.layer_count);
   for (const StreamLayout& stream : layout.streams) {
@@ -105,6 +113,7 @@ void add_streams(Sha256& hash, const kv::CacheLayout& layout) {
     hash.add_text(codec.name).add_value(codec.version).add_value(stream.offset_bytes);
     if (!stream.is_sealed()) continue;
     hash.add_value(spec.rotation).add_value(spec.is_before_rope).add_value(spec.whole_rows);
+    if (kv::needs_side(spec)) add_side(hash, spec);
   }
 }
 

@@ -2,9 +2,9 @@
 #include <optional>
 
 #include "base/check.h"
+#include "kv/rotation.h"
 #include "model/decoder/coding_study.h"
 #include "model/decoder/pass.h"
-#include "ops/rotation.h"
 
 namespace kvasir::model::decoder {
 namespace {
@@ -61,11 +61,11 @@ void turn_all(Pass& pass, const HeadStep& step) {
   turn_heads(pass, step.rope, heads.query);
   if (!keys.is_before_rope) {
     turn_heads(pass, step.rope, heads.key);
-    const int64_t block = ops::rotation_block(keys);
+    const int64_t block = kv::rotation_block(keys);
     pass.ops.rotate_heads(keys.rotation, block, heads.query, keys.width);
     pass.ops.rotate_heads(keys.rotation, block, heads.key, keys.width);
   }
-  pass.ops.rotate_heads(values.rotation, ops::rotation_block(values), heads.value, values.width);
+  pass.ops.rotate_heads(values.rotation, kv::rotation_block(values), heads.value, values.width);
 }
 
 // What rows of a stream are divided by before they are written.
@@ -132,6 +132,19 @@ void normalise(Pass& pass, const NormWeights& weights, View<const float> x, View
                 x, y);
 }
 
+Status report_rows(const Pass& pass, int64_t layer, int64_t stream, RowKind kind,
+                   View<const float> rows) {
+  const kv::StreamLayout& layout = pass.batch.stream(stream);
+  if (!pass.on_rows || !layout.is_in_blocks()) return ok_status();
+  KVASIR_CHECK(rows.is_packed(), "rows that lie back to back");
+  return pass.on_rows({.layer = layer,
+                       .kind = kind,
+                       .vectors = layout.spec.vectors,
+                       .width = layout.spec.width,
+                       .rope_width = layout.spec.rope_width,
+                       .rows = {rows.data, static_cast<size_t>(rows.rows * rows.cols)}});
+}
+
 void enter_heads(Pass& pass, const HeadStep& step) {
   const LayerStreams& streams = step.streams;
   const Heads& heads = step.heads;
@@ -164,7 +177,7 @@ void attend_heads(Pass& pass, const HeadStep& step) {
                            .attended = step.attended});
   change_all(pass, step.attended, value_scale(pass, step), std::multiplies<>());
   const kv::Stream& values = stream_of(pass, streams.values);
-  pass.ops.rotate_heads_back(values.rotation, ops::rotation_block(values), step.attended,
+  pass.ops.rotate_heads_back(values.rotation, kv::rotation_block(values), step.attended,
                              config.value_dim);
 }
 
@@ -194,7 +207,13 @@ Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
   norm_heads(pass, weights.query_norm, step.heads.query);
   norm_heads(pass, weights.key_norm, step.heads.key);
   if (pass.coding_study != nullptr) pass.coding_study->remember(pass, step.heads);
+  const LayerStreams& streams = step.streams;
+  KVASIR_RETURN_IF_ERROR(
+      report_rows(pass, layer, streams.keys, RowKind::kKeysBeforeRope, step.heads.key));
   enter_heads(pass, step);
+  KVASIR_RETURN_IF_ERROR(report_rows(pass, layer, streams.keys, RowKind::kKeys, step.heads.key));
+  KVASIR_RETURN_IF_ERROR(
+      report_rows(pass, layer, streams.values, RowKind::kValues, step.heads.value));
   attend_heads(pass, step);
   keep_heads(pass, step);
   if (pass.coding_study != nullptr) {

@@ -82,6 +82,7 @@ Result<std::unique_ptr<CodingStudy>> CodingStudy::create(const Config& config,
   std::vector<kv::CacheSpec> specs;
   for (const std::string& coding : options.study.codings) {
     KVASIR_ASSIGN_OR_RETURN(kv::CacheSpec spec, cache_spec(config, coding));
+    KVASIR_RETURN_IF_ERROR(kv::attach_side(options.side_source, spec));
     specs.push_back(std::move(spec));
   }
   std::unique_ptr<CodingStudy> study(new CodingStudy(config, options, std::move(specs)));
@@ -183,8 +184,9 @@ Result<View<const float>> CodingStudy::run(Pass& pass, const HeadStep& step, con
     for (int64_t t = 0; t < range.count; ++t) rope.add(range.begin + t);
   }
   KVASIR_RETURN_IF_ERROR(sequence.begin_append(tokens));
+  const RowSink nobody;
   Pass coded{pass.config, pass.streams,    pass.ops, batch_,        ropes_, pass.key_ropes,
-             pass.work,   pass.index_work, nullptr,  pass.on_picks, nullptr};
+             pass.work,   pass.index_work, nullptr,  pass.on_picks, nobody, nullptr};
   const int64_t row_count = range.is_attended ? range.count : 0;
   const HeadStep part{.streams = step.streams,
                       .rope = step.rope,

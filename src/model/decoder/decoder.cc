@@ -91,8 +91,8 @@ Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSo
 }
 
 Result<std::unique_ptr<Model>> Decoder::create(Checkpoint checkpoint, const ModelOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(const kv::CacheSpec spec,
-                          cache_spec(checkpoint.config(), options.precision));
+  KVASIR_ASSIGN_OR_RETURN(kv::CacheSpec spec, cache_spec(checkpoint.config(), options.precision));
+  KVASIR_RETURN_IF_ERROR(kv::attach_side(options.side_source, spec));
   std::unique_ptr<CodingStudy> study;
   if (!options.study.codings.empty()) {
     KVASIR_ASSIGN_OR_RETURN(study, CodingStudy::create(checkpoint.config(), options));
@@ -153,6 +153,7 @@ Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) 
             index_work_,
             row_cache,
             options_.study.on_picks,
+            options_.study.on_rows,
             is_studied ? coding_study_.get() : nullptr};
   embed(pass);
   for (int64_t layer = 0; layer < config.layer_count; ++layer) {

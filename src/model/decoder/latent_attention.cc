@@ -1,10 +1,10 @@
 #include <cmath>
 
+#include "kv/rotation.h"
 #include "model/decoder/coding_study.h"
 #include "model/decoder/pass.h"
 #include "model/pass_steps.h"
 #include "ops/picked_rows.h"
-#include "ops/rotation.h"
 
 namespace kvasir::model::decoder {
 namespace {
@@ -119,6 +119,8 @@ void pick_rows(Pass& pass, int64_t layer, const IndexerWeights& weights, View<co
 // Attends all latents.
 Status attend_all(Pass& pass, int64_t layer, const HeadStep& step, View<float> head_value) {
   if (pass.coding_study != nullptr) pass.coding_study->remember(pass, step.heads);
+  KVASIR_RETURN_IF_ERROR(
+      report_rows(pass, layer, step.streams.keys, RowKind::kLatents, step.heads.key));
   enter_latents(pass, step);
   attend_latents(pass, step);
   keep_heads(pass, step);
@@ -149,14 +151,14 @@ Status attend_picked(Pass& pass, int64_t stream, ops::PickedRows& rows, View<con
 
 void enter_latents(Pass& pass, const HeadStep& step) {
   const kv::Stream& spec = pass.batch.stream(step.streams.keys).spec;
-  pass.ops.rotate_heads(spec.rotation, ops::rotation_block(spec), step.heads.key, spec.width);
+  pass.ops.rotate_heads(spec.rotation, kv::rotation_block(spec), step.heads.key, spec.width);
   write_rows(pass, step.streams.keys, step.heads.key, {});
 }
 
 // A rotation keeps within blocks that divide the rank, so that sums of latents can be turned back.
 void attend_latents(Pass& pass, const HeadStep& step) {
   const kv::Stream& spec = pass.batch.stream(step.streams.keys).spec;
-  const int64_t block = ops::rotation_block(spec);
+  const int64_t block = kv::rotation_block(spec);
   const int64_t rank = pass.config.latent.rank;
   pass.ops.rotate_heads(spec.rotation, block, step.heads.query, spec.width);
   pass.ops.attend_grouped({.batch = pass.batch,

@@ -36,6 +36,7 @@ struct Pass {
   IndexWorkspace& index_work;
   kv::RowCache* row_cache;  // null: every row is in memory
   const PickSink& on_picks;
+  const RowSink& on_rows;     // empty: nobody asks for rows
   CodingStudy* coding_study;  // null: there is none, or none of this pass
 
   int64_t token_count() const { return batch.token_count(); }
@@ -61,6 +62,10 @@ void write_rows(Pass& pass, int64_t stream, ops::View<const float> rows,
 // What later passes need of rows that were attended.
 void keep_rows(Pass& pass, int64_t stream, ops::View<const float> rows,
                ops::View<const std::byte> encoded);
+
+// Tells Pass::on_rows of the rows of a stream that blocks hold. Error: the sink's.
+Status report_rows(const Pass& pass, int64_t layer, int64_t stream, RowKind kind,
+                   ops::View<const float> rows);
 
 // Heads are what a layer attends with, as projections and norms leave them; of latent attention,
 // the queries to the latents and the latents.

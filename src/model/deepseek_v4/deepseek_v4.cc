@@ -75,6 +75,11 @@ void check_parts(const Config& config, const Weights& weights, const Geometry& g
 
 Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSource& config,
                                     const ModelOptions& options) {
+  if (options.study.on_rows) {
+    return Error{.kind = ErrorKind::kUnsupported,
+                 .what = "nothing is learnt of this model's rows: they take row formats alone",
+                 .field = "on_rows"};
+  }
   if (!options.study.codings.empty()) {
     return Error{.kind = ErrorKind::kUnsupported,
                  .what = "errors of codings are not measured on this model's cache",

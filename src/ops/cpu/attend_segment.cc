@@ -181,7 +181,8 @@ bool Ops::attend_coded(const GroupedAttendStep& step, const AttendGroup& group, 
   const kv::StreamLayout& keys = step.batch.stream(step.key_stream);
   const kv::StreamLayout& values = step.batch.stream(step.value_stream);
   const bool has_whole_rows = segment == 0 && keys.spec.whole_rows + values.spec.whole_rows > 0;
-  if (has_whole_rows || keys.spec.is_before_rope ||
+  const bool has_means = keys.spec.is_centered || values.spec.is_centered;
+  if (has_whole_rows || has_means || keys.spec.is_before_rope ||
       !kernels::can_attend_coded(coded_rows(keys), coded_rows(values))) {
     return false;
   }

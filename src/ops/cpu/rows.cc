@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "kv/rotation.h"
 #include "ops/ops.h"
-#include "ops/rotation.h"
 
 namespace kvasir::ops {
 namespace {
@@ -122,14 +122,14 @@ void Ops::rope_heads(const HeadsStep& step) {
 void Ops::rotate_heads(kv::Rotation rotation, int64_t block, View<float> heads, int64_t head_dim) {
   if (rotation == kv::Rotation::kNone) return;
   for_each_head(heads, head_dim,
-                [&](float* head, int64_t) { rotate(table_, rotation, block, head, head_dim); });
+                [&](float* head, int64_t) { kv::rotate(table_, rotation, block, head, head_dim); });
 }
 
 void Ops::rotate_heads_back(kv::Rotation rotation, int64_t block, View<float> heads,
                             int64_t head_dim) {
   if (rotation == kv::Rotation::kNone) return;
   for_each_head(heads, head_dim, [&](float* head, int64_t) {
-    rotate_back(table_, rotation, block, head, head_dim);
+    kv::rotate_back(table_, rotation, block, head, head_dim);
   });
 }
 

@@ -1,10 +1,10 @@
-#include "ops/rotation.h"
+#include "kv/rotation.h"
 
 #include <bit>
 
 #include "base/check.h"
 
-namespace kvasir::ops {
+namespace kvasir::kv {
 namespace {
 
 // SplitMix64's mixing of an index: signs that nobody chose.
@@ -29,23 +29,23 @@ void transform(const kernels::KernelTable& table, int64_t block, float* vector, 
 
 }  // namespace
 
-int64_t rotation_block(const kv::Stream& stream) {
+int64_t rotation_block(const Stream& stream) {
   const auto widths = static_cast<uint64_t>(stream.width | stream.rope_width);
   return int64_t{1} << std::countr_zero(widths);
 }
 
-void rotate(const kernels::KernelTable& table, kv::Rotation rotation, int64_t block, float* vector,
+void rotate(const kernels::KernelTable& table, Rotation rotation, int64_t block, float* vector,
             int64_t size) {
-  if (rotation == kv::Rotation::kNone) return;
-  if (rotation == kv::Rotation::kSignedHadamard) change_signs(vector, size);
+  if (rotation == Rotation::kNone) return;
+  if (rotation == Rotation::kSignedHadamard) change_signs(vector, size);
   transform(table, block, vector, size);
 }
 
-void rotate_back(const kernels::KernelTable& table, kv::Rotation rotation, int64_t block,
-                 float* vector, int64_t size) {
-  if (rotation == kv::Rotation::kNone) return;
+void rotate_back(const kernels::KernelTable& table, Rotation rotation, int64_t block, float* vector,
+                 int64_t size) {
+  if (rotation == Rotation::kNone) return;
   transform(table, block, vector, size);
-  if (rotation == kv::Rotation::kSignedHadamard) change_signs(vector, size);
+  if (rotation == Rotation::kSignedHadamard) change_signs(vector, size);
 }
 
-}  // namespace kvasir::ops
+}  // namespace kvasir::kv
