@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine_driver.h"
+#include "kvasir/calibrate.h"
 #include "kvasir/engine.h"
 #include "temp_directory.h"
 
@@ -33,7 +34,17 @@ struct Coded {
   const char* model;
   const char* kv;
   double bar = 0.05;  // how far logits may be off, as a part of them
+  bool is_learnt = false;
 };
+
+// Returns the path of what is learnt of a model, and of nothing else in the folder.
+std::string learn(const std::string& model, const testing::TempDirectory& directory) {
+  std::string path = directory.path() + "/" + model + ".kvc";
+  const auto report =
+      calibrate({.model_path = folder_of(model)}, random_tokens(400, kVocab, 7), {}, path, {});
+  EXPECT_TRUE(report.ok()) << report.error().message();
+  return path;
+}
 
 // Names of test cases have letters and digits alone.
 std::string name_of(const ::testing::TestParamInfo<Coded>& info) {
@@ -48,6 +59,7 @@ class CodedCache : public ::testing::TestWithParam<Coded> {
   EngineOptions options(int64_t chunk_tokens, int thread_count) const {
     return {.model_path = folder_of(GetParam().model),
             .kv = GetParam().kv,
+            .kv_data = kv_data_,
             .thread_count = thread_count,
             .chunk_tokens = chunk_tokens,
             .needs_text = false};
@@ -58,6 +70,8 @@ class CodedCache : public ::testing::TestWithParam<Coded> {
     return append_all(session, tokens_);
   }
 
+  testing::TempDirectory learnt_;
+  std::string kv_data_ = GetParam().is_learnt ? learn(GetParam().model, learnt_) : "";
   std::vector<int32_t> tokens_ = random_tokens(kTokens, kVocab, 1);
   std::vector<float> whole_ = logits(kTokens, 1);
 };
@@ -70,7 +84,17 @@ INSTANTIATE_TEST_SUITE_P(
                       Coded{"gpt_oss", "k=f16,v=bf16"}, Coded{"llama", "kvarn4", 0.1},
                       Coded{"llama", "kvarn4-sink1", 0.1}, Coded{"llama", "kivi4-pre-sink1", 0.1},
                       Coded{"gemma2", "kvarn4"}, Coded{"deepseek_v3", "kvarn4", 0.3},
-                      Coded{"gpt_oss", "k=kvarn4,v=q4_0"}, Coded{"deepseek_v3", "rot-int8-sink1"}),
+                      Coded{"gpt_oss", "k=kvarn4,v=q4_0"}, Coded{"deepseek_v3", "rot-int8-sink1"},
+                      // Ropes of other kinds: YaRN, LongRoPE, of the first part of a head.
+                      Coded{"llama_yarn", "int8-pre"}, Coded{"phi3_longrope", "int8-pre"},
+                      Coded{"phi3_partial", "int8-pre"}, Coded{"glm4_moe", "int8-pre"},
+                      Coded{"llama", "nuq4-pre-sink1", 0.2, true},
+                      Coded{"llama", "smean-rot-q4_0-sink1", 0.1, true},
+                      Coded{"llama", "smean-kvarn4-pre", 0.1, true},
+                      Coded{"llama", "oja75-pre", 0.9, true},
+                      Coded{"gemma2", "k=nuq3-sink128,v=lowrank75", 0.5, true},
+                      Coded{"deepseek_v3", "nuq4", 0.3, true},
+                      Coded{"deepseek_v3", "smean-rot-int8", 0.1, true}),
     name_of);
 
 TEST_P(CodedCache, HasTheSameBitsForAnyChunksAndThreads) {
@@ -259,6 +283,58 @@ TEST(CodedCaches, AreOthersForTheStoreWhereTheirCodingIs) {
   }
 }
 
+TEST(CodedCaches, AreOthersForTheStoreWhereOtherThingsWereLearnt) {
+  testing::TempDirectory directory;
+  const auto tokens = random_tokens(300, kVocab, 2);
+  const auto learn_from = [&](uint64_t seed) {
+    std::string path = directory.path() + "/" + std::to_string(seed) + ".kvc";
+    EXPECT_TRUE(calibrate({.model_path = folder_of("llama")}, random_tokens(300, kVocab, seed), {},
+                          path, {})
+                    .ok());
+    return path;
+  };
+  const auto engine_of = [&](const std::string& kv, const std::string& kv_data) {
+    return open_engine(
+        {.model_path = folder_of("llama"),
+         .kv = kv,
+         .kv_data = kv_data,
+         .needs_text = false,
+         .store = StoreOptions{.directory = directory.path() + "/store", .min_free_bytes = 0}});
+  };
+  const std::string one = learn_from(1);
+  for (const char* kv : {"nuq4", "smean-int8", "int8"}) {
+    Engine engine = engine_of(kv, one);
+    Session session = new_session(engine);
+    ASSERT_TRUE(session.append(tokens).ok());
+    session.mark_resumable();
+    ASSERT_TRUE(engine.flush_store().ok());
+  }
+  const std::string other = learn_from(2);
+  for (const char* kv : {"nuq4", "smean-int8"}) {
+    EXPECT_EQ(engine_of(kv, one).resumable_tokens(tokens), 256) << kv;
+    EXPECT_EQ(engine_of(kv, other).resumable_tokens(tokens), 0) << kv;
+  }
+  EXPECT_EQ(engine_of("int8", other).resumable_tokens(tokens), 256) << "nothing of it is used";
+}
+
+TEST(CodedCaches, TakeWhatWasLearntOfTheirModelAlone) {
+  testing::TempDirectory directory;
+  const std::string path = learn("llama", directory);
+  const auto opened = [&](const char* model, const char* kv) {
+    return Engine::open(
+        {.model_path = folder_of(model), .kv = kv, .kv_data = path, .needs_text = false});
+  };
+  EXPECT_TRUE(opened("llama", "nuq3").ok());
+  const auto of_other_shape = opened("gemma2", "nuq3");
+  ASSERT_FALSE(of_other_shape.ok());
+  EXPECT_EQ(of_other_shape.error().kind, ErrorKind::kUsage);
+  // A model of the same shape has other weights.
+  const auto of_other = opened("gemma2", "bf16");
+  ASSERT_FALSE(of_other.ok());
+  EXPECT_EQ(of_other.error().what, "it was learnt of another model");
+  EXPECT_EQ(of_other.error().field, "kv_data");
+}
+
 TEST(CodedCaches, AreRefusedWhereTheyMakeNoSense) {
   const auto refusal = [](const char* model, const char* kv) {
     const auto engine =
@@ -270,8 +346,15 @@ TEST(CodedCaches, AreRefusedWhereTheyMakeNoSense) {
   EXPECT_EQ(refusal("llama", "x=int8"), "no precision of a cache");
   EXPECT_EQ(refusal("llama", "k=int8,"), "no precision of a cache");
   EXPECT_EQ(refusal("llama", "bf16-sink1"),
-            "bf16 makes no sense for this model's keys: nothing is lost that rot, pre or sink "
-            "could save");
+            "bf16 makes no sense for this model's keys: nothing is lost that rot, smean, pre or "
+            "sink could save");
+  EXPECT_EQ(refusal("llama", "rot-nuq4"),
+            "nuq4 makes no sense for this model's keys: it is learnt of the rows as they are, "
+            "without rot and smean");
+  EXPECT_EQ(refusal("llama", "nuq4"),
+            "this precision needs what is learnt of the model beforehand");
+  EXPECT_EQ(refusal("llama", "smean-q4_0"),
+            "this precision needs what is learnt of the model beforehand");
   EXPECT_EQ(refusal("deepseek_v3", "int8-pre"),
             "int8 makes no sense for this model's latents: only a part of a latent is turned by "
             "position");
@@ -283,6 +366,8 @@ TEST(CodedCaches, AreRefusedWhereTheyMakeNoSense) {
   const char* deepseek_v4 = "../tiny-bf16";
   EXPECT_EQ(refusal(deepseek_v4, "int8"),
             "int8 makes no sense for this model's latents: single rows of it are read");
+  EXPECT_EQ(refusal(deepseek_v4, "nuq4"),
+            "nuq4 makes no sense for this model's latents: single rows of it are read");
   EXPECT_EQ(refusal(deepseek_v4, "int9"), "no precision of a cache");
   EXPECT_EQ(refusal(deepseek_v4, "k=sign-keys"),
             "sign-keys makes no sense for this model's latents: only index keys are held so");

@@ -256,17 +256,33 @@ TEST_F(EvalCodecsTest, LatentsHaveErrorsAndOtherModelsNone) {
 
 TEST_F(EvalCodecsTest, UsuallyComparesAllThatTheModelCan) {
   const Engine engine = open_engine({.model_path = folder_of("llama"), .needs_text = false});
-  const std::vector<std::string> usual = eval::usual_precisions(engine);
+  const std::vector<std::string> usual = eval::usual_precisions(engine, false);
   const auto has = [&](const std::string& precision) {
     return std::count(usual.begin(), usual.end(), precision) == 1;
   };
   for (const CacheCoding& coding : cache_codings()) {
-    EXPECT_NE(has(coding.name), coding.is_for_some) << coding.name;
-    if (coding.is_for_some) continue;
+    const bool is_possible = !coding.is_for_some && !coding.needs_learning;
+    EXPECT_EQ(has(coding.name), is_possible) << coding.name;
+    if (!is_possible) continue;
     EXPECT_NE(has(coding.name + "-sink1"), coding.is_row_format) << coding.name;
     EXPECT_EQ(has(coding.name + "-sink128"), coding.joins_rows) << coding.name;
   }
   EXPECT_FALSE(has("native")) << "bf16 under another name";
+  const std::vector<std::string> with_data = eval::usual_precisions(engine, true);
+  EXPECT_EQ(std::count(with_data.begin(), with_data.end(), "nuq4-pre-sink1"), 1);
+}
+
+TEST_F(EvalCodecsTest, MeasuresWhatIsLearntOfTheModel) {
+  const std::string data = directory_.file("golden.kvc");
+  const Json report = run_json("calibrate --model " + folder_of("llama") + " --ids " +
+                               directory_.file("ids") + " --out " + data + " --json");
+  EXPECT_EQ(*report.find("out")->as_string(), data);
+  const Outcome outcome = run(command() + "--kv smean-int8 --kv nuq4 --kv-data " + data);
+  ASSERT_EQ(outcome.exit_status, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("smean-int8"), std::string::npos) << outcome.out;
+  const Outcome without = run(command() + "--kv nuq4");
+  EXPECT_EQ(without.exit_status, 1);
+  EXPECT_NE(without.err.find("kvasir calibrate"), std::string::npos) << without.err;
 }
 
 TEST_F(EvalCodecsTest, WhatCannotBeIsOneLine) {

@@ -32,6 +32,7 @@ constexpr Rule kRules[] = {
      "kvasir/conversation.h checkpoint/checkpoint_place.h checkpoint/gguf.h "
      "checkpoint/gguf_file.h"},
     {"kv", "kernels numeric"},
+    {"calibration", "kernels numeric kv kvasir/study.h"},
     {"persist", "kv store kvasir/store.h kvasir/store_admin.h"},
     {"ops", "kernels numeric kv"},
     {"model", "ops kernels kv checkpoint numeric kvasir/study.h"},
@@ -39,7 +40,7 @@ constexpr Rule kRules[] = {
      "kv checkpoint model/model.h model/deepseek_v4/config.h model/deepseek_v4/geometry.h "
      "model/deepseek_v4/workspace.h model/deepseek_v4/footprint.h model/decoder/config.h "
      "model/decoder/geometry.h model/decoder/footprint.h persist/footprint.h"},
-    {"engine", "public model persist text kv kernels/instruction_sets.h"},
+    {"engine", "public model persist text kv calibration kernels/instruction_sets.h"},
     {"bench", "public ops kernels numeric kv store persist model/deepseek_v4/geometry.h"},
     {"server", "public"},
     {"eval", "public"},
@@ -62,6 +63,7 @@ constexpr Confined kConfined[] = {
     {"gtest/", "tests"},
     {"gmock/", "tests"},
     {"utf8proc", "src/text/nfc.cc"},
+    {"Eigen/", "src/calibration/principal_axes.cc"},
     {"boost/", "src/server/http_server.cc src/server/request_reader.cc"},
     {"arpa/", "src/server/ tests"},
     {"netinet/", "src/server/listening_socket.cc bench/serve/load_client.cc tests"},
@@ -318,6 +320,8 @@ TEST(IncludeRules, LibrariesAreConfined) {
       {"src/base/digest.cc", "#include <xxhash.h>", 0},
       {"src/store/record.cc", "#include <xxhash.h>", 1},
       {"src/store/catalog.h", "#include <sqlite3.h>", 1},
+      {"src/calibration/principal_axes.cc", "#include <Eigen/Eigenvalues>", 0},
+      {"src/calibration/facts.cc", "#include <Eigen/Core>", 1},
   };
   for (const auto& [path, include, count] : kCases) {
     EXPECT_EQ(count_violations(path, include), count) << path << ": " << include;

@@ -115,7 +115,7 @@ TEST_F(JsonContract, PlanSaysWhereACacheLies) {
 TEST_F(JsonContract, PlanList) {
   EXPECT_EQ(keys_of(ask("plan --list")),
             words("models architectures gguf_architectures precisions codings measured") +
-                findings("measured") + words("name what", "codings") +
+                findings("measured") + words("name what needs_kv_data", "codings") +
                 words("name title source is_confirmed", "models") +
                 words("name what runs_here", "precisions"));
 }

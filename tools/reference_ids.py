@@ -4,7 +4,7 @@
     tools/reference_texts.sh FOLDER
     tools/reference_ids.py SmolLM2-135M-Instruct.Q4_1.gguf FOLDER      (needs gguf, tokenizers)
 
-policy.ids and bible.ids are the first 4,096 tokens of these texts under the model's vocabulary, cut
+policy.ids, bible.ids and faq.ids are the first 4,096 tokens of these texts under the model's vocabulary, cut
 by GPT-2's pattern alone. The model's own tokenizer, and with it `kvasir eval codecs --text`, takes
 digits apart first, which cuts blank lines before a digit otherwise: other tokens of the first text.
 """
@@ -18,7 +18,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 COUNT = 4096
 # The first 16 digits of the SHA-256 of the ids as int32.
-DIGESTS = {"policy": "097c714b84e7759d", "bible": "23d778300b55866e"}
+DIGESTS = {"policy": "097c714b84e7759d", "bible": "23d778300b55866e", "faq": "c4ecb260a715b265"}
 TEXT_MAX = 100_000  # characters: more than so many tokens
 
 

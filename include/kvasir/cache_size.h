@@ -13,10 +13,11 @@ namespace kvasir {
 // A CacheCoding is one of the ways in which EngineOptions::kv says that rows are coded.
 struct CacheCoding {
   std::string name;
-  std::string what;            // in a few words
-  bool is_row_format = false;  // a row is read as coded from the first token on
-  bool joins_rows = false;     // rows of a block share what they are coded with
-  bool is_for_some = false;    // for rows read one by one, or for index keys alone
+  std::string what;             // in a few words
+  bool is_row_format = false;   // a row is read as coded from the first token on
+  bool joins_rows = false;      // rows of a block share what they are coded with
+  bool is_for_some = false;     // for rows read one by one, or for index keys alone
+  bool needs_learning = false;  // what is learnt of a model beforehand (EngineOptions::kv_data)
 };
 // Returns all of them, row formats first, then by falling bits.
 std::vector<CacheCoding> cache_codings();

@@ -46,6 +46,9 @@ struct EngineOptions {
   // and by layer, such as "k=kvarn4-sink1,v=int8,layers 0-1=bf16". What makes no sense for a model
   // is refused.
   std::string kv = "native";
+  // A file of calibrate() (kvasir/calibrate.h), for precisions that need what it holds; may be
+  // empty.
+  std::string kv_data;
   int thread_count = 0;        // 0: one per processor this process may use
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
   // How long sessions may become; 0: as long as the model was made for. Models with LongRoPE

@@ -94,6 +94,7 @@ void add_bench_codecs_command(Command bench) {
   auto options = std::make_shared<BenchCodecsOptions>();
   Command command = bench.add_command("codecs", "decoding over caches of several precisions");
   add_checkpoint_options(command, options->model);
+  add_kv_data_option(command, options->model);
   command.add_option("--kv", options->precisions,
                      "precisions (repeatable); the others are compared with the first");
   command

@@ -43,15 +43,20 @@ struct BenchServeOptions {
 // The bounds of its queue are those of the scenario with the most clients.
 std::vector<std::string> server_arguments(const BenchServeOptions& options,
                                           const std::string& model, const std::string& store) {
-  return {"--model",   model,
-          "--kv",      options.model.kv,
-          "--isa",     options.model.isa,
-          "--threads", std::to_string(options.model.threads),
-          "--chunk",   std::to_string(options.model.chunk),
-          "--store",   store,
-          "--port",    "0",
-          "--queue",   std::to_string(std::max(options.load.clients, int64_t{256})),
-          "--quiet"};
+  std::vector<std::string> arguments = {
+      "--model",   model,
+      "--kv",      options.model.kv,
+      "--isa",     options.model.isa,
+      "--threads", std::to_string(options.model.threads),
+      "--chunk",   std::to_string(options.model.chunk),
+      "--store",   store,
+      "--port",    "0",
+      "--queue",   std::to_string(std::max(options.load.clients, int64_t{256})),
+      "--quiet"};
+  if (!options.model.kv_data.empty()) {
+    arguments.insert(arguments.end(), {"--kv-data", options.model.kv_data});
+  }
+  return arguments;
 }
 
 Result<std::string> key_of(const BenchServeOptions& options) {

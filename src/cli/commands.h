@@ -32,6 +32,7 @@ void add_chat_command(Command program);
 void add_logits_command(Command program);
 void add_bench_command(Command program);
 void add_eval_command(Command program);
+void add_calibrate_command(Command program);
 void add_demo_command(Command program);
 void add_cache_command(Command program);
 void add_plan_command(Command program);

@@ -57,7 +57,7 @@ eval::OpenCodecEngine engine_opener(const EvalCodecsOptions& options) {
 // What is read, and what is measured on it.
 struct Subject {
   std::vector<eval::CodecText> texts;
-  std::string content;          // of all texts
+  std::string content;          // of all texts, and of what was learnt of the model
   std::vector<int32_t> before;  // every text of the model
   std::vector<std::string> precisions;
   int64_t tokens = 0;  // of the longest text that are read
@@ -98,8 +98,14 @@ Result<Subject> read_subject(const EvalCodecsOptions& options) {
   Subject subject;
   subject.instruction_set = engine.info().instruction_set;
   subject.precisions = options.precisions;
-  if (subject.precisions.empty()) subject.precisions = eval::usual_precisions(engine);
+  if (subject.precisions.empty()) {
+    subject.precisions = eval::usual_precisions(engine, !chosen.kv_data.empty());
+  }
   KVASIR_RETURN_IF_ERROR((has_ids ? read_ids : read_texts)(options, engine, subject));
+  if (!chosen.kv_data.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(const std::string learnt, read_whole_file(chosen.kv_data));
+    subject.content += learnt;
+  }
   for (const eval::CodecText& text : subject.texts) {
     subject.tokens =
         std::max(subject.tokens, std::min(std::ssize(text.ids), options.codecs.tokens));
@@ -132,6 +138,7 @@ std::string command_of(const EvalCodecsOptions& options) {
   const auto add_number = [&](const char* flag, int64_t value, int64_t absent) {
     if (value != absent) command += std::string(flag) + std::to_string(value);
   };
+  if (!options.model.kv_data.empty()) command += " --kv-data " + name_of(options.model.kv_data);
   add_number(" --tokens ", options.codecs.tokens, usual.tokens);
   add_number(" --skip ", options.codecs.skip, usual.skip);
   return options.codecs.copies ? command + " --copy" : command;
@@ -234,6 +241,7 @@ void add_eval_codecs_command(Command eval_command) {
       .value_name("PRECISION")
       .one_value_each_time()
       .check(not_empty);
+  add_kv_data_option(command, options->model);
   add_file_options(command, *options);
   command.add_option("--tokens", options->codecs.tokens, "first tokens of each text that are read")
       .check_range(kTokensMin, kTokensMax)

@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   kvasir::cli::add_logits_command(program);
   kvasir::cli::add_bench_command(program);
   kvasir::cli::add_eval_command(program);
+  kvasir::cli::add_calibrate_command(program);
   kvasir::cli::add_demo_command(program);
   kvasir::cli::add_cache_command(program);
   kvasir::cli::add_plan_command(program);

@@ -30,7 +30,7 @@ std::string not_empty(const std::string& text) {
   return text.empty() ? std::string("must not be empty") : std::string();
 }
 
-void add_checkpoint_options(Command command, ModelFlags& options) {
+void add_weight_options(Command command, ModelFlags& options) {
   command
       .add_option("--model", options.model,
                   "checkpoint directory, GGUF file, or name of a fetched model; the bundled one if "
@@ -40,11 +40,15 @@ void add_checkpoint_options(Command command, ModelFlags& options) {
   command.add_option("--threads", options.threads, "threads; 0: one per processor")
       .check_range(0, 1024)
       .show_default();
-  command.add_option("--chunk", options.chunk, "tokens per forward pass")
-      .check_range(1, 65536)
-      .show_default();
   command.add_option("--isa", options.isa, "instruction set of the kernels")
       .check_one_of(instruction_set_names())
+      .show_default();
+}
+
+void add_checkpoint_options(Command command, ModelFlags& options) {
+  add_weight_options(command, options);
+  command.add_option("--chunk", options.chunk, "tokens per forward pass")
+      .check_range(1, 65536)
       .show_default();
 }
 
@@ -66,6 +70,15 @@ void add_model_options(Command command, ModelFlags& options) {
                   "layers A-B=...")
       .check(is_precision)
       .show_default();
+  add_kv_data_option(command, options);
+}
+
+void add_kv_data_option(Command command, ModelFlags& options) {
+  command
+      .add_option("--kv-data", options.kv_data,
+                  "what 'kvasir calibrate' learnt of the model, for nuq, smean, lowrank and oja")
+      .value_name("FILE")
+      .check(not_empty);
 }
 
 Result<std::string> model_path(const ModelFlags& options) {
@@ -77,6 +90,7 @@ Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text)
   KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options));
   return EngineOptions{.model_path = path,
                        .kv = options.kv,
+                       .kv_data = options.kv_data,
                        .thread_count = options.threads,
                        .chunk_tokens = options.chunk,
                        .context_tokens = options.context,

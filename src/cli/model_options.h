@@ -13,6 +13,7 @@ namespace kvasir::cli {
 struct ModelFlags {
   std::string model;  // empty: the bundled one
   std::string kv = "native";
+  std::string kv_data;
   std::string isa = "auto";
   int threads = 0;
   int64_t chunk = 256;
@@ -25,10 +26,13 @@ std::string not_empty(const std::string& text);
 // --context; `left_out` says what 0 means.
 void add_context_option(Command command, ModelFlags& options,
                         const char* left_out = "as long as the model was made for");
-// --model, --threads, --chunk, --isa.
+// --model, --threads, --isa.
+void add_weight_options(Command command, ModelFlags& options);
+// The same, and --chunk.
 void add_checkpoint_options(Command command, ModelFlags& options);
-// The same, and --kv.
+// The same, and --kv and --kv-data.
 void add_model_options(Command command, ModelFlags& options);
+void add_kv_data_option(Command command, ModelFlags& options);
 
 // The checkpoint directory. Error: no bundled model beside the program.
 Result<std::string> model_path(const ModelFlags& options);

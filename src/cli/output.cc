@@ -25,6 +25,7 @@ constexpr FieldWords kFieldWords[] = {
     {"index_precision", "--index", "'kvasir plan --list' shows all precisions"},
     {"instruction_set", "--isa"},
     {"kv", "--kv"},
+    {"kv_data", "--kv-data", "'kvasir calibrate' makes one"},
     {"min_p", "--min-p"},
     {"model", "--model", "'kvasir plan --list' shows what is known"},
     {"page_tokens", "--page"},

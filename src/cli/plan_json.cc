@@ -126,7 +126,8 @@ std::string plan_names_json(const std::vector<plan::Measurement>& measurements) 
   }
   Json::Array codings;
   for (const CacheCoding& coding : cache_codings()) {
-    codings.emplace_back(Json::Object{{"name", coding.name}, {"what", coding.what}});
+    codings.emplace_back(Json::Object{
+        {"name", coding.name}, {"what", coding.what}, {"needs_kv_data", coding.needs_learning}});
   }
   Json::Array measured;
   for (const plan::Measurement& one : measurements) {

@@ -14,7 +14,8 @@ std::vector<CacheCoding> cache_codings() {
                        .what = scheme.what,
                        .is_row_format = kv::is_row_format(scheme),
                        .joins_rows = kv::joins_rows(scheme),
-                       .is_for_some = scheme.use != kv::SchemeUse::kAll});
+                       .is_for_some = scheme.use != kv::SchemeUse::kAll,
+                       .needs_learning = kv::needs_learning(scheme)});
   }
   return codings;
 }

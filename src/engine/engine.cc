@@ -8,6 +8,8 @@
 #include "base/check.h"
 #include "base/digest.h"
 #include "base/thread_pool.h"
+#include "calibration/calibration_file.h"
+#include "calibration/side_data.h"
 #include "engine/engine_state.h"
 #include "kernels/instruction_sets.h"
 #include "model/registry.h"
@@ -80,6 +82,25 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                              .pass_tokens_max = options.chunk_tokens,
                              .context_tokens = options.context_tokens,
                              .study = options.study};
+}
+
+// The model, with what was learnt of it where a file is named.
+Result<std::unique_ptr<model::Model>> open_model(const EngineOptions& options,
+                                                 model::ModelOptions chosen) {
+  if (options.kv_data.empty()) return model::open(options.model_path, chosen);
+  KVASIR_ASSIGN_OR_RETURN(calibration::Calibration loaded,
+                          calibration::load_calibration(options.kv_data));
+  const auto learnt = std::make_shared<const calibration::Calibration>(std::move(loaded));
+  chosen.side_source = calibration::side_source(learnt);
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<model::Model> model,
+                          model::open(options.model_path, chosen));
+  if (model->fingerprint() == learnt->model) return model;
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "it was learnt of another model",
+               .field = "kv_data",
+               .where = options.kv_data,
+               .expected = options.model_path,
+               .remedy = "learn from this one with 'kvasir calibrate'"};
 }
 
 // What names all that the rows of a cache depend on names what logits do.
@@ -186,9 +207,9 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
 Result<Engine> Engine::open(const EngineOptions& options) {
-  KVASIR_ASSIGN_OR_RETURN(const model::ModelOptions chosen, model_options(options));
+  KVASIR_ASSIGN_OR_RETURN(model::ModelOptions chosen, model_options(options));
   auto state = std::make_unique<State>();
-  KVASIR_ASSIGN_OR_RETURN(state->model, model::open(options.model_path, chosen));
+  KVASIR_ASSIGN_OR_RETURN(state->model, open_model(options, std::move(chosen)));
   state->model_path = options.model_path;
   state->info = model_info(*state->model);
   if (options.needs_text) KVASIR_RETURN_IF_ERROR(open_text(options, *state));

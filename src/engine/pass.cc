@@ -10,11 +10,12 @@ namespace kvasir {
 
 Status Engine::State::run(std::span<const PassInput> inputs) {
   Status status = try_pass(inputs);
-  // Only rows that could not be read end a pass in its middle. Damage costs time, not the session.
+  // Rows that could not be read end a pass in its middle: damage costs time, not the session. So
+  // does a study, whose sessions are not brought back without a store.
   const bool was_cut_short = std::any_of(inputs.begin(), inputs.end(), [](const PassInput& input) {
     return !input.session->is_whole();
   });
-  if (status.ok() || !was_cut_short) return status;
+  if (status.ok() || !was_cut_short || persistence == nullptr) return status;
   for (const PassInput& input : inputs) KVASIR_RETURN_IF_ERROR(make_whole(*input.session));
   return try_pass(inputs);
 }
@@ -73,7 +74,10 @@ Status Engine::State::make_room(std::span<const PassInput> inputs) {
 
 Status Engine::State::make_whole(Session::State& session) {
   if (session.is_whole()) return ok_status();
-  KVASIR_CHECK(persistence != nullptr, "only what a store gave back can be damaged");
+  if (persistence == nullptr) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "a study ended a pass of this session, which is of no further use"};
+  }
   // Where one row is damaged others may be: after this what the store finds is right.
   if (!session.is_aside)
     KVASIR_RETURN_IF_ERROR(persistence->verify(session.root, session.tokens()));

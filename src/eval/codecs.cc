@@ -228,7 +228,7 @@ Result<std::vector<CacheSize>> sizes_of(const std::vector<std::string>& precisio
 
 }  // namespace
 
-std::vector<std::string> usual_precisions(const Engine& engine) {
+std::vector<std::string> usual_precisions(const Engine& engine, bool has_data) {
   std::vector<std::string> precisions;
   const auto block_bytes = [&engine](const std::string& precision) {
     const Result<CacheSize> size = engine.cache_size(precision);
@@ -242,6 +242,7 @@ std::vector<std::string> usual_precisions(const Engine& engine) {
   for (const CacheCoding& coding : cache_codings()) {
     // What leaves all rows as they are is not worth a run.
     if (coding.is_for_some && block_bytes(coding.name) == native) continue;
+    if (coding.needs_learning && !has_data) continue;
     add(coding.name);
     if (coding.is_row_format) continue;
     add(coding.name + "-sink1");

@@ -26,8 +26,9 @@ struct CodecsOptions {
 // The precision that all are compared with.
 inline constexpr const char* kExactPrecision = "f32";
 
-// What is worth comparing on this model, where nobody says what.
-std::vector<std::string> usual_precisions(const Engine& engine);
+// What is worth comparing on this model, where nobody says what. has_data: what is learnt of the
+// model is at hand.
+std::vector<std::string> usual_precisions(const Engine& engine, bool has_data);
 
 // The settings that a log to be continued must have.
 Json codecs_settings(const CodecsOptions& options);

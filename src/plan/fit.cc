@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "kv/coding.h"
+
 namespace kvasir::plan {
 namespace {
 
@@ -88,6 +90,12 @@ void add_fits(const CacheModel& model, const CostOptions& options, const FitQues
   if (!cost->ram_cold.empty()) fits.push_back(fitting.largest(*cost, Placement::kColdOnSsd));
 }
 
+// What a person has to make first is not advised.
+bool is_at_hand(const MeasuredPrecision& one) {
+  const auto precision = kv::parse_precision(one.precision);
+  return precision.ok() && !kv::needs_learning(*precision);
+}
+
 // Of a precision that several measurements have, the first counts. The least loss first.
 std::vector<Finding> measured_on(const std::string& attention,
                                  const std::vector<Measurement>& measurements) {
@@ -98,7 +106,8 @@ std::vector<Finding> measured_on(const std::string& attention,
       const bool is_known = std::any_of(found.begin(), found.end(), [&](const Finding& other) {
         return other.precision->precision == one.precision;
       });
-      if (!is_known) found.push_back({.measurement = &measurement, .precision = &one});
+      if (!is_known && is_at_hand(one))
+        found.push_back({.measurement = &measurement, .precision = &one});
     }
   }
   std::stable_sort(found.begin(), found.end(), [](const Finding& a, const Finding& b) {

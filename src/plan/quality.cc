@@ -63,7 +63,7 @@ kv::Coding coding_of(const CacheModel& model, const kv::CachePrecision& precisio
 }
 
 bool are_alike(const kv::Coding& a, const kv::Coding& b) {
-  return a.scheme == b.scheme && a.is_rotated == b.is_rotated &&
+  return a.scheme == b.scheme && a.is_centered == b.is_centered && a.is_rotated == b.is_rotated &&
          a.is_before_rope == b.is_before_rope && a.whole_rows == b.whole_rows;
 }
 
