@@ -12,8 +12,8 @@
 
 #include "base/check.h"
 #include "base/little_endian.h"
+#include "base/replace_file.h"
 #include "base/text_file.h"
-#include "calibration/replace_file.h"
 #include "numeric/f16.h"
 
 namespace kvasir::calibration {

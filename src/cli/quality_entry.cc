@@ -6,8 +6,10 @@
 #include <ctime>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <utility>
 
+#include "base/replace_file.h"
 #include "base/text_file.h"
 
 namespace kvasir::cli {
@@ -78,7 +80,8 @@ Result<plan::Measurement> measurement_of(const Evaluated& evaluated,
 Status add_to_file(plan::Measurement measurement, const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(std::vector<plan::Measurement> measurements, read_if_there(path));
   plan::add_measurement(std::move(measurement), measurements);
-  return write_text_file(path, plan::to_text(measurements));
+  const std::string text = plan::to_text(measurements);
+  return replace_file(path, std::as_bytes(std::span(text)));
 }
 
 }  // namespace kvasir::cli

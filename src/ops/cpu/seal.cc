@@ -60,13 +60,13 @@ kernels::CodedRows coded_rows(const kv::Sequence& sequence, int64_t stream_index
           .row_count = kv::kBlockTokens};
 }
 
-// rows [count, width] <- change(row, means of that vector)
+// rows [kBlockTokens, width] <- change(row, means of that vector)
 void change_by_means(const kv::Stream& stream, int64_t vector, float* rows, auto change) {
   if (!stream.is_centered) return;
   KVASIR_CHECK(stream.side != nullptr, "the means of the stream");
   const float* means = stream.side->means.data() + vector * stream.width;
-  for (int64_t i = 0; i < kv::kBlockTokens * stream.width; ++i) {
-    rows[i] = change(rows[i], means[i % stream.width]);
+  for (int64_t r = 0; r < kv::kBlockTokens; ++r, rows += stream.width) {
+    for (int64_t i = 0; i < stream.width; ++i) rows[i] = change(rows[i], means[i]);
   }
 }
 

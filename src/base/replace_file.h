@@ -7,10 +7,10 @@
 
 #include "kvasir/result.h"
 
-namespace kvasir::calibration {
+namespace kvasir {
 
 // Writes PATH.new, waits until the device has it, then renames it. Error: a call was refused;
 // nothing new is left then.
 Status replace_file(const std::string& path, std::span<const std::byte> bytes);
 
-}  // namespace kvasir::calibration
+}  // namespace kvasir

@@ -1,4 +1,4 @@
-#include "calibration/replace_file.h"
+#include "base/replace_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "base/system_error.h"
 
-namespace kvasir::calibration {
+namespace kvasir {
 namespace {
 
 Error unwritable(const std::string& path) {
@@ -69,4 +69,4 @@ Status replace_file(const std::string& path, std::span<const std::byte> bytes) {
   return written;
 }
 
-}  // namespace kvasir::calibration
+}  // namespace kvasir
