@@ -28,6 +28,7 @@ struct Message {
   std::string reasoning;        // of an assistant
   std::vector<ToolCall> calls;  // of an assistant
   std::string call_id;          // of a tool: the call that it answers
+  std::string said_as;          // of an assistant: what a reply gave the client to send back
 };
 
 // Effort says how much a model is to reason before it answers. A form that knows fewer degrees
