@@ -5,6 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,9 +47,15 @@ struct FormOptions {
   bool continues_last = false;
 };
 
+// Returns the ids that the model said as this message of an assistant, where they are known.
+// before: all ids before it (ReplayBook).
+using SaidIds = std::function<std::optional<std::vector<int32_t>>(std::span<const int32_t> before,
+                                                                  const Message& message)>;
+
 struct FormedPrompt {
   std::vector<int32_t> tokens;
   bool starts_in_reasoning = false;  // what the model says next
+  int64_t said_turns = 0;            // told in the ids that the model said
 };
 
 }  // namespace kvasir

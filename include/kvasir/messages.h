@@ -25,7 +25,9 @@ class ChatForm {
 
   // What messages spell forges no marker. Errors (kUsage, `field` names the message as
   // "messages[2]"): no messages, or the model's template refuses this conversation.
-  Result<FormedPrompt> encode(std::span<const Message> messages, const FormOptions& options) const;
+  // said: knows what the model said as earlier turns, which are told so; may be empty.
+  Result<FormedPrompt> encode(std::span<const Message> messages, const FormOptions& options,
+                              const SaidIds& said = {}) const;
 
  private:
   struct State;

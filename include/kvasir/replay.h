@@ -28,7 +28,7 @@ namespace kvasir {
 
 // What was sampled for one turn.
 struct SaidTurn {
-  std::vector<int32_t> before;  // all ids before it
+  std::vector<int32_t> before;  // all ids before it; not empty
   std::vector<int32_t> ids;
   Message shown;                   // what the client was told: its texts, and its calls with ids
   std::vector<std::string> names;  // besides the ids of the calls
@@ -50,7 +50,8 @@ class ReplayBook {
   Status add(std::string_view tenant, const SaidTurn& turn);
 
   // Returns the ids of the turn that this message of an assistant was, of several the newest; none:
-  // it is not known, or shows something else. before: all ids before it.
+  // it is not known, shows something else, or another id opened it. before: all ids before it.
+  // REQUIRES: there are some.
   std::optional<std::vector<int32_t>> find(std::string_view tenant, std::span<const int32_t> before,
                                            const Message& message) const;
 

@@ -76,6 +76,7 @@ struct ServiceEvent {
   GenerationPiece piece;
   StopReason stop_reason = StopReason::kTokenLimit;
   std::string stop_string;                    // the one that ended it
+  std::vector<int32_t> ids;                   // with kEnded: all that were sampled
   std::vector<SampledToken> prompt_logprobs;  // with kStarted where wanted; the first one's is 0
   ServiceUsage usage;
   std::optional<Error> error;

@@ -23,9 +23,9 @@ Result<ChatForm> ChatForm::create(Engine& engine) {
   return ChatForm(std::make_unique<State>(State{std::move(form)}));
 }
 
-Result<FormedPrompt> ChatForm::encode(std::span<const Message> messages,
-                                      const FormOptions& options) const {
-  return state_->form->encode(messages, options);
+Result<FormedPrompt> ChatForm::encode(std::span<const Message> messages, const FormOptions& options,
+                                      const SaidIds& said) const {
+  return state_->form->encode(messages, options, said);
 }
 
 }  // namespace kvasir

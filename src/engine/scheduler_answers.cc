@@ -128,7 +128,8 @@ void Scheduler::State::end_answer(Job& job, int index, GenerationPiece piece) {
              .answer = index,
              .piece = std::move(piece),
              .stop_reason = answer.generation.stop_reason(),
-             .stop_string = answer.generation.stop_string()});
+             .stop_string = answer.generation.stop_string(),
+             .ids = {answer.generation.tokens().begin(), answer.generation.tokens().end()}});
   answer.session.mark_resumable();
   if (std::ranges::all_of(job.answers, [](const Answer& one) { return one.has_ended; }))
     finish(job);

@@ -50,6 +50,7 @@ std::vector<Digest128> digests_of_calls(std::string_view tenant, const Message& 
 TurnRecord record_of(std::string_view tenant, const SaidTurn& turn) {
   TurnRecord record{.shown = shortened(replay::digest_of_shown(turn.shown)),
                     .by_ids = digest_of_ids(tenant, turn.before),
+                    .opener = turn.before.back(),
                     .names = digests_of_calls(tenant, turn.shown),
                     .ids = turn.ids};
   for (const std::string& name : turn.names) record.names.push_back(digest_of_name(tenant, name));
@@ -67,13 +68,13 @@ class Turns {
     records_.push_back(std::move(record));
   }
 
-  // The newest that has this key and shows that.
-  const TurnRecord* find(const Digest128& key, const Digest128& shown) const {
+  // The newest that has this key, shows that and was opened so.
+  const TurnRecord* find(const Digest128& key, const Digest128& shown, int32_t opener) const {
     const auto found = by_key_.find(key);
     if (found == by_key_.end()) return nullptr;
     for (auto number = found->second.rbegin(); number != found->second.rend(); ++number) {
       const TurnRecord& record = records_[static_cast<size_t>(*number - first_number_)];
-      if (record.shown == shown) return &record;
+      if (record.shown == shown && record.opener == opener) return &record;
     }
     return nullptr;
   }
@@ -207,6 +208,7 @@ Result<std::unique_ptr<ReplayBook>> ReplayBook::open(const Options& options) {
 }
 
 Status ReplayBook::add(std::string_view tenant, const SaidTurn& turn) {
+  KVASIR_CHECK(!turn.before.empty(), "a turn of a conversation");
   if (turn.ids.empty() || std::ssize(turn.ids) > replay::kIdsMax) return ok_status();
   TurnRecord record = record_of(tenant, turn);
   if (std::ssize(record.names) > replay::kNamesMax) record.names.resize(replay::kNamesMax);
@@ -222,13 +224,16 @@ Status ReplayBook::add(std::string_view tenant, const SaidTurn& turn) {
 std::optional<std::vector<int32_t>> ReplayBook::find(std::string_view tenant,
                                                      std::span<const int32_t> before,
                                                      const Message& message) const {
+  KVASIR_CHECK(!before.empty(), "a turn of a conversation");
   const Digest128 shown = shortened(replay::digest_of_shown(message));
   std::vector<Digest128> keys = {digest_of_ids(tenant, before)};
   if (!message.said_as.empty()) keys.push_back(digest_of_name(tenant, message.said_as));
   for (const Digest128& name : digests_of_calls(tenant, message)) keys.push_back(name);
   const std::lock_guard lock(state_->mutex);
   for (const Digest128& key : keys) {
-    if (const TurnRecord* record = state_->turns.find(key, shown)) return record->ids;
+    if (const TurnRecord* record = state_->turns.find(key, shown, before.back())) {
+      return record->ids;
+    }
   }
   return std::nullopt;
 }

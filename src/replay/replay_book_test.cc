@@ -48,11 +48,12 @@ TEST(ReplayBook, FindsATurnByItsNamesWhereverItStands) {
   ASSERT_TRUE(book->add("", turn).ok());
   Message message = turn.shown;
   message.calls[0].arguments = R"({"at":[1,2]})";
-  EXPECT_EQ(book->find("", Ids{5}, message), (Ids{7, 8, 9}));
+  EXPECT_EQ(book->find("", Ids{5, 2}, message), (Ids{7, 8, 9}));
+  EXPECT_EQ(book->find("", Ids{5, 3}, message), std::nullopt) << "another id opened it";
   message.calls[0].id = "another";
-  EXPECT_EQ(book->find("", Ids{5}, message), std::nullopt);
+  EXPECT_EQ(book->find("", Ids{5, 2}, message), std::nullopt);
   message.said_as = "signature";
-  EXPECT_EQ(book->find("", Ids{5}, message), (Ids{7, 8, 9}));
+  EXPECT_EQ(book->find("", Ids{5, 2}, message), (Ids{7, 8, 9}));
 }
 
 TEST(ReplayBook, NamesAreNoWayToWhatWasNotShown) {

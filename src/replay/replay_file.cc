@@ -16,7 +16,9 @@ constexpr uint32_t kVersion = 1;
 constexpr size_t kHeaderBytes = kMagic.size() + sizeof(uint32_t);
 constexpr size_t kFrameBytes = sizeof(uint32_t) + sizeof(uint64_t);
 constexpr size_t kDigestBytes = sizeof(Digest128);
-constexpr size_t kFixedBytes = 2 * kDigestBytes + sizeof(uint16_t);
+constexpr size_t kOpenerOffset = 2 * kDigestBytes;
+constexpr size_t kCountOffset = kOpenerOffset + sizeof(int32_t);
+constexpr size_t kFixedBytes = kCountOffset + sizeof(uint16_t);
 
 template <class T>
 void append(std::type_identity_t<T> value, std::vector<std::byte>& out) {
@@ -39,8 +41,9 @@ Digest128 digest_at(const std::byte* data) {
 std::optional<TurnRecord> parse_payload(std::span<const std::byte> payload) {
   if (payload.size() < kFixedBytes) return std::nullopt;
   TurnRecord record{.shown = digest_at(payload.data()),
-                    .by_ids = digest_at(payload.data() + kDigestBytes)};
-  const size_t name_count = load_little_endian<uint16_t>(payload.data() + 2 * kDigestBytes);
+                    .by_ids = digest_at(payload.data() + kDigestBytes),
+                    .opener = load_little_endian<int32_t>(payload.data() + kOpenerOffset)};
+  const size_t name_count = load_little_endian<uint16_t>(payload.data() + kCountOffset);
   payload = payload.subspan(kFixedBytes);
   if (name_count > kNamesMax || payload.size() < name_count * kDigestBytes) return std::nullopt;
   for (size_t i = 0; i < name_count; ++i) {
@@ -95,6 +98,7 @@ void append_record(const TurnRecord& record, std::vector<std::byte>& out) {
   payload.reserve(static_cast<size_t>(record.payload_bytes()));
   append(record.shown, payload);
   append(record.by_ids, payload);
+  append<int32_t>(record.opener, payload);
   append<uint16_t>(static_cast<uint16_t>(record.names.size()), payload);
   for (const Digest128& name : record.names) append(name, payload);
   for (const int32_t id : record.ids) append<int32_t>(id, payload);

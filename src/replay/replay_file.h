@@ -1,7 +1,8 @@
 // The file of a ReplayBook: a header, then one record a turn, each with its length and a checksum.
 //
 //   "KVASIRRB", u32 version; records: u32 bytes, u64 XXH3 of the payload, payload
-//   payload: shown, by_ids (16 bytes each), u16 count of names, names (16 bytes each), i32 ids
+//   payload: shown, by_ids (16 bytes each), i32 opener, u16 count of names, names (16 bytes each),
+//   i32 ids
 //
 // All little-endian. Digests are the first 16 bytes of a SHA-256 over the tenant and what they
 // name. Pure functions; any thread.
@@ -21,6 +22,7 @@ namespace kvasir::replay {
 struct TurnRecord {
   Digest128 shown{};   // what the client was told
   Digest128 by_ids{};  // the ids before it
+  int32_t opener = 0;  // the last of these
   std::vector<Digest128> names;
   std::vector<int32_t> ids;
 

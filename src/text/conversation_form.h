@@ -19,9 +19,13 @@ class ConversationForm {
  public:
   virtual ~ConversationForm() = default;
 
-  // What messages spell forges no marker. Errors: kUsage with `field` "messages" or "messages[2]".
-  virtual Result<FormedPrompt> encode(std::span<const Message> messages,
-                                      const FormOptions& options) const = 0;
+  // What messages spell forges no marker. said: may be empty. Errors: kUsage with `field`
+  // "messages" or "messages[2]".
+  virtual Result<FormedPrompt> encode(std::span<const Message> messages, const FormOptions& options,
+                                      const SaidIds& said) const = 0;
+  Result<FormedPrompt> encode(std::span<const Message> messages, const FormOptions& options) const {
+    return encode(messages, options, {});
+  }
 };
 
 // The form of the template that came with a model; without one (null) that of the markers in its

@@ -67,7 +67,7 @@ DeepSeekForm::DeepSeekForm(const ChatFormat& format)
       reminder_(tokenizer_->added_token_id("<｜latest_reminder｜>")) {}
 
 Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
-                                          const FormOptions& options) const {
+                                          const FormOptions& options, const SaidIds& said) const {
   KVASIR_RETURN_IF_ERROR(check_conversation(messages, options));
   const bool thinks = model_thinks(options);
   DeepSeekTurns arranged = arranged_turns(messages, reminder_.has_value());
@@ -80,7 +80,7 @@ Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
   out.add_marker(markers_.begin_of_sentence);
   out.add_text(effort_text(options));
   out.add_text(arranged.system);
-  add_turns(arranged.turns, out);
+  const int64_t said_turns = add_turns(arranged.turns, said, out);
   out.add_marker(markers_.assistant);
   bool is_reasoning = thinks;
   if (unfinished) {
@@ -88,10 +88,13 @@ Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
   } else {
     out.add_marker(thinks ? markers_.think_begin : markers_.think_end);
   }
-  return FormedPrompt{.tokens = out.take_ids(), .starts_in_reasoning = is_reasoning};
+  return FormedPrompt{
+      .tokens = out.take_ids(), .starts_in_reasoning = is_reasoning, .said_turns = said_turns};
 }
 
-void DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, MarkedText& out) const {
+int64_t DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, const SaidIds& said,
+                                MarkedText& out) const {
+  int64_t said_count = 0;
   const DeepSeekTurn* before = nullptr;
   for (const DeepSeekTurn& turn : turns) {
     switch (turn.kind) {
@@ -111,6 +114,10 @@ void DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, MarkedText& ou
         break;
       case Kind::kAssistant:
         out.add_marker(markers_.assistant);
+        if (add_said(*turn.message, said, out)) {
+          ++said_count;
+          break;
+        }
         out.add_marker(markers_.think_end);
         add_answer(turn, out);
         out.add_marker(markers_.end_of_sentence);
@@ -118,6 +125,24 @@ void DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, MarkedText& ou
     }
     before = &turn;
   }
+  return said_count;
+}
+
+bool DeepSeekForm::add_said(const Message& message, const SaidIds& said, MarkedText& out) const {
+  if (!said) return false;
+  std::vector<int32_t> before = out.ids();
+  for (const int32_t opener : {markers_.think_begin, markers_.think_end}) {
+    before.push_back(opener);
+    const std::optional<std::vector<int32_t>> ids = said(before, message);
+    before.pop_back();
+    if (!ids) continue;
+    out.add_marker(opener);
+    out.add_ids(*ids);
+    // What was cut off, or ended with its calls, said no end.
+    if (ids->back() != markers_.end_of_sentence) out.add_marker(markers_.end_of_sentence);
+    return true;
+  }
+  return false;
 }
 
 void DeepSeekForm::add_answer(const DeepSeekTurn& turn, MarkedText& out) const {

@@ -31,13 +31,18 @@ class DeepSeekForm : public ConversationForm {
   static Result<DeepSeekForm> create(const Tokenizer& tokenizer);
 
   // Without a word about thinking the model thinks, with high effort.
-  Result<FormedPrompt> encode(std::span<const Message> messages,
-                              const FormOptions& options) const override;
+  Result<FormedPrompt> encode(std::span<const Message> messages, const FormOptions& options,
+                              const SaidIds& said) const override;
+  using ConversationForm::encode;
 
  private:
   explicit DeepSeekForm(const ChatFormat& format);
 
-  void add_turns(std::span<const DeepSeekTurn> turns, MarkedText& out) const;
+  // Returns how many turns are told as they were said.
+  int64_t add_turns(std::span<const DeepSeekTurn> turns, const SaidIds& said,
+                    MarkedText& out) const;
+  // Returns whether it is known what the model said.
+  bool add_said(const Message& message, const SaidIds& said, MarkedText& out) const;
   // The text of an assistant's message and its calls.
   void add_answer(const DeepSeekTurn& turn, MarkedText& out) const;
   // Returns whether the model goes on inside its reasoning.

@@ -9,6 +9,16 @@ void MarkedText::add_marker(int32_t id) {
   ids_.push_back(id);
 }
 
+void MarkedText::add_ids(std::span<const int32_t> ids) {
+  encode_text();
+  ids_.insert(ids_.end(), ids.begin(), ids.end());
+}
+
+const std::vector<int32_t>& MarkedText::ids() {
+  encode_text();
+  return ids_;
+}
+
 std::vector<int32_t> MarkedText::take_ids() {
   encode_text();
   return std::move(ids_);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@ class MarkedText {
 
   void add_text(std::string_view text) { text_ += text; }
   void add_marker(int32_t id);
+  void add_ids(std::span<const int32_t> ids);
+  // Those so far.
+  const std::vector<int32_t>& ids();
   std::vector<int32_t> take_ids();
 
  private:

@@ -1,5 +1,6 @@
 #include "text/template_form.h"
 
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -32,7 +33,7 @@ TemplateForm::TemplateForm(const ChatTemplate& chat_template, const Tokenizer& t
     : template_(&chat_template), tokenizer_(&tokenizer), traits_(traits_of(chat_template)) {}
 
 Result<FormedPrompt> TemplateForm::encode(std::span<const Message> messages,
-                                          const FormOptions& options) const {
+                                          const FormOptions& options, const SaidIds& said) const {
   KVASIR_RETURN_IF_ERROR(check_conversation(messages, options));
   KVASIR_ASSIGN_OR_RETURN(const Segments segments, render(messages, options));
   std::string whole = jinja::text_of(segments);
@@ -40,8 +41,45 @@ Result<FormedPrompt> TemplateForm::encode(std::span<const Message> messages,
     KVASIR_ASSIGN_OR_RETURN(const size_t size, size_continued(whole, messages.size() - 1));
     whole.resize(size);
   }
-  return FormedPrompt{.tokens = tokenizer_->encode_parts(front(parts_of(segments), whole.size())),
-                      .starts_in_reasoning = ends_with_opened_reasoning(whole)};
+  FormedPrompt prompt{.starts_in_reasoning = ends_with_opened_reasoning(whole)};
+  const std::vector<TextPart> parts = front(parts_of(segments), whole.size());
+  if (said) {
+    SaidTurns told =
+        tell_said_turns(*tokenizer_, parts, turn_places(messages, options, whole), said);
+    prompt.tokens = std::move(told.tokens);
+    prompt.said_turns = told.count;
+  } else {
+    prompt.tokens = tokenizer_->encode_parts(parts);
+  }
+  return prompt;
+}
+
+// A conversation up to a turn, rendered by itself, says where the turn begins and ends; of
+// templates that tell earlier turns otherwise than the newest it says nothing.
+std::vector<TurnPlace> TemplateForm::turn_places(std::span<const Message> messages,
+                                                 const FormOptions& options,
+                                                 std::string_view whole) const {
+  std::vector<TurnPlace> places;
+  const auto size_of = [&](size_t count, bool is_asked) -> std::optional<size_t> {
+    const auto rendered = template_->render(
+        {.messages = Json(template_messages(messages.first(count), traits_, TurnOrder::kAsGiven)),
+         .options = variables(options),
+         .add_generation_prompt = is_asked});
+    if (!rendered.ok()) return std::nullopt;
+    const std::string text = jinja::text_of(*rendered);
+    if (!whole.starts_with(text)) return std::nullopt;
+    return text.size();
+  };
+  const size_t count = messages.size() - (options.continues_last ? 1 : 0);
+  for (size_t i = 1; i < count; ++i) {
+    if (messages[i].role != Role::kAssistant) continue;
+    const std::optional<size_t> begin = size_of(i, true);
+    const std::optional<size_t> end = begin ? size_of(i + 1, false) : std::nullopt;
+    if (end && *end > *begin) {
+      places.push_back({.message = &messages[i], .begin = *begin, .end = *end});
+    }
+  }
+  return places;
 }
 
 Result<TemplateForm::Segments> TemplateForm::render(std::span<const Message> messages,

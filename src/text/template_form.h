@@ -7,8 +7,11 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "text/conversation_form.h"
+#include "text/said_turns.h"
 #include "text/template_messages.h"
 #include "text/template_traits.h"
 
@@ -19,8 +22,9 @@ class TemplateForm : public ConversationForm {
   TemplateForm(const ChatTemplate& chat_template, const Tokenizer& tokenizer);
 
   // What the template says when it refuses a conversation is in the error's `what`.
-  Result<FormedPrompt> encode(std::span<const Message> messages,
-                              const FormOptions& options) const override;
+  Result<FormedPrompt> encode(std::span<const Message> messages, const FormOptions& options,
+                              const SaidIds& said) const override;
+  using ConversationForm::encode;
 
  private:
   using Segments = std::vector<jinja::Segment>;
@@ -29,6 +33,9 @@ class TemplateForm : public ConversationForm {
   Result<Segments> render_in(TurnOrder order, std::span<const Message> messages,
                              const FormOptions& options) const;
   Json variables(const FormOptions& options) const;
+  // Where each turn that may be told as it was said lies in `whole`, the rendered conversation.
+  std::vector<TurnPlace> turn_places(std::span<const Message> messages, const FormOptions& options,
+                                     std::string_view whole) const;
   std::string refused_field(std::span<const Message> messages, const FormOptions& options) const;
 
   const ChatTemplate* template_;
