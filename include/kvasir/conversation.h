@@ -40,11 +40,34 @@ enum class Effort : uint8_t { kNotSaid, kNone, kMinimal, kLow, kMedium, kHigh, k
 
 enum class Thinking : uint8_t { kNotSaid, kOn, kOff };
 
+// A Tool is a function that the model may ask for.
+struct Tool {
+  std::string name;
+  std::string description;
+  std::string parameters;  // a JSON schema as it was sent; empty: none was
+  bool is_strict = false;  // arguments are to follow the schema
+};
+
+enum class ToolChoice : uint8_t {
+  kAuto,      // the model decides
+  kNone,      // it is told of no tools
+  kRequired,  // it calls one at least
+  kNamed,     // it calls FormOptions::tool_name
+};
+
+// What the answer is to be.
+enum class AnswerFormat : uint8_t { kText, kJsonObject, kJsonSchema };
+
 struct FormOptions {
   Thinking thinking = Thinking::kNotSaid;  // not said: as the model's makers have it
   Effort effort = Effort::kNotSaid;
   // The last message is an assistant's and is continued, instead of being answered.
   bool continues_last = false;
+  std::vector<Tool> tools;
+  ToolChoice tool_choice = ToolChoice::kAuto;
+  std::string tool_name;
+  AnswerFormat answer_format = AnswerFormat::kText;
+  std::string answer_schema;  // JSON, as it was sent
 };
 
 // Returns the ids that the model said as this message of an assistant, where they are known.

@@ -39,7 +39,13 @@ struct SamplingOptions {
 // Error: a value out of range, naming the option.
 Status check(const SamplingOptions& options);
 
-enum class StopReason : uint8_t { kEndOfText, kStopString, kTokenLimit, kInterrupted };
+enum class StopReason : uint8_t {
+  kEndOfText,
+  kStopString,
+  kTokenLimit,
+  kInterrupted,
+  kToolCalls,  // calls were made, and what they return is to follow
+};
 const char* name_of(StopReason reason);
 
 struct GenerateOptions {
@@ -47,6 +53,8 @@ struct GenerateOptions {
   int64_t tokens_max = 256;
   std::vector<std::string> stop_strings;           // the text ends before the first complete one
   bool stops_at_end_of_text = true;                // at the model's EOS ids
+  bool reads_calls = false;                        // tool calls of the model's chat form are told
+  int64_t calls_max = 0;                           // the reply ends behind so many; 0: any number
   bool wants_logprobs = false;                     // of each sampled token
   int top_logprob_count = 0;                       // and of the most likely; 0 to 20
   const std::atomic<bool>* interrupted = nullptr;  // set by another thread or a signal handler

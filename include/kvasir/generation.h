@@ -44,15 +44,27 @@ enum class ReplyKind : uint8_t {
   kIds,        // not at all: pieces have tokens alone, and no tokenizer is needed
 };
 
+// A CallPiece is what became known of a tool call. For example: {0, "f", ""}, {0, "", "{\"a\": "},
+// {0, "", "1}"}, {0, "", "", true}.
+struct CallPiece {
+  int64_t index = 0;      // of the reply's calls
+  std::string name;       // of the first piece of a call, and of no other
+  std::string arguments;  // bytes of a JSON object that follow those before
+  bool is_over = false;
+};
+
 // A GenerationPiece is what one step made sure of. Texts of all pieces together are the reply.
 struct GenerationPiece {
   std::string reasoning;
-  std::string answer;  // whole characters, but for the last piece
+  std::string answer;            // whole characters, but for the last piece
+  std::vector<CallPiece> calls;  // in order; they come after the answer
   // Sampled since the piece before, with GenerateOptions::wants_logprobs or ReplyKind::kIds. Text
   // that may be the beginning of a stop string is held back, so tokens can come before their text.
   std::vector<SampledToken> tokens;
 
-  bool empty() const { return reasoning.empty() && answer.empty() && tokens.empty(); }
+  bool empty() const {
+    return reasoning.empty() && answer.empty() && calls.empty() && tokens.empty();
+  }
 };
 
 class Generation {
