@@ -110,6 +110,17 @@ void wait_for(const InterruptGuard& interrupt) {
   while (!interrupt.interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
 }
 
+// What the model says is kept beside the caches that it is read with.
+Result<std::shared_ptr<ReplayBook>> replay_book(const ServeOptions& options, const Engine& engine) {
+  ReplayBook::Options chosen;
+  if (engine.saves()) {
+    KVASIR_ASSIGN_OR_RETURN(const StoreOptions store, store_options(options.store));
+    chosen.path = store.directory + "/said_turns";
+  }
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplayBook> book, ReplayBook::open(chosen));
+  return std::shared_ptr<ReplayBook>(std::move(book));
+}
+
 Status serve(const ServeOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options.model));
   KVASIR_ASSIGN_OR_RETURN(server::ServerOptions chosen, server_options(options));
@@ -119,8 +130,9 @@ Status serve(const ServeOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(Engine engine,
                           open_engine_with_store(options.model, options.store, true));
   const server::ServedModel model = served_model(options, engine.info(), path);
+  KVASIR_ASSIGN_OR_RETURN(std::shared_ptr<ReplayBook> book, replay_book(options, engine));
   auto service = std::make_unique<Service>(std::move(engine), service_options(options));
-  if (const Status form = server->serve(std::move(service), model); !form.ok()) {
+  if (const Status form = server->serve(std::move(service), model, book); !form.ok()) {
     note("only plain completions are served: " + form.error().message());
   }
   announce(*server, model.name);

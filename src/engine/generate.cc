@@ -15,6 +15,8 @@ const char* name_of(StopReason reason) {
       return "token_limit";
     case StopReason::kInterrupted:
       return "interrupted";
+    case StopReason::kToolCalls:
+      return "tool_calls";
   }
   KVASIR_CHECK(false, "a known reason");
 }

@@ -122,6 +122,7 @@ void CompletionRun::take(size_t prompt, const ServiceEvent& event) {
       order_.entry.outcome = name_of(event.stop_reason);
       [[fallthrough]];
     case Kind::kPiece:
+      record(prompt, event);
       return send(reply_->event(first + event.answer, event));
     case Kind::kDone:
       if (++done_count_ == usages_.size()) finish();
@@ -129,6 +130,13 @@ void CompletionRun::take(size_t prompt, const ServiceEvent& event) {
     case Kind::kFailed:
       return fail(api_error(*event.error));
   }
+}
+
+// Before the client can have sent it back. A book whose file is full still knows the turn.
+void CompletionRun::record(size_t prompt, const ServiceEvent& event) {
+  if (order_.recorders.empty()) return;
+  const Status recorded = order_.recorders[prompt].take(event);
+  if (!recorded.ok()) order_.entry.note = recorded.error().message();
 }
 
 void CompletionRun::finish() {

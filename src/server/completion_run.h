@@ -19,6 +19,7 @@
 #include "server/access_log.h"
 #include "server/dialect.h"
 #include "server/http_server.h"
+#include "server/turn_recorder.h"
 
 namespace kvasir::server {
 
@@ -30,6 +31,7 @@ struct CompletionOrder {
   Call call;
   ReplyFacts facts;
   std::vector<ServiceRequest> requests;  // one a prompt
+  std::vector<TurnRecorder> recorders;   // the same; none: what is said is not kept
   HttpHeaders headers;                   // of the response
   std::chrono::milliseconds heartbeat_period{0};
   AccessEntry entry;                                // of the log, as far as it is known
@@ -52,6 +54,7 @@ class CompletionRun : public std::enable_shared_from_this<CompletionRun> {
 
   // Under mutex_:
   void take(size_t prompt, const ServiceEvent& event);
+  void record(size_t prompt, const ServiceEvent& event);
   void finish();
   void fail(const ApiError& error);
   void leave(std::string outcome);

@@ -56,7 +56,8 @@ Result<std::vector<int32_t>> tokens_of(const Served& served, const Json& json,
   if (body.has("messages")) {
     KVASIR_ASSIGN_OR_RETURN(const Call call,
                             chat_completions().read(json, [](auto) { return nullptr; }));
-    KVASIR_ASSIGN_OR_RETURN(std::vector<PreparedPrompt> prompts, prepare_prompts(served, call));
+    KVASIR_ASSIGN_OR_RETURN(std::vector<PreparedPrompt> prompts,
+                            prepare_prompts(served, call, nullptr));
     return std::move(prompts.front().tokens);
   }
   if (!prompt && !content) {

@@ -22,16 +22,25 @@ void fill_random(void* bytes, size_t count) {
                "the system gives so few random bytes at once");
 }
 
-Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call) {
+Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
+                                        const std::string* salt) {
   if (!served.form) {
     return Error{.kind = ErrorKind::kUnsupported,
                  .what = "this model has no chat form",
                  .field = "messages",
                  .remedy = "ask for completions of plain text"};
   }
-  KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt, served.form->encode(call.messages, call.form));
-  return PreparedPrompt{std::move(prompt.tokens),
-                        prompt.starts_in_reasoning ? ReplyKind::kReasoning : ReplyKind::kAnswer};
+  SaidIds said;
+  if (served.book && salt != nullptr) {
+    said = [&](std::span<const int32_t> before, const Message& message) {
+      return served.book->find(*salt, before, message);
+    };
+  }
+  KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt, served.form->encode(call.messages, call.form, said));
+  return PreparedPrompt{
+      .tokens = std::move(prompt.tokens),
+      .reply = prompt.starts_in_reasoning ? ReplyKind::kReasoning : ReplyKind::kAnswer,
+      .said_turns = prompt.said_turns};
 }
 
 Result<PreparedPrompt> prepare_prompt(const Served& served, const Call::TextOrIds& prompt) {
@@ -79,10 +88,11 @@ std::string random_id() {
   return fmt::format("{:016x}{:016x}", bits[0], bits[1]);
 }
 
-Result<std::vector<PreparedPrompt>> prepare_prompts(const Served& served, const Call& call) {
+Result<std::vector<PreparedPrompt>> prepare_prompts(const Served& served, const Call& call,
+                                                    const std::string* salt) {
   std::vector<PreparedPrompt> prepared;
   if (!call.messages.empty()) {
-    KVASIR_ASSIGN_OR_RETURN(PreparedPrompt prompt, prepare_messages(served, call));
+    KVASIR_ASSIGN_OR_RETURN(PreparedPrompt prompt, prepare_messages(served, call, salt));
     prepared.push_back(std::move(prompt));
   }
   for (const Call::TextOrIds& text : call.prompts) {
@@ -123,6 +133,23 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
     requests.push_back(std::move(request));
   }
   return requests;
+}
+
+std::vector<TurnRecorder> turn_recorders(const Served& served, const Call& call,
+                                         const std::vector<PreparedPrompt>& prompts,
+                                         const std::string& salt, const ReplyFacts& facts) {
+  std::vector<TurnRecorder> recorders;
+  // A reply that is no turn ends nowhere.
+  if (!served.book || call.messages.empty() || !call.options.stops_at_end_of_text) return recorders;
+  for (const PreparedPrompt& prompt : prompts) {
+    recorders.emplace_back(RecordedPrompt{.book = served.book,
+                                          .tenant = salt,
+                                          .ids = prompt.tokens,
+                                          .name = facts.id,
+                                          .call_id = {}},
+                           call.answer_count);
+  }
+  return recorders;
 }
 
 ReplyFacts reply_facts(const Served& served, const Call& call,

@@ -48,7 +48,8 @@ class ServerImpl : public Server {
   ~ServerImpl() override { (void)stop(std::chrono::milliseconds(0)); }
 
   Status listen();
-  Status serve(std::unique_ptr<Service> service, ServedModel model) override;
+  Status serve(std::unique_ptr<Service> service, ServedModel model,
+               std::shared_ptr<ReplayBook> book) override;
   std::vector<std::string> addresses() const override { return http_->addresses(); }
   Status stop(std::chrono::milliseconds patience) override;
 
@@ -107,10 +108,12 @@ Status ServerImpl::listen() {
   return ok_status();
 }
 
-Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model) {
+Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model,
+                         std::shared_ptr<ReplayBook> book) {
   auto served = std::make_shared<Served>();
   served->service = std::move(service);
   served->model = std::move(model);
+  served->book = std::move(book);
   served->since_s = static_cast<int64_t>(std::time(nullptr));
   Result<ChatForm> form = ChatForm::create(served->service->engine());
   if (form.ok()) served->form = std::move(*form);
@@ -283,10 +286,14 @@ Result<Call> ServerImpl::read_call(const Visit& visit) {
 void ServerImpl::complete(Visit& visit, Served& served) {
   Result<Call> call = read_call(visit);
   if (!call.ok()) return respond_error(visit, api_error(call.error()));
-  Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call);
-  if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
-  ReplyFacts facts = reply_facts(served, *call, *prompts);
   const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
+  Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call, &salt);
+  if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
+  if (!call->messages.empty() && served.book) {
+    visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts->front().said_turns));
+  }
+  ReplyFacts facts = reply_facts(served, *call, *prompts);
+  std::vector<TurnRecorder> recorders = turn_recorders(served, *call, *prompts, salt, facts);
   auto requests = prepare_requests(served, *call, std::move(*prompts), salt);
   if (const auto* error = std::get_if<ApiError>(&requests)) return respond_error(visit, *error);
   if (!call->ignored.empty()) {
@@ -299,6 +306,7 @@ void ServerImpl::complete(Visit& visit, Served& served) {
                         .call = std::move(*call),
                         .facts = std::move(facts),
                         .requests = std::move(std::get<0>(requests)),
+                        .recorders = std::move(recorders),
                         .headers = visit.headers,
                         .heartbeat_period = options_.heartbeat_period,
                         .entry = visit.entry,
@@ -308,7 +316,8 @@ void ServerImpl::complete(Visit& visit, Served& served) {
 void ServerImpl::count_tokens(Visit& visit, Served& served) {
   Result<Call> call = read_call(visit);
   if (!call.ok()) return respond_error(visit, api_error(call.error()));
-  const Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call);
+  const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
+  const Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call, &salt);
   if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
   int64_t count = 0;
   for (const PreparedPrompt& prompt : *prompts) count += std::ssize(prompt.tokens);

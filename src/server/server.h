@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kvasir/replay.h"
 #include "kvasir/result.h"
 #include "kvasir/service.h"
 #include "server/guard.h"
@@ -41,7 +42,9 @@ class Server {
 
   // From now on it answers. Error: the model has no chat form that could be served; completions of
   // plain text are served all the same, so this is for a person to know.
-  virtual Status serve(std::unique_ptr<Service> service, ServedModel model) = 0;
+  // book: of what the model says in conversations; null: it is not kept.
+  virtual Status serve(std::unique_ptr<Service> service, ServedModel model,
+                       std::shared_ptr<ReplayBook> book = nullptr) = 0;
 
   virtual std::vector<std::string> addresses() const = 0;
 

@@ -129,6 +129,7 @@ class Turn {
   void add_thinking(const FieldReader& block) {
     std::string& reasoning = message().reasoning;
     const std::string more = block.string("thinking").value_or("");
+    if (auto signature = block.string("signature")) message().said_as = std::move(*signature);
     if (!reasoning.empty() && !more.empty()) reasoning += "\n\n";
     reasoning += more;
   }

@@ -91,6 +91,8 @@ const char* finish_reason_of(StopReason reason) {
       return "stop";
     case StopReason::kTokenLimit:
       return "length";
+    case StopReason::kToolCalls:
+      return "tool_calls";
   }
   KVASIR_CHECK(false, "a known reason");
 }

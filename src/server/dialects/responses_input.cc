@@ -105,6 +105,7 @@ class InputReader {
   // Its text, or, where the client has none, its summary.
   void add_reasoning(const FieldReader& item) {
     if (!add_reasoning_texts(item, "content")) add_reasoning_texts(item, "summary");
+    if (auto name = item.string("encrypted_content")) assistant().said_as = std::move(*name);
   }
 
   bool add_reasoning_texts(const FieldReader& item, const char* name) {

@@ -1,0 +1,40 @@
+// A TurnRecorder hears the answers to one prompt and writes what the model said into the book, so
+// that the conversation goes on from it when the client sends it back. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kvasir/replay.h"
+#include "kvasir/scheduler.h"
+
+namespace kvasir::server {
+
+// What the dialect calls a call: of answer `answer` the one with that index.
+using CallIdOf = std::function<std::string(int64_t answer, int64_t index)>;
+
+struct RecordedPrompt {
+  std::shared_ptr<ReplayBook> book;
+  std::string tenant;
+  std::vector<int32_t> ids;  // of the prompt
+  std::string name;          // what replies give to be sent back
+  CallIdOf call_id;          // null: no calls are made
+};
+
+class TurnRecorder {
+ public:
+  TurnRecorder(RecordedPrompt prompt, int answer_count)
+      : prompt_(std::move(prompt)), answers_(static_cast<size_t>(answer_count)) {}
+
+  // Of this prompt's events all kPiece and kEnded. Error: the book's file did not take a turn.
+  Status take(const ServiceEvent& event);
+
+ private:
+  RecordedPrompt prompt_;
+  std::vector<Message> answers_;  // as the client was told them
+};
+
+}  // namespace kvasir::server
