@@ -376,6 +376,10 @@ TEST(CodedCaches, AreRefusedWhereTheyMakeNoSense) {
   EXPECT_EQ(refusal("deepseek_v32", "layers 0=f32"),
             "rows that this model picks share one cache: they are equally long in all layers");
   EXPECT_EQ(refusal("deepseek_v32", "layers 0=f16"), "none");
+  for (const char* model : {"llama", "deepseek_v3", deepseek_v4}) {
+    EXPECT_EQ(refusal(model, "layers 0-99=bf16"),
+              "a precision for layers that the model does not have");
+  }
   EXPECT_EQ(refusal("deepseek_v32", "layers 0.i=sign-keys"),
             "rows that this model picks share one cache: index keys are held in one precision in "
             "all layers");

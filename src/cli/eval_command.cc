@@ -152,17 +152,17 @@ Status run_recall(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const eval::Prose prose, eval::Prose::create(source.text, source.path));
   eval::RecallOptions recall = options.recall;
   recall.lengths = options.lengths;
-  KVASIR_ASSIGN_OR_RETURN(
-      eval::ResultLog log,
-      open_log(options, "recall", eval::recall_settings(recall), task_text + source.text));
+  KVASIR_ASSIGN_OR_RETURN(eval::ResultLog log,
+                          open_log(options, "recall", eval::recall_settings(recall, runs.front()),
+                                   task_text + source.text));
   EvalWatch watch("eval recall");
   recall.interrupted = watch.interrupted();
   KVASIR_ASSIGN_OR_RETURN(
       const auto rows, eval::evaluate_recall(task, prose, recall, runs, engine_opener(options), log,
                                              watch.progress()));
   watch.erase_line();
-  return report(options, eval::recall_settings(recall), recall_json(rows), rows, print_recall,
-                recall_chart(rows));
+  return report(options, eval::recall_settings(recall, runs.front()), recall_json(rows), rows,
+                print_recall, recall_chart(rows));
 }
 
 // BOS and the text.

@@ -35,6 +35,12 @@ std::string signed_interval(const Estimate& estimate, double scale, int digits) 
                          estimate.low * scale, digits, estimate.high * scale);
 }
 
+// "0.00123 [0.00101, 0.00145]": divergences are of all sizes.
+std::string nats(const Estimate& estimate) {
+  if (estimate.count == 0) return "-";
+  return print_to_string("%.3g [%.3g, %.3g]", estimate.value, estimate.low, estimate.high);
+}
+
 // A block of lines with a name and a cell for each length, the columns as wide as they must be.
 class Table {
  public:
@@ -104,6 +110,7 @@ Json cell_json(const RecallCell& cell) {
                       {"absent", estimate_json(cell.absent.estimate())},
                       {"depth_fifths", std::move(depths)},
                       {"difference", estimate_json(cell.difference)},
+                      {"kl", estimate_json(cell.kl)},
                       {"kv_bytes", cell.kv_bytes}};
 }
 
@@ -158,8 +165,7 @@ void print_depths(const RecallRow& row) {
 void print_cache_bytes(const std::vector<RecallRow>& rows) {
   Table table(rows[0].cells);
   for (const RecallRow& row : rows) {
-    const VisibleRows& visible = row.run.visible_rows;
-    if (!visible.picked || !visible.unpicked || visible.index_top_k != 0) continue;
+    if (row.run.hides_rows()) continue;
     std::vector<std::string> cells;
     for (const RecallCell& cell : row.cells) cells.push_back(std::to_string(cell.kv_bytes));
     table.add(row.run.name, std::move(cells));
@@ -186,6 +192,9 @@ void print_recall(const std::vector<RecallRow>& rows) {
         "Exact answers, percentage points more than " + rows[0].run.name + ", question by question";
     print_block(title.c_str(), rows,
                 [](const RecallCell& cell) { return signed_interval(cell.difference, 100, 1); });
+    const std::string kl_title =
+        "KL(" + rows[0].run.name + " || run) on the tokens of right answers, nats a token";
+    print_block(kl_title.c_str(), rows, [](const RecallCell& cell) { return nats(cell.kl); });
   }
   print_depths(rows[0]);
   print_cache_bytes(rows);

@@ -17,6 +17,8 @@ struct EvalRun {
   std::string name;
   std::string kv = "native";
   VisibleRows visible_rows;
+
+  bool hides_rows() const { return visible_rows != VisibleRows(); }
 };
 
 // A run that names no precision is in the native one. Error: an empty part, a top-k that is no

@@ -131,11 +131,11 @@ Result<std::vector<PerplexityRow>> evaluate_perplexity(std::span<const int32_t> 
   for (const PerplexityCell& cell : plan) {
     for (int64_t i = 0; i < cell.window_count; ++i) pieces.push_back({cell.length_tokens, i});
   }
-  KVASIR_RETURN_IF_ERROR(measure_pieces(
-      runs, pieces, open_engine, log, progress,
-      [&](const Piece& piece, Engine& engine, const std::function<bool(int64_t)>& step) {
-        return measure_window(ids, piece, engine, step);
-      }));
+  KVASIR_RETURN_IF_ERROR(measure_pieces(runs, pieces, open_engine, log, progress,
+                                        [&](const EvalRun&, const Piece& piece, Engine& engine,
+                                            const std::function<bool(int64_t)>& step) {
+                                          return measure_window(ids, piece, engine, step);
+                                        }));
   std::vector<PerplexityRow> rows;
   rows.reserve(runs.size());
   for (const EvalRun& run : runs) rows.push_back({.run = run, .cells = {}});

@@ -19,7 +19,7 @@ Status measure_pieces(const std::vector<EvalRun>& runs, const std::vector<Piece>
         if (!engine) {
           KVASIR_ASSIGN_OR_RETURN(engine, open_engine(run));
         }
-        KVASIR_ASSIGN_OR_RETURN(Json result, measure(piece, *engine, step));
+        KVASIR_ASSIGN_OR_RETURN(Json result, measure(run, piece, *engine, step));
         KVASIR_RETURN_IF_ERROR(log.add(name, std::move(result)));
       }
       done_tokens += piece.length_tokens;

@@ -32,8 +32,9 @@ inline Error interrupted() { return Error{.kind = ErrorKind::kInterrupted, .what
 
 // Measures one piece; `step` takes the tokens of the piece read so far, and false from it means
 // stop.
-using MeasurePiece = std::function<Result<Json>(const Piece& piece, Engine& engine,
-                                                const std::function<bool(int64_t)>& step)>;
+using MeasurePiece =
+    std::function<Result<Json>(const EvalRun& run, const Piece& piece, Engine& engine,
+                               const std::function<bool(int64_t)>& step)>;
 
 // Measures every piece of every run that the log does not hold yet. An engine is opened only for a
 // run with something left to do.

@@ -46,6 +46,9 @@ struct RecallCell {
   // Against the first run, question by question: the difference of the shares of right answers.
   // None in the first run.
   Estimate difference;
+  // Against the first run too: KL(first || this one) of the tokens of right answers, nats a token,
+  // over questions with an answer. Exactly 0 where the same is predicted.
+  Estimate kl;
   int64_t kv_bytes = 0;  // of the last document
 
   Tally answerable() const;
@@ -56,11 +59,12 @@ struct RecallRow {
   std::vector<RecallCell> cells;  // one per length
 };
 
-// The settings that a log to be continued must have.
-Json recall_settings(const RecallOptions& options);
+// The settings that a log to be continued must have. What it holds of other runs is compared with
+// the first one.
+Json recall_settings(const RecallOptions& options, const EvalRun& first_run);
 
 // Rows in the order of `runs`. The same documents in every run. Errors: those of the engine, of the
-// log, facts that do not fit, interrupted.
+// log, no room for the first run's predictions, facts that do not fit, interrupted.
 Result<std::vector<RecallRow>> evaluate_recall(const RecallTask& task, const Prose& prose,
                                                const RecallOptions& options,
                                                const std::vector<EvalRun>& runs,

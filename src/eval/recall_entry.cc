@@ -44,9 +44,13 @@ std::optional<AnsweredQuestion> parse_question(const Json& json) {
   const int64_t* distance = integer(json, "distance_tokens");
   const Json* depth = json.find("depth");
   const std::string* opening = text(json, "opening");
+  const Json* kl = json.find("kl");
   if (kind == nullptr || !kind_of(*kind) || question == nullptr || expected == nullptr ||
       answer == nullptr || distance == nullptr || depth == nullptr ||
       depth->as_double() == nullptr || !(*depth->as_double() >= 0 && *depth->as_double() <= 1)) {
+    return std::nullopt;
+  }
+  if (kl != nullptr && (kl->as_double() == nullptr || !(*kl->as_double() >= 0))) {
     return std::nullopt;
   }
   return AnsweredQuestion{.question = {.text = *question,
@@ -55,7 +59,8 @@ std::optional<AnsweredQuestion> parse_question(const Json& json) {
                                        .kind = *kind_of(*kind),
                                        .depth = *depth->as_double(),
                                        .distance_tokens = *distance},
-                          .answer = *answer};
+                          .answer = *answer,
+                          .kl = kl == nullptr ? std::nullopt : std::optional(*kl->as_double())};
 }
 
 }  // namespace
@@ -76,6 +81,7 @@ Json to_json(const RecallEntry& entry) {
                          {"expected", question.answer},
                          {"answer", answered.answer}};
     if (!question.opening.empty()) members.emplace_back("opening", question.opening);
+    if (answered.kl) members.emplace_back("kl", *answered.kl);
     questions.push_back(std::move(members));
   }
   return Json::Object{{"questions", std::move(questions)}, {"kv_bytes", entry.kv_bytes}};

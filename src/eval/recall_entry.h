@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@ namespace kvasir::eval {
 struct AnsweredQuestion {
   RecallQuestion question;
   std::string answer;  // the model's
+  // Nats a token of the right answer from what the first run predicts; that run has none.
+  std::optional<double> kl = std::nullopt;
   // Character for character; behind an opening it is enough that the answer goes on with the value,
   // whatever marks are around it and whatever else is said then.
   bool is_right() const;

@@ -257,6 +257,20 @@ Result<CachePrecision> parse_precision(std::string_view text) {
   }
 }
 
+Status check_layers(const CachePrecision& precision, int64_t layer_count) {
+  for (const CodingRule& rule : precision.rules) {
+    if (rule.last_layer < layer_count) continue;
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "a precision for layers that the model does not have",
+                 .field = "kv",
+                 .expected = "layers 0-" + std::to_string(layer_count - 1) + ", as it has " +
+                             std::to_string(layer_count),
+                 .found = "layers " + std::to_string(rule.first_layer) + "-" +
+                          std::to_string(rule.last_layer)};
+  }
+  return ok_status();
+}
+
 Result<Stream> coded_stream(Stream stream, const Coding& coding) {
   if (coding.scheme == nullptr) return stream;
   const bool is_value = stream.role == Role::kValues;

@@ -85,6 +85,9 @@ bool needs_learning(const CachePrecision& precision);
 // Error: the part of the text that says nothing.
 Result<CachePrecision> parse_precision(std::string_view text);
 
+// Error: a setting for layers beyond those that the model has.
+Status check_layers(const CachePrecision& precision, int64_t layer_count);
+
 // Codes a stream. One that cannot be coded so keeps its own codec where the coding is meant for
 // others (windows beside blocks of rows); otherwise Error: why it makes no sense for it.
 Result<Stream> coded_stream(Stream stream, const Coding& coding);

@@ -72,6 +72,16 @@ TEST(Coding, IsRefusedWhereTheTextSaysNothing) {
   }
 }
 
+TEST(Coding, ForLayersBeyondTheModelsIsRefused) {
+  const auto refusal = [](const char* text, int64_t layer_count) {
+    const auto checked = check_layers(*parse_precision(text), layer_count);
+    return checked.ok() ? "" : checked.error().expected + "; " + checked.error().found;
+  };
+  EXPECT_EQ(refusal("int8,layers 0-5=f16,layers 5.v=f32", 6), "");
+  EXPECT_EQ(refusal("layers 0-6=f16,int8", 6), "layers 0-5, as it has 6; layers 0-6");
+  EXPECT_EQ(refusal("layers 0=f16,layers 9.k=f32", 6), "layers 0-5, as it has 6; layers 9-9");
+}
+
 TEST(Coding, EverySchemeHasCodecsOfItsNames) {
   for (const CodingScheme& scheme : coding_schemes()) {
     if (scheme.use != SchemeUse::kAll) continue;

@@ -36,6 +36,7 @@ Result<kv::CacheLayout> layout_of(const CacheModel& model, const kv::CachePrecis
     }
     spec.layers.push_back(std::move(layer));
   }
+  KVASIR_RETURN_IF_ERROR(kv::check_layers(precision, std::ssize(spec.layers)));
   KVASIR_RETURN_IF_ERROR(kv::check_picked_rows(spec));
   return kv::make_layout(spec);
 }

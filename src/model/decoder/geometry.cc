@@ -54,6 +54,7 @@ Error not_held(const std::string& format) {
 
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision) {
   KVASIR_ASSIGN_OR_RETURN(const kv::CachePrecision chosen, kv::parse_precision(precision));
+  KVASIR_RETURN_IF_ERROR(kv::check_layers(chosen, std::ssize(config.layers)));
   const bool is_fixed = !config.fixed_cache.empty() && !config.cache_is_e4m3;
   kv::CacheSpec spec;
   for (const LayerConfig& layer_config : config.layers) {

@@ -74,6 +74,7 @@ Status check_alike(const kv::CacheSpec& spec) {
 
 Result<kv::CacheSpec> cache_spec(const Config& config, std::string_view precision) {
   KVASIR_ASSIGN_OR_RETURN(const kv::CachePrecision chosen, kv::parse_precision(precision));
+  KVASIR_RETURN_IF_ERROR(kv::check_layers(chosen, std::ssize(config.layers)));
   kv::CacheSpec spec;
   for (const LayerKind kind : config.layers) {
     kv::Layer layer = layer_of(config, kind);
