@@ -55,10 +55,62 @@ TEST_F(EvalCommandTest, AStoppedRunGoesOnAndEndsWithTheSameReport) {
   EXPECT_EQ(run_json(kept + log + " --json").dump(), whole.dump());
   EXPECT_EQ(read_file(log), complete);
 
-  const Outcome other = run(std::string(kRecall) + "--facts 8 --resume " + log);
-  EXPECT_EQ(other.exit_status, 1);
-  EXPECT_NE(other.err.find("not a log of this evaluation"), std::string::npos) << other.err;
-  EXPECT_EQ(read_file(log), complete);
+  // What it holds of the second run is compared with the first.
+  for (const std::string& settings :
+       {std::string("--facts 8"), kSize + std::string("--runs top-k-4,native")}) {
+    const Outcome other = run(std::string(kRecall) + settings + " --resume " + log);
+    EXPECT_EQ(other.exit_status, 1) << settings;
+    EXPECT_NE(other.err.find("not a log of this evaluation"), std::string::npos) << other.err;
+    EXPECT_EQ(read_file(log), complete) << settings;
+  }
+}
+
+// top-k-64 is what the model has anyway.
+TEST_F(EvalCommandTest, PredictionsOfAnswersAreComparedWithTheFirstRuns) {
+  const Json report = run_json(std::string(kRecall) + kSize +
+                               "--runs native,top-k-64,k=nvfp4-row,i=sign-keys,"
+                               "window-only --json");
+  EXPECT_TRUE(cell(report, 0).find("kl")->is_null());
+  EXPECT_EQ(value(cell(report, 1), "kl"), 0.0);
+  EXPECT_EQ(number(*cell(report, 1).find("kl"), "high"), 0.0);
+  EXPECT_GT(value(cell(report, 2), "kl"), 0.0);
+  EXPECT_GT(value(cell(report, 3), "kl"), 0.0);
+  EXPECT_GT(value(cell(report, 4), "kl"), 0.5) << "nothing is known of the answers";
+  EXPECT_LT(value(cell(report, 2), "kl"), 0.1);
+  EXPECT_LT(value(cell(report, 3), "kl"), 0.1);
+  EXPECT_EQ(integer(*cell(report, 3).find("kl"), "count"), 40);
+}
+
+// Runs that hide rows are no precisions.
+TEST_F(EvalCommandTest, APlanSaysHowManyAnswersHeld) {
+  const std::string file = directory_.file("quality.json");
+  const std::string measure = std::string(kRecall) + "--documents 1 --facts 12 --json --quality ";
+  const Json report =
+      run_json(measure + file + " --runs native,k=nvfp4-row+i=sign-keys,i=sign-keys+top-k-4");
+  const auto finding_of = [&](const std::string& kv) {
+    const Json plan = run_json(std::string("plan ") + KVASIR_SOURCE_DIR +
+                               "/models/kvasir-tiny --json --quality " + file + " --kv " + kv);
+    return plan.find("quality")->find("measured")->as_array()->front();
+  };
+  const Json finding = finding_of("k=nvfp4-row,i=sign-keys");
+  const Json& measured = cell(report, 1);
+  EXPECT_EQ(*finding.find("evaluation")->as_string(), "recall");
+  EXPECT_EQ(integer(finding, "count"), 12);
+  EXPECT_EQ(static_cast<double>(integer(finding, "right")) / 12, value(measured, "exact"));
+  EXPECT_NEAR(number(finding, "kl") / value(measured, "kl"), 1, 1e-5);
+  EXPECT_EQ(integer(finding.find("texts")->as_array()->front(), "tokens"), 2048);
+  EXPECT_LT(number(finding, "bits"), number(finding_of("native"), "bits"));
+  EXPECT_EQ(*finding.find("command")->as_string(),
+            "kvasir eval recall --lengths 2048 --documents 1 --facts 12 --tail 800 --seed 77 "
+            "--runs native");
+  EXPECT_EQ(read_file(file).find("\"i=sign-keys\""), std::string::npos);
+
+  const Outcome too_few =
+      run("eval recall --lengths 1500 --documents 1 --facts 1 --tail 64 "
+          "--runs native,f32 --quality " +
+          directory_.file("none"));
+  EXPECT_EQ(too_few.exit_status, 1);
+  EXPECT_NE(too_few.err.find("too few questions"), std::string::npos) << too_few.err;
 }
 
 TEST_F(EvalCommandTest, AGgufFileIsEvaluatedAndKnownAgain) {
@@ -128,9 +180,9 @@ TEST_F(EvalCommandTest, TablesNameEveryRunAndLength) {
 
 TEST_F(EvalCommandTest, WhatCannotBeIsOneLine) {
   for (const char* arguments :
-       {"eval recall --runs int8", "eval recall --lengths 1100 --facts 64",
-        "eval recall --task /nowhere.json", "eval perplexity --text /nowhere.txt",
-        "eval perplexity --lengths 100000 --tokens 5000",
+       {"eval recall --runs int8", "eval recall --runs 'layers 0-99=f32'",
+        "eval recall --lengths 1100 --facts 64", "eval recall --task /nowhere.json",
+        "eval perplexity --text /nowhere.txt", "eval perplexity --lengths 100000 --tokens 5000",
         "eval recall --svg /nowhere/x.svg --facts 1 "
         "--lengths 1500 --documents 1 --runs native",
         "demo --fact 'Only a fact.'"}) {

@@ -175,6 +175,20 @@ TEST_F(JsonContract, EvalCodecs) {
             expected);
 }
 
+TEST_F(JsonContract, EvalRecall) {
+  const std::string estimates = "exact stated updated absent depth_fifths difference kl";
+  Keys expected = words("model settings runs notes") +
+                  words("first_run fact_count tail_tokens seed answer_tokens_max", "settings") +
+                  words("run lengths", "runs") +
+                  words("length_tokens kv_bytes " + estimates, "runs.lengths");
+  for (const std::string& one : words(estimates, "runs.lengths")) {
+    expected = expected + words("value low high count", one);
+  }
+  EXPECT_EQ(keys_of(ask("eval recall --lengths 1024 --documents 1 --facts 10 --tail 64 --runs "
+                        "native,f32")),
+            expected);
+}
+
 // What `verify` says of a damaged store is printed before it fails.
 TEST_F(JsonContract, CacheVerifyOfADamagedStore) {
   answer();

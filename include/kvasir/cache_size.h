@@ -34,6 +34,8 @@ struct CacheSize {
 
   // Of a session of that many tokens.
   int64_t bytes(int64_t token_count) const;
+  // Of a value in a block; 0: there are none.
+  double bits() const;
 };
 
 }  // namespace kvasir

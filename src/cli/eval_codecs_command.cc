@@ -1,7 +1,6 @@
 // kvasir eval codecs: what cache precisions cost in quality, beside what they take.
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -123,25 +122,17 @@ Json texts_json(const Subject& subject, int64_t tokens_max) {
   return texts;
 }
 
-std::string name_of(const std::string& path) {
-  const std::filesystem::path normal = std::filesystem::path(path).lexically_normal();
-  return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
-}
-
-// What makes the same numbers again, precision by precision: files by their names, --kv left out.
+// Precision by precision: --kv is left out.
 std::string command_of(const EvalCodecsOptions& options) {
   const eval::CodecsOptions usual;
-  std::string command = "kvasir eval codecs";
-  if (!options.model.model.empty()) command += " --model " + name_of(options.model.model);
-  for (const std::string& path : options.text_paths) command += " --text " + name_of(path);
-  for (const std::string& path : options.id_paths) command += " --ids " + name_of(path);
-  const auto add_number = [&](const char* flag, int64_t value, int64_t absent) {
-    if (value != absent) command += std::string(flag) + std::to_string(value);
-  };
-  if (!options.model.kv_data.empty()) command += " --kv-data " + name_of(options.model.kv_data);
-  add_number(" --tokens ", options.codecs.tokens, usual.tokens);
-  add_number(" --skip ", options.codecs.skip, usual.skip);
-  return options.codecs.copies ? command + " --copy" : command;
+  CommandText command("kvasir eval codecs");
+  command.add_file("--model", options.model.model);
+  for (const std::string& path : options.text_paths) command.add_file("--text", path);
+  for (const std::string& path : options.id_paths) command.add_file("--ids", path);
+  command.add_file("--kv-data", options.model.kv_data);
+  command.add_number("--tokens", options.codecs.tokens, usual.tokens);
+  command.add_number("--skip", options.codecs.skip, usual.skip);
+  return options.codecs.copies ? command.text() + " --copy" : command.text();
 }
 
 Status add_quality(const EvalCodecsOptions& options, const Subject& subject,
@@ -149,7 +140,7 @@ Status add_quality(const EvalCodecsOptions& options, const Subject& subject,
   KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options.model));
   Evaluated evaluated{.model_path = path, .texts = {}, .command = command_of(options)};
   for (const eval::CodecText& text : subject.texts) {
-    evaluated.texts.push_back({.name = name_of(text.name),
+    evaluated.texts.push_back({.name = name_without_folder(text.name),
                                .tokens = std::min(std::ssize(text.ids), options.codecs.tokens)});
   }
   KVASIR_ASSIGN_OR_RETURN(plan::Measurement measurement, measurement_of(evaluated, codecs));

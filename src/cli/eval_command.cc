@@ -17,6 +17,7 @@
 #include "cli/model_options.h"
 #include "cli/notes.h"
 #include "cli/output.h"
+#include "cli/quality_entry.h"
 #include "eval/perplexity.h"
 #include "eval/recall.h"
 
@@ -35,6 +36,7 @@ struct EvalOptions {
   std::string task_path;
   std::string log_path;
   std::string svg_path;
+  std::string quality_path;
   bool json = false;
   eval::RecallOptions recall;
   eval::PerplexityOptions perplexity;
@@ -140,6 +142,44 @@ Result<std::vector<eval::EvalRun>> chosen_runs(const EvalOptions& options,
   return eval::parse_eval_runs(all ? usual : std::vector<std::string>{"native", "f16", "f32"});
 }
 
+// What makes the same numbers of one length again, run by run: of --runs the first alone, which the
+// others are compared with.
+std::string recall_command(const EvalOptions& options, const eval::EvalRun& first_run,
+                           int64_t length_tokens) {
+  const eval::RecallOptions usual;
+  CommandText command("kvasir eval recall");
+  command.add_file("--model", options.model.model);
+  command.add_file("--text", options.text_path);
+  command.add_file("--task", options.task_path);
+  command.add_number("--lengths", length_tokens, int64_t{0});
+  command.add_number("--documents", options.recall.documents_per_length, int64_t{0});
+  command.add_number("--facts", options.recall.fact_count, usual.fact_count);
+  command.add_number("--tail", options.recall.tail_tokens, usual.tail_tokens);
+  command.add_number("--answer-tokens", options.recall.answer_tokens_max, usual.answer_tokens_max);
+  command.add_number("--seed", options.recall.seed, usual.seed);
+  return command.text() + " --runs " + first_run.name;
+}
+
+Status add_quality(const EvalOptions& options, const std::vector<eval::RecallRow>& rows) {
+  if (options.quality_path.empty()) return ok_status();
+  KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options.model));
+  KVASIR_ASSIGN_OR_RETURN(const Engine engine, engine_opener(options)(rows.front().run));
+  std::vector<double> bits;
+  for (const eval::RecallRow& row : rows) {
+    KVASIR_ASSIGN_OR_RETURN(const CacheSize size, engine.cache_size(row.run.kv));
+    bits.push_back(size.bits());
+  }
+  for (size_t i = 0; i < options.lengths.size(); ++i) {
+    const std::string command = recall_command(options, rows.front().run, options.lengths[i]);
+    KVASIR_ASSIGN_OR_RETURN(
+        plan::Measurement measurement,
+        recall_measurement_of({.model_path = path, .texts = {}, .command = command}, rows, bits,
+                              i));
+    KVASIR_RETURN_IF_ERROR(add_to_file(std::move(measurement), options.quality_path));
+  }
+  return ok_status();
+}
+
 Status run_recall(const EvalOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(
       const auto runs, chosen_runs(options, {"native", "f32", "window-only", "top-k-4", "top-k-8",
@@ -161,8 +201,9 @@ Status run_recall(const EvalOptions& options) {
       const auto rows, eval::evaluate_recall(task, prose, recall, runs, engine_opener(options), log,
                                              watch.progress()));
   watch.erase_line();
-  return report(options, eval::recall_settings(recall, runs.front()), recall_json(rows), rows,
-                print_recall, recall_chart(rows));
+  KVASIR_RETURN_IF_ERROR(report(options, eval::recall_settings(recall, runs.front()),
+                                recall_json(rows), rows, print_recall, recall_chart(rows)));
+  return add_quality(options, rows);
 }
 
 // BOS and the text.
@@ -241,6 +282,11 @@ void add_recall(Command eval_command) {
       .add_option("--task", options->task_path,
                   "words and phrasings; if left out, those that the bundled model knows, or plain "
                   "ones for other models")
+      .value_name("FILE")
+      .check(not_empty);
+  command
+      .add_option("--quality", options->quality_path,
+                  "add what was measured to this file, which 'kvasir plan --quality' reads")
       .value_name("FILE")
       .check(not_empty);
   on_chosen(command, options, run_recall);

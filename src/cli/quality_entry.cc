@@ -42,12 +42,31 @@ plan::MeasuredPrecision precision_of(const CodecScores& scores) {
   return one;
 }
 
-Error too_little(const std::string& precision) {
+Error too_little(const char* field, const char* expected, const std::string& precision) {
   return {.kind = ErrorKind::kUsage,
-          .what = "too few tokens for an interval, so it is no measured quality",
-          .field = "tokens",
-          .expected = "two stretches of 64 predicted tokens",
+          .what = fmt::format("too few {} for an interval, so it is no measured quality", field),
+          .field = field,
+          .expected = expected,
           .found = precision};
+}
+
+// The first run is what the others are compared with.
+plan::MeasuredPrecision precision_of(const eval::EvalRun& run, const eval::RecallCell& cell,
+                                     double bits) {
+  return {.precision = run.kv,
+          .kl = {.value = cell.kl.value, .low = cell.kl.low, .high = cell.kl.high},
+          .bits = bits,
+          .right = cell.answerable().right};
+}
+
+Result<plan::Measurement> measurement_on(const Evaluated& evaluated) {
+  KVASIR_ASSIGN_OR_RETURN(const plan::CacheModel model, plan::open_model(evaluated.model_path));
+  return plan::Measurement{.model = model.name,
+                           .attention = plan::attention_of(model),
+                           .head_width = plan::head_width_of(model),
+                           .texts = evaluated.texts,
+                           .date = today(),
+                           .command = evaluated.command};
 }
 
 Result<std::vector<plan::Measurement>> read_if_there(const std::string& path) {
@@ -58,20 +77,42 @@ Result<std::vector<plan::Measurement>> read_if_there(const std::string& path) {
 
 }  // namespace
 
+void CommandText::add_file(const char* flag, const std::string& path) {
+  if (!path.empty()) text_ += fmt::format(" {} {}", flag, name_without_folder(path));
+}
+
+std::string name_without_folder(const std::string& path) {
+  const std::filesystem::path normal = std::filesystem::path(path).lexically_normal();
+  return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+}
+
 Result<plan::Measurement> measurement_of(const Evaluated& evaluated,
                                          const std::vector<eval::RankedCodec>& codecs) {
-  KVASIR_ASSIGN_OR_RETURN(const plan::CacheModel model, plan::open_model(evaluated.model_path));
-  plan::Measurement measurement{.model = model.name,
-                                .attention = plan::attention_of(model),
-                                .head_width = plan::head_width_of(model),
-                                .texts = evaluated.texts,
-                                .count = codecs.front().scores.texts.kl.count,
-                                .date = today(),
-                                .command = evaluated.command};
+  KVASIR_ASSIGN_OR_RETURN(plan::Measurement measurement, measurement_on(evaluated));
+  measurement.count = codecs.front().scores.texts.kl.count;
   for (const eval::RankedCodec& codec : codecs) {
     measurement.precisions.push_back(precision_of(codec.scores));
     if (!std::isfinite(measurement.precisions.back().kl.high)) {
-      return too_little(codec.scores.precision);
+      return too_little("tokens", "two stretches of 64 predicted tokens", codec.scores.precision);
+    }
+  }
+  return measurement;
+}
+
+Result<plan::Measurement> recall_measurement_of(Evaluated evaluated,
+                                                const std::vector<eval::RecallRow>& rows,
+                                                const std::vector<double>& bits, size_t length) {
+  const eval::RecallCell& first = rows.front().cells[length];
+  evaluated.texts = {{.name = fmt::format("documents of {} tokens", first.length_tokens),
+                      .tokens = first.length_tokens}};
+  KVASIR_ASSIGN_OR_RETURN(plan::Measurement measurement, measurement_on(evaluated));
+  measurement.evaluation = plan::Evaluation::kRecall;
+  measurement.count = first.answerable().count;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (rows[i].run.hides_rows()) continue;
+    measurement.precisions.push_back(precision_of(rows[i].run, rows[i].cells[length], bits[i]));
+    if (!std::isfinite(measurement.precisions.back().kl.high)) {
+      return too_little("questions", "two questions with an answer", rows[i].run.name);
     }
   }
   return measurement;

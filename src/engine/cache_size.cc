@@ -32,6 +32,12 @@ int64_t CacheSize::bytes(int64_t token_count) const {
   return block_count * block_bytes + whole_bytes + fixed_bytes;
 }
 
+double CacheSize::bits() const {
+  return block_values == 0
+             ? 0
+             : 8.0 * static_cast<double>(block_bytes) / static_cast<double>(block_values);
+}
+
 Result<CacheSize> Engine::cache_size(const std::string& kv) const {
   KVASIR_ASSIGN_OR_RETURN(const kv::CacheLayout layout, state_->model->layout_in(kv));
   return CacheSize{.block_tokens = kv::kBlockTokens,

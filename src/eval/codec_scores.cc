@@ -151,12 +151,6 @@ Json to_json(const DivergenceScore& score) {
   return Json::Object{{"first_tokens", std::move(tokens)}};
 }
 
-double CodecScores::bits() const {
-  return size.block_values == 0
-             ? 0
-             : 8.0 * static_cast<double>(size.block_bytes) / static_cast<double>(size.block_values);
-}
-
 double CodecScores::held_bits(int64_t token_count) const {
   if (size.block_values == 0) return 0;
   const double values = static_cast<double>(size.block_values) * static_cast<double>(token_count) /

@@ -66,7 +66,7 @@ struct CodecScores {
   std::optional<CopyScore> copy;
   std::optional<DivergenceScore> divergence;
 
-  double bits() const;  // of a value in a block
+  double bits() const { return size.bits(); }  // of a value in a block
   double held_bits(
       int64_t token_count) const;  // of a session of that many tokens, all that it holds
   double bytes_per_token() const;

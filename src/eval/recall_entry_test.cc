@@ -46,5 +46,26 @@ TEST(RecallEntryTest, OpeningsAreKeptWhereThereAreAny) {
   }
 }
 
+TEST(RecallEntryTest, DivergencesAreKeptWhereThereAreAny) {
+  RecallEntry entry{.questions = {{.question = {.text = "q?", .answer = "a", .depth = 0.5},
+                                   .answer = "a",
+                                   .kl = 0.0}},
+                    .kv_bytes = 7};
+  const auto read_again = [](const std::string& text) {
+    const auto json = Json::parse(text, "test");
+    EXPECT_TRUE(json.ok()) << text;
+    return parse_recall_entry(*json, "test");
+  };
+  for (const double kl : {0.0, 0.1, 1.0 / 3}) {
+    entry.questions[0].kl = kl;
+    EXPECT_EQ(read_again(to_json(entry).dump())->questions[0].kl, kl);
+  }
+  std::string text = to_json(entry).dump();
+  text.insert(text.find("\"kl\":0.3") + 5, "-");
+  EXPECT_FALSE(read_again(text).ok()) << text;
+  entry.questions[0].kl.reset();
+  EXPECT_EQ(read_again(to_json(entry).dump())->questions[0].kl, std::nullopt);
+}
+
 }  // namespace
 }  // namespace kvasir::eval

@@ -118,7 +118,9 @@ std::vector<Finding> measured_on(const std::string& attention,
 
 std::string reason_for(const std::string& goal, const Finding& finding) {
   const MeasuredPrecision& one = *finding.precision;
-  const std::string word = one.quality.empty() ? "" : fmt::format(" (\"{}\")", one.quality);
+  std::string word = one.quality.empty() ? "" : fmt::format(" (\"{}\")", one.quality);
+  if (one.right)
+    word += fmt::format(", {} of {} answers right", *one.right, finding.measurement->count);
   return fmt::format(
       "{}: of what was measured on {} and reaches it, the least loss: KL {:.5f}{} on {}; measure "
       "it on yours",

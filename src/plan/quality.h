@@ -3,7 +3,8 @@
 // attention says nothing about another kind.
 //
 // The measurements that come along are data/cache_quality.json. `kvasir eval codecs --quality`
-// writes such files; docs/plan.md says what stands in them. Plain values; any thread.
+// and `eval recall --quality` write such files; docs/plan.md says what stands in them. Plain
+// values; any thread.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +30,8 @@ struct MeasuredMean {
 // A MeasuredPrecision is one precision of a Measurement.
 struct MeasuredPrecision {
   std::string precision;  // as --kv takes it
-  // Nats a token from an exact cache: of predicted tokens, or of those of the answers (recall).
+  // Nats a token: of predicted tokens from an exact cache, or (recall) of those of right answers
+  // from the first run of the command.
   MeasuredMean kl;
   double bits = 0;  // of a value in a block; 0: not said
   // Of texts:
