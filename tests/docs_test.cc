@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "doc_tables.h"
+#include "eval/estimate.h"
+#include "kv/coding.h"
 #include "kv/layout.h"
 #include "kv/test_support.h"
 #include "model/deepseek_v4/geometry.h"
@@ -155,6 +157,55 @@ void expect_table(const char* mark, bool has_data) {
 TEST(Docs, TheTablesOfPrecisionsAreWhatWasMeasured) {
   expect_table("measured precisions", false);
   expect_table("measured with a calibration", true);
+}
+
+// As tools/quality_table.py --attention deepseek-v4 writes it.
+DocRow answers_row_of(const plan::MeasuredPrecision& one, const plan::Measurement& measured) {
+  const eval::Estimate share = eval::share(one.right.value(), measured.count);
+  return {
+      grouped(measured.texts.front().tokens),
+      fmt::format("`{}`", one.precision),
+      fmt::format("{:.3g}", one.bits),
+      fmt::format("{} of {}", one.right.value(), measured.count),
+      fmt::format("{:.1f} [{:.1f}, {:.1f}]", 100 * share.value, 100 * share.low, 100 * share.high),
+      fmt::format("{:.5f} [{:.5f}, {:.5f}]", one.kl.value, one.kl.low, one.kl.high)};
+}
+
+TEST(Docs, TheTableOfAnswersIsWhatWasMeasured) {
+  std::vector<DocRow> rows;
+  for (const plan::Measurement& measured : plan::own_measurements()) {
+    if (measured.evaluation != plan::Evaluation::kRecall) continue;
+    for (const plan::MeasuredPrecision& one : measured.precisions) {
+      rows.push_back(answers_row_of(one, measured));
+    }
+    EXPECT_NE(project_text("docs/precision.md").find("\n    " + measured.command + ","),
+              std::string::npos)
+        << measured.command;
+  }
+  EXPECT_FALSE(rows.empty());
+  EXPECT_EQ(doc_table("docs/precision.md", "measured answers"), rows);
+}
+
+// What a row and an index key of Flash take in each precision.
+TEST(Docs, TheTableOfV4SizesIsTheLayouts) {
+  std::vector<DocRow> rows;
+  for (const DocRow& row : doc_table("docs/precision.md", "v4 sizes")) {
+    const auto precision = kv::parse_precision(backquoted(row.front()).front());
+    ASSERT_TRUE(precision.ok()) << row.front();
+    kv::CacheSpec spec = kv::pooled_spec(kv::flash_shape());
+    for (kv::Layer& layer : spec.layers) {
+      for (kv::Stream& stream : layer.streams) {
+        stream = kv::coded_stream(stream, precision->coding_of(stream.role, 0)).value();
+      }
+    }
+    const kv::CacheLayout layout = kv::make_layout(spec);
+    const auto geometry = model::deepseek_v4::geometry_of(layout);
+    const int64_t rows_stream = layout.find(2, kv::Role::kLatents, /*is_window=*/false);
+    rows.push_back({row[0], grouped(layout.streams[static_cast<size_t>(rows_stream)].row_bytes),
+                    grouped(geometry.key.bytes()), per_token(layout)});
+  }
+  EXPECT_EQ(rows.size(), 5u);
+  EXPECT_EQ(doc_table("docs/precision.md", "v4 sizes"), rows);
 }
 
 // ---- lists --------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Prints what was measured of cache precisions as the table of docs/precision.md.
+"""Prints what was measured of cache precisions as the tables of docs/precision.md.
 
-    tools/quality_table.py [data/cache_quality.json] [--attention gqa]
+    tools/quality_table.py [data/cache_quality.json] [--attention gqa | deepseek-v4]
 
-`kvasir eval codecs --quality FILE` makes the file; docs_test compares the page with it.
+`kvasir eval codecs --quality FILE` and `eval recall --quality FILE` make the file; docs_test
+compares the page with it.
 """
 import argparse
 import json
+import math
 
 
 def cell(value, digits):
@@ -43,6 +45,49 @@ def row(one, others):
     return "| " + " | ".join(cells) + " |"
 
 
+def share(right, count):
+    """With Wilson's interval, in %."""
+    z = 1.959963984540054
+    p = right / count
+    spread = z * math.sqrt(p * (1 - p) / count + z * z / (4 * count * count))
+    centre = p + z * z / (2 * count)
+    scale = 100 / (1 + z * z / count)
+    high = 100 if right == count else (centre + spread) * scale
+    return f"{100 * p:.1f} [{(centre - spread) * scale:.1f}, {high:.1f}]"
+
+
+def answers_row(one, measurement):
+    kl = one["kl"]
+    count = measurement["count"]
+    cells = [
+        f"{measurement['texts'][0]['tokens']:,}",
+        f"`{one['precision']}`",
+        f"{one['bits']:.3g}",
+        f"{one['right']} of {count}",
+        share(one["right"], count),
+        f"{kl['value']:.5f} [{kl['low']:.5f}, {kl['high']:.5f}]",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def print_codecs(measurement):
+    print("| `--kv` | bits | K | V | O | KL, nats | same first token, % | perplexity ratio "
+          "| copy | quality |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---|")
+    others = measurement["precisions"]
+    for one in others:
+        if one["precision"] != "f32":  # the exact cache
+            print(row(one, others))
+
+
+def print_recall(measurements):
+    print("| tokens | `--kv` | bits | right answers | % | KL, nats a token of the answers |")
+    print("|---:|---|---:|---:|---:|---:|")
+    for measurement in measurements:
+        for one in measurement["precisions"]:
+            print(answers_row(one, measurement))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", nargs="?", default="data/cache_quality.json")
@@ -50,16 +95,13 @@ def main():
     options = parser.parse_args()
     with open(options.file, encoding="utf-8") as file:
         measurements = json.load(file)
-    for measurement in measurements:
-        if measurement["evaluation"] != "codecs" or measurement["attention"] != options.attention:
-            continue
-        print("| `--kv` | bits | K | V | O | KL, nats | same first token, % | perplexity ratio "
-              "| copy | quality |")
-        print("|---|---:|---:|---:|---:|---:|---:|---:|---:|---|")
-        others = measurement["precisions"]
-        for one in others:
-            if one["precision"] != "f32":  # the exact cache
-                print(row(one, others))
+    wanted = [one for one in measurements if one["attention"] == options.attention]
+    for measurement in wanted:
+        if measurement["evaluation"] == "codecs":
+            print_codecs(measurement)
+    recall = [one for one in wanted if one["evaluation"] == "recall"]
+    if recall:
+        print_recall(recall)
 
 
 if __name__ == "__main__":

@@ -234,6 +234,17 @@ TEST_F(MeasuredAdvice, ListsTheLeastLossFirstAndNothingThatIsBeaten) {
                              }));
 }
 
+// Where native rows do not reach, even with cold ones on SSD.
+TEST_F(MeasuredAdvice, OfAnswersSaysHowManyHeld) {
+  all_ = {recall_on_v4()};
+  const Advice advice = advice_for("deepseek-v4-flash", 730'000'000, 1'048'576);
+  ASSERT_NE(advice.choice, nullptr);
+  EXPECT_EQ(advice.choice->precision, "k=nvfp4-row") << advice.reason;
+  EXPECT_EQ(advice.choice->placement, Placement::kColdOnSsd);
+  EXPECT_NE(advice.reason.find("KL 0.00050, 45 of 48 answers right"), std::string::npos)
+      << advice.reason;
+}
+
 TEST_F(MeasuredAdvice, NeverTakesWhatWasNotMeasuredOnThatKind) {
   for (const char* name : {"deepseek-v3", "llama-2-7b", "gemma-3-27b"}) {
     const Advice advice = advice_for(name, 700'000'000, 100'000);
