@@ -418,7 +418,9 @@ TEST_F(PlanCommand, ListsAllNames) {
   testing::write_file(file, kMeasuredOnMla);
   const std::string measured = run("plan --list --quality " + file).out;
   EXPECT_NE(measured.find("\n  int8          mla 0.00020 "), std::string::npos) << measured;
-  EXPECT_NE(measured.find("\n  sign-keys                 "), std::string::npos) << measured;
+  EXPECT_NE(measured.find("\n  q8_0          gqa 0."), std::string::npos) << measured;
+  EXPECT_NE(measured.find("\n  sign-keys     deepseek-v4 0."), std::string::npos) << measured;
+  EXPECT_NE(measured.find("deepseek-v4, documents of 32768 tokens, "), std::string::npos);
   EXPECT_NE(measured.find("measured on small, mla, 2026-11-29"), std::string::npos) << measured;
 }
 

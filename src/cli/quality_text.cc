@@ -131,13 +131,18 @@ std::string measured_cell(const std::string& coding, const std::vector<Measureme
 }
 
 void print_best(const Measurement& measurement) {
-  const std::string of = fmt::format("measured on {}, {}, {}: least loss for the bits",
-                                     measurement.model, measurement.attention, measurement.date);
+  const bool is_recall = measurement.evaluation == Evaluation::kRecall;
+  const std::string of = fmt::format(
+      "measured on {}, {}, {}{}: least loss for the bits", measurement.model, measurement.attention,
+      is_recall ? texts_of(measurement) + ", " : "", measurement.date);
   fmt::print("\n{}\n", wrapped(of, 0));
   for (const MeasuredPrecision& one : measurement.precisions) {
     if (plan::is_beaten(one, measurement)) continue;
+    const std::string word =
+        one.right ? fmt::format("{} of {} answers right", *one.right, measurement.count)
+                  : one.quality;
     fmt::print("  {:<36} {:>7.4g} bits  KL {}  {}\n", one.precision, one.bits,
-               kl_text(one.kl.value), one.quality);
+               kl_text(one.kl.value), word);
   }
 }
 
