@@ -59,6 +59,7 @@ CompletionRun::CompletionRun(CompletionOrder order)
   // They can be large, and nobody looks at them again.
   order_.call.messages = {};
   order_.call.prompts = {};
+  order_.call.form = {};
 }
 
 void CompletionRun::start(CompletionOrder order) {

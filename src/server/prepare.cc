@@ -127,6 +127,8 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
                            .wants_prompt_logprobs = call.wants_prompt_logprobs,
                            .salt = salt};
     request.options.tokens_max = tokens_max;
+    // What is no turn has no calls.
+    if (request.reply == ReplyKind::kText) request.options.reads_calls = false;
     if (!call.has_seed) {
       fill_random(&request.options.sampling.seed, sizeof request.options.sampling.seed);
     }

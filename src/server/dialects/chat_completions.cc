@@ -1,3 +1,4 @@
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "server/dialects/chat_reply.h"
 #include "server/dialects/openai_error.h"
 #include "server/dialects/openai_fields.h"
+#include "server/dialects/openai_tools.h"
 #include "server/dialects/reasoning_fields.h"
 #include "server/field_reader.h"
 
@@ -50,6 +52,13 @@ void read_modalities(const FieldReader& body) {
   }
 }
 
+void read_tools(const FieldReader& body, Call& call) {
+  auto own = std::make_shared<OpenAiCall>(openai_call(call));
+  own->tools = read_openai_tools(body, ToolShape::kNested, call);
+  own->uses_functions = read_functions(body, call);
+  call.own = std::move(own);
+}
+
 Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   std::optional<Error> error;
   const FieldReader body(json, "", error);
@@ -59,9 +68,8 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   read_continuation(body, call);
   read_reasoning(body, call.form);
   read_logprobs(body, call.options);
-  if (const auto format = body.object("response_format")) require_plain_text(*format);
-  read_tool_choice(body, "tool_choice");
-  read_tool_choice(body, "function_call");
+  read_tools(body, call);
+  if (const auto format = body.object("response_format")) read_answer_format(*format, call.form);
   read_modalities(body);
   const auto old_name = read_token_count(body, "max_tokens", 1);
   const auto new_name = read_token_count(body, "max_completion_tokens", 1);

@@ -224,10 +224,10 @@ TEST(ChatCompletionsTest, ALastMessageCanBeContinued) {
 }
 
 TEST(ChatCompletionsTest, SaysWhatItIgnores) {
-  EXPECT_EQ(call_with(R"("tools":[{"type":"function"}],"tool_choice":"auto","verbosity":"low",
+  EXPECT_EQ(call_with(R"("tools":[{"type":"web_search"}],"tool_choice":"auto","verbosity":"low",
                          "store":false,"parallel_tool_calls":true,"whatever":{})")
                 .ignored,
-            (std::vector<std::string>{"tools", "verbosity"}));
+            (std::vector<std::string>{"verbosity", "hosted_tools"}));
   EXPECT_TRUE(call_with(R"("tools":[],"tool_choice":"none","response_format":{"type":"text"},
                            "modalities":["text"])")
                   .ignored.empty());
@@ -283,13 +283,12 @@ TEST(ChatCompletionsTest, RefusesFieldsByName) {
       {R"("continue_final_message":true)", "continue_final_message"},
       {R"("add_generation_prompt":false)", "add_generation_prompt"},
       {R"("response_format":{})", "response_format.type"},
-      {R"("response_format":{"type":"json_object"})", "response_format.type"},
-      {R"("response_format":{"type":"json_schema"})", "response_format.type"},
-      {R"("tool_choice":"required")", "tool_choice"},
-      {R"("tool_choice":{"type":"function","function":{"name":"f"}})", "tool_choice"},
-      {R"("tool_choice":{"allowed_tools":{"mode":"required"}})", "tool_choice"},
-      {R"("tool_choice":7)", "tool_choice"},
-      {R"("function_call":{"name":"f"})", "function_call"},
+      {R"("response_format":{"type":"regex"})", "response_format.type"},
+      {R"("response_format":{"type":"json_schema"})", "response_format.schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"n"}})",
+       "response_format.json_schema.schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"schema":[]}})",
+       "response_format.json_schema.schema"},
       {R"("modalities":["text","audio"])", "modalities"},
   };
   std::vector<RefusedBody> bodies;

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/dialects/chat_calls.h"
 #include "server/dialects/openai_error.h"
 #include "server/dialects/openai_fields.h"
 #include "server/dialects/openai_reply.h"
@@ -27,27 +28,37 @@ Json delta_json(int64_t choice, Json::Object delta, Json logprobs = {}, Json rea
                       {"finish_reason", std::move(reason)}};
 }
 
+std::vector<ChatCalls> calls_of(const Call& call, const std::string& reply_id) {
+  std::vector<ChatCalls> calls;
+  for (int64_t i = 0; i < call.answer_count; ++i) {
+    calls.emplace_back(openai_call(call), reply_id, i);
+  }
+  return calls;
+}
+
 class StreamedReply final : public Reply {
  public:
   StreamedReply(const Call& call, ReplyFacts facts)
-      : stream_(OpenAiHead(kIdPrefix, facts), "chat.completion.chunk",
+      : asked_(call.own),
+        stream_(OpenAiHead(kIdPrefix, facts), "chat.completion.chunk",
                 openai_call(call).includes_usage),
         token_text_(std::move(facts.token_text)),
-        answer_count_(call.answer_count) {}
+        calls_(calls_of(call, facts.id)) {}
 
   // Clients number the answers by the order in which they first hear of them.
   std::string begin() override {
     std::string out;
-    for (int64_t i = 0; i < answer_count_; ++i) {
+    for (int64_t i = 0; i < std::ssize(calls_); ++i) {
       out += stream_.chunk(delta_json(i, {{"role", "assistant"}, {"content", ""}}));
     }
     return out;
   }
 
   std::string event(int64_t choice, const ServiceEvent& event) override {
-    std::string out = piece(choice, event.piece);
+    ChatCalls& calls = calls_[static_cast<size_t>(choice)];
+    std::string out = piece(choice, event.piece, calls);
     if (event.kind == ServiceEvent::Kind::kEnded) {
-      out += stream_.chunk(delta_json(choice, {}, {}, finish_reason_of(event.stop_reason)));
+      out += stream_.chunk(delta_json(choice, {}, {}, calls.finish_reason(event.stop_reason)));
     }
     return out;
   }
@@ -63,7 +74,7 @@ class StreamedReply final : public Reply {
 
  private:
   // Log-probabilities go with the first text that the piece has.
-  std::string piece(int64_t choice, const GenerationPiece& piece) const {
+  std::string piece(int64_t choice, const GenerationPiece& piece, ChatCalls& calls) const {
     Json logprobs;
     if (!piece.tokens.empty()) logprobs = logprobs_json(chat_logprobs(piece.tokens, token_text_));
     std::string out;
@@ -72,22 +83,30 @@ class StreamedReply final : public Reply {
     };
     if (!piece.reasoning.empty()) add({{"reasoning_content", piece.reasoning}});
     if (!piece.answer.empty()) add({{"content", piece.answer}});
+    for (const CallPiece& part : piece.calls) {
+      for (Json::Object& delta : calls.take(part)) add(std::move(delta));
+    }
     if (!logprobs.is_null()) add({});
     return out;
   }
 
+  const std::shared_ptr<const void> asked_;  // what the calls refer to
   const OpenAiStream stream_;
   const TokenText token_text_;
-  const int64_t answer_count_;
+  std::vector<ChatCalls> calls_;  // [answers]
 };
 
 class WholeReply final : public Reply {
  public:
   WholeReply(const Call& call, ReplyFacts facts)
-      : head_(kIdPrefix, facts),
+      : asked_(call.own),
+        head_(kIdPrefix, facts),
         token_text_(std::move(facts.token_text)),
-        wants_logprobs_(call.options.wants_logprobs),
-        answers_(static_cast<size_t>(call.answer_count)) {}
+        wants_logprobs_(call.options.wants_logprobs) {
+    for (ChatCalls& calls : calls_of(call, facts.id)) {
+      answers_.push_back({.calls = std::move(calls)});
+    }
+  }
 
   std::string begin() override { return {}; }
 
@@ -98,6 +117,7 @@ class WholeReply final : public Reply {
     for (Json& token : chat_logprobs(event.piece.tokens, token_text_)) {
       answer.logprobs.push_back(std::move(token));
     }
+    for (const CallPiece& part : event.piece.calls) answer.calls.take(part);
     answer.stop_reason = event.stop_reason;
     return {};
   }
@@ -118,26 +138,31 @@ class WholeReply final : public Reply {
 
  private:
   struct Answer {
-    std::string reasoning;
-    std::string text;
-    Json::Array logprobs;
+    ChatCalls calls;
+    std::string reasoning = {};
+    std::string text = {};
+    Json::Array logprobs = {};
     StopReason stop_reason = StopReason::kTokenLimit;
   };
 
   Json choice_json(size_t index, Answer& answer) const {
-    Json::Object message{
-        {"role", "assistant"}, {"content", std::move(answer.text)}, {"refusal", Json()}};
+    const bool has_content = answer.calls.empty() || !answer.text.empty();
+    Json::Object message{{"role", "assistant"},
+                         {"content", has_content ? Json(std::move(answer.text)) : Json()},
+                         {"refusal", Json()}};
     if (!answer.reasoning.empty()) {
       message.emplace_back("reasoning_content", std::move(answer.reasoning));
     }
+    if (!answer.calls.empty()) answer.calls.add_to(message);
     Json logprobs;
     if (wants_logprobs_) logprobs = logprobs_json(std::move(answer.logprobs));
     return Json::Object{{"index", static_cast<int64_t>(index)},
                         {"message", std::move(message)},
                         {"logprobs", std::move(logprobs)},
-                        {"finish_reason", finish_reason_of(answer.stop_reason)}};
+                        {"finish_reason", answer.calls.finish_reason(answer.stop_reason)}};
   }
 
+  const std::shared_ptr<const void> asked_;  // what the calls refer to
   const OpenAiHead head_;
   const TokenText token_text_;
   const bool wants_logprobs_;

@@ -97,6 +97,10 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   read_prompts(body, call.prompts);
   read_echo(body, call);
   refuse_what_cannot_be_done(body, call);
+  // A text that is continued has no place for them.
+  for (const char* name : {"tools", "functions"}) {
+    if (body.has(name)) ignore(call, name);
+  }
   call.tokens_max = read_token_count(body, "max_tokens", 0);
   if (!body.has("max_tokens")) call.tokens_max = kTokensWithoutMax;
   return checked_call(std::move(call), std::move(error));

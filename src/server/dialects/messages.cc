@@ -7,8 +7,10 @@
 #include "server/dialects/anthropic_error.h"
 #include "server/dialects/messages_input.h"
 #include "server/dialects/messages_reply.h"
+#include "server/dialects/messages_tools.h"
 #include "server/dialects/openai_fields.h"
 #include "server/dialects/reasoning_fields.h"
+#include "server/dialects/tool_fields.h"
 #include "server/field_reader.h"
 
 namespace kvasir::server {
@@ -26,20 +28,11 @@ void read_thinking(const FieldReader& body, Call& call) {
 }
 
 void read_output_config(const FieldReader& body, FormOptions& form) {
-  if (const auto format = body.object("output_format")) require_plain_text(*format);
+  if (const auto format = body.object("output_format")) read_answer_format(*format, form);
   const auto config = body.object("output_config");
   if (!config) return;
   read_effort(*config, "effort", form);
-  if (const auto format = config->object("format")) require_plain_text(*format);
-}
-
-void read_choice(const FieldReader& body) {
-  const auto choice = body.object("tool_choice");
-  if (!choice) return;
-  const std::string type = choice->string("type").value_or("");
-  if (type != "auto" && type != "none") {
-    choice->refuse("type", "tool calls cannot be demanded yet", "auto or none");
-  }
+  if (const auto format = config->object("format")) read_answer_format(*format, form);
 }
 
 // max_tokens may be left out, since those who only count tokens do so.
@@ -53,7 +46,7 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   read_messages_input(body, call);
   read_thinking(body, call);
   read_output_config(body, call.form);
-  read_choice(body);
+  read_message_tools(body, call);
   call.tokens_max = read_token_count(body, "max_tokens", 1);
   for (const char* name : kIgnoredFields) {
     if (body.has(name)) ignore(call, name);

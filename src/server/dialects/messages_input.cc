@@ -145,6 +145,7 @@ class Turn {
   }
 
   void add_result(const FieldReader& block) {
+    block.boolean("is_error");  // what went wrong is told by the content
     Message result{.role = Role::kTool, .call_id = required_text(block, "tool_use_id")};
     read_blocks(
         block, "content", [&](std::string text) { result.parts.push_back(std::move(text)); },

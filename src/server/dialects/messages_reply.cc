@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "server/dialects/anthropic_error.h"
 #include "server/dialects/openai_reply.h"
+#include "server/dialects/reply_calls.h"
 #include "server/dialects/reply_parts.h"
 #include "server/dialects/sse.h"
 
@@ -41,6 +42,8 @@ const char* name_of_stop(StopReason reason) {
       return "stop_sequence";
     case StopReason::kTokenLimit:
       return "max_tokens";
+    case StopReason::kToolCalls:
+      return "tool_use";
   }
   KVASIR_CHECK(false, "a known reason");
 }
@@ -49,10 +52,14 @@ const char* name_of_stop(StopReason reason) {
 struct Ending {
   StopReason reason = StopReason::kEndOfText;
   std::string stop_string;
+  bool has_calls = false;
 
   void take(const ServiceEvent& event) {
+    has_calls = has_calls || !event.piece.calls.empty();
     if (event.kind != ServiceEvent::Kind::kEnded) return;
     reason = event.stop_reason;
+    // Programs make no calls that a turn ends with otherwise.
+    if (has_calls && reason == StopReason::kEndOfText) reason = StopReason::kToolCalls;
     stop_string = event.stop_string;
   }
   void add_to(Json::Object& object) const {
@@ -62,11 +69,36 @@ struct Ending {
   }
 };
 
+// Clients take nothing but an object.
+Json input_json(const std::string& arguments) {
+  Result<Json> input = Json::parse(arguments, "arguments");
+  if (input.ok() && input->as_object() != nullptr) return *std::move(input);
+  if (arguments.empty()) return Json::Object{};
+  return Json::Object{{"arguments", arguments}};
+}
+
+Json call_json(const ReplyPart& part, const std::string& reply_id, Json input) {
+  return Json::Object{{"type", "tool_use"},
+                      {"id", call_id(kAnthropicCallPrefix, reply_id, 0, part.call_index)},
+                      {"name", part.name},
+                      {"input", std::move(input)}};
+}
+
 // Clients drop thinking without a signature, or send it back as text.
-Json block_json(Kind kind, std::string text, std::string signature) {
+Json text_json(Kind kind, std::string text, std::string signature) {
   if (kind == Kind::kAnswer) return Json::Object{{"type", "text"}, {"text", std::move(text)}};
   return Json::Object{
       {"type", "thinking"}, {"thinking", std::move(text)}, {"signature", std::move(signature)}};
+}
+
+Json new_block(const ReplyPart& part, const std::string& reply_id) {
+  if (part.kind == Kind::kCall) return call_json(part, reply_id, Json::Object{});
+  return text_json(part.kind, {}, {});
+}
+
+Json whole_block(const ReplyPart& part, const std::string& reply_id) {
+  if (part.kind == Kind::kCall) return call_json(part, reply_id, input_json(part.text));
+  return text_json(part.kind, part.text, reply_id);
 }
 
 Json::Object message_head(const ReplyFacts& facts) {
@@ -84,22 +116,25 @@ std::string event_bytes(const char* type, Json::Object members) {
 
 class BlockStream final : public PartStream {
  public:
-  explicit BlockStream(std::string signature) : signature_(std::move(signature)) {}
+  explicit BlockStream(std::string reply_id) : reply_id_(std::move(reply_id)) {}
 
  private:
   std::string open(const ReplyPart& part, size_t index) override {
     return event_bytes("content_block_start", {{"index", static_cast<int64_t>(index)},
-                                               {"content_block", block_json(part.kind, {}, {})}});
+                                               {"content_block", new_block(part, reply_id_)}});
   }
   std::string delta(const ReplyPart& part, size_t index, const std::string& text,
                     Json::Array) override {
-    return part.kind == Kind::kAnswer ? delta_bytes(index, "text_delta", "text", text)
-                                      : delta_bytes(index, "thinking_delta", "thinking", text);
+    if (part.kind == Kind::kAnswer) return delta_bytes(index, "text_delta", "text", text);
+    if (part.kind == Kind::kCall) {
+      return delta_bytes(index, "input_json_delta", "partial_json", text);
+    }
+    return delta_bytes(index, "thinking_delta", "thinking", text);
   }
   std::string close(const ReplyPart& part, size_t index) override {
     std::string out;
     if (part.kind == Kind::kReasoning) {
-      out = delta_bytes(index, "signature_delta", "signature", signature_);
+      out = delta_bytes(index, "signature_delta", "signature", reply_id_);
     }
     return out + event_bytes("content_block_stop", {{"index", static_cast<int64_t>(index)}});
   }
@@ -111,7 +146,7 @@ class BlockStream final : public PartStream {
                         {"delta", Json::Object{{"type", type}, {name, text}}}});
   }
 
-  std::string signature_;
+  std::string reply_id_;
 };
 
 class StreamedReply final : public Reply {
@@ -136,6 +171,7 @@ class StreamedReply final : public Reply {
       out += blocks_.add(Kind::kReasoning, event.piece.reasoning);
     }
     if (!event.piece.answer.empty()) out += blocks_.add(Kind::kAnswer, event.piece.answer);
+    for (const CallPiece& call : event.piece.calls) out += blocks_.add(call);
     return out;
   }
 
@@ -172,14 +208,15 @@ class WholeReply final : public Reply {
     const GenerationPiece& piece = event.piece;
     if (!piece.reasoning.empty()) parts_.part(Kind::kReasoning).text += piece.reasoning;
     if (!piece.answer.empty()) parts_.part(Kind::kAnswer).text += piece.answer;
+    for (const CallPiece& call : piece.calls) parts_.add(call);
     return {};
   }
 
   std::string finish(const ServiceUsage& usage) override {
-    parts_.part(Kind::kAnswer);
+    parts_.end();
     Json::Array content;
     for (const ReplyPart& part : parts_.all()) {
-      content.push_back(block_json(part.kind, part.text, facts_.id));
+      content.push_back(whole_block(part, facts_.id));
     }
     Json::Object message = message_head(facts_);
     message.emplace_back("content", std::move(content));

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "server/dialects/openai_test_support.h"
+#include "server/dialects/reply_calls.h"
 
 namespace kvasir::server {
 namespace {
@@ -89,6 +90,72 @@ TEST(MessagesReplyTest, AnEmptyAnswerIsAnEmptyText) {
                   .starts_with(frame("content_block_start",
                                      R"(,"index":0,"content_block":{"type":"text","text":""})") +
                                frame("content_block_stop", R"(,"index":0)")));
+}
+
+std::string call_block(int64_t call, const std::string& name, const std::string& input) {
+  return R"({"type":"tool_use","id":")" + call_id(kAnthropicCallPrefix, "00ff", 0, call) +
+         R"(","name":")" + name + R"(","input":)" + input + "}";
+}
+
+TEST(MessagesReplyTest, ACallIsABlockThatBeginsWithoutInput) {
+  const auto reply = reply_of(true);
+  reply->begin();
+  reply->event(0, piece_event("a"));
+  EXPECT_EQ(reply->event(0, call_event({{.index = 0, .name = "f"}})),
+            frame("content_block_stop", R"(,"index":0)") +
+                frame("content_block_start",
+                      R"(,"index":1,"content_block":)" + call_block(0, "f", "{}")));
+  EXPECT_EQ(reply->event(0, call_event({{.index = 0, .arguments = "{\"x\": "}})),
+            frame("content_block_delta",
+                  R"(,"index":1,"delta":{"type":"input_json_delta","partial_json":"{\"x\": "})"));
+  // It is closed as soon as it is over.
+  EXPECT_EQ(
+      reply->event(0, call_event({{.index = 0, .arguments = "1}"},
+                                  {.index = 0, .is_over = true},
+                                  {.index = 1, .name = "g", .arguments = "{}", .is_over = true}})),
+      frame("content_block_delta",
+            R"(,"index":1,"delta":{"type":"input_json_delta","partial_json":"1}"})") +
+          frame("content_block_stop", R"(,"index":1)") +
+          frame("content_block_start",
+                R"(,"index":2,"content_block":)" + call_block(1, "g", "{}")) +
+          frame("content_block_delta",
+                R"(,"index":2,"delta":{"type":"input_json_delta","partial_json":"{}"})") +
+          frame("content_block_stop", R"(,"index":2)"));
+  EXPECT_EQ(reply->event(0, end_event("", StopReason::kToolCalls)), "");
+  EXPECT_EQ(reply->finish(probe_usage()),
+            frame("message_delta",
+                  R"(,"delta":{"stop_reason":"tool_use","stop_sequence":null},)" + kUsage) +
+                frame("message_stop", ""));
+}
+
+TEST(MessagesReplyTest, ACallThatIsCutIsClosedAtTheEnd) {
+  const auto reply = reply_of(true);
+  reply->begin();
+  reply->event(0, call_event({{.index = 0, .name = "f", .arguments = "{\"x\": "}}));
+  reply->event(0, end_event("", StopReason::kTokenLimit));
+  EXPECT_TRUE(reply->finish(probe_usage())
+                  .starts_with(frame("content_block_stop", R"(,"index":0)") +
+                               frame("message_delta", R"(,"delta":{"stop_reason":"max_tokens",)"
+                                                      R"("stop_sequence":null},)" +
+                                                          kUsage)));
+}
+
+TEST(MessagesReplyTest, AWholeCallHasAnObjectAsInput) {
+  const auto reply = reply_of(false);
+  reply->event(0, piece_event("", "hm"));
+  const char* arguments[] = {R"({"z": 1, "a": [2]})", "", "[1]", R"({"cut": )"};
+  for (int64_t i = 0; i < std::ssize(arguments); ++i) {
+    reply->event(
+        0, call_event({{.index = i, .name = "f", .arguments = arguments[i], .is_over = true}}));
+  }
+  reply->event(0, end_event("", StopReason::kEndOfText));
+  const Json message = *Json::parse(reply->finish(probe_usage()), "test");
+  EXPECT_EQ(message.find("content")->dump(),
+            R"([{"type":"thinking","thinking":"hm","signature":"00ff"},)" +
+                call_block(0, "f", R"({"z":1,"a":[2]})") + "," + call_block(1, "f", "{}") + "," +
+                call_block(2, "f", R"({"arguments":"[1]"})") + "," +
+                call_block(3, "f", R"({"arguments":"{\"cut\": "})") + "]");
+  EXPECT_EQ(*message.find("stop_reason")->as_string(), "tool_use");
 }
 
 TEST(MessagesReplyTest, AHeartbeatIsAPing) {

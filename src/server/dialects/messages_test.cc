@@ -153,7 +153,8 @@ TEST(MessagesTest, SaysWhatIsNotDone) {
     const char* fields;
     std::vector<std::string> ignored;
   } cases[] = {
-      {R"("tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"auto"})", {"tools"}},
+      {R"("tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"auto"})", {}},
+      {R"("tools":[{"type":"bash_20250124","name":"bash"}])", {"hosted_tools"}},
       {R"("tools":[],"tool_choice":{"type":"none"})", {}},
       {R"("thinking":{"type":"enabled","budget_tokens":1024})", {"thinking.budget_tokens"}},
       {R"("thinking":{"type":"adaptive","display":"omitted"})", {"thinking.display"}},
@@ -193,6 +194,9 @@ TEST(MessagesTest, RefusesByPath) {
        {R"({"messages":[{"role":"user","content":[{"type":"tool_result","content":"x"}]}]})",
         "messages[0].content[0].tool_use_id"},
        {R"({"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"i",
+            "is_error":"yes"}]}]})",
+        "messages[0].content[0].is_error"},
+       {R"({"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"i",
             "content":[{"type":"text","text":1}]}]}]})",
         "messages[0].content[0].content[0].text"},
        {R"({"system":1,"messages":[{"role":"user","content":"a"}]})", "system"},
@@ -205,11 +209,12 @@ TEST(MessagesTest, RefusesByPath) {
        {body_with(R"("stream":1)"), "stream"},
        {body_with(R"("thinking":{"type":"sometimes"})"), "thinking.type"},
        {body_with(R"("output_config":{"effort":"huge"})"), "output_config.effort"},
-       {body_with(R"("output_config":{"format":{"type":"json_schema","schema":{}}})"),
-        "output_config.format.type"},
-       {body_with(R"("output_format":{"type":"json_schema"})"), "output_format.type"},
-       {body_with(R"("tool_choice":{"type":"any"})"), "tool_choice.type"},
-       {body_with(R"("tool_choice":{"type":"tool","name":"f"})"), "tool_choice.type"}});
+       {body_with(R"("output_config":{"format":{"type":"json_schema"}})"),
+        "output_config.format.schema"},
+       {body_with(R"("output_format":{"type":"json"})"), "output_format.type"},
+       {body_with(R"("tool_choice":{"type":"any"})"), "tool_choice"},
+       {body_with(R"("tool_choice":{"type":"some"})"), "tool_choice.type"},
+       {body_with(R"("tool_choice":{"type":"tool","name":"f"})"), "tool_choice.name"}});
 }
 
 TEST(MessagesTest, AConversationIsKnownByItsHeader) {

@@ -23,9 +23,9 @@ constexpr double kTopPMin = 1e-9;
 
 // Fields that would change the answer and that nothing is done about.
 constexpr const char* kIgnoredFields[] = {
-    "tools",          "functions",          "web_search_options", "verbosity",      "moderation",
-    "grammar",        "json_schema",        "guided_json",        "guided_regex",   "guided_choice",
-    "guided_grammar", "structured_outputs", "min_tokens",         "stop_token_ids",
+    "web_search_options", "verbosity",          "moderation",   "grammar",
+    "json_schema",        "guided_json",        "guided_regex", "guided_choice",
+    "guided_grammar",     "structured_outputs", "min_tokens",   "stop_token_ids",
 };
 
 // Where agents say which conversation a request belongs to.
@@ -170,23 +170,6 @@ void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header
 
 void require_one_answer(const FieldReader& body, const Call& call) {
   if (call.answer_count != 1) body.refuse("n", "not supported", "1");
-}
-
-void read_tool_choice(const FieldReader& body, std::string_view name) {
-  const Json* choice = body.find(name);
-  if (choice == nullptr) return;
-  const Json* allowed = choice->find("allowed_tools");
-  const Json* mode = (allowed != nullptr ? allowed : choice)->find("mode");
-  const Json* told = mode != nullptr ? mode : choice;
-  const std::string* word = told->as_string();
-  const bool is_free = word != nullptr && (*word == "none" || *word == "auto");
-  if (!is_free) body.refuse(name, "tool calls cannot be demanded yet", "none or auto");
-}
-
-void require_plain_text(const FieldReader& format) {
-  const auto type = format.string("type");
-  if (!type) return format.refuse("type", "missing", "a string");
-  if (*type != "text") format.refuse("type", "not supported yet", "text");
 }
 
 Result<Call> checked_call(Call call, std::optional<Error> error) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/dialect.h"
+#include "server/dialects/tool_fields.h"
 #include "server/field_reader.h"
 
 namespace kvasir::server {
@@ -16,6 +17,8 @@ namespace kvasir::server {
 // Behind Call::own of Chat Completions and of Completions.
 struct OpenAiCall {
   bool includes_usage = false;  // stream_options: a stream ends with a chunk of usage
+  bool uses_functions = false;  // tools are known as functions, as they were at first
+  ClientTools tools;
 };
 const OpenAiCall& openai_call(const Call& call);
 
@@ -31,13 +34,6 @@ std::optional<int64_t> read_token_count(const FieldReader& body, std::string_vie
 
 // Refuses a count of answers other than one.
 void require_one_answer(const FieldReader& body, const Call& call);
-
-// Refuses what would make the model call a tool: all but "none", "auto" and a list of allowed ones.
-void read_tool_choice(const FieldReader& body, std::string_view name);
-
-// Refuses a format of the answer other than plain text: it would be a promise about the text that
-// nobody here keeps yet.
-void require_plain_text(const FieldReader& format);
 
 // The call, or what was wrong with it, in its options too.
 Result<Call> checked_call(Call call, std::optional<Error> error);

@@ -20,6 +20,7 @@ struct Choice {
   std::string text;
   std::string reasoning;
   std::string finish_reason;
+  std::vector<std::string> calls;  // id, name and arguments of each
   std::map<std::string, Json::Array> logprobs;
 };
 
@@ -28,12 +29,28 @@ void add_string(const Json& object, std::string_view name, std::string& text) {
   if (value != nullptr && value->as_string() != nullptr) text += *value->as_string();
 }
 
+// Those of a delta say which they go on.
+void add_calls(const Json::Array& calls, std::vector<std::string>& sum) {
+  for (const Json& call : calls) {
+    const Json* index = call.find("index");
+    const size_t at = index == nullptr ? sum.size() : static_cast<size_t>(*index->as_integer());
+    if (at == sum.size()) sum.emplace_back();
+    add_string(call, "id", sum.at(at));
+    for (const char* kind : {"function", "custom"}) {
+      const Json* members = call.find(kind);
+      if (members == nullptr) continue;
+      for (const char* name : {"name", "arguments", "input"}) add_string(*members, name, sum[at]);
+    }
+  }
+}
+
 // `text_holder` is the delta, the message, or of Completions the choice itself.
 void add(const Json& choice, const Json& text_holder, Choice& sum) {
   add_string(text_holder, "content", sum.text);
   add_string(text_holder, "text", sum.text);
   add_string(text_holder, "reasoning_content", sum.reasoning);
   add_string(choice, "finish_reason", sum.finish_reason);
+  if (const Json* calls = text_holder.find("tool_calls")) add_calls(*calls->as_array(), sum.calls);
   const Json* logprobs = choice.find("logprobs");
   if (logprobs->as_object() == nullptr) return;
   for (const auto& [name, list] : *logprobs->as_object()) {
@@ -67,9 +84,22 @@ std::vector<SampledToken> random_tokens(Random& random) {
   return tokens;
 }
 
+// Calls end an answer.
+void add_random_calls(Random& random, GenerationPiece& piece) {
+  const std::string arguments = R"({"input": "a\\n\u00e9"})";
+  for (int64_t i = random.below(3); i > 0; --i) {
+    const int64_t index = piece.calls.empty() ? 0 : piece.calls.back().index + 1;
+    const auto cut = static_cast<size_t>(random.below(std::ssize(arguments)));
+    piece.calls.push_back({.index = index, .name = random.below(2) == 0 ? "f" : "sh"});
+    piece.calls.push_back({.index = index, .arguments = arguments.substr(0, cut)});
+    piece.calls.push_back({.index = index, .arguments = arguments.substr(cut), .is_over = true});
+  }
+}
+
 using Events = std::vector<std::pair<int64_t, ServiceEvent>>;
 
-Events random_events(Random& random, int64_t prompts, int64_t answers, bool has_logprobs) {
+Events random_events(Random& random, int64_t prompts, int64_t answers, bool has_logprobs,
+                     bool has_calls = false) {
   const std::vector<std::string> texts = {"", "a", "\n\n", "\"é\"", "data: x", "\xf0\x9f\x98\x80"};
   Events events;
   std::vector<int64_t> running;
@@ -86,6 +116,7 @@ Events random_events(Random& random, int64_t prompts, int64_t answers, bool has_
     if (random.below(8) == 0) {
       event.kind = ServiceEvent::Kind::kEnded;
       event.stop_reason = random.below(2) == 0 ? StopReason::kEndOfText : StopReason::kTokenLimit;
+      if (has_calls) add_random_calls(random, event.piece);
       std::erase(running, choice);
     }
     events.emplace_back(choice, std::move(event));
@@ -115,6 +146,7 @@ void expect_equal(const Dialect& dialect, const std::string& fields, const Event
     EXPECT_EQ(joined[i].text, expected[i].text);
     EXPECT_EQ(joined[i].reasoning, expected[i].reasoning);
     EXPECT_EQ(joined[i].finish_reason, expected[i].finish_reason);
+    EXPECT_EQ(joined[i].calls, expected[i].calls);
     for (const auto& [name, list] : expected[i].logprobs) {
       const auto found = joined[i].logprobs.find(name);
       const Json::Array streamed =
@@ -132,9 +164,11 @@ TEST(OpenAiStreamTest, DeltasOfAChatJoinedAreTheWholeReply) {
   for (int round = 0; round < kRounds; ++round) {
     const int64_t answers = 1 + random.below(3);
     const bool has_logprobs = random.below(2) == 0;
-    const std::string fields = R"("messages":[{"role":"user"}],"n":)" + std::to_string(answers) +
+    const std::string fields = R"("messages":[{"role":"user"}],"tools":[{"function":{"name":"f"}},)"
+                               R"({"type":"custom","custom":{"name":"sh"}}],"n":)" +
+                               std::to_string(answers) +
                                (has_logprobs ? R"(,"logprobs":true)" : "");
-    expect_equal(chat_completions(), fields, random_events(random, 1, answers, has_logprobs),
+    expect_equal(chat_completions(), fields, random_events(random, 1, answers, has_logprobs, true),
                  static_cast<size_t>(answers));
   }
 }

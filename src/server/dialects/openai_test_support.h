@@ -81,6 +81,11 @@ inline ServiceEvent piece_event(std::string answer, std::string reasoning = {},
                     .answer = std::move(answer),
                     .tokens = std::move(tokens)}};
 }
+inline ServiceEvent call_event(std::vector<CallPiece> calls) {
+  ServiceEvent event = piece_event("");
+  event.piece.calls = std::move(calls);
+  return event;
+}
 inline ServiceEvent end_event(std::string answer, StopReason reason) {
   ServiceEvent event = piece_event(std::move(answer));
   event.kind = ServiceEvent::Kind::kEnded;

@@ -21,6 +21,22 @@ std::vector<SampledToken> random_tokens(Random& random) {
   return tokens;
 }
 
+// Up to three calls, cut anywhere; the last of them may never be over.
+void add_calls(Random& random, std::vector<ServiceEvent>& events) {
+  const std::string arguments = R"({"input": "a\\n\ud83d\ude00", "b": [1, {}]})";
+  const int64_t count = 1 + random.below(3);
+  for (int64_t i = 0; i < count; ++i) {
+    events.push_back(call_event({{.index = i, .name = random.below(2) == 0 ? "f" : "sh"}}));
+    for (size_t at = 0; at < arguments.size();) {
+      const auto bytes = static_cast<size_t>(1 + random.below(9));
+      events.push_back(call_event({{.index = i, .arguments = arguments.substr(at, bytes)}}));
+      at += bytes;
+    }
+    const bool is_over = i + 1 < count || random.below(2) == 0;
+    if (is_over) events.push_back(call_event({{.index = i, .is_over = true}}));
+  }
+}
+
 std::vector<ServiceEvent> random_events(Random& random, bool has_logprobs) {
   const std::vector<std::string> texts = {
       "", "", "a", "\n\n", "\"é\"", "data: x", "\xf0\x9f\x98\x80"};
@@ -31,8 +47,10 @@ std::vector<ServiceEvent> random_events(Random& random, bool has_logprobs) {
     if (has_logprobs) events.back().piece.tokens = random_tokens(random);
   }
   const StopReason reasons[] = {StopReason::kEndOfText, StopReason::kTokenLimit,
-                                StopReason::kStopString};
-  events.push_back(end_event(random.pick(texts), reasons[random.below(3)]));
+                                StopReason::kStopString, StopReason::kToolCalls};
+  const bool has_calls = random.below(2) == 0;
+  if (has_calls) add_calls(random, events);
+  events.push_back(end_event(has_calls ? "" : random.pick(texts), reasons[random.below(4)]));
   if (has_logprobs) events.back().piece.tokens = random_tokens(random);
   return events;
 }
@@ -60,17 +78,25 @@ std::string text_in(const Json& object, std::string_view name) {
   return value == nullptr || value->as_string() == nullptr ? "" : *value->as_string();
 }
 
-// Kind, text and signature of one block, as clients put it together.
+// Kind, text, signature and call of one block, as clients put it together.
 struct Block {
   std::string type;
   std::string text;
   std::string signature;
+  std::string call;
   bool operator==(const Block&) const = default;
 };
 
 void add(const Json& object, Block& block) {
   block.text += text_in(object, "text") + text_in(object, "thinking");
   block.signature += text_in(object, "signature");
+  block.text += text_in(object, "partial_json");
+  block.call += text_in(object, "id") + text_in(object, "name");
+}
+
+// A call's text is JSON when all of it is there.
+void parse_input(Block& block) {
+  if (block.type == "tool_use") block.text = Json::parse(block.text, "input")->dump();
 }
 
 std::vector<Block> joined_blocks(const std::vector<Json>& events) {
@@ -85,12 +111,14 @@ std::vector<Block> joined_blocks(const std::vector<Json>& events) {
       if (const Json* delta = event.find("delta")) add(*delta, blocks.back());
     }
   }
+  for (Block& block : blocks) parse_input(block);
   return blocks;
 }
 
 TEST(PartStreamTest, DeltasOfAMessageJoinedAreTheWholeOne) {
   Random random(1);
-  const std::string fields = R"("messages":[{"role":"user","content":"hi"}])";
+  const std::string fields = R"("messages":[{"role":"user","content":"hi"}],)"
+                             R"("tools":[{"name":"f"},{"name":"sh"}])";
   for (int round = 0; round < 50; ++round) {
     const std::vector<ServiceEvent> events = random_events(random, false);
     const Json whole = whole_reply(messages(), fields, events);
@@ -98,6 +126,7 @@ TEST(PartStreamTest, DeltasOfAMessageJoinedAreTheWholeOne) {
     for (const Json& block : *whole.find("content")->as_array()) {
       expected.push_back({.type = text_in(block, "type")});
       add(block, expected.back());
+      if (const Json* input = block.find("input")) expected.back().text = input->dump();
     }
     const std::vector<Json> streamed = streamed_reply(messages(), fields, events);
     EXPECT_EQ(joined_blocks(streamed), expected);
@@ -137,7 +166,8 @@ TEST(PartStreamTest, DeltasOfAResponseJoinedAreTheWholeOne) {
   for (int round = 0; round < 50; ++round) {
     const bool has_logprobs = random.below(2) == 0;
     const std::string fields =
-        std::string(R"("input":"hi")") +
+        std::string(R"("input":"hi","tools":[{"type":"function","name":"f"},)"
+                    R"({"type":"custom","name":"sh"}])") +
         (has_logprobs ? R"(,"include":["message.output_text.logprobs"])" : "");
     const std::vector<ServiceEvent> events = random_events(random, has_logprobs);
     const Json whole = whole_reply(responses(), fields, events);
@@ -147,6 +177,10 @@ TEST(PartStreamTest, DeltasOfAResponseJoinedAreTheWholeOne) {
     const Json::Array& expected = *whole.find("output")->as_array();
     ASSERT_EQ(items.size(), expected.size());
     for (size_t i = 0; i < items.size(); ++i) {
+      if (expected[i].find("content") == nullptr) {
+        EXPECT_EQ(items[i].text, text_in(expected[i], "arguments") + text_in(expected[i], "input"));
+        continue;
+      }
       const Json& content = expected[i].find("content")->as_array()->at(0);
       EXPECT_EQ(items[i].text, text_in(content, "text"));
       const Json* logprobs = content.find("logprobs");

@@ -2,11 +2,29 @@
 
 #include <utility>
 
+#include "base/check.h"
+
 namespace kvasir::server {
 
 ReplyPart& ReplyParts::part(ReplyPart::Kind kind) {
   if (!ends_with(kind)) parts_.push_back({.kind = kind});
   return parts_.back();
+}
+
+ReplyPart& ReplyParts::add(const CallPiece& piece) {
+  if (begins_with(piece)) {
+    parts_.push_back(
+        {.kind = ReplyPart::Kind::kCall, .name = piece.name, .call_index = call_count_++});
+  }
+  KVASIR_CHECK(ends_with(ReplyPart::Kind::kCall), "pieces of a call follow each other");
+  ReplyPart& part = parts_.back();
+  part.text += piece.arguments;
+  part.is_over = piece.is_over;
+  return part;
+}
+
+void ReplyParts::end() {
+  if (!ends_with(ReplyPart::Kind::kCall)) part(ReplyPart::Kind::kAnswer);
 }
 
 std::string PartStream::add(ReplyPart::Kind kind, const std::string& text, Json::Array logprobs) {
@@ -17,8 +35,19 @@ std::string PartStream::add(ReplyPart::Kind kind, const std::string& text, Json:
   return out + delta(part, parts_.all().size() - 1, text, std::move(logprobs));
 }
 
+std::string PartStream::add(const CallPiece& piece) {
+  const bool begins = parts_.begins_with(piece);
+  std::string out = begins ? close_last() : std::string();
+  const ReplyPart& part = parts_.add(piece);
+  const size_t index = parts_.all().size() - 1;
+  if (begins) out += open(part, index);
+  if (!piece.arguments.empty()) out += delta(part, index, piece.arguments, {});
+  return part.is_over ? out + close(part, index) : out;
+}
+
 std::string PartStream::end() {
-  std::string out = switch_to(ReplyPart::Kind::kAnswer);
+  std::string out;
+  if (!parts_.ends_with(ReplyPart::Kind::kCall)) out = switch_to(ReplyPart::Kind::kAnswer);
   return out + close_last();
 }
 
@@ -31,7 +60,9 @@ std::string PartStream::switch_to(ReplyPart::Kind kind) {
 
 std::string PartStream::close_last() {
   const std::vector<ReplyPart>& all = parts_.all();
-  return all.empty() ? std::string() : close(all.back(), all.size() - 1);
+  // A call is closed as soon as it is over: clients begin to work on it.
+  if (all.empty() || all.back().is_over) return {};
+  return close(all.back(), all.size() - 1);
 }
 
 }  // namespace kvasir::server

@@ -8,6 +8,7 @@
 #include "server/dialect.h"
 #include "server/dialects/openai_error.h"
 #include "server/dialects/openai_fields.h"
+#include "server/dialects/openai_tools.h"
 #include "server/dialects/reasoning_fields.h"
 #include "server/dialects/responses_input.h"
 #include "server/dialects/responses_object.h"
@@ -53,7 +54,7 @@ void read_logprobs(const FieldReader& body, GenerateOptions& options) {
 void read_text(const FieldReader& body, Call& call) {
   const auto text = body.object("text");
   if (!text) return;
-  if (const auto format = text->object("format")) require_plain_text(*format);
+  if (const auto format = text->object("format")) read_answer_format(*format, call.form);
   if (text->string("verbosity")) ignore(call, "text.verbosity");
 }
 
@@ -73,15 +74,35 @@ void note_ignored(const FieldReader& body, Call& call) {
   if (body.has("context_management")) ignore(call, "context_management");
 }
 
-Json tool_choice(const FieldReader& body) {
+// Where it is a demand that nothing was done about, it is none.
+Json tool_choice(const FieldReader& body, const Call& call) {
   const Json* choice = body.find("tool_choice");
-  return choice != nullptr && choice->as_string() != nullptr ? *choice : Json("auto");
+  const bool is_done = std::ranges::find(call.ignored, "tool_choice") == call.ignored.end();
+  return choice != nullptr && is_done ? *choice : Json("auto");
+}
+
+Json text_format(const FieldReader& body) {
+  const auto text = body.object("text");
+  const Json* format = text ? text->find("format") : nullptr;
+  return format == nullptr ? Json(Json::Object{{"type", "text"}}) : *format;
+}
+
+// Those that the model is told of.
+Json::Array told_tools(const FieldReader& body) {
+  Json::Array told;
+  const Json* list = body.find("tools");
+  if (list == nullptr || list->as_array() == nullptr) return told;
+  for (const Json& tool : *list->as_array()) {
+    const Json* type = tool.find("type");
+    const std::string* kind = type == nullptr ? nullptr : type->as_string();
+    if (kind == nullptr || is_told_kind(*kind)) told.push_back(tool);
+  }
+  return told;
 }
 
 // What is done, not what was asked for.
 Json::Object settings_of(const FieldReader& body, const Call& call, Json effort) {
   const SamplingOptions& sampling = call.options.sampling;
-  const Json text_format = Json::Object{{"type", "text"}};
   return {
       {"background", false},
       {"max_output_tokens", call.tokens_max ? Json(*call.tokens_max) : kNull},
@@ -91,9 +112,8 @@ Json::Object settings_of(const FieldReader& body, const Call& call, Json effort)
       {"reasoning", Json::Object{{"effort", std::move(effort)}, {"summary", kNull}}},
       {"store", false},
       {"temperature", sampling.temperature},
-      {"text", Json::Object{{"format", text_format}}},
-      {"tool_choice", tool_choice(body)},
-      {"tools", Json::Array{}},
+      {"text", Json::Object{{"format", text_format(body)}}},
+      {"tool_choice", tool_choice(body, call)},
       {"top_logprobs", call.options.top_logprob_count},
       {"top_p", sampling.top_p},
       {"truncation", "disabled"},
@@ -115,12 +135,13 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   read_response_input(body, call);
   read_logprobs(body, call.options);
   read_text(body, call);
-  read_tool_choice(body, "tool_choice");
+  auto own = std::make_shared<ResponsesCall>();
+  own->client_tools = read_openai_tools(body, ToolShape::kFlat, call);
+  own->tools = told_tools(body);
   call.tokens_max = read_token_count(body, "max_output_tokens", 1);
   Json effort = read_effort_field(body, call.form);
   note_ignored(body, call);
   body.object("metadata");
-  auto own = std::make_shared<ResponsesCall>();
   own->settings = settings_of(body, call, std::move(effort));
   own->instructions = echo(body, "instructions");
   own->metadata = echo(body, "metadata");

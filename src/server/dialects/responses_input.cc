@@ -8,6 +8,7 @@
 
 #include "server/dialects/content_parts.h"
 #include "server/dialects/openai_fields.h"
+#include "server/dialects/tool_fields.h"
 
 namespace kvasir::server {
 namespace {
@@ -57,9 +58,7 @@ std::string arguments_of(const FieldReader& item, const CallItem& kind) {
 std::string tool_name(const FieldReader& item, const CallItem& kind) {
   if (kind.tool != nullptr) return kind.tool;
   if (!item.has("name")) item.refuse("name", "missing", "a string");
-  const std::string space = item.string("namespace").value_or("");
-  const std::string name = item.string("name").value_or("");
-  return space.empty() ? name : space + "__" + name;
+  return name_in_space(item.string("namespace").value_or(""), item.string("name").value_or(""));
 }
 
 std::string call_id(const FieldReader& item) {

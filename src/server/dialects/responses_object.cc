@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include "server/dialects/custom_input.h"
 #include "server/dialects/openai_error.h"
+#include "server/dialects/reply_calls.h"
 
 namespace kvasir::server {
 namespace {
@@ -87,11 +89,24 @@ Json ResponseObject::object(Outcome outcome) const {
                       {"output", std::move(outcome.output)},
                       {"usage", std::move(outcome.usage)}};
   object.insert(object.end(), call_->settings.begin(), call_->settings.end());
+  object.emplace_back("tools", outcome.has_texts ? call_->tools : Json::Array{});
   return object;
 }
 
 std::string ResponseObject::item_id(const ReplyPart& part, size_t index) const {
-  return fmt::format("{}_{}{:02x}", part.kind == Kind::kReasoning ? "rs" : "msg", id_, index);
+  const auto id = [&](const char* prefix) {
+    return fmt::format("{}_{}{:02x}", prefix, id_, index);
+  };
+  if (part.kind == Kind::kCall) return id(is_custom(part) ? "ctc" : "fc");
+  return id(part.kind == Kind::kReasoning ? "rs" : "msg");
+}
+
+std::string ResponseObject::tool_name(const ReplyPart& part) const {
+  return client_tool(call_->client_tools, part.name).name;
+}
+
+bool ResponseObject::is_custom(const ReplyPart& part) const {
+  return part.kind == Kind::kCall && client_tool(call_->client_tools, part.name).is_custom;
 }
 
 Json ResponseObject::content(Kind kind, std::string text, Json::Array logprobs) {
@@ -104,7 +119,7 @@ Json ResponseObject::content(Kind kind, std::string text, Json::Array logprobs) 
                       {"logprobs", std::move(logprobs)}};
 }
 
-Json ResponseObject::item_json(const ReplyPart& part, size_t index, const char* status,
+Json ResponseObject::text_item(const ReplyPart& part, size_t index, const char* status,
                                Json::Array content) const {
   Json::Object item{{"id", item_id(part, index)}};
   if (part.kind == Kind::kReasoning) {
@@ -121,12 +136,31 @@ Json ResponseObject::item_json(const ReplyPart& part, size_t index, const char* 
   return item;
 }
 
+Json ResponseObject::call_item(const ReplyPart& part, size_t index, const char* status,
+                               std::string text) const {
+  ClientTool tool = client_tool(call_->client_tools, part.name);
+  Json::Object item{{"id", item_id(part, index)},
+                    {"type", tool.is_custom ? "custom_tool_call" : "function_call"},
+                    {"status", status},
+                    {"call_id", call_id(kOpenAiCallPrefix, id_, 0, part.call_index)},
+                    {"name", std::move(tool.name)},
+                    {tool.is_custom ? "input" : "arguments", std::move(text)}};
+  if (!tool.space.empty()) item.emplace_back("namespace", std::move(tool.space));
+  return item;
+}
+
 Json ResponseObject::new_item(const ReplyPart& part, size_t index) const {
-  return item_json(part, index, "in_progress", {});
+  if (part.kind == Kind::kCall) return call_item(part, index, "in_progress", {});
+  return text_item(part, index, "in_progress", {});
 }
 
 Json ResponseObject::item(const ReplyPart& part, size_t index, const char* status) const {
-  return item_json(part, index, status, {content(part.kind, part.text, part.logprobs)});
+  if (part.kind == Kind::kCall) {
+    const char* own_status = part.is_over ? "completed" : status;
+    return call_item(part, index, own_status,
+                     is_custom(part) ? custom_input(part.text) : part.text);
+  }
+  return text_item(part, index, status, {content(part.kind, part.text, part.logprobs)});
 }
 
 Json::Array ResponseObject::items(const ReplyParts& parts, const char* last_status) const {

@@ -10,6 +10,7 @@
 #include "kvasir/scheduler.h"
 #include "server/dialect.h"
 #include "server/dialects/reply_parts.h"
+#include "server/dialects/tool_fields.h"
 
 namespace kvasir::server {
 
@@ -18,6 +19,8 @@ struct ResponsesCall {
   Json::Object settings;  // told back in every object
   Json instructions;      // told back too, but where a client only has to be kept waiting
   Json metadata;
+  Json::Array tools;  // as they were asked for, without those that are left out
+  ClientTools client_tools;
   bool wants_encrypted_reasoning = false;
 };
 
@@ -33,6 +36,10 @@ class ResponseObject {
   Json failed(const ReplyParts& parts, const ApiError& error) const;
 
   std::string item_id(const ReplyPart& part, size_t index) const;
+  // As the client knows it.
+  std::string tool_name(const ReplyPart& part) const;
+  // Whether it calls a tool that takes a text.
+  bool is_custom(const ReplyPart& part) const;
   // Before it has said anything.
   Json new_item(const ReplyPart& part, size_t index) const;
   Json item(const ReplyPart& part, size_t index, const char* status) const;
@@ -45,8 +52,9 @@ class ResponseObject {
   struct Outcome;
   Json object(Outcome outcome) const;
   Json::Array items(const ReplyParts& parts, const char* last_status) const;
-  Json item_json(const ReplyPart& part, size_t index, const char* status,
+  Json text_item(const ReplyPart& part, size_t index, const char* status,
                  Json::Array content) const;
+  Json call_item(const ReplyPart& part, size_t index, const char* status, std::string text) const;
 
   std::shared_ptr<const ResponsesCall> call_;
   std::string id_;

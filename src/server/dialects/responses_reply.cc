@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/dialects/custom_input.h"
 #include "server/dialects/openai_error.h"
 #include "server/dialects/openai_reply.h"
 #include "server/dialects/reply_parts.h"
@@ -16,7 +17,7 @@ namespace {
 
 using Kind = ReplyPart::Kind;
 
-// Tokens can come before their text. Those of reasoning are not told.
+// Tokens can come before their text. Those of reasoning and of calls are not told.
 class AnswerTokens {
  public:
   explicit AnswerTokens(TokenText token_text) : token_text_(std::move(token_text)) {}
@@ -24,6 +25,8 @@ class AnswerTokens {
   void take(const GenerationPiece& piece) {
     waiting_.insert(waiting_.end(), piece.tokens.begin(), piece.tokens.end());
     if (!piece.reasoning.empty() && piece.answer.empty()) waiting_.clear();
+    has_calls_ = has_calls_ || !piece.calls.empty();
+    if (has_calls_ && piece.answer.empty()) waiting_.clear();
   }
   // Those that came since the last time.
   Json::Array told() { return chat_logprobs(std::exchange(waiting_, {}), token_text_); }
@@ -32,6 +35,7 @@ class AnswerTokens {
  private:
   TokenText token_text_;
   std::vector<SampledToken> waiting_;
+  bool has_calls_ = false;
 };
 
 // Writes the events of one stream, which are numbered.
@@ -54,6 +58,10 @@ const char* text_name(Kind kind) {
   return kind == Kind::kReasoning ? "reasoning_text" : "output_text";
 }
 
+const char* call_name(bool is_custom) {
+  return is_custom ? "custom_tool_call_input" : "function_call_arguments";
+}
+
 class ItemStream final : public PartStream {
  public:
   ItemStream(const ResponseObject& object, Events& events) : object_(&object), events_(&events) {}
@@ -64,11 +72,16 @@ class ItemStream final : public PartStream {
  private:
   std::string open(const ReplyPart& part, size_t index) override {
     std::string out = item_event("output_item.added", index, object_->new_item(part, index));
+    input_ = CustomInput();
+    if (part.kind == Kind::kCall) return out;
     return out + part_event("content_part.added", part, index, {});
   }
 
   std::string delta(const ReplyPart& part, size_t index, const std::string& text,
                     Json::Array logprobs) override {
+    if (part.kind == Kind::kCall) {
+      return call_delta(part, index, object_->is_custom(part) ? input_.add(text) : text);
+    }
     Json::Object members = place_of(part, index);
     members.emplace_back("delta", text);
     if (part.kind == Kind::kAnswer) members.emplace_back("logprobs", std::move(logprobs));
@@ -76,19 +89,46 @@ class ItemStream final : public PartStream {
   }
 
   std::string close(const ReplyPart& part, size_t index) override {
+    std::string out = part.kind == Kind::kCall ? close_call(part, index) : close_text(part, index);
+    return out + item_event("output_item.done", index, object_->item(part, index, status_));
+  }
+
+  std::string close_text(const ReplyPart& part, size_t index) {
     Json::Object members = place_of(part, index);
     members.emplace_back("text", part.text);
     if (part.kind == Kind::kAnswer) members.emplace_back("logprobs", part.logprobs);
     std::string out =
         events_->write(text_name(part.kind) + std::string(".done"), std::move(members));
-    out += part_event("content_part.done", part, index, part);
-    return out + item_event("output_item.done", index, object_->item(part, index, status_));
+    return out + part_event("content_part.done", part, index, part);
+  }
+
+  std::string call_delta(const ReplyPart& part, size_t index, std::string text) {
+    if (text.empty()) return {};
+    Json::Object members = item_of(part, index);
+    members.emplace_back("delta", std::move(text));
+    return events_->write(call_name(object_->is_custom(part)) + std::string(".delta"),
+                          std::move(members));
+  }
+
+  std::string close_call(const ReplyPart& part, size_t index) {
+    const bool is_custom = object_->is_custom(part);
+    std::string out = call_delta(part, index, input_.finish());
+    Json::Object members = item_of(part, index);
+    members.emplace_back(is_custom ? "input" : "arguments",
+                         is_custom ? custom_input(part.text) : part.text);
+    if (!is_custom) members.emplace_back("name", object_->tool_name(part));
+    return out + events_->write(call_name(is_custom) + std::string(".done"), std::move(members));
+  }
+
+  Json::Object item_of(const ReplyPart& part, size_t index) const {
+    return {{"item_id", object_->item_id(part, index)},
+            {"output_index", static_cast<int64_t>(index)}};
   }
 
   Json::Object place_of(const ReplyPart& part, size_t index) const {
-    return {{"item_id", object_->item_id(part, index)},
-            {"output_index", static_cast<int64_t>(index)},
-            {"content_index", 0}};
+    Json::Object place = item_of(part, index);
+    place.emplace_back("content_index", 0);
+    return place;
   }
 
   std::string item_event(const char* name, size_t index, Json item) {
@@ -105,6 +145,7 @@ class ItemStream final : public PartStream {
 
   const ResponseObject* object_;
   Events* events_;
+  CustomInput input_;  // of the call that is open
   const char* status_ = "completed";
 };
 
@@ -129,6 +170,7 @@ class StreamedReply final : public Reply {
     if (!piece.answer.empty() || (ends && !tokens_.empty())) {
       out += items_.add(Kind::kAnswer, piece.answer, tokens_.told());
     }
+    for (const CallPiece& call : piece.calls) out += items_.add(call);
     return out;
   }
 
@@ -170,16 +212,17 @@ class WholeReply final : public Reply {
     if (!piece.reasoning.empty()) parts_.part(Kind::kReasoning).text += piece.reasoning;
     const bool ends = event.kind == ServiceEvent::Kind::kEnded;
     if (ends) stop_reason_ = event.stop_reason;
-    if (!piece.answer.empty() || ends) {
+    if (!piece.answer.empty() || (ends && !tokens_.empty())) {
       ReplyPart& part = parts_.part(Kind::kAnswer);
       part.text += piece.answer;
       for (Json& token : tokens_.told()) part.logprobs.push_back(std::move(token));
     }
+    for (const CallPiece& call : piece.calls) parts_.add(call);
     return {};
   }
 
   std::string finish(const ServiceUsage& usage) override {
-    parts_.part(Kind::kAnswer);
+    parts_.end();
     return object_.ended(parts_, stop_reason_, usage).dump();
   }
 

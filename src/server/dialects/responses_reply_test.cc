@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "server/dialects/openai_test_support.h"
+#include "server/dialects/reply_calls.h"
 
 namespace kvasir::server {
 namespace {
@@ -29,8 +30,8 @@ std::string object(const std::string& status, const std::string& output, const s
          R"(,"background":false,"max_output_tokens":null,"parallel_tool_calls":true,)"
          R"("previous_response_id":null,"prompt_cache_key":null,)"
          R"("reasoning":{"effort":null,"summary":null},"store":false,"temperature":1.0,)"
-         R"("text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_logprobs":0,)"
-         R"("top_p":1.0,"truncation":"disabled"})";
+         R"("text":{"format":{"type":"text"}},"tool_choice":"auto","top_logprobs":0,)"
+         R"("top_p":1.0,"truncation":"disabled","tools":[]})";
 }
 
 const std::string kUsage =
@@ -121,7 +122,7 @@ TEST(ResponsesReplyTest, AReplyThatWasCutIsIncomplete) {
 TEST(ResponsesReplyTest, ToldBackIsWhatIsDone) {
   const auto reply = reply_of(R"("stream":true,"instructions":"be","metadata":{"a":"b"},
       "temperature":0.5,"top_p":0.25,"max_output_tokens":9,"tool_choice":"none","store":true,
-      "tools":[{"type":"function","name":"f"}],"reasoning":{"effort":"low"},"truncation":"auto",
+      "tools":[{"type":"function","name":"f"},{"type":"web_search"}],"reasoning":{"effort":"low"},"truncation":"auto",
       "parallel_tool_calls":false,"prompt_cache_key":"k")");
   const std::vector<Json> begun = stream_objects(reply->begin());
   const Json& told = *begun.at(0).find("response");
@@ -133,7 +134,7 @@ TEST(ResponsesReplyTest, ToldBackIsWhatIsDone) {
       {"max_output_tokens", "9"},
       {"tool_choice", R"("none")"},
       {"store", "false"},
-      {"tools", "[]"},
+      {"tools", R"([{"type":"function","name":"f"}])"},
       {"truncation", R"("disabled")"},
       {"reasoning", R"({"effort":"low","summary":null})"},
       {"prompt_cache_key", R"("k")"},
@@ -167,6 +168,107 @@ TEST(ResponsesReplyTest, AStreamThatFailsSaysWhyInItsResponse) {
     reply->begin();
     EXPECT_EQ(reply->fail(error),
               frame("failed", 2, R"("response":)" + object("failed", "[]", "null", "null", told)));
+  }
+}
+
+constexpr const char* kTools =
+    R"("tools":[{"type":"function","name":"f"},{"type":"custom","name":"sh"},)"
+    R"({"type":"namespace","name":"ns","tools":[{"type":"function","name":"g"}]}])";
+
+std::string call_item(int64_t call, const std::string& status, const std::string& arguments) {
+  return R"({"id":"fc_00ff0)" + std::to_string(call) + R"(","type":"function_call","status":")" +
+         status + R"(","call_id":")" + call_id(kOpenAiCallPrefix, "00ff", 0, call) +
+         R"(","name":"f","arguments":")" + arguments + "\"}";
+}
+
+TEST(ResponsesReplyTest, ACallIsAnItemThatBeginsWithoutArguments) {
+  const auto reply = reply_of(kTools + std::string(R"(,"stream":true)"));
+  reply->begin();
+  EXPECT_EQ(reply->event(0, call_event({{.index = 0, .name = "f"}})),
+            frame("output_item.added", 2,
+                  R"("output_index":0,"item":)" + call_item(0, "in_progress", "")));
+  EXPECT_EQ(reply->event(0, call_event({{.index = 0, .arguments = "{\"a\": "}})),
+            frame("function_call_arguments.delta", 3,
+                  R"("item_id":"fc_00ff00","output_index":0,"delta":"{\"a\": ")"));
+  EXPECT_EQ(reply->event(0, call_event({{.index = 0, .arguments = "1}", .is_over = true},
+                                        {.index = 1, .name = "f"}})),
+            frame("function_call_arguments.delta", 4,
+                  R"("item_id":"fc_00ff00","output_index":0,"delta":"1}")") +
+                frame("function_call_arguments.done", 5,
+                      R"("item_id":"fc_00ff00","output_index":0,"arguments":"{\"a\": 1}",)"
+                      R"("name":"f")") +
+                frame("output_item.done", 6,
+                      R"("output_index":0,"item":)" + call_item(0, "completed", R"({\"a\": 1})")) +
+                frame("output_item.added", 7,
+                      R"("output_index":1,"item":)" + call_item(1, "in_progress", "")));
+  reply->event(0, end_event("", StopReason::kTokenLimit));
+  const std::vector<Json> last = stream_objects(reply->finish(probe_usage()));
+  // Only the call that was cut is incomplete.
+  EXPECT_EQ(last.at(1).find("item")->dump(), call_item(1, "incomplete", ""));
+  EXPECT_EQ(last.back().find("response")->find("output")->dump(),
+            "[" + call_item(0, "completed", R"({\"a\": 1})") + "," +
+                call_item(1, "incomplete", "") + "]");
+}
+
+TEST(ResponsesReplyTest, ACustomCallHasItsTextAsInput) {
+  const auto reply = reply_of(kTools + std::string(R"(,"stream":true)"));
+  reply->begin();
+  std::string out = reply->event(0, call_event({{.index = 0, .name = "sh"}}));
+  const std::string head = R"({"id":"ctc_00ff00","type":"custom_tool_call","status":")";
+  const std::string id = R"(","call_id":")" + call_id(kOpenAiCallPrefix, "00ff", 0, 0);
+  EXPECT_EQ(out, frame("output_item.added", 2,
+                       R"("output_index":0,"item":)" + head + "in_progress" + id +
+                           R"(","name":"sh","input":""})"));
+  // Half an escape says nothing yet.
+  EXPECT_EQ(reply->event(0, call_event({{.index = 0, .arguments = "{\"input\": \"\\"}})), "");
+  EXPECT_EQ(reply->event(0, call_event({{.index = 0, .arguments = "tx\"}", .is_over = true}})),
+            frame("custom_tool_call_input.delta", 3,
+                  R"("item_id":"ctc_00ff00","output_index":0,"delta":"\tx")") +
+                frame("custom_tool_call_input.done", 4,
+                      R"("item_id":"ctc_00ff00","output_index":0,"input":"\tx")") +
+                frame("output_item.done", 5,
+                      R"("output_index":0,"item":)" + head + "completed" + id +
+                          R"(","name":"sh","input":"\tx"})"));
+}
+
+TEST(ResponsesReplyTest, AToolOfANamespaceIsToldAsItsClientKnowsIt) {
+  for (const bool streams : {false, true}) {
+    const auto reply =
+        reply_of(kTools + std::string(streams ? R"(,"stream":true)" : R"(,"stream":false)"));
+    reply->begin();
+    reply->event(0, piece_event("a"));
+    reply->event(0,
+                 call_event({{.index = 0, .name = "ns__g", .arguments = "{}", .is_over = true},
+                             {.index = 1, .name = "ns__h", .arguments = "{}", .is_over = true}}));
+    reply->event(0, end_event("", StopReason::kToolCalls));
+    const std::string out = reply->finish(probe_usage());
+    const Json last =
+        streams ? *stream_objects(out).back().find("response") : *Json::parse(out, "test");
+    EXPECT_EQ(*last.find("status")->as_string(), "completed");
+    const Json::Array& items = *last.find("output")->as_array();
+    ASSERT_EQ(items.size(), 3u);
+    EXPECT_EQ(*items[1].find("name")->as_string(), "g");
+    EXPECT_EQ(*items[1].find("namespace")->as_string(), "ns");
+    // One that the model made up.
+    EXPECT_EQ(*items[2].find("name")->as_string(), "ns__h");
+    EXPECT_EQ(items[2].find("namespace"), nullptr);
+  }
+}
+
+TEST(ResponsesReplyTest, TokensOfCallsAreNotTold) {
+  for (const bool streams : {false, true}) {
+    const auto reply =
+        reply_of(kTools + std::string(R"(,"include":["message.output_text.logprobs"])") +
+                 (streams ? R"(,"stream":true)" : ""));
+    reply->begin();
+    ServiceEvent call = call_event({{.index = 0, .name = "f"}});
+    call.piece.tokens = {{.id = 1, .logprob = -1}};
+    reply->event(0, call);
+    ServiceEvent end = end_event("", StopReason::kToolCalls);
+    end.piece.tokens = {{.id = 2, .logprob = -2}};
+    reply->event(0, end);
+    const std::string out = reply->finish(probe_usage());
+    EXPECT_EQ(out.find("output_text"), out.npos) << out;
   }
 }
 

@@ -93,8 +93,8 @@ TEST(ResponsesTest, SaysWhatIsNotDone) {
     const char* fields;
     std::vector<std::string> ignored;
   } cases[] = {
-      {R"("tools":[{"type":"function","name":"f"},{"type":"namespace"},{"type":"new\r\n"}])",
-       {"tools"}},
+      {R"("tools":[{"type":"function","name":"f"},{"type":"web_search"},{"type":"new\r\n"}])",
+       {"hosted_tools"}},
       {R"("tools":[],"tool_choice":"none")", {}},
       {R"("tool_choice":{"type":"allowed_tools","mode":"auto","tools":[]})", {}},
       {R"("text":{"verbosity":"low"},"store":true,"truncation":"auto")",
@@ -130,10 +130,12 @@ TEST(ResponsesTest, RefusesByPath) {
        {body_with(R"("include":"x")"), "include"},
        {body_with(R"("metadata":"x")"), "metadata"},
        {body_with(R"("reasoning":{"effort":"huge"})"), "reasoning.effort"},
-       {body_with(R"("text":{"format":{"type":"json_schema","schema":{}}})"), "text.format.type"},
+       {body_with(R"("text":{"format":{"type":"json_schema"}})"), "text.format.schema"},
+       {body_with(R"("text":{"format":{"type":"grammar"}})"), "text.format.type"},
        {body_with(R"("tool_choice":"required")"), "tool_choice"},
-       {body_with(R"("tool_choice":{"type":"function","name":"f"})"), "tool_choice"},
-       {body_with(R"("tool_choice":{"type":"allowed_tools","mode":"required"})"), "tool_choice"},
+       {body_with(R"("tool_choice":{"type":"function","name":"f"})"), "tool_choice.name"},
+       {body_with(R"("tool_choice":{"type":"allowed_tools","mode":"required"})"),
+        "tool_choice.tools"},
        {body_with(R"("previous_response_id":"resp_1")"), "previous_response_id"},
        {body_with(R"("conversation":"conv_1")"), "conversation"},
        {body_with(R"("prompt":{"id":"p"})"), "prompt"},
