@@ -60,6 +60,17 @@ std::vector<SampledToken> tokens_of(const Call& call, int32_t id) {
   return {std::move(token)};
 }
 
+// Calls of a made-up name and of one that the client has, cut anywhere.
+std::vector<CallPiece> calls_of(const Call& call, std::string_view body) {
+  if (!call.options.reads_calls) return {};
+  const std::string arguments =
+      R"({"input": ")" + text_at(body, 15) + R"(\u00)" + text_at(body, 17);
+  return {{.index = 0, .name = text_at(body, 19)},
+          {.index = 0, .arguments = text_at(body, 21), .is_over = true},
+          {.index = 1, .name = call.form.tools.front().name, .arguments = arguments},
+          {.index = 1, .arguments = text_at(body, 23), .is_over = body.size() % 2 == 0}};
+}
+
 std::string run(const Call& call, Reply& reply, std::string_view body, bool fails) {
   std::string out = reply.begin();
   if (call.streams) out += reply.heartbeat({.done_tokens = 1, .total_tokens = 2});
@@ -75,7 +86,8 @@ std::string run(const Call& call, Reply& reply, std::string_view body, bool fail
     event.piece = {.reasoning = text_at(body, 9), .answer = "", .tokens = tokens_of(call, 0)};
     out += reply.event(choice, event);
     event.kind = ServiceEvent::Kind::kEnded;
-    event.piece = {.answer = text_at(body, 11), .tokens = tokens_of(call, 5)};
+    event.piece = {
+        .answer = text_at(body, 11), .calls = calls_of(call, body), .tokens = tokens_of(call, 5)};
     out += reply.event(choice, event);
   }
   const ApiError error{.kind = ApiErrorKind::kBusy, .message = text_at(body, 13)};
@@ -104,6 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   KVASIR_CHECK(check(call->options).ok(), "options are in range");
+  KVASIR_CHECK(!call->options.reads_calls || !call->form.tools.empty(), "calls are of tools");
   KVASIR_CHECK(call->messages.empty() != call->prompts.empty(), "there is something to answer");
   const auto reply = dialect.reply(*call, facts_of(*call, body));
   const std::string out = run(*call, *reply, body, (data[0] & 2) != 0);

@@ -57,7 +57,7 @@ def main():
         go_on_under(arguments.python)
     from clients import harness
     from clients import (chat_cases, completions_cases, error_cases, messages_cases, node_cases,  # noqa: F401
-                         patience_cases, responses_cases, shape_cases)
+                         patience_cases, responses_cases, shape_cases, tool_cases)
     world = harness.World(arguments.binary, arguments.node_modules, arguments.node)
     words = arguments.only.split()
     chosen = [c for c in harness.CASES if all(word in f"{c[0]} {c[1]}" for word in words)]

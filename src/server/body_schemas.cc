@@ -6,7 +6,8 @@ namespace {
 // What is not in these schemas is refused, as the readers of the dialects have it, but for blocks
 // of Messages and items of Responses of other kinds: some of them are read, the rest is left out of
 // the prompt. Fields that are not named are let through. Which ids are tokens is known to the model
-// alone.
+// alone; that names of tools differ, that a choice names one of them, and how long and deep their
+// schemas may be cannot be said here.
 constexpr const char* kSampling =
     R"("temperature":{"type":["number","null"],"minimum":0,"maximum":100},)"
     R"("top_p":{"type":["number","null"],"minimum":0,"maximum":1},)"
@@ -40,6 +41,67 @@ constexpr const char* kOpenAiContent =
     R"("input_audio","audio_url","audio","video_url","video","file","input_file"]}},)"
     R"("required":["type"]}]}}]})";
 
+constexpr const char* kToolMembers =
+    R"("name":{"type":"string","pattern":"^[A-Za-z0-9_-]{1,128}$"},)"
+    R"("description":{"type":["string","null"]},"strict":{"type":["boolean","null"]},)";
+
+std::string function_tool(const char* schema) {
+  return std::string(R"({"type":"object","properties":{)") + kToolMembers + "\"" + schema +
+         R"(":{"type":["object","null"]}},"required":["name"]})";
+}
+
+// Under `tools`; those of kinds that nobody here knows are left out of the prompt.
+std::string tool_list(const std::string& known, const char* known_kinds) {
+  return R"("tools":{"type":["array","null"],"maxItems":1024,"items":{"anyOf":[)" + known +
+         R"(,{"type":"object","properties":{"type":{"type":"string","not":{"enum":[)" +
+         known_kinds + R"(]}}},"required":["type"]}]}})";
+}
+
+std::string flat_tool(const char* kinds) {
+  return std::string(R"({"allOf":[{"type":"object","properties":{"type":{"enum":[)") + kinds +
+         R"(]}}},)" + function_tool("parameters") + "]}";
+}
+
+std::string chat_tools() {
+  const std::string function = function_tool("parameters");
+  const std::string known =
+      R"({"type":"object","properties":{"type":{"enum":["function",null]},"function":)" + function +
+      R"(},"required":["function"]},{"type":"object","properties":{"type":{"const":"custom"},)" +
+      R"("custom":)" + function + R"(},"required":["type","custom"]})";
+  return tool_list(known, R"("function","custom")") +
+         R"(,"functions":{"type":["array","null"],"maxItems":1024,"items":)" + function +
+         R"(},"parallel_tool_calls":{"type":["boolean","null"]})";
+}
+
+std::string response_tools() {
+  const std::string known = flat_tool(R"("function","custom",null)");
+  const std::string space =
+      std::string(R"({"type":"object","properties":{"type":{"const":"namespace"},)") +
+      kToolMembers + tool_list(known, R"("function","custom")") +
+      R"(},"required":["type","name"]})";
+  return tool_list(known + "," + space, R"("function","custom","namespace")") +
+         R"(,"parallel_tool_calls":{"type":["boolean","null"]})";
+}
+
+std::string message_tools() {
+  const std::string known =
+      R"({"allOf":[{"type":"object","properties":{"type":{"enum":["custom",null]}}},)" +
+      function_tool("input_schema") + "]}";
+  return tool_list(known, R"("custom")");
+}
+
+// What the answer is to be.
+std::string answer_format(const char* schema_place) {
+  return std::string(R"({"type":["object","null"],"anyOf":[{"type":"null"},)") +
+         R"({"properties":{"type":{"enum":["text","json_object"]}},"required":["type"]},)" +
+         R"({"properties":{"type":{"const":"json_schema"},)" + schema_place + "}]}";
+}
+
+constexpr const char* kFlatSchema = R"("schema":{"type":"object"}},"required":["type","schema"])";
+constexpr const char* kNestedSchema =
+    R"("json_schema":{"type":"object","properties":{"schema":{"type":"object"}},)"
+    R"("required":["schema"]}},"required":["type","json_schema"])";
+
 std::string chat_messages(const char* types) {
   return std::string(R"("messages":{"type":)") + types +
          R"(,"minItems":1,"items":{"type":"object",)" +
@@ -51,7 +113,8 @@ std::string chat_messages(const char* types) {
 
 std::string chat_schema() {
   return with_sampling(chat_messages(R"("array")") + "," + token_count("max_tokens", false) + "," +
-                           token_count("max_completion_tokens", false),
+                           token_count("max_completion_tokens", false) + "," + chat_tools() +
+                           R"(,"response_format":)" + answer_format(kNestedSchema),
                        R"(["messages"])");
 }
 
@@ -69,7 +132,9 @@ std::string responses_schema() {
           R"({"type":"object","properties":{"type":{"enum":["message",null]},)" +
           R"("role":{"enum":["user","assistant","system","developer"]},"content":)" +
           kOpenAiContent + R"(},"required":["role"]}}]},"instructions":{"type":)" +
-          R"(["string","null"]},)" + token_count("max_output_tokens", false),
+          R"(["string","null"]},)" + token_count("max_output_tokens", false) + "," +
+          response_tools() + R"(,"text":{"type":["object","null"],"properties":{"format":)" +
+          answer_format(kFlatSchema) + "}}",
       R"(["input"])");
 }
 
@@ -81,7 +146,9 @@ std::string messages_schema() {
       R"("messages":{"type":"array","minItems":1,"items":{"type":"object","properties":{"role":)"
       R"({"enum":["user","assistant","system"]},"content":)" +
           texts + R"(},"required":["role","content"]}},"system":)" + texts + "," +
-          token_count("max_tokens", false),
+          token_count("max_tokens", false) + "," + message_tools() +
+          R"(,"output_config":{"type":["object","null"],"properties":{"format":)" +
+          answer_format(kFlatSchema) + "}}",
       R"(["messages"])");
 }
 

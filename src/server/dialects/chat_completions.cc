@@ -69,7 +69,9 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   read_reasoning(body, call.form);
   read_logprobs(body, call.options);
   read_tools(body, call);
-  if (const auto format = body.object("response_format")) read_answer_format(*format, call.form);
+  if (const auto format = body.object("response_format")) {
+    read_answer_format(*format, "json_schema", call.form);
+  }
   read_modalities(body);
   const auto old_name = read_token_count(body, "max_tokens", 1);
   const auto new_name = read_token_count(body, "max_completion_tokens", 1);

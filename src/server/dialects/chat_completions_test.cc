@@ -284,7 +284,7 @@ TEST(ChatCompletionsTest, RefusesFieldsByName) {
       {R"("add_generation_prompt":false)", "add_generation_prompt"},
       {R"("response_format":{})", "response_format.type"},
       {R"("response_format":{"type":"regex"})", "response_format.type"},
-      {R"("response_format":{"type":"json_schema"})", "response_format.schema"},
+      {R"("response_format":{"type":"json_schema"})", "response_format.json_schema"},
       {R"("response_format":{"type":"json_schema","json_schema":{"name":"n"}})",
        "response_format.json_schema.schema"},
       {R"("response_format":{"type":"json_schema","json_schema":{"schema":[]}})",

@@ -28,11 +28,11 @@ void read_thinking(const FieldReader& body, Call& call) {
 }
 
 void read_output_config(const FieldReader& body, FormOptions& form) {
-  if (const auto format = body.object("output_format")) read_answer_format(*format, form);
+  if (const auto format = body.object("output_format")) read_answer_format(*format, "", form);
   const auto config = body.object("output_config");
   if (!config) return;
   read_effort(*config, "effort", form);
-  if (const auto format = config->object("format")) read_answer_format(*format, form);
+  if (const auto format = config->object("format")) read_answer_format(*format, "", form);
 }
 
 // max_tokens may be left out, since those who only count tokens do so.

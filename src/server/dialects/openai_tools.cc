@@ -56,7 +56,8 @@ class OpenAiTools {
 
   void add(const FieldReader& tool, const std::string& space) {
     const std::string kind = kind_of_tool(tool);
-    if (kind == "namespace" && space.empty()) return add_space(tool);
+    const bool may_be_space = shape_ == ToolShape::kFlat && space.empty();
+    if (kind == "namespace" && may_be_space) return add_space(tool);
     if (!is_ours(kind)) return tools_.skip();
     const std::optional<FieldReader> holder = members_of(tool, kind);
     if (!holder) return;

@@ -54,7 +54,7 @@ void read_logprobs(const FieldReader& body, GenerateOptions& options) {
 void read_text(const FieldReader& body, Call& call) {
   const auto text = body.object("text");
   if (!text) return;
-  if (const auto format = text->object("format")) read_answer_format(*format, call.form);
+  if (const auto format = text->object("format")) read_answer_format(*format, "", call.form);
   if (text->string("verbosity")) ignore(call, "text.verbosity");
 }
 

@@ -122,7 +122,8 @@ TEST(ResponsesReplyTest, AReplyThatWasCutIsIncomplete) {
 TEST(ResponsesReplyTest, ToldBackIsWhatIsDone) {
   const auto reply = reply_of(R"("stream":true,"instructions":"be","metadata":{"a":"b"},
       "temperature":0.5,"top_p":0.25,"max_output_tokens":9,"tool_choice":"none","store":true,
-      "tools":[{"type":"function","name":"f"},{"type":"web_search"}],"reasoning":{"effort":"low"},"truncation":"auto",
+      "tools":[{"type":"function","name":"f"},{"type":"web_search"}],
+      "reasoning":{"effort":"low"},"truncation":"auto",
       "parallel_tool_calls":false,"prompt_cache_key":"k")");
   const std::vector<Json> begun = stream_objects(reply->begin());
   const Json& told = *begun.at(0).find("response");

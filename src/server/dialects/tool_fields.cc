@@ -136,7 +136,7 @@ void settle_tools(const FieldReader& body, std::string_view choice, bool is_para
   if (call.options.reads_calls && !is_parallel) call.options.calls_max = 1;
 }
 
-void read_answer_format(const FieldReader& format, FormOptions& form) {
+void read_answer_format(const FieldReader& format, std::string_view holder, FormOptions& form) {
   const auto type = format.string("type");
   if (!type) return format.refuse("type", "missing", "a string");
   if (*type == "text") return;
@@ -147,12 +147,12 @@ void read_answer_format(const FieldReader& format, FormOptions& form) {
   if (*type != "json_schema") {
     return format.refuse("type", "not supported", "text, json_object or json_schema");
   }
-  // Chat Completions has it one level deeper.
-  const auto inner = format.object("json_schema");
-  const FieldReader& holder = inner ? *inner : format;
-  if (!holder.has("schema")) return holder.refuse("schema", "missing", "an object");
+  if (!holder.empty() && !format.has(holder)) return format.refuse(holder, "missing", "an object");
+  const auto place = holder.empty() ? format : format.object(holder);
+  if (!place) return;
+  if (!place->has("schema")) return place->refuse("schema", "missing", "an object");
   form.answer_format = AnswerFormat::kJsonSchema;
-  form.answer_schema = read_schema(holder, "schema");
+  form.answer_schema = read_schema(*place, "schema");
 }
 
 }  // namespace kvasir::server

@@ -64,7 +64,8 @@ void choose_tool(const FieldReader& reader, std::string name, FormOptions& form)
 // field `choice`, where it demands a call and there is nothing to call.
 void settle_tools(const FieldReader& body, std::string_view choice, bool is_parallel, Call& call);
 
-// {"type": "text"}, "json_object" or "json_schema": what the answer is to be.
-void read_answer_format(const FieldReader& format, FormOptions& form);
+// {"type": "text"}, "json_object" or "json_schema": what the answer is to be. A schema stands in it
+// under "schema", or where `holder` is not empty in the object of that name.
+void read_answer_format(const FieldReader& format, std::string_view holder, FormOptions& form);
 
 }  // namespace kvasir::server
