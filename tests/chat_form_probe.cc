@@ -3,9 +3,10 @@
 //   chat_form_probe tokenizer.json
 //
 // In: a line of JSON for each conversation, an object with messages [{role, parts, reasoning, calls
-// [{id, name, arguments}], call_id}], thinking (true, false, null), effort, continues_last, and
-// template with special_tokens, or null for the form of the tokenizer's markers. Out, for each: a
-// line of JSON, {"tokens": [...], "text": ..., "starts_in_reasoning": ...} or
+// [{id, name, arguments}], call_id}], thinking (true, false, null), effort, continues_last, what
+// conversation_json.h says of tools and answers, and template with special_tokens, or null for the
+// form of the tokenizer's markers. Out, for each: a line of JSON, {"tokens": [...], "text": ...,
+// "starts_in_reasoning": ...} or
 // {"error": ..., "field": ...}.
 #include <cstdio>
 #include <iostream>

@@ -1,6 +1,8 @@
 // These functions read conversations as JSON, as tools/crosscheck_chat_form.py writes them: an
 // object with messages [{role, parts, reasoning, calls [{id, name, arguments}], call_id}], thinking
-// (true, false, null), effort and continues_last.
+// (true, false, null), effort, continues_last, tools [{name, description, parameters}], where
+// parameters are JSON in a string, tool_choice (auto, none, required, named), tool_name,
+// answer_format (text, json_object, json_schema) and answer_schema.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +20,9 @@ constexpr std::string_view kRoles[] = {"system",    "developer", "user",
                                        "assistant", "tool",      "latest_reminder"};
 constexpr std::string_view kEfforts[] = {"",       "none", "minimal", "low",
                                          "medium", "high", "xhigh",   "max"};
+
+constexpr std::string_view kToolChoices[] = {"auto", "none", "required", "named"};
+constexpr std::string_view kAnswerFormats[] = {"text", "json_object", "json_schema"};
 
 inline Json member(const Json& object, const char* name) {
   const Json* found = object.find(name);
@@ -51,6 +56,23 @@ inline Message message_of(const Json& json) {
   return message;
 }
 
+// What the request does not say is as it is.
+inline void read_tools(const Json& request, FormOptions& options) {
+  for (const Json& tool : list_in(request, "tools")) {
+    options.tools.push_back({.name = text_in(tool, "name"),
+                             .description = text_in(tool, "description"),
+                             .parameters = text_in(tool, "parameters")});
+  }
+  if (request.find("tool_choice") != nullptr) {
+    options.tool_choice = named<ToolChoice>(text_in(request, "tool_choice"), kToolChoices);
+  }
+  options.tool_name = text_in(request, "tool_name");
+  if (request.find("answer_format") != nullptr) {
+    options.answer_format = named<AnswerFormat>(text_in(request, "answer_format"), kAnswerFormats);
+  }
+  options.answer_schema = text_in(request, "answer_schema");
+}
+
 inline FormOptions options_of(const Json& request) {
   FormOptions options{.effort = named<Effort>(text_in(request, "effort"), kEfforts)};
   const Json thinking = member(request, "thinking");
@@ -59,6 +81,7 @@ inline FormOptions options_of(const Json& request) {
   }
   const Json continues = member(request, "continues_last");
   options.continues_last = continues.as_bool() != nullptr && *continues.as_bool();
+  read_tools(request, options);
   return options;
 }
 

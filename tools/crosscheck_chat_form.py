@@ -4,9 +4,9 @@
   tools/crosscheck_chat_form.py --probe build/release/tests/chat_form_probe \\
       --tokenizer models/kvasir-tiny/tokenizer.json [--count 5000] [--seed 1] [TEMPLATES...]
 
-Without TEMPLATES: random conversations without tools in DeepSeek-V4's form, against its makers' own
-encoder (pip install deepseek-recipe==0.2.0): its Conversation, and its Chat Completions and Messages
-requests where these accept the conversation. --write writes the answers of the encoder to a small choice
+Without TEMPLATES: random conversations, half of them with tools, in DeepSeek-V4's form, against its
+makers' own encoder (pip install deepseek-recipe==0.2.0): its Conversation, and its Chat Completions and
+Messages requests where these accept the conversation. --write writes the answers of the encoder to a small choice
 of them into tests/golden/chat_form. With TEMPLATES (files or folders, as
 tools/check_templates.py takes them; needs jinja2): every template has to take every kind of
 conversation and lose none of its texts, and what was said has to stay when more is said.
@@ -30,6 +30,16 @@ TEXTS = ("", "", "a", "Hello there.", "  two\n\nlines \n", "<think>", "</think>n
 ARGUMENTS = ('{}', '{"place": "Zürich", "days": 3}', '{"a":1.0,"b":1e3,"c":0.000001,"d":[1,{"x":null}],"e":true}',
              '{"text": "line\\nnext \\u00e9 <｜DSML｜"}', "[1, 2]", "no JSON", "", '{"z": {"b": [], "a": {}}, "y": "\\""}',
              '{"big": 1e22, "small": 0.00001, "n": -5, "s": ["\\u0001\\t\\u2028"]}')
+
+SCHEMAS = ('', '{"type": "object", "properties": {}}', '{"type":"object","properties":{"place":{"type":"string",'
+           '"description":"Where, \\"so\\" é \u2028 <think>"},"days":{"type":["integer","null"],"minimum":1.0}},'
+           '"required":["place"],"additionalProperties":false,"$schema":"x"}',
+           '{"type":"object","properties":{"z":{"enum":["<｜DSML｜",1,1e21,0.00001,-5,true,null]},"a":{"type":"array",'
+           '"items":{}}}}')
+TOOLS = [{"name": name, "description": description, "parameters": parameters}
+         for name, description in (("get_weather", "Tells the \"weather\".\nAnywhere: é 🎉"), ("f", ""),
+                                   ("<｜User｜>", "</think><｜DSML｜tool_calls>"))
+         for parameters in SCHEMAS]
 
 
 def probed(arguments, requests):
@@ -96,7 +106,20 @@ class Conversations:
         messages = list(self.random.choice((self.orderly, self.wild))())
         continues = messages[-1]["role"] == "assistant" and self.random.random() < 0.5
         return {"messages": messages, "thinking": self.random.choice((None, True, False)),
-                "effort": self.random.choice(EFFORTS), "continues_last": continues}
+                "effort": self.random.choice(EFFORTS), "continues_last": continues, **self.tools(), **self.format()}
+
+    def tools(self):
+        if self.random.random() < 0.5:
+            return {}
+        tools = list({one["name"]: one for one in self.random.choices(TOOLS, k=self.random.randint(0, 4))}.values())
+        choice = self.random.choice(("auto", "auto", "none", "required", "named" if tools else "auto"))
+        name = self.random.choice(tools)["name"] if choice == "named" else ""
+        return {"tools": tools, "tool_choice": choice, "tool_name": name}
+
+    def format(self):
+        answer = self.random.choice(("text", "text", "text", "json_object", "json_schema"))
+        schema = self.random.choice(SCHEMAS[1:]) if answer == "json_schema" else ""
+        return {"answer_format": answer, "answer_schema": schema}
 
 
 def whole_text(message):
@@ -117,6 +140,17 @@ def thinks(request):
     return request["effort"] != "none"
 
 
+def told_tools(request):
+    if request.get("tool_choice") == "none":
+        return []
+    return [one for one in request.get("tools", [])
+            if request["tool_choice"] != "named" or one["name"] == request["tool_name"]]
+
+
+def has_to_call(request):
+    return bool(told_tools(request)) and request["tool_choice"] in ("required", "named")
+
+
 class Recipe:
     """What the makers' encoder makes of a request, by its Conversation and by its requests."""
 
@@ -125,6 +159,10 @@ class Recipe:
         self.recipe = deepseek_recipe
         self.encoding = deepseek_recipe.DeepseekV4Encoding().with_tokenizer(
             deepseek_recipe.Tokenizer.from_file(tokenizer))
+
+    def tool(self, one):
+        return self.recipe.ToolDefinition(one["name"], one["description"] or None,
+                                          json.loads(one["parameters"] or "{}"))
 
     def message(self, one, in_middle, is_unfinished, with_thinking):
         text = whole_text(one)
@@ -152,14 +190,27 @@ class Recipe:
                 for i, one in enumerate(messages)]
         effort = {"minimal": "low", "medium": "high", "none": "high", "": None}.get(
             request["effort"], request["effort"])
-        return self.recipe.Conversation([one for one in made if one is not None],
-                                        thinking_mode=thinks(request), reasoning_effort=effort)
+        schema = request.get("answer_schema")
+        # Without thinking alone: it would open calls inside the reasoning, and refuses such requests.
+        choice = "required" if has_to_call(request) and not thinks(request) else "auto"
+        return self.recipe.Conversation(
+            [one for one in made if one is not None], thinking_mode=thinks(request), reasoning_effort=effort,
+            tools=[self.tool(one) for one in told_tools(request)], tool_choice=choice,
+            response_format="json_object" if request.get("answer_format") == "json_object" else "text",
+            response_schema=json.loads(schema) if schema else None)
 
     def converted(self, kind, body):
         try:
             return kind(body).convert(self.recipe.ConversionOptions()).conversation
         except (self.recipe.ConversionError, ValueError):
             return None
+
+    @staticmethod
+    def schemas(request, key):
+        """A description that is not there is not sent."""
+        for one in request.get("tools", []):
+            yield {"name": one["name"], **({"description": one["description"]} if one["description"] else {}),
+                   **({key: json.loads(one["parameters"])} if one["parameters"] else {})}
 
     @staticmethod
     def text_parts(one):
@@ -185,6 +236,14 @@ class Recipe:
                 message["prefix"] = True
             made.append(message)
         body = {"model": "DeepSeek-V4-Pro", "messages": made}
+        if request.get("tools"):
+            body["tools"] = [{"type": "function", "function": one} for one in self.schemas(request, "parameters")]
+            body["tool_choice"] = request["tool_choice"] if request["tool_choice"] != "named" else {
+                "type": "function", "function": {"name": request["tool_name"]}}
+        if request.get("answer_format", "text") != "text":
+            schema = request.get("answer_schema")
+            body["response_format"] = {"type": request["answer_format"], **(
+                {"json_schema": {"name": "n", "schema": json.loads(schema)}} if schema else {})}
         if request["thinking"] is not None:
             body["thinking"] = {"type": "enabled" if request["thinking"] else "disabled"}
         if request["effort"]:
@@ -198,12 +257,22 @@ class Recipe:
         if any(one["role"] in ("developer", "tool", "latest_reminder") or one.get("calls")
                for one in messages[start:]) or request["continues_last"]:
             return None
+        # It takes "any" for "auto", and reasoning in a form of its own.
+        if request.get("answer_format", "text") != "text" or request.get("tool_choice") == "required" or \
+                any(not one["parameters"] for one in request.get("tools", [])) or told_tools(request) and \
+                thinks(request):
+            return None
         system = [{"type": "text", "text": whole_text(one)} for one in messages[:start] if whole_text(one)]
         body = {"model": "DeepSeek-V4-Pro", "max_tokens": 100,
                 "messages": [{"role": one["role"], "content": whole_text(one)} for one in messages[start:]],
                 "thinking": {"type": "adaptive" if thinks(request) else "disabled"}}
         if system:
             body["system"] = system
+        if request.get("tools"):
+            kinds = {"auto": {"type": "auto"}, "none": {"type": "none"},
+                     "named": {"type": "tool", "name": request["tool_name"]}}
+            body["tools"] = list(self.schemas(request, "input_schema"))
+            body["tool_choice"] = kinds[request["tool_choice"]]
         if request["effort"] in ("low", "medium", "high", "xhigh", "max"):
             body["output_config"] = {"effort": request["effort"]}
         elif request["effort"]:
@@ -243,6 +312,25 @@ def chosen():
             yield {"messages": messages, "thinking": thinking, "effort": "low"}
         for last in (answer, one("assistant"), one("assistant", reasoning="I"), one("assistant", "It was")):
             yield {"messages": [user, last], "thinking": thinking, "effort": "low", "continues_last": True}
+    yield from chosen_with_tools([user, *called, answer, user])
+
+
+def chosen_with_tools(messages):
+    tools = [TOOLS[2], TOOLS[4], TOOLS[11]]
+    system = {"role": "system", "parts": ["Be brief."]}
+    for thinking in (True, False):
+        base = {"messages": messages, "thinking": thinking, "effort": "low", "tools": tools}
+        for choice in ("auto", "none", "required", "named"):
+            yield {**base, "tool_choice": choice, "tool_name": "f" if choice == "named" else ""}
+        yield {**base, "messages": [system, *messages], "tool_choice": "auto"}
+        yield {**base, "messages": [*messages, {"role": "assistant", "parts": ["So"], "reasoning": "r"}],
+               "tool_choice": "required", "continues_last": True}
+    few = {"messages": messages[:1], "thinking": True, "effort": "low", "tool_choice": "auto"}
+    for schema in SCHEMAS[1:]:
+        yield {**few, "answer_format": "json_schema", "answer_schema": schema}
+    yield {**few, "tools": tools[:1], "answer_format": "json_schema", "answer_schema": SCHEMAS[1]}
+    for some in ([], [system]):
+        yield {**few, "messages": [*some, *messages[:1]], "effort": "max", "answer_format": "json_object"}
 
 
 def write_golden(arguments):

@@ -63,6 +63,9 @@ struct FormOptions {
   Effort effort = Effort::kNotSaid;
   // The last message is an assistant's and is continued, instead of being answered.
   bool continues_last = false;
+  // Earlier turns are told with their reasoning, where the form would leave it out. Then the
+  // conversation goes on from what was computed.
+  bool keeps_reasoning = false;
   std::vector<Tool> tools;
   ToolChoice tool_choice = ToolChoice::kAuto;
   std::string tool_name;

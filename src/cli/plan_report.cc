@@ -213,8 +213,7 @@ void print_plan_names(const std::vector<plan::Measurement>& measurements) {
       "\ncodings of a cache held here, k=NAME,v=NAME (docs/precision.md), and their KL\n"
       "where it was measured, by kind of attention; of deepseek-v4 that of answers\n");
   for (const CacheCoding& coding : cache_codings()) {
-    fmt::print("  {:<13} {:<19} {}{}
-", coding.name, measured_cell(coding.name, measurements),
+    fmt::print("  {:<13} {:<19} {}{}\n", coding.name, measured_cell(coding.name, measurements),
                coding.what, coding.needs_learning ? " (--kv-data)" : "");
   }
   for (const plan::Measurement& measurement : measurements) print_best(measurement);

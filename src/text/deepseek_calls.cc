@@ -1,58 +1,17 @@
 #include "text/deepseek_calls.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
+#include "text/spaced_json.h"
 
 namespace kvasir::text {
 namespace {
 
 constexpr int kDepthMax = 127;
-
-// As the makers' encoder writes them: 1.0, 0.00001, 1e-6, 1e+16.
-std::string real_text(double value) {
-  const double size = std::abs(value);
-  const bool is_plain = size == 0 || (size >= 1e-5 && size < 1e16);
-  std::array<char, 40> buffer{};
-  const auto written =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
-                    is_plain ? std::chars_format::fixed : std::chars_format::scientific);
-  std::string text(buffer.data(), written.ptr);
-  if (is_plain) return text.find('.') == text.npos ? text + ".0" : text;
-  const size_t exponent = text.find('e') + 2;
-  if (text[exponent] == '0') text.erase(exponent, 1);
-  return text;
-}
-
-// JSON with blanks behind its separators. Parsing bounded the depth.
-std::string spaced(const Json& json);
-
-std::string spaced_array(const Json::Array& array) {
-  std::string text = "[";
-  for (const Json& item : array) text += (text.size() > 1 ? ", " : "") + spaced(item);
-  return text + "]";
-}
-
-std::string spaced_object(const Json::Object& object) {
-  std::string text = "{";
-  for (const auto& [name, member] : object) {
-    text += (text.size() > 1 ? ", " : "") + Json(name).dump() + ": " + spaced(member);
-  }
-  return text + "}";
-}
-
-std::string spaced(const Json& json) {
-  if (const Json::Array* array = json.as_array()) return spaced_array(*array);
-  if (const Json::Object* object = json.as_object()) return spaced_object(*object);
-  if (const double* real = json.as_double()) return real_text(*real);
-  return json.dump();
-}
 
 class CallWriter {
  public:
@@ -82,7 +41,7 @@ class CallWriter {
     if (arguments.ok() && arguments->as_object() != nullptr) {
       for (const auto& [name, value] : *arguments->as_object()) {
         const std::string* text = value.as_string();
-        add_parameter(name, text != nullptr ? *text : spaced(value), text != nullptr);
+        add_parameter(name, text != nullptr ? *text : spaced_json(value), text != nullptr);
       }
     } else {
       add_parameter("arguments", call.arguments, true);
@@ -104,11 +63,15 @@ std::vector<ToolCall> by_id(std::span<const ToolCall> calls) {
 
 }  // namespace
 
+void open_tool_calls(std::optional<int32_t> marker, MarkedText& out) {
+  out.add_text("\n\n");
+  CallWriter(marker, out).add_tag("<", "tool_calls>\n");
+}
+
 void add_tool_calls(std::span<const ToolCall> calls, std::optional<int32_t> marker,
                     MarkedText& out) {
+  open_tool_calls(marker, out);
   CallWriter writer(marker, out);
-  out.add_text("\n\n");
-  writer.add_tag("<", "tool_calls>\n");
   for (const ToolCall& call : by_id(calls)) writer.add_call(call);
   writer.add_tag("</", "tool_calls>");
 }

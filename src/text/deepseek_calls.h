@@ -5,7 +5,9 @@
 //
 // Calls stand in the order of their ids.
 //
-// A free function; any number of threads may call it.
+// open_tool_calls() writes its beginning alone, for a model that has to make a call.
+//
+// Free functions; any number of threads may call them.
 #pragma once
 
 #include <cstdint>
@@ -21,5 +23,6 @@ namespace kvasir::text {
 // become one text.
 void add_tool_calls(std::span<const ToolCall> calls, std::optional<int32_t> marker,
                     MarkedText& out);
+void open_tool_calls(std::optional<int32_t> marker, MarkedText& out);
 
 }  // namespace kvasir::text

@@ -1,8 +1,10 @@
 #include "text/deepseek_form.h"
 
 #include <string_view>
+#include <vector>
 
 #include "text/deepseek_calls.h"
+#include "text/deepseek_tools.h"
 #include "text/deepseek_turns.h"
 
 namespace kvasir::text {
@@ -28,6 +30,8 @@ constexpr std::string_view kMaxEffort =
     "and are certain that no assumption remains unchecked and no error remains undiscovered.\n\n";
 static_assert(kHighEffort.size() == 476 && kMaxEffort.size() == 528);
 
+constexpr std::string_view kCallMarker = "｜DSML｜";
+
 bool model_thinks(const FormOptions& options) {
   if (options.thinking != Thinking::kNotSaid) return options.thinking == Thinking::kOn;
   return options.effort != Effort::kNone;
@@ -44,6 +48,11 @@ std::string_view effort_text(const FormOptions& options) {
     default:
       return kHighEffort;
   }
+}
+
+// The model says itself when it has thought enough to make a call.
+bool opens_calls(const FormOptions& options, bool has_tools) {
+  return has_tools && !model_thinks(options) && options.tool_choice != ToolChoice::kAuto;
 }
 
 // Texts of people and results of tools, one after the other, are one block.
@@ -63,12 +72,13 @@ Result<DeepSeekForm> DeepSeekForm::create(const Tokenizer& tokenizer) {
 DeepSeekForm::DeepSeekForm(const ChatFormat& format)
     : markers_(format.markers()),
       tokenizer_(&format.tokenizer()),
-      call_marker_(tokenizer_->added_token_id("｜DSML｜")),
+      call_marker_(tokenizer_->added_token_id(kCallMarker)),
       reminder_(tokenizer_->added_token_id("<｜latest_reminder｜>")) {}
 
 Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
                                           const FormOptions& options, const SaidIds& said) const {
   KVASIR_RETURN_IF_ERROR(check_conversation(messages, options));
+  KVASIR_ASSIGN_OR_RETURN(const std::vector<Tool> tools, told_tools(options));
   const bool thinks = model_thinks(options);
   DeepSeekTurns arranged = arranged_turns(messages, reminder_.has_value());
   std::optional<DeepSeekTurn> unfinished;
@@ -80,7 +90,10 @@ Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
   out.add_marker(markers_.begin_of_sentence);
   out.add_text(effort_text(options));
   out.add_text(arranged.system);
-  const int64_t said_turns = add_turns(arranged.turns, said, out);
+  KVASIR_RETURN_IF_ERROR(add_tools(tools, spelled_markers(), out));
+  KVASIR_RETURN_IF_ERROR(add_answer_format(options, out));
+  const bool tells_reasoning = thinks && (!tools.empty() || options.keeps_reasoning);
+  const int64_t said_turns = add_turns(arranged.turns, tells_reasoning, said, out);
   out.add_marker(markers_.assistant);
   bool is_reasoning = thinks;
   if (unfinished) {
@@ -88,12 +101,20 @@ Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
   } else {
     out.add_marker(thinks ? markers_.think_begin : markers_.think_end);
   }
+  if (opens_calls(options, !tools.empty())) open_tool_calls(call_marker_, out);
   return FormedPrompt{
       .tokens = out.take_ids(), .starts_in_reasoning = is_reasoning, .said_turns = said_turns};
 }
 
-int64_t DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, const SaidIds& said,
-                                MarkedText& out) const {
+std::vector<SpelledMarker> DeepSeekForm::spelled_markers() const {
+  std::vector<SpelledMarker> markers = {{"<think>", markers_.think_begin},
+                                        {"</think>", markers_.think_end}};
+  if (call_marker_) markers.push_back({kCallMarker, *call_marker_});
+  return markers;
+}
+
+int64_t DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, bool tells_reasoning,
+                                const SaidIds& said, MarkedText& out) const {
   int64_t said_count = 0;
   const DeepSeekTurn* before = nullptr;
   for (const DeepSeekTurn& turn : turns) {
@@ -114,9 +135,13 @@ int64_t DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, const SaidI
         break;
       case Kind::kAssistant:
         out.add_marker(markers_.assistant);
-        if (add_said(*turn.message, said, out)) {
+        if (add_said(*turn.message, tells_reasoning, said, out)) {
           ++said_count;
           break;
+        }
+        if (tells_reasoning) {
+          out.add_marker(markers_.think_begin);
+          out.add_text(turn.message->reasoning);
         }
         out.add_marker(markers_.think_end);
         add_answer(turn, out);
@@ -128,10 +153,12 @@ int64_t DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, const SaidI
   return said_count;
 }
 
-bool DeepSeekForm::add_said(const Message& message, const SaidIds& said, MarkedText& out) const {
+bool DeepSeekForm::add_said(const Message& message, bool tells_reasoning, const SaidIds& said,
+                            MarkedText& out) const {
   if (!said) return false;
   std::vector<int32_t> before = out.ids();
   for (const int32_t opener : {markers_.think_begin, markers_.think_end}) {
+    if (opener == markers_.think_begin && !tells_reasoning) continue;
     before.push_back(opener);
     const std::optional<std::vector<int32_t>> ids = said(before, message);
     before.pop_back();

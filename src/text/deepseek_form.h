@@ -1,25 +1,29 @@
 // A DeepSeekForm writes conversations as DeepSeek-V4 was trained on them and as its makers' own
 // encoder does. The model comes without a template: its tokenizer has the markers.
 //
-//   BOS [effort] [system] (<｜User｜> texts | <｜Assistant｜> [<think> reasoning] </think> answer
-//   EOS)... <｜Assistant｜> and <think> or </think>
+//   BOS [effort] [system] [tools] [format] (<｜User｜> texts | <｜Assistant｜> [<think> reasoning]
+//   </think> answer EOS)... <｜Assistant｜> and <think> or </think>
 //
 // System and developer messages at the start go to the front, joined by blank lines. Consecutive
 // user messages, tool results and parts are joined likewise. Reasoning is told of a message that is
-// continued, and of no other.
+// continued, and where there are tools of all messages. A model that has to make a call and does
+// not think finds the block of calls opened.
 //
-// One thing differs from the makers' encoder on purpose. For Chat Completions and Responses it
-// moves later system messages to the front too, which makes all ids behind the front new. Here they
-// stay where they are, told as it tells them for Messages; a later developer message is a user's,
-// as it is for Responses.
+// Two things differ from the makers' encoder on purpose. A strict tool is told with its parameters
+// as they were sent; there they lose what the makers' own decoder cannot do. For Chat Completions
+// and Responses it moves later system messages to the front too, which makes all ids behind the
+// front new. Here they stay where they are, told as it tells them for Messages; a later developer
+// message is a user's, as it is for Responses.
 //
 // Immutable; any number of threads may use it. The tokenizer must outlive it.
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "text/chat.h"
 #include "text/conversation_form.h"
+#include "text/deepseek_tools.h"
 #include "text/deepseek_turns.h"
 #include "text/marked_text.h"
 
@@ -38,11 +42,13 @@ class DeepSeekForm : public ConversationForm {
  private:
   explicit DeepSeekForm(const ChatFormat& format);
 
+  std::vector<SpelledMarker> spelled_markers() const;
   // Returns how many turns are told as they were said.
-  int64_t add_turns(std::span<const DeepSeekTurn> turns, const SaidIds& said,
+  int64_t add_turns(std::span<const DeepSeekTurn> turns, bool tells_reasoning, const SaidIds& said,
                     MarkedText& out) const;
-  // Returns whether it is known what the model said.
-  bool add_said(const Message& message, const SaidIds& said, MarkedText& out) const;
+  // Returns whether it is known what the model said, and may be told.
+  bool add_said(const Message& message, bool tells_reasoning, const SaidIds& said,
+                MarkedText& out) const;
   // The text of an assistant's message and its calls.
   void add_answer(const DeepSeekTurn& turn, MarkedText& out) const;
   // Returns whether the model goes on inside its reasoning.

@@ -48,7 +48,7 @@ TEST(DeepSeekForm, GivesTheIdsOfTheMakersEncoder) {
   const std::string path =
       std::string(KVASIR_SOURCE_DIR) + "/tests/golden/chat_form/deepseek_v4.json";
   const Json cases = Json::parse(read_text_file(path).value(), path).value();
-  ASSERT_GT(cases.as_array()->size(), 30u);
+  ASSERT_GT(cases.as_array()->size(), 50u);
   for (const Json& one : *cases.as_array()) {
     const auto formed = form().encode(testing::messages_of(one), testing::options_of(one));
     ASSERT_TRUE(formed.ok()) << one.dump() << formed.error().message();
@@ -88,6 +88,46 @@ TEST(DeepSeekForm, MessagesInTheMiddleStayThere) {
           "<system-reminder>\nIt is night.\n</system-reminder>\n\nWhy?<｜Assistant｜></think>");
   EXPECT_EQ(text({question, said(Role::kDeveloper, "It is night.")}, kDirect),
             bos + "<｜User｜>Why?\n\nIt is night.<｜Assistant｜></think>");
+}
+
+std::string told_of(const std::vector<Tool>& tools) {
+  return text({said(Role::kUser, "Why?")}, {.thinking = Thinking::kOff, .tools = tools});
+}
+
+// What a user writes forges no marker; what stands in a tool does not either.
+TEST(DeepSeekForm, TellsToolsAsTheySayThemselves) {
+  const std::string told = told_of(
+      {{.name = "f", .description = "A \"b\"", .parameters = R"({"b":[1,2.0],"a":"é"})"}, {"g"}});
+  EXPECT_NE(
+      told.find("\n{\"name\": \"f\", \"description\": \"A \\\"b\\\"\", \"parameters\": {\"b\": "
+                "[1, 2.0], \"a\": \"é\"}}\n{\"name\": \"g\", \"description\": \"\", "
+                "\"parameters\": {}}\n\nYou MUST"),
+      told.npos)
+      << told;
+}
+
+TEST(DeepSeekForm, ToolsThatAreNotToBeCalledAreNotTold) {
+  const std::vector<Message> question = {said(Role::kUser, "Why?")};
+  FormOptions options = kDirect;
+  options.tools = {{"f"}};
+  options.tool_choice = ToolChoice::kNone;
+  EXPECT_EQ(text(question, options), text(question, kDirect));
+}
+
+TEST(DeepSeekForm, RefusesToolsThatItCannotTell) {
+  const std::vector<Message> question = {said(Role::kUser, "Why?")};
+  const auto bent = form().encode(question, {.tools = {{"f"}, {"g", "", "{]"}}});
+  ASSERT_FALSE(bent.ok());
+  EXPECT_EQ(bent.error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(bent.error().field, "tools[1].parameters");
+  const auto unknown = form().encode(
+      question, {.tools = {{"f"}}, .tool_choice = ToolChoice::kNamed, .tool_name = "g"});
+  ASSERT_FALSE(unknown.ok());
+  EXPECT_EQ(unknown.error().field, "tool_choice");
+  const auto schema =
+      form().encode(question, {.answer_format = AnswerFormat::kJsonSchema, .answer_schema = ""});
+  ASSERT_FALSE(schema.ok());
+  EXPECT_EQ(schema.error().field, "answer_schema");
 }
 
 // The fixture's tokenizer has no marker for reminders.

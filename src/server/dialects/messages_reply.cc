@@ -36,8 +36,6 @@ const char* name_of_stop(StopReason reason) {
     case StopReason::kEndOfText:
     case StopReason::kInterrupted:
       return "end_turn";
-    case StopReason::kToolCalls:
-      return "tool_use";
     case StopReason::kStopString:
       return "stop_sequence";
     case StopReason::kTokenLimit:

@@ -1,0 +1,33 @@
+// These functions write what DeepSeek-V4 is told behind the system text: the tools that it may
+// call, and what its answer has to look like.
+//
+// Free functions; any number of threads may call them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "kvasir/conversation.h"
+#include "kvasir/result.h"
+#include "text/marked_text.h"
+
+namespace kvasir::text {
+
+// What stands as this id in a text of the makers.
+struct SpelledMarker {
+  std::string_view spelling;
+  int32_t id = 0;
+};
+
+// The tools that the model is told of: all, the named one, or none. Error: kUsage with `field`
+// "tool_choice", there is no tool of that name.
+Result<std::vector<Tool>> told_tools(const FormOptions& options);
+
+// Errors: kUsage with `field` "tools[2].parameters" or "answer_schema", which is no JSON.
+Status add_tools(std::span<const Tool> tools, std::span<const SpelledMarker> markers,
+                 MarkedText& out);
+Status add_answer_format(const FormOptions& options, MarkedText& out);
+
+}  // namespace kvasir::text
