@@ -24,6 +24,15 @@ struct ToolCall {
   std::string arguments;  // JSON
 };
 
+// A CallPiece is what became known of a tool call. For example: {0, "f", ""}, {0, "", "{\"a\": "},
+// {0, "", "1}"}, {0, "", "", true}.
+struct CallPiece {
+  int64_t index = 0;      // of the reply's calls
+  std::string name;       // of the first piece of a call, and of no other
+  std::string arguments;  // bytes of a JSON object that follow those before
+  bool is_over = false;
+};
+
 struct Message {
   Role role = Role::kUser;
   // Texts, one after the other; how they are joined is the form's. None: no content.

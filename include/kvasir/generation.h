@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "kvasir/conversation.h"
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
 #include "kvasir/result.h"
@@ -42,15 +43,6 @@ enum class ReplyKind : uint8_t {
   kAnswer,     // a turn of the model's chat form
   kReasoning,  // the same, and the prompt opened its reasoning
   kIds,        // not at all: pieces have tokens alone, and no tokenizer is needed
-};
-
-// A CallPiece is what became known of a tool call. For example: {0, "f", ""}, {0, "", "{\"a\": "},
-// {0, "", "1}"}, {0, "", "", true}.
-struct CallPiece {
-  int64_t index = 0;      // of the reply's calls
-  std::string name;       // of the first piece of a call, and of no other
-  std::string arguments;  // bytes of a JSON object that follow those before
-  bool is_over = false;
 };
 
 // A GenerationPiece is what one step made sure of. Texts of all pieces together are the reply.

@@ -18,7 +18,8 @@ namespace {
 constexpr int64_t kReservedTokensMax = 1024;
 
 Result<std::unique_ptr<ReplyStream>> make_reply_stream(const Engine::State& engine, ReplyKind kind,
-                                                       const std::vector<std::string>& stops) {
+                                                       const GenerateOptions& options) {
+  const std::vector<std::string>& stops = options.stop_strings;
   std::unique_ptr<ReplyStream> made;
   if (kind == ReplyKind::kIds) {
     if (!stops.empty()) {
@@ -32,7 +33,9 @@ Result<std::unique_ptr<ReplyStream>> make_reply_stream(const Engine::State& engi
     made = std::make_unique<PlainReplyStream>(*tokenizer, stops);
   } else {
     KVASIR_ASSIGN_OR_RETURN(const text::ReplyForm form, reply_form_of(engine));
-    made = std::make_unique<ChatReplyStream>(form, kind == ReplyKind::kReasoning, stops);
+    auto calls = options.reads_calls ? text::make_call_reader(form, options.calls_max) : nullptr;
+    made = std::make_unique<ChatReplyStream>(form, kind == ReplyKind::kReasoning, stops,
+                                             std::move(calls));
   }
   return made;
 }
@@ -62,6 +65,7 @@ Error out_of_range(const char* field, const char* expected, int64_t found) {
 Status check(const GenerateOptions& options) {
   KVASIR_RETURN_IF_ERROR(check(options.sampling));
   if (options.tokens_max < 0) return out_of_range("tokens_max", "0 or more", options.tokens_max);
+  if (options.calls_max < 0) return out_of_range("calls_max", "0 or more", options.calls_max);
   if (options.top_logprob_count < 0 || options.top_logprob_count > 20) {
     return out_of_range("top_logprob_count", "0 to 20", options.top_logprob_count);
   }
@@ -121,7 +125,9 @@ std::optional<StopReason> Generation::State::read_newest(GenerationPiece& piece)
 
 void Generation::State::finish(StopReason reason, GenerationPiece& piece) {
   reply->finish(piece);
-  stop_reason = reason;
+  // A model may leave it at a call without its end.
+  const bool ends_with_calls = reason == StopReason::kEndOfText && reply->has_calls();
+  stop_reason = ends_with_calls ? StopReason::kToolCalls : reason;
 }
 
 Generation::Generation(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -134,7 +140,7 @@ Result<Generation> Generation::create(Engine& engine, const GenerateOptions& opt
   KVASIR_RETURN_IF_ERROR(check(options));
   KVASIR_RETURN_IF_ERROR(check_biases(options.sampling.logit_bias, engine.info().vocab_size));
   KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplyStream> reply,
-                          make_reply_stream(engine.state(), kind, options.stop_strings));
+                          make_reply_stream(engine.state(), kind, options));
   return Generation(
       std::make_unique<State>(engine.state(), options, std::move(reply), kind == ReplyKind::kIds));
 }

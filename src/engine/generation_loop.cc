@@ -34,7 +34,8 @@ Result<GenerationTimes> run_generation(Session& session, Generation& generation,
       KVASIR_ASSIGN_OR_RETURN(piece, next_piece(session, generation));
       if (generation.tokens().size() == 1) times.first_token_ms = watch.elapsed_ms();
     }
-    if (!piece.reasoning.empty() || !piece.answer.empty()) on_piece(piece);
+    const bool tells = !piece.reasoning.empty() || !piece.answer.empty() || !piece.calls.empty();
+    if (tells) on_piece(piece);
   }
   session.mark_resumable();
   times.decode_ms = watch.elapsed_ms();

@@ -11,7 +11,7 @@
 
 namespace kvasir {
 
-// A PieceSink is called with each piece that has a text.
+// A PieceSink is called with each piece that has a text or a call.
 using PieceSink = std::function<void(const GenerationPiece& piece)>;
 
 struct GenerationTimes {

@@ -1,5 +1,6 @@
 #include "engine/reply_stream.h"
 
+#include <iterator>
 #include <utility>
 
 namespace kvasir {
@@ -28,30 +29,41 @@ void PlainReplyStream::finish(GenerationPiece& piece) {
 }
 
 ChatReplyStream::ChatReplyStream(const text::ReplyForm& form, bool starts_in_reasoning,
-                                 const std::vector<std::string>& stop_strings)
+                                 const std::vector<std::string>& stop_strings,
+                                 std::unique_ptr<text::CallReader> calls)
     : ReplyStream(stop_strings),
-      parser_(form, starts_in_reasoning),
+      reader_(form, starts_in_reasoning, std::move(calls)),
       reasoning_markers_(form.turn_markers),
       answer_markers_(form.turn_markers) {}
 
 std::optional<StopReason> ChatReplyStream::push(int32_t id, GenerationPiece& piece) {
-  show(parser_.push(id), piece);
+  show(reader_.push(id), piece);
   if (stops_.matched()) return StopReason::kStopString;
-  const bool ended = parser_.ended() || reasoning_markers_.matched() || answer_markers_.matched();
-  return ended ? std::optional(StopReason::kEndOfText) : std::nullopt;
+  const bool ended = reader_.ended() || reasoning_markers_.matched() || answer_markers_.matched();
+  if (!ended) return std::nullopt;
+  return has_calls() ? StopReason::kToolCalls : StopReason::kEndOfText;
 }
 
 void ChatReplyStream::finish(GenerationPiece& piece) {
-  show(parser_.flush(), piece);
+  show(reader_.flush(), piece);
   piece.reasoning += without_cut_marker(reasoning_markers_.flush());
-  piece.answer += stops_.push(without_cut_marker(answer_markers_.flush()));
-  piece.answer += stops_.flush();
+  end_answer(piece);
 }
 
-void ChatReplyStream::show(const text::ReplyText& text, GenerationPiece& piece) {
+void ChatReplyStream::show(text::ReplyText text, GenerationPiece& piece) {
   piece.reasoning += reasoning_markers_.push(text.reasoning);
   if (!in_reasoning()) piece.reasoning += without_cut_marker(reasoning_markers_.flush());
   piece.answer += stops_.push(answer_markers_.push(text.answer));
+  if (text.calls.empty()) return;
+  end_answer(piece);
+  if (stops_.matched() || answer_markers_.matched()) return;
+  piece.calls.insert(piece.calls.end(), std::make_move_iterator(text.calls.begin()),
+                     std::make_move_iterator(text.calls.end()));
+}
+
+void ChatReplyStream::end_answer(GenerationPiece& piece) {
+  piece.answer += stops_.push(without_cut_marker(answer_markers_.flush()));
+  piece.answer += stops_.flush();
 }
 
 }  // namespace kvasir

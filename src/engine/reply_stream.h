@@ -2,10 +2,11 @@
 // stop string. One thread at a time.
 //
 // An IdsReplyStream gives none. A PlainReplyStream gives the text of the ids as they are. A
-// ChatReplyStream tells reasoning and answer apart, and shows no marker of a turn; stop strings end
-// its answer only.
+// ChatReplyStream tells reasoning, answer and calls apart, and shows no marker of a turn; stop
+// strings end its answer only.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "engine/stop_matcher.h"
 #include "kvasir/generation.h"
 #include "text/chat.h"
+#include "text/reply_reader.h"
 #include "text/stream_decoder.h"
 
 namespace kvasir {
@@ -28,6 +30,8 @@ class ReplyStream {
   // Adds the text that was held back. REQUIRES: called once, after the last id.
   virtual void finish(GenerationPiece& piece) = 0;
   virtual bool in_reasoning() const = 0;
+  // Returns whether calls of tools began.
+  virtual bool has_calls() const { return false; }
 
   // Returns the stop string that was found, also in text that was held back; empty: none.
   const std::string& stop_string() const { return stops_.matched_string(); }
@@ -60,18 +64,22 @@ class PlainReplyStream : public ReplyStream {
 
 class ChatReplyStream : public ReplyStream {
  public:
-  // The form's tokenizer must outlive the stream.
+  // The form's tokenizer must outlive the stream. Without `calls` what looks like one is text.
   ChatReplyStream(const text::ReplyForm& form, bool starts_in_reasoning,
-                  const std::vector<std::string>& stop_strings);
+                  const std::vector<std::string>& stop_strings,
+                  std::unique_ptr<text::CallReader> calls = nullptr);
 
   std::optional<StopReason> push(int32_t id, GenerationPiece& piece) override;
   void finish(GenerationPiece& piece) override;
-  bool in_reasoning() const override { return parser_.in_reasoning(); }
+  bool in_reasoning() const override { return reader_.in_reasoning(); }
+  bool has_calls() const override { return reader_.has_calls(); }
 
  private:
-  void show(const text::ReplyText& text, GenerationPiece& piece);
+  void show(text::ReplyText text, GenerationPiece& piece);
+  // The answer ends with what was held back of it.
+  void end_answer(GenerationPiece& piece);
 
-  text::ReplyParser parser_;
+  text::ReplyReader reader_;
   StopMatcher reasoning_markers_;
   StopMatcher answer_markers_;
 };

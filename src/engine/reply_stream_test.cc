@@ -94,6 +94,56 @@ TEST(ReplyStream, StopStringsLeaveReasoningAlone) {
   EXPECT_EQ(shown.end, StopReason::kStopString);
 }
 
+struct ShownCalls {
+  GenerationPiece all;
+  std::optional<StopReason> end;
+};
+
+// The fixture's tokenizer has no marker for calls, so the bundled one's is used.
+const text::ReplyForm& call_form() {
+  static const auto tokenizer =
+      text::Tokenizer::load(std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny/tokenizer.json");
+  static const auto made = text::ChatFormat::create(*tokenizer);
+  if (!made) ADD_FAILURE() << made.error().message();
+  return made->reply_form();
+}
+
+ShownCalls show_calls(const std::string& reply, const std::vector<std::string>& stops = {}) {
+  ShownCalls shown;
+  ChatReplyStream stream(call_form(), false, stops, text::make_call_reader(call_form(), 0));
+  for (const int32_t id : call_form().tokenizer->encode(reply, text::SpecialTokens::kMatch)) {
+    shown.end = stream.push(id, shown.all);
+    if (shown.end) break;
+  }
+  stream.finish(shown.all);
+  return shown;
+}
+
+const std::string kCalls =
+    "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"a\" "
+    "string=\"true\">END"
+    "</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>";
+
+TEST(ReplyStream, CallsEndTheReplyBehindTheirBlock) {
+  const ShownCalls shown = show_calls("1 <" + kCalls + "more");
+  EXPECT_EQ(shown.all.answer, "1 <");
+  ASSERT_GE(shown.all.calls.size(), 3u);
+  EXPECT_EQ(shown.all.calls.front().name, "f");
+  EXPECT_TRUE(shown.all.calls.back().is_over);
+  EXPECT_EQ(shown.end, StopReason::kToolCalls);
+}
+
+// Arguments are not searched for stop strings.
+TEST(ReplyStream, AStopStringBeforeCallsEndsTheReplyAndTakesThemAway) {
+  const ShownCalls found = show_calls("one END" + kCalls, {"END"});
+  EXPECT_EQ(found.all.answer, "one ");
+  EXPECT_TRUE(found.all.calls.empty());
+  EXPECT_EQ(found.end, StopReason::kStopString);
+  const ShownCalls begun = show_calls("one EN" + kCalls, {"END"});
+  EXPECT_EQ(begun.all.answer, "one EN");
+  EXPECT_EQ(begun.end, StopReason::kToolCalls);
+}
+
 TEST(ReplyStream, APlainTextShowsMarkersAsTheyAre) {
   PlainReplyStream stream(text::fixture_tokenizer(), {"END"});
   GenerationPiece piece;

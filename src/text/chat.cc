@@ -88,7 +88,9 @@ ChatFormat::ChatFormat(const Tokenizer& tokenizer, const ChatMarkers& markers)
                   .think_begin = markers.think_begin,
                   .think_end = markers.think_end,
                   .reasons_at_start_alone = true,
-                  .turn_markers = {std::begin(kTurnMarkers), std::end(kTurnMarkers)}} {}
+                  .turn_markers = {std::begin(kTurnMarkers), std::end(kTurnMarkers)},
+                  .calls = CallForm::kDeepSeek,
+                  .call_marker = tokenizer.added_token_id("｜DSML｜")} {}
 
 void ChatFormat::append_text(std::string_view text, std::vector<int32_t>& ids) const {
   const std::vector<int32_t> encoded = tokenizer_->encode(text, SpecialTokens::kIgnore);
@@ -136,6 +138,7 @@ Result<std::vector<int32_t>> ChatFormat::encode_conversation(std::span<const Cha
 
 bool ReplyForm::ends_reply(int32_t id) const {
   if (id == think_begin || id == think_end) return false;
+  if (reads_calls && id == call_marker) return false;
   // Not every vocabulary calls its markers special.
   return std::find(ends.begin(), ends.end(), id) != ends.end() || tokenizer->is_special(id);
 }

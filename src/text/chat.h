@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvasir/conversation.h"
 #include "kvasir/result.h"
 #include "text/stream_decoder.h"
 #include "text/tokenizer.h"
@@ -34,6 +35,12 @@ struct ChatMessage {
   std::string reasoning;  // of an assistant, may be empty
 };
 
+// How a model writes the calls of tools that it makes (CallReader).
+enum class CallForm : uint8_t {
+  kNone,
+  kDeepSeek,  // <｜DSML｜tool_calls> and elements of XML
+};
+
 // A ReplyForm says how a model's replies are told apart: what ends one, and what stands around
 // reasoning. It refers to the tokenizer.
 struct ReplyForm {
@@ -43,6 +50,9 @@ struct ReplyForm {
   std::optional<int32_t> think_end;
   bool reasons_at_start_alone = false;    // think_begin in an answer is only text
   std::vector<std::string> turn_markers;  // as models spell them out
+  CallForm calls = CallForm::kNone;
+  std::optional<int32_t> call_marker;  // stands in calls
+  bool reads_calls = false;            // so it does not end the reply
 
   // Returns whether a reply ends where the model gives this id.
   bool ends_reply(int32_t id) const;
@@ -114,9 +124,11 @@ class ChatFormat {
 struct ReplyText {
   std::string reasoning;
   std::string answer;
+  std::vector<CallPiece> calls;
 };
 
-// Separates reasoning from answer while the model's ids stream in.
+// Separates reasoning from answer while the model's ids stream in. Calls it leaves in the text
+// (ReplyReader).
 class ReplyParser {
  public:
   // The form is copied; its tokenizer must outlive the parser.
@@ -130,12 +142,14 @@ class ReplyParser {
   ReplyText push(int32_t id);
   // Returns the text still held back. For when the model stops or is stopped.
   ReplyText flush();
+  // From here on everything is the answer's, whatever markers it has.
+  void end_reasoning() { part_ = part_ == Part::kEnded ? part_ : Part::kCalls; }
 
   bool in_reasoning() const { return part_ == Part::kReasoning; }
   bool ended() const { return part_ == Part::kEnded; }
 
  private:
-  enum class Part { kReasoning, kAnswer, kEnded };
+  enum class Part { kReasoning, kAnswer, kCalls, kEnded };
 
   ReplyText in_part(std::string text) const;
 
