@@ -39,6 +39,7 @@ struct ServeOptions {
   bool without_key = false;
   bool no_tcp = false;
   bool quiet = false;
+  bool keeps_reasoning = false;
 };
 
 bool is_loopback(const std::string& host) { return host == "::1" || host.starts_with("127."); }
@@ -92,10 +93,11 @@ server::ServedModel served_model(const ServeOptions& options, const ModelInfo& i
                                  const std::string& path) {
   const std::filesystem::path file(path);
   const std::string stem = file.has_filename() ? file.stem() : file.parent_path().filename();
-  return {.name = options.name.empty() ? stem : options.name,
-          .fingerprint = info.fingerprint,
-          .context_tokens =
-              options.model.context > 0 ? options.model.context : info.context_tokens_max};
+  return {
+      .name = options.name.empty() ? stem : options.name,
+      .fingerprint = info.fingerprint,
+      .context_tokens = options.model.context > 0 ? options.model.context : info.context_tokens_max,
+      .keeps_reasoning = options.keeps_reasoning};
 }
 
 void announce(const server::Server& server, const std::string& model) {
@@ -250,6 +252,9 @@ void add_serve_command(Command program) {
   add_guard_options(command, *options);
   command.add_option("--name", options->name, "what the model is called; its file if left out");
   add_load_options(command, *options);
+  command.add_flag("--keep-reasoning", options->keeps_reasoning,
+                   "tell DeepSeek-V4 its earlier reasoning without tools too: such conversations "
+                   "then go on from what was computed");
   command.add_flag("--quiet", options->quiet, "no line on standard error for each request");
   command.add_closing(kHelp);
   on_chosen(command, options, check_usage, serve);

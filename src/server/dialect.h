@@ -95,6 +95,7 @@ struct Dialect {
   std::unique_ptr<Reply> (*reply)(const Call& call, ReplyFacts facts);
   // Body of an error response.
   std::string (*error_body)(const ApiError& error, std::string_view request_id);
+  std::string_view call_prefix = {};  // of the ids of tool calls; empty: it makes none
 };
 
 const Dialect& chat_completions();

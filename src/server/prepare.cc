@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "server/dialects/reply_calls.h"
 
 namespace kvasir::server {
 namespace {
@@ -36,7 +37,9 @@ Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
       return served.book->find(*salt, before, message);
     };
   }
-  KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt, served.form->encode(call.messages, call.form, said));
+  FormOptions form = call.form;
+  form.keeps_reasoning = served.model.keeps_reasoning;
+  KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt, served.form->encode(call.messages, form, said));
   return PreparedPrompt{
       .tokens = std::move(prompt.tokens),
       .reply = prompt.starts_in_reasoning ? ReplyKind::kReasoning : ReplyKind::kAnswer,
@@ -137,18 +140,22 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
   return requests;
 }
 
-std::vector<TurnRecorder> turn_recorders(const Served& served, const Call& call,
+std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& dialect,
+                                         const Call& call,
                                          const std::vector<PreparedPrompt>& prompts,
                                          const std::string& salt, const ReplyFacts& facts) {
   std::vector<TurnRecorder> recorders;
   // A reply that is no turn ends nowhere.
   if (!served.book || call.messages.empty() || !call.options.stops_at_end_of_text) return recorders;
+  const auto id_of = [prefix = dialect.call_prefix, id = facts.id](int64_t answer, int64_t index) {
+    return call_id(prefix, id, answer, index);
+  };
   for (const PreparedPrompt& prompt : prompts) {
     recorders.emplace_back(RecordedPrompt{.book = served.book,
                                           .tenant = salt,
                                           .ids = prompt.tokens,
                                           .name = facts.id,
-                                          .call_id = {}},
+                                          .call_id = id_of},
                            call.answer_count);
   }
   return recorders;

@@ -46,7 +46,8 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
 
 // Returns what hears the answers to those prompts, before they are handed over; nothing where they
 // are not kept.
-std::vector<TurnRecorder> turn_recorders(const Served& served, const Call& call,
+std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& dialect,
+                                         const Call& call,
                                          const std::vector<PreparedPrompt>& prompts,
                                          const std::string& salt, const ReplyFacts& facts);
 

@@ -293,7 +293,8 @@ void ServerImpl::complete(Visit& visit, Served& served) {
     visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts->front().said_turns));
   }
   ReplyFacts facts = reply_facts(served, *call, *prompts);
-  std::vector<TurnRecorder> recorders = turn_recorders(served, *call, *prompts, salt, facts);
+  std::vector<TurnRecorder> recorders =
+      turn_recorders(served, *visit.route->dialect(), *call, *prompts, salt, facts);
   auto requests = prepare_requests(served, *call, std::move(*prompts), salt);
   if (const auto* error = std::get_if<ApiError>(&requests)) return respond_error(visit, *error);
   if (!call->ignored.empty()) {

@@ -28,9 +28,10 @@ struct ServerOptions {
 };
 
 struct ServedModel {
-  std::string name;            // as clients see it
-  std::string fingerprint;     // equal fingerprint, prompt and seed, equal bits
-  int64_t context_tokens = 0;  // longer conversations are refused; 0: none is
+  std::string name;              // as clients see it
+  std::string fingerprint;       // equal fingerprint, prompt and seed, equal bits
+  int64_t context_tokens = 0;    // longer conversations are refused; 0: none is
+  bool keeps_reasoning = false;  // FormOptions::keeps_reasoning, of all conversations
 };
 
 class Server {

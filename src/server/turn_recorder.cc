@@ -20,8 +20,7 @@ Status TurnRecorder::take(const ServiceEvent& event) {
   for (const CallPiece& piece : event.piece.calls) {
     if (piece.index >= std::ssize(answer.calls)) {
       KVASIR_CHECK(piece.index == std::ssize(answer.calls), "calls come in order");
-      answer.calls.push_back(
-          {.id = prompt_.call_id ? prompt_.call_id(event.answer, piece.index) : ""});
+      answer.calls.push_back({.id = prompt_.call_id(event.answer, piece.index)});
     }
     answer.calls[static_cast<size_t>(piece.index)].name += piece.name;
     answer.calls[static_cast<size_t>(piece.index)].arguments += piece.arguments;

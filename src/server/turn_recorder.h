@@ -21,7 +21,7 @@ struct RecordedPrompt {
   std::string tenant;
   std::vector<int32_t> ids;  // of the prompt
   std::string name;          // what replies give to be sent back
-  CallIdOf call_id;          // null: no calls are made
+  CallIdOf call_id;
 };
 
 class TurnRecorder {

@@ -61,7 +61,8 @@ Ids joined(const std::vector<Ids>& parts) {
 const std::vector<Message> kTurns = {said(Role::kUser, "Does it rain?"),
                                      said(Role::kAssistant, "It does."),
                                      said(Role::kUser, "And there?")};
-constexpr FormOptions kThinking{.thinking = Thinking::kOn, .effort = Effort::kLow};
+const FormOptions kThinking{
+    .thinking = Thinking::kOn, .effort = Effort::kLow, .keeps_reasoning = true};
 
 TEST(SaidTurns, OfDeepSeeksFormAreToldWithTheirReasoning) {
   const auto form = DeepSeekForm::create(bundled_tokenizer()).value();
@@ -95,6 +96,16 @@ TEST(SaidTurns, OfDeepSeeksFormGetTheEndThatTheyDidNotSay) {
                            {marker("<｜end▁of▁sentence｜>"), marker("<｜User｜>")}});
   EXPECT_NE(std::search(formed->tokens.begin(), formed->tokens.end(), part.begin(), part.end()),
             formed->tokens.end());
+}
+
+TEST(SaidTurns, WithReasoningAreRenderedWhereTheFormLeavesReasoningOut) {
+  const auto form = DeepSeekForm::create(bundled_tokenizer()).value();
+  FormOptions options = kThinking;
+  options.keeps_reasoning = false;
+  Memory memory{.text = "It does.", .opener = marker("<think>"), .ids = {1}};
+  EXPECT_EQ(form.encode(kTurns, options, memory.source())->said_turns, 0);
+  options.tools = {{.name = "look", .description = "", .parameters = "{}"}};
+  EXPECT_EQ(form.encode(kTurns, options, memory.source())->said_turns, 1);
 }
 
 TEST(SaidTurns, AreRenderedWhereNothingIsKnown) {

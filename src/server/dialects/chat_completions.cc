@@ -11,6 +11,7 @@
 #include "server/dialects/openai_fields.h"
 #include "server/dialects/openai_tools.h"
 #include "server/dialects/reasoning_fields.h"
+#include "server/dialects/reply_calls.h"
 #include "server/field_reader.h"
 
 namespace kvasir::server {
@@ -86,8 +87,11 @@ std::string error_body(const ApiError& error, std::string_view) {
 }  // namespace
 
 const Dialect& chat_completions() {
-  static constexpr Dialect kDialect{
-      .name = "chat_completions", .read = read, .reply = chat_reply, .error_body = error_body};
+  static constexpr Dialect kDialect{.name = "chat_completions",
+                                    .read = read,
+                                    .reply = chat_reply,
+                                    .error_body = error_body,
+                                    .call_prefix = kOpenAiCallPrefix};
   return kDialect;
 }
 

@@ -10,6 +10,7 @@
 #include "server/dialects/messages_tools.h"
 #include "server/dialects/openai_fields.h"
 #include "server/dialects/reasoning_fields.h"
+#include "server/dialects/reply_calls.h"
 #include "server/dialects/tool_fields.h"
 #include "server/field_reader.h"
 
@@ -63,8 +64,11 @@ std::string error_body(const ApiError& error, std::string_view request_id) {
 }  // namespace
 
 const Dialect& messages() {
-  static constexpr Dialect kDialect{
-      .name = "messages", .read = read, .reply = messages_reply, .error_body = error_body};
+  static constexpr Dialect kDialect{.name = "messages",
+                                    .read = read,
+                                    .reply = messages_reply,
+                                    .error_body = error_body,
+                                    .call_prefix = kAnthropicCallPrefix};
   return kDialect;
 }
 

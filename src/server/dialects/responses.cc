@@ -10,6 +10,7 @@
 #include "server/dialects/openai_fields.h"
 #include "server/dialects/openai_tools.h"
 #include "server/dialects/reasoning_fields.h"
+#include "server/dialects/reply_calls.h"
 #include "server/dialects/responses_input.h"
 #include "server/dialects/responses_object.h"
 #include "server/dialects/responses_reply.h"
@@ -159,8 +160,11 @@ std::string error_body(const ApiError& error, std::string_view) {
 }  // namespace
 
 const Dialect& responses() {
-  static constexpr Dialect kDialect{
-      .name = "responses", .read = read, .reply = responses_reply, .error_body = error_body};
+  static constexpr Dialect kDialect{.name = "responses",
+                                    .read = read,
+                                    .reply = responses_reply,
+                                    .error_body = error_body,
+                                    .call_prefix = kOpenAiCallPrefix};
   return kDialect;
 }
 

@@ -90,6 +90,7 @@ class InputReader {
     if (messages.empty() || messages.back().role != Role::kAssistant) {
       messages.push_back({.role = Role::kAssistant});
     }
+    if (!said_as_.empty()) messages.back().said_as = std::exchange(said_as_, {});
     return messages.back();
   }
 
@@ -103,8 +104,8 @@ class InputReader {
 
   // Its text, or, where the client has none, its summary.
   void add_reasoning(const FieldReader& item) {
+    if (auto name = item.string("encrypted_content")) said_as_ = std::move(*name);
     if (!add_reasoning_texts(item, "content")) add_reasoning_texts(item, "summary");
-    if (auto name = item.string("encrypted_content")) assistant().said_as = std::move(*name);
   }
 
   bool add_reasoning_texts(const FieldReader& item, const char* name) {
@@ -137,6 +138,7 @@ class InputReader {
   }
 
   Call* call_;
+  std::string said_as_;  // of the assistant's message that follows
 };
 
 void read_items(const FieldReader& body, Call& call) {
