@@ -1,0 +1,185 @@
+// Conversations that clients send back changed: without reasoning, with arguments written anew. The
+// server tells the model what it said, so that only new tokens are computed, also after it was
+// killed and started again.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "http_client.h"
+#include "server_process.h"
+#include "temp_directory.h"
+
+namespace kvasir {
+namespace {
+
+using testing::ask_http;
+using testing::ServerProcess;
+
+constexpr const char* kTools =
+    R"([{"type":"function","function":{"name":"look","description":"looks somewhere",)"
+    R"("parameters":{"type":"object","properties":{"at":{"type":"string"}}}}}])";
+constexpr const char* kMessagesTools =
+    R"([{"name":"look","description":"looks somewhere",)"
+    R"("input_schema":{"type":"object","properties":{"at":{"type":"string"}}}}])";
+
+const Json* at(const Json* json, std::initializer_list<const char*> path) {
+  for (const char* name : path) {
+    if (json == nullptr) return nullptr;
+    const Json::Array* array = json->as_array();
+    json = array != nullptr ? (array->empty() ? nullptr : &array->front()) : json->find(name);
+    if (array != nullptr && json != nullptr) json = json->find(name);
+  }
+  return json;
+}
+
+int64_t integer_at(const Json& json, std::initializer_list<const char*> path) {
+  const Json* found = at(&json, path);
+  EXPECT_TRUE(found != nullptr && found->as_integer() != nullptr) << json.dump();
+  return found == nullptr || found->as_integer() == nullptr ? -1 : *found->as_integer();
+}
+
+Json ask(const ServerProcess& server, const char* path, const Json& body) {
+  const testing::HttpAnswer answer = ask_http(server.port(), path, body.dump());
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  return Json::parse(answer.body, "an answer").value();
+}
+
+Json parsed(const char* text) { return Json::parse(text, "a test").value(); }
+
+// One turn of a conversation and what it cost.
+struct Turn {
+  Json reply;
+  int64_t prompt_tokens = 0;
+  int64_t generated_tokens = 0;
+  int64_t cached_tokens = 0;
+  int64_t end() const { return prompt_tokens + generated_tokens; }
+};
+
+// A reply without markers has no end before its tokens are spent.
+Json no_markers() {
+  Json::Object biases = {{"0", -100}, {"1", -100}};
+  for (int id = 4079; id <= 4095; ++id) biases.emplace_back(std::to_string(id), -100);
+  return biases;
+}
+
+Turn chat(const ServerProcess& server, Json::Array messages) {
+  const Json reply = ask(server, "/v1/chat/completions",
+                         Json::Object{{"messages", std::move(messages)},
+                                      {"tools", parsed(kTools)},
+                                      {"logit_bias", no_markers()},
+                                      {"max_tokens", 200}});
+  return {.reply = reply,
+          .prompt_tokens = integer_at(reply, {"usage", "prompt_tokens"}),
+          .generated_tokens = integer_at(reply, {"usage", "completion_tokens"}),
+          .cached_tokens = integer_at(reply, {"usage", "prompt_tokens_details", "cached_tokens"})};
+}
+
+Json message_of(const char* role, Json content) {
+  return Json::Object{{"role", role}, {"content", std::move(content)}};
+}
+
+// What most agents make of an answer: its text and its calls, no reasoning.
+Json without_reasoning(const Json& reply) {
+  const Json* message = at(&reply, {"choices", "message"});
+  Json::Object kept;
+  for (const auto& [name, value] : *message->as_object()) {
+    if (name == "role" || name == "content" || name == "tool_calls") kept.emplace_back(name, value);
+  }
+  return kept;
+}
+
+Json::Array first_question() {
+  return {message_of("system", "You are brief."), message_of("user", "What is the dog called?")};
+}
+
+Json::Array second_question(const Json& reply) {
+  Json::Array messages = first_question();
+  messages.push_back(without_reasoning(reply));
+  messages.push_back(message_of("user", "And the cat?"));
+  return messages;
+}
+
+class ServeReplayTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> arguments() const { return {"--store", directory_.file("store")}; }
+
+  testing::TempDirectory directory_;
+};
+
+TEST_F(ServeReplayTest, ATurnGoesOnFromWhatTheModelSaid) {
+  ServerProcess server(arguments());
+  const Turn first = chat(server, first_question());
+  const Turn second = chat(server, second_question(first.reply));
+  // The newest sampled token was not computed yet.
+  EXPECT_GE(second.cached_tokens, first.end() - 1);
+  EXPECT_GT(second.prompt_tokens, first.end()) << "the question is new";
+}
+
+TEST_F(ServeReplayTest, AlsoAfterAKill) {
+  Turn first;
+  {
+    ServerProcess server(arguments());
+    first = chat(server, first_question());
+    usleep(2'000'000);  // what is saved in the background is there
+    server.kill();
+  }
+  ServerProcess server(arguments());
+  const Turn second = chat(server, second_question(first.reply));
+  ASSERT_GT(first.generated_tokens, 128) << "a block behind the first prompt";
+  EXPECT_GE(second.cached_tokens, (first.end() - 1) / 128 * 128);
+}
+
+TEST_F(ServeReplayTest, WhatTheClientChangedIsToldAsItWrites) {
+  ServerProcess server(arguments());
+  const Turn first = chat(server, first_question());
+  Json::Array messages = first_question();
+  messages.push_back(message_of("assistant", "It is called Pepper, of course."));
+  messages.push_back(message_of("user", "And the cat?"));
+  const Turn second = chat(server, std::move(messages));
+  EXPECT_LE(second.cached_tokens, first.prompt_tokens);
+}
+
+TEST_F(ServeReplayTest, MessagesComeBackWithTheirSignature) {
+  ServerProcess server(arguments());
+  const auto tell = [&](Json::Array messages) {
+    return ask(server, "/v1/messages",
+               Json::Object{{"messages", std::move(messages)},
+                            {"tools", parsed(kMessagesTools)},
+                            {"thinking", parsed(R"({"type":"enabled","budget_tokens":1024})")},
+                            {"max_tokens", 150}});
+  };
+  const Json first = tell({message_of("user", "What is the dog called?")});
+  const int64_t end = integer_at(first, {"usage", "input_tokens"}) +
+                      integer_at(first, {"usage", "cache_read_input_tokens"}) +
+                      integer_at(first, {"usage", "output_tokens"});
+  const Json second =
+      tell({message_of("user", "What is the dog called?"),
+            message_of("assistant", *first.find("content")), message_of("user", "And the cat?")});
+  EXPECT_GE(integer_at(second, {"usage", "cache_read_input_tokens"}), end - 1);
+}
+
+TEST_F(ServeReplayTest, ResponsesComeBackAsItems) {
+  ServerProcess server(arguments());
+  const auto respond = [&](Json::Array input) {
+    return ask(server, "/v1/responses",
+               Json::Object{{"input", std::move(input)},
+                            {"tools", parsed(R"([{"type":"function","name":"look",)"
+                                             R"("parameters":{"type":"object"}}])")},
+                            {"include", parsed(R"(["reasoning.encrypted_content"])")},
+                            {"max_output_tokens", 150}});
+  };
+  const Json first = respond({message_of("user", "What is the dog called?")});
+  const int64_t end =
+      integer_at(first, {"usage", "input_tokens"}) + integer_at(first, {"usage", "output_tokens"});
+  Json::Array input = {message_of("user", "What is the dog called?")};
+  for (const Json& item : *first.find("output")->as_array()) input.push_back(item);
+  input.push_back(message_of("user", "And the cat?"));
+  const Json second = respond(std::move(input));
+  EXPECT_GE(integer_at(second, {"usage", "input_tokens_details", "cached_tokens"}), end - 1);
+}
+
+}  // namespace
+}  // namespace kvasir
