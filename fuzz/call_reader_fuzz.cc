@@ -100,6 +100,9 @@ void check(std::string_view bytes, CallForm form) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(data, data + size);
-  check(bytes, CallForm::kDeepSeek);
+  for (const CallForm form :
+       {CallForm::kDeepSeek, CallForm::kTagged, CallForm::kBare, CallForm::kListed}) {
+    check(bytes, form);
+  }
   return 0;
 }

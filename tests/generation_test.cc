@@ -20,6 +20,7 @@ struct Told {
   std::string reasoning;
   std::string answer;
   std::vector<std::string> answer_pieces;  // those with a text
+  std::vector<CallPiece> calls;
   std::vector<SampledToken> tokens;
   StopReason stop_reason = StopReason::kTokenLimit;
   std::string stop_string;
@@ -31,6 +32,7 @@ void add(const GenerationPiece& piece, Told& told) {
   told.reasoning += piece.reasoning;
   told.answer += piece.answer;
   if (!piece.answer.empty()) told.answer_pieces.push_back(piece.answer);
+  told.calls.insert(told.calls.end(), piece.calls.begin(), piece.calls.end());
   told.tokens.insert(told.tokens.end(), piece.tokens.begin(), piece.tokens.end());
 }
 
@@ -94,6 +96,50 @@ class GenerationTest : public ::testing::Test {
 };
 
 Engine* GenerationTest::engine_ = nullptr;
+
+const std::string kCallOfF =
+    "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"f\">\n<｜DSML｜parameter name=\"a\" "
+    "string=\"false\">1"
+    "</｜DSML｜parameter>\n</｜DSML｜invoke>\n";
+
+TEST_F(GenerationTest, CallsAreToldApartAndEndTheReply) {
+  const Ids ids = ids_of("Hm.\n</think>Wait.\n\n" + kCallOfF + "</｜DSML｜tool_calls>");
+  const Told told = say(ids, ReplyKind::kReasoning, {.reads_calls = true, .wants_logprobs = true});
+  EXPECT_EQ(told.answer, "Wait.");
+  ASSERT_GE(told.calls.size(), 3u);
+  EXPECT_EQ(told.calls.front().name, "f");
+  std::string arguments;
+  for (const CallPiece& call : told.calls) arguments += call.arguments;
+  EXPECT_EQ(arguments, "{\"a\": 1}");
+  EXPECT_TRUE(told.calls.back().is_over);
+  EXPECT_EQ(told.stop_reason, StopReason::kToolCalls);
+  EXPECT_EQ(told.tokens.size(), ids.size());
+}
+
+TEST_F(GenerationTest, AReplyEndsBehindAsManyCallsAsThereMayBe) {
+  const Ids ids = ids_of(kCallOfF + kCallOfF);
+  const Told told = say(ids, ReplyKind::kAnswer, {.reads_calls = true, .calls_max = 1});
+  EXPECT_EQ(told.stop_reason, StopReason::kToolCalls);
+  EXPECT_LT(told.token_count, std::ssize(ids));
+  EXPECT_EQ(told.calls.back().index, 0);
+}
+
+TEST_F(GenerationTest, ACallThatIsLeftOpenStaysOpen) {
+  const std::string begun = kCallOfF.substr(0, kCallOfF.find("</｜DSML｜parameter"));
+  Ids ids = ids_of(begun);
+  EXPECT_EQ(say(ids, ReplyKind::kAnswer, {.reads_calls = true}).stop_reason,
+            StopReason::kInterrupted);
+  ids.push_back(ids_of("<｜end▁of▁sentence｜>").front());
+  const Told told = say(ids, ReplyKind::kAnswer, {.reads_calls = true});
+  EXPECT_EQ(told.stop_reason, StopReason::kToolCalls);
+  EXPECT_FALSE(told.calls.back().is_over);
+}
+
+TEST_F(GenerationTest, CallsAreNotReadUnasked) {
+  const Told told = say(ids_of(kCallOfF), ReplyKind::kAnswer);
+  EXPECT_TRUE(told.calls.empty());
+  EXPECT_NE(told.stop_reason, StopReason::kToolCalls);
+}
 
 TEST_F(GenerationTest, SteppedByHandItGivesWhatGenerateGives) {
   const SamplingOptions samplings[] = {

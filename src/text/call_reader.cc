@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "text/deepseek_call_reader.h"
+#include "text/json_call_reader.h"
 
 namespace kvasir::text {
 
@@ -49,6 +50,10 @@ std::unique_ptr<CallReader> make_call_reader(const ReplyForm& form, int64_t call
       return nullptr;
     case CallForm::kDeepSeek:
       return std::make_unique<DeepSeekCallReader>(calls_max);
+    case CallForm::kTagged:
+    case CallForm::kBare:
+    case CallForm::kListed:
+      return std::make_unique<JsonCallReader>(form.calls, calls_max);
   }
   KVASIR_CHECK(false, "a known form");
 }

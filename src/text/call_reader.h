@@ -43,7 +43,7 @@ class CallReader {
   explicit CallReader(int64_t calls_max) : calls_(calls_max) {}
   virtual ~CallReader() = default;
 
-  // Takes what one id says; is_marker: it is ReplyForm::call_marker.
+  // Takes what one id says; is_marker: it is one of ReplyForm::call_markers.
   ReplyText push(const ReplyText& said, bool is_marker);
   // Returns what was held back. A call that was cut off stays as it is. REQUIRES: called once,
   // last.

@@ -90,7 +90,7 @@ ChatFormat::ChatFormat(const Tokenizer& tokenizer, const ChatMarkers& markers)
                   .reasons_at_start_alone = true,
                   .turn_markers = {std::begin(kTurnMarkers), std::end(kTurnMarkers)},
                   .calls = CallForm::kDeepSeek,
-                  .call_marker = tokenizer.added_token_id("｜DSML｜")} {}
+                  .call_markers = marker_ids(tokenizer, {"｜DSML｜"})} {}
 
 void ChatFormat::append_text(std::string_view text, std::vector<int32_t>& ids) const {
   const std::vector<int32_t> encoded = tokenizer_->encode(text, SpecialTokens::kIgnore);
@@ -136,9 +136,22 @@ Result<std::vector<int32_t>> ChatFormat::encode_conversation(std::span<const Cha
   return ids;
 }
 
+std::vector<int32_t> marker_ids(const Tokenizer& tokenizer,
+                                const std::vector<std::string_view>& contents) {
+  std::vector<int32_t> ids;
+  for (const std::string_view content : contents) {
+    if (const std::optional<int32_t> id = tokenizer.added_token_id(content)) ids.push_back(*id);
+  }
+  return ids;
+}
+
+bool ReplyForm::stands_in_calls(int32_t id) const {
+  return std::find(call_markers.begin(), call_markers.end(), id) != call_markers.end();
+}
+
 bool ReplyForm::ends_reply(int32_t id) const {
   if (id == think_begin || id == think_end) return false;
-  if (reads_calls && id == call_marker) return false;
+  if (reads_calls && stands_in_calls(id)) return false;
   // Not every vocabulary calls its markers special.
   return std::find(ends.begin(), ends.end(), id) != ends.end() || tokenizer->is_special(id);
 }

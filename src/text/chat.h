@@ -39,6 +39,9 @@ struct ChatMessage {
 enum class CallForm : uint8_t {
   kNone,
   kDeepSeek,  // <｜DSML｜tool_calls> and elements of XML
+  kTagged,    // <tool_call> {"name": ..., "arguments": ...} </tool_call>
+  kBare,      // {"name": ..., "parameters": ...}
+  kListed,    // [TOOL_CALLS] [{"name": ..., "arguments": ...}]
 };
 
 // A ReplyForm says how a model's replies are told apart: what ends one, and what stands around
@@ -51,12 +54,17 @@ struct ReplyForm {
   bool reasons_at_start_alone = false;    // think_begin in an answer is only text
   std::vector<std::string> turn_markers;  // as models spell them out
   CallForm calls = CallForm::kNone;
-  std::optional<int32_t> call_marker;  // stands in calls
-  bool reads_calls = false;            // so it does not end the reply
+  std::vector<int32_t> call_markers;  // stand in calls
+  bool reads_calls = false;           // so they do not end the reply
 
   // Returns whether a reply ends where the model gives this id.
   bool ends_reply(int32_t id) const;
+  bool stands_in_calls(int32_t id) const;
 };
+
+// The ids of those added tokens that the vocabulary has.
+std::vector<int32_t> marker_ids(const Tokenizer& tokenizer,
+                                const std::vector<std::string_view>& contents);
 
 // A Transcript keeps a growing conversation as the exact ids that the model saw, so that its KV
 // cache stays valid. One thread at a time.

@@ -145,15 +145,19 @@ Result<ChatTemplate> ChatTemplate::parse(ChatTemplateSource source, std::string_
   if (!source.tool_use_text.empty()) {
     KVASIR_ASSIGN_OR_RETURN(tool_use, jinja::Template::parse(source.tool_use_text, where, limits));
   }
-  return ChatTemplate(std::move(source.text), std::move(plain), std::move(tool_use),
-                      std::move(source.special_tokens));
+  return ChatTemplate(std::move(source), std::move(plain), std::move(tool_use));
 }
 
 bool ChatTemplate::names(std::string_view word) const {
   for (const char quote : {'"', '\''}) {
-    if (text_.find(quote + std::string(word) + quote) != text_.npos) return true;
+    if (source_.text.find(quote + std::string(word) + quote) != std::string::npos) return true;
   }
   return false;
+}
+
+bool ChatTemplate::spells(std::string_view text) const {
+  return source_.text.find(text) != std::string::npos ||
+         source_.tool_use_text.find(text) != std::string::npos;
 }
 
 Result<std::vector<jinja::Segment>> ChatTemplate::render(const ChatTemplateInput& input) const {
@@ -174,7 +178,8 @@ Result<std::vector<jinja::Segment>> ChatTemplate::render(const ChatTemplateInput
   if (input.options.as_object() != nullptr) {
     for (const auto& [name, value] : *input.options.as_object()) add(name, Value::from_json(value));
   }
-  for (const auto& [name, text] : special_tokens_) add(name, text_value(text, Origin::kTemplate));
+  for (const auto& [name, text] : source_.special_tokens)
+    add(name, text_value(text, Origin::kTemplate));
   const bool has_tools = !input.tools.is_null();
   return (has_tools && tool_use_ ? *tool_use_ : plain_).render(variables, input.now);
 }

@@ -53,19 +53,17 @@ class ChatTemplate {
 
   // Whether the template has the word in quotes, as names of roles and degrees are compared with.
   bool names(std::string_view word) const;
+  // Whether the template, or the one with tools, has this text.
+  bool spells(std::string_view text) const;
 
  private:
-  ChatTemplate(std::string text, jinja::Template plain, std::optional<jinja::Template> tool_use,
-               std::vector<std::pair<std::string, std::string>> special_tokens)
-      : text_(std::move(text)),
-        plain_(std::move(plain)),
-        tool_use_(std::move(tool_use)),
-        special_tokens_(std::move(special_tokens)) {}
+  ChatTemplate(ChatTemplateSource source, jinja::Template plain,
+               std::optional<jinja::Template> tool_use)
+      : source_(std::move(source)), plain_(std::move(plain)), tool_use_(std::move(tool_use)) {}
 
-  std::string text_;
+  ChatTemplateSource source_;
   jinja::Template plain_;
   std::optional<jinja::Template> tool_use_;
-  std::vector<std::pair<std::string, std::string>> special_tokens_;
 };
 
 }  // namespace kvasir::text

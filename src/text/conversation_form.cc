@@ -1,11 +1,17 @@
 #include "text/conversation_form.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "text/deepseek_form.h"
 #include "text/template_form.h"
 
 namespace kvasir::text {
+namespace {
+
+constexpr int kDepthMax = 127;
+
+}  // namespace
 
 Result<std::unique_ptr<ConversationForm>> make_conversation_form(
     const Tokenizer& tokenizer, const ChatTemplate* chat_template) {
@@ -31,6 +37,31 @@ Status check_conversation(std::span<const Message> messages, const FormOptions& 
                  .expected = "a message of the assistant"};
   }
   return ok_status();
+}
+
+Result<std::vector<Tool>> told_tools(const FormOptions& options) {
+  if (options.tool_choice == ToolChoice::kNone) return std::vector<Tool>();
+  if (options.tool_choice != ToolChoice::kNamed) return options.tools;
+  const auto named = std::ranges::find(options.tools, options.tool_name, &Tool::name);
+  if (named != options.tools.end()) return std::vector{*named};
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "there is no tool of that name",
+               .field = "tool_choice",
+               .expected = "the name of one of the tools",
+               .found = options.tool_name};
+}
+
+Result<Json> parsed_field(const std::string& text, const std::string& field) {
+  auto parsed = Json::parse(text, field, {.depth_max = kDepthMax});
+  if (parsed.ok()) return *std::move(parsed);
+  Error error = std::move(parsed).error();
+  error.kind = ErrorKind::kUsage;
+  error.field = field;
+  return error;
+}
+
+std::string parameters_field(size_t index) {
+  return "tools[" + std::to_string(index) + "].parameters";
 }
 
 std::string message_field(size_t index) { return "messages[" + std::to_string(index) + "]"; }

@@ -7,7 +7,10 @@
 
 #include <memory>
 #include <span>
+#include <string>
+#include <vector>
 
+#include "base/json.h"
 #include "kvasir/conversation.h"
 #include "kvasir/result.h"
 #include "text/chat_template.h"
@@ -36,8 +39,17 @@ Result<std::unique_ptr<ConversationForm>> make_conversation_form(const Tokenizer
 // What every form refuses: no messages, or a last one that cannot be continued.
 Status check_conversation(std::span<const Message> messages, const FormOptions& options);
 
+// The tools that the model is told of: all, the named one, or none. Error: kUsage with `field`
+// "tool_choice", there is no tool of that name.
+Result<std::vector<Tool>> told_tools(const FormOptions& options);
+
+// JSON of a request. Error: kUsage with this `field`, it is none.
+Result<Json> parsed_field(const std::string& text, const std::string& field);
+
 // "messages[2]"
 std::string message_field(size_t index);
+// "tools[2].parameters"
+std::string parameters_field(size_t index);
 
 std::string joined_parts(const Message& message, std::string_view between);
 

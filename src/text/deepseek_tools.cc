@@ -1,10 +1,9 @@
 #include "text/deepseek_tools.h"
 
-#include <algorithm>
 #include <string>
-#include <utility>
 
 #include "base/json.h"
+#include "text/conversation_form.h"
 #include "text/spaced_json.h"
 
 namespace kvasir::text {
@@ -43,8 +42,6 @@ constexpr std::string_view kJsonSchema =
 
 static_assert(kBeforeTools.size() == 892 && kBehindTools.size() == 98);
 
-constexpr int kDepthMax = 127;
-
 void add_spelled(std::string_view text, std::span<const SpelledMarker> markers, MarkedText& out) {
   while (!text.empty()) {
     size_t at = text.size();
@@ -63,29 +60,11 @@ void add_spelled(std::string_view text, std::span<const SpelledMarker> markers, 
 }
 
 Result<std::string> spaced_schema(const std::string& schema, const std::string& field) {
-  auto parsed = Json::parse(schema, field, {.depth_max = kDepthMax});
-  if (!parsed.ok()) {
-    Error error = std::move(parsed).error();
-    error.kind = ErrorKind::kUsage;
-    error.field = field;
-    return error;
-  }
-  return spaced_json(*parsed);
+  KVASIR_ASSIGN_OR_RETURN(const Json parsed, parsed_field(schema, field));
+  return spaced_json(parsed);
 }
 
 }  // namespace
-
-Result<std::vector<Tool>> told_tools(const FormOptions& options) {
-  if (options.tool_choice == ToolChoice::kNone) return std::vector<Tool>();
-  if (options.tool_choice != ToolChoice::kNamed) return options.tools;
-  const auto named = std::ranges::find(options.tools, options.tool_name, &Tool::name);
-  if (named != options.tools.end()) return std::vector{*named};
-  return Error{.kind = ErrorKind::kUsage,
-               .what = "there is no tool of that name",
-               .field = "tool_choice",
-               .expected = "the name of one of the tools",
-               .found = options.tool_name};
-}
 
 Status add_tools(std::span<const Tool> tools, std::span<const SpelledMarker> markers,
                  MarkedText& out) {
@@ -95,9 +74,7 @@ Status add_tools(std::span<const Tool> tools, std::span<const SpelledMarker> mar
     const Tool& tool = tools[i];
     std::string parameters = "{}";
     if (!tool.parameters.empty()) {
-      KVASIR_ASSIGN_OR_RETURN(
-          parameters,
-          spaced_schema(tool.parameters, "tools[" + std::to_string(i) + "].parameters"));
+      KVASIR_ASSIGN_OR_RETURN(parameters, spaced_schema(tool.parameters, parameters_field(i)));
     }
     out.add_text("{\"name\": " + Json(tool.name).dump() + ", \"description\": " +
                  Json(tool.description).dump() + ", \"parameters\": " + parameters + "}\n");

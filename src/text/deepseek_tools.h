@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "kvasir/conversation.h"
 #include "kvasir/result.h"
@@ -20,10 +19,6 @@ struct SpelledMarker {
   std::string_view spelling;
   int32_t id = 0;
 };
-
-// The tools that the model is told of: all, the named one, or none. Error: kUsage with `field`
-// "tool_choice", there is no tool of that name.
-Result<std::vector<Tool>> told_tools(const FormOptions& options);
 
 // Errors: kUsage with `field` "tools[2].parameters" or "answer_schema", which is no JSON.
 Status add_tools(std::span<const Tool> tools, std::span<const SpelledMarker> markers,

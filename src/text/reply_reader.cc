@@ -20,14 +20,14 @@ void append(ReplyText more, ReplyText& text) {
 
 ReplyReader::ReplyReader(const ReplyForm& form, bool starts_in_reasoning,
                          std::unique_ptr<CallReader> calls)
-    : call_marker_(form.call_marker),
-      parser_(with_calls(form, calls != nullptr), starts_in_reasoning),
+    : form_(with_calls(form, calls != nullptr)),
+      parser_(form_, starts_in_reasoning),
       calls_(std::move(calls)) {}
 
 ReplyText ReplyReader::push(int32_t id) {
   ReplyText said = parser_.push(id);
   if (calls_ == nullptr) return said;
-  ReplyText certain = calls_->push(said, id == call_marker_ && !parser_.ended());
+  ReplyText certain = calls_->push(said, form_.stands_in_calls(id) && !parser_.ended());
   if (calls_->in_calls()) parser_.end_reasoning();
   return certain;
 }

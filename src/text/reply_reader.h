@@ -28,7 +28,7 @@ class ReplyReader {
   bool ended() const { return parser_.ended() || (calls_ != nullptr && calls_->is_over()); }
 
  private:
-  std::optional<int32_t> call_marker_;
+  ReplyForm form_;
   ReplyParser parser_;
   std::unique_ptr<CallReader> calls_;
 };

@@ -27,6 +27,24 @@ Result<size_t> size_continued(std::string_view whole, size_t message) {
   return last == whole.npos ? 0 : last + 1;
 }
 
+// As transformers' apply_chat_template hands them over. Templates look for what a schema of an
+// object has. Null: there are none.
+Result<Json> tools_for(const FormOptions& options) {
+  KVASIR_ASSIGN_OR_RETURN(const std::vector<Tool> tools, told_tools(options));
+  Json::Array told;
+  for (size_t i = 0; i < tools.size(); ++i) {
+    Json parameters = Json::Object{{"type", "object"}, {"properties", Json::Object()}};
+    if (!tools[i].parameters.empty()) {
+      KVASIR_ASSIGN_OR_RETURN(parameters, parsed_field(tools[i].parameters, parameters_field(i)));
+    }
+    Json function = Json::Object{{"name", tools[i].name},
+                                 {"description", tools[i].description},
+                                 {"parameters", std::move(parameters)}};
+    told.emplace_back(Json::Object{{"type", "function"}, {"function", std::move(function)}});
+  }
+  return told.empty() ? Json() : Json(std::move(told));
+}
+
 }  // namespace
 
 TemplateForm::TemplateForm(const ChatTemplate& chat_template, const Tokenizer& tokenizer)
@@ -35,7 +53,8 @@ TemplateForm::TemplateForm(const ChatTemplate& chat_template, const Tokenizer& t
 Result<FormedPrompt> TemplateForm::encode(std::span<const Message> messages,
                                           const FormOptions& options, const SaidIds& said) const {
   KVASIR_RETURN_IF_ERROR(check_conversation(messages, options));
-  KVASIR_ASSIGN_OR_RETURN(const Segments segments, render(messages, options));
+  KVASIR_ASSIGN_OR_RETURN(const Json tools, tools_for(options));
+  KVASIR_ASSIGN_OR_RETURN(const Segments segments, render(messages, tools, options));
   std::string whole = jinja::text_of(segments);
   if (options.continues_last) {
     KVASIR_ASSIGN_OR_RETURN(const size_t size, size_continued(whole, messages.size() - 1));
@@ -45,7 +64,7 @@ Result<FormedPrompt> TemplateForm::encode(std::span<const Message> messages,
   const std::vector<TextPart> parts = front(parts_of(segments), whole.size());
   if (said) {
     SaidTurns told =
-        tell_said_turns(*tokenizer_, parts, turn_places(messages, options, whole), said);
+        tell_said_turns(*tokenizer_, parts, turn_places(messages, tools, options, whole), said);
     prompt.tokens = std::move(told.tokens);
     prompt.said_turns = told.count;
   } else {
@@ -57,12 +76,13 @@ Result<FormedPrompt> TemplateForm::encode(std::span<const Message> messages,
 // A conversation up to a turn, rendered by itself, says where the turn begins and ends; of
 // templates that tell earlier turns otherwise than the newest it says nothing.
 std::vector<TurnPlace> TemplateForm::turn_places(std::span<const Message> messages,
-                                                 const FormOptions& options,
+                                                 const Json& tools, const FormOptions& options,
                                                  std::string_view whole) const {
   std::vector<TurnPlace> places;
   const auto size_of = [&](size_t count, bool is_asked) -> std::optional<size_t> {
     const auto rendered = template_->render(
         {.messages = Json(template_messages(messages.first(count), traits_, TurnOrder::kAsGiven)),
+         .tools = tools,
          .options = variables(options),
          .add_generation_prompt = is_asked});
     if (!rendered.ok()) return std::nullopt;
@@ -83,21 +103,24 @@ std::vector<TurnPlace> TemplateForm::turn_places(std::span<const Message> messag
 }
 
 Result<TemplateForm::Segments> TemplateForm::render(std::span<const Message> messages,
+                                                    const Json& tools,
                                                     const FormOptions& options) const {
-  Result<Segments> given = render_in(TurnOrder::kAsGiven, messages, options);
+  Result<Segments> given = render_in(TurnOrder::kAsGiven, messages, tools, options);
   if (given.ok() || given.error().kind != ErrorKind::kUsage) return given;
-  Result<Segments> alternating = render_in(TurnOrder::kAlternating, messages, options);
+  Result<Segments> alternating = render_in(TurnOrder::kAlternating, messages, tools, options);
   if (alternating.ok()) return alternating;
   Error error = std::move(given).error();
-  error.field = refused_field(messages, options);
+  error.field = refused_field(messages, tools, options);
   return error;
 }
 
 Result<TemplateForm::Segments> TemplateForm::render_in(TurnOrder order,
                                                        std::span<const Message> messages,
+                                                       const Json& tools,
                                                        const FormOptions& options) const {
   const std::string_view end = options.continues_last ? kMarkWithBlank : "";
   return template_->render({.messages = Json(template_messages(messages, traits_, order, end)),
+                            .tools = tools,
                             .options = variables(options),
                             .add_generation_prompt = !options.continues_last});
 }
@@ -118,7 +141,7 @@ Json TemplateForm::variables(const FormOptions& options) const {
 
 // The first message with which the template refuses the conversation. Halving finds it, as what
 // comes later does not mend it.
-std::string TemplateForm::refused_field(std::span<const Message> messages,
+std::string TemplateForm::refused_field(std::span<const Message> messages, const Json& tools,
                                         const FormOptions& options) const {
   FormOptions answering = options;
   answering.continues_last = false;
@@ -127,8 +150,8 @@ std::string TemplateForm::refused_field(std::span<const Message> messages,
   while (bad - good > 1) {
     const size_t middle = good + (bad - good) / 2;
     const auto begin = messages.first(middle);
-    const bool is_good = render_in(TurnOrder::kAsGiven, begin, answering).ok() ||
-                         render_in(TurnOrder::kAlternating, begin, answering).ok();
+    const bool is_good = render_in(TurnOrder::kAsGiven, begin, tools, answering).ok() ||
+                         render_in(TurnOrder::kAlternating, begin, tools, answering).ok();
     (is_good ? good : bad) = middle;
   }
   return good == 0 ? "messages" : message_field(bad - 1);

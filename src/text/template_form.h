@@ -1,5 +1,6 @@
 // A TemplateForm writes conversations by the chat template that came with a model. What its
-// template would refuse, lose or move is told in another way that it takes (TemplateTraits).
+// template would refuse, lose or move is told in another way that it takes (TemplateTraits). Tools
+// are handed to it; no template has a place for the form of an answer.
 //
 // Immutable; any number of threads may use it. Template and tokenizer must outlive it. What a
 // template says of today's date is evaluated at each call, so that a server that runs for days
@@ -29,14 +30,16 @@ class TemplateForm : public ConversationForm {
  private:
   using Segments = std::vector<jinja::Segment>;
 
-  Result<Segments> render(std::span<const Message> messages, const FormOptions& options) const;
-  Result<Segments> render_in(TurnOrder order, std::span<const Message> messages,
+  Result<Segments> render(std::span<const Message> messages, const Json& tools,
+                          const FormOptions& options) const;
+  Result<Segments> render_in(TurnOrder order, std::span<const Message> messages, const Json& tools,
                              const FormOptions& options) const;
   Json variables(const FormOptions& options) const;
   // Where each turn that may be told as it was said lies in `whole`, the rendered conversation.
-  std::vector<TurnPlace> turn_places(std::span<const Message> messages, const FormOptions& options,
-                                     std::string_view whole) const;
-  std::string refused_field(std::span<const Message> messages, const FormOptions& options) const;
+  std::vector<TurnPlace> turn_places(std::span<const Message> messages, const Json& tools,
+                                     const FormOptions& options, std::string_view whole) const;
+  std::string refused_field(std::span<const Message> messages, const Json& tools,
+                            const FormOptions& options) const;
 
   const ChatTemplate* template_;
   const Tokenizer* tokenizer_;

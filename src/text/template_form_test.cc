@@ -66,6 +66,30 @@ TEST(TemplateForm, HandsMessagesToTheTemplateAsTheyAre) {
       "<|system|>s\n<|system|>t\n<|user|>u\n<|user|>v\n<|assistant|>\n<|user|>w\n<|assistant|>");
 }
 
+// The template prints what it is handed.
+TEST(TemplateForm, HandsToolsToTheTemplate) {
+  const Form form("{% if tools %}{{ tools | tojson }}{% else %}no tools{% endif %}" + kPlain);
+  FormOptions options{
+      .tools = {{.name = "f", .description = "d", .parameters = R"({"b":1})"}, {"g"}}};
+  const std::string g =
+      R"({"type": "function", "function": {"name": "g", "description": "", "parameters": )"
+      R"({"type": "object", "properties": {}}}})";
+  const std::string plain = "<|user|>u\n<|assistant|>";
+  EXPECT_EQ(form.text({user("u")}, options),
+            R"([{"type": "function", "function": {"name": "f", "description": "d", "parameters": )"
+            R"({"b": 1}}}, )" +
+                g + "]" + plain);
+  options.tool_choice = ToolChoice::kNamed;
+  options.tool_name = "g";
+  EXPECT_EQ(form.text({user("u")}, options), "[" + g + "]" + plain);
+  options.tool_choice = ToolChoice::kNone;
+  EXPECT_EQ(form.text({user("u")}, options), "no tools" + plain);
+  options = {.tools = {{.name = "f", .parameters = "{"}}};
+  const auto bent = form.encode({user("u")}, options);
+  ASSERT_FALSE(bent.ok());
+  EXPECT_EQ(bent.error().field, "tools[0].parameters");
+}
+
 TEST(TemplateForm, ADeveloperIsASystemWhereTheTemplateDoesNotNameIt) {
   EXPECT_EQ(Form(kPlain).text({developer("d"), user("u")}),
             "<|system|>d\n<|user|>u\n<|assistant|>");

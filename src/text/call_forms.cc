@@ -1,0 +1,43 @@
+#include "text/call_forms.h"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+namespace kvasir::text {
+namespace {
+
+// Earlier ones go before later ones.
+struct Known {
+  CallForm form;
+  std::string_view spelled;                   // by the template
+  std::vector<std::string_view> not_spelled;  // other forms that begin alike
+  std::vector<std::string_view> markers;
+};
+
+const std::vector<Known>& known_forms() {
+  static const std::vector<Known> forms = {
+      {CallForm::kListed, "[TOOL_CALLS]", {"[ARGS]"}, {"[TOOL_CALLS]"}},
+      {CallForm::kTagged,
+       "<tool_call>",
+       {"<function=", "<arg_key>"},
+       {"<tool_call>", "</tool_call>"}},
+      {CallForm::kBare, "<|python_tag|>", {}, {"<|python_tag|>"}},
+      {CallForm::kBare, "\"parameters\": ", {"<|channel|>", "<tool_call"}, {"<|python_tag|>"}},
+  };
+  return forms;
+}
+
+}  // namespace
+
+void add_call_form(const ChatTemplate& chat_template, ReplyForm& form) {
+  const auto spells = [&](std::string_view text) { return chat_template.spells(text); };
+  for (const Known& known : known_forms()) {
+    if (!spells(known.spelled) || std::ranges::any_of(known.not_spelled, spells)) continue;
+    form.calls = known.form;
+    form.call_markers = marker_ids(*form.tokenizer, known.markers);
+    return;
+  }
+}
+
+}  // namespace kvasir::text
