@@ -32,7 +32,7 @@ if(KVASIR_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL Debug)
   add_compile_definitions(KVASIR_DCHECKS)
 endif()
 # The modules that read outside bytes: fuzzing looks for inputs that reach new branches of these.
-set(KVASIR_PARSING_MODULES base checkpoint text calibration store persist model plan server)
+set(KVASIR_PARSING_MODULES base checkpoint text grammar calibration store persist model plan server)
 # The loops of these are most of what sanitized tests run.
 set(KVASIR_LOOP_MODULES numeric kernels ops)
 include_directories(${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)

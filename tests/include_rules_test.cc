@@ -31,6 +31,7 @@ constexpr Rule kRules[] = {
     {"text",
      "kvasir/conversation.h checkpoint/checkpoint_place.h checkpoint/gguf.h "
      "checkpoint/gguf_file.h"},
+    {"grammar", ""},
     {"kv", "kernels numeric"},
     {"calibration", "kernels numeric kv kvasir/study.h"},
     {"persist", "kv store kvasir/store.h kvasir/store_admin.h"},
@@ -41,7 +42,7 @@ constexpr Rule kRules[] = {
      "model/deepseek_v4/workspace.h model/deepseek_v4/footprint.h model/decoder/config.h "
      "model/decoder/geometry.h model/decoder/footprint.h persist/footprint.h"},
     {"replay", "kvasir/conversation.h"},
-    {"engine", "public model persist text kv calibration kernels/instruction_sets.h"},
+    {"engine", "public model persist text grammar kv calibration kernels/instruction_sets.h"},
     {"bench", "public ops kernels numeric kv store persist model/deepseek_v4/geometry.h"},
     {"server", "public"},
     {"eval", "public"},

@@ -1,0 +1,21 @@
+// read_schema turns a JSON Schema (2020-12) into a grammar of the JSON texts that it allows, with
+// the members of objects in the order of its `properties`.
+//
+// Followed: type (also a list, and `nullable`), properties, required, additionalProperties, items,
+// prefixItems, minItems, maxItems, enum, const, anyOf, oneOf (as anyOf), allOf where it can be put
+// into one schema, $ref into the same document, minLength, maxLength, pattern, the formats date,
+// time, date-time, uuid, email and ipv4, and bounds of numbers. Other keywords that would change
+// what is allowed are refused by name; annotations are passed over. Where a schema allows more than
+// it speaks of, as members without a word about additionalProperties, these are not written.
+#pragma once
+
+#include "base/json.h"
+#include "grammar/builder.h"
+#include "kvasir/result.h"
+
+namespace kvasir::grammar {
+
+// Error: kUsage; `where` is the path in the schema, such as "#/properties/age".
+Result<NodeId> read_schema(Builder& builder, const Json& schema);
+
+}  // namespace kvasir::grammar
