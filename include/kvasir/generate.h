@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,15 +15,17 @@
 
 namespace kvasir {
 
+class Grammar;
+
 // A LogitBias is added to the logit of one token before anything else is done with it.
 struct LogitBias {
   int32_t id = 0;
   float bias = 0;  // -100 to 100; -100 forbids
 };
 
-// SamplingOptions are applied in this order: bias and penalties, temperature, top_k, top_p, min_p.
-// The draw for a token depends on the seed and the token's position alone, so a resumed or forked
-// session samples as an uninterrupted one.
+// SamplingOptions are applied in this order, to tokens that the grammar allows: bias and penalties,
+// temperature, top_k, top_p, min_p. The draw for a token depends on the seed and the token's
+// position alone, so a resumed or forked session samples as an uninterrupted one.
 struct SamplingOptions {
   double temperature = 0;  // 0: greedy, ties to the lower id
   int64_t top_k = 0;       // keep the k most likely; 0: all
@@ -51,8 +54,11 @@ const char* name_of(StopReason reason);
 struct GenerateOptions {
   SamplingOptions sampling;
   int64_t tokens_max = 256;
-  std::vector<std::string> stop_strings;           // the text ends before the first complete one
-  bool stops_at_end_of_text = true;                // at the model's EOS ids
+  std::vector<std::string> stop_strings;  // the text ends before the first complete one
+  bool stops_at_end_of_text = true;       // at the model's EOS ids
+  // What the text may be (kvasir/grammar.h), of a chat's reply the answer; null: anything. It ends
+  // where the grammar does, at the model's EOS ids or, without stops_at_end_of_text, by itself.
+  std::shared_ptr<const Grammar> grammar;
   bool reads_calls = false;                        // tool calls of the model's chat form are told
   int64_t calls_max = 0;                           // the reply ends behind so many; 0: any number
   bool wants_logprobs = false;                     // of each sampled token

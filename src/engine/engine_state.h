@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/grammars.h"
 #include "engine/idle_sessions.h"
 #include "kv/memory_account.h"
 #include "kv/sequence.h"
@@ -68,6 +69,7 @@ struct Engine::State {
   ModelInfo info;
   std::shared_ptr<kv::MemoryAccount> account = std::make_shared<kv::MemoryAccount>();
   std::unique_ptr<text::Tokenizer> tokenizer;         // null: opened without text
+  Grammars grammars;
   std::unique_ptr<text::ChatTemplate> chat_template;  // null: the model came without one
   // Of the model's config and of its tokenizer: each ends a text.
   std::vector<int32_t> end_ids;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "engine/answer_constraint.h"
 #include "engine/engine_state.h"
 #include "engine/logprobs.h"
 #include "engine/reply_form.h"
@@ -37,6 +38,30 @@ Result<std::unique_ptr<ReplyStream>> make_reply_stream(const Engine::State& engi
     made = std::make_unique<ChatReplyStream>(form, kind == ReplyKind::kReasoning, stops,
                                              std::move(calls));
   }
+  return made;
+}
+
+// What may stand around an answer, beside its grammar.
+Result<AnswerConstraint::Markers> markers_of(const Engine::State& engine,
+                                             const GenerateOptions& options, ReplyKind kind) {
+  AnswerConstraint::Markers markers;
+  if (options.stops_at_end_of_text) markers.ends = engine.end_ids;
+  if (kind != ReplyKind::kAnswer && kind != ReplyKind::kReasoning) return markers;
+  KVASIR_ASSIGN_OR_RETURN(const text::ReplyForm form, reply_form_of(engine));
+  // A form also lists what ends a reply only by mistake, as the beginning of the next turn.
+  if (markers.ends.empty()) markers.ends = form.ends;
+  if (!form.reasons_at_start_alone) markers.think_begin = form.think_begin;
+  markers.think_end = form.think_end;
+  return markers;
+}
+
+Result<std::optional<AnswerConstraint>> make_constraint(const Engine::State& engine,
+                                                        const GenerateOptions& options,
+                                                        ReplyKind kind) {
+  std::optional<AnswerConstraint> made;
+  if (options.grammar == nullptr) return made;
+  KVASIR_ASSIGN_OR_RETURN(AnswerConstraint::Markers markers, markers_of(engine, options, kind));
+  made.emplace(options.grammar, engine.info.vocab_size, std::move(markers));
   return made;
 }
 
@@ -74,10 +99,12 @@ Status check(const GenerateOptions& options) {
 
 struct Generation::State {
   State(const Engine::State& used, const GenerateOptions& options,
-        std::unique_ptr<ReplyStream> stream, bool tells_ids)
+        std::unique_ptr<ReplyStream> stream, std::optional<AnswerConstraint> grammar,
+        bool tells_ids)
       : engine(used),
         sampler(options.sampling, used.info.vocab_size),
         reply(std::move(stream)),
+        constraint(std::move(grammar)),
         tokens_max(options.tokens_max),
         stops_at_end_of_text(options.stops_at_end_of_text),
         wants_logprobs(options.wants_logprobs),
@@ -92,10 +119,15 @@ struct Generation::State {
   // on.
   std::optional<StopReason> read_newest(GenerationPiece& piece);
   void finish(StopReason reason, GenerationPiece& piece);
+  // The ids that may come next; null: all.
+  const grammar::TokenMask* allowed();
+  // Follows the newest token, which ended nothing so far.
+  void follow_grammar(bool was_in_reasoning, std::optional<StopReason>& end);
 
   const Engine::State& engine;
   Sampler sampler;
   std::unique_ptr<ReplyStream> reply;
+  std::optional<AnswerConstraint> constraint;  // none: any text
   int64_t tokens_max;
   bool stops_at_end_of_text;
   bool wants_logprobs;
@@ -119,8 +151,19 @@ std::optional<StopReason> Generation::State::read_newest(GenerationPiece& piece)
     end = reply->push(id, piece);
   }
   if (was_in_reasoning || reply->in_reasoning()) ++reasoning_token_count;
+  if (constraint && !end) follow_grammar(was_in_reasoning, end);
   if (!end && std::ssize(tokens) >= tokens_max) end = StopReason::kTokenLimit;
   return end;
+}
+
+const grammar::TokenMask* Generation::State::allowed() {
+  return constraint ? &constraint->allowed(reply->in_reasoning()) : nullptr;
+}
+
+void Generation::State::follow_grammar(bool was_in_reasoning, std::optional<StopReason>& end) {
+  if (was_in_reasoning || reply->in_reasoning()) return;
+  constraint->add(engine.tokenizer->token_bytes(tokens.back()));
+  if (constraint->ends_by_itself()) end = StopReason::kEndOfText;
 }
 
 void Generation::State::finish(StopReason reason, GenerationPiece& piece) {
@@ -141,8 +184,10 @@ Result<Generation> Generation::create(Engine& engine, const GenerateOptions& opt
   KVASIR_RETURN_IF_ERROR(check_biases(options.sampling.logit_bias, engine.info().vocab_size));
   KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplyStream> reply,
                           make_reply_stream(engine.state(), kind, options));
-  return Generation(
-      std::make_unique<State>(engine.state(), options, std::move(reply), kind == ReplyKind::kIds));
+  KVASIR_ASSIGN_OR_RETURN(std::optional<AnswerConstraint> constraint,
+                          make_constraint(engine.state(), options, kind));
+  return Generation(std::make_unique<State>(engine.state(), options, std::move(reply),
+                                            std::move(constraint), kind == ReplyKind::kIds));
 }
 
 void Generation::set_prompt(std::span<const int32_t> prompt) {
@@ -153,7 +198,8 @@ void Generation::set_prompt(std::span<const int32_t> prompt) {
 Result<GenerationPiece> Generation::step(std::span<const float> logits, int64_t position) {
   State& state = *state_;
   KVASIR_CHECK(!state.is_done(), "a reply that goes on");
-  KVASIR_ASSIGN_OR_RETURN(const int32_t id, state.sampler.sample(logits, position));
+  KVASIR_ASSIGN_OR_RETURN(const int32_t id,
+                          state.sampler.sample(logits, position, state.allowed()));
   GenerationPiece piece;
   if (state.wants_logprobs) {
     KVASIR_ASSIGN_OR_RETURN(SampledToken token,

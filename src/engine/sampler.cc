@@ -79,25 +79,33 @@ void Sampler::set_prompt(std::span<const int32_t> prompt) {
   if (adjuster_) adjuster_->set_prompt(prompt);
 }
 
-Result<int32_t> Sampler::sample(std::span<const float> logits, int64_t position) {
+Result<int32_t> Sampler::sample(std::span<const float> logits, int64_t position,
+                                const grammar::TokenMask* allowed) {
   KVASIR_CHECK(!logits.empty() && std::ssize(logits) <= vocab_size_ && position >= 0,
                "logits of the vocabulary");
   KVASIR_ASSIGN_OR_RETURN(const size_t best, highest_logit(logits, position));
-  if (!adjuster_) return choose(logits, best, position);
-  return sample_adjusted(adjuster_->adjust(logits), position);
-}
-
-Result<int32_t> Sampler::sample_adjusted(std::span<const float> logits, int64_t position) {
+  if (!adjuster_ && allowed == nullptr) return choose(logits, best, position);
+  if (adjuster_) logits = adjuster_->adjust(logits);
+  if (allowed != nullptr) logits = only_allowed(logits, *allowed);
   const auto highest = std::max_element(logits.begin(), logits.end());
   if (*highest == kForbiddenLogit) {
     return Error{.kind = ErrorKind::kUsage,
                  .what = "every token is forbidden",
-                 .field = "logit_bias",
+                 .field = adjuster_ ? "logit_bias" : "grammar",
                  .expected = "a token that may be sampled"};
   }
   const int32_t id = choose(logits, static_cast<size_t>(highest - logits.begin()), position);
-  adjuster_->add(id);
+  if (adjuster_) adjuster_->add(id);
   return id;
+}
+
+std::span<const float> Sampler::only_allowed(std::span<const float> logits,
+                                             const grammar::TokenMask& allowed) {
+  allowed_logits_.assign(logits.size(), kForbiddenLogit);
+  for (size_t i = 0; i < logits.size(); ++i) {
+    if (allowed.allows(static_cast<int32_t>(i))) allowed_logits_[i] = logits[i];
+  }
+  return allowed_logits_;
 }
 
 int32_t Sampler::choose(std::span<const float> logits, size_t best, int64_t position) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine/logit_adjuster.h"
+#include "grammar/follower.h"
 #include "kvasir/generate.h"
 #include "kvasir/result.h"
 
@@ -26,9 +27,11 @@ class Sampler {
   // The prompt, for the repetition penalty. REQUIRES: called before the first sample, with ids of
   // the vocabulary.
   void set_prompt(std::span<const int32_t> prompt);
-  // Returns the id of the token at `position`. logits [vocab]. For the penalties every id that was
-  // returned belongs to the reply. Errors: a logit that is not finite, every token is forbidden.
-  Result<int32_t> sample(std::span<const float> logits, int64_t position);
+  // Returns the id of the token at `position`, one of `allowed`; null: of all. logits [vocab]. For
+  // the penalties every id that was returned belongs to the reply. Errors: a logit that is not
+  // finite, every token is forbidden.
+  Result<int32_t> sample(std::span<const float> logits, int64_t position,
+                         const grammar::TokenMask* allowed = nullptr);
 
  private:
   struct Candidate {
@@ -37,7 +40,9 @@ class Sampler {
     double weight;  // exp((logit - highest) / temperature)
   };
 
-  Result<int32_t> sample_adjusted(std::span<const float> logits, int64_t position);
+  // The logits, kForbiddenLogit where they are not allowed.
+  std::span<const float> only_allowed(std::span<const float> logits,
+                                      const grammar::TokenMask& allowed);
   // `best` is the most likely one.
   int32_t choose(std::span<const float> logits, size_t best, int64_t position);
 
@@ -65,6 +70,7 @@ class Sampler {
   int64_t vocab_size_;
   std::optional<LogitAdjuster> adjuster_;  // none: the logits are taken as they are
   std::vector<Candidate> candidates_;      // [vocab]
+  std::vector<float> allowed_logits_;      // [vocab]; empty until something is not allowed
 };
 
 }  // namespace kvasir

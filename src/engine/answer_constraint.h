@@ -1,0 +1,44 @@
+// An AnswerConstraint follows one answer through its grammar and says which tokens may come next.
+// Reasoning is free: the grammar begins where the answer does. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "grammar/follower.h"
+#include "grammar/position.h"
+#include "kvasir/grammar.h"
+
+namespace kvasir {
+
+class AnswerConstraint {
+ public:
+  struct Markers {
+    std::vector<int32_t> ends;           // any of these ends the answer; empty: it ends by itself
+    std::optional<int32_t> think_begin;  // may come before the answer
+    std::optional<int32_t> think_end;
+  };
+  AnswerConstraint(std::shared_ptr<const Grammar> grammar, int64_t vocab_size, Markers markers);
+
+  // Good until the next call.
+  const grammar::TokenMask& allowed(bool in_reasoning);
+  // Takes a token of the answer, with its bytes. REQUIRES: it was allowed; no end, no reasoning.
+  void add(std::string_view bytes);
+  // Whether the answer has come to its end and no token can say so.
+  bool ends_by_itself() const { return markers_.ends.empty() && position_.is_complete(); }
+
+ private:
+  const grammar::Follower& follower() const;
+
+  std::shared_ptr<const Grammar> grammar_;
+  Markers markers_;
+  int64_t vocab_size_;
+  grammar::Position position_;
+  bool has_begun_ = false;
+  grammar::TokenMask allowed_;
+};
+
+}  // namespace kvasir

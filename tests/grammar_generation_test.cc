@@ -1,0 +1,200 @@
+// Answers that a grammar constrains, through the public interface, on the bundled model: by itself
+// it says nothing like JSON.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "engine_driver.h"
+#include "kvasir/generation.h"
+#include "kvasir/grammar.h"
+#include "scheduler_driver.h"
+
+namespace kvasir {
+namespace {
+
+using testing::Heard;
+using testing::into;
+using GrammarPointer = std::shared_ptr<const Grammar>;
+
+constexpr const char* kPersonSchema = R"({"type": "object", "properties": {
+    "name": {"type": "string", "maxLength": 12}, "age": {"type": "integer", "minimum": 0,
+    "maximum": 150}, "tags": {"type": "array", "items": {"enum": ["red", "green", "blue"]},
+    "maxItems": 3}, "born": {"type": "string", "format": "date"},
+    "boss": {"anyOf": [{"type": "null"}, {"type": "object", "properties": {"id":
+    {"type": "number", "minimum": 0}}, "required": ["id"], "additionalProperties": false}]}},
+    "required": ["name", "age", "boss"], "additionalProperties": false})";
+
+class GrammarGenerationTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { engine_ = new Engine(testing::open_engine(testing::bundled())); }
+  static void TearDownTestSuite() {
+    delete engine_;
+    engine_ = nullptr;
+  }
+
+  static GrammarPointer schema(std::string_view text) {
+    return json_schema_grammar(*engine_, text).value();
+  }
+  static Generated answer(const GenerateOptions& options, std::string_view prompt = "Answer:") {
+    Session session = testing::new_session(*engine_);
+    EXPECT_TRUE(session.append(engine_->encode(prompt).value()).ok());
+    return generate(*engine_, session, options).value();
+  }
+  static GenerateOptions options_of(GrammarPointer grammar, uint64_t seed, double temperature = 1) {
+    GenerateOptions options{.tokens_max = 300};
+    options.sampling = {.temperature = temperature, .seed = seed};
+    options.grammar = std::move(grammar);
+    return options;
+  }
+
+  static int32_t id_of(std::string_view text) {
+    return engine_->encode_with_markers(text)->front();
+  }
+
+  static Engine* engine_;
+};
+
+Engine* GrammarGenerationTest::engine_ = nullptr;
+
+TEST_F(GrammarGenerationTest, EveryAnswerFitsItsSchema) {
+  const GrammarPointer grammar = schema(kPersonSchema);
+  int ended = 0;
+  for (uint64_t seed = 0; seed < 30; ++seed) {
+    const Generated got = answer(options_of(grammar, seed, seed % 3 == 0 ? 0 : 1.5));
+    if (got.stop_reason != StopReason::kEndOfText) continue;
+    ++ended;
+    EXPECT_TRUE(grammar->matches(got.text)) << got.text;
+    const Result<Json> json = Json::parse(got.text, "answer");
+    ASSERT_TRUE(json.ok()) << got.text;
+    ASSERT_NE(json->find("age"), nullptr) << got.text;
+    EXPECT_GE(*json->find("age")->as_integer(), 0);
+    EXPECT_LE(*json->find("age")->as_integer(), 150);
+  }
+  EXPECT_GT(ended, 25);
+}
+
+TEST_F(GrammarGenerationTest, PenaltiesAndBiasesDoNotReachWhatIsForbidden) {
+  const GrammarPointer grammar = schema(kPersonSchema);
+  GenerateOptions options = options_of(grammar, 3);
+  options.sampling.repetition_penalty = 3;
+  options.sampling.frequency_penalty = 2;
+  options.sampling.logit_bias = {
+      {.id = engine_->encode_with_markers("hello")->front(), .bias = 100}};
+  options.sampling.top_k = 3;
+  const Generated got = answer(options);
+  ASSERT_EQ(got.stop_reason, StopReason::kEndOfText);
+  EXPECT_TRUE(grammar->matches(got.text)) << got.text;
+}
+
+TEST_F(GrammarGenerationTest, AChoiceIsOneOfItsTextsAndEndsAtOnce) {
+  const GrammarPointer grammar = choice_grammar(*engine_, {"yes", "yes, indeed", "no"}).value();
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    const Generated got = answer(options_of(grammar, seed, 2));
+    EXPECT_EQ(got.stop_reason, StopReason::kEndOfText);
+    EXPECT_TRUE(got.text == "yes" || got.text == "yes, indeed" || got.text == "no") << got.text;
+  }
+}
+
+TEST_F(GrammarGenerationTest, ARegexIsMatchedAsAWhole) {
+  const GrammarPointer grammar = regex_grammar(*engine_, "[A-Z]{2}-\\d{3}é?").value();
+  const Generated got = answer(options_of(grammar, 5, 2));
+  ASSERT_EQ(got.stop_reason, StopReason::kEndOfText);
+  EXPECT_TRUE(grammar->matches(got.text)) << got.text;
+}
+
+TEST_F(GrammarGenerationTest, WithoutAnEndOfTextItEndsByItself) {
+  GenerateOptions options = options_of(choice_grammar(*engine_, {"yes", "no"}).value(), 1);
+  options.stops_at_end_of_text = false;
+  const Generated got = answer(options);
+  EXPECT_EQ(got.stop_reason, StopReason::kEndOfText);
+  EXPECT_TRUE(got.text == "yes" || got.text == "no") << got.text;
+}
+
+TEST_F(GrammarGenerationTest, ForbiddingWhatHasToComeIsAnError) {
+  GenerateOptions options = options_of(choice_grammar(*engine_, {"x"}).value(), 1);
+  options.sampling.logit_bias = {{.id = engine_->encode_with_markers("x")->front(), .bias = -100}};
+  Session session = testing::new_session(*engine_);
+  ASSERT_TRUE(session.append(engine_->encode("Answer:").value()).ok());
+  const auto got = generate(*engine_, session, options);
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.error().field, "logit_bias");
+}
+
+TEST_F(GrammarGenerationTest, InABatchTheTokensAreTheSame) {
+  const GrammarPointer grammars[] = {schema(kPersonSchema), json_grammar(*engine_).value(),
+                                     choice_grammar(*engine_, {"left", "right"}).value(), nullptr};
+  std::vector<ServiceRequest> requests;
+  for (size_t i = 0; i < 8; ++i) {
+    ServiceRequest request =
+        testing::request(engine_->encode("Number " + std::to_string(i)).value(), 60, 1);
+    request.options.grammar = grammars[i % 4];
+    request.options.sampling.seed = i;
+    requests.push_back(std::move(request));
+  }
+  Scheduler scheduler(*engine_, {});
+  std::vector<Heard> together(requests.size());
+  for (size_t i = 0; i < requests.size(); ++i) {
+    ASSERT_TRUE(scheduler.submit(requests[i], into(together[i])).ok());
+  }
+  testing::run(scheduler);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    Heard alone;
+    Scheduler other(*engine_, {});
+    ASSERT_TRUE(other.submit(requests[i], into(alone)).ok());
+    testing::run(other);
+    testing::expect_same_bits(together[i].tokens.at(0), alone.tokens.at(0));
+    EXPECT_EQ(together[i].texts, alone.texts);
+  }
+}
+
+// Steps a generation on logits that want `wanted` above all others.
+int32_t sampled(Generation& generation, int32_t wanted, int64_t vocab) {
+  std::vector<float> logits(static_cast<size_t>(vocab));
+  logits[static_cast<size_t>(wanted)] = 1;
+  EXPECT_TRUE(generation.step(logits, std::ssize(generation.tokens())).ok());
+  return generation.tokens().back();
+}
+
+TEST_F(GrammarGenerationTest, ReasoningIsFreeAndAnAnswerHasToFollow) {
+  const int64_t vocab = engine_->info().vocab_size;
+  const int32_t end = id_of("<｜end▁of▁sentence｜>");
+  const int32_t think_end = id_of("</think>");
+  GenerateOptions options;
+  options.grammar = choice_grammar(*engine_, {"x"}).value();
+  auto generation = Generation::create(*engine_, options, ReplyKind::kReasoning).value();
+  EXPECT_EQ(sampled(generation, id_of("A"), vocab), id_of("A"));
+  EXPECT_NE(sampled(generation, end, vocab), end);
+  EXPECT_EQ(sampled(generation, think_end, vocab), think_end);
+  EXPECT_EQ(sampled(generation, id_of("A"), vocab), id_of("x"));
+  EXPECT_EQ(sampled(generation, id_of("A"), vocab), end);
+  EXPECT_EQ(generation.stop_reason(), StopReason::kEndOfText);
+}
+
+// This model's prompts alone say whether it reasons.
+TEST_F(GrammarGenerationTest, AnAnswerWithoutReasoningIsConstrainedFromItsFirstToken) {
+  const int64_t vocab = engine_->info().vocab_size;
+  GenerateOptions options;
+  options.grammar = choice_grammar(*engine_, {"x"}).value();
+  auto generation = Generation::create(*engine_, options, ReplyKind::kAnswer).value();
+  EXPECT_EQ(sampled(generation, id_of("<think>"), vocab), id_of("x"));
+}
+
+TEST_F(GrammarGenerationTest, OneOfTheSameTextIsTheSame) {
+  EXPECT_EQ(schema(kPersonSchema), schema(kPersonSchema));
+  EXPECT_NE(schema(R"({"type": "null"})"), schema(R"({"type": "boolean"})"));
+}
+
+TEST_F(GrammarGenerationTest, WhatCannotBeFollowedIsSaid) {
+  EXPECT_EQ(json_schema_grammar(*engine_, "{").error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(json_schema_grammar(*engine_, R"({"not": {}})").error().where, "#/not");
+  EXPECT_EQ(regex_grammar(*engine_, "a(").error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(choice_grammar(*engine_, {}).error().kind, ErrorKind::kUsage);
+  Engine without_text = testing::open_engine(testing::golden_decoder("qwen3"));
+  EXPECT_FALSE(json_grammar(without_text).ok());
+}
+
+}  // namespace
+}  // namespace kvasir
