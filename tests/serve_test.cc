@@ -105,6 +105,73 @@ std::string completion(const std::string& prompt, int tokens_max, const char* mo
 constexpr const char* kCompletions = "/v1/completions";
 constexpr const char* kChat = "/v1/chat/completions";
 
+// The text of an answer in each dialect.
+std::string answer_of(const TestResponse& response) {
+  const Json json = json_of(response);
+  for (const char* list : {"choices", "output", "content"}) {
+    const Json* const found = json.find(list);
+    if (found == nullptr || found->as_array() == nullptr || found->as_array()->empty()) continue;
+    const Json& last = found->as_array()->back();
+    if (last.find("message") != nullptr) return text_at(last, {"message", "content"});
+    const Json* const parts = last.find("content");
+    if (parts != nullptr && parts->as_array() != nullptr) {
+      return text_at(parts->as_array()->front(), {"text"});
+    }
+    return text_at(last, {"text"});
+  }
+  return response.body;
+}
+
+TEST(Serve, AnswersHaveTheFormThatIsAskedFor) {
+  const auto server = serve();
+  const std::string schema =
+      R"({"type":"object","properties":{"ok":{"type":"boolean"},"n":{"type":"integer",)"
+      R"("maximum":9,"minimum":0}},"required":["ok","n"],"additionalProperties":false})";
+  const std::string messages = R"({"messages":[{"role":"user","content":"Hi"}],"max_tokens":64,)";
+  const std::string format = R"({"type":"json_schema","name":"n","schema":)" + schema + "}";
+  const std::pair<const char*, std::string> kAsked[] = {
+      {kChat, messages + R"("response_format":{"type":"json_schema","json_schema":{"name":"n",)" +
+                  R"("schema":)" + schema + "}}}"},
+      {kChat, messages + R"("guided_json":)" + schema + "}"},
+      {kChat, messages + R"("structured_outputs":{"json":)" + schema + "}}"},
+      {kCompletions, R"({"prompt":"Hi","max_tokens":64,"guided_json":)" + schema + "}"},
+      {"/v1/responses",
+       R"({"input":"Hi","max_output_tokens":64,"text":{"format":)" + format + "}}"},
+      {"/v1/messages", messages + R"("output_config":{"format":)" + format + "}}"},
+  };
+  for (const auto& [path, body] : kAsked) {
+    const TestResponse response = ask(*server, "POST", path, body);
+    ASSERT_EQ(response.status, 200) << response.body;
+    const std::string answer = answer_of(response);
+    const Result<Json> json = Json::parse(answer, "answer");
+    ASSERT_TRUE(json.ok()) << body << answer;
+    ASSERT_NE(json->find("ok"), nullptr) << answer;
+    EXPECT_NE(json->find("ok")->as_bool(), nullptr) << answer;
+  }
+  const TestResponse chosen =
+      ask(*server, "POST", kChat, messages + R"("guided_choice":["left","right"]})");
+  EXPECT_TRUE(answer_of(chosen) == "left" || answer_of(chosen) == "right") << chosen.body;
+  EXPECT_EQ(chosen.head.find("x-kvasir-ignored"), std::string::npos);
+}
+
+TEST(Serve, AFormThatCannotBeFollowedIsNamed) {
+  const auto server = serve();
+  const std::pair<const char*, const char*> kWrong[] = {
+      {R"("response_format":{"type":"json_schema","json_schema":{"schema":{"not":{}}}})", "#/not"},
+      {R"("guided_json":"{")", "guided_json"},
+      {R"("guided_regex":"a(")", "guided_regex"},
+      {R"("guided_choice":[])", "guided_choice"},
+  };
+  for (const auto& [field, named] : kWrong) {
+    const TestResponse response =
+        ask(*server, "POST", kChat,
+            std::string(R"({"messages":[{"role":"user","content":"Hi"}],)") + field + "}");
+    EXPECT_EQ(response.status, 400) << field;
+    EXPECT_NE(text_at(json_of(response), {"error", "message"}).find(named), std::string::npos)
+        << response.body;
+  }
+}
+
 TEST(Serve, EveryRouteAnswers) {
   const auto server = serve();
   const std::string messages = R"({"messages":[{"role":"user","content":"Hi"}],"max_tokens":2})";

@@ -25,6 +25,7 @@
 #include "kvasir/result.h"
 #include "kvasir/scheduler.h"
 #include "server/api_error.h"
+#include "server/constraint.h"
 
 namespace kvasir::server {
 
@@ -36,7 +37,8 @@ struct Call {
   using TextOrIds = std::variant<std::string, std::vector<int32_t>>;
   std::vector<TextOrIds> prompts;
 
-  GenerateOptions options;            // tokens_max is not used
+  GenerateOptions options;            // tokens_max and grammar are not used
+  Constraint constraint;              // of each answer's text
   bool has_seed = false;              // options.sampling.seed was asked for; no: any will do
   std::optional<int64_t> tokens_max;  // the context may leave fewer; none: all of these
   int answer_count = 1;               // of each prompt

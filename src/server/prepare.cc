@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "kvasir/grammar.h"
 #include "server/dialects/reply_calls.h"
 
 namespace kvasir::server {
@@ -83,7 +84,35 @@ ReplyKind reply_kind(const Call& call, const PreparedPrompt& prompt) {
   return call.options.stops_at_end_of_text ? prompt.reply : ReplyKind::kText;
 }
 
+Result<std::shared_ptr<const Grammar>> make_grammar(Engine& engine, const Constraint& wanted) {
+  switch (wanted.kind) {
+    case Constraint::Kind::kNone:
+      return std::shared_ptr<const Grammar>();
+    case Constraint::Kind::kJsonObject:
+      return json_grammar(engine);
+    case Constraint::Kind::kJsonSchema:
+      return json_schema_grammar(engine, wanted.text);
+    case Constraint::Kind::kRegex:
+      return regex_grammar(engine, wanted.text);
+    case Constraint::Kind::kChoice:
+      return choice_grammar(engine, wanted.texts);
+  }
+  KVASIR_CHECK(false, "a known kind");
+}
+
 }  // namespace
+
+Status add_grammar(Served& served, Call& call) {
+  Result<std::shared_ptr<const Grammar>> made =
+      make_grammar(served.service->engine(), call.constraint);
+  if (made.ok()) {
+    call.options.grammar = std::move(made).value();
+    return ok_status();
+  }
+  Error error = std::move(made).error();
+  error.field = call.constraint.field;
+  return error;
+}
 
 std::string random_id() {
   std::array<uint64_t, 2> bits{};

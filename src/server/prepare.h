@@ -38,6 +38,10 @@ struct PreparedPrompt {
 Result<std::vector<PreparedPrompt>> prepare_prompts(const Served& served, const Call& call,
                                                     const std::string* salt);
 
+// Makes the grammar that the call's constraint asks for, for its options. Error: one that cannot be
+// followed, naming the field.
+Status add_grammar(Served& served, Call& call);
+
 // Returns the requests for those prompts, each with as many tokens to answer as were asked for and
 // the context leaves. Error: a prompt that does not fit (kContextLength).
 std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(

@@ -7,6 +7,7 @@
 #include "server/dialect.h"
 #include "server/dialects/chat_messages.h"
 #include "server/dialects/chat_reply.h"
+#include "server/dialects/constraint_fields.h"
 #include "server/dialects/openai_error.h"
 #include "server/dialects/openai_fields.h"
 #include "server/dialects/openai_tools.h"
@@ -73,6 +74,7 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   if (const auto format = body.object("response_format")) {
     read_answer_format(*format, "json_schema", call.form);
   }
+  read_format(body, "response_format", call.constraint);
   read_modalities(body);
   const auto old_name = read_token_count(body, "max_tokens", 1);
   const auto new_name = read_token_count(body, "max_completion_tokens", 1);

@@ -289,6 +289,12 @@ TEST(ChatCompletionsTest, RefusesFieldsByName) {
        "response_format.json_schema.schema"},
       {R"("response_format":{"type":"json_schema","json_schema":{"schema":[]}})",
        "response_format.json_schema.schema"},
+      {R"("guided_json":[])", "guided_json"},
+      {R"("guided_regex":1)", "guided_regex"},
+      {R"("guided_choice":["a",1])", "guided_choice[1]"},
+      {R"("structured_outputs":{"grammar":"a"})", "structured_outputs.grammar"},
+      {R"("guided_regex":"a","guided_choice":["a"])", "guided_choice"},
+      {R"("guided_regex":"a","response_format":{"type":"json_object"})", "response_format"},
       {R"("modalities":["text","audio"])", "modalities"},
   };
   std::vector<RefusedBody> bodies;

@@ -5,6 +5,7 @@
 
 #include "server/dialect.h"
 #include "server/dialects/anthropic_error.h"
+#include "server/dialects/constraint_fields.h"
 #include "server/dialects/messages_input.h"
 #include "server/dialects/messages_reply.h"
 #include "server/dialects/messages_tools.h"
@@ -28,12 +29,14 @@ void read_thinking(const FieldReader& body, Call& call) {
   if (thinking->string("display") == "omitted") ignore(call, "thinking.display");
 }
 
-void read_output_config(const FieldReader& body, FormOptions& form) {
-  if (const auto format = body.object("output_format")) read_answer_format(*format, "", form);
+void read_output_config(const FieldReader& body, Call& call) {
+  if (const auto format = body.object("output_format")) read_answer_format(*format, "", call.form);
+  read_format(body, "output_format", call.constraint);
   const auto config = body.object("output_config");
   if (!config) return;
-  read_effort(*config, "effort", form);
-  if (const auto format = config->object("format")) read_answer_format(*format, "", form);
+  read_effort(*config, "effort", call.form);
+  if (const auto format = config->object("format")) read_answer_format(*format, "", call.form);
+  read_format(*config, "format", call.constraint);
 }
 
 // max_tokens may be left out, since those who only count tokens do so.
@@ -46,7 +49,7 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   read_stops(body, "stop_sequences", call.options.stop_strings);
   read_messages_input(body, call);
   read_thinking(body, call);
-  read_output_config(body, call.form);
+  read_output_config(body, call);
   read_message_tools(body, call);
   call.tokens_max = read_token_count(body, "max_tokens", 1);
   for (const char* name : kIgnoredFields) {

@@ -9,6 +9,8 @@
 
 #include <fmt/format.h>
 
+#include "server/dialects/constraint_fields.h"
+
 namespace kvasir::server {
 namespace {
 
@@ -23,9 +25,8 @@ constexpr double kTopPMin = 1e-9;
 
 // Fields that would change the answer and that nothing is done about.
 constexpr const char* kIgnoredFields[] = {
-    "web_search_options", "verbosity",          "moderation",   "grammar",
-    "json_schema",        "guided_json",        "guided_regex", "guided_choice",
-    "guided_grammar",     "structured_outputs", "min_tokens",   "stop_token_ids",
+    "web_search_options", "verbosity",  "moderation",     "grammar",
+    "guided_grammar",     "min_tokens", "stop_token_ids",
 };
 
 // Where agents say which conversation a request belongs to.
@@ -162,6 +163,7 @@ void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header
   read_stream(body, call);
   call.options.stops_at_end_of_text = !body.boolean("ignore_eos").value_or(false);
   call.answer_count = static_cast<int>(body.integer("n", 1, kAnswersMax).value_or(1));
+  read_guided_fields(body, call.constraint);
   call.salt = read_name(body, "cache_salt");
   call.conversation = read_name(body, "prompt_cache_key");
   if (call.conversation.empty()) call.conversation = conversation_header(header);

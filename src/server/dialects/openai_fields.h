@@ -22,7 +22,8 @@ struct OpenAiCall {
 };
 const OpenAiCall& openai_call(const Call& call);
 
-// Sampling, stop strings, answer count, stream, cache_salt, prompt_cache_key; and Call::own.
+// Sampling, stop strings, answer count, guided_* fields, stream, cache_salt, prompt_cache_key; and
+// Call::own.
 void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header, Call& call);
 
 // A stop string, or a list of them.

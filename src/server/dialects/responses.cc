@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/dialect.h"
+#include "server/dialects/constraint_fields.h"
 #include "server/dialects/openai_error.h"
 #include "server/dialects/openai_fields.h"
 #include "server/dialects/openai_tools.h"
@@ -56,6 +57,7 @@ void read_text(const FieldReader& body, Call& call) {
   const auto text = body.object("text");
   if (!text) return;
   if (const auto format = text->object("format")) read_answer_format(*format, "", call.form);
+  read_format(*text, "format", call.constraint);
   if (text->string("verbosity")) ignore(call, "text.verbosity");
 }
 
@@ -99,6 +101,12 @@ Json::Array told_tools(const FieldReader& body) {
     if (kind == nullptr || is_told_kind(*kind)) told.push_back(tool);
   }
   return told;
+}
+
+Json text_format(const FieldReader& body) {
+  const Json* const text = body.find("text");
+  const Json* const format = text == nullptr ? nullptr : text->find("format");
+  return format == nullptr || format->is_null() ? Json(Json::Object{{"type", "text"}}) : *format;
 }
 
 // What is done, not what was asked for.
