@@ -210,6 +210,18 @@ TEST(ChatCompletionsTest, ReadsWhatAnAssistantSaid) {
   EXPECT_EQ(messages[3].reasoning, "");
 }
 
+TEST(ChatCompletionsTest, ReadsWhatAToolReturned) {
+  const std::vector<Message> messages = messages_of(R"([
+      {"role":"assistant","tool_calls":[{"id":"c1","function":{"name":"ls","arguments":"{}"}}]},
+      {"role":"tool","tool_call_id":"c1","content":[{"type":"text","text":"a"},
+       {"type":"text","text":"b"},{"type":"image_url"}]},
+      {"role":"tool","tool_call_id":"c2"}])");
+  EXPECT_TRUE(messages[0].parts.empty());
+  EXPECT_EQ(messages[1].parts, (std::vector<std::string>{"a", "b", "[Unsupported Image]"}));
+  EXPECT_EQ(messages[1].call_id, "c1");
+  EXPECT_TRUE(messages[2].parts.empty());
+}
+
 TEST(ChatCompletionsTest, ALastMessageCanBeContinued) {
   const std::string begun = R"({"messages":[{"role":"user","content":"hi"},
                                 {"role":"assistant","content":"Well,")";

@@ -17,6 +17,8 @@ namespace kvasir::server {
 namespace {
 
 constexpr size_t kPromptsMax = 128;
+// A text that is continued has no place for tools.
+constexpr const char* kIgnoredFields[] = {"tools", "functions"};
 constexpr size_t kIdsMax = size_t{4} << 20;
 constexpr int64_t kLogprobsMax = 20;
 // OpenAI's; a client that left it out has an answer of that length in mind.
@@ -97,10 +99,7 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   read_prompts(body, call.prompts);
   read_echo(body, call);
   refuse_what_cannot_be_done(body, call);
-  // A text that is continued has no place for them.
-  for (const char* name : {"tools", "functions"}) {
-    if (body.has(name)) ignore(call, name);
-  }
+  note_ignored(body, kIgnoredFields, call);
   call.tokens_max = read_token_count(body, "max_tokens", 0);
   if (!body.has("max_tokens")) call.tokens_max = kTokensWithoutMax;
   return checked_call(std::move(call), std::move(error));

@@ -92,5 +92,12 @@ TEST(CompletionsTest, RefusesFieldsByName) {
   expect_refused(completions(), bodies);
 }
 
+TEST(CompletionsTest, ToolsHaveNoPlaceInAText) {
+  const Call call = good_call(completions(), R"({"prompt":"x","tools":[{"type":"function"}]})");
+  EXPECT_EQ(call.ignored, std::vector<std::string>{"tools"});
+  EXPECT_FALSE(call.options.reads_calls);
+  EXPECT_TRUE(good_call(completions(), R"({"prompt":"x","tools":[]})").ignored.empty());
+}
+
 }  // namespace
 }  // namespace kvasir::server

@@ -37,13 +37,6 @@ bool is_empty_list(const Json& value) {
   return value.as_array() != nullptr && value.as_array()->empty();
 }
 
-void note_ignored(const FieldReader& body, Call& call) {
-  for (const char* name : kIgnoredFields) {
-    const Json* value = body.find(name);
-    if (value != nullptr && !is_empty_list(*value)) ignore(call, name);
-  }
-}
-
 std::optional<int32_t> token_id(std::string_view text) {
   int32_t id = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), id);
@@ -135,6 +128,13 @@ void ignore(Call& call, std::string_view word) {
   if (std::ranges::find(call.ignored, word) == call.ignored.end()) call.ignored.emplace_back(word);
 }
 
+void note_ignored(const FieldReader& body, std::span<const char* const> names, Call& call) {
+  for (const char* name : names) {
+    const Json* value = body.find(name);
+    if (value != nullptr && !is_empty_list(*value)) ignore(call, name);
+  }
+}
+
 void read_stops(const FieldReader& body, const char* name, std::vector<std::string>& stops) {
   const Json* value = body.find(name);
   if (value == nullptr) return;
@@ -167,7 +167,7 @@ void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header
   call.salt = read_name(body, "cache_salt");
   call.conversation = read_name(body, "prompt_cache_key");
   if (call.conversation.empty()) call.conversation = conversation_header(header);
-  note_ignored(body, call);
+  note_ignored(body, kIgnoredFields, call);
 }
 
 void require_one_answer(const FieldReader& body, const Call& call) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,5 +42,8 @@ Result<Call> checked_call(Call call, std::optional<Error> error);
 
 // Adds the word to Call::ignored, once.
 void ignore(Call& call, std::string_view word);
+
+// Adds the fields that ask for something: not those left out, null or empty lists.
+void note_ignored(const FieldReader& body, std::span<const char* const> names, Call& call);
 
 }  // namespace kvasir::server
