@@ -84,12 +84,6 @@ Json tool_choice(const FieldReader& body, const Call& call) {
   return choice != nullptr && is_done ? *choice : Json("auto");
 }
 
-Json text_format(const FieldReader& body) {
-  const auto text = body.object("text");
-  const Json* format = text ? text->find("format") : nullptr;
-  return format == nullptr ? Json(Json::Object{{"type", "text"}}) : *format;
-}
-
 // Those that the model is told of.
 Json::Array told_tools(const FieldReader& body) {
   Json::Array told;
