@@ -10,21 +10,23 @@ namespace {
 // Earlier ones go before later ones.
 struct Known {
   CallForm form;
-  std::string_view spelled;                   // by the template
-  std::vector<std::string_view> not_spelled;  // other forms that begin alike
+  std::vector<std::string_view> spelled;      // by the template, all of them
+  std::vector<std::string_view> not_spelled;  // of other forms that are alike
   std::vector<std::string_view> markers;
 };
 
 const std::vector<Known>& known_forms() {
   static const std::vector<Known> forms = {
-      {CallForm::kDeepSeek, "｜DSML｜", {}, {"｜DSML｜"}},
-      {CallForm::kListed, "[TOOL_CALLS]", {"[ARGS]"}, {"[TOOL_CALLS]"}},
+      {CallForm::kDeepSeek, {"｜DSML｜"}, {}, {"｜DSML｜"}},
+      {CallForm::kListed, {"[TOOL_CALLS]"}, {"[ARGS]"}, {"[TOOL_CALLS]"}},
       {CallForm::kTagged,
-       "<tool_call>",
+       {"<tool_call>"},
        {"<function=", "<arg_key>"},
        {"<tool_call>", "</tool_call>"}},
-      {CallForm::kBare, "<|python_tag|>", {}, {"<|python_tag|>"}},
-      {CallForm::kBare, "\"parameters\": ", {"<|channel|>", "<tool_call"}, {"<|python_tag|>"}},
+      {CallForm::kBare,
+       {"{\"name\": ", "\"parameters\": "},
+       {"<|channel|>", "<tool_call"},
+       {"<|python_tag|>"}},
   };
   return forms;
 }
@@ -34,7 +36,8 @@ const std::vector<Known>& known_forms() {
 void add_call_form(const ChatTemplate& chat_template, ReplyForm& form) {
   const auto spells = [&](std::string_view text) { return chat_template.spells(text); };
   for (const Known& known : known_forms()) {
-    if (!spells(known.spelled) || std::ranges::any_of(known.not_spelled, spells)) continue;
+    if (!std::ranges::all_of(known.spelled, spells)) continue;
+    if (std::ranges::any_of(known.not_spelled, spells)) continue;
     form.calls = known.form;
     form.call_markers = marker_ids(*form.tokenizer, known.markers);
     return;

@@ -98,7 +98,9 @@ TEST(CallForms, AreThoseThatTheTemplateSpells) {
   EXPECT_EQ(form_in("{{ '<tool_call>\\n{\"name\": \"' + c.name }}"), CallForm::kTagged);
   EXPECT_EQ(form_in("{{ '<tool_call>\\n<function=' + c.name }}"), CallForm::kNone);
   EXPECT_EQ(form_in("{{ '{\"name\": \"' + c.name + '\", \"parameters\": ' }}"), CallForm::kBare);
+  EXPECT_EQ(form_in("{{ 'The schema is under \"parameters\": ' }}"), CallForm::kNone);
   EXPECT_EQ(form_in("{{ '[TOOL_CALLS] [' }}"), CallForm::kListed);
+  EXPECT_EQ(form_in("{{ '[TOOL_CALLS]' + c.name + '[ARGS]' }}"), CallForm::kNone);
   EXPECT_EQ(form_in("{{ '<｜DSML｜tool_calls>' }}"), CallForm::kDeepSeek);
   EXPECT_EQ(form_in("{{ messages[0].content }}"), CallForm::kNone);
 }
