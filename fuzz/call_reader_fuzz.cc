@@ -100,8 +100,8 @@ void check(std::string_view bytes, CallForm form) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(data, data + size);
-  for (const CallForm form :
-       {CallForm::kDeepSeek, CallForm::kTagged, CallForm::kBare, CallForm::kListed}) {
+  for (const CallForm form : {CallForm::kDeepSeek, CallForm::kTagged, CallForm::kBare,
+                              CallForm::kListed, CallForm::kNamed}) {
     check(bytes, form);
   }
   return 0;

@@ -19,6 +19,7 @@ const std::vector<Known>& known_forms() {
   static const std::vector<Known> forms = {
       {CallForm::kDeepSeek, {"｜DSML｜"}, {}, {"｜DSML｜"}},
       {CallForm::kListed, {"[TOOL_CALLS]"}, {"[ARGS]"}, {"[TOOL_CALLS]"}},
+      {CallForm::kNamed, {"[TOOL_CALLS]", "[ARGS]"}, {}, {"[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"}},
       {CallForm::kTagged,
        {"<tool_call>"},
        {"<function=", "<arg_key>"},

@@ -53,6 +53,7 @@ std::unique_ptr<CallReader> make_call_reader(const ReplyForm& form, int64_t call
     case CallForm::kTagged:
     case CallForm::kBare:
     case CallForm::kListed:
+    case CallForm::kNamed:
       return std::make_unique<JsonCallReader>(form.calls, calls_max);
   }
   KVASIR_CHECK(false, "a known form");

@@ -42,6 +42,7 @@ enum class CallForm : uint8_t {
   kTagged,    // <tool_call> {"name": ..., "arguments": ...} </tool_call>
   kBare,      // {"name": ..., "parameters": ...}
   kListed,    // [TOOL_CALLS] [{"name": ..., "arguments": ...}]
+  kNamed,     // [TOOL_CALLS] name [ARGS] {...}
 };
 
 // A ReplyForm says how a model's replies are told apart: what ends one, and what stands around

@@ -19,7 +19,23 @@ std::string unquoted(const std::string& quoted) {
 
 }  // namespace
 
+// As if the outer object had come up to here.
+void JsonCall::begin_arguments_of(std::string name) {
+  is_arguments_alone_ = true;
+  depth_ = 1;
+  in_value_ = true;
+  part_ = Part::kArguments;
+  has_name_ = true;
+  calls_->begin(std::move(name));
+}
+
 JsonCall::State JsonCall::push(char c) {
+  const State state = push_character(c);
+  const bool ends_alone = is_arguments_alone_ && state == State::kOpen && !is_forwarded_;
+  return ends_alone ? push_character('}') : state;
+}
+
+JsonCall::State JsonCall::push_character(char c) {
   if (in_string_) {
     push_in_string(c);
     return in_string_ ? State::kOpen : end_string();

@@ -24,6 +24,8 @@ class JsonCall {
   // Pieces go to `calls`, which must outlive it.
   explicit JsonCall(CallPieces& calls) : calls_(&calls) {}
 
+  // The name stood before, and the object is the arguments alone. REQUIRES: nothing was pushed.
+  void begin_arguments_of(std::string name);
   // REQUIRES: what was before left it open. The first one is a brace.
   State push(char c);
   // Returns whether its name is known, and so it is a call.
@@ -32,6 +34,7 @@ class JsonCall {
  private:
   enum class Part : uint8_t { kNone, kName, kArguments };
 
+  State push_character(char c);
   void push_in_string(char c);
   State push_outside(char c);
   State end_string();
@@ -47,6 +50,7 @@ class JsonCall {
   Part part_ = Part::kNone;
   bool is_forwarded_ = false;  // the value is the arguments
   bool has_name_ = false;
+  bool is_arguments_alone_ = false;
   bool has_arguments_ = false;
   std::string string_;     // of the outer object, in its quotes
   std::string arguments_;  // that came before the name

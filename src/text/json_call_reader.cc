@@ -1,6 +1,7 @@
 #include "text/json_call_reader.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -30,6 +31,7 @@ std::string_view opening_of(CallForm form) {
     case CallForm::kBare:
       return "<|python_tag|>";
     case CallForm::kListed:
+    case CallForm::kNamed:
       return "[TOOL_CALLS]";
     default:
       KVASIR_CHECK(false, "a form of objects");
@@ -59,7 +61,7 @@ void JsonCallReader::read(const ReplyText& said, bool /*is_marker*/) {
 
 void JsonCallReader::read_text(char c) {
   held_ += c;
-  if (is_bare_ && at_start_ && c == '{') {
+  if (form_ == CallForm::kBare && at_start_ && c == '{') {
     begin_call();
     return;
   }
@@ -75,9 +77,28 @@ void JsonCallReader::read_text(char c) {
 
 void JsonCallReader::read_before(char c) {
   held_ += c;
-  if (is_blank(c) || c == '[') return;
-  if (c != '{') return tell_held();
-  begin_call();
+  if (c == '{') {
+    if (form_ != CallForm::kNamed) return begin_call();
+    if (!begin_named()) tell_held();
+    return;
+  }
+  const bool may_follow = is_blank(c) || c == '[' || form_ == CallForm::kNamed;
+  if (!may_follow) tell_held();
+}
+
+bool JsonCallReader::begin_named() {
+  const std::string_view before(held_);
+  const size_t start = before.rfind(opening_) + opening_.size();
+  const size_t end = std::min(before.find("[CALL_ID]", start), before.find("[ARGS]", start));
+  if (end == before.npos) return false;
+  std::string name(before.substr(start, end - start));
+  std::erase_if(name, is_blank);
+  place_ = Place::kCall;
+  call_.emplace(calls_).begin_arguments_of(std::move(name));
+  call_->push('{');
+  in_calls_ = true;
+  held_.clear();
+  return true;
 }
 
 void JsonCallReader::begin_call() {
@@ -100,13 +121,18 @@ void JsonCallReader::read_call(char c) {
 }
 
 void JsonCallReader::read_behind(char c) {
-  if (c == '{') begin_call();
+  if (form_ != CallForm::kNamed) {
+    if (c == '{') begin_call();
+    return;
+  }
+  held_ += c;
+  if (held_.ends_with(opening_)) place_ = Place::kBefore;
 }
 
 void JsonCallReader::tell_held() {
-  place_ = Place::kText;
+  place_ = in_calls_ ? Place::kBehind : Place::kText;
   at_start_ = false;
-  out_.answer += held_;
+  if (!in_calls_) out_.answer += held_;
   held_.clear();
 }
 

@@ -54,6 +54,15 @@ TEST(JsonCallReader, ReadsAListOfCalls) {
   EXPECT_EQ(reply.calls, (Calls{{"f", "{\"a\": {\"b\": 1}}", true}, {"g", "{\"c\": 2}", true}}));
 }
 
+TEST(JsonCallReader, ReadsArgumentsBehindNames) {
+  const ReadReply reply =
+      read(CallForm::kNamed,
+           "Yes.[TOOL_CALLS]f[ARGS]{\"a\": {\"b\": \"}\"}}[TOOL_CALLS]g[CALL_ID]123[ARGS]{}");
+  EXPECT_EQ(reply.answer, "Yes.");
+  EXPECT_EQ(reply.calls, (Calls{{"f", "{\"a\": {\"b\": \"}\"}}", true}, {"g", "{}", true}}));
+  EXPECT_EQ(read(CallForm::kNamed, "a [TOOL_CALLS] {\"b\"").answer, "a [TOOL_CALLS] {\"b\"");
+}
+
 TEST(JsonCallReader, ArgumentsMayBeJsonInAString) {
   EXPECT_EQ(read(CallForm::kTagged,
                  R"(<tool_call>{"name": "f", "arguments": "{\"a\": \"x\\n\"}"}</tool_call>)")
@@ -100,7 +109,7 @@ TEST(CallForms, AreThoseThatTheTemplateSpells) {
   EXPECT_EQ(form_in("{{ '{\"name\": \"' + c.name + '\", \"parameters\": ' }}"), CallForm::kBare);
   EXPECT_EQ(form_in("{{ 'The schema is under \"parameters\": ' }}"), CallForm::kNone);
   EXPECT_EQ(form_in("{{ '[TOOL_CALLS] [' }}"), CallForm::kListed);
-  EXPECT_EQ(form_in("{{ '[TOOL_CALLS]' + c.name + '[ARGS]' }}"), CallForm::kNone);
+  EXPECT_EQ(form_in("{{ '[TOOL_CALLS]' + c.name + '[ARGS]' }}"), CallForm::kNamed);
   EXPECT_EQ(form_in("{{ '<｜DSML｜tool_calls>' }}"), CallForm::kDeepSeek);
   EXPECT_EQ(form_in("{{ messages[0].content }}"), CallForm::kNone);
 }
