@@ -1,6 +1,7 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -102,8 +103,11 @@ Result<int32_t> Sampler::sample(std::span<const float> logits, int64_t position,
 std::span<const float> Sampler::only_allowed(std::span<const float> logits,
                                              const grammar::TokenMask& allowed) {
   allowed_logits_.assign(logits.size(), kForbiddenLogit);
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (allowed.allows(static_cast<int32_t>(i))) allowed_logits_[i] = logits[i];
+  for (size_t begin = 0; begin < logits.size(); begin += 64) {
+    for (uint64_t word = allowed.word(begin / 64); word != 0; word &= word - 1) {
+      const size_t id = begin + static_cast<size_t>(std::countr_zero(word));
+      if (id < logits.size()) allowed_logits_[id] = logits[id];
+    }
   }
   return allowed_logits_;
 }

@@ -30,6 +30,8 @@ class TokenMask {
   bool allows(int32_t id) const {
     return (words_[static_cast<size_t>(id) / 64] >> (id & 63) & 1) != 0;
   }
+  // Ids 64 * index and up, the lowest bit first.
+  uint64_t word(size_t index) const { return words_[index]; }
   size_t size_bytes() const { return words_.size() * sizeof(uint64_t); }
   bool operator==(const TokenMask&) const = default;
 

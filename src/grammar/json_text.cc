@@ -11,7 +11,6 @@ namespace kvasir::grammar {
 namespace {
 
 constexpr int64_t kIndentMax = 32;
-constexpr int64_t kDigitsMax = 18;
 constexpr int64_t kFractionDigitsMax = 17;
 
 // Names are told apart by so many characters; what goes on as a longer one does counts as that.
@@ -192,15 +191,14 @@ NodeId JsonText::digits(int64_t min, int64_t max) const {
 NodeId JsonText::whole_within(int64_t min, int64_t max) const {
   std::vector<NodeId> ways;
   int64_t least = 0;
-  int64_t most = 9;
-  for (int64_t count = 1; count <= kDigitsMax; ++count) {
+  for (int64_t most = 9;; most = most * 10 + 9) {
     const int64_t low = std::max(min, least);
     const int64_t high = std::min(max, most);
     if (low <= high) {
       ways.push_back(digits_between(builder_, std::to_string(low), std::to_string(high)));
     }
+    if (most == kMagnitudeMax) break;
     least = most + 1;
-    most = most * 10 + 9;
   }
   return builder_.choice(std::move(ways));
 }

@@ -107,13 +107,13 @@ bool is_number(const Json& value) {
 
 Json::Object merge_properties(const Json::Object& a, const Json::Object& b) {
   Json::Object merged = a;
-  for (const auto& [name, schema] : b) {
+  for (const auto& added : b) {
     const auto same = std::find_if(merged.begin(), merged.end(),
-                                   [&](const auto& member) { return member.first == name; });
+                                   [&](const auto& member) { return member.first == added.first; });
     if (same == merged.end()) {
-      merged.emplace_back(name, schema);
-    } else if (!is_equal(same->second, schema)) {
-      same->second = Json::Object{{"allOf", Json::Array{same->second, schema}}};
+      merged.push_back(added);
+    } else if (!is_equal(same->second, added.second)) {
+      same->second = Json::Object{{"allOf", Json::Array{same->second, added.second}}};
     }
   }
   return merged;
