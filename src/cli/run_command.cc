@@ -19,6 +19,7 @@
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
+#include "kvasir/grammar.h"
 
 namespace kvasir::cli {
 namespace {
@@ -30,6 +31,8 @@ struct RunOptions {
   std::string prompt;
   std::string prompt_path;
   std::string system;
+  std::string schema_path;
+  std::string regex;
   bool markers = false;
   bool chat = false;
   bool thinking = false;
@@ -124,6 +127,14 @@ Result<std::string> read_prompt(const RunOptions& options) {
   return options.prompt;
 }
 
+// Null: the text may be anything.
+Result<std::shared_ptr<const Grammar>> read_grammar(Engine& engine, const RunOptions& options) {
+  if (!options.regex.empty()) return regex_grammar(engine, options.regex);
+  if (options.schema_path.empty()) return std::shared_ptr<const Grammar>();
+  KVASIR_ASSIGN_OR_RETURN(const std::string schema, read_text_file(options.schema_path));
+  return json_schema_grammar(engine, schema);
+}
+
 Status run(const RunOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const std::string prompt, read_prompt(options));
   KVASIR_ASSIGN_OR_RETURN(Engine engine,
@@ -131,6 +142,7 @@ Status run(const RunOptions& options) {
   const InterruptGuard interrupt;
   GenerateOptions generate_options = options.generate;
   generate_options.interrupted = interrupt.flag();
+  KVASIR_ASSIGN_OR_RETURN(generate_options.grammar, read_grammar(engine, options));
 
   ProgressLine line("reading the prompt:");
   const Progress progress = [&](int64_t done, int64_t total) {
@@ -178,6 +190,15 @@ void add_run_command(Command program) {
   command.add_option("--system", options->system, "system text of the chat").needs(chat);
   command.add_flag("--thinking", options->thinking, "the model reasons before it answers")
       .needs(chat);
+  Option schema = command
+                      .add_option("--json-schema", options->schema_path,
+                                  "file with a JSON Schema that the answer has to fit")
+                      .value_name("FILE")
+                      .check(not_empty);
+  command.add_option("--regex", options->regex, "regular expression that the answer has to match")
+      .value_name("TEXT")
+      .check(not_empty)
+      .excludes(schema);
   add_json_option(command, options->json);
   const auto usage = [](const auto& given) { return check(given.generate.sampling); };
   on_chosen(command, options, usage, run);
