@@ -15,8 +15,8 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-constexpr FormOptions kDirect{.thinking = Thinking::kOff};
-constexpr FormOptions kThinking{.thinking = Thinking::kOn, .effort = Effort::kLow};
+const FormOptions kDirect{.thinking = Thinking::kOff};
+const FormOptions kThinking{.thinking = Thinking::kOn, .effort = Effort::kLow};
 
 const Tokenizer& bundled_tokenizer() {
   static const Result<Tokenizer> tokenizer =
