@@ -2,10 +2,12 @@
 // against the tokens of other tokenizers. Skipped where the model was not fetched.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -19,6 +21,8 @@
 #include "kvasir/chat.h"
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
+#include "kvasir/generation.h"
+#include "kvasir/grammar.h"
 #include "npy.h"
 
 namespace kvasir {
@@ -208,6 +212,60 @@ TEST_F(SmolLm2CommandTest, IsEvaluatedInAllItsPrecisionsWhereNothingElseIsAskedF
     names.push_back(*run.find("run")->as_string());
   }
   EXPECT_EQ(names, (std::vector<std::string>{"native", "f16", "f32"}));
+}
+
+// Time of this thread, so that what else the machine does is not counted.
+double thread_us() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
+}
+
+// What steps cost beside the model. us
+struct StepCosts {
+  double mean = 0;
+  double worst = 0;
+  std::string text;
+};
+
+StepCosts step_costs(Engine& engine, const GenerateOptions& options) {
+  auto generation = Generation::create(engine, options, ReplyKind::kText).value();
+  Session session = new_session(engine);
+  EXPECT_TRUE(session.append(engine.encode("Describe a person as JSON: ").value()).ok());
+  StepCosts costs;
+  while (!generation.is_done()) {
+    if (const auto id = generation.wanted()) {
+      EXPECT_TRUE(session.append({&*id, 1}).ok());
+    }
+    const double begin = thread_us();
+    costs.text += generation.step(session.logits(), session.length()).value().answer;
+    const double spent = thread_us() - begin;
+    costs.mean += spent;
+    costs.worst = std::max(costs.worst, spent);
+  }
+  costs.mean /= static_cast<double>(generation.tokens().size());
+  return costs;
+}
+
+// A token takes this model some ten milliseconds. The bound is far above what is measured, so that
+// only a mask that walks the vocabulary anew each time passes it.
+TEST_F(SmolLm2Test, MasksCostLittleOfAToken) {
+  Engine engine = open_engine({.model_path = model_folder()});
+  const auto grammar = json_schema_grammar(engine, R"({"type": "object", "properties": {
+      "name": {"type": "string"}, "age": {"type": "integer"}, "about": {"type": "string",
+      "maxLength": 200}}, "required": ["name", "age", "about"]})")
+                           .value();
+  GenerateOptions options{.tokens_max = 80};
+  const StepCosts without = step_costs(engine, options);
+  options.grammar = grammar;
+  const StepCosts first = step_costs(engine, options);
+  const StepCosts again = step_costs(engine, options);
+  std::printf(
+      "step of a token: without a grammar %.0f us; with one, first %.0f (worst %.0f), "
+      "again %.0f (worst %.0f)\n",
+      without.mean, first.mean, first.worst, again.mean, again.worst);
+  EXPECT_EQ(first.text, again.text);
+  EXPECT_LT(again.mean, without.mean + 1000);
 }
 
 }  // namespace

@@ -147,6 +147,7 @@ NodeId JsonText::quoted(NodeId characters) const {
 
 NodeId JsonText::name_besides(std::vector<std::string> names) const {
   std::vector<std::u32string> spelt;
+  spelt.reserve(names.size());
   for (const std::string& name : names) spelt.push_back(characters_of(name));
   std::sort(spelt.begin(), spelt.end());
   spelt.erase(std::unique(spelt.begin(), spelt.end()), spelt.end());

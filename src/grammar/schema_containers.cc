@@ -150,6 +150,7 @@ Result<std::optional<NodeId>> SchemaReader::read_additional(const Json& schema,
   KVASIR_ASSIGN_OR_RETURN(const NodeId node,
                           read(is_told ? *additional : Json(true), path + "/additionalProperties"));
   std::vector<std::string> names;
+  names.reserve(properties.size());
   for (const Property& property : properties) names.push_back(property.name);
   const NodeId name = names.empty() ? text_.string() : text_.name_besides(std::move(names));
   return std::optional(text_.member(name, node));
