@@ -68,7 +68,7 @@ struct Engine::State {
   std::unique_ptr<model::Model> model;
   ModelInfo info;
   std::shared_ptr<kv::MemoryAccount> account = std::make_shared<kv::MemoryAccount>();
-  std::unique_ptr<text::Tokenizer> tokenizer;         // null: opened without text
+  std::unique_ptr<text::Tokenizer> tokenizer;  // null: opened without text
   Grammars grammars;
   std::unique_ptr<text::ChatTemplate> chat_template;  // null: the model came without one
   // Of the model's config and of its tokenizer: each ends a text.
