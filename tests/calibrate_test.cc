@@ -117,6 +117,33 @@ TEST(Calibrate, WritesNothingWhereItFails) {
   EXPECT_TRUE(std::filesystem::is_empty(directory.path()));
 }
 
+TEST(Calibrate, RefusesBeforeItReads) {
+  const TempDirectory directory;
+  const auto tokens = random_tokens(300, kVocab, 3);
+  bool has_read = false;
+  const auto failure = [&](const std::vector<std::string>& watched, const std::string& path) {
+    const auto report = calibrate({.model_path = golden_folder("llama")}, tokens, watched, path,
+                                  [&](int64_t, int64_t) { return has_read = true; });
+    EXPECT_FALSE(report.ok());
+    return report.ok() ? std::string() : report.error().what;
+  };
+  EXPECT_EQ(failure({"nuq4"}, directory.file("a")), "what is yet to be learnt cannot be watched");
+  EXPECT_EQ(failure({"int8"}, directory.path()), "something else than a file is there");
+  EXPECT_FALSE(has_read);
+}
+
+// Of LongRoPE the context chooses one of two ropes, and with it another model.
+TEST(Calibrate, FitsTheContextThatItWasMadeFor) {
+  testing::StoredCheckpoint stored = testing::read_golden("phi3_longrope");
+  testing::open_written(stored, 1, [](const std::string& folder) {
+    const TempDirectory directory;
+    const std::string path = directory.file("a");
+    ASSERT_TRUE(learn(folder, path).ok());
+    EngineOptions options{.model_path = folder, .kv = "nuq4", .kv_data = path, .needs_text = false};
+    EXPECT_TRUE(Engine::open(options).ok()) << "as a command without --context has it";
+  });
+}
+
 TEST(RowSinks, MayEndAPassAndItsSession) {
   EngineOptions options{.model_path = golden_folder("llama"), .needs_text = false};
   options.study.on_rows = [](const LayerRows& rows) -> Status {

@@ -44,9 +44,10 @@ struct CalibrationReport {
 std::vector<std::string> watchable_precisions(const Engine& engine);
 
 // Reads ids in one pass, whose memory grows with them, and writes the file. `options`: of the
-// model; its precision and pass are not used. watched: precisions that need nothing learnt. Errors:
-// those of the engine; fewer tokens than kCalibrationTokensMin; a model whose cache takes no such
-// precision; a file that cannot be written; interrupted.
+// model; its precision and pass are not used, its context is: a rope that it chooses (Phi-3) is
+// another model. watched: precisions that need nothing learnt. Errors: those of the engine; fewer
+// tokens than kCalibrationTokensMin; a model whose cache takes no such precision; a file that
+// cannot be written; interrupted.
 Result<CalibrationReport> calibrate(const EngineOptions& options, std::span<const int32_t> ids,
                                     const std::vector<std::string>& watched,
                                     const std::string& path, const CalibrationProgress& progress);

@@ -149,6 +149,7 @@ void add_calibrate_command(Command program) {
   Command command = program.add_command(
       "calibrate", "learn from a text what nuq, smean, lowrank and oja need (--kv-data)");
   add_weight_options(command, options->model);
+  add_context_option(command, options->model);
   const Option text = command.add_option("--text", options->text_path, "file of prose")
                           .value_name("FILE")
                           .check(not_empty);

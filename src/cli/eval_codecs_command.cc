@@ -56,7 +56,7 @@ eval::OpenCodecEngine engine_opener(const EvalCodecsOptions& options) {
 // What is read, and what is measured on it.
 struct Subject {
   std::vector<eval::CodecText> texts;
-  std::string content;          // of all texts, and of what was learnt of the model
+  std::string content;          // of all texts
   std::vector<int32_t> before;  // every text of the model
   std::vector<std::string> precisions;
   int64_t tokens = 0;  // of the longest text that are read
@@ -93,18 +93,15 @@ Result<Subject> read_subject(const EvalCodecsOptions& options) {
   const bool has_ids = !options.id_paths.empty();
   KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, !has_ids));
   chosen.kv = eval::kExactPrecision;
+  const bool has_data = !std::exchange(chosen.kv_data, {}).empty();
   KVASIR_ASSIGN_OR_RETURN(const Engine engine, Engine::open(chosen));
   Subject subject;
   subject.instruction_set = engine.info().instruction_set;
   subject.precisions = options.precisions;
   if (subject.precisions.empty()) {
-    subject.precisions = eval::usual_precisions(engine, !chosen.kv_data.empty());
+    subject.precisions = eval::usual_precisions(engine, has_data);
   }
   KVASIR_RETURN_IF_ERROR((has_ids ? read_ids : read_texts)(options, engine, subject));
-  if (!chosen.kv_data.empty()) {
-    KVASIR_ASSIGN_OR_RETURN(const std::string learnt, read_whole_file(chosen.kv_data));
-    subject.content += learnt;
-  }
   for (const eval::CodecText& text : subject.texts) {
     subject.tokens =
         std::max(subject.tokens, std::min(std::ssize(text.ids), options.codecs.tokens));

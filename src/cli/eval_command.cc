@@ -151,6 +151,7 @@ std::string recall_command(const EvalOptions& options, const eval::EvalRun& firs
   command.add_file("--model", options.model.model);
   command.add_file("--text", options.text_path);
   command.add_file("--task", options.task_path);
+  command.add_file("--kv-data", options.model.kv_data);
   command.add_number("--lengths", length_tokens, int64_t{0});
   command.add_number("--documents", options.recall.documents_per_length, int64_t{0});
   command.add_number("--facts", options.recall.fact_count, usual.fact_count);
@@ -234,6 +235,7 @@ Status run_perplexity(const EvalOptions& options) {
 
 void add_common_options(Command command, EvalOptions& options) {
   add_checkpoint_options(command, options.model);
+  add_kv_data_option(command, options.model);
   command.add_option("--lengths", options.lengths, "context lengths in tokens")
       .comma_separated()
       .check_range(2, kLengthMax)

@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/text_file.h"
+
 namespace kvasir::cli {
 namespace {
 
@@ -67,12 +69,16 @@ uint64_t text_hash(std::string_view text) {
 Result<eval::ResultLog> open_eval_log(const std::string& path, EvalSubject subject) {
   KVASIR_ASSIGN_OR_RETURN(const std::string model, model_path(subject.model));
   KVASIR_ASSIGN_OR_RETURN(Json stamp, model_stamp(model));
-  const Json::Object settings{{"eval", subject.evaluation},
-                              {"version", KVASIR_VERSION},
-                              {"model", std::move(stamp)},
-                              {"instruction_set", subject.instruction_set},
-                              {"texts", std::to_string(text_hash(subject.texts))},
-                              {"details", std::move(subject.details)}};
+  Json::Object settings{{"eval", subject.evaluation},
+                        {"version", KVASIR_VERSION},
+                        {"model", std::move(stamp)},
+                        {"instruction_set", subject.instruction_set},
+                        {"texts", std::to_string(text_hash(subject.texts))},
+                        {"details", std::move(subject.details)}};
+  if (!subject.model.kv_data.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(const std::string learnt, read_whole_file(subject.model.kv_data));
+    settings.emplace_back("learnt", std::to_string(text_hash(learnt)));
+  }
   return eval::ResultLog::open(path, settings);
 }
 

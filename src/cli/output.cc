@@ -26,6 +26,7 @@ constexpr FieldWords kFieldWords[] = {
     {"instruction_set", "--isa"},
     {"kv", "--kv"},
     {"kv_data", "--kv-data", "'kvasir calibrate' makes one"},
+    {"watched", "--watch"},
     {"min_p", "--min-p"},
     {"model", "--model", "'kvasir plan --list' shows what is known"},
     {"page_tokens", "--page"},

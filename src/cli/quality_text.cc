@@ -141,8 +141,8 @@ void print_best(const Measurement& measurement) {
     const std::string word =
         one.right ? fmt::format("{} of {} answers right", *one.right, measurement.count)
                   : one.quality;
-    fmt::print("  {:<36} {:>7.4g} bits  KL {}  {}\n", one.precision, one.bits,
-               kl_text(one.kl.value), word);
+    fmt::print("  {:<36} {:>7.4g} bits  KL {}  {}{}\n", one.precision, one.bits,
+               kl_text(one.kl.value), word, plan::needs_learning(one) ? " (--kv-data)" : "");
   }
 }
 

@@ -5,9 +5,11 @@
 #include <utility>
 
 #include "base/digest.h"
+#include "base/replace_file.h"
 #include "calibration/calibration_file.h"
 #include "calibration/facts.h"
 #include "engine/engine_state.h"
+#include "kv/coding.h"
 
 namespace kvasir {
 namespace {
@@ -105,6 +107,19 @@ Status check_length(int64_t token_count) {
                .found = std::to_string(token_count)};
 }
 
+Status check_watched(const std::vector<std::string>& watched) {
+  for (const std::string& text : watched) {
+    KVASIR_ASSIGN_OR_RETURN(const kv::CachePrecision precision, kv::parse_precision(text));
+    if (!kv::needs_learning(precision)) continue;
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "what is yet to be learnt cannot be watched",
+                 .field = "watched",
+                 .expected = "precisions that need nothing learnt",
+                 .found = text};
+  }
+  return ok_status();
+}
+
 // Runs the pass. What it reports of its layers goes to the learner.
 Status read_text(const EngineOptions& options, std::span<const int32_t> ids,
                  const std::vector<std::string>& watched, Learner& learner) {
@@ -113,7 +128,6 @@ Status read_text(const EngineOptions& options, std::span<const int32_t> ids,
   chosen.kv_data.clear();
   chosen.needs_text = false;
   chosen.chunk_tokens = std::ssize(ids);
-  chosen.context_tokens = std::max(options.context_tokens, std::ssize(ids));
   chosen.study.codings = watched;
   chosen.study.on_rows = [&learner](const LayerRows& rows) { return learner.take_rows(rows); };
   chosen.study.on_coding_errors = [&learner](size_t coding, int64_t layer,
@@ -142,6 +156,9 @@ Result<CalibrationReport> calibrate(const EngineOptions& options, std::span<cons
                                     const std::vector<std::string>& watched,
                                     const std::string& path, const CalibrationProgress& progress) {
   KVASIR_RETURN_IF_ERROR(check_length(std::ssize(ids)));
+  KVASIR_RETURN_IF_ERROR(check_watched(watched));
+  // Not after minutes of work.
+  KVASIR_RETURN_IF_ERROR(check_replaceable(path));
   Learner learner(watched.size(), progress);
   KVASIR_RETURN_IF_ERROR(read_text(options, ids, watched, learner));
   calibration::Calibration& learnt = learner.learnt();

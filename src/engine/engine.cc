@@ -100,7 +100,9 @@ Result<std::unique_ptr<model::Model>> open_model(const EngineOptions& options,
                .field = "kv_data",
                .where = options.kv_data,
                .expected = options.model_path,
-               .remedy = "learn from this one with 'kvasir calibrate'"};
+               .remedy =
+                   "learn from this one with 'kvasir calibrate', and for the same context where "
+                   "that chooses the model's rope"};
 }
 
 // What names all that the rows of a cache depend on names what logits do.

@@ -242,7 +242,8 @@ Coding CachePrecision::coding_of(Role role, int64_t layer) const {
 bool needs_learning(const CachePrecision& precision) {
   return std::any_of(precision.rules.begin(), precision.rules.end(), [](const CodingRule& rule) {
     const Coding& coding = rule.coding;
-    return coding.is_centered || (coding.scheme != nullptr && needs_learning(*coding.scheme));
+    if (coding.is_centered && rule.role != Role::kValues) return true;
+    return coding.scheme != nullptr && needs_learning(*coding.scheme);
   });
 }
 

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "kv/coding.h"
-
 namespace kvasir::plan {
 namespace {
 
@@ -90,13 +88,8 @@ void add_fits(const CacheModel& model, const CostOptions& options, const FitQues
   if (!cost->ram_cold.empty()) fits.push_back(fitting.largest(*cost, Placement::kColdOnSsd));
 }
 
-// What a person has to make first is not advised.
-bool is_at_hand(const MeasuredPrecision& one) {
-  const auto precision = kv::parse_precision(one.precision);
-  return precision.ok() && !kv::needs_learning(*precision);
-}
-
-// Of a precision that several measurements have, the first counts. The least loss first.
+// Of a precision that several measurements have, the first counts. The least loss first. What a
+// person has to make first is not advised.
 std::vector<Finding> measured_on(const std::string& attention,
                                  const std::vector<Measurement>& measurements) {
   std::vector<Finding> found;
@@ -106,7 +99,7 @@ std::vector<Finding> measured_on(const std::string& attention,
       const bool is_known = std::any_of(found.begin(), found.end(), [&](const Finding& other) {
         return other.precision->precision == one.precision;
       });
-      if (!is_known && is_at_hand(one))
+      if (!is_known && !needs_learning(one))
         found.push_back({.measurement = &measurement, .precision = &one});
     }
   }

@@ -59,6 +59,8 @@ kv::Coding coding_of(const CacheModel& model, const kv::CachePrecision& precisio
   if (coding.scheme == nullptr && is_bf16) {
     coding = kv::parse_precision("bf16").value().coding_of(role, layer);
   }
+  // These words are of keys.
+  if (role == kv::Role::kValues) coding.is_centered = coding.is_before_rope = false;
   return coding;
 }
 
@@ -139,6 +141,11 @@ int64_t head_width_of(const CacheModel& model) {
     if (width == 0 && counts) width = stream.width;
   });
   return width;
+}
+
+bool needs_learning(const MeasuredPrecision& one) {
+  const auto precision = kv::parse_precision(one.precision);
+  return precision.ok() && kv::needs_learning(*precision);
 }
 
 Quality quality_of(const CacheModel& model, const std::string& precision,

@@ -82,6 +82,9 @@ struct Measurement {
 // equal to it in both.
 bool is_beaten(const MeasuredPrecision& one, const Measurement& measurement);
 
+// Returns whether it takes what is learnt of a model beforehand (--kv-data).
+bool needs_learning(const MeasuredPrecision& one);
+
 // `where` names the text in messages. Errors: malformed; a member that is missing, unknown or of
 // another kind; the same precision twice.
 Result<std::vector<Measurement>> parse_measurements(std::string_view text, std::string_view where);

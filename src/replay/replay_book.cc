@@ -192,7 +192,7 @@ Status ReplayBook::State::rewrite() {
   if (!file.is_open()) return ok_status();
   std::vector<std::byte> bytes = replay::file_header();
   for (const TurnRecord& record : turns.records()) replay::append_record(record, bytes);
-  KVASIR_RETURN_IF_ERROR(replace_file(options.path, bytes));
+  KVASIR_RETURN_IF_ERROR(replace_file(options.path, bytes, FileAccess::kOwner));
   if (file.open(options.path)) return ok_status();
   return system_error("cannot open the book of what was said", options.path, errno);
 }

@@ -100,6 +100,8 @@ Result<std::unique_ptr<Model>> Decoder::create(Checkpoint checkpoint, const Mode
   std::unique_ptr<Decoder> model(
       new Decoder(std::move(checkpoint), kv::make_layout(spec), options));
   model->coding_study_ = std::move(study);
+  // The streams have their own of it, which is a part of what was learnt.
+  model->options_.side_source = nullptr;
   if (model->work_.taken.failed || model->index_work_.taken.failed) {
     return no_working_memory(model->checkpoint_.config(), *model->layout_, options);
   }
