@@ -174,9 +174,10 @@ TEST_F(ReplayTable, EveryReplyComesBackAsItWasSampled) {
         messages.push_back({.role = Role::kTool, .parts = {"rain"}, .call_id = one.id});
       }
       messages.push_back({.role = Role::kUser, .parts = {"And now?"}});
-      const SaidIds said = [&](std::span<const int32_t> so_long, const Message& message) {
-        return book->find("", so_long, message);
-      };
+      const SaidIds said{
+          .knows = [&](const Message& message) { return book->knows("", message); },
+          .find = [&](std::span<const int32_t> so_long,
+                      const Message& message) { return book->find("", so_long, message); }};
       const auto starts = [&](const Ids& tokens) {
         return tokens.size() > so_far.size() &&
                std::equal(so_far.begin(), so_far.end(), tokens.begin());

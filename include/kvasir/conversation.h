@@ -82,10 +82,16 @@ struct FormOptions {
   std::string answer_schema;  // JSON, as it was sent
 };
 
-// Returns the ids that the model said as this message of an assistant, where they are known.
-// before: all ids before it (ReplayBook).
-using SaidIds = std::function<std::optional<std::vector<int32_t>>(std::span<const int32_t> before,
-                                                                  const Message& message)>;
+// SaidIds tell what a model said as earlier turns, where that is known (ReplayBook). Empty: it is
+// not.
+struct SaidIds {
+  // Whether any turn shows what this message of an assistant does. Cheap; false: find has none.
+  std::function<bool(const Message& message)> knows;
+  // Returns the ids that the model said as this message. before: all ids before it.
+  std::function<std::optional<std::vector<int32_t>>(std::span<const int32_t> before,
+                                                    const Message& message)>
+      find;
+};
 
 struct FormedPrompt {
   std::vector<int32_t> tokens;

@@ -37,8 +37,8 @@ struct SaidTurn {
 class ReplayBook {
  public:
   struct Options {
-    std::string path;  // empty: in memory alone
-    int64_t bytes_max = int64_t{64} << 20;
+    std::string path;                       // empty: in memory alone
+    int64_t bytes_max = int64_t{16} << 20;  // of what is remembered
   };
 
   // Errors: a file that cannot be read or written; one that is no such book, or a newer one: it is
@@ -49,6 +49,8 @@ class ReplayBook {
   // Error: the file did not take it. It is remembered all the same.
   Status add(std::string_view tenant, const SaidTurn& turn);
 
+  // Whether any turn of the tenant shows what this message does.
+  bool knows(std::string_view tenant, const Message& message) const;
   // Returns the ids of the turn that this message of an assistant was, of several the newest; none:
   // it is not known, shows something else, or another id opened it. before: all ids before it.
   // REQUIRES: there are some.

@@ -119,8 +119,14 @@ Result<std::shared_ptr<ReplayBook>> replay_book(const ServeOptions& options, con
     KVASIR_ASSIGN_OR_RETURN(const StoreOptions store, store_options(options.store));
     chosen.path = store.directory + "/said_turns";
   }
-  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplayBook> book, ReplayBook::open(chosen));
-  return std::shared_ptr<ReplayBook>(std::move(book));
+  Result<std::unique_ptr<ReplayBook>> book = ReplayBook::open(chosen);
+  if (!book.ok()) {
+    // Conversations are answered without it, only slower after a restart.
+    note("what the model says is kept in memory alone: " + book.error().message());
+    book = ReplayBook::open({});
+  }
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplayBook> opened, std::move(book));
+  return std::shared_ptr<ReplayBook>(std::move(opened));
 }
 
 Status serve(const ServeOptions& options) {

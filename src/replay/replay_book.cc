@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <cstring>
 #include <deque>
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -47,8 +46,12 @@ std::vector<Digest128> digests_of_calls(std::string_view tenant, const Message& 
   return names;
 }
 
+Digest128 digest_of_shown(std::string_view tenant, const Message& message) {
+  return shortened(Sha256().add_text(tenant).add(replay::digest_of_shown(message)).finish());
+}
+
 TurnRecord record_of(std::string_view tenant, const SaidTurn& turn) {
-  TurnRecord record{.shown = shortened(replay::digest_of_shown(turn.shown)),
+  TurnRecord record{.shown = digest_of_shown(tenant, turn.shown),
                     .by_ids = digest_of_ids(tenant, turn.before),
                     .opener = turn.before.back(),
                     .names = digests_of_calls(tenant, turn.shown),
@@ -61,7 +64,8 @@ TurnRecord record_of(std::string_view tenant, const SaidTurn& turn) {
 class Turns {
  public:
   void add(TurnRecord record) {
-    bytes_ += record.payload_bytes();
+    bytes_ += bytes_of(record);
+    ++shown_[record.shown];
     const int64_t number = first_number_ + std::ssize(records_);
     by_key_[record.by_ids].push_back(number);
     for (const Digest128& name : record.names) by_key_[name].push_back(number);
@@ -81,28 +85,38 @@ class Turns {
 
   void drop_oldest() {
     const TurnRecord& oldest = records_.front();
-    bytes_ -= oldest.payload_bytes();
+    bytes_ -= bytes_of(oldest);
+    const auto shown = shown_.find(oldest.shown);
+    if (--shown->second == 0) shown_.erase(shown);
     drop_key(oldest.by_ids);
     for (const Digest128& name : oldest.names) drop_key(name);
     records_.pop_front();
     ++first_number_;
   }
 
+  bool shows(const Digest128& shown) const { return shown_.contains(shown); }
   const std::deque<TurnRecord>& records() const { return records_; }
   int64_t bytes() const { return bytes_; }
 
  private:
+  // About what finding it takes in memory is counted too.
+  static int64_t bytes_of(const TurnRecord& record) {
+    constexpr int64_t kBesideBytes = 512;
+    return record.payload_bytes() + kBesideBytes;
+  }
+
   // Of the oldest record, whose number stands first wherever it stands.
   void drop_key(const Digest128& key) {
     const auto found = by_key_.find(key);
-    if (found == by_key_.end()) return;
-    std::erase(found->second, first_number_);
+    if (found == by_key_.end() || found->second.front() != first_number_) return;
+    found->second.pop_front();
     if (found->second.empty()) by_key_.erase(found);
   }
 
   std::deque<TurnRecord> records_;
   int64_t first_number_ = 0;  // of records_.front()
-  std::map<Digest128, std::vector<int64_t>> by_key_;
+  std::map<Digest128, std::deque<int64_t>> by_key_;
+  std::map<Digest128, int64_t> shown_;  // how many records show it
   int64_t bytes_ = 0;
 };
 
@@ -126,9 +140,22 @@ class BookFile {
     return false;
   }
   bool is_open() const { return number_ >= 0; }
-  bool cut(int64_t bytes) const { return ::ftruncate(number_, bytes) == 0; }
-  bool append(std::span<const std::byte> bytes) const {
-    return ::write(number_, bytes.data(), bytes.size()) == std::ssize(bytes);
+  int64_t size_on_disk() const { return ::lseek(number_, 0, SEEK_END); }
+  void set_size(int64_t bytes) { size_bytes_ = bytes; }
+  bool cut(int64_t bytes) {
+    size_bytes_ = bytes;
+    return ::ftruncate(number_, bytes) == 0;
+  }
+  // What is written in part is taken back: nothing behind it could be read.
+  bool append(std::span<const std::byte> bytes) {
+    if (::write(number_, bytes.data(), bytes.size()) == std::ssize(bytes)) {
+      size_bytes_ += std::ssize(bytes);
+      return true;
+    }
+    const int reason = errno;
+    (void)cut(size_bytes_);
+    errno = reason;
+    return false;
   }
 
  private:
@@ -137,6 +164,7 @@ class BookFile {
   }
 
   int number_ = -1;
+  int64_t size_bytes_ = 0;
 };
 
 std::span<const std::byte> bytes_of(const std::string& text) {
@@ -157,26 +185,24 @@ struct ReplayBook::State {
   Status rewrite();
 };
 
-// What is there is read before the file is touched, so a book of another version stays as it is.
+// A book of another version stays as it is: what is there is read before anything is written.
 Status ReplayBook::State::load() {
-  std::error_code error;
-  const auto there = std::filesystem::file_size(options.path, error);
+  const bool is_ours = file.open(options.path);
+  if (!is_ours && errno != EWOULDBLOCK) {
+    return system_error("cannot open the book of what was said", options.path, errno);
+  }
+  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_whole_file(options.path));
+  const std::vector<std::byte> header = replay::file_header();
+  const bool has_header = !replay::is_cut_header(bytes_of(text));
   int64_t sound_bytes = 0;
-  if (!error && there > 0) {
-    KVASIR_ASSIGN_OR_RETURN(const std::string text, read_whole_file(options.path));
+  if (has_header) {
     KVASIR_ASSIGN_OR_RETURN(replay::ParsedBook book,
                             replay::parse_book(bytes_of(text), options.path));
     for (TurnRecord& record : book.records) turns.add(std::move(record));
     sound_bytes = book.sound_bytes;
   }
-  if (!file.open(options.path)) {
-    if (errno == EWOULDBLOCK) return ok_status();
-    return system_error("cannot open the book of what was said", options.path, errno);
-  }
-  const std::vector<std::byte> header = replay::file_header();
-  const bool is_written =
-      file.cut(sound_bytes) && (sound_bytes > 0 || file.append(std::span(header)));
-  if (is_written) return ok_status();
+  if (!is_ours) return ok_status();
+  if (file.cut(sound_bytes) && (has_header || file.append(std::span(header)))) return ok_status();
   return system_error("cannot write the book of what was said", options.path, errno);
 }
 
@@ -192,9 +218,12 @@ Status ReplayBook::State::rewrite() {
   if (!file.is_open()) return ok_status();
   std::vector<std::byte> bytes = replay::file_header();
   for (const TurnRecord& record : turns.records()) replay::append_record(record, bytes);
-  KVASIR_RETURN_IF_ERROR(replace_file(options.path, bytes, FileAccess::kOwner));
-  if (file.open(options.path)) return ok_status();
-  return system_error("cannot open the book of what was said", options.path, errno);
+  Status written = replace_file(options.path, bytes, FileAccess::kOwner);
+  if (!file.open(options.path)) {
+    return system_error("cannot open the book of what was said", options.path, errno);
+  }
+  file.set_size(written.ok() ? std::ssize(bytes) : file.size_on_disk());
+  return written;
 }
 
 ReplayBook::ReplayBook(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -225,17 +254,26 @@ std::optional<std::vector<int32_t>> ReplayBook::find(std::string_view tenant,
                                                      std::span<const int32_t> before,
                                                      const Message& message) const {
   KVASIR_CHECK(!before.empty(), "a turn of a conversation");
-  const Digest128 shown = shortened(replay::digest_of_shown(message));
-  std::vector<Digest128> keys = {digest_of_ids(tenant, before)};
-  if (!message.said_as.empty()) keys.push_back(digest_of_name(tenant, message.said_as));
-  for (const Digest128& name : digests_of_calls(tenant, message)) keys.push_back(name);
-  const std::lock_guard lock(state_->mutex);
-  for (const Digest128& key : keys) {
-    if (const TurnRecord* record = state_->turns.find(key, shown, before.back())) {
-      return record->ids;
-    }
+  const Digest128 shown = digest_of_shown(tenant, message);
+  std::vector<Digest128> names = digests_of_calls(tenant, message);
+  if (!message.said_as.empty()) names.push_back(digest_of_name(tenant, message.said_as));
+  const auto find = [&](const Digest128& key) -> std::optional<std::vector<int32_t>> {
+    const std::lock_guard lock(state_->mutex);
+    const TurnRecord* record = state_->turns.find(key, shown, before.back());
+    if (record == nullptr) return std::nullopt;
+    return record->ids;
+  };
+  for (const Digest128& name : names) {
+    if (auto ids = find(name)) return ids;
   }
-  return std::nullopt;
+  // Long conversations take a while to hash.
+  return find(digest_of_ids(tenant, before));
+}
+
+bool ReplayBook::knows(std::string_view tenant, const Message& message) const {
+  const Digest128 shown = digest_of_shown(tenant, message);
+  const std::lock_guard lock(state_->mutex);
+  return state_->turns.shows(shown);
 }
 
 int64_t ReplayBook::turn_count() const {

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -35,6 +37,9 @@ TEST(ReplayBook, FindsATurnByTheIdsBeforeIt) {
   const auto book = open();
   ASSERT_TRUE(book->add("", turn_of({1, 2}, {7, 8, 9}, "yes")).ok());
   const Message message{.role = Role::kAssistant, .parts = {"yes"}};
+  EXPECT_TRUE(book->knows("", message));
+  EXPECT_FALSE(book->knows("another", message));
+  EXPECT_FALSE(book->knows("", {.role = Role::kAssistant, .parts = {"no"}}));
   EXPECT_EQ(book->find("", Ids{1, 2}, message), (Ids{7, 8, 9}));
   EXPECT_EQ(book->find("", Ids{1, 3}, message), std::nullopt);
   const Message other{.role = Role::kAssistant, .parts = {"no"}};
@@ -113,6 +118,47 @@ TEST(ReplayBook, DropsATailThatACrashCut) {
   EXPECT_EQ(open(path)->turn_count(), 2);
 }
 
+// As the file size limit of a process has it, which also keeps it from being replaced.
+TEST(ReplayBook, TakesBackWhatAFullDiskTookInPart) {
+  const testing::TempDirectory directory;
+  const std::string path = directory.file("book");
+  struct rlimit before {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  ::signal(SIGXFSZ, SIG_IGN);
+  {
+    const auto book = open(path);
+    ASSERT_TRUE(book->add("", turn_of({1}, Ids(100, 1), "one")).ok());
+    struct rlimit full = before;
+    full.rlim_cur = std::filesystem::file_size(path) + 100;
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+    EXPECT_FALSE(book->add("", turn_of({1}, Ids(100, 2), "two")).ok());
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    ASSERT_TRUE(book->add("", turn_of({1}, Ids(100, 3), "three")).ok());
+    EXPECT_EQ(book->turn_count(), 3);
+  }
+  const auto book = open(path);
+  EXPECT_EQ(book->turn_count(), 2);
+  EXPECT_TRUE(book->find("", Ids{1}, turn_of({}, {}, "three").shown));
+}
+
+TEST(ReplayBook, BeginsAnewBehindAHeaderThatACrashCut) {
+  const testing::TempDirectory directory;
+  const std::string path = directory.file("book");
+  testing::write_file(path, "KVASI");
+  ASSERT_TRUE(open(path)->add("", turn_of({1}, {7}, "yes")).ok());
+  EXPECT_EQ(open(path)->turn_count(), 1);
+}
+
+// A program that asks the same again and again.
+TEST(ReplayBook, ForgetsManyTurnsOfOneKeyFast) {
+  const auto book = open("", 20'000 * 600);
+  for (int32_t i = 0; i < 60'000; ++i) {
+    ASSERT_TRUE(book->add("", turn_of({1}, {i}, "yes")).ok());
+  }
+  EXPECT_EQ(book->find("", Ids{1}, turn_of({}, {}, "yes").shown), Ids{59'999});
+  EXPECT_LT(book->turn_count(), 25'000);
+}
+
 TEST(ReplayBook, LeavesAloneWhatItCannotRead) {
   const testing::TempDirectory directory;
   const std::string path = directory.file("book");
@@ -131,7 +177,7 @@ TEST(ReplayBook, ForgetsTheOldestWhereItIsFull) {
   const testing::TempDirectory directory;
   const std::string path = directory.file("book");
   const Ids ids(100, 5);
-  constexpr int64_t kBytesMax = 20'000;
+  constexpr int64_t kBytesMax = 40'000;
   const auto shown = [](int32_t i) { return std::to_string(i); };
   {
     const auto book = open(path, kBytesMax);

@@ -91,6 +91,11 @@ std::vector<std::byte> file_header() {
   return out;
 }
 
+bool is_cut_header(std::span<const std::byte> bytes) {
+  const std::vector<std::byte> header = file_header();
+  return bytes.size() < header.size() && std::equal(bytes.begin(), bytes.end(), header.begin());
+}
+
 void append_record(const TurnRecord& record, std::vector<std::byte>& out) {
   KVASIR_CHECK(std::ssize(record.names) <= kNamesMax && std::ssize(record.ids) <= kIdsMax,
                "a record within the limits");

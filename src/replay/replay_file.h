@@ -34,6 +34,8 @@ inline constexpr int64_t kNamesMax = 1024;
 inline constexpr int64_t kIdsMax = int64_t{1} << 24;
 
 std::vector<std::byte> file_header();
+// Whether it is nothing, or a header that was cut off.
+bool is_cut_header(std::span<const std::byte> bytes);
 // Appends a record. REQUIRES: no more names and ids than the limits.
 void append_record(const TurnRecord& record, std::vector<std::byte>& out);
 

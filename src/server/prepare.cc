@@ -24,6 +24,11 @@ void fill_random(void* bytes, size_t count) {
                "the system gives so few random bytes at once");
 }
 
+// Ids are those of one model.
+std::string tenant_of(const Served& served, const std::string& salt) {
+  return served.model.fingerprint + " " + salt;
+}
+
 Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
                                         const std::string* salt) {
   if (!served.form) {
@@ -34,8 +39,11 @@ Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
   }
   SaidIds said;
   if (served.book && salt != nullptr) {
-    said = [&](std::span<const int32_t> before, const Message& message) {
-      return served.book->find(*salt, before, message);
+    said.knows = [&](const Message& message) {
+      return served.book->knows(tenant_of(served, *salt), message);
+    };
+    said.find = [&](std::span<const int32_t> before, const Message& message) {
+      return served.book->find(tenant_of(served, *salt), before, message);
     };
   }
   FormOptions form = call.form;
@@ -84,6 +92,19 @@ ReplyKind reply_kind(const Call& call, const PreparedPrompt& prompt) {
   return call.options.stops_at_end_of_text ? prompt.reply : ReplyKind::kText;
 }
 
+// A form goes before tools, of which none can be called then.
+Status check_form_beside_tools(Call& call) {
+  const bool has_tools = !call.form.tools.empty() && call.form.tool_choice != ToolChoice::kNone;
+  if (call.constraint.kind == Constraint::Kind::kNone || !has_tools) return ok_status();
+  if (call.form.tool_choice == ToolChoice::kAuto) {
+    call.ignored.emplace_back("tools");
+    return ok_status();
+  }
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "a call and an answer of a form cannot both be demanded",
+               .field = "tool_choice"};
+}
+
 Result<std::shared_ptr<const Grammar>> make_grammar(Engine& engine, const Constraint& wanted) {
   switch (wanted.kind) {
     case Constraint::Kind::kNone:
@@ -103,6 +124,7 @@ Result<std::shared_ptr<const Grammar>> make_grammar(Engine& engine, const Constr
 }  // namespace
 
 Status add_grammar(Served& served, Call& call) {
+  KVASIR_RETURN_IF_ERROR(check_form_beside_tools(call));
   Result<std::shared_ptr<const Grammar>> made =
       make_grammar(served.service->engine(), call.constraint);
   if (made.ok()) {
@@ -181,7 +203,7 @@ std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& di
   };
   for (const PreparedPrompt& prompt : prompts) {
     recorders.emplace_back(RecordedPrompt{.book = served.book,
-                                          .tenant = salt,
+                                          .tenant = tenant_of(served, salt),
                                           .ids = prompt.tokens,
                                           .name = facts.id,
                                           .call_id = id_of},

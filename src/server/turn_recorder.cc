@@ -28,6 +28,8 @@ Status TurnRecorder::take(const ServiceEvent& event) {
   if (event.kind != ServiceEvent::Kind::kEnded || !is_shown_whole(event.stop_reason)) {
     return ok_status();
   }
+  // A reply that was cut off in its reasoning showed nothing that could be told of it.
+  if (answer.parts.empty() && answer.calls.empty()) return ok_status();
   answer.role = Role::kAssistant;
   return prompt_.book->add(prompt_.tenant, {.before = prompt_.ids,
                                             .ids = event.ids,

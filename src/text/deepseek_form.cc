@@ -155,18 +155,24 @@ int64_t DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, bool tells_
 
 bool DeepSeekForm::add_said(const Message& message, bool tells_reasoning, const SaidIds& said,
                             MarkedText& out) const {
-  if (!said) return false;
+  if (!said.knows || !said.knows(message)) return false;
   std::vector<int32_t> before = out.ids();
   for (const int32_t opener : {markers_.think_begin, markers_.think_end}) {
     if (opener == markers_.think_begin && !tells_reasoning) continue;
     before.push_back(opener);
-    const std::optional<std::vector<int32_t>> ids = said(before, message);
+    std::optional<std::vector<int32_t>> ids = said.find(before, message);
     before.pop_back();
     if (!ids) continue;
     out.add_marker(opener);
+    // A marker that ended the reply in its stead belongs to no turn.
+    while (!ids->empty() && ids->back() != markers_.end_of_sentence &&
+           tokenizer_->is_special(ids->back())) {
+      ids->pop_back();
+    }
     out.add_ids(*ids);
     // What was cut off, or ended with its calls, said no end.
-    if (ids->back() != markers_.end_of_sentence) out.add_marker(markers_.end_of_sentence);
+    if (ids->empty() || ids->back() != markers_.end_of_sentence)
+      out.add_marker(markers_.end_of_sentence);
     return true;
   }
   return false;

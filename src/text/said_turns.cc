@@ -4,23 +4,23 @@
 #include <optional>
 #include <utility>
 
-#include "base/check.h"
 #include "text/rendered_prompt.h"
 
 namespace kvasir::text {
 namespace {
 
-// What stands behind a turn that is told as it was said: its end, where the model said none, and
-// what the template puts behind that. None: the turn ends otherwise than the model ended it.
+// What stands behind a turn that is told as it was said: its end, where the model said none or
+// another, which is then taken off, and what the template puts behind that. None: the template ends
+// no turn.
 std::optional<std::span<const int32_t>> behind(const Tokenizer& tokenizer,
                                                std::span<const int32_t> rendered,
-                                               std::span<const int32_t> said) {
+                                               std::vector<int32_t>& said) {
   const auto end = std::find_if(rendered.rbegin(), rendered.rend(),
                                 [&](int32_t id) { return tokenizer.is_special(id); });
   if (end == rendered.rend()) return std::nullopt;
   const auto place = static_cast<size_t>(rendered.rend() - end) - 1;
   if (said.back() == *end) return rendered.subspan(place + 1);
-  if (tokenizer.is_special(said.back())) return std::nullopt;
+  while (!said.empty() && tokenizer.is_special(said.back())) said.pop_back();
   return rendered.subspan(place);
 }
 
@@ -31,15 +31,16 @@ SaidTurns tell_said_turns(const Tokenizer& tokenizer, std::span<const TextPart> 
   SaidTurns told;
   size_t told_bytes = 0;
   const auto ids_of = [&](size_t begin, size_t end) {
-    KVASIR_CHECK(begin <= end, "places in order");
     return tokenizer.encode_parts(without_front(front({parts.begin(), parts.end()}, end), begin));
   };
   for (const TurnPlace& place : places) {
+    // What a template makes of a conversation is not ours.
+    if (place.begin < told_bytes) continue;
     std::vector<int32_t> before = told.tokens;
     const std::vector<int32_t> opening = ids_of(told_bytes, place.begin);
     before.insert(before.end(), opening.begin(), opening.end());
     if (before.empty()) continue;
-    const std::optional<std::vector<int32_t>> ids = said(before, *place.message);
+    std::optional<std::vector<int32_t>> ids = said.find(before, *place.message);
     if (!ids) continue;
     const std::vector<int32_t> rendered = ids_of(place.begin, place.end);
     const auto rest = behind(tokenizer, rendered, *ids);

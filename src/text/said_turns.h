@@ -26,7 +26,8 @@ struct SaidTurns {
   int64_t count = 0;  // of turns that are told as they were said
 };
 
-// places: ascending, without overlaps. What ends a turn stays as the template has it.
+// places: ascending; of those that overlap the first counts. said: not empty. What ends a turn
+// stays as the template has it.
 SaidTurns tell_said_turns(const Tokenizer& tokenizer, std::span<const TextPart> parts,
                           std::span<const TurnPlace> places, const SaidIds& said);
 

@@ -42,13 +42,17 @@ struct Memory {
   Ids ids;
   std::vector<Ids> asked = {};
 
+  bool shows(const Message& message) const {
+    return message.parts == std::vector<std::string>{text};
+  }
   SaidIds source() {
-    return [this](std::span<const int32_t> before,
-                  const Message& message) -> std::optional<std::vector<int32_t>> {
-      asked.emplace_back(before.begin(), before.end());
-      if (before.back() != opener || message.parts != std::vector<std::string>{text}) return {};
-      return ids;
-    };
+    return {.knows = [this](const Message& message) { return shows(message); },
+            .find = [this](std::span<const int32_t> before,
+                           const Message& message) -> std::optional<std::vector<int32_t>> {
+              asked.emplace_back(before.begin(), before.end());
+              if (before.back() != opener || !shows(message)) return {};
+              return ids;
+            }};
   }
 };
 

@@ -1,5 +1,6 @@
 #include "text/template_form.h"
 
+#include <ctime>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -62,9 +63,9 @@ Result<FormedPrompt> TemplateForm::encode(std::span<const Message> messages,
   }
   FormedPrompt prompt{.starts_in_reasoning = ends_with_opened_reasoning(whole)};
   const std::vector<TextPart> parts = front(parts_of(segments), whole.size());
-  if (said) {
-    SaidTurns told =
-        tell_said_turns(*tokenizer_, parts, turn_places(messages, tools, options, whole), said);
+  if (said.knows) {
+    SaidTurns told = tell_said_turns(*tokenizer_, parts,
+                                     turn_places(messages, tools, options, said, whole), said);
     prompt.tokens = std::move(told.tokens);
     prompt.said_turns = told.count;
   } else {
@@ -73,31 +74,80 @@ Result<FormedPrompt> TemplateForm::encode(std::span<const Message> messages,
   return prompt;
 }
 
+namespace {
+
+constexpr int64_t kDayS = 24 * 60 * 60;
+
+// Names a conversation up to one of its messages, and how it is rendered; templates may say the
+// date.
+class BeginningNames {
+ public:
+  BeginningNames(const Json& tools, const Json& variables) {
+    chain_ = Sha256()
+                 .add_text(tools.dump())
+                 .add_text(variables.dump())
+                 .add_value(static_cast<int64_t>(std::time(nullptr)) / kDayS)
+                 .finish();
+  }
+  void add(const Message& message) {
+    Sha256 hash;
+    hash.add(chain_).add_value(message.role).add_value(std::ssize(message.parts));
+    for (const std::string& part : message.parts) hash.add_text(part);
+    hash.add_text(message.reasoning).add_text(message.call_id);
+    for (const ToolCall& call : message.calls) {
+      hash.add_text(call.id).add_text(call.name).add_text(call.arguments);
+    }
+    chain_ = hash.finish();
+  }
+  Digest256 name(bool is_asked) const { return Sha256().add(chain_).add_value(is_asked).finish(); }
+
+ private:
+  Digest256 chain_;
+};
+
+}  // namespace
+
+size_t TemplateForm::size_of_beginning(const Digest256& name,
+                                       const std::function<Result<Segments>()>& rendered_by_itself,
+                                       std::string_view whole) const {
+  std::optional<RenderedSizes::Rendered> known = sizes_->find(name);
+  if (!known) {
+    const Result<Segments> rendered = rendered_by_itself();
+    if (!rendered.ok()) return std::string_view::npos;
+    sizes_->add(name, jinja::text_of(*rendered));
+    known = sizes_->find(name);
+  }
+  return known && known->begins(whole) ? known->bytes : std::string_view::npos;
+}
+
 // A conversation up to a turn, rendered by itself, says where the turn begins and ends; of
 // templates that tell earlier turns otherwise than the newest it says nothing.
 std::vector<TurnPlace> TemplateForm::turn_places(std::span<const Message> messages,
                                                  const Json& tools, const FormOptions& options,
+                                                 const SaidIds& said,
                                                  std::string_view whole) const {
-  std::vector<TurnPlace> places;
-  const auto size_of = [&](size_t count, bool is_asked) -> std::optional<size_t> {
-    const auto rendered = template_->render(
-        {.messages = Json(template_messages(messages.first(count), traits_, TurnOrder::kAsGiven)),
-         .tools = tools,
-         .options = variables(options),
-         .add_generation_prompt = is_asked});
-    if (!rendered.ok()) return std::nullopt;
-    const std::string text = jinja::text_of(*rendered);
-    if (!whole.starts_with(text)) return std::nullopt;
-    return text.size();
+  const Json named = variables(options);
+  const auto size_of = [&](const BeginningNames& names, size_t count, bool is_asked) {
+    const auto render = [&] {
+      return template_->render(
+          {.messages = Json(template_messages(messages.first(count), traits_, TurnOrder::kAsGiven)),
+           .tools = tools,
+           .options = named,
+           .add_generation_prompt = is_asked});
+    };
+    return size_of_beginning(names.name(is_asked), render, whole);
   };
+  std::vector<TurnPlace> places;
+  BeginningNames names(tools, named);
   const size_t count = messages.size() - (options.continues_last ? 1 : 0);
-  for (size_t i = 1; i < count; ++i) {
-    if (messages[i].role != Role::kAssistant) continue;
-    const std::optional<size_t> begin = size_of(i, true);
-    const std::optional<size_t> end = begin ? size_of(i + 1, false) : std::nullopt;
-    if (end && *end > *begin) {
-      places.push_back({.message = &messages[i], .begin = *begin, .end = *end});
-    }
+  for (size_t i = 0; i < count; ++i) {
+    const bool is_known = i > 0 && messages[i].role == Role::kAssistant && said.knows(messages[i]);
+    const size_t begin = is_known ? size_of(names, i, true) : std::string_view::npos;
+    names.add(messages[i]);
+    if (begin == std::string_view::npos) continue;
+    const size_t end = size_of(names, i + 1, false);
+    if (end == std::string_view::npos || end <= begin) continue;
+    places.push_back({.message = &messages[i], .begin = begin, .end = end});
   }
   return places;
 }

@@ -7,11 +7,15 @@
 // tells the right one; the cache of such a model's conversations is good for a day.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/digest.h"
 #include "text/conversation_form.h"
+#include "text/rendered_sizes.h"
 #include "text/said_turns.h"
 #include "text/template_messages.h"
 #include "text/template_traits.h"
@@ -37,13 +41,19 @@ class TemplateForm : public ConversationForm {
   Json variables(const FormOptions& options) const;
   // Where each turn that may be told as it was said lies in `whole`, the rendered conversation.
   std::vector<TurnPlace> turn_places(std::span<const Message> messages, const Json& tools,
-                                     const FormOptions& options, std::string_view whole) const;
+                                     const FormOptions& options, const SaidIds& said,
+                                     std::string_view whole) const;
+  // The size of a beginning of that name; npos: `whole` does not begin with it.
+  size_t size_of_beginning(const Digest256& name,
+                           const std::function<Result<Segments>()>& rendered_by_itself,
+                           std::string_view whole) const;
   std::string refused_field(std::span<const Message> messages, const Json& tools,
                             const FormOptions& options) const;
 
   const ChatTemplate* template_;
   const Tokenizer* tokenizer_;
   TemplateTraits traits_;
+  std::unique_ptr<RenderedSizes> sizes_ = std::make_unique<RenderedSizes>();
 };
 
 }  // namespace kvasir::text
