@@ -99,4 +99,25 @@ HttpAnswer ask_http(int port, std::string_view target, std::string_view body) {
   return answer;
 }
 
+namespace {
+
+int64_t written_records(int port) {
+  const std::string text = ask_http(port, "/metrics").body;
+  const size_t at = text.find("\nkvasir_store_written_records_total{");
+  if (at == std::string::npos) std::abort();
+  return std::atoll(text.c_str() + text.find("} ", at) + 2);
+}
+
+}  // namespace
+
+// Counts are those of the newest step: a question of one token makes one.
+void wait_until_saved(int port) {
+  for (int64_t records = -1, before = -2; records != before;) {
+    before = records;
+    usleep(500'000);
+    (void)ask_http(port, "/v1/completions", R"({"prompt":[1],"max_tokens":1})");
+    records = written_records(port);
+  }
+}
+
 }  // namespace kvasir::testing

@@ -14,4 +14,7 @@ struct HttpAnswer {
 // `body` empty: GET. Waits ten minutes at most for each piece of the answer.
 HttpAnswer ask_http(int port, std::string_view target, std::string_view body = {});
 
+// Waits until a server with a store saves no more of what it has computed.
+void wait_until_saved(int port);
+
 }  // namespace kvasir::testing

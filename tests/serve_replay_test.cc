@@ -2,7 +2,6 @@
 // tokens are computed, also after it was killed and started again. Without reasoning, of which a
 // random model may come to no end; what clients change is replay_table_test's.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <string>
 #include <vector>
@@ -124,7 +123,7 @@ TEST_F(ServeReplayTest, AlsoAfterAKill) {
   {
     ServerProcess server(arguments());
     first = chat(server, first_question());
-    usleep(2'000'000);  // what is saved in the background is there
+    testing::wait_until_saved(server.port());
     server.kill();
   }
   ServerProcess server(arguments());

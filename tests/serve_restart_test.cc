@@ -2,7 +2,6 @@
 // its answers are those of a server that was never stopped. So they are while the disk is full and
 // where its bytes are no longer those that were written.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -21,6 +20,7 @@ namespace {
 using testing::ask_http;
 using testing::random_tokens;
 using testing::ServerProcess;
+using testing::wait_until_saved;
 using Tokens = std::vector<int32_t>;
 
 int64_t conversation_tokens() {
@@ -66,24 +66,6 @@ std::vector<Said> say_at_once(const ServerProcess& server, const std::vector<Tok
   }
   for (std::thread& thread : threads) thread.join();
   return said;
-}
-
-int64_t written_records(const ServerProcess& server) {
-  const std::string text = ask_http(server.port(), "/metrics").body;
-  const size_t at = text.find("\nkvasir_store_written_records_total{");
-  EXPECT_NE(at, std::string::npos) << text;
-  if (at == std::string::npos) return 0;
-  return std::atoll(text.c_str() + text.find("} ", at) + 2);
-}
-
-// Counts are those of the newest step: a question of one token makes one.
-void wait_until_saved(const ServerProcess& server) {
-  for (int64_t records = -1, before = -2; records != before;) {
-    before = records;
-    usleep(500'000);
-    (void)say(server, {1});
-    records = written_records(server);
-  }
 }
 
 int64_t boundary_before(int64_t tokens) { return tokens / 128 * 128; }
@@ -138,7 +120,7 @@ TEST_F(ServeRestartTest, ConversationsGoOnAfterAKillAndBesideDamage) {
     ServerProcess server(arguments());
     (void)say_at_once(server, conversations_);
     expected = say_at_once(server, next_turns());
-    wait_until_saved(server);
+    wait_until_saved(server.port());
     server.kill();
   }
   {
@@ -148,7 +130,7 @@ TEST_F(ServeRestartTest, ConversationsGoOnAfterAKillAndBesideDamage) {
     for (size_t i = 0; i < said.size(); ++i) {
       EXPECT_EQ(said[i].cached_tokens, boundary_before(std::ssize(conversations_[i]))) << i;
     }
-    wait_until_saved(server);
+    wait_until_saved(server.port());
     server.kill();
   }
   // Nothing of it is in memory when the bytes on disk change. The long one would be computed again.
