@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <random>
 
+#include "base/utf8.h"
 #include "engine_driver.h"
-#include "text/utf8.h"
 
 namespace kvasir {
 namespace {
@@ -315,7 +315,7 @@ bool ends_at_characters(const std::vector<std::string>& pieces, const std::strin
   size_t end = 0;
   for (size_t i = 0; i + 1 < pieces.size(); ++i) {
     end += pieces[i].size();
-    while (character < end) character += text::read_character(text, character).size_bytes;
+    while (character < end) character += read_character(text, character).size_bytes;
     if (character != end) return false;
   }
   return true;

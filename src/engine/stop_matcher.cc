@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace kvasir {
 namespace {
@@ -57,7 +57,7 @@ size_t StopMatcher::held_bytes() const {
     }
   }
   // A stop string may begin inside a character.
-  return held == 0 ? 0 : held + text::incomplete_tail_bytes(without_end(pending_, held));
+  return held == 0 ? 0 : held + incomplete_tail_bytes(without_end(pending_, held));
 }
 
 }  // namespace kvasir

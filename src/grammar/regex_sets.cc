@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.h"
+
 namespace kvasir::grammar {
 namespace {
 
@@ -77,29 +79,10 @@ std::optional<int64_t> RegexSets::take_number() {
 }
 
 Result<uint32_t> RegexSets::take_character() {
-  const auto byte_at = [this](size_t at) {
-    return at < pattern_.size() ? static_cast<uint8_t>(pattern_[at]) : uint8_t{0};
-  };
-  const uint8_t first = byte_at(position_);
-  const size_t size = first < 0x80   ? 1
-                      : first < 0xC2 ? 0
-                      : first < 0xE0 ? 2
-                      : first < 0xF0 ? 3
-                      : first < 0xF5 ? 4
-                                     : 0;
-  if (size == 0) return refuse("UTF-8");
-  uint32_t character = size == 1 ? first : first & (0x7Fu >> size);
-  for (size_t i = 1; i < size; ++i) {
-    const uint8_t byte = byte_at(position_ + i);
-    if ((byte & 0xC0) != 0x80) return refuse("UTF-8");
-    character = character << 6 | (byte & 0x3Fu);
-  }
-  constexpr uint32_t kFirstOfSize[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (character < kFirstOfSize[size] || !CharacterSet::all().contains(character)) {
-    return refuse("UTF-8");
-  }
-  position_ += size;
-  return character;
+  const Utf8Character character = read_character(pattern_, position_);
+  if (character.code_point == kInvalidByte) return refuse("UTF-8");
+  position_ += character.size_bytes;
+  return character.code_point;
 }
 
 Result<CharacterSet> RegexSets::read_escape() {

@@ -4,9 +4,9 @@
 #include <string>
 #include <utility>
 
+#include "base/utf8.h"
 #include "text/code_point_set.h"
 #include "text/unicode_category.h"
-#include "text/utf8.h"
 
 namespace kvasir::text {
 namespace {

@@ -11,8 +11,8 @@
 #include <optional>
 #include <vector>
 
+#include "base/utf8.h"
 #include "text/unicode_category.h"
-#include "text/utf8.h"
 
 namespace kvasir::text {
 

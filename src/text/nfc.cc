@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "text/code_point_set.h"
-#include "text/utf8.h"
 
 namespace kvasir::text {
 namespace {

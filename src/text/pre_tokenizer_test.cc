@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/utf8.h"
 #include "text/pre_tokenizer_names.h"
-#include "text/utf8.h"
 
 namespace kvasir::text {
 namespace {

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "text/regex.h"
 #include "text/regex_reader.h"
-#include "text/utf8.h"
 
 // Regex::compile: a parser by recursive descent. Each rule gives the code of its part of the
 // expression; since targets are relative, codes are put together by appending.

@@ -5,10 +5,10 @@
 #include <utility>
 #include <vector>
 
+#include "base/utf8.h"
 #include "text/byte_alphabet.h"
 #include "text/tokenizer.h"
 #include "text/unicode_category.h"
-#include "text/utf8.h"
 #include "text/vocabulary.h"
 
 // Tokenizer::build: what a tokenizer file says, checked as a whole and made into tables.

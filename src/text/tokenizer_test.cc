@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "base/utf8.h"
 #include "text/stream_decoder.h"
 #include "text/test_support.h"
-#include "text/utf8.h"
 
 namespace kvasir::text {
 namespace {

@@ -5,8 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "base/utf8.h"
 #include "text/byte_alphabet.h"
-#include "text/utf8.h"
 
 namespace kvasir::text {
 namespace {

@@ -4,8 +4,8 @@
 #include <iterator>
 #include <span>
 
+#include "base/utf8.h"
 #include "text/jinja/case_table.h"
-#include "text/utf8.h"
 
 namespace kvasir::text::jinja {
 namespace {

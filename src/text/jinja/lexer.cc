@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/string_literal.h"
 #include "text/jinja/traced_text.h"
 #include "text/unicode_category.h"
-#include "text/utf8.h"
 
 namespace kvasir::text::jinja {
 namespace {

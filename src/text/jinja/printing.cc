@@ -4,9 +4,9 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "text/jinja/loop.h"
 #include "text/unicode_category.h"
-#include "text/utf8.h"
 
 namespace kvasir::text::jinja {
 namespace {

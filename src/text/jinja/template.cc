@@ -2,10 +2,10 @@
 
 #include <utility>
 
+#include "base/utf8.h"
 #include "text/jinja/failure.h"
 #include "text/jinja/interpreter.h"
 #include "text/jinja/parser.h"
-#include "text/utf8.h"
 
 namespace kvasir::text::jinja {
 

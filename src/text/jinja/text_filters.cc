@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/utf8.h"
 #include "text/jinja/access.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/filter_tables.h"
@@ -11,7 +12,6 @@
 #include "text/jinja/text_functions.h"
 #include "text/jinja/to_json.h"
 #include "text/unicode_category.h"
-#include "text/utf8.h"
 
 namespace kvasir::text::jinja {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "text/jinja/characters.h"
 #include "text/unicode_category.h"
-#include "text/utf8.h"
 
 namespace kvasir::text::jinja {
 namespace {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "text/jinja/characters.h"
 #include "text/jinja/format_text.h"
 #include "text/jinja/operators.h"
@@ -9,7 +10,6 @@
 #include "text/jinja/printing.h"
 #include "text/jinja/text_functions.h"
 #include "text/unicode_category.h"
-#include "text/utf8.h"
 
 namespace kvasir::text::jinja {
 namespace {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.h"
 #include "text/jinja/printing.h"
-#include "text/utf8.h"
 
 namespace kvasir::text::jinja {
 namespace {

@@ -1,10 +1,10 @@
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace kvasir::text {
+namespace kvasir {
 namespace {
 
 bool is_surrogate(uint32_t code_point) { return code_point >= 0xD800 && code_point < 0xE000; }
@@ -48,4 +48,4 @@ TEST(Utf8, TailsThatNothingCanComplete) {
 }
 
 }  // namespace
-}  // namespace kvasir::text
+}  // namespace kvasir

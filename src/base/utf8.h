@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace kvasir::text {
+namespace kvasir {
 
 // Stands for a byte that is no part of a well-formed character. Beyond the last code point.
 inline constexpr uint32_t kInvalidByte = 0x110000;
@@ -40,4 +40,4 @@ inline Utf8Character read_character(std::string_view text, size_t position) {
   return read_long_character(text, position);
 }
 
-}  // namespace kvasir::text
+}  // namespace kvasir

@@ -1,10 +1,10 @@
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 #include <algorithm>
 
 #include "base/check.h"
 
-namespace kvasir::text {
+namespace kvasir {
 namespace {
 
 constexpr Utf8Character kInvalid{kInvalidByte, 1};
@@ -107,4 +107,4 @@ void append_character(uint32_t code_point, std::string& out) {
   add(continuation(0));
 }
 
-}  // namespace kvasir::text
+}  // namespace kvasir
