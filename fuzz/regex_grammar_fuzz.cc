@@ -18,9 +18,7 @@ using namespace kvasir::grammar;
 Result<Automaton> automaton_of(std::string_view pattern) {
   Builder builder;
   KVASIR_ASSIGN_OR_RETURN(const NodeId node, read_regex(builder, pattern, {}));
-  const RuleId root = builder.new_rule();
-  builder.define(root, node);
-  return builder.build(root);
+  return builder.build_of(node);
 }
 
 }  // namespace

@@ -24,9 +24,7 @@ Result<Automaton> automaton_of(std::string_view text) {
   KVASIR_ASSIGN_OR_RETURN(const Json schema, Json::parse(text, "fuzz", kLimits));
   Builder builder;
   KVASIR_ASSIGN_OR_RETURN(const NodeId node, read_schema(builder, schema));
-  const RuleId root = builder.new_rule();
-  builder.define(root, node);
-  return builder.build(root);
+  return builder.build_of(node);
 }
 
 }  // namespace

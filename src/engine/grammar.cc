@@ -20,12 +20,6 @@ using grammar::NodeId;
 
 constexpr uint64_t kSchemaBytesMax = uint64_t{1} << 20;
 
-Result<Automaton> automaton_of(Builder& builder, NodeId node) {
-  const grammar::RuleId root = builder.new_rule();
-  builder.define(root, node);
-  return builder.build(root);
-}
-
 Result<Automaton> schema_automaton(std::string_view text) {
   Result<Json> schema = Json::parse(text, "schema", {.text_bytes_max = kSchemaBytesMax});
   if (!schema.ok()) {
@@ -35,7 +29,7 @@ Result<Automaton> schema_automaton(std::string_view text) {
   }
   Builder builder;
   KVASIR_ASSIGN_OR_RETURN(const NodeId node, grammar::read_schema(builder, *schema));
-  return automaton_of(builder, node);
+  return builder.build_of(node);
 }
 
 Result<std::shared_ptr<const Grammar>> made(Engine& engine, std::string name,
@@ -50,10 +44,7 @@ Result<std::shared_ptr<const Grammar>> made(Engine& engine, std::string name,
 Grammar::Grammar(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Grammar::~Grammar() = default;
 
-bool Grammar::matches(std::string_view text) const {
-  const grammar::Follower& follower = state_->follower;
-  return follower.advance(follower.start(), text).can_end;
-}
+bool Grammar::matches(std::string_view text) const { return state_->follower.matches(text); }
 
 Result<std::shared_ptr<const Grammar>> json_schema_grammar(Engine& engine,
                                                            std::string_view schema) {
@@ -63,7 +54,7 @@ Result<std::shared_ptr<const Grammar>> json_schema_grammar(Engine& engine,
 Result<std::shared_ptr<const Grammar>> json_grammar(Engine& engine) {
   return made(engine, "json", [] {
     Builder builder;
-    return automaton_of(builder, grammar::JsonText(builder).object());
+    return builder.build_of(grammar::JsonText(builder).object());
   });
 }
 
@@ -71,7 +62,7 @@ Result<std::shared_ptr<const Grammar>> regex_grammar(Engine& engine, std::string
   return made(engine, "regex " + std::string(pattern), [&]() -> Result<Automaton> {
     Builder builder;
     KVASIR_ASSIGN_OR_RETURN(const NodeId node, grammar::read_regex(builder, pattern, {}));
-    return automaton_of(builder, node);
+    return builder.build_of(node);
   });
 }
 
@@ -81,7 +72,7 @@ Result<std::shared_ptr<const Grammar>> choice_grammar(Engine& engine,
   for (const std::string& text : texts) name += " " + std::to_string(text.size()) + " " + text;
   return made(engine, std::move(name), [&] {
     Builder builder;
-    return automaton_of(builder, grammar::choice_of_texts(builder, texts));
+    return builder.build_of(grammar::choice_of_texts(builder, texts));
   });
 }
 

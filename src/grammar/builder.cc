@@ -193,4 +193,10 @@ Result<Automaton> Builder::build(RuleId root) const {
   return automaton;
 }
 
+Result<Automaton> Builder::build_of(NodeId part) {
+  const RuleId root = new_rule();
+  define(root, part);
+  return build(root);
+}
+
 }  // namespace kvasir::grammar

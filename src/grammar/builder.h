@@ -57,6 +57,8 @@ class Builder {
   bool is_too_large() const { return is_too_large_; }
   // Errors: too large, a rule that calls itself before any byte, no finite text.
   Result<Automaton> build(RuleId root) const;
+  // The texts of one part. Errors: the same.
+  Result<Automaton> build_of(NodeId part);
 
  private:
   friend class Emitter;

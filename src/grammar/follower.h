@@ -51,6 +51,8 @@ class Follower {
   Position start() const { return start_; }
   // Where the position comes to with those bytes; dead: no text of the grammar goes on so.
   Position advance(const Position& position, std::string_view bytes) const;
+  // Whether the text is one of the grammar's.
+  bool matches(std::string_view text) const { return advance(start_, text).can_end; }
   // Which tokens may come next. Those that end a text are not among them.
   std::shared_ptr<const TokenMask> mask(const Position& position) const;
 

@@ -124,8 +124,8 @@ TEST(Follower, TextsThatReadInManyWaysStayFewPlaces) {
   const Position deep = follower->advance(follower->start(), text);
   EXPECT_FALSE(deep.is_dead());
   EXPECT_LT(deep.places.size(), 20u);
-  EXPECT_TRUE(matches(*follower, text + "null" + std::string(30, '}')));
-  EXPECT_FALSE(matches(*follower, text + "null" + std::string(29, '}')));
+  EXPECT_TRUE(follower->matches(text + "null" + std::string(30, '}')));
+  EXPECT_FALSE(follower->matches(text + "null" + std::string(29, '}')));
 }
 
 TEST(TokenTrie, SharesWhatTokensBeginWith) {

@@ -41,9 +41,8 @@ TEST(Regex, WhatItReads) {
   };
   for (const Case& one : cases) {
     const auto follower = follower_of(regex_automaton(one.pattern));
-    for (const char* text : one.right) EXPECT_TRUE(matches(*follower, text)) << one.pattern << text;
-    for (const char* text : one.wrong)
-      EXPECT_FALSE(matches(*follower, text)) << one.pattern << text;
+    for (const char* text : one.right) EXPECT_TRUE(follower->matches(text)) << one.pattern << text;
+    for (const char* text : one.wrong) EXPECT_FALSE(follower->matches(text)) << one.pattern << text;
   }
 }
 
@@ -98,7 +97,7 @@ TEST(Regex, MatchesAsTheStandardLibraryDoes) {
     for (int i = 0; i < 60; ++i) {
       std::string text;
       for (size_t size = random() % 7; text.size() < size;) text += "abc1_"[random() % 5];
-      EXPECT_EQ(matches(*follower, text), std::regex_match(text, standard))
+      EXPECT_EQ(follower->matches(text), std::regex_match(text, standard))
           << pattern << " " << text;
     }
   }
@@ -108,24 +107,24 @@ TEST(Regex, PatternsThatBacktrackAreFollowedFast) {
   for (const char* pattern : {"(a*)*b", "(a|a)*b", "(a|aa)+b", "((a?){30})b", "(.*)(.*)(.*)b"}) {
     const auto follower = follower_of(regex_automaton(pattern));
     const std::string many(10'000, 'a');
-    EXPECT_EQ(matches(*follower, many), false) << pattern;
-    EXPECT_TRUE(matches(*follower, "aaab")) << pattern;
+    EXPECT_EQ(follower->matches(many), false) << pattern;
+    EXPECT_TRUE(follower->matches("aaab")) << pattern;
   }
 }
 
 TEST(Choice, IsOneOfItsTexts) {
   const auto follower = follower_of(choice_automaton({"a", "ab", "abc", "b", "", "é", "è", "a"}));
   for (const char* text : {"a", "ab", "abc", "b", "", "é", "è"}) {
-    EXPECT_TRUE(matches(*follower, text)) << text;
+    EXPECT_TRUE(follower->matches(text)) << text;
   }
   for (const char* text : {"ac", "abcd", "e", "\xc3"})
-    EXPECT_FALSE(matches(*follower, text)) << text;
+    EXPECT_FALSE(follower->matches(text)) << text;
   EXPECT_FALSE(choice_automaton({}).ok());
   std::vector<std::string> growing;
   for (size_t size = 0; size < 800; ++size) growing.push_back(std::string(size, 'x'));
   const auto deep = follower_of(choice_automaton(growing));
-  EXPECT_TRUE(matches(*deep, growing.back()));
-  EXPECT_FALSE(matches(*deep, growing.back() + "x"));
+  EXPECT_TRUE(deep->matches(growing.back()));
+  EXPECT_FALSE(deep->matches(growing.back() + "x"));
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ void check(const Case& one) {
   Result<Automaton> automaton = schema_automaton(one.schema);
   ASSERT_TRUE(automaton.ok()) << one.schema << ": " << automaton.error().message();
   const auto follower = follower_of(std::move(automaton));
-  for (const char* text : one.right) EXPECT_TRUE(matches(*follower, text)) << one.schema << text;
-  for (const char* text : one.wrong) EXPECT_FALSE(matches(*follower, text)) << one.schema << text;
+  for (const char* text : one.right) EXPECT_TRUE(follower->matches(text)) << one.schema << text;
+  for (const char* text : one.wrong) EXPECT_FALSE(follower->matches(text)) << one.schema << text;
 }
 
 TEST(Schema, Types) {
@@ -127,7 +127,7 @@ TEST(Schema, BoundsOfIntegersAreExact) {
         follower_of(schema_automaton(R"({"type": "integer", "minimum": )" + std::to_string(min) +
                                      R"(, "maximum": )" + std::to_string(max) + "}"));
     for (int value = -1200; value <= 1200; ++value) {
-      EXPECT_EQ(matches(*follower, std::to_string(value)), value >= min && value <= max)
+      EXPECT_EQ(follower->matches(std::to_string(value)), value >= min && value <= max)
           << min << " to " << max << ": " << value;
     }
   }
@@ -153,7 +153,7 @@ TEST(Schema, BoundsOfNumbersAreExact) {
                             value <= value_of("maximum").value_or(99) &&
                             value > value_of("exclusiveMinimum").value_or(-99) &&
                             value < value_of("exclusiveMaximum").value_or(99);
-      EXPECT_EQ(matches(*follower, shown), is_right) << text << ": " << shown;
+      EXPECT_EQ(follower->matches(shown), is_right) << text << ": " << shown;
     }
   }
 }
@@ -260,8 +260,8 @@ TEST(Schema, ManyValuesAreFollowedAsATree) {
   for (int i = 0; i < 20'000; ++i) schema += "\"name" + std::to_string(i) + "\",";
   schema += R"("last"]})";
   const auto follower = follower_of(schema_automaton(schema));
-  EXPECT_TRUE(matches(*follower, R"("name19999")"));
-  EXPECT_FALSE(matches(*follower, R"("name20000")"));
+  EXPECT_TRUE(follower->matches(R"("name19999")"));
+  EXPECT_FALSE(follower->matches(R"("name20000")"));
   EXPECT_EQ(follower->advance(follower->start(), R"("name1)").places.size(), 11u);
 }
 
@@ -273,7 +273,7 @@ TEST(Schema, NestingEndsBeforeItIsTooDeep) {
   // What can be begun can be ended.
   size_t depth = 50;
   while (!follower->advance(follower->start(), std::string(depth + 1, '[')).is_dead()) ++depth;
-  EXPECT_TRUE(matches(*follower, std::string(depth, '[') + std::string(depth, ']')));
+  EXPECT_TRUE(follower->matches(std::string(depth, '[') + std::string(depth, ']')));
 }
 
 }  // namespace

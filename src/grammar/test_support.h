@@ -25,36 +25,24 @@ inline Result<Automaton> schema_automaton(std::string_view text) {
   KVASIR_ASSIGN_OR_RETURN(const Json schema, Json::parse(text, "schema"));
   Builder builder;
   KVASIR_ASSIGN_OR_RETURN(const NodeId node, read_schema(builder, schema));
-  const RuleId root = builder.new_rule();
-  builder.define(root, node);
-  return builder.build(root);
+  return builder.build_of(node);
 }
 
 inline Result<Automaton> regex_automaton(std::string_view pattern) {
   Builder builder;
   KVASIR_ASSIGN_OR_RETURN(const NodeId node, read_regex(builder, pattern, {}));
-  const RuleId root = builder.new_rule();
-  builder.define(root, node);
-  return builder.build(root);
+  return builder.build_of(node);
 }
 
 inline Result<Automaton> choice_automaton(std::vector<std::string> texts) {
   Builder builder;
-  const NodeId node = choice_of_texts(builder, std::move(texts));
-  const RuleId root = builder.new_rule();
-  builder.define(root, node);
-  return builder.build(root);
+  return builder.build_of(choice_of_texts(builder, std::move(texts)));
 }
 
 inline std::unique_ptr<Follower> follower_of(Result<Automaton> automaton,
                                              const std::vector<std::string>& tokens = {}) {
   KVASIR_CHECK(automaton.ok(), "a grammar that can be made");
   return std::make_unique<Follower>(std::move(automaton).value(), trie_of(tokens));
-}
-
-// Whether the text is one of the grammar's.
-inline bool matches(const Follower& follower, std::string_view text) {
-  return follower.advance(follower.start(), text).can_end;
 }
 
 }  // namespace kvasir::grammar
