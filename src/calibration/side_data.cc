@@ -131,10 +131,8 @@ void append_vector(const RowFacts& facts, CodecId codec, int64_t vector, Bytes& 
 }
 
 Bytes codec_side(const RowFacts& facts, const kv::Stream& stream) {
-  const kernels::Codec& codec = kernels::codec_of(stream.codec);
-  if (codec.side_bytes == nullptr) return {};
-  const int64_t vector_bytes =
-      codec.side_bytes({.width = stream.width, .rope_width = stream.rope_width});
+  const int64_t vector_bytes = kv::side_bytes_of_vector(stream);
+  if (vector_bytes == 0) return {};
   Bytes bytes;
   for (int64_t v = 0; v < facts.vectors; ++v) {
     append_vector(facts, stream.codec, v, bytes);

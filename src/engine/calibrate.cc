@@ -14,6 +14,8 @@
 namespace kvasir {
 namespace {
 
+static_assert(kCalibrationTokensMin == calibration::kRowsMin);
+
 // A Learner takes what a pass reports of its layers.
 class Learner {
  public:
@@ -138,7 +140,7 @@ Status read_text(const EngineOptions& options, std::span<const int32_t> ids,
   learner.begin(engine.info().layer_count);
   KVASIR_ASSIGN_OR_RETURN(Session session, engine.new_session());
   KVASIR_RETURN_IF_ERROR(session.append(ids));
-  learner.learnt().model = engine.state().model->fingerprint();
+  learner.learnt().model = engine.state().model_fingerprint;
   return ok_status();
 }
 

@@ -84,17 +84,19 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                              .study = options.study};
 }
 
-// The model, with what was learnt of it where a file is named.
-Result<std::unique_ptr<model::Model>> open_model(const EngineOptions& options,
-                                                 model::ModelOptions chosen) {
-  if (options.kv_data.empty()) return model::open(options.model_path, chosen);
-  KVASIR_ASSIGN_OR_RETURN(calibration::Calibration loaded,
-                          calibration::load_calibration(options.kv_data));
-  const auto learnt = std::make_shared<const calibration::Calibration>(std::move(loaded));
-  chosen.side_source = calibration::side_source(learnt);
-  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<model::Model> model,
-                          model::open(options.model_path, chosen));
-  if (model->fingerprint() == learnt->model) return model;
+// The model, with what was learnt of it where a file is named, and its fingerprint, for which all
+// weights are read: once.
+Status open_model(const EngineOptions& options, model::ModelOptions chosen, Engine::State& state) {
+  std::shared_ptr<const calibration::Calibration> learnt;
+  if (!options.kv_data.empty()) {
+    KVASIR_ASSIGN_OR_RETURN(calibration::Calibration loaded,
+                            calibration::load_calibration(options.kv_data));
+    learnt = std::make_shared<const calibration::Calibration>(std::move(loaded));
+    chosen.side_source = calibration::side_source(learnt);
+  }
+  KVASIR_ASSIGN_OR_RETURN(state.model, model::open(options.model_path, chosen));
+  state.model_fingerprint = state.model->fingerprint();
+  if (!learnt || learnt->model == state.model_fingerprint) return ok_status();
   return Error{.kind = ErrorKind::kUsage,
                .what = "it was learnt of another model",
                .field = "kv_data",
@@ -106,14 +108,15 @@ Result<std::unique_ptr<model::Model>> open_model(const EngineOptions& options,
 }
 
 // What names all that the rows of a cache depend on names what logits do.
-std::string fingerprint_of(const model::Model& model) {
-  const std::string study = model.study_name();
-  const Digest256 key =
-      persist::root_key({.model = model.fingerprint(), .arithmetic = study}, *model.layout());
+std::string fingerprint_of(const Engine::State& state) {
+  const std::string study = state.model->study_name();
+  const Digest256 key = persist::root_key({.model = state.model_fingerprint, .arithmetic = study},
+                                          *state.model->layout());
   return "fp_" + to_hex(key).substr(0, 16);
 }
 
-ModelInfo model_info(const model::Model& model) {
+ModelInfo model_info(const Engine::State& state) {
+  const model::Model& model = *state.model;
   const model::Facts& facts = model.facts();
   return {.vocab_size = facts.vocab_size,
           .hidden_size = facts.hidden_size,
@@ -125,7 +128,7 @@ ModelInfo model_info(const model::Model& model) {
           .kv_first_block_bytes = model.layout()->block_bytes_of(0),
           .kv_block_tokens = kv::kBlockTokens,
           .kv_fixed_bytes = model.layout()->fixed_bytes(),
-          .fingerprint = fingerprint_of(model),
+          .fingerprint = fingerprint_of(state),
           .pass_tokens_max = model.options().pass_tokens_max,
           .thread_count = model.options().thread_count,
           .instruction_set = model.options().table->name};
@@ -141,7 +144,7 @@ Result<std::unique_ptr<persist::Persistence>> open_persistence(const EngineOptio
                                                                const Engine::State& state) {
   const std::string study = state.model->study_name();
   auto persistence = persist::Persistence::open(*options.store,
-                                                {.model = state.model->fingerprint(),
+                                                {.model = state.model_fingerprint,
                                                  .arithmetic = study,
                                                  .salt = options.store->salt,
                                                  .model_path = absolute_path(options.model_path)},
@@ -211,9 +214,9 @@ Engine::~Engine() = default;
 Result<Engine> Engine::open(const EngineOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(model::ModelOptions chosen, model_options(options));
   auto state = std::make_unique<State>();
-  KVASIR_ASSIGN_OR_RETURN(state->model, open_model(options, std::move(chosen)));
+  KVASIR_RETURN_IF_ERROR(open_model(options, std::move(chosen), *state));
   state->model_path = options.model_path;
-  state->info = model_info(*state->model);
+  state->info = model_info(*state);
   if (options.needs_text) KVASIR_RETURN_IF_ERROR(open_text(options, *state));
   for (const int64_t id : state->model->facts().eos_token_ids) {
     state->end_ids.push_back(static_cast<int32_t>(id));

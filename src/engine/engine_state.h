@@ -66,6 +66,7 @@ struct Engine::State {
 
   std::string model_path;
   std::unique_ptr<model::Model> model;
+  Digest256 model_fingerprint{};
   ModelInfo info;
   std::shared_ptr<kv::MemoryAccount> account = std::make_shared<kv::MemoryAccount>();
   std::unique_ptr<text::Tokenizer> tokenizer;  // null: opened without text

@@ -8,12 +8,7 @@ namespace kvasir::kv {
 namespace {
 
 void check_sizes(const Stream& stream, const StreamSide& side) {
-  const kernels::Codec& codec = kernels::codec_of(stream.codec);
-  const int64_t vector_bytes =
-      codec.side_bytes == nullptr
-          ? 0
-          : codec.side_bytes({.width = stream.width, .rope_width = stream.rope_width});
-  KVASIR_CHECK(std::ssize(side.codec) == stream.vectors * vector_bytes,
+  KVASIR_CHECK(std::ssize(side.codec) == stream.vectors * side_bytes_of_vector(stream),
                "side data for every vector");
   KVASIR_CHECK(std::ssize(side.means) == (stream.is_centered ? stream.vectors * stream.width : 0),
                "a mean for every channel");
@@ -22,7 +17,13 @@ void check_sizes(const Stream& stream, const StreamSide& side) {
 }  // namespace
 
 bool needs_side(const Stream& stream) {
-  return stream.is_centered || kernels::codec_of(stream.codec).side_bytes != nullptr;
+  return stream.is_centered || side_bytes_of_vector(stream) > 0;
+}
+
+int64_t side_bytes_of_vector(const Stream& stream) {
+  const kernels::Codec& codec = kernels::codec_of(stream.codec);
+  if (codec.side_bytes == nullptr) return 0;
+  return codec.side_bytes({.width = stream.width, .rope_width = stream.rope_width});
 }
 
 Status attach_side(const SideSource& source, CacheSpec& spec) {

@@ -14,6 +14,8 @@ namespace kvasir::kv {
 using SideSource = std::function<Result<StreamSide>(int64_t layer, const Stream& stream)>;
 
 bool needs_side(const Stream& stream);
+// Of one vector, what its codec takes; 0: nothing.
+int64_t side_bytes_of_vector(const Stream& stream);
 
 // Gives every stream that needs side data its own. Error: there is no source (null), or it has none
 // for one of them.

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "kv/rotation.h"
+#include "kv/side.h"
 #include "ops/ops.h"
 
 namespace kvasir::ops {
@@ -41,13 +42,13 @@ kernels::SideData side_of(const kv::Sequence& sequence, int64_t stream_index, in
                           int64_t vector) {
   const kv::StreamLayout& stream = sequence.layout().streams[static_cast<size_t>(stream_index)];
   const kernels::Codec& codec = kernels::codec_of(stream.spec.codec);
-  if (codec.side_bytes == nullptr) return {};
+  const auto bytes = static_cast<size_t>(kv::side_bytes_of_vector(stream.spec));
+  if (bytes == 0) return {};
   if (codec.next_side != nullptr && block > 0) {
     return codec.next_side(stream.vector_shape(),
                            sequence.coded_vector(stream_index, block - 1, vector));
   }
   KVASIR_CHECK(stream.spec.side != nullptr, "the side data of the codec");
-  const auto bytes = static_cast<size_t>(codec.side_bytes(stream.vector_shape()));
   return std::span(stream.spec.side->codec).subspan(static_cast<size_t>(vector) * bytes, bytes);
 }
 
