@@ -133,15 +133,16 @@ class BookFile {
     close();
     constexpr mode_t kOwner = 0600;
     number_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, kOwner);
-    if (number_ >= 0 && ::flock(number_, LOCK_EX | LOCK_NB) == 0) return true;
+    if (number_ >= 0 && ::flock(number_, LOCK_EX | LOCK_NB) == 0) {
+      size_bytes_ = ::lseek(number_, 0, SEEK_END);
+      return true;
+    }
     const int reason = errno;
     close();
     errno = reason;
     return false;
   }
   bool is_open() const { return number_ >= 0; }
-  int64_t size_on_disk() const { return ::lseek(number_, 0, SEEK_END); }
-  void set_size(int64_t bytes) { size_bytes_ = bytes; }
   bool cut(int64_t bytes) {
     size_bytes_ = bytes;
     return ::ftruncate(number_, bytes) == 0;
@@ -222,7 +223,6 @@ Status ReplayBook::State::rewrite() {
   if (!file.open(options.path)) {
     return system_error("cannot open the book of what was said", options.path, errno);
   }
-  file.set_size(written.ok() ? std::ssize(bytes) : file.size_on_disk());
   return written;
 }
 

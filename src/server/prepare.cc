@@ -39,11 +39,12 @@ Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
   }
   SaidIds said;
   if (served.book && salt != nullptr) {
-    said.knows = [&](const Message& message) {
-      return served.book->knows(tenant_of(served, *salt), message);
+    const std::string tenant = tenant_of(served, *salt);
+    said.knows = [&served, tenant](const Message& message) {
+      return served.book->knows(tenant, message);
     };
-    said.find = [&](std::span<const int32_t> before, const Message& message) {
-      return served.book->find(tenant_of(served, *salt), before, message);
+    said.find = [&served, tenant](std::span<const int32_t> before, const Message& message) {
+      return served.book->find(tenant, before, message);
     };
   }
   FormOptions form = call.form;

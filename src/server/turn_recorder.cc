@@ -1,7 +1,5 @@
 #include "server/turn_recorder.h"
 
-#include "base/check.h"
-
 namespace kvasir::server {
 namespace {
 
@@ -14,26 +12,32 @@ bool is_shown_whole(StopReason reason) {
 
 }  // namespace
 
+// Its texts and calls; reasoning comes back or not.
+Message TurnRecorder::shown(int64_t answer) const {
+  Message message{.role = Role::kAssistant};
+  for (const ReplyPart& part : answers_[static_cast<size_t>(answer)].all()) {
+    if (part.kind == ReplyPart::Kind::kAnswer) message.parts.push_back(part.text);
+    if (part.kind != ReplyPart::Kind::kCall) continue;
+    message.calls.push_back({.id = prompt_.call_id(answer, part.call_index),
+                             .name = part.name,
+                             .arguments = part.text});
+  }
+  return message;
+}
+
 Status TurnRecorder::take(const ServiceEvent& event) {
-  Message& answer = answers_[static_cast<size_t>(event.answer)];
-  if (!event.piece.answer.empty()) answer.parts.push_back(event.piece.answer);
-  for (const CallPiece& piece : event.piece.calls) {
-    if (piece.index >= std::ssize(answer.calls)) {
-      KVASIR_CHECK(piece.index == std::ssize(answer.calls), "calls come in order");
-      answer.calls.push_back({.id = prompt_.call_id(event.answer, piece.index)});
-    }
-    answer.calls[static_cast<size_t>(piece.index)].name += piece.name;
-    answer.calls[static_cast<size_t>(piece.index)].arguments += piece.arguments;
+  ReplyParts& answer = answers_[static_cast<size_t>(event.answer)];
+  if (!event.piece.answer.empty()) {
+    answer.part(ReplyPart::Kind::kAnswer).text += event.piece.answer;
   }
-  if (event.kind != ServiceEvent::Kind::kEnded || !is_shown_whole(event.stop_reason)) {
-    return ok_status();
-  }
+  for (const CallPiece& piece : event.piece.calls) answer.add(piece);
   // A reply that was cut off in its reasoning showed nothing that could be told of it.
-  if (answer.parts.empty() && answer.calls.empty()) return ok_status();
-  answer.role = Role::kAssistant;
+  const bool is_turn = event.kind == ServiceEvent::Kind::kEnded &&
+                       is_shown_whole(event.stop_reason) && !answer.all().empty();
+  if (!is_turn) return ok_status();
   return prompt_.book->add(prompt_.tenant, {.before = prompt_.ids,
                                             .ids = event.ids,
-                                            .shown = std::move(answer),
+                                            .shown = shown(event.answer),
                                             .names = {prompt_.name}});
 }
 

@@ -10,6 +10,7 @@
 
 #include "kvasir/replay.h"
 #include "kvasir/scheduler.h"
+#include "server/dialects/reply_parts.h"
 
 namespace kvasir::server {
 
@@ -33,8 +34,10 @@ class TurnRecorder {
   Status take(const ServiceEvent& event);
 
  private:
+  Message shown(int64_t answer) const;
+
   RecordedPrompt prompt_;
-  std::vector<Message> answers_;  // as the client was told them
+  std::vector<ReplyParts> answers_;  // as the client was told them
 };
 
 }  // namespace kvasir::server

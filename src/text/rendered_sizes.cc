@@ -22,10 +22,12 @@ std::optional<RenderedSizes::Rendered> RenderedSizes::find(const Digest256& key)
   return found->second;
 }
 
-void RenderedSizes::add(const Digest256& key, std::string_view text) {
+RenderedSizes::Rendered RenderedSizes::add(const Digest256& key, std::string_view text) {
+  const Rendered rendered{.bytes = text.size(), .digest = digest_of(text)};
   const std::lock_guard lock(mutex_);
   if (rendered_.size() >= kRenderedMax) rendered_.clear();
-  rendered_[key] = {.bytes = text.size(), .digest = digest_of(text)};
+  rendered_[key] = rendered;
+  return rendered;
 }
 
 }  // namespace kvasir::text

@@ -24,7 +24,7 @@ class RenderedSizes {
 
   // key: names the beginning and how it is rendered.
   std::optional<Rendered> find(const Digest256& key) const;
-  void add(const Digest256& key, std::string_view text);
+  Rendered add(const Digest256& key, std::string_view text);
 
  private:
   mutable std::mutex mutex_;

@@ -51,9 +51,8 @@ SaidTurns tell_said_turns(const Tokenizer& tokenizer, std::span<const TextPart> 
     told_bytes = place.end;
     ++told.count;
   }
-  size_t all = 0;
-  for (const TextPart& part : parts) all += part.text.size();
-  const std::vector<int32_t> last = ids_of(told_bytes, all);
+  const std::vector<int32_t> last =
+      tokenizer.encode_parts(without_front({parts.begin(), parts.end()}, told_bytes));
   told.tokens.insert(told.tokens.end(), last.begin(), last.end());
   return told;
 }

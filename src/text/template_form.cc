@@ -114,10 +114,9 @@ size_t TemplateForm::size_of_beginning(const Digest256& name,
   if (!known) {
     const Result<Segments> rendered = rendered_by_itself();
     if (!rendered.ok()) return std::string_view::npos;
-    sizes_->add(name, jinja::text_of(*rendered));
-    known = sizes_->find(name);
+    known = sizes_->add(name, jinja::text_of(*rendered));
   }
-  return known && known->begins(whole) ? known->bytes : std::string_view::npos;
+  return known->begins(whole) ? known->bytes : std::string_view::npos;
 }
 
 // A conversation up to a turn, rendered by itself, says where the turn begins and ends; of
