@@ -195,6 +195,10 @@ class Engine {
   // damage may make it fewer, and what still waits to be saved may make it more. Counts as no use.
   int64_t resumable_tokens(std::span<const int32_t> tokens,
                            const SessionOptions& options = {}) const;
+  // Returns how far the store has text that begins so, whether or not a session can go on from
+  // there. Nothing without a store. Any thread may ask while the engine works.
+  StoredLikeness nearest_stored(std::span<const int32_t> tokens,
+                                const SessionOptions& options = {}) const;
 
   // Waits until all that was to be saved is written. Error: the first failure to save since the
   // last call; what failed is computed again another time.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace kvasir {
 
@@ -39,6 +40,12 @@ struct StoreDamage {
 
 // A StoreProgress is called with the bytes done and the bytes in all; it returns false to stop.
 using StoreProgress = std::function<bool(int64_t done_bytes, int64_t total_bytes)>;
+
+// A StoredLikeness says what a store has that begins as some tokens do.
+struct StoredLikeness {
+  int64_t same_tokens = 0;      // of the beginning, that the nearest stored text has too
+  std::vector<int32_t> others;  // that it has behind these, some
+};
 
 // A StoreMetric counts something that a store did since it was opened.
 enum class StoreMetric : uint8_t {

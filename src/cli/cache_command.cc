@@ -226,6 +226,7 @@ void add_cache_command(Command program) {
     return command.add_option("key", options->key, "a run's key, or enough of it").check(not_empty);
   };
   add("ls", "trees of stored prefixes with sizes, ages, hits and first words", list_runs);
+  add_cache_why_command(cache);
   add("stat", "sizes and what was found, read, written and evicted so far", show_stat);
   add("verify", "read and check every byte; fails when something is damaged", verify)
       .add_flag("--repair", options->repair, "remove what is damaged");

@@ -117,7 +117,7 @@ Result<std::shared_ptr<ReplayBook>> replay_book(const ServeOptions& options, con
   ReplayBook::Options chosen;
   if (engine.saves()) {
     KVASIR_ASSIGN_OR_RETURN(const StoreOptions store, store_options(options.store));
-    chosen.path = store.directory + "/said_turns";
+    chosen.path = said_turns_path(store);
   }
   Result<std::unique_ptr<ReplayBook>> book = ReplayBook::open(chosen);
   if (!book.ok()) {

@@ -65,6 +65,8 @@ Result<StoreOptions> store_options(const StoreFlags& flags) {
                       .salt = flags.salt};
 }
 
+std::string said_turns_path(const StoreOptions& store) { return store.directory + "/said_turns"; }
+
 Result<Engine> open_engine_with_store(const ModelFlags& model, const StoreFlags& flags,
                                       bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(EngineOptions options, engine_options(model, needs_text));

@@ -13,6 +13,7 @@
 #include "engine/engine_state.h"
 #include "kernels/instruction_sets.h"
 #include "model/registry.h"
+#include "persist/nearest_stored.h"
 #include "persist/prefix_chain.h"
 #include "text/template_transcript.h"
 #include "text/tokenizer.h"
@@ -264,6 +265,13 @@ int64_t Engine::resumable_tokens(std::span<const int32_t> tokens,
   if (persistence == nullptr) return 0;
   return persistence->resumable_tokens(persistence->root_of(options.salt), tokens,
                                        std::ssize(tokens) - 1);
+}
+
+StoredLikeness Engine::nearest_stored(std::span<const int32_t> tokens,
+                                      const SessionOptions& options) const {
+  persist::Persistence* persistence = state_->persistence.get();
+  if (persistence == nullptr) return {};
+  return persist::nearest_stored(persistence->store(), persistence->root_of(options.salt), tokens);
 }
 
 Status Engine::append_batch(std::span<const BatchInput> inputs) {

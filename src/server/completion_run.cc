@@ -135,6 +135,8 @@ void CompletionRun::take(size_t prompt, const ServiceEvent& event) {
 
 // Before the client can have sent it back. A book whose file is full still knows the turn.
 void CompletionRun::record(size_t prompt, const ServiceEvent& event) {
+  const bool is_first = prompt == 0 && event.answer == 0;
+  if (order_.on_said && is_first && event.kind == Kind::kEnded) order_.on_said(event.ids);
   if (order_.recorders.empty()) return;
   const Status recorded = order_.recorders[prompt].take(event);
   if (!recorded.ok()) order_.entry.note = recorded.error().message();
@@ -213,6 +215,9 @@ void CompletionRun::leave(std::string outcome) {
   entry.generated_tokens = usage.generated_tokens;
   entry.queue_ms = usages_.front().queue_ms;
   entry.outcome = std::move(outcome);
+  if (order_.facts.comparison && usage.prompt_tokens > 0) {
+    entry.reuse = words_of(reuse_report(*order_.facts.comparison, usage));
+  }
   order_.on_over(entry);
 }
 

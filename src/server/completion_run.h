@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,9 @@ struct CompletionOrder {
   ReplyFacts facts;
   std::vector<ServiceRequest> requests;  // one a prompt
   std::vector<TurnRecorder> recorders;   // the same; none: what is said is not kept
-  HttpHeaders headers;                   // of the response
+  // Takes the ids of the first answer to the first prompt; may be empty.
+  std::function<void(std::span<const int32_t> said)> on_said;
+  HttpHeaders headers;  // of the response
   std::chrono::milliseconds heartbeat_period{0};
   AccessEntry entry;                                // of the log, as far as it is known
   std::function<void(const AccessEntry&)> on_over;  // called once

@@ -26,6 +26,7 @@
 #include "kvasir/scheduler.h"
 #include "server/api_error.h"
 #include "server/constraint.h"
+#include "server/reuse_report.h"
 
 namespace kvasir::server {
 
@@ -47,6 +48,8 @@ struct Call {
   bool wants_prompt_texts = false;   // ReplyFacts::prompt_texts
   std::string salt;                  // cache_salt
   std::string conversation;          // prompt_cache_key, session ids
+  bool wants_diagnostics = false;    // of what is reused, where they are not always told
+  std::string compared_with;         // id of an earlier reply: what of its prompt is reused?
   std::vector<std::string> ignored;  // what was asked for and is not done, for a header: "tools"
   // What the dialect alone needs to know again when it writes: echoes of the request and so on.
   std::shared_ptr<const void> own;
@@ -61,6 +64,8 @@ struct ReplyFacts {
   std::vector<int64_t> prompt_tokens;                 // of each prompt
   std::function<std::string(int32_t id)> token_text;  // exact bytes of one token
   std::vector<std::string> prompt_texts;              // with Call::wants_prompt_texts
+  bool wants_diagnostics = false;                     // Call's
+  std::optional<PromptComparison> comparison;         // of the one prompt; none: there are several
 };
 
 // Where a request stands while it waits.

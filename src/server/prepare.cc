@@ -24,11 +24,6 @@ void fill_random(void* bytes, size_t count) {
                "the system gives so few random bytes at once");
 }
 
-// Ids are those of one model.
-std::string tenant_of(const Served& served, const std::string& salt) {
-  return served.model.fingerprint + " " + salt;
-}
-
 Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
                                         const std::string* salt) {
   if (!served.form) {
@@ -37,19 +32,9 @@ Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
                  .field = "messages",
                  .remedy = "ask for completions of plain text"};
   }
-  SaidIds said;
-  if (served.book && salt != nullptr) {
-    const std::string tenant = tenant_of(served, *salt);
-    said.knows = [&served, tenant](const Message& message) {
-      return served.book->knows(tenant, message);
-    };
-    said.find = [&served, tenant](std::span<const int32_t> before, const Message& message) {
-      return served.book->find(tenant, before, message);
-    };
-  }
-  FormOptions form = call.form;
-  form.keeps_reasoning = served.model.keeps_reasoning;
-  KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt, served.form->encode(call.messages, form, said));
+  KVASIR_ASSIGN_OR_RETURN(
+      FormedPrompt prompt,
+      served.form->encode(call.messages, told_form(served, call), said_ids(served, salt)));
   return PreparedPrompt{
       .tokens = std::move(prompt.tokens),
       .reply = prompt.starts_in_reasoning ? ReplyKind::kReasoning : ReplyKind::kAnswer,
@@ -123,6 +108,27 @@ Result<std::shared_ptr<const Grammar>> make_grammar(Engine& engine, const Constr
 }
 
 }  // namespace
+
+std::string tenant_of(const Served& served, const std::string& salt) {
+  return served.model.fingerprint + " " + salt;
+}
+
+FormOptions told_form(const Served& served, const Call& call) {
+  FormOptions form = call.form;
+  form.keeps_reasoning = served.model.keeps_reasoning;
+  return form;
+}
+
+SaidIds said_ids(const Served& served, const std::string* salt) {
+  if (!served.book || salt == nullptr) return {};
+  const std::string tenant = tenant_of(served, *salt);
+  return {.knows = [&served,
+                    tenant](const Message& message) { return served.book->knows(tenant, message); },
+          .find =
+              [&served, tenant](std::span<const int32_t> before, const Message& message) {
+                return served.book->find(tenant, before, message);
+              }};
+}
 
 Status add_grammar(Served& served, Call& call) {
   KVASIR_RETURN_IF_ERROR(check_form_beside_tools(call));
@@ -219,7 +225,8 @@ ReplyFacts reply_facts(const Served& served, const Call& call,
   ReplyFacts facts{.id = random_id(),
                    .created_s = static_cast<int64_t>(std::time(nullptr)),
                    .model = served.model.name,
-                   .fingerprint = served.model.fingerprint};
+                   .fingerprint = served.model.fingerprint,
+                   .wants_diagnostics = call.wants_diagnostics};
   facts.token_text = [&engine](int32_t id) {
     const Result<std::string_view> bytes = engine.token_bytes(id);
     return bytes.ok() ? std::string(*bytes) : std::string();

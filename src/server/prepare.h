@@ -12,6 +12,7 @@
 #include "kvasir/replay.h"
 #include "kvasir/service.h"
 #include "server/dialect.h"
+#include "server/earlier_prompts.h"
 #include "server/server.h"
 #include "server/turn_recorder.h"
 
@@ -24,7 +25,17 @@ struct Served {
   std::shared_ptr<ReplayBook> book;  // null: what is said is not kept
   ServedModel model;
   int64_t since_s = 0;  // Unix time
+  std::unique_ptr<EarlierPrompts> earlier = std::make_unique<EarlierPrompts>();
 };
+
+// Whose prompts and turns those of a salt are; ids are those of one model.
+std::string tenant_of(const Served& served, const std::string& salt);
+
+// How the messages of a call are told.
+FormOptions told_form(const Served& served, const Call& call);
+
+// What the model said to requests of that salt; null, or no book: nothing. It refers to `served`.
+SaidIds said_ids(const Served& served, const std::string* salt);
 
 struct PreparedPrompt {
   std::vector<int32_t> tokens;

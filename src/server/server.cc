@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/process_memory.h"
 #include "server/access_log.h"
+#include "server/compare_prompt.h"
 #include "server/completion_run.h"
 #include "server/error_response.h"
 #include "server/file_limit.h"
@@ -296,6 +297,11 @@ void ServerImpl::complete(Visit& visit, Served& served) {
     visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts->front().said_turns));
   }
   ReplyFacts facts = reply_facts(served, *call, *prompts);
+  std::function<void(std::span<const int32_t>)> on_said;
+  if (prompts->size() == 1) {
+    facts.comparison = compare_prompt(served, *call, prompts->front(), salt);
+    on_said = remember_prompt(served, *call, prompts->front(), salt, facts.id);
+  }
   std::vector<TurnRecorder> recorders =
       turn_recorders(served, *visit.route->dialect(), *call, *prompts, salt, facts);
   auto requests = prepare_requests(served, *call, std::move(*prompts), salt);
@@ -311,6 +317,7 @@ void ServerImpl::complete(Visit& visit, Served& served) {
                         .facts = std::move(facts),
                         .requests = std::move(std::get<0>(requests)),
                         .recorders = std::move(recorders),
+                        .on_said = std::move(on_said),
                         .headers = visit.headers,
                         .heartbeat_period = options_.heartbeat_period,
                         .entry = visit.entry,

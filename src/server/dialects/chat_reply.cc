@@ -127,7 +127,7 @@ class WholeReply final : public Reply {
     for (Answer& answer : answers_) choices.push_back(choice_json(choices.size(), answer));
     Json::Object object = head_.object("chat.completion");
     object.emplace_back("choices", std::move(choices));
-    object.emplace_back("usage", openai_usage(usage));
+    head_.add_end(usage, object);
     return Json(std::move(object)).dump();
   }
 

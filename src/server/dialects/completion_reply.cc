@@ -137,7 +137,7 @@ class WholeReply final : public Reply {
     }
     Json::Object object = head_.object(kObject);
     object.emplace_back("choices", std::move(choices));
-    object.emplace_back("usage", openai_usage(usage));
+    head_.add_end(usage, object);
     return Json(std::move(object)).dump();
   }
 

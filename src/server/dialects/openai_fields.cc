@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "server/dialects/constraint_fields.h"
+#include "server/dialects/reuse_fields.h"
 
 namespace kvasir::server {
 namespace {
@@ -167,6 +168,7 @@ void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header
   call.salt = read_name(body, "cache_salt");
   call.conversation = read_name(body, "prompt_cache_key");
   if (call.conversation.empty()) call.conversation = conversation_header(header);
+  read_comparison(body, call);
   note_ignored(body, kIgnoredFields, call);
 }
 

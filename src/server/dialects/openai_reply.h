@@ -3,6 +3,7 @@
 // any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -18,8 +19,11 @@ class OpenAiHead {
 
   // {id, object, created, model, system_fingerprint}, for more to be added.
   Json::Object object(const char* name) const;
+  // Adds usage, and what is to be said of the reuse where it is known.
+  void add_end(const ServiceUsage& usage, Json::Object& object) const;
 
  private:
+  std::optional<PromptComparison> comparison_;
   std::string id_;
   int64_t created_s_;
   std::string model_;

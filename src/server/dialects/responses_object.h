@@ -3,6 +3,7 @@
 // any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ class ResponseObject {
   std::string id_;
   int64_t created_s_;
   std::string model_;
+  std::optional<PromptComparison> comparison_;
 };
 
 }  // namespace kvasir::server

@@ -1,0 +1,121 @@
+// What a server says of the reuse of a prompt: which field of which message differs from what came
+// before, also where that was before a restart; and `kvasir cache why` of the same store.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+#include "base/json.h"
+#include "cli_driver.h"
+#include "http_client.h"
+#include "server_process.h"
+#include "temp_directory.h"
+
+namespace kvasir {
+namespace {
+
+using testing::ask_http;
+using testing::ServerProcess;
+
+std::string repeated(const std::string& text, int count) {
+  std::string whole;
+  for (int i = 0; i < count; ++i) whole += text;
+  return whole;
+}
+
+const std::string kSystem = repeated("You are brief and kind. ", 100);
+const std::string kQuestion = repeated("What is the dog called? ", 60);
+
+Json chat_body(const std::string& system, const std::string& question) {
+  return Json::Object{
+      {"messages", Json::Array{Json::Object{{"role", "system"}, {"content", system}},
+                               Json::Object{{"role", "user"}, {"content", question}}}},
+      {"thinking", Json::Object{{"type", "disabled"}}},
+      {"max_tokens", 4}};
+}
+
+Json with(Json body, const char* name, Json value) {
+  Json::Object object = *body.as_object();
+  object.emplace_back(name, std::move(value));
+  return object;
+}
+
+Json ask(const ServerProcess& server, const char* path, const Json& body) {
+  const testing::HttpAnswer answer = ask_http(server.port(), path, body.dump());
+  EXPECT_EQ(answer.status, 200) << answer.body;
+  return Json::parse(answer.body, "an answer").value();
+}
+
+std::string diagnostics(const ServerProcess& server, const Json& body) {
+  const Json reply = ask(server, "/v1/chat/completions", body);
+  const Json* told = reply.find("prompt_cache_diagnostics");
+  return told == nullptr ? "" : told->dump();
+}
+
+bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+class ServeReuseTest : public testing::CliTest {
+ protected:
+  std::vector<std::string> arguments() const { return {"--store", directory_.file("store")}; }
+};
+
+TEST_F(ServeReuseTest, TellsTheFirstChange) {
+  const ServerProcess server(arguments());
+  EXPECT_TRUE(has(diagnostics(server, chat_body(kSystem, kQuestion)), "no earlier prompt"));
+  EXPECT_TRUE(has(diagnostics(server, chat_body(kSystem, kQuestion)), R"("type":"cache_hit")"));
+  std::string changed = kSystem;
+  changed[1234] = '#';
+  EXPECT_TRUE(has(diagnostics(server, chat_body(changed, kQuestion)),
+                  R"({"message":0,"role":"system","field":"content","character":1234})"));
+  const Json max =
+      with(chat_body(kSystem, kQuestion), "response_format", Json::Object{{"type", "json_object"}});
+  EXPECT_TRUE(has(diagnostics(server, max), "text_format_changed"));
+  // What others sent is nobody's business.
+  EXPECT_TRUE(has(diagnostics(server, with(chat_body(kSystem, kQuestion), "cache_salt", "other")),
+                  "no earlier prompt"));
+}
+
+TEST_F(ServeReuseTest, TellsItOfWhatWasBeforeARestart) {
+  {
+    ServerProcess server(arguments());
+    ask(server, "/v1/chat/completions", chat_body(kSystem, kQuestion));
+    testing::wait_until_saved(server.port());
+    server.kill();
+  }
+  const std::string request = directory_.file("request.json");
+  std::string changed = kQuestion;
+  changed[700] = '#';
+  std::ofstream(request) << chat_body(kSystem, changed).dump();
+  const testing::Outcome why =
+      run("cache why '" + request + "' --store '" + directory_.file("store") + "'");
+  EXPECT_EQ(why.exit_status, 0) << why.err;
+  EXPECT_TRUE(has(why.out, "message 1 (user), content, character 700\n")) << why.out;
+  const ServerProcess server(arguments());
+  EXPECT_TRUE(has(diagnostics(server, chat_body(kSystem, changed)),
+                  R"({"message":1,"role":"user","field":"content","character":700})"));
+}
+
+TEST_F(ServeReuseTest, ComparesWithTheReplyThatIsNamed) {
+  const ServerProcess server(arguments());
+  const auto message = [](const std::string& system, Json previous) {
+    return Json(Json::Object{
+        {"system", system},
+        {"messages", Json::Array{Json::Object{{"role", "user"}, {"content", kQuestion}}}},
+        {"max_tokens", 4},
+        {"diagnostics", Json::Object{{"previous_message_id", std::move(previous)}}}});
+  };
+  const Json first = ask(server, "/v1/messages", message(kSystem, Json()));
+  EXPECT_TRUE(first.find("diagnostics")->is_null()) << first.dump();
+  const std::string changed = "#" + kSystem;
+  const Json second = ask(server, "/v1/messages", message(changed, *first.find("id")));
+  EXPECT_TRUE(has(second.dump(), R"("type":"system_changed")")) << second.dump();
+  const Json third = ask(server, "/v1/messages", message(changed, *second.find("id")));
+  EXPECT_TRUE(third.find("diagnostics")->is_null()) << third.dump();
+  const Json lost = ask(server, "/v1/messages", message(changed, "msg_00"));
+  EXPECT_TRUE(has(lost.dump(), "previous_message_not_found")) << lost.dump();
+}
+
+}  // namespace
+}  // namespace kvasir
