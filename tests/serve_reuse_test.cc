@@ -117,5 +117,54 @@ TEST_F(ServeReuseTest, ComparesWithTheReplyThatIsNamed) {
   EXPECT_TRUE(has(lost.dump(), "previous_message_not_found")) << lost.dump();
 }
 
+double metric(const ServerProcess& server, const std::string& name) {
+  const std::string text = ask_http(server.port(), "/metrics").body;
+  const size_t at = text.find("\n" + name);
+  if (at == std::string::npos) return -1;
+  return std::stod(text.substr(text.find("} ", at) + 2));
+}
+
+// What clients do to a conversation is set right, and counted.
+TEST_F(ServeReuseTest, CountsWhatItSetRight) {
+  const ServerProcess server(arguments());
+  const auto body = [](Json::Array messages) {
+    Json::Object object{
+        {"system",
+         Json::Array{Json::Object{{"type", "text"}, {"text", "x-anthropic-billing-header: v=1"}},
+                     Json::Object{{"type", "text"}, {"text", "You are brief."}}}},
+        {"messages", std::move(messages)},
+        {"thinking", Json::Object{{"type", "disabled"}}},
+        {"temperature", 0},
+        {"max_tokens", 200}};
+    return Json(std::move(object));
+  };
+  const auto message = [](const char* role, Json content) {
+    return Json(Json::Object{{"role", role}, {"content", std::move(content)}});
+  };
+  const Json first = ask(server, "/v1/messages", body({message("user", "Who are you?")}));
+  EXPECT_EQ(metric(server, "kvasir_repairs_total{model_name=\"kvasir-tiny\",kind=\"attribution\"}"),
+            1);
+  // A blank is added, and a word of the system comes late.
+  std::string answer;
+  for (const Json& block : *first.find("content")->as_array()) {
+    if (const Json* text = block.find("text")) answer += *text->as_string();
+  }
+  const Json marked =
+      Json::Array{Json::Object{{"type", "text"},
+                               {"text", "Really?"},
+                               {"cache_control", Json::Object{{"type", "ephemeral"}}}}};
+  ask(server, "/v1/messages",
+      body({message("user", "Who are you?"), message("assistant", answer + " "),
+            message("system", "Be kind."), message("user", marked)}));
+  for (const char* kind : {"attribution=2", "cache_control=1", "system=1", "writing=1"}) {
+    const std::string word = kind;
+    const size_t equals = word.find('=');
+    EXPECT_EQ(metric(server, "kvasir_repairs_total{model_name=\"kvasir-tiny\",kind=\"" +
+                                 word.substr(0, equals) + "\"}"),
+              std::stod(word.substr(equals + 1)))
+        << kind;
+  }
+}
+
 }  // namespace
 }  // namespace kvasir

@@ -61,7 +61,7 @@ PromptPlace find_place(const Served& served, const Call& call, const PreparedPro
   const auto text_of = token_text(served);
   if (call.messages.empty()) return place_in_text(prompt.tokens, text_of, same_ids, same_bytes);
   const FormOptions form = told_form(served, call);
-  const SaidIds said = said_ids(served, &salt);
+  const SaidIds said = said_ids(served, &salt, nullptr);
   const auto encode = [&](std::span<const Message> messages,
                           const FormOptions& options) -> std::optional<std::vector<int32_t>> {
     Result<FormedPrompt> formed = served.form->encode(messages, options, said);

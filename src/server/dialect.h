@@ -26,9 +26,16 @@
 #include "kvasir/scheduler.h"
 #include "server/api_error.h"
 #include "server/constraint.h"
+#include "server/repairs.h"
 #include "server/reuse_report.h"
 
 namespace kvasir::server {
+
+// A CacheMark says that what stands before its place is to be kept for a while.
+struct CacheMark {
+  int64_t message_count = 0;  // before it; 0: what stands before all turns
+  int64_t seconds = 0;
+};
 
 // What a request asks for, whatever its dialect. Numbers are in range; ids are not checked yet.
 struct Call {
@@ -45,11 +52,13 @@ struct Call {
   int answer_count = 1;               // of each prompt
   bool streams = false;
   bool wants_prompt_logprobs = false;
-  bool wants_prompt_texts = false;   // ReplyFacts::prompt_texts
-  std::string salt;                  // cache_salt
-  std::string conversation;          // prompt_cache_key, session ids
-  bool wants_diagnostics = false;    // of what is reused, where they are not always told
-  std::string compared_with;         // id of an earlier reply: what of its prompt is reused?
+  bool wants_prompt_texts = false;  // ReplyFacts::prompt_texts
+  std::string salt;                 // cache_salt
+  std::string conversation;         // prompt_cache_key, session ids
+  bool wants_diagnostics = false;   // of what is reused, where they are not always told
+  std::string compared_with;        // id of an earlier reply: what of its prompt is reused?
+  std::vector<CacheMark> marks;     // what the client wants kept
+  Repairs repairs;
   std::vector<std::string> ignored;  // what was asked for and is not done, for a header: "tools"
   // What the dialect alone needs to know again when it writes: echoes of the request and so on.
   std::shared_ptr<const void> own;

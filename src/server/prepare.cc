@@ -24,6 +24,16 @@ void fill_random(void* bytes, size_t count) {
                "the system gives so few random bytes at once");
 }
 
+// What the client had made of a turn that is told as it was said.
+void count_repairs(const Served& served, const std::string& tenant, const Message& message,
+                   std::span<const int32_t> ids, Repairs& repairs) {
+  // Where it ends at once there was none.
+  const auto end = served.reasoning_end ? std::ranges::find(ids, *served.reasoning_end) : ids.end();
+  const bool has_reasoning = end != ids.end() && end != ids.begin();
+  if (has_reasoning && message.reasoning.empty()) repairs.add(Repair::kReasoning);
+  if (!served.book->told_so(tenant, message)) repairs.add(Repair::kWriting);
+}
+
 Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
                                         const std::string* salt) {
   if (!served.form) {
@@ -32,13 +42,17 @@ Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
                  .field = "messages",
                  .remedy = "ask for completions of plain text"};
   }
-  KVASIR_ASSIGN_OR_RETURN(
-      FormedPrompt prompt,
-      served.form->encode(call.messages, told_form(served, call), said_ids(served, salt)));
+  Repairs repairs = call.repairs;
+  repairs.add(Repair::kCacheControl, std::ssize(call.marks));
+  repairs.add(Repair::kSystem, system_messages_in_the_middle(call.messages));
+  KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt,
+                          served.form->encode(call.messages, told_form(served, call),
+                                              said_ids(served, salt, &repairs)));
   return PreparedPrompt{
       .tokens = std::move(prompt.tokens),
       .reply = prompt.starts_in_reasoning ? ReplyKind::kReasoning : ReplyKind::kAnswer,
-      .said_turns = prompt.said_turns};
+      .said_turns = prompt.said_turns,
+      .repairs = repairs};
 }
 
 Result<PreparedPrompt> prepare_prompt(const Served& served, const Call::TextOrIds& prompt) {
@@ -119,15 +133,19 @@ FormOptions told_form(const Served& served, const Call& call) {
   return form;
 }
 
-SaidIds said_ids(const Served& served, const std::string* salt) {
+SaidIds said_ids(const Served& served, const std::string* salt, Repairs* repairs) {
   if (!served.book || salt == nullptr) return {};
   const std::string tenant = tenant_of(served, *salt);
-  return {.knows = [&served,
-                    tenant](const Message& message) { return served.book->knows(tenant, message); },
-          .find =
-              [&served, tenant](std::span<const int32_t> before, const Message& message) {
-                return served.book->find(tenant, before, message);
-              }};
+  const auto find = [&served, tenant, repairs](std::span<const int32_t> before,
+                                               const Message& message) {
+    std::optional<std::vector<int32_t>> ids = served.book->find(tenant, before, message);
+    if (ids && repairs != nullptr) count_repairs(served, tenant, message, *ids, *repairs);
+    return ids;
+  };
+  const auto knows = [&served, tenant](const Message& message) {
+    return served.book->knows(tenant, message);
+  };
+  return {.knows = knows, .find = find};
 }
 
 Status add_grammar(Served& served, Call& call) {
@@ -141,6 +159,12 @@ Status add_grammar(Served& served, Call& call) {
   Error error = std::move(made).error();
   error.field = call.constraint.field;
   return error;
+}
+
+std::optional<int32_t> reasoning_end_of(const Engine& engine) {
+  const Result<std::vector<int32_t>> ids = engine.encode_with_markers("</think>");
+  if (!ids.ok() || ids->size() != 1) return std::nullopt;
+  return ids->front();
 }
 
 std::string random_id() {

@@ -21,8 +21,9 @@ namespace kvasir::server {
 // What is served, once it stands. Immutable but for the service.
 struct Served {
   std::unique_ptr<Service> service;
-  std::optional<ChatForm> form;      // none: the model has no chat form
-  std::shared_ptr<ReplayBook> book;  // null: what is said is not kept
+  std::optional<ChatForm> form;          // none: the model has no chat form
+  std::shared_ptr<ReplayBook> book;      // null: what is said is not kept
+  std::optional<int32_t> reasoning_end;  // the id that ends reasoning, where the model has one
   ServedModel model;
   int64_t since_s = 0;  // Unix time
   std::unique_ptr<EarlierPrompts> earlier = std::make_unique<EarlierPrompts>();
@@ -34,13 +35,15 @@ std::string tenant_of(const Served& served, const std::string& salt);
 // How the messages of a call are told.
 FormOptions told_form(const Served& served, const Call& call);
 
-// What the model said to requests of that salt; null, or no book: nothing. It refers to `served`.
-SaidIds said_ids(const Served& served, const std::string* salt);
+// What the model said to requests of that salt; null, or no book: nothing. `repairs` counts what
+// clients had changed; may be null. It refers to both.
+SaidIds said_ids(const Served& served, const std::string* salt, Repairs* repairs);
 
 struct PreparedPrompt {
   std::vector<int32_t> tokens;
   ReplyKind reply = ReplyKind::kText;
   int64_t said_turns = 0;  // told in the ids that the model said
+  Repairs repairs;         // of the conversation
 };
 
 // Returns the prompts of a call as ids. Earlier turns of the model are told as it said them to
@@ -68,6 +71,9 @@ std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& di
 
 ReplyFacts reply_facts(const Served& served, const Call& call,
                        const std::vector<PreparedPrompt>& prompts);
+
+// None: the model's reasoning ends otherwise than with "</think>".
+std::optional<int32_t> reasoning_end_of(const Engine& engine);
 
 // 32 hex digits that nobody can guess.
 std::string random_id();

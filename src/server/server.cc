@@ -62,6 +62,7 @@ class ServerImpl : public Server {
   void work(Visit& visit, Served& served);
   void complete(Visit& visit, Served& served);
   void count_tokens(Visit& visit, Served& served);
+  void note_repairs(Visit& visit, const Repairs& repairs);
   static Result<Call> read_call(const Visit& visit);
   static Result<Json> read_body(const Visit& visit);
 
@@ -87,6 +88,7 @@ class ServerImpl : public Server {
   std::shared_ptr<Served> served_;
   bool is_stopping_ = false;
   std::map<std::pair<std::string, int>, int64_t> answers_;  // by route and status
+  Repairs repairs_;                                         // of all requests
 
   std::unique_ptr<HttpServer> http_;
   // The same; its first clients can come before http_ is set.
@@ -118,6 +120,7 @@ Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model,
   served->since_s = static_cast<int64_t>(std::time(nullptr));
   Result<ChatForm> form = ChatForm::create(served->service->engine());
   if (form.ok()) served->form = std::move(*form);
+  served->reasoning_end = reasoning_end_of(served->service->engine());
   {
     const std::lock_guard lock(mutex_);
     served_ = std::move(served);
@@ -296,6 +299,7 @@ void ServerImpl::complete(Visit& visit, Served& served) {
   if (!call->messages.empty() && served.book) {
     visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts->front().said_turns));
   }
+  note_repairs(visit, prompts->front().repairs);
   ReplyFacts facts = reply_facts(served, *call, *prompts);
   std::function<void(std::span<const int32_t>)> on_said;
   if (prompts->size() == 1) {
@@ -322,6 +326,14 @@ void ServerImpl::complete(Visit& visit, Served& served) {
                         .heartbeat_period = options_.heartbeat_period,
                         .entry = visit.entry,
                         .on_over = [this](const AccessEntry& entry) { add_to_log(entry); }});
+}
+
+void ServerImpl::note_repairs(Visit& visit, const Repairs& repairs) {
+  if (const std::string words = repairs.words(); !words.empty()) {
+    visit.headers.emplace_back("x-kvasir-repairs", words);
+  }
+  const std::lock_guard lock(mutex_);
+  repairs_ += repairs;
 }
 
 void ServerImpl::count_tokens(Visit& visit, Served& served) {
@@ -382,6 +394,7 @@ std::string ServerImpl::metrics() {
   }
   {
     const std::lock_guard lock(mutex_);
+    input.repairs = repairs_;
     for (const auto& [key, count] : answers_) {
       input.routes.push_back({.route = key.first, .status = key.second, .count = count});
     }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/dialect.h"
+#include "server/dialects/cache_marks.h"
 #include "server/dialects/constraint_fields.h"
 #include "server/dialects/openai_error.h"
 #include "server/dialects/openai_fields.h"
@@ -136,6 +137,7 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   require_one_answer(body, call);
   refuse_what_is_kept(body);
   read_response_input(body, call);
+  read_cache_options(body, call);
   read_logprobs(body, call.options);
   read_text(body, call);
   auto own = std::make_shared<ResponsesCall>();
