@@ -117,6 +117,35 @@ TEST_F(ServeReuseTest, ComparesWithTheReplyThatIsNamed) {
   EXPECT_TRUE(has(lost.dump(), "previous_message_not_found")) << lost.dump();
 }
 
+// The answer that goes on from a cache comes of the same bits as one that is computed from nothing.
+TEST_F(ServeReuseTest, ProvesThatReuseChangesNoBit) {
+  std::string digest;
+  {
+    ServerProcess server(arguments());
+    const Json plain = ask(server, "/v1/chat/completions", chat_body(kSystem, kQuestion));
+    EXPECT_EQ(plain.find("kvasir_proof"), nullptr);
+    testing::wait_until_saved(server.port());
+    server.kill();
+  }
+  const ServerProcess server(arguments());
+  const Json body = with(with(chat_body(kSystem, kQuestion), "kvasir_proof", true), "seed", 5);
+  for (const bool is_second : {false, true}) {
+    const Json reply = ask(server, "/v1/chat/completions", body);
+    const Json* proof = reply.find("kvasir_proof");
+    ASSERT_NE(proof, nullptr) << reply.dump();
+    EXPECT_TRUE(*proof->find("same_bits")->as_bool()) << reply.dump();
+    EXPECT_GE(*proof->find("steps")->as_integer(), 1) << reply.dump();
+    EXPECT_GE(*proof->find("reused_tokens")->as_integer(), 512) << "from the store";
+    const std::string told = *proof->find("logits_sha256")->as_string();
+    EXPECT_TRUE(!is_second || told == digest) << told;
+    digest = told;
+  }
+  const Json other =
+      ask(server, "/v1/chat/completions", with(chat_body(kSystem, "Why?"), "kvasir_proof", true));
+  EXPECT_NE(*other.find("kvasir_proof")->find("logits_sha256")->as_string(), digest);
+  EXPECT_EQ(ask_http(server.port(), "/v1/chat/completions", with(body, "n", 2).dump()).status, 400);
+}
+
 double metric(const ServerProcess& server, const std::string& name) {
   const std::string text = ask_http(server.port(), "/metrics").body;
   const size_t at = text.find("\n" + name);

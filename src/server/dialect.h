@@ -50,6 +50,7 @@ struct Call {
   bool has_seed = false;              // options.sampling.seed was asked for; no: any will do
   std::optional<int64_t> tokens_max;  // the context may leave fewer; none: all of these
   int answer_count = 1;               // of each prompt
+  bool wants_proof = false;           // Proof
   bool streams = false;
   bool wants_prompt_logprobs = false;
   bool wants_prompt_texts = false;  // ReplyFacts::prompt_texts
@@ -86,6 +87,21 @@ struct ReplyProgress {
   double elapsed_ms = 0;
 };
 
+// A Proof says what came of an answer that was computed once more, with nothing reused.
+struct Proof {
+  bool has_same_bits = false;  // of the logits of every step
+  int64_t steps = 0;
+  int64_t reused_tokens = 0;  // of the answer that the client got
+  std::string digest;         // of the logits of all its steps, SHA-256 in hex
+};
+
+// What a reply ends with.
+struct ReplyEnd {
+  ReplyEnd(const ServiceUsage& used) : usage(used) {}  // NOLINT: most end with no more
+  ServiceUsage usage;
+  std::optional<Proof> proof;
+};
+
 class Reply {
  public:
   virtual ~Reply() = default;
@@ -96,7 +112,7 @@ class Reply {
   // answer. kStarted comes once a prompt, with the number of its first answer.
   virtual std::string event(int64_t choice, const ServiceEvent& event) = 0;
   // After all choices have ended; usage over all prompts.
-  virtual std::string finish(const ServiceUsage& usage) = 0;
+  virtual std::string finish(const ReplyEnd& end) = 0;
   // Keeps the client waiting. Streamed replies only.
   virtual std::string heartbeat(const ReplyProgress& progress) = 0;
   // Instead of finish(), when the status line is spent. Streamed replies only.

@@ -212,6 +212,7 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
                            .wants_prompt_logprobs = call.wants_prompt_logprobs,
                            .salt = salt};
     request.options.tokens_max = tokens_max;
+    request.digests_logits = call.wants_proof;
     // What is no turn has no calls.
     if (request.reply == ReplyKind::kText) request.options.reads_calls = false;
     if (!call.has_seed) {

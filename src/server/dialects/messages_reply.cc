@@ -195,11 +195,12 @@ class StreamedReply final : public Reply {
     return out;
   }
 
-  std::string finish(const ServiceUsage& usage) override {
+  std::string finish(const ReplyEnd& end) override {
     Json::Object delta;
     ending_.add_to(delta);
-    Json::Object last{{"delta", std::move(delta)}, {"usage", usage_json(usage)}};
-    append(diagnostics_of(facts_, usage), last);
+    Json::Object last{{"delta", std::move(delta)}, {"usage", usage_json(end.usage)}};
+    append(diagnostics_of(facts_, end.usage), last);
+    add_proof(end.proof, last);
     return blocks_.end() + event_bytes("message_delta", std::move(last)) +
            event_bytes("message_stop", {});
   }
@@ -232,7 +233,7 @@ class WholeReply final : public Reply {
     return {};
   }
 
-  std::string finish(const ServiceUsage& usage) override {
+  std::string finish(const ReplyEnd& end) override {
     parts_.end();
     Json::Array content;
     for (const ReplyPart& part : parts_.all()) {
@@ -241,8 +242,9 @@ class WholeReply final : public Reply {
     Json::Object message = message_head(facts_);
     message.emplace_back("content", std::move(content));
     ending_.add_to(message);
-    message.emplace_back("usage", usage_json(usage));
-    append(diagnostics_of(facts_, usage), message);
+    message.emplace_back("usage", usage_json(end.usage));
+    append(diagnostics_of(facts_, end.usage), message);
+    add_proof(end.proof, message);
     return Json(std::move(message)).dump();
   }
 

@@ -119,6 +119,14 @@ void read_stream(const FieldReader& body, Call& call) {
   call.own = std::move(own);
 }
 
+// It is made of one answer.
+void read_proof(const FieldReader& body, Call& call) {
+  call.wants_proof = body.boolean("kvasir_proof").value_or(false);
+  if (call.wants_proof && call.answer_count != 1) {
+    body.refuse("kvasir_proof", "not supported of several answers", "n: 1");
+  }
+}
+
 }  // namespace
 
 const OpenAiCall& openai_call(const Call& call) {
@@ -169,6 +177,7 @@ void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header
   call.conversation = read_name(body, "prompt_cache_key");
   if (call.conversation.empty()) call.conversation = conversation_header(header);
   read_comparison(body, call);
+  read_proof(body, call);
   note_ignored(body, kIgnoredFields, call);
 }
 

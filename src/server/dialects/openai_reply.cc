@@ -38,11 +38,12 @@ Json::Object OpenAiHead::object(const char* name) const {
           {"system_fingerprint", fingerprint_}};
 }
 
-void OpenAiHead::add_end(const ServiceUsage& usage, Json::Object& object) const {
-  object.emplace_back("usage", openai_usage(usage));
+void OpenAiHead::add_end(const ReplyEnd& end, Json::Object& object) const {
+  object.emplace_back("usage", openai_usage(end.usage));
+  add_proof(end.proof, object);
   if (!comparison_) return;
   object.emplace_back("prompt_cache_diagnostics",
-                      openai_diagnostics(reuse_report(*comparison_, usage)));
+                      openai_diagnostics(reuse_report(*comparison_, end.usage)));
 }
 
 OpenAiStream::OpenAiStream(OpenAiHead head, const char* object, bool includes_usage)
@@ -58,11 +59,11 @@ std::string OpenAiStream::heartbeat(Json choice, const ReplyProgress& progress) 
   return progress_comment(progress) + sse_data(Json(std::move(beat)));
 }
 
-std::string OpenAiStream::end(const ServiceUsage& usage) const {
+std::string OpenAiStream::end(const ReplyEnd& end) const {
   if (!includes_usage_) return sse_done();
   Json::Object last = head_.object(object_);
   last.emplace_back("choices", Json::Array{});
-  head_.add_end(usage, last);
+  head_.add_end(end, last);
   return sse_data(Json(std::move(last))) + sse_done();
 }
 

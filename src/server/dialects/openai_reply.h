@@ -19,8 +19,8 @@ class OpenAiHead {
 
   // {id, object, created, model, system_fingerprint}, for more to be added.
   Json::Object object(const char* name) const;
-  // Adds usage, and what is to be said of the reuse where it is known.
-  void add_end(const ServiceUsage& usage, Json::Object& object) const;
+  // Adds usage, what is to be said of the reuse where it is known, and a proof.
+  void add_end(const ReplyEnd& end, Json::Object& object) const;
 
  private:
   std::optional<PromptComparison> comparison_;
@@ -39,7 +39,7 @@ class OpenAiStream {
   // A comment for people who look at the bytes, and a chunk for clients that count no comments as
   // a sign of life. `choice` adds nothing.
   std::string heartbeat(Json choice, const ReplyProgress& progress) const;
-  std::string end(const ServiceUsage& usage) const;
+  std::string end(const ReplyEnd& end) const;
 
  private:
   Json::Object object(Json choice) const;

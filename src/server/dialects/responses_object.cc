@@ -43,6 +43,7 @@ struct ResponseObject::Outcome {
   Json::Array output = {};
   Json usage = {};
   Json diagnostics = {};
+  std::optional<Proof> proof = {};
   Json incomplete_details = {};
   Json error = {};
 };
@@ -60,14 +61,14 @@ Json ResponseObject::waiting() const {
   return object({.status = "in_progress", .has_texts = false});
 }
 
-Json ResponseObject::ended(const ReplyParts& parts, StopReason reason,
-                           const ServiceUsage& usage) const {
+Json ResponseObject::ended(const ReplyParts& parts, StopReason reason, const ReplyEnd& end) const {
   const char* status = status_of(reason);
-  Outcome outcome{.status = status, .output = items(parts, status), .usage = usage_json(usage)};
-  if (comparison_) outcome.diagnostics = openai_diagnostics(reuse_report(*comparison_, usage));
+  Outcome outcome{.status = status, .output = items(parts, status), .usage = usage_json(end.usage)};
+  if (comparison_) outcome.diagnostics = openai_diagnostics(reuse_report(*comparison_, end.usage));
   if (reason == StopReason::kTokenLimit) {
     outcome.incomplete_details = Json::Object{{"reason", "max_output_tokens"}};
   }
+  outcome.proof = end.proof;
   return object(std::move(outcome));
 }
 
@@ -95,6 +96,7 @@ Json ResponseObject::object(Outcome outcome) const {
   if (!outcome.diagnostics.is_null()) {
     object.emplace_back("prompt_cache_diagnostics", std::move(outcome.diagnostics));
   }
+  add_proof(outcome.proof, object);
   object.insert(object.end(), call_->settings.begin(), call_->settings.end());
   object.emplace_back("tools", outcome.has_texts ? call_->tools : Json::Array{});
   return object;

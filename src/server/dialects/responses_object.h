@@ -33,7 +33,7 @@ class ResponseObject {
   Json begun() const;
   // The same without what may be long.
   Json waiting() const;
-  Json ended(const ReplyParts& parts, StopReason reason, const ServiceUsage& usage) const;
+  Json ended(const ReplyParts& parts, StopReason reason, const ReplyEnd& end) const;
   Json failed(const ReplyParts& parts, const ApiError& error) const;
 
   std::string item_id(const ReplyPart& part, size_t index) const;

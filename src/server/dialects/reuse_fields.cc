@@ -82,6 +82,14 @@ void read_diagnostics(const FieldReader& body, Call& call) {
   call.compared_with = without_id_prefix(diagnostics->string("previous_message_id").value_or(""));
 }
 
+void add_proof(const std::optional<Proof>& proof, Json::Object& object) {
+  if (!proof) return;
+  object.emplace_back("kvasir_proof", Json::Object{{"same_bits", proof->has_same_bits},
+                                                   {"steps", proof->steps},
+                                                   {"reused_tokens", proof->reused_tokens},
+                                                   {"logits_sha256", proof->digest}});
+}
+
 Json openai_diagnostics(const ReuseReport& report) {
   Json::Object object{{"type", openai_type(report.outcome)}};
   if (report.outcome == Outcome::kChanged) {

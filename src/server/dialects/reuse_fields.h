@@ -3,6 +3,7 @@
 // thread.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "base/json.h"
@@ -20,6 +21,9 @@ void read_diagnostics(const FieldReader& body, Call& call);
 Json openai_diagnostics(const ReuseReport& report);
 // diagnostics; null: nothing was missed.
 Json anthropic_diagnostics(const ReuseReport& report);
+
+// kvasir_proof; adds nothing where there is none.
+void add_proof(const std::optional<Proof>& proof, Json::Object& object);
 
 // What clients know of an id behind the prefix of their dialect.
 std::string_view without_id_prefix(std::string_view id);
