@@ -91,13 +91,6 @@ using Progress = std::function<bool(int64_t done_tokens, int64_t total_tokens)>;
 // the append.
 using LogitsSink = std::function<Status(std::span<const float> logits)>;
 
-struct SessionOptions {
-  // With a store, sessions of one salt share nothing with those of another: neither what is stored
-  // nor what lives in memory. Empty: sessions share what the store's own salt lets them. What is
-  // evicted from a full store is chosen so that no salt pushes out all of another's.
-  std::string salt;
-};
-
 // A ReusedTokens says how many tokens of a resumed session were not computed for it, and whence
 // their rows came. Each token is one or the other.
 struct ReusedTokens {
@@ -199,6 +192,11 @@ class Engine {
   // there. Nothing without a store. Any thread may ask while the engine works.
   StoredLikeness nearest_stored(std::span<const int32_t> tokens,
                                 const SessionOptions& options = {}) const;
+
+  // Keeps the beginning of `tokens` in the store from being evicted, once it is there. Nothing
+  // without a store that is written. Errors: no room among what is kept so; I/O.
+  Status keep(std::span<const int32_t> tokens, const Keep& keep,
+              const SessionOptions& options = {});
 
   // Waits until all that was to be saved is written. Error: the first failure to save since the
   // last call; what failed is computed again another time.

@@ -18,7 +18,8 @@ struct StoreFlags {
   std::string durability = "batch";
   std::string salt;
   bool no_store = false;
-  std::string ram;  // empty: as much as it takes
+  std::string ram;           // empty: as much as it takes
+  std::string project_size;  // StoreOptions::project_bytes_max; empty: nothing
 };
 
 // --store, and with `for_saving` what concerns writing: --no-store, --store-size, --durability,

@@ -278,6 +278,12 @@ Status Engine::append_batch(std::span<const BatchInput> inputs) {
   return state_->append_batch(inputs);
 }
 
+Status Engine::keep(std::span<const int32_t> tokens, const Keep& keep,
+                    const SessionOptions& options) {
+  if (!saves()) return ok_status();
+  return state_->persistence->keep(state_->persistence->root_of(options.salt), tokens, keep);
+}
+
 Status Engine::flush_store() {
   if (!state_->persistence) return ok_status();
   state_->persistence->drain();

@@ -80,8 +80,18 @@ void Scheduler::State::begin_answers(Job& job) {
   tell(job, {.kind = ServiceEvent::Kind::kStarted,
              .done_tokens = job.usage.prompt_tokens,
              .prompt_logprobs = std::exchange(job.prompt_logprobs, {}),
-             .usage = job.usage});
+             .usage = job.usage,
+             .error = keep_beginnings(job)});
   if (Status made = make_answers(job); !made.ok()) fail(job, std::move(made).error());
+}
+
+std::optional<Error> Scheduler::State::keep_beginnings(const Job& job) {
+  std::optional<Error> failed;
+  for (const Keep& keep : job.request.keeps) {
+    Status kept_so = engine.keep(job.request.prompt, keep, {.salt = job.request.salt});
+    if (!kept_so.ok() && !failed) failed = std::move(kept_so).error();
+  }
+  return failed;
 }
 
 Status Scheduler::State::make_answers(Job& job) {

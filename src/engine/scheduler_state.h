@@ -130,6 +130,8 @@ struct Scheduler::State {
   void advance_prefill(Job& job);
   void take_prompt_logprobs(Job& job, const Part& part);
   void begin_answers(Job& job);
+  // The first failure.
+  std::optional<Error> keep_beginnings(const Job& job);
   Status make_answers(Job& job);
   void step_answer(Job& job, int index);
   void end_answer(Job& job, int index, GenerationPiece piece);

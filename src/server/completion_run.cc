@@ -121,6 +121,7 @@ void CompletionRun::take(size_t prompt, const ServiceEvent& event) {
       return;
     case Kind::kStarted:
       done_tokens_[prompt] = event.done_tokens;
+      if (event.error) order_.entry.note = event.error->message();
       if (order_.entry.first_token_ms == 0) order_.entry.first_token_ms = watch_.elapsed_ms();
       return send(reply_->event(first, event));
     case Kind::kEnded:

@@ -58,6 +58,7 @@ struct Call {
   std::string conversation;         // prompt_cache_key, session ids
   bool wants_diagnostics = false;   // of what is reused, where they are not always told
   std::string compared_with;        // id of an earlier reply: what of its prompt is reused?
+  std::string project;              // whose beginning is to be kept; empty: none
   std::vector<CacheMark> marks;     // what the client wants kept
   Repairs repairs;
   std::vector<std::string> ignored;  // what was asked for and is not done, for a header: "tools"

@@ -5,6 +5,7 @@
 
 #include "server/compare_prompt.h"
 #include "server/guard.h"
+#include "server/kept_beginnings.h"
 
 namespace kvasir::server {
 namespace {
@@ -56,12 +57,17 @@ Result<ReadRequest> read_request(const std::string& request, const std::string& 
   return ReadRequest{std::move(call), dialect.name};
 }
 
+// Of a caller who is not kept apart.
+std::string plain_salt(const Call& call) {
+  return Guard(GuardOptions{}).salt_for(HttpRequest{}, call.salt);
+}
+
 }  // namespace
 
 Result<PromptExplanation> explain_prompt(Served& served, const std::string& request,
                                          const std::string& where) {
   KVASIR_ASSIGN_OR_RETURN(const ReadRequest read, read_request(request, where));
-  const std::string salt = Guard(GuardOptions{}).salt_for(HttpRequest{}, read.call.salt);
+  const std::string salt = plain_salt(read.call);
   KVASIR_ASSIGN_OR_RETURN(const std::vector<PreparedPrompt> prompts,
                           prepare_prompts(served, read.call, &salt));
   const PreparedPrompt& prompt = prompts.front();
@@ -80,6 +86,30 @@ Result<PromptExplanation> explain_prompt(Served& served, const std::string& requ
     if (bytes.ok()) explanation.before_place += *bytes;
   }
   return explanation;
+}
+
+Result<ServiceRequest> warming_request(const Served& served, const std::string& request,
+                                       const std::string& where) {
+  constexpr int kLowestPriority = -1000;
+  KVASIR_ASSIGN_OR_RETURN(const ReadRequest read, read_request(request, where));
+  if (read.call.messages.empty()) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "no request with messages",
+                 .where = where,
+                 .expected = "the body of a chat request"};
+  }
+  const std::string salt = plain_salt(read.call);
+  KVASIR_ASSIGN_OR_RETURN(std::vector<PreparedPrompt> prompts,
+                          prepare_prompts(served, read.call, &salt));
+  std::vector<int32_t> tokens = std::move(prompts.front().tokens);
+  prompts.front().tokens = tokens;
+  tokens.resize(static_cast<size_t>(front_tokens(served, read.call, prompts.front())));
+  if (tokens.empty())
+    return Error{.kind = ErrorKind::kUsage, .what = "nothing to compute ahead", .where = where};
+  return ServiceRequest{.prompt = std::move(tokens),
+                        .options = {.tokens_max = 0},
+                        .salt = salt,
+                        .priority = kLowestPriority};
 }
 
 }  // namespace kvasir::server

@@ -1,6 +1,6 @@
-// explain_prompt() says of a request, without running it, what a server with this store would reuse
-// and where it parts from what the store has. One thread, before anything was submitted to the
-// service.
+// These functions take requests as they lie in files: explain_prompt() says of one, without running
+// it, what a server with this store would reuse and where it parts from what the store has;
+// warming_request() is what computes its beginning ahead.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,14 @@ struct PromptExplanation {
 };
 
 // request: the body of a request of any dialect, or plain text. It counts as one of a caller whose
-// cache is not kept apart. Error: a body that a server would refuse.
+// cache is not kept apart. Error: a body that a server would refuse. One thread, before anything
+// was submitted to the service.
 Result<PromptExplanation> explain_prompt(Served& served, const std::string& request,
                                          const std::string& where);
+
+// Computes what comes before all turns, when there is nothing else to do. Error: a body that a
+// server would refuse, or one without messages.
+Result<ServiceRequest> warming_request(const Served& served, const std::string& request,
+                                       const std::string& where);
 
 }  // namespace kvasir::server

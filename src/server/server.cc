@@ -14,7 +14,9 @@
 #include "server/compare_prompt.h"
 #include "server/completion_run.h"
 #include "server/error_response.h"
+#include "server/explain_prompt.h"
 #include "server/file_limit.h"
+#include "server/kept_beginnings.h"
 #include "server/metrics_text.h"
 #include "server/model_answers.h"
 #include "server/prepare.h"
@@ -51,6 +53,7 @@ class ServerImpl : public Server {
   Status listen();
   Status serve(std::unique_ptr<Service> service, ServedModel model,
                std::shared_ptr<ReplayBook> book) override;
+  Status warm(const std::vector<std::string>& bodies, const std::string& where) override;
   std::vector<std::string> addresses() const override { return http_->addresses(); }
   Status stop(std::chrono::milliseconds patience) override;
 
@@ -127,6 +130,19 @@ Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model,
   }
   if (form.ok()) return ok_status();
   return std::move(form).error();
+}
+
+Status ServerImpl::warm(const std::vector<std::string>& bodies, const std::string& where) {
+  const std::shared_ptr<Served> served = this->served();
+  KVASIR_CHECK(served != nullptr, "a model is served");
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    Result<ServiceRequest> request =
+        warming_request(*served, bodies[i], fmt::format("{}, request {}", where, i + 1));
+    if (!request.ok()) return std::move(request).error();
+    Result<RequestId> id = served->service->submit(std::move(*request), {});
+    if (!id.ok()) return std::move(id).error();
+  }
+  return ok_status();
 }
 
 std::shared_ptr<Served> ServerImpl::served() const {
@@ -308,8 +324,13 @@ void ServerImpl::complete(Visit& visit, Served& served) {
   }
   std::vector<TurnRecorder> recorders =
       turn_recorders(served, *visit.route->dialect(), *call, *prompts, salt, facts);
+  if (!served.model.keeps_projects && !std::exchange(call->project, {}).empty()) {
+    call->ignored.emplace_back("project");
+  }
+  std::vector<Keep> keeps = kept_beginnings(served, *call, prompts->front(), salt);
   auto requests = prepare_requests(served, *call, std::move(*prompts), salt);
   if (const auto* error = std::get_if<ApiError>(&requests)) return respond_error(visit, *error);
+  std::get<0>(requests).front().keeps = std::move(keeps);
   if (!call->ignored.empty()) {
     visit.headers.emplace_back("x-kvasir-ignored",
                                fmt::format("{}", fmt::join(call->ignored, ", ")));

@@ -32,6 +32,7 @@ struct ServedModel {
   std::string fingerprint;       // equal fingerprint, prompt and seed, equal bits
   int64_t context_tokens = 0;    // longer conversations are refused; 0: none is
   bool keeps_reasoning = false;  // FormOptions::keeps_reasoning, of all conversations
+  bool keeps_projects = false;   // what their prompts begin with (StoreOptions::project_bytes_max)
 };
 
 class Server {
@@ -46,6 +47,10 @@ class Server {
   // book: of what the model says in conversations; null: it is not kept.
   virtual Status serve(std::unique_ptr<Service> service, ServedModel model,
                        std::shared_ptr<ReplayBook> book = nullptr) = 0;
+
+  // Computes what the prompts of these requests begin with, system texts and tools, when there is
+  // nothing else to do. Error: a body that would be refused; `where` names it.
+  virtual Status warm(const std::vector<std::string>& bodies, const std::string& where) = 0;
 
   virtual std::vector<std::string> addresses() const = 0;
 
