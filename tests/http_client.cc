@@ -81,7 +81,8 @@ HttpAnswer answer_of(std::string_view received) {
 
 }  // namespace
 
-HttpAnswer ask_http(int port, std::string_view target, std::string_view body) {
+HttpAnswer ask_http(int port, std::string_view target, std::string_view body,
+                    std::string_view headers) {
   const int connection = connect_to(port);
   if (connection < 0) return {};
   std::string request = body.empty() ? "GET " : "POST ";
@@ -90,7 +91,7 @@ HttpAnswer ask_http(int port, std::string_view target, std::string_view body) {
     request +=
         "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   }
-  request += "\r\n";
+  request += std::string(headers) + "\r\n";
   HttpAnswer answer;
   if (send_all(connection, request) && send_all(connection, body)) {
     answer = answer_of(receive_all(connection));

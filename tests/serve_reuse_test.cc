@@ -1,6 +1,7 @@
 // What a server says of the reuse of a prompt: which field of which message differs from what came
 // before, also where that was before a restart; and `kvasir cache why` of the same store.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -54,6 +55,13 @@ std::string diagnostics(const ServerProcess& server, const Json& body) {
 
 bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
+}
+
+double metric(const ServerProcess& server, const std::string& name) {
+  const std::string text = ask_http(server.port(), "/metrics").body;
+  const size_t at = text.find("\n" + name);
+  if (at == std::string::npos) return -1;
+  return std::stod(text.substr(text.find("} ", at) + 2));
 }
 
 class ServeReuseTest : public testing::CliTest {
@@ -146,11 +154,35 @@ TEST_F(ServeReuseTest, ProvesThatReuseChangesNoBit) {
   EXPECT_EQ(ask_http(server.port(), "/v1/chat/completions", with(body, "n", 2).dump()).status, 400);
 }
 
-double metric(const ServerProcess& server, const std::string& name) {
-  const std::string text = ask_http(server.port(), "/metrics").body;
-  const size_t at = text.find("\n" + name);
-  if (at == std::string::npos) return -1;
-  return std::stod(text.substr(text.find("} ", at) + 2));
+// What a project's prompts begin with is pinned; what clients ask for and are not given is named.
+TEST_F(ServeReuseTest, PinsTheBeginningOfAProject) {
+  const std::string body = chat_body(kSystem, kQuestion).dump();
+  const char* project = "x-kvasir-project: garden\r\n";
+  {
+    ServerProcess server({"--store", directory_.file("store"), "--project-size", "64MiB"});
+    EXPECT_EQ(ask_http(server.port(), "/v1/chat/completions", body, project).status, 200);
+    testing::wait_until_saved(server.port());
+    EXPECT_EQ(server.terminate(), 0);
+  }
+  const Json list = run_json("cache ls --json --store '" + directory_.file("store") + "'");
+  EXPECT_TRUE(has(list.dump(), R"("pinned":true,"name":"project: garden")")) << list.dump();
+}
+
+// A server that has nothing to do computes ahead what a recorded request begins with.
+TEST_F(ServeReuseTest, WarmsUp) {
+  const std::string requests = directory_.file("requests");
+  std::ofstream(requests) << chat_body(kSystem, kQuestion).dump() << "\n\n"
+                          << chat_body("# " + kSystem, kQuestion).dump() << "\n";
+  const ServerProcess server({"--store", directory_.file("store"), "--warm", requests});
+  for (int tries = 0; metric(server, "kvasir_request_prompt_tokens_count") < 2; ++tries) {
+    ASSERT_LT(tries, 3000) << "it does not end";
+    ::usleep(20'000);
+  }
+  for (const std::string& system : {kSystem, "# " + kSystem}) {
+    const Json reply = ask(server, "/v1/chat/completions", chat_body(system, "Another question"));
+    const Json* details = reply.find("usage")->find("prompt_tokens_details");
+    EXPECT_GE(*details->find("cached_tokens")->as_integer(), 512) << reply.dump();
+  }
 }
 
 // What clients do to a conversation is set right, and counted.
