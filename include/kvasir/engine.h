@@ -193,6 +193,9 @@ class Engine {
   StoredLikeness nearest_stored(std::span<const int32_t> tokens,
                                 const SessionOptions& options = {}) const;
 
+  // Returns the name of what a store keeps of these tokens, as StoredRun::key; empty without a
+  // store or without a whole block. Any thread may ask while the engine works.
+  std::string key_of(std::span<const int32_t> tokens, const SessionOptions& options = {}) const;
   // Keeps the beginning of `tokens` in the store from being evicted, once it is there. Nothing
   // without a store that is written. Errors: no room among what is kept so; I/O.
   Status keep(std::span<const int32_t> tokens, const Keep& keep,

@@ -110,6 +110,23 @@ server::ServedModel served_model(const ServeOptions& options, const ModelInfo& i
       .keeps_projects = !options.store.project_size.empty()};
 }
 
+// Likewise.
+Result<std::shared_ptr<ConversationBook>> conversation_book(const ServeOptions& options,
+                                                            const Engine& engine) {
+  ConversationBook::Options chosen;
+  if (engine.saves()) {
+    KVASIR_ASSIGN_OR_RETURN(const StoreOptions store, store_options(options.store));
+    chosen.path = conversations_path(store);
+  }
+  Result<std::unique_ptr<ConversationBook>> book = ConversationBook::open(chosen);
+  if (!book.ok()) {
+    note("replies are remembered in memory alone: " + book.error().message());
+    book = ConversationBook::open({});
+  }
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ConversationBook> opened, std::move(book));
+  return std::shared_ptr<ConversationBook>(std::move(opened));
+}
+
 // A body a line, or one that takes the whole file.
 std::vector<std::string> bodies_in(const std::string& text) {
   if (Json::parse(text, "").ok()) return {text};
@@ -171,9 +188,11 @@ Status serve(const ServeOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(Engine engine,
                           open_engine_with_store(options.model, options.store, true));
   const server::ServedModel model = served_model(options, engine.info(), path);
-  KVASIR_ASSIGN_OR_RETURN(std::shared_ptr<ReplayBook> book, replay_book(options, engine));
+  server::ServedBooks books;
+  KVASIR_ASSIGN_OR_RETURN(books.said, replay_book(options, engine));
+  KVASIR_ASSIGN_OR_RETURN(books.conversations, conversation_book(options, engine));
   auto service = std::make_unique<Service>(std::move(engine), service_options(options));
-  if (const Status form = server->serve(std::move(service), model, book); !form.ok()) {
+  if (const Status form = server->serve(std::move(service), model, std::move(books)); !form.ok()) {
     note("only plain completions are served: " + form.error().message());
   }
   KVASIR_RETURN_IF_ERROR(warm(*server, options, has_keys));

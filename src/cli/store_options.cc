@@ -69,6 +69,10 @@ Result<StoreOptions> store_options(const StoreFlags& flags) {
 
 std::string said_turns_path(const StoreOptions& store) { return store.directory + "/said_turns"; }
 
+std::string conversations_path(const StoreOptions& store) {
+  return store.directory + "/conversations.sqlite";
+}
+
 Result<Engine> open_engine_with_store(const ModelFlags& model, const StoreFlags& flags,
                                       bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(EngineOptions options, engine_options(model, needs_text));

@@ -34,6 +34,8 @@ Result<std::string> default_store_directory();
 Result<StoreOptions> store_options(const StoreFlags& flags);
 // Where a server keeps what its model said (ReplayBook).
 std::string said_turns_path(const StoreOptions& store);
+// Where it keeps which replies it gave (ConversationBook).
+std::string conversations_path(const StoreOptions& store);
 
 // Opens the engine with its store, unless the flags say to do without. The default store is left
 // out where it cannot be used, with a note on standard error; one that was named has to work.

@@ -278,6 +278,14 @@ Status Engine::append_batch(std::span<const BatchInput> inputs) {
   return state_->append_batch(inputs);
 }
 
+std::string Engine::key_of(std::span<const int32_t> tokens, const SessionOptions& options) const {
+  persist::Persistence* persistence = state_->persistence.get();
+  if (persistence == nullptr) return {};
+  const std::vector<store::Key> keys =
+      persist::block_keys(persistence->root_of(options.salt), tokens);
+  return keys.empty() ? std::string() : to_hex(keys.back());
+}
+
 Status Engine::keep(std::span<const int32_t> tokens, const Keep& keep,
                     const SessionOptions& options) {
   if (!saves()) return ok_status();

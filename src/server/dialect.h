@@ -58,8 +58,13 @@ struct Call {
   std::string conversation;         // prompt_cache_key, session ids
   bool wants_diagnostics = false;   // of what is reused, where they are not always told
   std::string compared_with;        // id of an earlier reply: what of its prompt is reused?
-  std::string project;              // whose beginning is to be kept; empty: none
-  std::vector<CacheMark> marks;     // what the client wants kept
+  // Id of the reply that it goes on from: what was said up to there stands before the messages, but
+  // behind those that `leads` counts. Empty: it brings all that was said.
+  std::string previous;
+  int64_t leads = 0;             // messages that are of this call alone: instructions
+  bool keeps_messages = false;   // for calls that go on from its reply
+  std::string project;           // whose beginning is to be kept; empty: none
+  std::vector<CacheMark> marks;  // what the client wants kept
   Repairs repairs;
   std::vector<std::string> ignored;  // what was asked for and is not done, for a header: "tools"
   // What the dialect alone needs to know again when it writes: echoes of the request and so on.

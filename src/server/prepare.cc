@@ -148,6 +148,27 @@ SaidIds said_ids(const Served& served, const std::string* salt, Repairs* repairs
   return {.knows = knows, .find = find};
 }
 
+Result<std::vector<Message>> add_earlier_messages(const Served& served, const std::string& salt,
+                                                  Call& call) {
+  const auto own = call.messages.begin() + static_cast<ptrdiff_t>(call.leads);
+  std::vector<Message> brought;
+  if (call.keeps_messages) brought.assign(own, call.messages.end());
+  if (call.previous.empty()) return brought;
+  std::optional<std::vector<Message>> earlier;
+  if (served.conversations) {
+    earlier = served.conversations->conversation(tenant_of(served, salt), call.previous);
+  }
+  if (!earlier) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "no such response is kept",
+                 .field = "previous_response_id",
+                 .expected = "the id of a response with store, or the whole conversation"};
+  }
+  call.messages.insert(own, std::make_move_iterator(earlier->begin()),
+                       std::make_move_iterator(earlier->end()));
+  return brought;
+}
+
 Status add_grammar(Served& served, Call& call) {
   KVASIR_RETURN_IF_ERROR(check_form_beside_tools(call));
   Result<std::shared_ptr<const Grammar>> made =
@@ -224,7 +245,7 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
 }
 
 std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& dialect,
-                                         const Call& call,
+                                         const Call& call, std::vector<Message> new_messages,
                                          const std::vector<PreparedPrompt>& prompts,
                                          const std::string& salt, const ReplyFacts& facts) {
   std::vector<TurnRecorder> recorders;
@@ -233,14 +254,21 @@ std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& di
   const auto id_of = [prefix = dialect.call_prefix, id = facts.id](int64_t answer, int64_t index) {
     return call_id(prefix, id, answer, index);
   };
-  for (const PreparedPrompt& prompt : prompts) {
-    recorders.emplace_back(RecordedPrompt{.book = served.book,
-                                          .tenant = tenant_of(served, salt),
-                                          .ids = prompt.tokens,
-                                          .name = facts.id,
-                                          .call_id = id_of},
-                           call.answer_count);
-  }
+  const auto key_of = [&engine = served.service->engine(), salt](std::span<const int32_t> ids) {
+    return engine.key_of(ids, {.salt = salt});
+  };
+  KeptReply kept{.id = facts.id, .session = call.conversation, .previous = call.previous};
+  if (call.keeps_messages) kept.messages = std::move(new_messages);
+  // Messages make one prompt.
+  recorders.emplace_back(RecordedPrompt{.book = served.book,
+                                        .tenant = tenant_of(served, salt),
+                                        .ids = prompts.front().tokens,
+                                        .name = facts.id,
+                                        .call_id = id_of,
+                                        .conversations = served.conversations,
+                                        .kept = std::move(kept),
+                                        .key_of = key_of},
+                         call.answer_count);
   return recorders;
 }
 

@@ -21,8 +21,9 @@ namespace kvasir::server {
 // What is served, once it stands. Immutable but for the service.
 struct Served {
   std::unique_ptr<Service> service;
-  std::optional<ChatForm> form;          // none: the model has no chat form
-  std::shared_ptr<ReplayBook> book;      // null: what is said is not kept
+  std::optional<ChatForm> form;                     // none: the model has no chat form
+  std::shared_ptr<ReplayBook> book;                 // null: what is said is not kept
+  std::shared_ptr<ConversationBook> conversations;  // null likewise
   std::optional<int32_t> reasoning_end;  // the id that ends reasoning, where the model has one
   ServedModel model;
   int64_t since_s = 0;  // Unix time
@@ -52,6 +53,11 @@ struct PreparedPrompt {
 Result<std::vector<PreparedPrompt>> prepare_prompts(const Served& served, const Call& call,
                                                     const std::string* salt);
 
+// Puts what was said up to the reply that the call goes on from before its messages. What it brings
+// itself is what a later call goes on from: that is returned. Error: no such reply is kept.
+Result<std::vector<Message>> add_earlier_messages(const Served& served, const std::string& salt,
+                                                  Call& call);
+
 // Makes the grammar that the call's constraint asks for, for its options. Error: one that cannot be
 // followed, naming the field.
 Status add_grammar(Served& served, Call& call);
@@ -65,7 +71,7 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
 // Returns what hears the answers to those prompts, before they are handed over; nothing where they
 // are not kept.
 std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& dialect,
-                                         const Call& call,
+                                         const Call& call, std::vector<Message> new_messages,
                                          const std::vector<PreparedPrompt>& prompts,
                                          const std::string& salt, const ReplyFacts& facts);
 

@@ -51,8 +51,7 @@ class ServerImpl : public Server {
   ~ServerImpl() override { (void)stop(std::chrono::milliseconds(0)); }
 
   Status listen();
-  Status serve(std::unique_ptr<Service> service, ServedModel model,
-               std::shared_ptr<ReplayBook> book) override;
+  Status serve(std::unique_ptr<Service> service, ServedModel model, ServedBooks books) override;
   Status warm(const std::vector<std::string>& bodies, const std::string& where) override;
   std::vector<std::string> addresses() const override { return http_->addresses(); }
   Status stop(std::chrono::milliseconds patience) override;
@@ -114,12 +113,12 @@ Status ServerImpl::listen() {
   return ok_status();
 }
 
-Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model,
-                         std::shared_ptr<ReplayBook> book) {
+Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model, ServedBooks books) {
   auto served = std::make_shared<Served>();
   served->service = std::move(service);
   served->model = std::move(model);
-  served->book = std::move(book);
+  served->book = std::move(books.said);
+  served->conversations = std::move(books.conversations);
   served->since_s = static_cast<int64_t>(std::time(nullptr));
   Result<ChatForm> form = ChatForm::create(served->service->engine());
   if (form.ok()) served->form = std::move(*form);
@@ -310,6 +309,8 @@ void ServerImpl::complete(Visit& visit, Served& served) {
     return respond_error(visit, api_error(made.error()));
   }
   const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
+  Result<std::vector<Message>> brought = add_earlier_messages(served, salt, *call);
+  if (!brought.ok()) return respond_error(visit, api_error(brought.error()));
   Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call, &salt);
   if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
   if (!call->messages.empty() && served.book) {
@@ -322,8 +323,8 @@ void ServerImpl::complete(Visit& visit, Served& served) {
     facts.comparison = compare_prompt(served, *call, prompts->front(), salt);
     on_said = remember_prompt(served, *call, prompts->front(), salt, facts.id);
   }
-  std::vector<TurnRecorder> recorders =
-      turn_recorders(served, *visit.route->dialect(), *call, *prompts, salt, facts);
+  std::vector<TurnRecorder> recorders = turn_recorders(served, *visit.route->dialect(), *call,
+                                                       std::move(*brought), *prompts, salt, facts);
   if (!served.model.keeps_projects && !std::exchange(call->project, {}).empty()) {
     call->ignored.emplace_back("project");
   }
@@ -361,6 +362,9 @@ void ServerImpl::count_tokens(Visit& visit, Served& served) {
   Result<Call> call = read_call(visit);
   if (!call.ok()) return respond_error(visit, api_error(call.error()));
   const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
+  if (const auto brought = add_earlier_messages(served, salt, *call); !brought.ok()) {
+    return respond_error(visit, api_error(brought.error()));
+  }
   const Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call, &salt);
   if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
   int64_t count = 0;

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kvasir/conversations.h"
 #include "kvasir/replay.h"
 #include "kvasir/result.h"
 #include "kvasir/service.h"
@@ -35,6 +36,12 @@ struct ServedModel {
   bool keeps_projects = false;   // what their prompts begin with (StoreOptions::project_bytes_max)
 };
 
+// What is remembered of replies; null: nothing.
+struct ServedBooks {
+  std::shared_ptr<ReplayBook> said;
+  std::shared_ptr<ConversationBook> conversations;
+};
+
 class Server {
  public:
   // Errors: an address that cannot be listened on.
@@ -46,7 +53,7 @@ class Server {
   // plain text are served all the same, so this is for a person to know.
   // book: of what the model says in conversations; null: it is not kept.
   virtual Status serve(std::unique_ptr<Service> service, ServedModel model,
-                       std::shared_ptr<ReplayBook> book = nullptr) = 0;
+                       ServedBooks books = {}) = 0;
 
   // Computes what the prompts of these requests begin with, system texts and tools, when there is
   // nothing else to do. Error: a body that would be refused; `where` names it.
