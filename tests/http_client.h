@@ -16,6 +16,8 @@ struct HttpAnswer {
 HttpAnswer ask_http(int port, std::string_view target, std::string_view body = {},
                     std::string_view headers = {});
 
+HttpAnswer ask_http_unix(const std::string& socket, std::string_view target, std::string_view body);
+
 // Waits until a server with a store saves no more of what it has computed.
 void wait_until_saved(int port);
 

@@ -40,8 +40,8 @@ class KeepTest : public ::testing::Test {
   }
   // Until the store has given up much more than it holds.
   static void flood(Engine& engine) {
-    for (uint64_t number = 1000;
-         engine.store_metrics()[StoreMetric::kEvictedBytes] < kStoreBytes; ++number) {
+    for (uint64_t number = 1000; engine.store_metrics()[StoreMetric::kEvictedBytes] < kStoreBytes;
+         ++number) {
       prompt(engine, text(number));
       ASSERT_LT(number, 5000U) << "nothing is evicted";
     }

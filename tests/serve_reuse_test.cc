@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -183,6 +184,35 @@ TEST_F(ServeReuseTest, WarmsUp) {
     const Json* details = reply.find("usage")->find("prompt_tokens_details");
     EXPECT_GE(*details->find("cached_tokens")->as_integer(), 512) << reply.dump();
   }
+}
+
+// A conversation goes from one running server to another by the id of its reply, over a listener
+// that only their owner reaches.
+TEST_F(ServeReuseTest, HandsAConversationOnByItsReply) {
+  const std::string file = directory_.file("conversation.kvs");
+  const std::string socket = directory_.file("admin");
+  const std::string order = R"({"path":")" + file + R"("})";
+  {
+    const ServerProcess server({"--store", directory_.file("store"), "--admin-unix", socket});
+    const Json reply = ask(server, "/v1/chat/completions", chat_body(kSystem, kQuestion));
+    testing::wait_until_saved(server.port());
+    const std::string whole =
+        R"({"response_id":)" + reply.find("id")->dump() + R"(,"path":")" + file + R"("})";
+    EXPECT_EQ(ask_http(server.port(), "/admin/export", whole).status, 404) << "the public listener";
+    EXPECT_FALSE(std::filesystem::exists(file));
+    const testing::HttpAnswer told = testing::ask_http_unix(socket, "/admin/export", whole);
+    EXPECT_EQ(told.status, 200) << told.body;
+    EXPECT_NE(testing::ask_http_unix(socket, "/admin/export", whole).status, 200) << "it exists";
+    EXPECT_EQ(testing::ask_http_unix(socket, "/admin/export", order).status, 400) << "no reply";
+  }
+  const ServerProcess other({"--store", directory_.file("other"), "--admin-unix", socket + "2"});
+  const testing::HttpAnswer told = testing::ask_http_unix(socket + "2", "/admin/import", order);
+  EXPECT_EQ(told.status, 200) << told.body;
+  const Json reply = ask(other, "/v1/chat/completions", chat_body(kSystem, kQuestion));
+  const Json* details = reply.find("usage")->find("prompt_tokens_details");
+  EXPECT_GE(*details->find("cached_tokens")->as_integer(), 512) << reply.dump();
+  EXPECT_EQ(testing::ask_http_unix(socket + "2", "/admin/import", R"({"path":"here"})").status,
+            400);
 }
 
 // What clients do to a conversation is set right, and counted.

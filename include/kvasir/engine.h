@@ -30,6 +30,7 @@
 #include "kvasir/cache_size.h"
 #include "kvasir/result.h"
 #include "kvasir/store.h"
+#include "kvasir/store_admin.h"
 #include "kvasir/study.h"
 
 namespace kvasir {
@@ -196,6 +197,9 @@ class Engine {
   // Returns the name of what a store keeps of these tokens, as StoredRun::key; empty without a
   // store or without a whole block. Any thread may ask while the engine works.
   std::string key_of(std::span<const int32_t> tokens, const SessionOptions& options = {}) const;
+  // As StoreAdmin's, of the open store; `key` is what key_of() told. Any thread may ask meanwhile.
+  Result<ImportReport> export_to(const std::string& key, const std::string& path) const;
+  Result<ImportReport> import_from(const std::string& path);
   // Keeps the beginning of `tokens` in the store from being evicted, once it is there. Nothing
   // without a store that is written. Errors: no room among what is kept so; I/O.
   Status keep(std::span<const int32_t> tokens, const Keep& keep,

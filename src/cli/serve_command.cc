@@ -32,6 +32,7 @@ struct ServeOptions {
   std::string host = "127.0.0.1";
   int port = 8080;
   std::string unix_path;
+  std::string admin_path;
   std::string key_path;
   std::vector<std::string> hosts;
   std::vector<std::string> origins;
@@ -75,6 +76,10 @@ Result<server::ServerOptions> server_options(const ServeOptions& options) {
         {.host = options.host, .port = static_cast<uint16_t>(options.port)});
   }
   if (!options.unix_path.empty()) server.http.listeners.push_back({.unix_path = options.unix_path});
+  if (!options.admin_path.empty()) {
+    server.admin_listener = static_cast<int>(server.http.listeners.size());
+    server.http.listeners.push_back({.unix_path = options.admin_path});
+  }
   if (!options.quiet) {
     server.access_log = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
   }
@@ -244,6 +249,11 @@ void add_address_options(Command command, ServeOptions& options) {
       command.add_option("--unix", options.unix_path, "a Unix socket to listen on too")
           .value_name("PATH")
           .check(not_empty);
+  command
+      .add_option("--admin-unix", options.admin_path,
+                  "a Unix socket for your own user: /admin/export and /admin/import")
+      .value_name("PATH")
+      .check(not_empty);
   command.add_flag("--no-tcp", options.no_tcp, "listen on the Unix socket alone")
       .needs(unix_path)
       .excludes(host)

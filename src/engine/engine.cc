@@ -13,6 +13,7 @@
 #include "engine/engine_state.h"
 #include "kernels/instruction_sets.h"
 #include "model/registry.h"
+#include "persist/archive.h"
 #include "persist/nearest_stored.h"
 #include "persist/prefix_chain.h"
 #include "text/template_transcript.h"
@@ -284,6 +285,21 @@ std::string Engine::key_of(std::span<const int32_t> tokens, const SessionOptions
   const std::vector<store::Key> keys =
       persist::block_keys(persistence->root_of(options.salt), tokens);
   return keys.empty() ? std::string() : to_hex(keys.back());
+}
+
+Result<ImportReport> Engine::export_to(const std::string& key, const std::string& path) const {
+  const std::optional<Digest256> last = digest_of_hex(key);
+  if (!last || !state_->persistence) {
+    return Error{
+        .kind = ErrorKind::kNotFound, .what = "nothing of that is in a store", .found = key};
+  }
+  return persist::export_chain(state_->persistence->store(), *last, *store::posix_file_system(),
+                               path);
+}
+
+Result<ImportReport> Engine::import_from(const std::string& path) {
+  if (!saves()) return Error{.kind = ErrorKind::kUnsupported, .what = "there is no store to write"};
+  return persist::import_archive(state_->persistence->store(), *store::posix_file_system(), path);
 }
 
 Status Engine::keep(std::span<const int32_t> tokens, const Keep& keep,

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/process_memory.h"
 #include "server/access_log.h"
+#include "server/admin_answers.h"
 #include "server/compare_prompt.h"
 #include "server/completion_run.h"
 #include "server/error_response.h"
@@ -57,6 +58,9 @@ class ServerImpl : public Server {
   Status stop(std::chrono::milliseconds patience) override;
 
  private:
+  bool is_admin(const HttpRequest& head) const {
+    return options_.admin_listener >= 0 && head.listener == options_.admin_listener;
+  }
   std::optional<HttpResponse> refuse(const HttpRequest& head);
   void handle(std::shared_ptr<HttpExchange> exchange);
   void dispatch(const std::shared_ptr<Visit>& visit);
@@ -176,7 +180,7 @@ HttpResponse ServerImpl::malformed_response(int status, std::string_view why,
 std::optional<HttpResponse> ServerImpl::refuse(const HttpRequest& head) {
   const std::optional<ApiError> refusal = guard_.refuse(head);
   if (!refusal) return std::nullopt;
-  const RouteMatch match = find_route(head.method, head.path);
+  const RouteMatch match = find_route(head.method, head.path, is_admin(head));
   // Where no body is read, there is more to say than what is wrong with it.
   if (refusal->kind == ApiErrorKind::kMediaType && match.route == nullptr) return std::nullopt;
   const std::string id = random_id();
@@ -192,7 +196,7 @@ std::optional<HttpResponse> ServerImpl::refuse(const HttpRequest& head) {
 
 void ServerImpl::handle(std::shared_ptr<HttpExchange> exchange) {
   const HttpRequest& request = exchange->request();
-  const RouteMatch match = find_route(request.method, request.path);
+  const RouteMatch match = find_route(request.method, request.path, is_admin(request));
   auto visit = std::make_shared<Visit>();
   visit->route = match.route;
   visit->entry = {.request_id = random_id(),
@@ -276,6 +280,16 @@ void ServerImpl::work(Visit& visit, Served& served) {
       Result<std::string> answer = visit.route->action == Action::kTokenize
                                        ? tokenize_body(served, *body)
                                        : detokenize_body(served, *body);
+      if (!answer.ok()) return respond_error(visit, api_error(answer.error()));
+      return respond_ok(visit, std::move(*answer));
+    }
+    case Action::kExport:
+    case Action::kImport: {
+      Result<Json> body = read_body(visit);
+      if (!body.ok()) return respond_error(visit, api_error(body.error()));
+      Result<std::string> answer = visit.route->action == Action::kExport
+                                       ? export_body(served, *body)
+                                       : import_body(served, *body);
       if (!answer.ok()) return respond_error(visit, api_error(answer.error()));
       return respond_ok(visit, std::move(*answer));
     }

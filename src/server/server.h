@@ -26,6 +26,9 @@ struct ServerOptions {
   // Something is sent at least so often while a client waits.
   std::chrono::milliseconds heartbeat_period{5'000};
   std::function<void(const std::string& line)> access_log;  // null: none
+  // Index into http.listeners of the one that only the person whose machine this is can reach; -1:
+  // there is none.
+  int admin_listener = -1;
 };
 
 struct ServedModel {
