@@ -21,7 +21,7 @@ void create_private(const std::string& path) {
 
 Result<std::unique_ptr<SqliteDatabase>> SqliteDatabase::open(const std::string& path,
                                                              bool is_writer) {
-  if (is_writer) create_private(path);
+  if (is_writer && path != kInMemory) create_private(path);
   sqlite3* db = nullptr;
   const int flags = is_writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   const int outcome = sqlite3_open_v2(path.c_str(), &db, flags, nullptr);

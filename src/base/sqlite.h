@@ -20,7 +20,9 @@ namespace kvasir {
 
 class SqliteDatabase {
  public:
-  // A writer's file is made for its owner only. Error: it cannot be opened.
+  static constexpr const char* kInMemory = ":memory:";
+  // A writer's file is made for its owner only. kInMemory: there is none. Error: it cannot be
+  // opened.
   static Result<std::unique_ptr<SqliteDatabase>> open(const std::string& path, bool is_writer);
   ~SqliteDatabase();
   SqliteDatabase(const SqliteDatabase&) = delete;

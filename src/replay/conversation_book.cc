@@ -67,7 +67,7 @@ struct ConversationBook::State {
 };
 
 Status ConversationBook::State::open() {
-  const std::string path = options.path.empty() ? ":memory:" : options.path;
+  const std::string path = options.path.empty() ? SqliteDatabase::kInMemory : options.path;
   if (!options.path.empty()) KVASIR_RETURN_IF_ERROR(check_place(path));
   for (const bool is_second_try : {false, true}) {
     KVASIR_ASSIGN_OR_RETURN(db, SqliteDatabase::open(path, !options.read_only));

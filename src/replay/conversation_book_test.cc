@@ -103,6 +103,13 @@ TEST_F(ConversationBookTest, ADamagedBookIsPutAsideAndANewerOneLeftAlone) {
   EXPECT_FALSE(std::filesystem::exists(directory_.file("elsewhere")));
 }
 
+TEST_F(ConversationBookTest, OfAServerWithoutAStoreLiesInMemory) {
+  const auto book = ConversationBook::open({}).value();
+  ASSERT_TRUE(book->add("", reply_of("1", "", "first")).ok());
+  EXPECT_TRUE(book->conversation("", "1"));
+  EXPECT_FALSE(std::filesystem::exists(":memory:"));
+}
+
 TEST(MessageJson, GivesBackWhatItWasMadeOf) {
   const std::vector<Message> messages = {
       {.role = Role::kLatestReminder, .parts = {"a", "\"b\"\n"}},
