@@ -16,6 +16,7 @@ namespace {
 constexpr size_t kKeyDigits = 10;
 constexpr size_t kWordsBytes = 48;
 constexpr size_t kSessionBytes = 24;
+constexpr size_t kPinBytes = 64;
 
 // Decodes first words, each model's tokenizer read once.
 class Words {
@@ -161,7 +162,9 @@ std::string run_table(const std::vector<StoredRun>& runs, const RepliesByKey& re
   for (const StoredRun* run : in_tree_order(runs)) {
     const std::string key =
         std::string(static_cast<size_t>(depths.at(run->key)), ' ') + run->key.substr(0, kKeyDigits);
-    std::string name = run->pin_name.empty() ? "" : run->pin_name + ": ";
+    // Clients of a server choose names too.
+    std::string name =
+        run->pin_name.empty() ? "" : Words::one_line(run->pin_name, kPinBytes) + ": ";
     if (const auto reply = replies.find(run->key); reply != replies.end()) {
       name += fmt::format("({}) ", Words::one_line(reply->second.session, kSessionBytes));
     }

@@ -5,6 +5,7 @@
 #include <span>
 #include <utility>
 
+#include "base/digest.h"
 #include "server/prompt_place.h"
 
 namespace kvasir::server {
@@ -19,6 +20,14 @@ int64_t tokens_of(const Served& served, const Call& call, const PreparedPrompt& 
   form.continues_last = false;
   const Result<FormedPrompt> formed = served.form->encode(messages, form, said);
   return formed.ok() ? same_beginning(formed->tokens, prompt.tokens) : 0;
+}
+
+// Two callers whose caches are kept apart may call different projects alike.
+std::string project_of(const std::string& name, const std::string& salt) {
+  constexpr size_t kDigits = 8;
+  if (salt.empty()) return name;
+  const Digest256 digest = Sha256().add_text("kvasir project of").add_text(salt).finish();
+  return name + " of " + to_hex(digest).substr(0, kDigits);
 }
 
 bool is_system(const Message& message) {
@@ -58,7 +67,8 @@ std::vector<Keep> kept_beginnings(const Served& served, const Call& call,
     keeps.push_back({.token_count = tokens, .seconds = time});
   }
   if (has_project) {
-    keeps.push_back({.token_count = front_tokens(served, call, prompt), .project = call.project});
+    keeps.push_back({.token_count = front_tokens(served, call, prompt),
+                     .project = project_of(call.project, salt)});
   }
   return keeps;
 }
