@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "grammar/builder.h"
@@ -28,12 +29,16 @@ class JsonText {
   NodeId quoted(NodeId characters) const;
   // The name of a member that is none of these, spelt without escapes.
   NodeId name_besides(std::vector<std::string> names) const;
+  // Likewise without its quotes, and without <, > and =.
+  NodeId plain_name_besides(std::vector<std::string> names) const;
+  static bool is_plain_name(std::string_view name);
   NodeId integer() const { return integer_; }
   NodeId number() const { return number_; }
   NodeId boolean() const;
   // Any value, and any object.
   NodeId value();
   NodeId object();
+  NodeId value_but_strings();
 
   // Members or elements between brackets: `inside` has no blanks at its ends.
   NodeId bracketed(char open, NodeId inside, char close) const;
@@ -59,6 +64,7 @@ class JsonText {
   NodeId within(const Bounds& bounds, bool is_whole) const;
   NodeId make_character() const;
   NodeId make_number() const;
+  NodeId list();
 
   Builder& builder_;
   NodeId gap_;

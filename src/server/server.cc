@@ -286,12 +286,15 @@ Result<Call> ServerImpl::read_call(const Visit& visit) {
 void ServerImpl::complete(Visit& visit, Served& served) {
   Result<Call> call = read_call(visit);
   if (!call.ok()) return respond_error(visit, api_error(call.error()));
-  if (const Status made = add_grammar(served, *call); !made.ok()) {
-    return respond_error(visit, api_error(made.error()));
+  if (const Status checked = check_form(*call); !checked.ok()) {
+    return respond_error(visit, api_error(checked.error()));
   }
   const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
   Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call, &salt);
   if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
+  if (const Status made = add_grammar(served, *call, *prompts); !made.ok()) {
+    return respond_error(visit, api_error(made.error()));
+  }
   if (!call->messages.empty() && served.book) {
     visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts->front().said_turns));
   }

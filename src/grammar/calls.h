@@ -1,0 +1,55 @@
+// call_texts builds the grammar of replies that call tools, in the form in which a model writes
+// calls (CallFrame), with arguments that follow the schemas of the tools.
+//
+// Free functions; they add to the builder that they are given. One thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "grammar/builder.h"
+#include "grammar/schema.h"
+#include "kvasir/result.h"
+
+namespace kvasir::grammar {
+
+// What stands around names and arguments. Markers stand in it as bytes (marker.h).
+struct CallFrame {
+  std::vector<std::string> openings;  // before the first call, one of these
+  std::string before_name;
+  std::string behind_name;
+  std::string behind_arguments;
+  std::string between;  // calls
+  std::string closing;  // behind the last call
+  // Arguments are elements. None: a JSON object.
+  std::optional<ElementTexts> elements;
+  // Where this stands in a reply there are calls: a marker, or a text whose first byte it has once.
+  std::string sign;
+  // A reply that begins with a brace is a call.
+  bool begins_with_brace = false;
+};
+
+struct CalledTool {
+  std::string name;
+  NodeId arguments = 0;
+};
+
+// Arguments that the schema allows, as the frame has them. Null: there are none. Errors:
+// read_schema's.
+Result<NodeId> call_arguments(Builder& builder, const CallFrame& frame, const Json* schema);
+// Any arguments.
+NodeId free_arguments(Builder& builder, const CallFrame& frame);
+
+struct CallCounts {
+  int64_t max = 0;           // 0: any number
+  bool are_demanded = true;  // false: a text may come instead, or before
+  bool is_opened = false;    // the opening stands before the reply
+};
+// REQUIRES: there are tools, no two of one name.
+NodeId call_texts(Builder& builder, const CallFrame& frame, const std::vector<CalledTool>& tools,
+                  const CallCounts& counts);
+
+}  // namespace kvasir::grammar
