@@ -26,6 +26,7 @@ const grammar::Follower& AnswerConstraint::follower() const { return grammar_->s
 
 const grammar::TokenMask& AnswerConstraint::allowed(bool in_reasoning) {
   if (in_reasoning) {
+    may_reason_ = false;
     // An answer has to follow, so nothing may end the reply here.
     allowed_ = grammar::TokenMask(vocab_size_);
     allowed_.allow_all();
@@ -38,12 +39,12 @@ const grammar::TokenMask& AnswerConstraint::allowed(bool in_reasoning) {
   if (position_.can_end) {
     for (const int32_t id : markers_.ends) allowed_.allow(id);
   }
-  if (!has_begun_ && markers_.think_begin) allowed_.allow(*markers_.think_begin);
+  if (may_reason_ && markers_.think_begin) allowed_.allow(*markers_.think_begin);
   return allowed_;
 }
 
 void AnswerConstraint::add(int32_t id, std::string_view bytes) {
-  has_begun_ = true;
+  may_reason_ = false;
   const std::vector<int32_t>& markers = grammar_->state().vocabulary->call_markers;
   const auto marker = std::find(markers.begin(), markers.end(), id);
   const char byte = grammar::marker(static_cast<size_t>(marker - markers.begin()));

@@ -40,7 +40,7 @@ class AnswerConstraint {
   Markers markers_;
   int64_t vocab_size_;
   grammar::Position position_;
-  bool has_begun_ = false;
+  bool may_reason_ = true;  // once, before the answer
   grammar::TokenMask allowed_;
 };
 
