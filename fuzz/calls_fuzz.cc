@@ -53,7 +53,7 @@ CallFrame objects() {
 Result<Automaton> automaton_of(const CallFrame& frame, std::string_view text) {
   KVASIR_ASSIGN_OR_RETURN(const Json schema, Json::parse(text, "fuzz", kLimits));
   Builder builder;
-  KVASIR_ASSIGN_OR_RETURN(const NodeId arguments, call_arguments(builder, frame, &schema));
+  KVASIR_ASSIGN_OR_RETURN(const NodeId arguments, CallArguments(builder, frame).of(&schema));
   return builder.build_of(call_texts(builder, frame, {{"f", arguments}}, {.is_opened = true}));
 }
 

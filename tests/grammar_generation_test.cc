@@ -239,6 +239,19 @@ TEST_F(GrammarGenerationTest, SchemasThatAreTooLargeTogetherAreLeftFree) {
   EXPECT_FALSE(call_grammar(*engine_, rules_of(tools)).ok());
 }
 
+TEST_F(GrammarGenerationTest, AThousandToolsAreFollowed) {
+  std::vector<Tool> tools;
+  for (int i = 0; i < 1000; ++i) {
+    tools.push_back({.name = "tool_" + std::to_string(i), .is_strict = true});
+    tools.back().parameters = R"({"type": "object", "properties": {"p)" + std::to_string(i) +
+                              R"(": {"type": "string"}}, "required": ["p)" + std::to_string(i) +
+                              R"("], "additionalProperties": false})";
+  }
+  const auto grammar = call_grammar(*engine_, rules_of(std::move(tools)));
+  ASSERT_TRUE(grammar.ok()) << grammar.error().message();
+  EXPECT_TRUE(grammar.value()->unfollowed().empty());
+}
+
 // More ways than are followed at once: known beforehand, or when the text has come there.
 TEST_F(GrammarGenerationTest, TooManyWaysAtOnceAreSaid) {
   std::string members;

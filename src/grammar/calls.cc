@@ -5,7 +5,6 @@
 
 #include "base/check.h"
 #include "grammar/choice.h"
-#include "grammar/json_text.h"
 #include "grammar/marker.h"
 
 namespace kvasir::grammar {
@@ -74,17 +73,27 @@ NodeId one_call(Builder& builder, const CallFrame& frame, const std::vector<Call
 
 }  // namespace
 
-Result<NodeId> call_arguments(Builder& builder, const CallFrame& frame, const Json* schema) {
-  if (schema == nullptr) return builder.text(frame.elements ? "" : "{}");
-  if (frame.elements) return read_elements(builder, *schema, *frame.elements);
-  return read_object_schema(builder, *schema);
+CallArguments::CallArguments(Builder& builder, const CallFrame& frame)
+    : builder_(builder), text_(builder) {
+  if (!frame.elements) return;
+  const auto rule_of = [&](const std::string& text) { return builder.shared(builder.text(text)); };
+  elements_ = ElementParts{rule_of(frame.elements->open), rule_of(frame.elements->text),
+                           rule_of(frame.elements->json), rule_of(frame.elements->close)};
 }
 
-NodeId free_arguments(Builder& builder, const CallFrame& frame) {
-  if (!frame.elements) return JsonText(builder).object();
-  const Result<NodeId> any = read_elements(builder, Json(true), *frame.elements);
-  KVASIR_CHECK(any.ok(), "any object is one");
-  return *any;
+Result<NodeId> CallArguments::of(const Json* schema) {
+  if (schema == nullptr) return builder_.text(elements_ ? "" : "{}");
+  if (elements_) return read_elements(builder_, text_, *elements_, *schema);
+  return read_object_schema(builder_, text_, *schema);
+}
+
+NodeId CallArguments::any() {
+  if (any_) return *any_;
+  const Json any_object(true);
+  const Result<NodeId> made = of(&any_object);
+  KVASIR_CHECK(made.ok() || builder_.is_too_large(), "any object is one");
+  any_ = made.ok() ? builder_.shared(*made) : builder_.never();
+  return *any_;
 }
 
 NodeId call_texts(Builder& builder, const CallFrame& frame, const std::vector<CalledTool>& tools,

@@ -1,7 +1,7 @@
 // call_texts builds the grammar of replies that call tools, in the form in which a model writes
-// calls (CallFrame), with arguments that follow the schemas of the tools.
+// calls (CallFrame), with arguments that follow the schemas of the tools (CallArguments).
 //
-// Free functions; they add to the builder that they are given. One thread at a time.
+// All add to the builder that they are given, and own nothing of it. One thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -11,10 +11,19 @@
 
 #include "base/json.h"
 #include "grammar/builder.h"
+#include "grammar/json_text.h"
 #include "grammar/schema.h"
 #include "kvasir/result.h"
 
 namespace kvasir::grammar {
+
+// What stands around arguments that are elements, as ElementParts has it.
+struct ElementTexts {
+  std::string open;
+  std::string text;
+  std::string json;
+  std::string close;
+};
 
 // What stands around names and arguments. Markers stand in it as bytes (marker.h).
 struct CallFrame {
@@ -32,16 +41,26 @@ struct CallFrame {
   bool begins_with_brace = false;
 };
 
+// The arguments of calls, as a frame has them. It refers to its builder.
+class CallArguments {
+ public:
+  CallArguments(Builder& builder, const CallFrame& frame);
+
+  // What a schema allows. Null: there are none. Errors: read_schema's.
+  Result<NodeId> of(const Json* schema);
+  NodeId any();
+
+ private:
+  Builder& builder_;
+  JsonText text_;
+  std::optional<ElementParts> elements_;
+  std::optional<NodeId> any_;
+};
+
 struct CalledTool {
   std::string name;
   NodeId arguments = 0;
 };
-
-// Arguments that the schema allows, as the frame has them. Null: there are none. Errors:
-// read_schema's.
-Result<NodeId> call_arguments(Builder& builder, const CallFrame& frame, const Json* schema);
-// Any arguments.
-NodeId free_arguments(Builder& builder, const CallFrame& frame);
 
 struct CallCounts {
   int64_t max = 0;           // 0: any number

@@ -43,11 +43,11 @@ struct NamedSchema {
 std::unique_ptr<Follower> calls(const CallFrame& frame, const std::vector<NamedSchema>& tools,
                                 const CallCounts& counts = {}) {
   Builder builder;
+  CallArguments arguments(builder, frame);
   std::vector<CalledTool> called;
   for (const auto& [name, schema] : tools) {
     const Json parsed = schema != nullptr ? *Json::parse(schema, "schema") : Json();
-    const Result<NodeId> node =
-        call_arguments(builder, frame, schema != nullptr ? &parsed : nullptr);
+    const Result<NodeId> node = arguments.of(schema != nullptr ? &parsed : nullptr);
     EXPECT_TRUE(node.ok()) << node.error().message();
     called.push_back({name, *node});
   }
@@ -151,9 +151,10 @@ TEST(Calls, SchemasOfArgumentsArePutTogether) {
 
 TEST(Calls, WhatNoElementCanSayIsRefused) {
   Builder builder;
+  CallArguments arguments(builder, elements());
   const auto refused = [&](const char* schema) {
     const Json parsed = *Json::parse(schema, "schema");
-    const Result<NodeId> node = call_arguments(builder, elements(), &parsed);
+    const Result<NodeId> node = arguments.of(&parsed);
     return node.ok() ? std::string("taken") : node.error().where;
   };
   EXPECT_EQ(refused(R"({"properties": {"a>": {}}})"), "#/properties/a>");

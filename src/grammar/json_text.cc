@@ -160,6 +160,11 @@ NodeId JsonText::quoted(NodeId characters) const {
   return builder_.sequence({builder_.text("\""), characters, builder_.text("\"")});
 }
 
+NodeId JsonText::plain_character() {
+  if (!plain_character_) plain_character_ = builder_.shared(CharacterSet::all().utf8(builder_));
+  return *plain_character_;
+}
+
 NodeId JsonText::name_besides(std::vector<std::string> names) const {
   return quoted(rest_besides(builder_, spelt_in_order(names), 0, plain_characters()));
 }

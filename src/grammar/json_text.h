@@ -27,6 +27,8 @@ class JsonText {
   NodeId character() const { return character_; }
   NodeId string() const { return string_; }
   NodeId quoted(NodeId characters) const;
+  // One character as it is, of a text that is no JSON.
+  NodeId plain_character();
   // The name of a member that is none of these, spelt without escapes.
   NodeId name_besides(std::vector<std::string> names) const;
   // Likewise without its quotes, and without <, > and =.
@@ -75,6 +77,7 @@ class JsonText {
   NodeId integer_;
   NodeId number_;
   std::optional<RuleId> value_;
+  std::optional<NodeId> plain_character_;
 };
 
 }  // namespace kvasir::grammar

@@ -50,11 +50,12 @@ const std::string* reference_of(const Json& schema) {
 }  // namespace
 
 Result<NodeId> read_schema(Builder& builder, const Json& schema) {
-  return SchemaReader(builder, schema).read_document();
+  JsonText text(builder);
+  return SchemaReader(builder, text, schema).read_document();
 }
 
-Result<NodeId> read_object_schema(Builder& builder, const Json& schema) {
-  return SchemaReader(builder, schema).read_object_document();
+Result<NodeId> read_object_schema(Builder& builder, JsonText& text, const Json& schema) {
+  return SchemaReader(builder, text, schema).read_object_document();
 }
 
 Result<NodeId> SchemaReader::read_document() { return read_waiting(read(document_, "#")); }
@@ -77,7 +78,7 @@ Result<NodeId> SchemaReader::read_waiting(Result<NodeId> root) {
 NodeId SchemaReader::any_value() {
   if (part_ == Part::kWhole) return text_.value();
   if (part_ == Part::kOther) return text_.value_but_strings();
-  return builder_.repeat(plain_character(), 0, Builder::kNoMax);
+  return builder_.repeat(text_.plain_character(), 0, Builder::kNoMax);
 }
 
 Result<NodeId> SchemaReader::read(const Json& schema, const std::string& path) {

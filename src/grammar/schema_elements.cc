@@ -6,15 +6,13 @@
 
 namespace kvasir::grammar {
 
-Result<NodeId> read_elements(Builder& builder, const Json& schema, const ElementTexts& texts) {
-  return SchemaReader(builder, schema).read_element_document(texts);
+Result<NodeId> read_elements(Builder& builder, JsonText& text, const ElementParts& parts,
+                             const Json& schema) {
+  return SchemaReader(builder, text, schema).read_element_document(parts);
 }
 
-Result<NodeId> SchemaReader::read_element_document(const ElementTexts& texts) {
-  const auto rule_of = [&](const std::string& text) {
-    return builder_.shared(builder_.text(text));
-  };
-  element_ = {rule_of(texts.open), rule_of(texts.text), rule_of(texts.json), rule_of(texts.close)};
+Result<NodeId> SchemaReader::read_element_document(const ElementParts& parts) {
+  element_ = parts;
   return read_waiting(read_elements(objects_of(document_), "#"));
 }
 

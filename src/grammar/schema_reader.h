@@ -1,4 +1,5 @@
-// A SchemaReader reads the schemas inside a schema. It refers to the document and to the builder.
+// A SchemaReader reads the schemas inside a schema. It refers to the document, the
+// builder and its parts of JSON.
 // One thread at a time.
 #pragma once
 
@@ -21,15 +22,15 @@ namespace kvasir::grammar {
 
 class SchemaReader {
  public:
-  SchemaReader(Builder& builder, const Json& document)
-      : builder_(builder), document_(document), text_(builder) {}
+  SchemaReader(Builder& builder, JsonText& text, const Json& document)
+      : builder_(builder), document_(document), text_(text) {}
 
   // The document's own schema, and those that it refers to.
   Result<NodeId> read_document();
   // Objects of it alone.
   Result<NodeId> read_object_document();
   // Members of its objects, each an element.
-  Result<NodeId> read_element_document(const ElementTexts& texts);
+  Result<NodeId> read_element_document(const ElementParts& parts);
 
  private:
   static constexpr int kDepthMax = 64;
@@ -85,8 +86,7 @@ class SchemaReader {
   NodeId written(NodeId characters) const {
     return part_ == Part::kText ? characters : text_.quoted(characters);
   }
-  NodeId character() { return part_ == Part::kText ? plain_character() : text_.character(); }
-  NodeId plain_character();
+  NodeId character() { return part_ == Part::kText ? text_.plain_character() : text_.character(); }
   Result<NodeId> read_number(const Json& schema, bool is_whole, const std::string& path);
   Result<NodeId> read_array(const Json& schema, const std::string& path);
   Result<NodeId> read_object(const Json& schema, const std::string& path);
@@ -117,17 +117,10 @@ class SchemaReader {
 
   Builder& builder_;
   const Json& document_;
-  JsonText text_;
+  JsonText& text_;
   std::map<std::pair<Part, std::string>, RuleId> rules_;  // by what refers to them
   std::deque<Reference> waiting_;                         // rules that are not read yet
   Part part_ = Part::kWhole;
-  std::optional<NodeId> plain_character_;
-  struct ElementParts {
-    NodeId open = 0;
-    NodeId text = 0;
-    NodeId json = 0;
-    NodeId close = 0;
-  };
   ElementParts element_;
   int depth_ = 0;
   int schema_count_ = 0;

@@ -199,11 +199,6 @@ Result<NodeId> SchemaReader::read_string(const Json& schema, const std::string& 
   return written(builder_.repeat(character(), min.value_or(0), max.value_or(Builder::kNoMax)));
 }
 
-NodeId SchemaReader::plain_character() {
-  if (!plain_character_) plain_character_ = builder_.shared(CharacterSet::all().utf8(builder_));
-  return *plain_character_;
-}
-
 Result<NodeId> SchemaReader::read_pattern(std::string_view pattern, bool is_anchored,
                                           const std::string& path) {
   const RegexOptions options{

@@ -137,7 +137,15 @@ Status add_call_grammar(Served& served, Call& call, const PreparedPrompt& prompt
   std::shared_ptr<const Grammar> grammar;
   // What is no turn has no calls.
   if (reply_kind(call, prompt) != ReplyKind::kText) {
-    KVASIR_ASSIGN_OR_RETURN(grammar, call_grammar(served.service->engine(), rules));
+    Result<std::shared_ptr<const Grammar>> made = call_grammar(served.service->engine(), rules);
+    if (!made.ok()) {
+      Error error = std::move(made).error();
+      // What is said of all of them names none.
+      const bool names_tool = std::ranges::count(rules.tools, error.field, &Tool::field) > 0;
+      if (!names_tool) error.field = "tools";
+      return error;
+    }
+    grammar = *std::move(made);
   }
   if (grammar == nullptr) {
     call.ignored.emplace_back(rules.are_demanded ? "tool_choice" : "strict");
