@@ -32,12 +32,12 @@ inline std::shared_ptr<const grammar::TokenTrie> bytes_and_pairs() {
 // Chooses bytes of the grammar by `choices`, then the first that may follow, for a while. Returns
 // the text if it came to an end. Every live position goes on or ends, and its mask says which bytes
 // it goes on with.
-inline std::optional<std::string> follow(grammar::Automaton automaton, std::string_view choices) {
-  constexpr size_t kBytesMax = 200;
+inline std::optional<std::string> follow(grammar::Automaton automaton, std::string_view choices,
+                                         size_t bytes_max = 200) {
   const grammar::Follower follower(std::move(automaton), bytes_and_pairs(), size_t{1} << 20);
   grammar::Position at = follower.start();
   std::string text;
-  for (size_t step = 0; step < kBytesMax; ++step) {
+  for (size_t step = 0; step < bytes_max; ++step) {
     const auto mask = follower.mask(at);
     std::vector<char> allowed;
     for (int32_t byte = 0; byte < 256; ++byte) {

@@ -2,6 +2,7 @@
 // it says nothing like JSON.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -182,6 +183,98 @@ TEST_F(GrammarGenerationTest, AnAnswerWithoutReasoningIsConstrainedFromItsFirstT
   EXPECT_EQ(sampled(generation, id_of("<think>"), vocab), id_of("x"));
 }
 
+CallRules rules_of(std::vector<Tool> tools) { return {.tools = std::move(tools)}; }
+
+// Nothing but what it has to say comes between reasoning and the block, and the marker is the
+// token.
+TEST_F(GrammarGenerationTest, ADemandedCallFollowsReasoning) {
+  const int64_t vocab = engine_->info().vocab_size;
+  const int32_t marker = id_of("｜DSML｜");
+  const int32_t think_end = id_of("</think>");
+  GenerateOptions options{.tokens_max = 200, .reads_calls = true};
+  options.grammar = call_grammar(*engine_, rules_of({{.name = "stop"}})).value();
+  auto generation = Generation::create(*engine_, options, ReplyKind::kReasoning).value();
+  EXPECT_NE(sampled(generation, marker, vocab), marker);
+  EXPECT_EQ(sampled(generation, think_end, vocab), think_end);
+  std::vector<int32_t> said;
+  while (!generation.is_done()) {
+    said.push_back(sampled(generation, said.size() == 1 ? marker : id_of("A"), vocab));
+  }
+  EXPECT_EQ(engine_->decode(said).value(),
+            "\n\n<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"stop\">\n</｜DSML｜invoke>\n"
+            "</｜DSML｜tool_calls>");
+  EXPECT_EQ(generation.stop_reason(), StopReason::kToolCalls);
+  EXPECT_EQ(std::count(said.begin(), said.end(), marker), 4);
+}
+
+TEST_F(GrammarGenerationTest, SchemasOfStrictToolsHaveToBeFollowed) {
+  const Tool wrong{.name = "f", .parameters = R"({"not": {}})", .field = "tools[3].parameters"};
+  const auto free = call_grammar(*engine_, rules_of({{.name = "g"}, wrong}));
+  EXPECT_EQ(free.value()->unfollowed(), std::vector<std::string>{"f"});
+  Tool strict = wrong;
+  strict.is_strict = true;
+  const auto refused = call_grammar(*engine_, rules_of({{.name = "g"}, strict}));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().field, "tools[3].parameters");
+  EXPECT_EQ(refused.error().where, "#/not");
+  EXPECT_FALSE(call_grammar(*engine_, {}).ok());
+}
+
+std::string large_schema() {
+  return R"({"properties": {"a": {"type": "array", "items": {"type": "string", "maxLength": 50},)"
+         R"("minItems": 15000}}, "required": ["a"]})";
+}
+
+// What one tool takes of the room does not make the others free; strict ones come first.
+TEST_F(GrammarGenerationTest, SchemasThatAreTooLargeTogetherAreLeftFree) {
+  std::vector<Tool> tools;
+  for (int i = 0; i < 4; ++i) {
+    tools.push_back({.name = "f" + std::to_string(i), .parameters = large_schema()});
+  }
+  tools.push_back({.name = "small", .parameters = R"({"properties": {"a": {}}})"});
+  tools[3].is_strict = true;
+  EXPECT_EQ(call_grammar(*engine_, rules_of(tools)).value()->unfollowed(),
+            (std::vector<std::string>{"f0", "f1", "f2"}));
+  for (Tool& tool : tools) tool.is_strict = true;
+  EXPECT_FALSE(call_grammar(*engine_, rules_of(tools)).ok());
+}
+
+TEST_F(GrammarGenerationTest, AThousandToolsAreFollowed) {
+  std::vector<Tool> tools;
+  for (int i = 0; i < 1000; ++i) {
+    tools.push_back({.name = "tool_" + std::to_string(i), .is_strict = true});
+    tools.back().parameters = R"({"type": "object", "properties": {"p)" + std::to_string(i) +
+                              R"(": {"type": "string"}}, "required": ["p)" + std::to_string(i) +
+                              R"("], "additionalProperties": false})";
+  }
+  const auto grammar = call_grammar(*engine_, rules_of(std::move(tools)));
+  ASSERT_TRUE(grammar.ok()) << grammar.error().message();
+  EXPECT_TRUE(grammar.value()->unfollowed().empty());
+}
+
+// More ways than are followed at once: known beforehand, or when the text has come there.
+TEST_F(GrammarGenerationTest, TooManyWaysAtOnceAreSaid) {
+  std::string members;
+  for (int i = 0; i < 401; ++i) {
+    members += (i > 0 ? ",\"p" : "\"p") + std::to_string(i) + R"(":{})";
+  }
+  const auto many =
+      json_schema_grammar(*engine_, R"({"properties":{"in":{"properties":{)" + members + "}}}}");
+  ASSERT_FALSE(many.ok());
+  EXPECT_EQ(many.error().where, "#/properties/in/properties");
+  std::string branches;
+  for (int i = 0; i < 600; ++i) branches += (i > 0 ? "|a" : "a") + std::to_string(i);
+  const auto wide = regex_grammar(*engine_, branches);
+  ASSERT_FALSE(wide.ok());
+  EXPECT_NE(wide.error().message().find("too many ways"), std::string::npos);
+  GenerateOptions options = options_of(regex_grammar(*engine_, "x(" + branches + ")").value(), 1);
+  Session session = testing::new_session(*engine_);
+  ASSERT_TRUE(session.append(engine_->encode("Answer:").value()).ok());
+  const auto late = generate(*engine_, session, options);
+  ASSERT_FALSE(late.ok());
+  EXPECT_NE(late.error().message().find("too many ways"), std::string::npos);
+}
+
 TEST_F(GrammarGenerationTest, OneOfTheSameTextIsTheSame) {
   EXPECT_EQ(schema(kPersonSchema), schema(kPersonSchema));
   EXPECT_NE(schema(R"({"type": "null"})"), schema(R"({"type": "boolean"})"));
@@ -192,6 +285,7 @@ TEST_F(GrammarGenerationTest, WhatCannotBeFollowedIsSaid) {
   EXPECT_EQ(json_schema_grammar(*engine_, R"({"not": {}})").error().where, "#/not");
   EXPECT_EQ(regex_grammar(*engine_, "a(").error().kind, ErrorKind::kUsage);
   EXPECT_EQ(choice_grammar(*engine_, {}).error().kind, ErrorKind::kUsage);
+  EXPECT_EQ(choice_grammar(*engine_, {"\xff"}).error().kind, ErrorKind::kUsage);
   Engine without_text = testing::open_engine(testing::golden_decoder("qwen3"));
   EXPECT_FALSE(json_grammar(without_text).ok());
 }

@@ -55,6 +55,7 @@ struct Tool {
   std::string description;
   std::string parameters;  // a JSON schema as it was sent; empty: none was
   bool is_strict = false;  // arguments are to follow the schema
+  std::string field;       // where its parameters were sent, for messages
 };
 
 enum class ToolChoice : uint8_t {
@@ -96,6 +97,7 @@ struct SaidIds {
 struct FormedPrompt {
   std::vector<int32_t> tokens;
   bool starts_in_reasoning = false;  // what the model says next
+  bool opens_calls = false;          // what the model says next belongs to calls
   int64_t said_turns = 0;            // told in the ids that the model said
 };
 

@@ -1,8 +1,10 @@
 #include "engine/answer_constraint.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/grammars.h"
+#include "grammar/marker.h"
 
 namespace kvasir {
 
@@ -24,10 +26,11 @@ const grammar::Follower& AnswerConstraint::follower() const { return grammar_->s
 
 const grammar::TokenMask& AnswerConstraint::allowed(bool in_reasoning) {
   if (in_reasoning) {
+    may_reason_ = false;
     // An answer has to follow, so nothing may end the reply here.
     allowed_ = grammar::TokenMask(vocab_size_);
     allowed_.allow_all();
-    for (const int32_t id : *grammar_->state().special_ids) allowed_.forbid(id);
+    for (const int32_t id : grammar_->state().vocabulary->special_ids) allowed_.forbid(id);
     for (const int32_t id : markers_.ends) allowed_.forbid(id);
     if (markers_.think_end) allowed_.allow(*markers_.think_end);
     return allowed_;
@@ -36,13 +39,24 @@ const grammar::TokenMask& AnswerConstraint::allowed(bool in_reasoning) {
   if (position_.can_end) {
     for (const int32_t id : markers_.ends) allowed_.allow(id);
   }
-  if (!has_begun_ && markers_.think_begin) allowed_.allow(*markers_.think_begin);
+  if (may_reason_ && markers_.think_begin) allowed_.allow(*markers_.think_begin);
   return allowed_;
 }
 
-void AnswerConstraint::add(std::string_view bytes) {
-  has_begun_ = true;
+void AnswerConstraint::add(int32_t id, std::string_view bytes) {
+  may_reason_ = false;
+  const std::vector<int32_t>& markers = grammar_->state().vocabulary->call_markers;
+  const auto marker = std::find(markers.begin(), markers.end(), id);
+  const char byte = grammar::marker(static_cast<size_t>(marker - markers.begin()));
+  if (marker != markers.end()) bytes = {&byte, 1};
   position_ = follower().advance(position_, bytes);
+}
+
+Error AnswerConstraint::dead_end() const {
+  if (follower().leads_to_too_many_ways(position_)) return grammar::too_many_ways();
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "the vocabulary has no token that goes on with the answer's grammar",
+               .field = "grammar"};
 }
 
 }  // namespace kvasir

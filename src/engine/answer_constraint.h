@@ -11,6 +11,7 @@
 #include "grammar/follower.h"
 #include "grammar/position.h"
 #include "kvasir/grammar.h"
+#include "kvasir/result.h"
 
 namespace kvasir {
 
@@ -26,7 +27,9 @@ class AnswerConstraint {
   // Good until the next call.
   const grammar::TokenMask& allowed(bool in_reasoning);
   // Takes a token of the answer, with its bytes. REQUIRES: it was allowed; no end, no reasoning.
-  void add(std::string_view bytes);
+  void add(int32_t id, std::string_view bytes);
+  // Why no token may come next, where allowed() has none.
+  Error dead_end() const;
   // Whether the answer has come to its end and no token can say so.
   bool ends_by_itself() const { return markers_.ends.empty() && position_.is_complete(); }
 
@@ -37,7 +40,7 @@ class AnswerConstraint {
   Markers markers_;
   int64_t vocab_size_;
   grammar::Position position_;
-  bool has_begun_ = false;
+  bool may_reason_ = true;  // once, before the answer
   grammar::TokenMask allowed_;
 };
 

@@ -162,7 +162,7 @@ const grammar::TokenMask* Generation::State::allowed() {
 
 void Generation::State::follow_grammar(bool was_in_reasoning, std::optional<StopReason>& end) {
   if (was_in_reasoning || reply->in_reasoning()) return;
-  constraint->add(engine.tokenizer->token_bytes(tokens.back()));
+  constraint->add(tokens.back(), engine.tokenizer->token_bytes(tokens.back()));
   if (constraint->ends_by_itself()) end = StopReason::kEndOfText;
 }
 
@@ -198,8 +198,9 @@ void Generation::set_prompt(std::span<const int32_t> prompt) {
 Result<GenerationPiece> Generation::step(std::span<const float> logits, int64_t position) {
   State& state = *state_;
   KVASIR_CHECK(!state.is_done(), "a reply that goes on");
-  KVASIR_ASSIGN_OR_RETURN(const int32_t id,
-                          state.sampler.sample(logits, position, state.allowed()));
+  const grammar::TokenMask* const allowed = state.allowed();
+  if (allowed != nullptr && allowed->is_empty()) return state.constraint->dead_end();
+  KVASIR_ASSIGN_OR_RETURN(const int32_t id, state.sampler.sample(logits, position, allowed));
   GenerationPiece piece;
   if (state.wants_logprobs) {
     KVASIR_ASSIGN_OR_RETURN(SampledToken token,

@@ -1,13 +1,14 @@
 #include "kvasir/grammar.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/json.h"
-#include "engine/engine_state.h"
-#include "engine/grammars.h"
+#include "engine/make_grammar.h"
 #include "grammar/builder.h"
 #include "grammar/choice.h"
 #include "grammar/json_text.h"
+#include "grammar/marker.h"
 #include "grammar/regex.h"
 #include "grammar/schema.h"
 
@@ -18,25 +19,19 @@ using grammar::Automaton;
 using grammar::Builder;
 using grammar::NodeId;
 
-constexpr uint64_t kSchemaBytesMax = uint64_t{1} << 20;
-
 Result<Automaton> schema_automaton(std::string_view text) {
-  Result<Json> schema = Json::parse(text, "schema", {.text_bytes_max = kSchemaBytesMax});
-  if (!schema.ok()) {
-    Error error = std::move(schema).error();
-    error.kind = ErrorKind::kUsage;
-    return error;
-  }
+  KVASIR_ASSIGN_OR_RETURN(const Json schema, parsed_schema(text));
   Builder builder;
-  KVASIR_ASSIGN_OR_RETURN(const NodeId node, grammar::read_schema(builder, *schema));
+  KVASIR_ASSIGN_OR_RETURN(const NodeId node, grammar::read_schema(builder, schema));
   return builder.build_of(node);
 }
 
-Result<std::shared_ptr<const Grammar>> made(Engine& engine, std::string name,
-                                            const std::function<Result<Automaton>()>& make) {
-  Engine::State& state = engine.state();
-  KVASIR_ASSIGN_OR_RETURN(const text::Tokenizer* tokenizer, state.require_tokenizer());
-  return state.grammars.find_or_make(*tokenizer, state.info.vocab_size, std::move(name), make);
+Result<std::shared_ptr<const Grammar>> made_of(Engine& engine, std::string name,
+                                               const std::function<Result<Automaton>()>& make) {
+  return make_grammar(engine, std::move(name), [&]() -> Result<GrammarPlan> {
+    KVASIR_ASSIGN_OR_RETURN(Automaton automaton, make());
+    return GrammarPlan{.automaton = std::move(automaton)};
+  });
 }
 
 }  // namespace
@@ -45,21 +40,22 @@ Grammar::Grammar(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Grammar::~Grammar() = default;
 
 bool Grammar::matches(std::string_view text) const { return state_->follower.matches(text); }
+const std::vector<std::string>& Grammar::unfollowed() const { return state_->unfollowed; }
 
 Result<std::shared_ptr<const Grammar>> json_schema_grammar(Engine& engine,
                                                            std::string_view schema) {
-  return made(engine, "schema " + std::string(schema), [&] { return schema_automaton(schema); });
+  return made_of(engine, "schema " + std::string(schema), [&] { return schema_automaton(schema); });
 }
 
 Result<std::shared_ptr<const Grammar>> json_grammar(Engine& engine) {
-  return made(engine, "json", [] {
+  return made_of(engine, "json", [] {
     Builder builder;
     return builder.build_of(grammar::JsonText(builder).object());
   });
 }
 
 Result<std::shared_ptr<const Grammar>> regex_grammar(Engine& engine, std::string_view pattern) {
-  return made(engine, "regex " + std::string(pattern), [&]() -> Result<Automaton> {
+  return made_of(engine, "regex " + std::string(pattern), [&]() -> Result<Automaton> {
     Builder builder;
     KVASIR_ASSIGN_OR_RETURN(const NodeId node, grammar::read_regex(builder, pattern, {}));
     return builder.build_of(node);
@@ -68,9 +64,12 @@ Result<std::shared_ptr<const Grammar>> regex_grammar(Engine& engine, std::string
 
 Result<std::shared_ptr<const Grammar>> choice_grammar(Engine& engine,
                                                       const std::vector<std::string>& texts) {
+  if (std::ranges::any_of(texts, grammar::has_marker)) {
+    return Error{.kind = ErrorKind::kUsage, .what = "a text that is no UTF-8", .field = "texts"};
+  }
   std::string name = "choice";
   for (const std::string& text : texts) name += " " + std::to_string(text.size()) + " " + text;
-  return made(engine, std::move(name), [&] {
+  return made_of(engine, std::move(name), [&] {
     Builder builder;
     return builder.build_of(grammar::choice_of_texts(builder, texts));
   });

@@ -4,6 +4,9 @@
 #include <string_view>
 #include <utility>
 
+#include "base/check.h"
+#include "grammar/marker.h"
+
 namespace kvasir {
 namespace {
 
@@ -21,19 +24,30 @@ bool is_marker(const text::Tokenizer& tokenizer, int32_t id) {
 
 }  // namespace
 
-void Grammars::read_vocabulary(const text::Tokenizer& tokenizer, int64_t vocab_size) {
-  std::vector<std::string_view> tokens(static_cast<size_t>(vocab_size));
-  auto special_ids = std::make_shared<std::vector<int32_t>>();
-  const auto count = static_cast<int32_t>(std::min<int64_t>(vocab_size, tokenizer.vocab_size()));
+void Grammars::read_vocabulary(const Vocabulary& vocabulary) {
+  const text::Tokenizer& tokenizer = *vocabulary.tokenizer;
+  std::vector<std::string_view> tokens(static_cast<size_t>(vocabulary.size));
+  auto read = std::make_shared<GrammarVocabulary>();
+  read->call_markers = vocabulary.call_markers;
+  const auto count =
+      static_cast<int32_t>(std::min<int64_t>(vocabulary.size, tokenizer.vocab_size()));
   for (int32_t id = 0; id < count; ++id) {
+    const std::string_view bytes = tokenizer.token_bytes(id);
     if (is_marker(tokenizer, id)) {
-      special_ids->push_back(id);
-    } else {
-      tokens[static_cast<size_t>(id)] = tokenizer.token_bytes(id);
+      read->special_ids.push_back(id);
+    } else if (!grammar::has_marker(bytes)) {
+      tokens[static_cast<size_t>(id)] = bytes;
     }
   }
-  trie_ = std::make_shared<const grammar::TokenTrie>(tokens);
-  special_ids_ = std::move(special_ids);
+  KVASIR_CHECK(read->call_markers.size() <= grammar::kMarkersMax, "a byte for each marker");
+  std::string markers;
+  for (size_t i = 0; i < read->call_markers.size(); ++i) markers += grammar::marker(i);
+  for (size_t i = 0; i < read->call_markers.size(); ++i) {
+    const int32_t id = read->call_markers[i];
+    if (id < count) tokens[static_cast<size_t>(id)] = std::string_view(markers).substr(i, 1);
+  }
+  read->trie = std::make_shared<const grammar::TokenTrie>(tokens);
+  vocabulary_ = std::move(read);
 }
 
 std::shared_ptr<const Grammar> Grammars::find(const std::string& name) {
@@ -44,18 +58,19 @@ std::shared_ptr<const Grammar> Grammars::find(const std::string& name) {
   return known->grammar;
 }
 
-Grammars::Made Grammars::find_or_make(const text::Tokenizer& tokenizer, int64_t vocab_size,
-                                      std::string name,
-                                      const std::function<Result<grammar::Automaton>()>& make) {
+Grammars::Made Grammars::find_or_make(const Vocabulary& vocabulary, std::string name,
+                                      const std::function<Result<GrammarPlan>()>& make) {
   {
     const std::lock_guard lock(mutex_);
     if (auto known = find(name)) return known;
   }
   // Nobody waits for what another one makes.
-  KVASIR_ASSIGN_OR_RETURN(grammar::Automaton automaton, make());
-  std::call_once(vocabulary_is_read_, [&] { read_vocabulary(tokenizer, vocab_size); });
-  auto made = std::make_shared<const Grammar>(
-      std::make_unique<Grammar::State>(std::move(automaton), trie_, special_ids_));
+  KVASIR_ASSIGN_OR_RETURN(GrammarPlan plan, make());
+  std::call_once(vocabulary_is_read_, [&] { read_vocabulary(vocabulary); });
+  auto state = std::make_unique<Grammar::State>(std::move(plan.automaton), vocabulary_);
+  state->unfollowed = std::move(plan.unfollowed);
+  if (state->follower.start().is_dead()) return grammar::too_many_ways();
+  auto made = std::make_shared<const Grammar>(std::move(state));
   const std::lock_guard lock(mutex_);
   if (auto known = find(name)) return known;
   kept_.push_front({std::move(name), made});

@@ -51,10 +51,11 @@ Position Closure::after(std::span<const Place> places, uint8_t byte) {
 // Calls are entered once all that can call before any byte are known: by rank.
 Position Closure::close() {
   enter_rules();
-  Position position;
+  Position position{.is_too_wide = is_too_wide_};
   if (!is_too_wide_) {
     sort_once_each(found_);
-    position = {.places = std::move(found_), .can_end = can_end_};
+    position.places = std::move(found_);
+    position.can_end = can_end_;
   }
   found_.clear();
   waiting_.clear();

@@ -1,5 +1,6 @@
 #include "grammar/follower.h"
 
+#include <string>
 #include <utility>
 
 #include "base/check.h"
@@ -97,6 +98,20 @@ Position Follower::advance(const Position& position, std::string_view bytes) con
     step = {entry, std::move(own)};
   }
   return step.entry->position;
+}
+
+Error too_many_ways() {
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "the answer's grammar can be read in too many ways at once",
+               .field = "grammar",
+               .expected = "at most " + std::to_string(Closure::kPlacesMax)};
+}
+
+bool Follower::leads_to_too_many_ways(const Position& position) const {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(automaton_.class_bytes, [&](uint8_t byte) {
+    return closure_.after(position.places, byte).is_too_wide;
+  });
 }
 
 std::shared_ptr<const TokenMask> Follower::mask(const Position& position) const {

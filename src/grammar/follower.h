@@ -3,6 +3,7 @@
 // depend on that. Any thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "grammar/closure.h"
 #include "grammar/position.h"
 #include "grammar/token_trie.h"
+#include "kvasir/result.h"
 
 namespace kvasir::grammar {
 
@@ -33,11 +35,17 @@ class TokenMask {
   // Ids 64 * index and up, the lowest bit first.
   uint64_t word(size_t index) const { return words_[index]; }
   size_t size_bytes() const { return words_.size() * sizeof(uint64_t); }
+  bool is_empty() const {
+    return std::ranges::all_of(words_, [](uint64_t word) { return word == 0; });
+  }
   bool operator==(const TokenMask&) const = default;
 
  private:
   std::vector<uint64_t> words_;
 };
+
+// That of a grammar which can be read in more ways at once than are followed.
+Error too_many_ways();
 
 class Follower {
  public:
@@ -53,6 +61,8 @@ class Follower {
   Position advance(const Position& position, std::string_view bytes) const;
   // Whether the text is one of the grammar's.
   bool matches(std::string_view text) const { return advance(start_, text).can_end; }
+  // Whether a byte that may come next could be read in more ways than are followed.
+  bool leads_to_too_many_ways(const Position& position) const;
   // Which tokens may come next. Those that end a text are not among them.
   std::shared_ptr<const TokenMask> mask(const Position& position) const;
 

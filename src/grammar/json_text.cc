@@ -39,10 +39,25 @@ std::u32string characters_of(std::string_view text) {
   return characters;
 }
 
+CharacterSet plain_name_characters() {
+  CharacterSet tags = CharacterSet::range('<', '>');
+  return plain_characters() & tags.complement();
+}
+
+std::vector<std::u32string> spelt_in_order(const std::vector<std::string>& names) {
+  std::vector<std::u32string> spelt;
+  spelt.reserve(names.size());
+  for (const std::string& name : names) spelt.push_back(characters_of(name));
+  std::sort(spelt.begin(), spelt.end());
+  spelt.erase(std::unique(spelt.begin(), spelt.end()), spelt.end());
+  return spelt;
+}
+
 // What may stand behind the first `begin` characters, which all of these names, in order, share.
-NodeId rest_besides(Builder& builder, std::span<const std::u32string> names, size_t begin) {
+NodeId rest_besides(Builder& builder, std::span<const std::u32string> names, size_t begin,
+                    const CharacterSet& characters) {
   std::vector<NodeId> ways;
-  CharacterSet others = plain_characters();
+  CharacterSet others = characters;
   const bool is_name = !names.empty() && names.front().size() == begin;
   if (is_name) names = names.subspan(1);
   if (is_name && begin == kNameCharactersMax) return builder.never();
@@ -52,14 +67,14 @@ NodeId rest_besides(Builder& builder, std::span<const std::u32string> names, siz
     size_t count = 1;
     while (count < names.size() && names[count][begin] == character) ++count;
     const CharacterSet one = CharacterSet::single(character);
-    if (plain_characters().contains(character)) {
-      const NodeId rest = rest_besides(builder, names.first(count), begin + 1);
+    if (characters.contains(character)) {
+      const NodeId rest = rest_besides(builder, names.first(count), begin + 1, characters);
       ways.push_back(builder.sequence({one.utf8(builder), rest}));
       others = others & one.complement();
     }
     names = names.subspan(count);
   }
-  const NodeId any = builder.repeat(plain_characters().utf8(builder), 0, Builder::kNoMax);
+  const NodeId any = builder.repeat(characters.utf8(builder), 0, Builder::kNoMax);
   ways.push_back(builder.sequence({others.utf8(builder), any}));
   return builder.choice(std::move(ways));
 }
@@ -145,13 +160,25 @@ NodeId JsonText::quoted(NodeId characters) const {
   return builder_.sequence({builder_.text("\""), characters, builder_.text("\"")});
 }
 
+NodeId JsonText::plain_character() {
+  if (!plain_character_) plain_character_ = builder_.shared(CharacterSet::all().utf8(builder_));
+  return *plain_character_;
+}
+
 NodeId JsonText::name_besides(std::vector<std::string> names) const {
-  std::vector<std::u32string> spelt;
-  spelt.reserve(names.size());
-  for (const std::string& name : names) spelt.push_back(characters_of(name));
-  std::sort(spelt.begin(), spelt.end());
-  spelt.erase(std::unique(spelt.begin(), spelt.end()), spelt.end());
-  return quoted(rest_besides(builder_, spelt, 0));
+  return quoted(rest_besides(builder_, spelt_in_order(names), 0, plain_characters()));
+}
+
+NodeId JsonText::plain_name_besides(std::vector<std::string> names) const {
+  return rest_besides(builder_, spelt_in_order(names), 0, plain_name_characters());
+}
+
+bool JsonText::is_plain_name(std::string_view name) {
+  const CharacterSet plain = plain_name_characters();
+  return std::ranges::all_of(name, [&](char c) {
+    const auto byte = static_cast<uint8_t>(c);
+    return byte >= 0x80 || plain.contains(byte);
+  });
 }
 
 NodeId JsonText::boolean() const {
@@ -170,12 +197,18 @@ NodeId JsonText::member(NodeId name, NodeId value) const {
 NodeId JsonText::value() {
   if (value_) return builder_.call(*value_);
   value_ = builder_.new_rule();
-  const NodeId self = builder_.call(*value_);
-  const NodeId more = builder_.repeat(builder_.sequence({comma_, self}), 0, Builder::kNoMax);
-  const NodeId list = bracketed('[', builder_.optional(builder_.sequence({self, more})), ']');
-  builder_.define(*value_, builder_.choice({object(), list, string_, number_, boolean(),
-                                            builder_.text("null")}));
-  return self;
+  builder_.define(*value_, builder_.choice({string_, value_but_strings()}));
+  return builder_.call(*value_);
+}
+
+NodeId JsonText::value_but_strings() {
+  return builder_.choice({object(), list(), number_, boolean(), builder_.text("null")});
+}
+
+NodeId JsonText::list() {
+  const NodeId one = value();
+  const NodeId more = builder_.repeat(builder_.sequence({comma_, one}), 0, Builder::kNoMax);
+  return bracketed('[', builder_.optional(builder_.sequence({one, more})), ']');
 }
 
 NodeId JsonText::object() {

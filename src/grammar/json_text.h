@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "grammar/builder.h"
@@ -26,14 +27,20 @@ class JsonText {
   NodeId character() const { return character_; }
   NodeId string() const { return string_; }
   NodeId quoted(NodeId characters) const;
+  // One character as it is, of a text that is no JSON.
+  NodeId plain_character();
   // The name of a member that is none of these, spelt without escapes.
   NodeId name_besides(std::vector<std::string> names) const;
+  // Likewise without its quotes, and without <, > and =.
+  NodeId plain_name_besides(std::vector<std::string> names) const;
+  static bool is_plain_name(std::string_view name);
   NodeId integer() const { return integer_; }
   NodeId number() const { return number_; }
   NodeId boolean() const;
   // Any value, and any object.
   NodeId value();
   NodeId object();
+  NodeId value_but_strings();
 
   // Members or elements between brackets: `inside` has no blanks at its ends.
   NodeId bracketed(char open, NodeId inside, char close) const;
@@ -59,6 +66,7 @@ class JsonText {
   NodeId within(const Bounds& bounds, bool is_whole) const;
   NodeId make_character() const;
   NodeId make_number() const;
+  NodeId list();
 
   Builder& builder_;
   NodeId gap_;
@@ -69,6 +77,7 @@ class JsonText {
   NodeId integer_;
   NodeId number_;
   std::optional<RuleId> value_;
+  std::optional<NodeId> plain_character_;
 };
 
 }  // namespace kvasir::grammar

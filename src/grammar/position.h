@@ -31,6 +31,7 @@ struct Place {
 struct Position {
   std::vector<Place> places;  // in order; states that take a byte, and the end
   bool can_end = false;
+  bool is_too_wide = false;  // dead, because there would be too many
 
   bool is_dead() const { return places.empty(); }
   // No byte can follow, and the text is whole.

@@ -50,18 +50,35 @@ const std::string* reference_of(const Json& schema) {
 }  // namespace
 
 Result<NodeId> read_schema(Builder& builder, const Json& schema) {
-  return SchemaReader(builder, schema).read_document();
+  JsonText text(builder);
+  return SchemaReader(builder, text, schema).read_document();
 }
 
-Result<NodeId> SchemaReader::read_document() {
-  KVASIR_ASSIGN_OR_RETURN(const NodeId root, read(document_, "#"));
-  while (!waiting_.empty()) {
+Result<NodeId> read_object_schema(Builder& builder, JsonText& text, const Json& schema) {
+  return SchemaReader(builder, text, schema).read_object_document();
+}
+
+Result<NodeId> SchemaReader::read_document() { return read_waiting(read(document_, "#")); }
+
+Result<NodeId> SchemaReader::read_object_document() {
+  return read_waiting(read(objects_of(document_), "#"));
+}
+
+Result<NodeId> SchemaReader::read_waiting(Result<NodeId> root) {
+  while (root.ok() && !waiting_.empty()) {
     const Reference next = std::move(waiting_.front());
     waiting_.pop_front();
+    const PartScope scope(part_, next.part);
     KVASIR_ASSIGN_OR_RETURN(const NodeId node, read(*next.schema, next.path));
     builder_.define(next.rule, node);
   }
   return root;
+}
+
+NodeId SchemaReader::any_value() {
+  if (part_ == Part::kWhole) return text_.value();
+  if (part_ == Part::kOther) return text_.value_but_strings();
+  return builder_.repeat(text_.plain_character(), 0, Builder::kNoMax);
 }
 
 Result<NodeId> SchemaReader::read(const Json& schema, const std::string& path) {
@@ -69,7 +86,7 @@ Result<NodeId> SchemaReader::read(const Json& schema, const std::string& path) {
     return schema_error("the schema is too large", path, {},
                         "at most " + std::to_string(kSchemasMax) + " schemas");
   }
-  if (const bool* const all = schema.as_bool()) return *all ? text_.value() : builder_.never();
+  if (const bool* const all = schema.as_bool()) return *all ? any_value() : builder_.never();
   if (schema.as_object() == nullptr) {
     return schema_error("a schema of the wrong type", path, {}, "an object, true or false");
   }
@@ -81,7 +98,9 @@ Result<NodeId> SchemaReader::read(const Json& schema, const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(NodeId node, read_meaning(schema, path));
   --depth_;
   const Json* const nullable = schema.find("nullable");
-  if (nullable != nullptr && nullable->as_bool() != nullptr && *nullable->as_bool()) {
+  const bool may_be_null = part_ != Part::kText && nullable != nullptr &&
+                           nullable->as_bool() != nullptr && *nullable->as_bool();
+  if (may_be_null) {
     node = builder_.choice({node, builder_.text("null")});
   }
   return node;
@@ -107,13 +126,13 @@ Result<NodeId> SchemaReader::read_meaning(const Json& schema, const std::string&
 
 // A rule of its own, so that schemas may refer to each other in circles.
 Result<NodeId> SchemaReader::read_reference(const std::string& name, const std::string& path) {
-  if (const auto known = rules_.find(name); known != rules_.end()) {
+  if (const auto known = rules_.find({part_, name}); known != rules_.end()) {
     return builder_.call(known->second);
   }
   KVASIR_ASSIGN_OR_RETURN(const Json* schema, find_reference(name, path));
   const RuleId rule = builder_.new_rule();
-  rules_.emplace(name, rule);
-  waiting_.push_back({rule, schema, name});
+  rules_.emplace(std::pair(part_, name), rule);
+  waiting_.push_back({rule, part_, schema, name});
   return builder_.call(rule);
 }
 
@@ -169,6 +188,10 @@ Result<NodeId> SchemaReader::read_any_of(const Json& schema, std::string_view ke
   const Json::Array* const list = schema.find(keyword)->as_array();
   if (list == nullptr || list->empty()) {
     return schema_error("wrong type", path, keyword, "a list of schemas");
+  }
+  if (list->size() > kWaysMax) {
+    return schema_error("too many ways to go on", path, keyword,
+                        "at most " + std::to_string(kWaysMax));
   }
   const Json rest = without(schema, keyword);
   std::vector<NodeId> ways;

@@ -11,11 +11,27 @@
 
 #include "base/json.h"
 #include "grammar/builder.h"
+#include "grammar/json_text.h"
 #include "kvasir/result.h"
 
 namespace kvasir::grammar {
 
 // Error: kUsage; `where` is the path in the schema, such as "#/properties/age".
 Result<NodeId> read_schema(Builder& builder, const Json& schema);
+// Its objects alone. Schemas of one grammar share the parts of JSON. Errors: the same.
+Result<NodeId> read_object_schema(Builder& builder, JsonText& text, const Json& schema);
+
+// What stands around the members of an object that are written as elements: <a name="N"
+// string="true">text</a>. Strings stand as they are, other values as JSON.
+struct ElementParts {
+  NodeId open = 0;   // before the name
+  NodeId text = 0;   // between name and a string
+  NodeId json = 0;   // between name and another value
+  NodeId close = 0;  // behind either: holds what no string has in it
+};
+
+// The members of its objects as elements. Errors: the same; a name that no element can have.
+Result<NodeId> read_elements(Builder& builder, JsonText& text, const ElementParts& parts,
+                             const Json& schema);
 
 }  // namespace kvasir::grammar

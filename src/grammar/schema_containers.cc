@@ -83,13 +83,23 @@ Result<NodeId> SchemaReader::read_array(const Json& schema, const std::string& p
 }
 
 Result<NodeId> SchemaReader::read_object(const Json& schema, const std::string& path) {
-  KVASIR_ASSIGN_OR_RETURN(const std::vector<Property> properties, read_properties(schema, path));
-  KVASIR_ASSIGN_OR_RETURN(const std::optional<NodeId> additional,
-                          read_additional(schema, properties, path));
+  KVASIR_ASSIGN_OR_RETURN(const std::vector<Property> properties, properties_of(schema, path));
+  KVASIR_RETURN_IF_ERROR(check_ways(properties, path));
+  std::vector<NodeId> members;
+  std::vector<std::string> names;
+  for (const Property& property : properties) {
+    KVASIR_ASSIGN_OR_RETURN(const NodeId value, read(*property.schema, property.path));
+    members.push_back(text_.member(builder_.text(Json(property.name).dump()), value));
+    names.push_back(property.name);
+  }
   Tail tail{builder_.empty(), builder_.empty()};
-  if (additional) tail = many(builder_, text_.comma(), *additional, 0, Builder::kNoMax);
+  if (const Json* const additional = additional_of(schema)) {
+    KVASIR_ASSIGN_OR_RETURN(const NodeId value, read(*additional, path + "/additionalProperties"));
+    const NodeId name = names.empty() ? text_.string() : text_.name_besides(std::move(names));
+    tail = many(builder_, text_.comma(), text_.member(name, value), 0, Builder::kNoMax);
+  }
   for (size_t i = properties.size(); i-- > 0;) {
-    tail = before(builder_, text_.comma(), properties[i].member, properties[i].is_required, tail);
+    tail = before(builder_, text_.comma(), members[i], properties[i].is_required, tail);
   }
   return text_.bracketed('{', tail.first, '}');
 }
@@ -108,8 +118,8 @@ Result<std::vector<std::string>> SchemaReader::required_of(const Json& schema,
   return names;
 }
 
-Result<std::vector<SchemaReader::Property>> SchemaReader::read_properties(const Json& schema,
-                                                                          const std::string& path) {
+Result<std::vector<SchemaReader::Property>> SchemaReader::properties_of(
+    const Json& schema, const std::string& path) const {
   KVASIR_ASSIGN_OR_RETURN(std::vector<std::string> required, required_of(schema, path));
   std::sort(required.begin(), required.end());
   std::vector<Property> properties;
@@ -117,43 +127,44 @@ Result<std::vector<SchemaReader::Property>> SchemaReader::read_properties(const 
   if (listed != nullptr && listed->as_object() == nullptr) {
     return schema_error("wrong type", path, "properties", "an object");
   }
-  const Json::Object none;
+  static const Json::Object kNone;
   std::vector<std::string> names;
-  for (const auto& [name, value] : listed != nullptr ? *listed->as_object() : none) {
-    KVASIR_ASSIGN_OR_RETURN(const NodeId node, read(value, path + "/properties/" + name));
+  for (const auto& [name, value] : listed != nullptr ? *listed->as_object() : kNone) {
     const bool is_required = std::binary_search(required.begin(), required.end(), name);
-    properties.push_back({name, text_.member(builder_.text(Json(name).dump()), node), is_required});
+    properties.push_back({name, &value, path + "/properties/" + name, is_required});
     names.push_back(name);
   }
   // Those that only `required` names are what additionalProperties says.
   std::sort(names.begin(), names.end());
   required.erase(std::unique(required.begin(), required.end()), required.end());
+  static const Json kAny(true);
   const Json* const additional = schema.find("additionalProperties");
   for (const std::string& name : required) {
     if (std::binary_search(names.begin(), names.end(), name)) continue;
-    KVASIR_ASSIGN_OR_RETURN(const NodeId node,
-                            read(additional != nullptr ? *additional : Json(true), path));
-    properties.push_back({name, text_.member(builder_.text(Json(name).dump()), node), true});
+    properties.push_back({name, additional != nullptr ? additional : &kAny, path, true});
   }
   return properties;
 }
 
-Result<std::optional<NodeId>> SchemaReader::read_additional(const Json& schema,
-                                                            const std::vector<Property>& properties,
-                                                            const std::string& path) {
+const Json* SchemaReader::additional_of(const Json& schema) const {
+  static const Json kAny(true);
   const Json* const additional = schema.find("additionalProperties");
-  const bool is_told = additional != nullptr;
-  if (!is_told && schema.find("properties") != nullptr) return std::optional<NodeId>();
-  if (is_told && additional->as_bool() != nullptr && !*additional->as_bool()) {
-    return std::optional<NodeId>();
+  if (additional == nullptr) return schema.find("properties") == nullptr ? &kAny : nullptr;
+  const bool is_none = additional->as_bool() != nullptr && !*additional->as_bool();
+  return is_none ? nullptr : additional;
+}
+
+// Where many may be left out in a row, any of them may come next.
+Status SchemaReader::check_ways(const std::vector<Property>& properties,
+                                const std::string& path) const {
+  size_t ways = 0;
+  for (const Property& property : properties) {
+    ways = property.is_required ? 0 : ways + 1;
+    if (ways <= kWaysMax) continue;
+    return schema_error("too many members in a row that may be left out", path, "properties",
+                        "at most " + std::to_string(kWaysMax));
   }
-  KVASIR_ASSIGN_OR_RETURN(const NodeId node,
-                          read(is_told ? *additional : Json(true), path + "/additionalProperties"));
-  std::vector<std::string> names;
-  names.reserve(properties.size());
-  for (const Property& property : properties) names.push_back(property.name);
-  const NodeId name = names.empty() ? text_.string() : text_.name_besides(std::move(names));
-  return std::optional(text_.member(name, node));
+  return ok_status();
 }
 
 }  // namespace kvasir::grammar

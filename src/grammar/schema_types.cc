@@ -86,11 +86,12 @@ Result<NodeId> SchemaReader::read_values(const Json& schema, const std::string& 
   std::vector<std::string> plain;
   std::vector<NodeId> ways;
   for (const Json& value : values) {
-    if (!types.empty() && !admits(types, type_of(value))) continue;
+    const std::string_view type = type_of(value);
+    if (!is_of_part(type) || (!types.empty() && !admits(types, type))) continue;
     if (value.as_array() != nullptr || value.as_object() != nullptr) {
       ways.push_back(literal(value));
     } else {
-      plain.push_back(value.dump());
+      plain.push_back(part_ == Part::kText ? *value.as_string() : value.dump());
     }
   }
   if (!plain.empty()) ways.push_back(choice_of_texts(builder_, std::move(plain)));
@@ -142,9 +143,10 @@ Result<std::vector<std::string>> SchemaReader::types_of(const Json& schema,
 
 Result<NodeId> SchemaReader::read_types(const Json& schema, const std::string& path) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<std::string> types, types_of(schema, path));
-  if (types.empty() && schema.find("type") == nullptr) return text_.value();
+  if (types.empty() && schema.find("type") == nullptr) return any_value();
   std::vector<NodeId> ways;
   for (const std::string& type : types) {
+    if (!is_of_part(type)) continue;
     KVASIR_ASSIGN_OR_RETURN(const NodeId way, read_type(schema, type, path));
     ways.push_back(way);
   }
@@ -153,8 +155,10 @@ Result<NodeId> SchemaReader::read_types(const Json& schema, const std::string& p
 
 Result<NodeId> SchemaReader::read_type(const Json& schema, const std::string& type,
                                        const std::string& path) {
-  if (type == "object") return read_object(schema, path);
-  if (type == "array") return read_array(schema, path);
+  if (type == "object" || type == "array") {
+    const PartScope inside(part_, Part::kWhole);
+    return type == "object" ? read_object(schema, path) : read_array(schema, path);
+  }
   if (type == "string") return read_string(schema, path);
   if (type == "boolean") return text_.boolean();
   if (type == "null") return builder_.text("null");
@@ -191,17 +195,18 @@ Result<NodeId> SchemaReader::read_string(const Json& schema, const std::string& 
       return read_pattern(*pattern, true, path);
     }
   }
-  if (!min && !max) return text_.string();
-  return text_.quoted(
-      builder_.repeat(text_.character(), min.value_or(0), max.value_or(Builder::kNoMax)));
+  if (!min && !max && part_ != Part::kText) return text_.string();
+  return written(builder_.repeat(character(), min.value_or(0), max.value_or(Builder::kNoMax)));
 }
 
 Result<NodeId> SchemaReader::read_pattern(std::string_view pattern, bool is_anchored,
                                           const std::string& path) {
   const RegexOptions options{
-      .write = &CharacterSet::json, .is_anchored = is_anchored, .any_character = text_.character()};
+      .write = part_ == Part::kText ? &CharacterSet::utf8 : &CharacterSet::json,
+      .is_anchored = is_anchored,
+      .any_character = character()};
   Result<NodeId> characters = read_regex(builder_, pattern, options);
-  if (characters.ok()) return text_.quoted(*characters);
+  if (characters.ok()) return written(*characters);
   Error error = std::move(characters).error();
   error.where = path + "/pattern";
   return error;

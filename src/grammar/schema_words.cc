@@ -194,6 +194,17 @@ Json without(const Json& schema, std::string_view keyword) {
   return rest;
 }
 
+Json objects_of(const Json& schema) {
+  const Json::Object object = {{"type", "object"}};
+  if (schema.as_object() == nullptr) return Json::Object{{"allOf", Json::Array{schema, object}}};
+  const Json never_null = without(schema, "nullable");
+  const Json* const type = never_null.find("type");
+  const bool is_object =
+      type != nullptr && type->as_string() != nullptr && *type->as_string() == "object";
+  if (is_object) return never_null;
+  return Json::Object{{"allOf", Json::Array{never_null, object}}};
+}
+
 Status check_keywords(const Json& schema, const std::string& path) {
   for (const auto& [name, value] : *schema.as_object()) {
     if (!has(kRefused, name) || says_nothing(name, value)) continue;

@@ -14,6 +14,8 @@ namespace kvasir::grammar {
 bool has_meaning(const Json& schema);
 // The schema without one keyword.
 Json without(const Json& schema, std::string_view keyword);
+// What allows the schema's objects alone.
+Json objects_of(const Json& schema);
 
 // Error: a keyword that would change what is allowed and that is not followed.
 Status check_keywords(const Json& schema, const std::string& path);

@@ -145,12 +145,12 @@ PromptComparison compare_prompt(const Served& served, const Call& call,
 
 std::function<void(std::span<const int32_t> said)> remember_prompt(const Served& served,
                                                                    const Call& call,
-                                                                   const PreparedPrompt& prompt,
+                                                                   std::span<const int32_t> prompt,
                                                                    const std::string& salt,
                                                                    const std::string& reply_id) {
   std::string tenant = tenant_of(served, salt);
   served.earlier->add(tenant, {.id = reply_id,
-                               .ids = prompt.tokens,
+                               .ids = {prompt.begin(), prompt.end()},
                                .tools = digest_of_tools(call.form),
                                .effort = digest_of_effort(call.form),
                                .format = digest_of_format(call.form)});

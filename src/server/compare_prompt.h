@@ -19,7 +19,7 @@ PromptComparison compare_prompt(const Served& served, const Call& call,
 // Remembers the prompt under the id of its reply. What is returned takes what was said to it.
 std::function<void(std::span<const int32_t> said)> remember_prompt(const Served& served,
                                                                    const Call& call,
-                                                                   const PreparedPrompt& prompt,
+                                                                   std::span<const int32_t> prompt,
                                                                    const std::string& salt,
                                                                    const std::string& reply_id);
 

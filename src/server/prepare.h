@@ -43,8 +43,9 @@ SaidIds said_ids(const Served& served, const std::string* salt, Repairs* repairs
 struct PreparedPrompt {
   std::vector<int32_t> tokens;
   ReplyKind reply = ReplyKind::kText;
-  int64_t said_turns = 0;  // told in the ids that the model said
-  Repairs repairs;         // of the conversation
+  bool opens_calls = false;  // what is said next belongs to calls
+  int64_t said_turns = 0;    // told in the ids that the model said
+  Repairs repairs;           // of the conversation
 };
 
 // Returns the prompts of a call as ids. Earlier turns of the model are told as it said them to
@@ -58,9 +59,12 @@ Result<std::vector<PreparedPrompt>> prepare_prompts(const Served& served, const 
 Result<std::vector<Message>> add_earlier_messages(const Served& served, const std::string& salt,
                                                   Call& call);
 
-// Makes the grammar that the call's constraint asks for, for its options. Error: one that cannot be
-// followed, naming the field.
-Status add_grammar(Served& served, Call& call);
+// Error: a form of the answer beside a demand for calls, of which only one can be met.
+Status check_form(Call& call);
+
+// Makes the grammar that the call's constraint or its tools ask for, for its options. Error: one
+// that cannot be followed, naming the field.
+Status add_grammar(Served& served, Call& call, const std::vector<PreparedPrompt>& prompts);
 
 // Returns the requests for those prompts, each with as many tokens to answer as were asked for and
 // the context leaves. Error: a prompt that does not fit (kContextLength).

@@ -319,23 +319,24 @@ Result<Call> ServerImpl::read_call(const Visit& visit) {
 void ServerImpl::complete(Visit& visit, Served& served) {
   Result<Call> call = read_call(visit);
   if (!call.ok()) return respond_error(visit, api_error(call.error()));
-  if (const Status made = add_grammar(served, *call); !made.ok()) {
-    return respond_error(visit, api_error(made.error()));
+  if (const Status checked = check_form(*call); !checked.ok()) {
+    return respond_error(visit, api_error(checked.error()));
   }
   const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
   Result<std::vector<Message>> brought = add_earlier_messages(served, salt, *call);
   if (!brought.ok()) return respond_error(visit, api_error(brought.error()));
   Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call, &salt);
   if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
+  if (const Status made = add_grammar(served, *call, *prompts); !made.ok()) {
+    return respond_error(visit, api_error(made.error()));
+  }
   if (!call->messages.empty() && served.book) {
     visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts->front().said_turns));
   }
   note_repairs(visit, prompts->front().repairs);
   ReplyFacts facts = reply_facts(served, *call, *prompts);
-  std::function<void(std::span<const int32_t>)> on_said;
   if (prompts->size() == 1) {
     facts.comparison = compare_prompt(served, *call, prompts->front(), salt);
-    on_said = remember_prompt(served, *call, prompts->front(), salt, facts.id);
   }
   std::vector<TurnRecorder> recorders = turn_recorders(served, *visit.route->dialect(), *call,
                                                        std::move(*brought), *prompts, salt, facts);
@@ -346,6 +347,10 @@ void ServerImpl::complete(Visit& visit, Served& served) {
   auto requests = prepare_requests(served, *call, std::move(*prompts), salt);
   if (const auto* error = std::get_if<ApiError>(&requests)) return respond_error(visit, *error);
   std::get<0>(requests).front().keeps = std::move(keeps);
+  std::function<void(std::span<const int32_t>)> on_said;
+  if (facts.comparison) {
+    on_said = remember_prompt(served, *call, std::get<0>(requests).front().prompt, salt, facts.id);
+  }
   if (!call->ignored.empty()) {
     visit.headers.emplace_back("x-kvasir-ignored",
                                fmt::format("{}", fmt::join(call->ignored, ", ")));

@@ -101,9 +101,12 @@ Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
   } else {
     out.add_marker(thinks ? markers_.think_begin : markers_.think_end);
   }
-  if (opens_calls(options, !tools.empty())) open_tool_calls(call_marker_, out);
-  return FormedPrompt{
-      .tokens = out.take_ids(), .starts_in_reasoning = is_reasoning, .said_turns = said_turns};
+  const bool opens = opens_calls(options, !tools.empty());
+  if (opens) open_tool_calls(call_marker_, out);
+  return FormedPrompt{.tokens = out.take_ids(),
+                      .starts_in_reasoning = is_reasoning,
+                      .opens_calls = opens,
+                      .said_turns = said_turns};
 }
 
 std::vector<SpelledMarker> DeepSeekForm::spelled_markers() const {

@@ -94,13 +94,15 @@ void ToolReader::add_function(const FieldReader& tool, std::string_view schema,
   ClientTool client{.space = space, .name = read_tool_name(tool)};
   Tool told{.description = tool.string("description").value_or(""),
             .parameters = read_schema(tool, schema),
-            .is_strict = tool.boolean("strict").value_or(false)};
+            .is_strict = tool.boolean("strict").value_or(false),
+            .field = tool.path_of(schema)};
   add(tool, std::move(told), std::move(client));
 }
 
 void ToolReader::add_custom(const FieldReader& tool, const std::string& space) {
   ClientTool client{.space = space, .name = read_tool_name(tool), .is_custom = true};
-  Tool told{.description = custom_description(tool), .parameters = kCustomSchema};
+  Tool told{
+      .description = custom_description(tool), .parameters = kCustomSchema, .field = tool.path()};
   add(tool, std::move(told), std::move(client));
 }
 
