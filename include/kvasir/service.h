@@ -20,8 +20,8 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  // What of the engine any thread may use at any time: info(), encode(), decode(), check_tokens(),
-  // and ChatForm. Nothing else.
+  // What of the engine any thread may use at any time: info(), store_root(), encode(), decode(),
+  // check_tokens(), and ChatForm. Nothing else.
   Engine& engine();
 
   // As Scheduler::submit; an error is known at once. The sink is called on the service's thread and

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 
 #include "cli/duration.h"
 #include "cli/size.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr size_t kKeyDigits = 10;
 constexpr size_t kWordsBytes = 48;
+constexpr size_t kWordsTokens = 48;
 
 // Decodes first words, each model's tokenizer read once.
 class Words {
@@ -30,8 +32,10 @@ class Words {
               .emplace(run.model_path, decoder ? std::optional(std::move(*decoder)) : std::nullopt)
               .first;
     }
-    return found->second ? one_line(found->second->decode(run.first_tokens), bytes_max)
-                         : std::string();
+    if (!found->second) return {};
+    const std::span<const int32_t> tokens = run.first_tokens;
+    return one_line(found->second->decode(tokens.first(std::min(kWordsTokens, tokens.size()))),
+                    bytes_max);
   }
 
  private:
