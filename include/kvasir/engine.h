@@ -178,6 +178,9 @@ class Engine {
   int64_t ram_bytes_min(int64_t token_count) const;
   // Error: that is more than the engine was given.
   Status check_ram(int64_t token_count) const;
+  // Returns what names all that the store keeps for this engine's sessions without a salt
+  // (StoredRun::root): the model, its precision, the store's salt. Empty without a store.
+  std::string store_root() const;
   // Returns a session without tokens. Error: no memory.
   Result<Session> new_session(const SessionOptions& options = {});
   // Returns a session that holds the longest prefix of `tokens`, short of the last one, that the
@@ -194,14 +197,12 @@ class Engine {
   StoredLikeness nearest_stored(std::span<const int32_t> tokens,
                                 const SessionOptions& options = {}) const;
 
-  // Returns the name of what a store keeps of these tokens, as StoredRun::key; empty without a
-  // store or without a whole block. Any thread may ask while the engine works.
+  // Returns the StoredRun::key of these tokens; empty without a store or a whole block. Any thread.
   std::string key_of(std::span<const int32_t> tokens, const SessionOptions& options = {}) const;
   // As StoreAdmin's, of the open store; `key` is what key_of() told. Any thread may ask meanwhile.
   Result<ImportReport> export_to(const std::string& key, const std::string& path) const;
   Result<ImportReport> import_from(const std::string& path);
-  // Keeps the beginning of `tokens` in the store from being evicted, once it is there. Nothing
-  // without a store that is written. Errors: no room among what is kept so; I/O.
+  // Keeps the beginning of `tokens` in a store from being evicted. Errors: no room for that; I/O.
   Status keep(std::span<const int32_t> tokens, const Keep& keep,
               const SessionOptions& options = {});
 

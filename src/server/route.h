@@ -22,6 +22,8 @@ enum class Action : uint8_t {
   kReady,
   kMetrics,
   kOpenApi,
+  kPage,
+  kCache,
   kExport,  // of a conversation, for the person whose machine this is
   kImport,
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <ctime>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <utility>
@@ -12,6 +14,7 @@
 #include "base/process_memory.h"
 #include "server/access_log.h"
 #include "server/admin_answers.h"
+#include "server/cache_view.h"
 #include "server/compare_prompt.h"
 #include "server/completion_run.h"
 #include "server/error_response.h"
@@ -20,6 +23,7 @@
 #include "server/kept_beginnings.h"
 #include "server/metrics_text.h"
 #include "server/model_answers.h"
+#include "server/page.h"
 #include "server/prepare.h"
 #include "server/route.h"
 #include "server/work_queue.h"
@@ -31,6 +35,7 @@ constexpr int kWorkThreads = 2;
 constexpr size_t kWorkWaitingMax = 1024;
 constexpr int64_t kWorkWaitingBytesMax = int64_t{256} << 20;
 constexpr int kRetryAfterS = 2;
+constexpr size_t kRequestsShown = 64;
 
 // One request on its way through.
 struct Visit {
@@ -69,6 +74,14 @@ class ServerImpl : public Server {
   void complete(Visit& visit, Served& served);
   void count_tokens(Visit& visit, Served& served);
   void note_repairs(Visit& visit, const Repairs& repairs);
+  // A request as far as it is known before it is handed over.
+  struct ReadCall {
+    Call call = {};
+    std::string salt;
+    std::vector<Message> brought = {};  // with the request itself
+    std::vector<PreparedPrompt> prompts = {};
+  };
+  Result<ReadCall> read_and_prepare(const Visit& visit, Served& served);
   static Result<Call> read_call(const Visit& visit);
   static Result<Json> read_body(const Visit& visit);
 
@@ -78,6 +91,8 @@ class ServerImpl : public Server {
   HttpHeaders response_headers(const HttpRequest& head, const std::string& id) const;
   static HttpResponse malformed_response(int status, std::string_view why, std::string_view path);
   void add_to_log(const AccessEntry& entry);
+  void show_cache(Visit& visit, Served& served);
+  void remember_for_page(CacheRequest request, const AccessEntry& entry);
   void answer_ready(Visit& visit, const Served& served);
   // Nothing: the server takes requests.
   std::optional<ApiError> not_ready(const Served* served) const;
@@ -88,6 +103,7 @@ class ServerImpl : public Server {
   const ServerOptions options_;
   const Guard guard_;
   AccessLog log_;
+  CacheView cache_view_;
   const double started_at_s_;
 
   mutable std::mutex mutex_;
@@ -95,6 +111,7 @@ class ServerImpl : public Server {
   bool is_stopping_ = false;
   std::map<std::pair<std::string, int>, int64_t> answers_;  // by route and status
   Repairs repairs_;                                         // of all requests
+  std::deque<CacheRequest> requests_;                       // the newest last
 
   std::unique_ptr<HttpServer> http_;
   // The same; its first clients can come before http_ is set.
@@ -227,6 +244,8 @@ void ServerImpl::dispatch(const std::shared_ptr<Visit>& visit) {
       return respond_ok(*visit, R"({"status":"ok"})");
     case Action::kOpenApi:
       return respond_ok(*visit, openapi_document(KVASIR_VERSION));
+    case Action::kPage:
+      return respond(*visit, page_response());
     case Action::kMetrics:
       return respond_ok(*visit, metrics(), "text/plain; version=0.0.4; charset=utf-8");
     default:
@@ -293,6 +312,8 @@ void ServerImpl::work(Visit& visit, Served& served) {
       if (!answer.ok()) return respond_error(visit, api_error(answer.error()));
       return respond_ok(visit, std::move(*answer));
     }
+    case Action::kCache:
+      return show_cache(visit, served);
     default:
       KVASIR_CHECK(false, "what needs no model was answered before");
   }
@@ -316,49 +337,56 @@ Result<Call> ServerImpl::read_call(const Visit& visit) {
       body, [&request](std::string_view name) { return request.header(name); });
 }
 
+Result<ServerImpl::ReadCall> ServerImpl::read_and_prepare(const Visit& visit, Served& served) {
+  KVASIR_ASSIGN_OR_RETURN(Call call, read_call(visit));
+  KVASIR_RETURN_IF_ERROR(check_form(call));
+  ReadCall read{.salt = guard_.salt_for(visit.exchange->request(), call.salt)};
+  KVASIR_ASSIGN_OR_RETURN(read.brought, add_earlier_messages(served, read.salt, call));
+  KVASIR_ASSIGN_OR_RETURN(read.prompts, prepare_prompts(served, call, &read.salt));
+  KVASIR_RETURN_IF_ERROR(add_grammar(served, call, read.prompts));
+  if (!served.model.keeps_projects && !std::exchange(call.project, {}).empty()) {
+    call.ignored.emplace_back("project");
+  }
+  read.call = std::move(call);
+  return read;
+}
+
 void ServerImpl::complete(Visit& visit, Served& served) {
-  Result<Call> call = read_call(visit);
-  if (!call.ok()) return respond_error(visit, api_error(call.error()));
-  if (const Status checked = check_form(*call); !checked.ok()) {
-    return respond_error(visit, api_error(checked.error()));
+  Result<ReadCall> read = read_and_prepare(visit, served);
+  if (!read.ok()) return respond_error(visit, api_error(read.error()));
+  auto& [call, salt, brought, prompts] = *read;
+  if (!call.messages.empty() && served.book) {
+    visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts.front().said_turns));
   }
-  const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
-  Result<std::vector<Message>> brought = add_earlier_messages(served, salt, *call);
-  if (!brought.ok()) return respond_error(visit, api_error(brought.error()));
-  Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call, &salt);
-  if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
-  if (const Status made = add_grammar(served, *call, *prompts); !made.ok()) {
-    return respond_error(visit, api_error(made.error()));
+  note_repairs(visit, prompts.front().repairs);
+  ReplyFacts facts = reply_facts(served, call, prompts);
+  if (prompts.size() == 1) {
+    facts.comparison = compare_prompt(served, call, prompts.front(), salt);
   }
-  if (!call->messages.empty() && served.book) {
-    visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts->front().said_turns));
-  }
-  note_repairs(visit, prompts->front().repairs);
-  ReplyFacts facts = reply_facts(served, *call, *prompts);
-  if (prompts->size() == 1) {
-    facts.comparison = compare_prompt(served, *call, prompts->front(), salt);
-  }
-  std::vector<TurnRecorder> recorders = turn_recorders(served, *visit.route->dialect(), *call,
-                                                       std::move(*brought), *prompts, salt, facts);
-  if (!served.model.keeps_projects && !std::exchange(call->project, {}).empty()) {
-    call->ignored.emplace_back("project");
-  }
-  std::vector<Keep> keeps = kept_beginnings(served, *call, prompts->front(), salt);
-  auto requests = prepare_requests(served, *call, std::move(*prompts), salt);
+  std::vector<TurnRecorder> recorders = turn_recorders(served, *visit.route->dialect(), call,
+                                                       std::move(brought), prompts, salt, facts);
+  std::vector<Keep> keeps = kept_beginnings(served, call, prompts.front(), salt);
+  auto requests = prepare_requests(served, call, std::move(prompts), salt);
   if (const auto* error = std::get_if<ApiError>(&requests)) return respond_error(visit, *error);
   std::get<0>(requests).front().keeps = std::move(keeps);
   std::function<void(std::span<const int32_t>)> on_said;
   if (facts.comparison) {
-    on_said = remember_prompt(served, *call, std::get<0>(requests).front().prompt, salt, facts.id);
+    on_said = remember_prompt(served, call, std::get<0>(requests).front().prompt, salt, facts.id);
   }
-  if (!call->ignored.empty()) {
+  if (!call.ignored.empty()) {
     visit.headers.emplace_back("x-kvasir-ignored",
-                               fmt::format("{}", fmt::join(call->ignored, ", ")));
+                               fmt::format("{}", fmt::join(call.ignored, ", ")));
   }
+  CacheRequest shown{.id = facts.id, .session = call.conversation};
+  const bool is_shown = salt.empty();
+  const auto on_over = [this, request = std::move(shown), is_shown](const AccessEntry& entry) {
+    add_to_log(entry);
+    if (is_shown && entry.prompt_tokens > 0) remember_for_page(request, entry);
+  };
   CompletionRun::start({.service = served.service.get(),
                         .dialect = visit.route->dialect(),
                         .exchange = visit.exchange,
-                        .call = std::move(*call),
+                        .call = std::move(call),
                         .facts = std::move(facts),
                         .requests = std::move(std::get<0>(requests)),
                         .recorders = std::move(recorders),
@@ -366,7 +394,7 @@ void ServerImpl::complete(Visit& visit, Served& served) {
                         .headers = visit.headers,
                         .heartbeat_period = options_.heartbeat_period,
                         .entry = visit.entry,
-                        .on_over = [this](const AccessEntry& entry) { add_to_log(entry); }});
+                        .on_over = on_over});
 }
 
 void ServerImpl::note_repairs(Visit& visit, const Repairs& repairs) {
@@ -391,6 +419,38 @@ void ServerImpl::count_tokens(Visit& visit, Served& served) {
   // Clients of Messages look at the count alone.
   respond_ok(visit,
              fmt::format(R"({{"object":"response.input_tokens","input_tokens":{}}})", count));
+}
+
+// First words of what one caller stored are nothing for the others.
+void ServerImpl::show_cache(Visit& visit, Served& served) {
+  if (guard_.parts_callers()) {
+    return respond_error(visit, {.kind = ApiErrorKind::kPermission,
+                                 .message = "this server has several API keys, so nobody is shown "
+                                            "what its cache holds"});
+  }
+  visit.headers.emplace_back("cache-control", "no-store");
+  visit.headers.emplace_back("x-content-type-options", "nosniff");
+  visit.headers.emplace_back("cross-origin-resource-policy", "same-origin");
+  std::vector<CacheRequest> requests;
+  {
+    const std::lock_guard lock(mutex_);
+    requests.assign(requests_.begin(), requests_.end());
+  }
+  respond_ok(visit, cache_view_.body(served, requests));
+}
+
+// Of callers who are not kept apart, as the cache is shown.
+void ServerImpl::remember_for_page(CacheRequest request, const AccessEntry& entry) {
+  request.at_s = static_cast<double>(std::time(nullptr));
+  request.prompt_tokens = entry.prompt_tokens;
+  request.reused_ram_tokens = entry.reused_ram_tokens;
+  request.reused_disk_tokens = entry.reused_disk_tokens;
+  request.computed_tokens =
+      entry.prompt_tokens - entry.reused_ram_tokens - entry.reused_disk_tokens;
+  request.why = entry.reuse;
+  const std::lock_guard lock(mutex_);
+  requests_.push_back(std::move(request));
+  if (requests_.size() > kRequestsShown) requests_.pop_front();
 }
 
 void ServerImpl::respond_ok(Visit& visit, std::string body, const char* type) {
