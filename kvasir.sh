@@ -131,6 +131,12 @@ results_of_ctest_log() {
 
 sum_of_results() { awk '{ passed += $2; failed += $3 } END { print passed + 0, failed + 0 }' "$1"; }
 
+# Tests that go through thousands of cases (each call that may fail, each random script) run a share of
+# them here and under sanitizers, where each takes several times as long; all of them run in release.
+with_a_share_of_cases() {
+  KVASIR_CRASH_CASES=few KVASIR_RESUME_SCRIPTS=40 KVASIR_CHUNKS=few KVASIR_GOLDEN=few "$@"
+}
+
 # run_ctest PRESET [ctest option...]
 run_ctest() {
   local folder=$root/build/$1 status=0 counts
@@ -151,8 +157,7 @@ run_ctest() {
 }
 
 # ---- quick --------------------------------------------------------------------------------------
-# A program that passed, and is the same, is not run again. Tests that go through thousands of cases (each
-# call that may fail, each random script) run a share of them; all of them run in every other part.
+# A program that passed, and is the same, is not run again.
 
 # What a program's outcome hangs on: NAME.programs lists the programs, and the data is everybody's.
 state_of() {  # FOLDER NAME
@@ -192,8 +197,7 @@ part_quick() {
   local regex
   regex="^($(IFS='|'; printf '%s' "${again[*]}"))\$"
   # One more than there are processors, as some tests wait most of their time.
-  jobs=$((jobs + 1)) KVASIR_CRASH_CASES=few KVASIR_RESUME_SCRIPTS=40 KVASIR_CHUNKS=few KVASIR_GOLDEN=few \
-    run_ctest release --tests-regex "$regex"
+  jobs=$((jobs + 1)) with_a_share_of_cases run_ctest release --tests-regex "$regex"
   while read -r name passes failures; do
     if [ "$failures" -eq 0 ] && [ -n "${states[$name]}" ]; then
       printf '%s\n%s\n' "${states[$name]}" "$name $passes 0" >"$folder/$name.passed"
@@ -225,8 +229,12 @@ syntax_of_scripts() {
 part_scripts() { check syntax_of_scripts; }
 
 part_release() { build_or_count release && run_ctest release; }
-part_asan() { build_or_count asan && run_ctest asan --label-exclude not_asan; }
-part_tsan() { build_or_count tsan thread_tests && run_ctest tsan --label-regex threads; }
+part_asan() {
+  build_or_count asan && with_a_share_of_cases run_ctest asan --label-exclude not_asan
+}
+part_tsan() {
+  build_or_count tsan thread_tests && with_a_share_of_cases run_ctest tsan --label-regex threads
+}
 
 # The preset is only configured, for its compile commands: clang's, and without precompiled headers.
 lint_sources() {
