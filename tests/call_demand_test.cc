@@ -429,6 +429,22 @@ TEST_P(CallDemand, ASchemaBesideANamedToolIsThatOfItsArguments) {
   }
 }
 
+TEST_P(CallDemand, NoOtherFormStandsBesideADemand) {
+  const std::pair<const char*, Json> kSaid[] = {
+      {"guided_regex", "a+"},
+      {"guided_choice", Json::Array{"a"}},
+      {"response_format", Json::Object{{"type", "json_object"}}}};
+  for (const auto& [field, said] : kSaid) {
+    Asked asked;
+    asked.more.emplace_back("tools", Json::Array{tool_of(kChat, "look", string_schema(3))});
+    asked.more.emplace_back(field, said);
+    add_demand(asked, Demand::kNamed, "look");
+    const TestResponse response = ask(asked);
+    EXPECT_EQ(response.status, 400) << field;
+    EXPECT_EQ(text_at(parsed(response.body), {"error", "param"}), "tool_choice") << response.body;
+  }
+}
+
 TEST_P(CallDemand, BesideOthersACallIsTheSame) {
   std::vector<std::string> alone;
   const auto asked_for = [](int64_t seed) {
