@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -22,6 +23,18 @@ int connect_to(int port) {
   place.sin_family = AF_INET;
   place.sin_port = htons(static_cast<uint16_t>(port));
   place.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(connection, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0) {
+    return connection;
+  }
+  ::close(connection);
+  return -1;
+}
+
+int connect_to(const std::string& socket) {
+  const int connection = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un place{};
+  place.sun_family = AF_UNIX;
+  socket.copy(place.sun_path, sizeof place.sun_path - 1);
   if (::connect(connection, reinterpret_cast<const sockaddr*>(&place), sizeof place) == 0) {
     return connection;
   }
@@ -79,10 +92,9 @@ HttpAnswer answer_of(std::string_view received) {
   return is_whole ? HttpAnswer{status, std::string(rest)} : HttpAnswer{};
 }
 
-}  // namespace
-
-HttpAnswer ask_http(int port, std::string_view target, std::string_view body) {
-  const int connection = connect_to(port);
+// Closes the connection.
+HttpAnswer ask_on(int connection, std::string_view target, std::string_view body,
+                  std::string_view headers) {
   if (connection < 0) return {};
   std::string request = body.empty() ? "GET " : "POST ";
   request += std::string(target) + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
@@ -90,13 +102,25 @@ HttpAnswer ask_http(int port, std::string_view target, std::string_view body) {
     request +=
         "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n";
   }
-  request += "\r\n";
+  request += std::string(headers) + "\r\n";
   HttpAnswer answer;
   if (send_all(connection, request) && send_all(connection, body)) {
     answer = answer_of(receive_all(connection));
   }
   ::close(connection);
   return answer;
+}
+
+}  // namespace
+
+HttpAnswer ask_http(int port, std::string_view target, std::string_view body,
+                    std::string_view headers) {
+  return ask_on(connect_to(port), target, body, headers);
+}
+
+HttpAnswer ask_http_unix(const std::string& socket, std::string_view target,
+                         std::string_view body) {
+  return ask_on(connect_to(socket), target, body, {});
 }
 
 namespace {

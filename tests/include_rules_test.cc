@@ -41,7 +41,7 @@ constexpr Rule kRules[] = {
      "kv checkpoint model/model.h model/deepseek_v4/config.h model/deepseek_v4/geometry.h "
      "model/deepseek_v4/workspace.h model/deepseek_v4/footprint.h model/decoder/config.h "
      "model/decoder/geometry.h model/decoder/footprint.h persist/footprint.h"},
-    {"replay", "kvasir/conversation.h"},
+    {"replay", "kvasir/conversation.h kvasir/conversations.h"},
     {"engine", "public model persist text grammar kv calibration kernels/instruction_sets.h"},
     {"bench", "public ops kernels numeric kv store persist model/deepseek_v4/geometry.h"},
     {"server", "public"},
@@ -60,7 +60,7 @@ constexpr Confined kConfined[] = {
     {"CLI/", "src/cli/command_line.cc"},
     {"xxhash.h", "src/base/digest.cc"},
     {"openssl/", "src/base/digest.cc"},
-    {"sqlite3.h", "src/store/catalog.cc src/store/catalog_test.cc"},
+    {"sqlite3.h", "src/base/sqlite.cc src/store/catalog_test.cc"},
     {"liburing.h", "src/store/uring_reader.cc"},
     {"gtest/", "tests"},
     {"gmock/", "tests"},

@@ -131,7 +131,7 @@ TEST_F(JsonContract, Cache) {
   const Json list = ask("cache ls" + store());
   EXPECT_EQ(keys_of(list),
             words("runs notes") + words("key parent model model_path token_begin token_end bytes "
-                                        "states hits age_s pinned name first_words",
+                                        "states hits age_s pinned name session reply first_words",
                                         "runs"));
   EXPECT_EQ(keys_of(ask("cache stat" + store())),
             words("directory file_bytes live_bytes segments unreadable_segments unreadable_bytes "

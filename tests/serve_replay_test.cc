@@ -181,5 +181,62 @@ TEST_F(ServeReplayTest, ResponsesComeBackAsItems) {
   EXPECT_GE(integer_at(second, {"usage", "input_tokens_details", "cached_tokens"}), end - 1);
 }
 
+Json response_body(const char* input, Json previous) {
+  return Json::Object{{"input", input},
+                      {"instructions", "You are brief."},
+                      {"reasoning", parsed(R"({"effort":"none"})")},
+                      {"previous_response_id", std::move(previous)},
+                      {"logit_bias", no_markers()},
+                      {"max_output_tokens", 200}};
+}
+
+// A client that names the reply it goes on from sends the new message alone.
+TEST_F(ServeReplayTest, AResponseGoesOnFromTheOneItNames) {
+  Json first;
+  {
+    ServerProcess server(arguments());
+    first = ask(server, "/v1/responses", response_body("What is the dog called?", Json()));
+    testing::wait_until_saved(server.port());
+    server.kill();
+  }
+  const ServerProcess server(arguments());
+  const int64_t end = integer_at(first, {"usage", "total_tokens"});
+  const Json second =
+      ask(server, "/v1/responses", response_body("And the cat?", *first.find("id")));
+  EXPECT_GT(integer_at(second, {"usage", "input_tokens"}), end);
+  EXPECT_GE(integer_at(second, {"usage", "input_tokens_details", "cached_tokens"}),
+            end / 128 * 128 - 128);
+  // Two go on from one.
+  const Json branch =
+      ask(server, "/v1/responses", response_body("And the mouse?", *first.find("id")));
+  EXPECT_GE(integer_at(branch, {"usage", "input_tokens_details", "cached_tokens"}), 128);
+  const Json third = ask(server, "/v1/responses", response_body("Why?", *second.find("id")));
+  EXPECT_GE(integer_at(third, {"usage", "input_tokens_details", "cached_tokens"}),
+            integer_at(second, {"usage", "total_tokens"}) - 1);
+}
+
+TEST_F(ServeReplayTest, NobodyGoesOnFromWhatIsNotKeptOrNotTheirs) {
+  const ServerProcess server(arguments());
+  const auto with = [](Json body, const char* name, Json value) {
+    Json::Object object = *body.as_object();
+    object.emplace_back(name, std::move(value));
+    return Json(std::move(object));
+  };
+  const auto status_of = [&](const Json& body) {
+    const testing::HttpAnswer answer = ask_http(server.port(), "/v1/responses", body.dump());
+    EXPECT_TRUE(answer.status == 200 ||
+                answer.body.find("previous_response_not_found") != std::string::npos)
+        << answer.body;
+    return answer.status;
+  };
+  const Json kept = ask(server, "/v1/responses", response_body("Who?", Json()));
+  const Json lost =
+      ask(server, "/v1/responses", with(response_body("Who?", Json()), "store", false));
+  EXPECT_EQ(status_of(response_body("Why?", *kept.find("id"))), 200);
+  EXPECT_EQ(status_of(response_body("Why?", *lost.find("id"))), 400);
+  EXPECT_EQ(status_of(response_body("Why?", "resp_00")), 400);
+  EXPECT_EQ(status_of(with(response_body("Why?", *kept.find("id")), "cache_salt", "other")), 400);
+}
+
 }  // namespace
 }  // namespace kvasir

@@ -30,6 +30,7 @@
 #include "kvasir/cache_size.h"
 #include "kvasir/result.h"
 #include "kvasir/store.h"
+#include "kvasir/store_admin.h"
 #include "kvasir/study.h"
 
 namespace kvasir {
@@ -90,13 +91,6 @@ using Progress = std::function<bool(int64_t done_tokens, int64_t total_tokens)>;
 // A LogitsSink is called for each pass with the logits of its tokens [tokens, vocab]. An error ends
 // the append.
 using LogitsSink = std::function<Status(std::span<const float> logits)>;
-
-struct SessionOptions {
-  // With a store, sessions of one salt share nothing with those of another: neither what is stored
-  // nor what lives in memory. Empty: sessions share what the store's own salt lets them. What is
-  // evicted from a full store is chosen so that no salt pushes out all of another's.
-  std::string salt;
-};
 
 // A ReusedTokens says how many tokens of a resumed session were not computed for it, and whence
 // their rows came. Each token is one or the other.
@@ -195,6 +189,21 @@ class Engine {
   // damage may make it fewer, and what still waits to be saved may make it more. Counts as no use.
   int64_t resumable_tokens(std::span<const int32_t> tokens,
                            const SessionOptions& options = {}) const;
+  // Returns how far the store has text that begins so, whether or not a session can go on from
+  // there. Nothing without a store. Any thread may ask while the engine works.
+  StoredLikeness nearest_stored(std::span<const int32_t> tokens,
+                                const SessionOptions& options = {}) const;
+
+  // Returns the name of what a store keeps of these tokens, as StoredRun::key; empty without a
+  // store or without a whole block. Any thread may ask while the engine works.
+  std::string key_of(std::span<const int32_t> tokens, const SessionOptions& options = {}) const;
+  // As StoreAdmin's, of the open store; `key` is what key_of() told. Any thread may ask meanwhile.
+  Result<ImportReport> export_to(const std::string& key, const std::string& path) const;
+  Result<ImportReport> import_from(const std::string& path);
+  // Keeps the beginning of `tokens` in the store from being evicted, once it is there. Nothing
+  // without a store that is written. Errors: no room among what is kept so; I/O.
+  Status keep(std::span<const int32_t> tokens, const Keep& keep,
+              const SessionOptions& options = {});
 
   // Waits until all that was to be saved is written. Error: the first failure to save since the
   // last call; what failed is computed again another time.

@@ -51,6 +51,8 @@ class ReplayBook {
 
   // Whether any turn of the tenant shows what this message does.
   bool knows(std::string_view tenant, const Message& message) const;
+  // Whether a turn was told to the client in these very texts and arguments, byte by byte.
+  bool told_so(std::string_view tenant, const Message& message) const;
   // Returns the ids of the turn that this message of an assistant was, of several the newest; none:
   // it is not known, shows something else, or another id opened it. before: all ids before it.
   // REQUIRES: there are some.

@@ -38,7 +38,10 @@ struct ServiceRequest {
   ReplyKind reply = ReplyKind::kText;
   int answer_count = 1;                // answers to the same prompt; the seeds count up
   bool wants_prompt_logprobs = false;  // of all prompt tokens; nothing of the prompt is reused
+  bool reuses = true;                  // false: all of the prompt is computed
+  bool digests_logits = false;         // ServiceEvent::logits_digest
   std::string salt;                    // nothing is shared with requests of another salt
+  std::vector<Keep> keeps;             // of the prompt, once it is computed
   int priority = 0;                    // higher ones leave the queue first
   std::optional<ServiceClock::time_point> deadline;  // fails with kInterrupted then
 };
@@ -77,9 +80,10 @@ struct ServiceEvent {
   StopReason stop_reason = StopReason::kTokenLimit;
   std::string stop_string;                    // the one that ended it
   std::vector<int32_t> ids;                   // with kEnded: all that were sampled
+  std::string logits_digest;                  // with kEnded where wanted: of all they came from
   std::vector<SampledToken> prompt_logprobs;  // with kStarted where wanted; the first one's is 0
   ServiceUsage usage;
-  std::optional<Error> error;
+  std::optional<Error> error;  // with kStarted: why something of ServiceRequest::keeps is not kept
 };
 
 // Errors that a request has whatever else runs: no tokens, ids outside the vocabulary, options out

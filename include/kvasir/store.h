@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 namespace kvasir {
 
@@ -25,6 +26,8 @@ struct StoreOptions {
   StoreDurability durability = StoreDurability::kBatch;
   // Caches written under one salt are not found under another.
   std::string salt;
+  // How much of the store Engine::keep may hold for projects in all. For a time it may hold half.
+  int64_t project_bytes_max = 0;
   bool read_only = false;
   bool must_exist = false;  // error where there is no store yet, instead of making one
 };
@@ -39,6 +42,27 @@ struct StoreDamage {
 
 // A StoreProgress is called with the bytes done and the bytes in all; it returns false to stop.
 using StoreProgress = std::function<bool(int64_t done_bytes, int64_t total_bytes)>;
+
+struct SessionOptions {
+  // With a store, sessions of one salt share nothing with those of another: neither what is stored
+  // nor what lives in memory. Empty: sessions share what the store's own salt lets them. What is
+  // evicted from a full store is chosen so that no salt pushes out all of another's.
+  std::string salt;
+};
+
+// A Keep says what of a text is not to be evicted, and for how long.
+struct Keep {
+  int64_t token_count = 0;  // of its beginning; the whole blocks of it are kept
+  int64_t seconds = 0;      // ends with the process at the latest
+  // Not empty: of that project, until another beginning takes its place, also in later processes.
+  std::string project;
+};
+
+// A StoredLikeness says what a store has that begins as some tokens do.
+struct StoredLikeness {
+  int64_t same_tokens = 0;      // of the beginning, that the nearest stored text has too
+  std::vector<int32_t> others;  // that it has behind these, some
+};
 
 // A StoreMetric counts something that a store did since it was opened.
 enum class StoreMetric : uint8_t {

@@ -66,4 +66,17 @@ std::string to_hex(std::span<const std::byte> bytes) {
   return text;
 }
 
+std::optional<Digest256> digest_of_hex(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  Digest256 digest;
+  if (text.size() != 2 * digest.size()) return std::nullopt;
+  for (size_t i = 0; i < digest.size(); ++i) {
+    const size_t high = kDigits.find(text[2 * i]);
+    const size_t low = kDigits.find(text[2 * i + 1]);
+    if (high == kDigits.npos || low == kDigits.npos) return std::nullopt;
+    digest[i] = static_cast<std::byte>(high << 4 | low);
+  }
+  return digest;
+}
+
 }  // namespace kvasir

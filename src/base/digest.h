@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace kvasir {
 
@@ -43,5 +45,7 @@ class Sha256 {
 };
 
 std::string to_hex(std::span<const std::byte> bytes);
+// Of 64 lower-case digits. None: anything else.
+std::optional<Digest256> digest_of_hex(std::string_view text);
 
 }  // namespace kvasir

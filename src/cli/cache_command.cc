@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -59,13 +60,30 @@ void print_json(Json::Object object) {
   std::printf("%s\n", Json(std::move(object)).dump().c_str());
 }
 
+// Which sessions of a server end where. Without a server's book: none.
+Result<RepliesByKey> replies_in(const StoreFlags& flags) {
+  KVASIR_ASSIGN_OR_RETURN(const StoreOptions store, store_options(flags));
+  RepliesByKey replies;
+  std::error_code ignored;
+  if (!std::filesystem::exists(conversations_path(store), ignored)) return replies;
+  auto book = ConversationBook::open({.path = conversations_path(store), .read_only = true});
+  if (!book.ok()) {
+    note(book.error().message());
+    return replies;
+  }
+  // The newest comes first and stays.
+  for (KeptReply& reply : (*book)->sessions()) replies.emplace(reply.key, std::move(reply));
+  return replies;
+}
+
 Status list_runs(const CacheOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kRead));
   const std::vector<StoredRun> runs = store.list();
+  KVASIR_ASSIGN_OR_RETURN(const RepliesByKey replies, replies_in(options.store));
   if (options.json) {
-    print_json(Json::Object{{"runs", to_json(runs, unix_seconds())}});
+    print_json(Json::Object{{"runs", to_json(runs, replies, unix_seconds())}});
   } else {
-    std::fputs(run_table(runs, unix_seconds()).c_str(), stdout);
+    std::fputs(run_table(runs, replies, unix_seconds()).c_str(), stdout);
   }
   return ok_status();
 }
@@ -226,6 +244,7 @@ void add_cache_command(Command program) {
     return command.add_option("key", options->key, "a run's key, or enough of it").check(not_empty);
   };
   add("ls", "trees of stored prefixes with sizes, ages, hits and first words", list_runs);
+  add_cache_why_command(cache);
   add("stat", "sizes and what was found, read, written and evicted so far", show_stat);
   add("verify", "read and check every byte; fails when something is damaged", verify)
       .add_flag("--repair", options->repair, "remove what is damaged");

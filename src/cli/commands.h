@@ -35,6 +35,8 @@ void add_eval_command(Command program);
 void add_calibrate_command(Command program);
 void add_demo_command(Command program);
 void add_cache_command(Command program);
+// One of its commands, with a model.
+void add_cache_why_command(Command cache);
 void add_plan_command(Command program);
 void add_serve_command(Command program);
 void add_docs_command(Command program);

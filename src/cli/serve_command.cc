@@ -6,10 +6,13 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/json.h"
+#include "base/text_file.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/model_options.h"
@@ -29,10 +32,12 @@ struct ServeOptions {
   std::string host = "127.0.0.1";
   int port = 8080;
   std::string unix_path;
+  std::string admin_path;
   std::string key_path;
   std::vector<std::string> hosts;
   std::vector<std::string> origins;
   std::string name;
+  std::string warm_path;
   int64_t running_max = 32;
   int64_t queued_max = 256;
   int64_t drain_s = 30;
@@ -45,6 +50,11 @@ struct ServeOptions {
 bool is_loopback(const std::string& host) { return host == "::1" || host.starts_with("127."); }
 
 Status check_usage(const ServeOptions& options) {
+  if (!options.store.project_size.empty() && options.store.no_store) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "projects are kept in a store, and there is none",
+                 .where = "--project-size"};
+  }
   if (is_loopback(options.host) || !options.key_path.empty() || options.without_key) {
     return ok_status();
   }
@@ -66,6 +76,10 @@ Result<server::ServerOptions> server_options(const ServeOptions& options) {
         {.host = options.host, .port = static_cast<uint16_t>(options.port)});
   }
   if (!options.unix_path.empty()) server.http.listeners.push_back({.unix_path = options.unix_path});
+  if (!options.admin_path.empty()) {
+    server.admin_listener = static_cast<int>(server.http.listeners.size());
+    server.http.listeners.push_back({.unix_path = options.admin_path});
+  }
   if (!options.quiet) {
     server.access_log = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); };
   }
@@ -97,7 +111,47 @@ server::ServedModel served_model(const ServeOptions& options, const ModelInfo& i
       .name = options.name.empty() ? stem : options.name,
       .fingerprint = info.fingerprint,
       .context_tokens = options.model.context > 0 ? options.model.context : info.context_tokens_max,
-      .keeps_reasoning = options.keeps_reasoning};
+      .keeps_reasoning = options.keeps_reasoning,
+      .keeps_projects = !options.store.project_size.empty()};
+}
+
+// Likewise.
+Result<std::shared_ptr<ConversationBook>> conversation_book(const ServeOptions& options,
+                                                            const Engine& engine) {
+  ConversationBook::Options chosen;
+  if (engine.saves()) {
+    KVASIR_ASSIGN_OR_RETURN(const StoreOptions store, store_options(options.store));
+    chosen.path = conversations_path(store);
+  }
+  Result<std::unique_ptr<ConversationBook>> book = ConversationBook::open(chosen);
+  if (!book.ok()) {
+    note("replies are remembered in memory alone: " + book.error().message());
+    book = ConversationBook::open({});
+  }
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ConversationBook> opened, std::move(book));
+  return std::shared_ptr<ConversationBook>(std::move(opened));
+}
+
+// A body a line, or one that takes the whole file.
+std::vector<std::string> bodies_in(const std::string& text) {
+  if (Json::parse(text, "").ok()) return {text};
+  std::vector<std::string> bodies;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find_first_not_of(" \t\r") != line.npos) bodies.push_back(line);
+  }
+  return bodies;
+}
+
+Status warm(server::Server& server, const ServeOptions& options, bool has_keys) {
+  if (options.warm_path.empty()) return ok_status();
+  if (has_keys) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "each key has a cache of its own, so none can be computed for all",
+                 .where = "--warm"};
+  }
+  KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(options.warm_path));
+  return server.warm(bodies_in(text), options.warm_path);
 }
 
 void announce(const server::Server& server, const std::string& model) {
@@ -117,7 +171,7 @@ Result<std::shared_ptr<ReplayBook>> replay_book(const ServeOptions& options, con
   ReplayBook::Options chosen;
   if (engine.saves()) {
     KVASIR_ASSIGN_OR_RETURN(const StoreOptions store, store_options(options.store));
-    chosen.path = store.directory + "/said_turns";
+    chosen.path = said_turns_path(store);
   }
   Result<std::unique_ptr<ReplayBook>> book = ReplayBook::open(chosen);
   if (!book.ok()) {
@@ -132,17 +186,21 @@ Result<std::shared_ptr<ReplayBook>> replay_book(const ServeOptions& options, con
 Status serve(const ServeOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const std::string path, model_path(options.model));
   KVASIR_ASSIGN_OR_RETURN(server::ServerOptions chosen, server_options(options));
+  const bool has_keys = chosen.guard.keys.size() > 1;
   KVASIR_ASSIGN_OR_RETURN(const std::unique_ptr<server::Server> server,
                           server::Server::start(std::move(chosen)));
   const InterruptGuard interrupt;
   KVASIR_ASSIGN_OR_RETURN(Engine engine,
                           open_engine_with_store(options.model, options.store, true));
   const server::ServedModel model = served_model(options, engine.info(), path);
-  KVASIR_ASSIGN_OR_RETURN(std::shared_ptr<ReplayBook> book, replay_book(options, engine));
+  server::ServedBooks books;
+  KVASIR_ASSIGN_OR_RETURN(books.said, replay_book(options, engine));
+  KVASIR_ASSIGN_OR_RETURN(books.conversations, conversation_book(options, engine));
   auto service = std::make_unique<Service>(std::move(engine), service_options(options));
-  if (const Status form = server->serve(std::move(service), model, book); !form.ok()) {
+  if (const Status form = server->serve(std::move(service), model, std::move(books)); !form.ok()) {
     note("only plain completions are served: " + form.error().message());
   }
+  KVASIR_RETURN_IF_ERROR(warm(*server, options, has_keys));
   announce(*server, model.name);
   wait_for(interrupt);
   note(fmt::format("going down: {} s at most for what is under way; another signal ends at once",
@@ -191,6 +249,11 @@ void add_address_options(Command command, ServeOptions& options) {
       command.add_option("--unix", options.unix_path, "a Unix socket to listen on too")
           .value_name("PATH")
           .check(not_empty);
+  command
+      .add_option("--admin-unix", options.admin_path,
+                  "a Unix socket for your own user: /admin/export and /admin/import")
+      .value_name("PATH")
+      .check(not_empty);
   command.add_flag("--no-tcp", options.no_tcp, "listen on the Unix socket alone")
       .needs(unix_path)
       .excludes(host)
@@ -258,6 +321,19 @@ void add_serve_command(Command program) {
   add_guard_options(command, *options);
   command.add_option("--name", options->name, "what the model is called; its file if left out");
   add_load_options(command, *options);
+  command
+      .add_option(
+          "--warm", options->warm_path,
+          "compute ahead what these requests begin with, system texts and tools: a body, or "
+          "one a line")
+      .value_name("FILE")
+      .check(not_empty);
+  command
+      .add_option("--project-size", options->store.project_size,
+                  "keep what the prompts of projects (header x-kvasir-project) begin with, so much "
+                  "of the store at most")
+      .value_name("SIZE")
+      .check(is_size);
   command.add_flag("--keep-reasoning", options->keeps_reasoning,
                    "tell DeepSeek-V4 its earlier reasoning without tools too: such conversations "
                    "then go on from what was computed");

@@ -59,10 +59,18 @@ Result<StoreOptions> store_options(const StoreFlags& flags) {
   if (directory.empty()) {
     KVASIR_ASSIGN_OR_RETURN(directory, default_store_directory());
   }
-  return StoreOptions{.directory = directory,
-                      .budget_bytes = *parse_size_bytes(flags.size),
-                      .durability = kDurabilities.at(flags.durability),
-                      .salt = flags.salt};
+  return StoreOptions{
+      .directory = directory,
+      .budget_bytes = *parse_size_bytes(flags.size),
+      .durability = kDurabilities.at(flags.durability),
+      .salt = flags.salt,
+      .project_bytes_max = flags.project_size.empty() ? 0 : *parse_size_bytes(flags.project_size)};
+}
+
+std::string said_turns_path(const StoreOptions& store) { return store.directory + "/said_turns"; }
+
+std::string conversations_path(const StoreOptions& store) {
+  return store.directory + "/conversations.sqlite";
 }
 
 Result<Engine> open_engine_with_store(const ModelFlags& model, const StoreFlags& flags,

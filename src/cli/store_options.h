@@ -18,7 +18,8 @@ struct StoreFlags {
   std::string durability = "batch";
   std::string salt;
   bool no_store = false;
-  std::string ram;  // empty: as much as it takes
+  std::string ram;           // empty: as much as it takes
+  std::string project_size;  // StoreOptions::project_bytes_max; empty: nothing
 };
 
 // --store, and with `for_saving` what concerns writing: --no-store, --store-size, --durability,
@@ -31,6 +32,10 @@ void add_size_option(Command command, StoreFlags& flags);
 // $XDG_CACHE_HOME/kvasir or ~/.cache/kvasir. Error: neither variable is set.
 Result<std::string> default_store_directory();
 Result<StoreOptions> store_options(const StoreFlags& flags);
+// Where a server keeps what its model said (ReplayBook).
+std::string said_turns_path(const StoreOptions& store);
+// Where it keeps which replies it gave (ConversationBook).
+std::string conversations_path(const StoreOptions& store);
 
 // Opens the engine with its store, unless the flags say to do without. The default store is left
 // out where it cannot be used, with a note on standard error; one that was named has to work.

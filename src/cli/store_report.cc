@@ -15,6 +15,8 @@ namespace {
 
 constexpr size_t kKeyDigits = 10;
 constexpr size_t kWordsBytes = 48;
+constexpr size_t kSessionBytes = 24;
+constexpr size_t kPinBytes = 64;
 
 // Decodes first words, each model's tokenizer read once.
 class Words {
@@ -34,7 +36,6 @@ class Words {
                          : std::string();
   }
 
- private:
   // Stored text comes from anywhere: nothing of it reaches the terminal but printable characters.
   static std::string one_line(const std::string& text, size_t bytes_max) {
     std::string line;
@@ -51,6 +52,7 @@ class Words {
     return line.substr(0, end) + "...";
   }
 
+ private:
   std::map<std::string, std::optional<TextDecoder>> decoders_;
 };
 
@@ -109,7 +111,7 @@ Json::Object json_of(const StoreSummary& summary, const StoreMetrics& totals) {
           {"totals", to_json(totals)}};
 }
 
-Json to_json(const std::vector<StoredRun>& runs, int64_t now_s) {
+Json to_json(const std::vector<StoredRun>& runs, const RepliesByKey& replies, int64_t now_s) {
   Words words;
   Json::Array array;
   array.reserve(runs.size());
@@ -117,6 +119,8 @@ Json to_json(const std::vector<StoredRun>& runs, int64_t now_s) {
     Json::Array states;
     states.reserve(run.states.size());
     for (const int64_t position : run.states) states.emplace_back(position);
+    const auto reply = replies.find(run.key);
+    const bool is_known = reply != replies.end();
     array.emplace_back(Json::Object{{"key", run.key},
                                     {"parent", run.parent},
                                     {"model", run.model},
@@ -129,6 +133,8 @@ Json to_json(const std::vector<StoredRun>& runs, int64_t now_s) {
                                     {"age_s", age_s(run, now_s)},
                                     {"pinned", run.is_pinned},
                                     {"name", run.pin_name},
+                                    {"session", is_known ? reply->second.session : ""},
+                                    {"reply", is_known ? reply->second.id : ""},
                                     {"first_words", words.of(run, 0)}});
   }
   return array;
@@ -146,7 +152,8 @@ Json to_json(const std::vector<StoreDamage>& damages) {
   return array;
 }
 
-std::string run_table(const std::vector<StoredRun>& runs, int64_t now_s) {
+std::string run_table(const std::vector<StoredRun>& runs, const RepliesByKey& replies,
+                      int64_t now_s) {
   if (runs.empty()) return "the store is empty\n";
   const std::map<std::string, int> depths = depths_of(runs);
   Words words;
@@ -155,7 +162,12 @@ std::string run_table(const std::vector<StoredRun>& runs, int64_t now_s) {
   for (const StoredRun* run : in_tree_order(runs)) {
     const std::string key =
         std::string(static_cast<size_t>(depths.at(run->key)), ' ') + run->key.substr(0, kKeyDigits);
-    const std::string name = run->pin_name.empty() ? "" : run->pin_name + ": ";
+    // Clients of a server choose names too.
+    std::string name =
+        run->pin_name.empty() ? "" : Words::one_line(run->pin_name, kPinBytes) + ": ";
+    if (const auto reply = replies.find(run->key); reply != replies.end()) {
+      name += fmt::format("({}) ", Words::one_line(reply->second.session, kSessionBytes));
+    }
     text += fmt::format("{:<16} {:>9} {:>9} {:>9} {:>6} {:>5.1f} {:>7}  {}{}{}\n", key,
                         run->token_begin, run->token_end, size_text(run->bytes), run->states.size(),
                         run->hits, duration_text(age_s(*run, now_s)),

@@ -13,6 +13,8 @@
 #include "engine/engine_state.h"
 #include "kernels/instruction_sets.h"
 #include "model/registry.h"
+#include "persist/archive.h"
+#include "persist/nearest_stored.h"
 #include "persist/prefix_chain.h"
 #include "text/template_transcript.h"
 #include "text/tokenizer.h"
@@ -266,8 +268,44 @@ int64_t Engine::resumable_tokens(std::span<const int32_t> tokens,
                                        std::ssize(tokens) - 1);
 }
 
+StoredLikeness Engine::nearest_stored(std::span<const int32_t> tokens,
+                                      const SessionOptions& options) const {
+  persist::Persistence* persistence = state_->persistence.get();
+  if (persistence == nullptr) return {};
+  return persist::nearest_stored(persistence->store(), persistence->root_of(options.salt), tokens);
+}
+
 Status Engine::append_batch(std::span<const BatchInput> inputs) {
   return state_->append_batch(inputs);
+}
+
+std::string Engine::key_of(std::span<const int32_t> tokens, const SessionOptions& options) const {
+  persist::Persistence* persistence = state_->persistence.get();
+  if (persistence == nullptr) return {};
+  const std::vector<store::Key> keys =
+      persist::block_keys(persistence->root_of(options.salt), tokens);
+  return keys.empty() ? std::string() : to_hex(keys.back());
+}
+
+Result<ImportReport> Engine::export_to(const std::string& key, const std::string& path) const {
+  const std::optional<Digest256> last = digest_of_hex(key);
+  if (!last || !state_->persistence) {
+    return Error{
+        .kind = ErrorKind::kNotFound, .what = "nothing of that is in a store", .found = key};
+  }
+  return persist::export_chain(state_->persistence->store(), *last, *store::posix_file_system(),
+                               path);
+}
+
+Result<ImportReport> Engine::import_from(const std::string& path) {
+  if (!saves()) return Error{.kind = ErrorKind::kUnsupported, .what = "there is no store to write"};
+  return persist::import_archive(state_->persistence->store(), *store::posix_file_system(), path);
+}
+
+Status Engine::keep(std::span<const int32_t> tokens, const Keep& keep,
+                    const SessionOptions& options) {
+  if (!saves()) return ok_status();
+  return state_->persistence->keep(state_->persistence->root_of(options.salt), tokens, keep);
 }
 
 Status Engine::flush_store() {

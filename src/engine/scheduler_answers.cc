@@ -20,6 +20,11 @@ void count_in(Histogram& histogram, double value) {
   ++histogram.count;
 }
 
+void add_logits(Answer& answer) {
+  answer.logits_digest =
+      Sha256().add(answer.logits_digest).add(std::as_bytes(answer.session.logits())).finish();
+}
+
 }  // namespace
 
 void Scheduler::State::advance() {
@@ -75,8 +80,18 @@ void Scheduler::State::begin_answers(Job& job) {
   tell(job, {.kind = ServiceEvent::Kind::kStarted,
              .done_tokens = job.usage.prompt_tokens,
              .prompt_logprobs = std::exchange(job.prompt_logprobs, {}),
-             .usage = job.usage});
+             .usage = job.usage,
+             .error = keep_beginnings(job)});
   if (Status made = make_answers(job); !made.ok()) fail(job, std::move(made).error());
+}
+
+std::optional<Error> Scheduler::State::keep_beginnings(const Job& job) {
+  std::optional<Error> failed;
+  for (const Keep& keep : job.request.keeps) {
+    Status kept_so = engine.keep(job.request.prompt, keep, {.salt = job.request.salt});
+    if (!kept_so.ok() && !failed) failed = std::move(kept_so).error();
+  }
+  return failed;
 }
 
 Status Scheduler::State::make_answers(Job& job) {
@@ -104,6 +119,7 @@ void Scheduler::State::step_answer(Job& job, int index) {
   if (answer.has_ended) return;
   if (answer.generation.is_done()) return end_answer(job, index, {});
   if (answer.session.length() != job.length_wanted(answer)) return;
+  if (job.request.digests_logits) add_logits(answer);
   Result<GenerationPiece> piece =
       answer.generation.step(answer.session.logits(), answer.session.length());
   if (!piece.ok()) return fail(job, std::move(piece).error());
@@ -129,7 +145,9 @@ void Scheduler::State::end_answer(Job& job, int index, GenerationPiece piece) {
              .piece = std::move(piece),
              .stop_reason = answer.generation.stop_reason(),
              .stop_string = answer.generation.stop_string(),
-             .ids = {answer.generation.tokens().begin(), answer.generation.tokens().end()}});
+             .ids = {answer.generation.tokens().begin(), answer.generation.tokens().end()},
+             .logits_digest =
+                 job.request.digests_logits ? to_hex(answer.logits_digest) : std::string()});
   answer.session.mark_resumable();
   if (std::ranges::all_of(job.answers, [](const Answer& one) { return one.has_ended; }))
     finish(job);

@@ -23,7 +23,7 @@ void Scheduler::State::start_all() {
 
 void Scheduler::State::start(Job& job) {
   int64_t common = 0;
-  Job* leader = job.request.wants_prompt_logprobs ? nullptr : leader_of(job, common);
+  Job* leader = job.is_apart() ? nullptr : leader_of(job, common);
   if (leader != nullptr) {
     job.phase = Job::Phase::kFollowing;
     job.leader = leader->id;
@@ -47,7 +47,7 @@ void Scheduler::State::begin_prefill(Job& job) {
 Status Scheduler::State::take_session(Job& job) {
   const std::span<const int32_t> prompt = job.request.prompt;
   job.usage.reused_ram_tokens = job.usage.reused_disk_tokens = 0;
-  if (job.request.wants_prompt_logprobs) {
+  if (job.is_apart()) {
     KVASIR_ASSIGN_OR_RETURN(job.session, engine.new_session({.salt = job.request.salt}));
     return ok_status();
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/digest.h"
 #include "engine/kept_sessions.h"
 #include "engine/pass_plan.h"
 #include "engine/queue_bound.h"
@@ -20,7 +21,8 @@ struct Answer {
   Session session;
   Generation generation;
   std::optional<ServiceClock::time_point> newest_token_at;
-  bool has_ended = false;  // its sink has heard so
+  bool has_ended = false;     // its sink has heard so
+  Digest256 logits_digest{};  // of all steps so far, where wanted
 };
 
 // A Job is a request from its submission to its end.
@@ -38,6 +40,8 @@ struct Job {
   int64_t length_wanted(const Answer& answer) const {
     return std::ssize(request.prompt) + std::ssize(answer.generation.tokens());
   }
+  // Nobody else's rows may go into it.
+  bool is_apart() const { return request.wants_prompt_logprobs || !request.reuses; }
   int64_t prefill_left() const { return std::ssize(request.prompt) - session->length(); }
   bool is_running() const { return phase != Phase::kQueued && phase != Phase::kOver; }
 
@@ -126,6 +130,8 @@ struct Scheduler::State {
   void advance_prefill(Job& job);
   void take_prompt_logprobs(Job& job, const Part& part);
   void begin_answers(Job& job);
+  // The first failure.
+  std::optional<Error> keep_beginnings(const Job& job);
   Status make_answers(Job& job);
   void step_answer(Job& job, int index);
   void end_answer(Job& job, int index, GenerationPiece piece);

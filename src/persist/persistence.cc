@@ -6,7 +6,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "persist/leases.h"
 #include "persist/open_store.h"
+#include "persist/project_pins.h"
 #include "persist/saver.h"
 #include "persist/stored_rows.h"
 #include "store/block_store.h"
@@ -52,6 +55,11 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
   persistence->tier_ = std::make_unique<store::DiskTier>(*persistence->store_);
   persistence->directory_->set_model_path(identity.model, identity.model_path);
   persistence->root_ = root_key(identity, *persistence->layout_);
+  const int64_t block_bytes = persistence->stored_block_bytes();
+  persistence->leases_ =
+      std::make_unique<Leases>(*persistence->store_, block_bytes, options.budget_bytes / 2);
+  persistence->projects_ = std::make_unique<ProjectPins>(*persistence->directory_, block_bytes,
+                                                         options.project_bytes_max);
   if (persistence->store_->is_writer()) {
     try {
       persistence->saver_ = std::make_unique<Saver>(*persistence->tier_, identity.model);
@@ -74,6 +82,21 @@ std::vector<Error> Persistence::notes() const { return directory_->notes(); }
 StoreMetrics Persistence::metrics() const { return store_->metrics().snapshot(); }
 
 store::Hold Persistence::hold(const store::Key& key) { return {*store_, key}; }
+
+int64_t Persistence::stored_block_bytes() const {
+  return store::kPageBytes + store::padded_to_pages(layout_->block_bytes_of(0));
+}
+
+Status Persistence::keep(const store::Key& root, std::span<const int32_t> tokens,
+                         const Keep& keep) {
+  const int64_t count = std::clamp<int64_t>(keep.token_count, 0, std::ssize(tokens));
+  const std::vector<store::Key> keys = block_keys(root, tokens.first(static_cast<size_t>(count)));
+  if (keys.empty()) return ok_status();
+  if (!keep.project.empty()) return projects_->keep(keep.project, keys);
+  const int64_t now_s = unix_seconds();
+  if (leases_->keep(keys, now_s, now_s + keep.seconds)) return ok_status();
+  return Error{.kind = ErrorKind::kNoRoom, .what = "more than half of the store would be kept"};
+}
 
 // ---- resume ----
 

@@ -32,6 +32,8 @@ class Tier;
 
 namespace kvasir::persist {
 
+class Leases;
+class ProjectPins;
 class Saver;
 
 struct Resumed {
@@ -72,6 +74,10 @@ class Persistence : private Sink {
   // fewer.
   int64_t resumable_tokens(const store::Key& root, std::span<const int32_t> tokens,
                            int64_t length_max);
+
+  // Keeps what the tokens begin with from being evicted. Error: as ProjectPins::keep; for a time,
+  // kNoRoom.
+  Status keep(const store::Key& root, std::span<const int32_t> tokens, const Keep& keep);
 
   // Returns when everything handed over for saving is written or has failed.
   void drain();
@@ -139,6 +145,7 @@ class Persistence : private Sink {
   Status choose_parts(std::span<Incoming> blocks, int64_t token_count);
   Status release_and_give_rest(std::span<const Appending> pass, const Ticket& ticket);
   void release_cold_parts(kv::Sequence& sequence, std::span<const store::Key> keys);
+  int64_t stored_block_bytes() const;  // of a record
   // Null: the store does not have the block (yet).
   kv::SealedBlock hot_part_of(const store::Key& key, const kv::Block& whole);
   // Null: no sequence holds it, or it is the hot part of a block that the tier has lost.
@@ -154,6 +161,8 @@ class Persistence : private Sink {
   store::BlockStore* store_ = nullptr;  // the directory's
   std::unique_ptr<store::Tier> tier_;   // that store: what is looked for, read and saved
   std::unique_ptr<Saver> saver_;        // null: the store is only read
+  std::unique_ptr<Leases> leases_;
+  std::unique_ptr<ProjectPins> projects_;
   std::unique_ptr<Residency> residency_;
   // Blocks that some sequence holds. The table itself keeps no block in memory.
   std::unordered_map<store::Key, std::weak_ptr<const kv::Block>, store::KeyHash> in_memory_;

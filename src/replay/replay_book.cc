@@ -50,6 +50,17 @@ Digest128 digest_of_shown(std::string_view tenant, const Message& message) {
   return shortened(Sha256().add_text(tenant).add(replay::digest_of_shown(message)).finish());
 }
 
+// Of what the client was told, as it stands.
+Digest128 digest_of_writing(std::string_view tenant, const Message& message) {
+  Sha256 hash;
+  hash.add_text("kvasir turn as written").add_text(tenant);
+  std::string text;
+  for (const std::string& part : message.parts) text += part;
+  hash.add_text(text);
+  for (const ToolCall& call : message.calls) hash.add_text(call.name).add_text(call.arguments);
+  return shortened(hash.finish());
+}
+
 TurnRecord record_of(std::string_view tenant, const SaidTurn& turn) {
   TurnRecord record{.shown = digest_of_shown(tenant, turn.shown),
                     .by_ids = digest_of_ids(tenant, turn.before),
@@ -57,6 +68,7 @@ TurnRecord record_of(std::string_view tenant, const SaidTurn& turn) {
                     .names = digests_of_calls(tenant, turn.shown),
                     .ids = turn.ids};
   for (const std::string& name : turn.names) record.names.push_back(digest_of_name(tenant, name));
+  record.names.push_back(digest_of_writing(tenant, turn.shown));
   return record;
 }
 
@@ -94,6 +106,7 @@ class Turns {
     ++first_number_;
   }
 
+  bool has_key(const Digest128& key) const { return by_key_.contains(key); }
   bool shows(const Digest128& shown) const { return shown_.contains(shown); }
   const std::deque<TurnRecord>& records() const { return records_; }
   int64_t bytes() const { return bytes_; }
@@ -274,6 +287,12 @@ bool ReplayBook::knows(std::string_view tenant, const Message& message) const {
   const Digest128 shown = digest_of_shown(tenant, message);
   const std::lock_guard lock(state_->mutex);
   return state_->turns.shows(shown);
+}
+
+bool ReplayBook::told_so(std::string_view tenant, const Message& message) const {
+  const Digest128 writing = digest_of_writing(tenant, message);
+  const std::lock_guard lock(state_->mutex);
+  return state_->turns.has_key(writing);
 }
 
 int64_t ReplayBook::turn_count() const {

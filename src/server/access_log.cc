@@ -46,6 +46,7 @@ std::string line_of(const AccessEntry& entry, std::chrono::system_clock::time_po
                         entry.prompt_tokens, entry.reused_ram_tokens, entry.reused_disk_tokens,
                         entry.generated_tokens, entry.queue_ms, entry.first_token_ms);
   }
+  if (!entry.reuse.empty()) line += " reuse=\"" + entry.reuse + "\"";
   if (!entry.note.empty()) line += " note=" + harmless(entry.note);
   return line;
 }

@@ -25,6 +25,7 @@ struct AccessEntry {
   double queue_ms = 0;
   double first_token_ms = 0;
   std::string outcome;  // "stop", "length", "gone", "invalid_request", ...
+  std::string reuse;    // why not more of the prompt was reused; places and counts alone
   std::string note;     // for a person
 };
 

@@ -56,6 +56,10 @@ CompletionRun::CompletionRun(CompletionOrder order)
       reply_(order_.dialect->reply(order_.call, order_.facts)),
       usages_(order_.requests.size()),
       done_tokens_(order_.requests.size()) {
+  if (order_.call.wants_proof) {
+    again_ = order_.requests.front();
+    again_->reuses = false;
+  }
   // They can be large, and nobody looks at them again.
   order_.call.messages = {};
   order_.call.prompts = {};
@@ -117,6 +121,7 @@ void CompletionRun::take(size_t prompt, const ServiceEvent& event) {
       return;
     case Kind::kStarted:
       done_tokens_[prompt] = event.done_tokens;
+      if (event.error) order_.entry.note = event.error->message();
       if (order_.entry.first_token_ms == 0) order_.entry.first_token_ms = watch_.elapsed_ms();
       return send(reply_->event(first, event));
     case Kind::kEnded:
@@ -126,8 +131,8 @@ void CompletionRun::take(size_t prompt, const ServiceEvent& event) {
       record(prompt, event);
       return send(reply_->event(first + event.answer, event));
     case Kind::kDone:
-      if (++done_count_ == usages_.size()) finish();
-      return;
+      if (++done_count_ < usages_.size()) return;
+      return again_ ? compute_again() : finish();
     case Kind::kFailed:
       return fail(api_error(*event.error));
   }
@@ -135,13 +140,41 @@ void CompletionRun::take(size_t prompt, const ServiceEvent& event) {
 
 // Before the client can have sent it back. A book whose file is full still knows the turn.
 void CompletionRun::record(size_t prompt, const ServiceEvent& event) {
+  const bool is_first = prompt == 0 && event.answer == 0;
+  if (is_first && event.kind == Kind::kEnded) {
+    if (order_.on_said) order_.on_said(event.ids);
+    logits_digest_ = event.logits_digest;
+  }
   if (order_.recorders.empty()) return;
   const Status recorded = order_.recorders[prompt].take(event);
   if (!recorded.ok()) order_.entry.note = recorded.error().message();
 }
 
+void CompletionRun::compute_again() {
+  const auto sink = [self = shared_from_this()](const ServiceEvent& event) {
+    const std::lock_guard lock(self->mutex_);
+    if (!self->is_over_) self->on_proof(event);
+  };
+  Result<RequestId> id = order_.service->submit(*std::exchange(again_, std::nullopt), sink);
+  if (!id.ok()) return fail(api_error(id.error()));
+  ids_.push_back(*id);
+}
+
+void CompletionRun::on_proof(const ServiceEvent& event) {
+  if (event.kind == Kind::kEnded) {
+    proof_ = {.has_same_bits = event.logits_digest == logits_digest_,
+              .steps = std::ssize(event.ids),
+              .reused_tokens = usage().reused_tokens(),
+              .digest = logits_digest_};
+  }
+  if (event.kind == Kind::kDone) finish();
+  if (event.kind == Kind::kFailed) fail(api_error(*event.error));
+}
+
 void CompletionRun::finish() {
-  std::string last = reply_->finish(usage());
+  ReplyEnd end(usage());
+  end.proof = proof_;
+  std::string last = reply_->finish(end);
   if (order_.call.streams || has_begun_) {
     send(std::move(last));
     order_.exchange->end();
@@ -213,6 +246,9 @@ void CompletionRun::leave(std::string outcome) {
   entry.generated_tokens = usage.generated_tokens;
   entry.queue_ms = usages_.front().queue_ms;
   entry.outcome = std::move(outcome);
+  if (order_.facts.comparison && usage.prompt_tokens > 0) {
+    entry.reuse = words_of(reuse_report(*order_.facts.comparison, usage));
+  }
   order_.on_over(entry);
 }
 

@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,9 @@ struct CompletionOrder {
   ReplyFacts facts;
   std::vector<ServiceRequest> requests;  // one a prompt
   std::vector<TurnRecorder> recorders;   // the same; none: what is said is not kept
-  HttpHeaders headers;                   // of the response
+  // Takes the ids of the first answer to the first prompt; may be empty.
+  std::function<void(std::span<const int32_t> said)> on_said;
+  HttpHeaders headers;  // of the response
   std::chrono::milliseconds heartbeat_period{0};
   AccessEntry entry;                                // of the log, as far as it is known
   std::function<void(const AccessEntry&)> on_over;  // called once
@@ -55,6 +58,9 @@ class CompletionRun : public std::enable_shared_from_this<CompletionRun> {
   // Under mutex_:
   void take(size_t prompt, const ServiceEvent& event);
   void record(size_t prompt, const ServiceEvent& event);
+  // The same answer once more, with nothing reused.
+  void compute_again();
+  void on_proof(const ServiceEvent& event);
   void finish();
   void fail(const ApiError& error);
   void leave(std::string outcome);
@@ -66,9 +72,12 @@ class CompletionRun : public std::enable_shared_from_this<CompletionRun> {
   CompletionOrder order_;
   std::mutex mutex_;
   std::unique_ptr<Reply> reply_;
-  std::vector<RequestId> ids_;        // of requests that were submitted
-  std::vector<ServiceUsage> usages_;  // [prompts]
-  std::vector<int64_t> done_tokens_;  // [prompts]
+  std::vector<RequestId> ids_;           // of requests that were submitted
+  std::vector<ServiceUsage> usages_;     // [prompts]
+  std::vector<int64_t> done_tokens_;     // [prompts]
+  std::optional<ServiceRequest> again_;  // where a proof is wanted
+  std::string logits_digest_;            // of the answer that the client got
+  std::optional<Proof> proof_;
   int64_t queue_place_ = 0;
   size_t done_count_ = 0;
   bool has_begun_ = false;  // the status line is spent

@@ -26,8 +26,16 @@
 #include "kvasir/scheduler.h"
 #include "server/api_error.h"
 #include "server/constraint.h"
+#include "server/repairs.h"
+#include "server/reuse_report.h"
 
 namespace kvasir::server {
+
+// A CacheMark says that what stands before its place is to be kept for a while.
+struct CacheMark {
+  int64_t message_count = 0;  // before it; 0: what stands before all turns
+  int64_t seconds = 0;
+};
 
 // What a request asks for, whatever its dialect. Numbers are in range; ids are not checked yet.
 struct Call {
@@ -42,11 +50,22 @@ struct Call {
   bool has_seed = false;              // options.sampling.seed was asked for; no: any will do
   std::optional<int64_t> tokens_max;  // the context may leave fewer; none: all of these
   int answer_count = 1;               // of each prompt
+  bool wants_proof = false;           // Proof
   bool streams = false;
   bool wants_prompt_logprobs = false;
-  bool wants_prompt_texts = false;   // ReplyFacts::prompt_texts
-  std::string salt;                  // cache_salt
-  std::string conversation;          // prompt_cache_key, session ids
+  bool wants_prompt_texts = false;  // ReplyFacts::prompt_texts
+  std::string salt;                 // cache_salt
+  std::string conversation;         // prompt_cache_key, session ids
+  bool wants_diagnostics = false;   // of what is reused, where they are not always told
+  std::string compared_with;        // id of an earlier reply: what of its prompt is reused?
+  // Id of the reply that it goes on from: what was said up to there stands before the messages, but
+  // behind those that `leads` counts. Empty: it brings all that was said.
+  std::string previous;
+  int64_t leads = 0;             // messages that are of this call alone: instructions
+  bool keeps_messages = false;   // for calls that go on from its reply
+  std::string project;           // whose beginning is to be kept; empty: none
+  std::vector<CacheMark> marks;  // what the client wants kept
+  Repairs repairs;
   std::vector<std::string> ignored;  // what was asked for and is not done, for a header: "tools"
   // What the dialect alone needs to know again when it writes: echoes of the request and so on.
   std::shared_ptr<const void> own;
@@ -61,6 +80,8 @@ struct ReplyFacts {
   std::vector<int64_t> prompt_tokens;                 // of each prompt
   std::function<std::string(int32_t id)> token_text;  // exact bytes of one token
   std::vector<std::string> prompt_texts;              // with Call::wants_prompt_texts
+  bool wants_diagnostics = false;                     // Call's
+  std::optional<PromptComparison> comparison;         // of the one prompt; none: there are several
 };
 
 // Where a request stands while it waits.
@@ -70,6 +91,21 @@ struct ReplyProgress {
   int64_t total_tokens = 0;
   int64_t reused_tokens = 0;
   double elapsed_ms = 0;
+};
+
+// A Proof says what came of an answer that was computed once more, with nothing reused.
+struct Proof {
+  bool has_same_bits = false;  // of the logits of every step
+  int64_t steps = 0;
+  int64_t reused_tokens = 0;  // of the answer that the client got
+  std::string digest;         // of the logits of all its steps, SHA-256 in hex
+};
+
+// What a reply ends with.
+struct ReplyEnd {
+  ReplyEnd(const ServiceUsage& used) : usage(used) {}  // NOLINT: most end with no more
+  ServiceUsage usage;
+  std::optional<Proof> proof;
 };
 
 class Reply {
@@ -82,7 +118,7 @@ class Reply {
   // answer. kStarted comes once a prompt, with the number of its first answer.
   virtual std::string event(int64_t choice, const ServiceEvent& event) = 0;
   // After all choices have ended; usage over all prompts.
-  virtual std::string finish(const ServiceUsage& usage) = 0;
+  virtual std::string finish(const ReplyEnd& end) = 0;
   // Keeps the client waiting. Streamed replies only.
   virtual std::string heartbeat(const ReplyProgress& progress) = 0;
   // Instead of finish(), when the status line is spent. Streamed replies only.

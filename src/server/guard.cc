@@ -147,10 +147,11 @@ HttpHeaders Guard::cors_headers(const HttpRequest& head) const {
   if (origin == nullptr || std::ranges::find(options_.origins, *origin) == options_.origins.end()) {
     return {};
   }
-  return {
-      {"access-control-allow-origin", *origin},
-      {"access-control-expose-headers", "request-id, retry-after, x-kvasir-ignored, x-request-id"},
-      {"vary", "origin"}};
+  return {{"access-control-allow-origin", *origin},
+          {"access-control-expose-headers",
+           "request-id, retry-after, x-kvasir-ignored, x-kvasir-repairs, x-kvasir-replayed, "
+           "x-request-id"},
+          {"vary", "origin"}};
 }
 
 std::optional<HttpHeaders> Guard::preflight_headers(const HttpRequest& head) const {

@@ -146,6 +146,13 @@ void write_http(Writer& to, const MetricsInput& input) {
         fmt::format("route=\"{}\",status=\"{}\"", Writer::escaped(route.route), route.status),
         static_cast<double>(route.count));
   }
+  const char* repairs = "repairs";
+  to.labelled_counter(repairs, "What clients sent that would have cost a prefix, set right.");
+  for (size_t i = 0; i < kRepairCount; ++i) {
+    const auto repair = static_cast<Repair>(i);
+    to.sample_of(repairs, fmt::format("kind=\"{}\"", name_of(repair)),
+                 static_cast<double>(input.repairs[repair]));
+  }
   to.gauge("process_resident_memory_bytes", "Resident memory of the process.",
            static_cast<double>(input.process_rss_bytes));
   to.gauge("process_start_time_seconds", "When it started, in Unix time.", input.started_at_s);

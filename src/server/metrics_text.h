@@ -9,6 +9,7 @@
 #include "kvasir/scheduler.h"
 #include "kvasir/store.h"
 #include "server/http_server.h"
+#include "server/repairs.h"
 
 namespace kvasir::server {
 
@@ -25,6 +26,7 @@ struct MetricsInput {
   StoreMetrics store;
   HttpCounts http;
   std::vector<RouteCount> routes;
+  Repairs repairs;
   int64_t process_rss_bytes = 0;
   double started_at_s = 0;  // Unix time
 };

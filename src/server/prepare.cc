@@ -10,8 +10,8 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
-#include "kvasir/grammar.h"
 #include "server/dialects/reply_calls.h"
+#include "server/reply_grammar.h"
 
 namespace kvasir::server {
 namespace {
@@ -24,23 +24,14 @@ void fill_random(void* bytes, size_t count) {
                "the system gives so few random bytes at once");
 }
 
-// Ids are those of one model.
-std::string tenant_of(const Served& served, const std::string& salt) {
-  return served.model.fingerprint + " " + salt;
-}
-
-bool has_tools(const Call& call) {
-  return !call.form.tools.empty() && call.form.tool_choice != ToolChoice::kNone;
-}
-
-bool demands_calls(const Call& call) {
-  return has_tools(call) && call.form.tool_choice != ToolChoice::kAuto;
-}
-
-// Beside the name of a tool a schema is that of its arguments.
-bool has_schema_of_call(const Call& call) {
-  return has_tools(call) && call.form.tool_choice == ToolChoice::kNamed &&
-         call.constraint.kind == Constraint::Kind::kJsonSchema;
+// What the client had made of a turn that is told as it was said.
+void count_repairs(const Served& served, const std::string& tenant, const Message& message,
+                   std::span<const int32_t> ids, Repairs& repairs) {
+  // Where it ends at once there was none.
+  const auto end = served.reasoning_end ? std::ranges::find(ids, *served.reasoning_end) : ids.end();
+  const bool has_reasoning = end != ids.end() && end != ids.begin();
+  if (has_reasoning && message.reasoning.empty()) repairs.add(Repair::kReasoning);
+  if (!served.book->told_so(tenant, message)) repairs.add(Repair::kWriting);
 }
 
 Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
@@ -51,25 +42,18 @@ Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
                  .field = "messages",
                  .remedy = "ask for completions of plain text"};
   }
-  SaidIds said;
-  if (served.book && salt != nullptr) {
-    const std::string tenant = tenant_of(served, *salt);
-    said.knows = [&served, tenant](const Message& message) {
-      return served.book->knows(tenant, message);
-    };
-    said.find = [&served, tenant](std::span<const int32_t> before, const Message& message) {
-      return served.book->find(tenant, before, message);
-    };
-  }
-  FormOptions form = call.form;
-  form.keeps_reasoning = served.model.keeps_reasoning;
-  if (has_schema_of_call(call)) form.answer_format = AnswerFormat::kText;
-  KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt, served.form->encode(call.messages, form, said));
+  Repairs repairs = call.repairs;
+  repairs.add(Repair::kCacheControl, std::ssize(call.marks));
+  repairs.add(Repair::kSystem, system_messages_in_the_middle(call.messages));
+  KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt,
+                          served.form->encode(call.messages, told_form(served, call),
+                                              said_ids(served, salt, &repairs)));
   return PreparedPrompt{
       .tokens = std::move(prompt.tokens),
       .reply = prompt.starts_in_reasoning ? ReplyKind::kReasoning : ReplyKind::kAnswer,
       .opens_calls = prompt.opens_calls,
-      .said_turns = prompt.said_turns};
+      .said_turns = prompt.said_turns,
+      .repairs = repairs};
 }
 
 Result<PreparedPrompt> prepare_prompt(const Served& served, const Call::TextOrIds& prompt) {
@@ -103,109 +87,65 @@ std::string prompt_text(const Engine& engine, const Call::TextOrIds& prompt) {
   return text.ok() ? *text : std::string();
 }
 
+}  // namespace
+
 // A turn ends where the model ends it, whatever was asked for. So a reply without an end is no
 // turn.
 ReplyKind reply_kind(const Call& call, const PreparedPrompt& prompt) {
   return call.options.stops_at_end_of_text ? prompt.reply : ReplyKind::kText;
 }
 
-bool has_strict_tools(const Call& call) {
-  return has_tools(call) && std::ranges::any_of(call.form.tools, &Tool::is_strict);
+std::string tenant_of(const Served& served, const std::string& salt) {
+  return served.model.fingerprint + " " + salt;
 }
 
-CallRules call_rules(const Call& call, const PreparedPrompt& prompt) {
-  const FormOptions& form = call.form;
-  CallRules rules{.tools = form.tools,
-                  .are_demanded = demands_calls(call),
-                  .calls_max = call.options.calls_max,
-                  .is_opened = prompt.opens_calls};
-  if (form.tool_choice != ToolChoice::kNamed) return rules;
-  std::erase_if(rules.tools, [&](const Tool& tool) { return tool.name != form.tool_name; });
-  rules.calls_max = 1;
-  if (!has_schema_of_call(call)) return rules;
-  for (Tool& tool : rules.tools) {
-    tool.parameters = call.constraint.text;
-    tool.is_strict = true;
-    tool.field = call.constraint.field;
-  }
-  return rules;
+FormOptions told_form(const Served& served, const Call& call) {
+  FormOptions form = call.form;
+  form.keeps_reasoning = served.model.keeps_reasoning;
+  if (has_schema_of_call(call)) form.answer_format = AnswerFormat::kText;
+  return form;
 }
 
-// What is asked for and stays a wish of the model's is said.
-Status add_call_grammar(Served& served, Call& call, const PreparedPrompt& prompt) {
-  const CallRules rules = call_rules(call, prompt);
-  std::shared_ptr<const Grammar> grammar;
-  // What is no turn has no calls.
-  if (reply_kind(call, prompt) != ReplyKind::kText) {
-    Result<std::shared_ptr<const Grammar>> made = call_grammar(served.service->engine(), rules);
-    if (!made.ok()) {
-      Error error = std::move(made).error();
-      // What is said of all of them names none.
-      const bool names_tool = std::ranges::count(rules.tools, error.field, &Tool::field) > 0;
-      if (!names_tool) error.field = "tools";
-      return error;
-    }
-    grammar = *std::move(made);
-  }
-  if (grammar == nullptr) {
-    call.ignored.emplace_back(rules.are_demanded ? "tool_choice" : "strict");
-    return ok_status();
-  }
-  for (const Tool& tool : rules.tools) {
-    if (std::ranges::count(grammar->unfollowed(), tool.name) == 0) continue;
-    call.ignored.push_back(tool.field);
-  }
-  call.options.grammar = std::move(grammar);
-  return ok_status();
+SaidIds said_ids(const Served& served, const std::string* salt, Repairs* repairs) {
+  if (!served.book || salt == nullptr) return {};
+  const std::string tenant = tenant_of(served, *salt);
+  const auto find = [&served, tenant, repairs](std::span<const int32_t> before,
+                                               const Message& message) {
+    std::optional<std::vector<int32_t>> ids = served.book->find(tenant, before, message);
+    if (ids && repairs != nullptr) count_repairs(served, tenant, message, *ids, *repairs);
+    return ids;
+  };
+  const auto knows = [&served, tenant](const Message& message) {
+    return served.book->knows(tenant, message);
+  };
+  return {.knows = knows, .find = find};
 }
 
-Result<std::shared_ptr<const Grammar>> make_grammar(Engine& engine, const Constraint& wanted) {
-  switch (wanted.kind) {
-    case Constraint::Kind::kNone:
-      return std::shared_ptr<const Grammar>();
-    case Constraint::Kind::kJsonObject:
-      return json_grammar(engine);
-    case Constraint::Kind::kJsonSchema:
-      return json_schema_grammar(engine, wanted.text);
-    case Constraint::Kind::kRegex:
-      return regex_grammar(engine, wanted.text);
-    case Constraint::Kind::kChoice:
-      return choice_grammar(engine, wanted.texts);
+Result<std::vector<Message>> add_earlier_messages(const Served& served, const std::string& salt,
+                                                  Call& call) {
+  const auto own = call.messages.begin() + static_cast<ptrdiff_t>(call.leads);
+  std::vector<Message> brought;
+  if (call.keeps_messages) brought.assign(own, call.messages.end());
+  if (call.previous.empty()) return brought;
+  std::optional<std::vector<Message>> earlier;
+  if (served.conversations) {
+    earlier = served.conversations->conversation(tenant_of(served, salt), call.previous);
   }
-  KVASIR_CHECK(false, "a known kind");
+  if (!earlier) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "no such response is kept",
+                 .field = "previous_response_id",
+                 .expected = "the id of a response with store, or the whole conversation"};
+  }
+  call.messages.insert(own, std::make_move_iterator(earlier->begin()),
+                       std::make_move_iterator(earlier->end()));
+  return brought;
 }
 
-}  // namespace
-
-// A form goes before tools, of which none can be called then.
-Status check_form(Call& call) {
-  const bool has_form = call.constraint.kind != Constraint::Kind::kNone;
-  if (!has_form || !has_tools(call) || has_schema_of_call(call)) return ok_status();
-  if (!demands_calls(call)) {
-    call.ignored.emplace_back("tools");
-    return ok_status();
-  }
-  return Error{.kind = ErrorKind::kUsage,
-               .what = "a call and an answer of a form cannot both be demanded",
-               .field = "tool_choice",
-               .expected = "one of them, or a JSON schema beside a named tool"};
-}
-
-Status add_grammar(Served& served, Call& call, const std::vector<PreparedPrompt>& prompts) {
-  const bool has_form = call.constraint.kind != Constraint::Kind::kNone;
-  const bool wants_calls = demands_calls(call) || has_strict_tools(call);
-  if (wants_calls && (!has_form || has_schema_of_call(call))) {
-    return add_call_grammar(served, call, prompts.front());
-  }
-  Result<std::shared_ptr<const Grammar>> made =
-      make_grammar(served.service->engine(), call.constraint);
-  if (made.ok()) {
-    call.options.grammar = std::move(made).value();
-    return ok_status();
-  }
-  Error error = std::move(made).error();
-  error.field = call.constraint.field;
-  return error;
+std::optional<int32_t> reasoning_end_of(const Engine& engine) {
+  const Result<std::vector<int32_t>> ids = engine.encode_with_markers("</think>");
+  if (!ids.ok() || ids->size() != 1) return std::nullopt;
+  return ids->front();
 }
 
 std::string random_id() {
@@ -253,6 +193,7 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
                            .wants_prompt_logprobs = call.wants_prompt_logprobs,
                            .salt = salt};
     request.options.tokens_max = tokens_max;
+    request.digests_logits = call.wants_proof;
     // What is no turn has no calls.
     if (request.reply == ReplyKind::kText) request.options.reads_calls = false;
     if (!call.has_seed) {
@@ -264,7 +205,7 @@ std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
 }
 
 std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& dialect,
-                                         const Call& call,
+                                         const Call& call, std::vector<Message> new_messages,
                                          const std::vector<PreparedPrompt>& prompts,
                                          const std::string& salt, const ReplyFacts& facts) {
   std::vector<TurnRecorder> recorders;
@@ -273,14 +214,21 @@ std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& di
   const auto id_of = [prefix = dialect.call_prefix, id = facts.id](int64_t answer, int64_t index) {
     return call_id(prefix, id, answer, index);
   };
-  for (const PreparedPrompt& prompt : prompts) {
-    recorders.emplace_back(RecordedPrompt{.book = served.book,
-                                          .tenant = tenant_of(served, salt),
-                                          .ids = prompt.tokens,
-                                          .name = facts.id,
-                                          .call_id = id_of},
-                           call.answer_count);
-  }
+  const auto key_of = [&engine = served.service->engine(), salt](std::span<const int32_t> ids) {
+    return engine.key_of(ids, {.salt = salt});
+  };
+  KeptReply kept{.id = facts.id, .session = call.conversation, .previous = call.previous};
+  if (call.keeps_messages) kept.messages = std::move(new_messages);
+  // Messages make one prompt.
+  recorders.emplace_back(RecordedPrompt{.book = served.book,
+                                        .tenant = tenant_of(served, salt),
+                                        .ids = prompts.front().tokens,
+                                        .name = facts.id,
+                                        .call_id = id_of,
+                                        .conversations = served.conversations,
+                                        .kept = std::move(kept),
+                                        .key_of = key_of},
+                         call.answer_count);
   return recorders;
 }
 
@@ -290,7 +238,8 @@ ReplyFacts reply_facts(const Served& served, const Call& call,
   ReplyFacts facts{.id = random_id(),
                    .created_s = static_cast<int64_t>(std::time(nullptr)),
                    .model = served.model.name,
-                   .fingerprint = served.model.fingerprint};
+                   .fingerprint = served.model.fingerprint,
+                   .wants_diagnostics = call.wants_diagnostics};
   facts.token_text = [&engine](int32_t id) {
     const Result<std::string_view> bytes = engine.token_bytes(id);
     return bytes.ok() ? std::string(*bytes) : std::string();

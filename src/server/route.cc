@@ -37,6 +37,16 @@ constexpr std::array kRoutes = {
     Route{"GET", "/ready", Action::kReady, nullptr, "Requests are taken"},
     Route{"GET", "/metrics", Action::kMetrics, nullptr, "Counts, for Prometheus"},
     Route{"GET", "/openapi.json", Action::kOpenApi, nullptr, "This description"},
+    Route{.method = "POST",
+          .path = "/admin/export",
+          .action = Action::kExport,
+          .summary = "A conversation to a file",
+          .is_admin = true},
+    Route{.method = "POST",
+          .path = "/admin/import",
+          .action = Action::kImport,
+          .summary = "A conversation from a file",
+          .is_admin = true},
 };
 
 constexpr std::string_view kNamePart = "{model}";
@@ -100,11 +110,11 @@ std::string lower(std::string text) {
 
 std::span<const Route> routes() { return kRoutes; }
 
-RouteMatch find_route(std::string_view method, std::string_view path) {
+RouteMatch find_route(std::string_view method, std::string_view path, bool is_admin) {
   RouteMatch match;
   for (const Route& route : kRoutes) {
     const std::optional<std::string_view> name = name_in(route.path, path);
-    if (!name) continue;
+    if (!name || (route.is_admin && !is_admin)) continue;
     const bool is_head = method == "HEAD" && std::string_view(route.method) == "GET";
     if (route.method != method && !is_head) {
       match.is_other_method = true;
@@ -118,7 +128,7 @@ RouteMatch find_route(std::string_view method, std::string_view path) {
 std::string allowed_methods(std::string_view path) {
   std::string methods;
   for (const Route& route : kRoutes) {
-    if (!name_in(route.path, path)) continue;
+    if (route.is_admin || !name_in(route.path, path)) continue;
     methods.append(methods.empty() ? "" : ", ").append(route.method);
     if (std::string_view(route.method) == "GET") methods += ", HEAD";
   }
@@ -135,6 +145,7 @@ const Dialect& dialect_for(std::string_view path) {
 std::string openapi_document(std::string_view version) {
   Json::Object paths;
   for (const Route& route : kRoutes) {
+    if (route.is_admin) continue;
     paths.emplace_back(route.path, Json::Object{{lower(route.method), operation_json(route)}});
   }
   return Json(Json::Object{

@@ -22,6 +22,8 @@ enum class Action : uint8_t {
   kReady,
   kMetrics,
   kOpenApi,
+  kExport,  // of a conversation, for the person whose machine this is
+  kImport,
 };
 
 struct Route {
@@ -31,6 +33,7 @@ struct Route {
   const Dialect* (*dialect)() = nullptr;  // null: it speaks none
   const char* summary;
   std::string (*request_schema)() = nullptr;  // a JSON schema of the body; null: no body
+  bool is_admin = false;                      // on the admin listener alone
 };
 
 std::span<const Route> routes();
@@ -40,7 +43,7 @@ struct RouteMatch {
   bool is_other_method = false;  // the path is there, with another method
   std::string_view name;         // what stands for {model}
 };
-RouteMatch find_route(std::string_view method, std::string_view path);
+RouteMatch find_route(std::string_view method, std::string_view path, bool is_admin = false);
 
 // For the header Allow: "GET, HEAD"; empty: no such path.
 std::string allowed_methods(std::string_view path);

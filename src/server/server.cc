@@ -11,12 +11,17 @@
 #include "base/check.h"
 #include "base/process_memory.h"
 #include "server/access_log.h"
+#include "server/admin_answers.h"
+#include "server/compare_prompt.h"
 #include "server/completion_run.h"
 #include "server/error_response.h"
+#include "server/explain_prompt.h"
 #include "server/file_limit.h"
+#include "server/kept_beginnings.h"
 #include "server/metrics_text.h"
 #include "server/model_answers.h"
 #include "server/prepare.h"
+#include "server/reply_grammar.h"
 #include "server/route.h"
 #include "server/work_queue.h"
 
@@ -48,12 +53,15 @@ class ServerImpl : public Server {
   ~ServerImpl() override { (void)stop(std::chrono::milliseconds(0)); }
 
   Status listen();
-  Status serve(std::unique_ptr<Service> service, ServedModel model,
-               std::shared_ptr<ReplayBook> book) override;
+  Status serve(std::unique_ptr<Service> service, ServedModel model, ServedBooks books) override;
+  Status warm(const std::vector<std::string>& bodies, const std::string& where) override;
   std::vector<std::string> addresses() const override { return http_->addresses(); }
   Status stop(std::chrono::milliseconds patience) override;
 
  private:
+  bool is_admin(const HttpRequest& head) const {
+    return options_.admin_listener >= 0 && head.listener == options_.admin_listener;
+  }
   std::optional<HttpResponse> refuse(const HttpRequest& head);
   void handle(std::shared_ptr<HttpExchange> exchange);
   void dispatch(const std::shared_ptr<Visit>& visit);
@@ -61,6 +69,7 @@ class ServerImpl : public Server {
   void work(Visit& visit, Served& served);
   void complete(Visit& visit, Served& served);
   void count_tokens(Visit& visit, Served& served);
+  void note_repairs(Visit& visit, const Repairs& repairs);
   static Result<Call> read_call(const Visit& visit);
   static Result<Json> read_body(const Visit& visit);
 
@@ -86,6 +95,7 @@ class ServerImpl : public Server {
   std::shared_ptr<Served> served_;
   bool is_stopping_ = false;
   std::map<std::pair<std::string, int>, int64_t> answers_;  // by route and status
+  Repairs repairs_;                                         // of all requests
 
   std::unique_ptr<HttpServer> http_;
   // The same; its first clients can come before http_ is set.
@@ -108,21 +118,35 @@ Status ServerImpl::listen() {
   return ok_status();
 }
 
-Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model,
-                         std::shared_ptr<ReplayBook> book) {
+Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model, ServedBooks books) {
   auto served = std::make_shared<Served>();
   served->service = std::move(service);
   served->model = std::move(model);
-  served->book = std::move(book);
+  served->book = std::move(books.said);
+  served->conversations = std::move(books.conversations);
   served->since_s = static_cast<int64_t>(std::time(nullptr));
   Result<ChatForm> form = ChatForm::create(served->service->engine());
   if (form.ok()) served->form = std::move(*form);
+  served->reasoning_end = reasoning_end_of(served->service->engine());
   {
     const std::lock_guard lock(mutex_);
     served_ = std::move(served);
   }
   if (form.ok()) return ok_status();
   return std::move(form).error();
+}
+
+Status ServerImpl::warm(const std::vector<std::string>& bodies, const std::string& where) {
+  const std::shared_ptr<Served> served = this->served();
+  KVASIR_CHECK(served != nullptr, "a model is served");
+  for (size_t i = 0; i < bodies.size(); ++i) {
+    Result<ServiceRequest> request =
+        warming_request(*served, bodies[i], fmt::format("{}, request {}", where, i + 1));
+    if (!request.ok()) return std::move(request).error();
+    Result<RequestId> id = served->service->submit(std::move(*request), {});
+    if (!id.ok()) return std::move(id).error();
+  }
+  return ok_status();
 }
 
 std::shared_ptr<Served> ServerImpl::served() const {
@@ -157,7 +181,7 @@ HttpResponse ServerImpl::malformed_response(int status, std::string_view why,
 std::optional<HttpResponse> ServerImpl::refuse(const HttpRequest& head) {
   const std::optional<ApiError> refusal = guard_.refuse(head);
   if (!refusal) return std::nullopt;
-  const RouteMatch match = find_route(head.method, head.path);
+  const RouteMatch match = find_route(head.method, head.path, is_admin(head));
   // Where no body is read, there is more to say than what is wrong with it.
   if (refusal->kind == ApiErrorKind::kMediaType && match.route == nullptr) return std::nullopt;
   const std::string id = random_id();
@@ -173,7 +197,7 @@ std::optional<HttpResponse> ServerImpl::refuse(const HttpRequest& head) {
 
 void ServerImpl::handle(std::shared_ptr<HttpExchange> exchange) {
   const HttpRequest& request = exchange->request();
-  const RouteMatch match = find_route(request.method, request.path);
+  const RouteMatch match = find_route(request.method, request.path, is_admin(request));
   auto visit = std::make_shared<Visit>();
   visit->route = match.route;
   visit->entry = {.request_id = random_id(),
@@ -260,6 +284,16 @@ void ServerImpl::work(Visit& visit, Served& served) {
       if (!answer.ok()) return respond_error(visit, api_error(answer.error()));
       return respond_ok(visit, std::move(*answer));
     }
+    case Action::kExport:
+    case Action::kImport: {
+      Result<Json> body = read_body(visit);
+      if (!body.ok()) return respond_error(visit, api_error(body.error()));
+      Result<std::string> answer = visit.route->action == Action::kExport
+                                       ? export_body(served, *body)
+                                       : import_body(served, *body);
+      if (!answer.ok()) return respond_error(visit, api_error(answer.error()));
+      return respond_ok(visit, std::move(*answer));
+    }
     default:
       KVASIR_CHECK(false, "what needs no model was answered before");
   }
@@ -290,6 +324,8 @@ void ServerImpl::complete(Visit& visit, Served& served) {
     return respond_error(visit, api_error(checked.error()));
   }
   const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
+  Result<std::vector<Message>> brought = add_earlier_messages(served, salt, *call);
+  if (!brought.ok()) return respond_error(visit, api_error(brought.error()));
   Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call, &salt);
   if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
   if (const Status made = add_grammar(served, *call, *prompts); !made.ok()) {
@@ -298,11 +334,22 @@ void ServerImpl::complete(Visit& visit, Served& served) {
   if (!call->messages.empty() && served.book) {
     visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts->front().said_turns));
   }
+  note_repairs(visit, prompts->front().repairs);
   ReplyFacts facts = reply_facts(served, *call, *prompts);
-  std::vector<TurnRecorder> recorders =
-      turn_recorders(served, *visit.route->dialect(), *call, *prompts, salt, facts);
+  std::function<void(std::span<const int32_t>)> on_said;
+  if (prompts->size() == 1) {
+    facts.comparison = compare_prompt(served, *call, prompts->front(), salt);
+    on_said = remember_prompt(served, *call, prompts->front(), salt, facts.id);
+  }
+  std::vector<TurnRecorder> recorders = turn_recorders(served, *visit.route->dialect(), *call,
+                                                       std::move(*brought), *prompts, salt, facts);
+  if (!served.model.keeps_projects && !std::exchange(call->project, {}).empty()) {
+    call->ignored.emplace_back("project");
+  }
+  std::vector<Keep> keeps = kept_beginnings(served, *call, prompts->front(), salt);
   auto requests = prepare_requests(served, *call, std::move(*prompts), salt);
   if (const auto* error = std::get_if<ApiError>(&requests)) return respond_error(visit, *error);
+  std::get<0>(requests).front().keeps = std::move(keeps);
   if (!call->ignored.empty()) {
     visit.headers.emplace_back("x-kvasir-ignored",
                                fmt::format("{}", fmt::join(call->ignored, ", ")));
@@ -314,16 +361,28 @@ void ServerImpl::complete(Visit& visit, Served& served) {
                         .facts = std::move(facts),
                         .requests = std::move(std::get<0>(requests)),
                         .recorders = std::move(recorders),
+                        .on_said = std::move(on_said),
                         .headers = visit.headers,
                         .heartbeat_period = options_.heartbeat_period,
                         .entry = visit.entry,
                         .on_over = [this](const AccessEntry& entry) { add_to_log(entry); }});
 }
 
+void ServerImpl::note_repairs(Visit& visit, const Repairs& repairs) {
+  if (const std::string words = repairs.words(); !words.empty()) {
+    visit.headers.emplace_back("x-kvasir-repairs", words);
+  }
+  const std::lock_guard lock(mutex_);
+  repairs_ += repairs;
+}
+
 void ServerImpl::count_tokens(Visit& visit, Served& served) {
   Result<Call> call = read_call(visit);
   if (!call.ok()) return respond_error(visit, api_error(call.error()));
   const std::string salt = guard_.salt_for(visit.exchange->request(), call->salt);
+  if (const auto brought = add_earlier_messages(served, salt, *call); !brought.ok()) {
+    return respond_error(visit, api_error(brought.error()));
+  }
   const Result<std::vector<PreparedPrompt>> prompts = prepare_prompts(served, *call, &salt);
   if (!prompts.ok()) return respond_error(visit, api_error(prompts.error()));
   int64_t count = 0;
@@ -378,6 +437,7 @@ std::string ServerImpl::metrics() {
   }
   {
     const std::lock_guard lock(mutex_);
+    input.repairs = repairs_;
     for (const auto& [key, count] : answers_) {
       input.routes.push_back({.route = key.first, .status = key.second, .count = count});
     }

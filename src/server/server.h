@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "kvasir/conversations.h"
 #include "kvasir/replay.h"
 #include "kvasir/result.h"
 #include "kvasir/service.h"
@@ -25,6 +26,9 @@ struct ServerOptions {
   // Something is sent at least so often while a client waits.
   std::chrono::milliseconds heartbeat_period{5'000};
   std::function<void(const std::string& line)> access_log;  // null: none
+  // Index into http.listeners of the one that only the person whose machine this is can reach; -1:
+  // there is none.
+  int admin_listener = -1;
 };
 
 struct ServedModel {
@@ -32,6 +36,13 @@ struct ServedModel {
   std::string fingerprint;       // equal fingerprint, prompt and seed, equal bits
   int64_t context_tokens = 0;    // longer conversations are refused; 0: none is
   bool keeps_reasoning = false;  // FormOptions::keeps_reasoning, of all conversations
+  bool keeps_projects = false;   // what their prompts begin with (StoreOptions::project_bytes_max)
+};
+
+// What is remembered of replies; null: nothing.
+struct ServedBooks {
+  std::shared_ptr<ReplayBook> said;
+  std::shared_ptr<ConversationBook> conversations;
 };
 
 class Server {
@@ -45,7 +56,11 @@ class Server {
   // plain text are served all the same, so this is for a person to know.
   // book: of what the model says in conversations; null: it is not kept.
   virtual Status serve(std::unique_ptr<Service> service, ServedModel model,
-                       std::shared_ptr<ReplayBook> book = nullptr) = 0;
+                       ServedBooks books = {}) = 0;
+
+  // Computes what the prompts of these requests begin with, system texts and tools, when there is
+  // nothing else to do. Error: a body that would be refused; `where` names it.
+  virtual Status warm(const std::vector<std::string>& bodies, const std::string& where) = 0;
 
   virtual std::vector<std::string> addresses() const = 0;
 

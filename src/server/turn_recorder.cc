@@ -1,5 +1,9 @@
 #include "server/turn_recorder.h"
 
+#include <utility>
+
+#include "base/clock.h"
+
 namespace kvasir::server {
 namespace {
 
@@ -35,10 +39,26 @@ Status TurnRecorder::take(const ServiceEvent& event) {
   const bool is_turn = event.kind == ServiceEvent::Kind::kEnded &&
                        is_shown_whole(event.stop_reason) && !answer.all().empty();
   if (!is_turn) return ok_status();
-  return prompt_.book->add(prompt_.tenant, {.before = prompt_.ids,
-                                            .ids = event.ids,
-                                            .shown = shown(event.answer),
-                                            .names = {prompt_.name}});
+  Status kept = event.answer == 0 && prompt_.conversations ? keep(event) : ok_status();
+  Status said = prompt_.book->add(prompt_.tenant, {.before = prompt_.ids,
+                                                   .ids = event.ids,
+                                                   .shown = shown(event.answer),
+                                                   .names = {prompt_.name}});
+  return said.ok() ? std::move(kept) : std::move(said);
+}
+
+Status TurnRecorder::keep(const ServiceEvent& event) {
+  std::vector<int32_t> ids = prompt_.ids;
+  ids.insert(ids.end(), event.ids.begin(), event.ids.end());
+  KeptReply& reply = prompt_.kept;
+  reply.key = prompt_.key_of(ids);
+  reply.token_count = std::ssize(ids);
+  reply.time_s = unix_seconds();
+  if (!reply.messages.empty()) {
+    reply.messages.push_back(shown(0));
+    reply.messages.back().said_as = prompt_.name;
+  }
+  return prompt_.conversations->add(prompt_.tenant, reply);
 }
 
 }  // namespace kvasir::server

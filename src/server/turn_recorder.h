@@ -1,5 +1,6 @@
-// A TurnRecorder hears the answers to one prompt and writes what the model said into the book, so
-// that the conversation goes on from it when the client sends it back. One thread at a time.
+// A TurnRecorder hears the answers to one prompt and writes what the model said into the books, so
+// that the conversation goes on from it when the client sends it back, or names its reply. One
+// thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kvasir/conversations.h"
 #include "kvasir/replay.h"
 #include "kvasir/scheduler.h"
 #include "server/dialects/reply_parts.h"
@@ -23,6 +25,10 @@ struct RecordedPrompt {
   std::vector<int32_t> ids;  // of the prompt
   std::string name;          // what replies give to be sent back
   CallIdOf call_id;
+  // What of the first answer is kept by the reply's id; null: nothing.
+  std::shared_ptr<ConversationBook> conversations;
+  KeptReply kept;  // without what only the end tells
+  std::function<std::string(std::span<const int32_t> ids)> key_of;
 };
 
 class TurnRecorder {
@@ -35,6 +41,7 @@ class TurnRecorder {
 
  private:
   Message shown(int64_t answer) const;
+  Status keep(const ServiceEvent& event);
 
   RecordedPrompt prompt_;
   std::vector<ReplyParts> answers_;  // as the client was told them

@@ -199,6 +199,11 @@ std::vector<IndexEntry> BlockStore::entries() const {
   return index_.entries();
 }
 
+std::vector<IndexEntry> BlockStore::children_of(const Key& parent) const {
+  const std::lock_guard lock(write_mutex_);
+  return index_.children_of(parent);
+}
+
 StoreSize BlockStore::size() const {
   StoreSize size{.file_bytes = log_->file_bytes(),
                  .live_bytes = index_.live_bytes(),

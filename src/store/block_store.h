@@ -140,6 +140,8 @@ class BlockStore {
   Result<std::vector<StoreDamage>> verify(bool repair, const StoreProgress& progress);
 
   std::vector<IndexEntry> entries() const;
+  // Those that hang on that block, or on that root.
+  std::vector<IndexEntry> children_of(const Key& parent) const;
   StoreSize size() const;
   const Metrics& metrics() const { return metrics_; }
   Metrics& metrics() { return metrics_; }

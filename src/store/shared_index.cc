@@ -51,6 +51,10 @@ std::vector<IndexEntry> SharedIndex::entries_in(uint64_t segment_number) const {
       [&](const IndexEntry& entry) { return entry.segment_number == segment_number; });
 }
 
+std::vector<IndexEntry> SharedIndex::children_of(const Key& parent) const {
+  return entries_where([&](const IndexEntry& entry) { return entry.info.parent == parent; });
+}
+
 int64_t SharedIndex::child_count(const Key& block) const {
   const std::lock_guard lock(mutex_);
   return index_.child_count(block);

@@ -22,9 +22,11 @@ class SharedIndex {
   using Visit = std::function<void(const Index& index, const IndexEntry& entry)>;
   void for_each(const Visit& visit) const;
 
-  // Copies of all records, and of those in one segment. REQUIRES: nobody inserts meanwhile.
+  // Copies of all records, of those in one segment, and of those that hang on one key. REQUIRES:
+  // nobody inserts meanwhile.
   std::vector<IndexEntry> entries() const;
   std::vector<IndexEntry> entries_in(uint64_t segment_number) const;
+  std::vector<IndexEntry> children_of(const Key& parent) const;
 
   int64_t child_count(const Key& block) const;
   int64_t live_bytes() const;

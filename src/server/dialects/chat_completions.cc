@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/dialect.h"
+#include "server/dialects/cache_marks.h"
 #include "server/dialects/chat_messages.h"
 #include "server/dialects/chat_reply.h"
 #include "server/dialects/constraint_fields.h"
@@ -67,6 +68,7 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   Call call;
   read_common_fields(body, header, call);
   read_chat_messages(body, call);
+  read_cache_options(body, call);
   read_continuation(body, call);
   read_reasoning(body, call.form);
   read_logprobs(body, call.options);

@@ -63,7 +63,7 @@ class StreamedReply final : public Reply {
     return out;
   }
 
-  std::string finish(const ServiceUsage& usage) override { return stream_.end(usage); }
+  std::string finish(const ReplyEnd& end) override { return stream_.end(end); }
   std::string heartbeat(const ReplyProgress& progress) override {
     return stream_.heartbeat(delta_json(0, {}), progress);
   }
@@ -122,12 +122,12 @@ class WholeReply final : public Reply {
     return {};
   }
 
-  std::string finish(const ServiceUsage& usage) override {
+  std::string finish(const ReplyEnd& end) override {
     Json::Array choices;
     for (Answer& answer : answers_) choices.push_back(choice_json(choices.size(), answer));
     Json::Object object = head_.object("chat.completion");
     object.emplace_back("choices", std::move(choices));
-    object.emplace_back("usage", openai_usage(usage));
+    head_.add_end(end, object);
     return Json(std::move(object)).dump();
   }
 

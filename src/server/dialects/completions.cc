@@ -97,6 +97,9 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   Call call;
   read_common_fields(body, header, call);
   read_prompts(body, call.prompts);
+  if (call.wants_proof && call.prompts.size() > 1) {
+    body.refuse("kvasir_proof", "not supported of several prompts", "one prompt");
+  }
   read_echo(body, call);
   refuse_what_cannot_be_done(body, call);
   note_ignored(body, kIgnoredFields, call);

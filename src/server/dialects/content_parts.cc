@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "server/dialects/cache_marks.h"
 #include "server/dialects/openai_fields.h"
 
 namespace kvasir::server {
@@ -39,7 +40,17 @@ constexpr OtherPart kOtherParts[] = {
     {"input_file", "[Unsupported File]", "files"},
 };
 
+// Some dialects read into a message that stands among the others already.
+void read_marks(const FieldReader& part, const Message& message, Call& call) {
+  const bool stands = !call.messages.empty() && &message == &call.messages.back();
+  const int64_t count = std::ssize(call.messages) + (stands ? 0 : 1);
+  for (const char* name : {"cache_control", "prompt_cache_breakpoint"}) {
+    read_cache_mark(part, name, count, call);
+  }
+}
+
 void read_part(const FieldReader& part, Message& message, Call& call) {
+  read_marks(part, message, call);
   const std::string type = part.string("type").value_or("text");
   const auto* text = std::ranges::find(kTextParts, type, &TextPart::type);
   if (text != std::end(kTextParts)) {

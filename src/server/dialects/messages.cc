@@ -12,6 +12,7 @@
 #include "server/dialects/openai_fields.h"
 #include "server/dialects/reasoning_fields.h"
 #include "server/dialects/reply_calls.h"
+#include "server/dialects/reuse_fields.h"
 #include "server/dialects/tool_fields.h"
 #include "server/field_reader.h"
 
@@ -52,6 +53,7 @@ Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   read_output_config(body, call);
   read_message_tools(body, call);
   call.tokens_max = read_token_count(body, "max_tokens", 1);
+  read_diagnostics(body, call);
   for (const char* name : kIgnoredFields) {
     if (body.has(name)) ignore(call, name);
   }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "server/dialects/cache_marks.h"
 #include "server/dialects/content_parts.h"
 #include "server/dialects/openai_fields.h"
 
@@ -111,7 +112,7 @@ class Turn {
 
   void add_text(std::string text) {
     if (role_ == Role::kSystem && text.starts_with(kAttribution)) {
-      ignore(*call_, "attribution");
+      call_->repairs.add(Repair::kAttribution);
       text.erase(0, end_of_attribution(text));
       if (text.empty()) return;
     }
@@ -119,6 +120,11 @@ class Turn {
   }
 
   void add_block(const FieldReader& block) {
+    add_told_block(block);
+    read_cache_mark(block, "cache_control", std::ssize(call_->messages), *call_);
+  }
+
+  void add_told_block(const FieldReader& block) {
     const std::optional<std::string> type = block.string("type");
     if (role_ == Role::kAssistant && type == "thinking") return add_thinking(block);
     if (role_ == Role::kAssistant && type == "tool_use") return add_call(block);
@@ -151,6 +157,7 @@ class Turn {
         block, "content", [&](std::string text) { result.parts.push_back(std::move(text)); },
         [&](const FieldReader& part) {
           if (auto text = text_of(part, *call_)) result.parts.push_back(std::move(*text));
+          read_cache_mark(part, "cache_control", std::ssize(call_->messages) + 1, *call_);
         });
     call_->messages.push_back(std::move(result));
   }
@@ -185,6 +192,7 @@ void read_messages_input(const FieldReader& body, Call& call) {
   }
   if (call.messages.empty()) return body.refuse("messages", "nothing in them that is told");
   call.form.continues_last = is_to_continue(call.messages);
+  read_cache_mark(body, "cache_control", std::ssize(call.messages), call);
 }
 
 }  // namespace kvasir::server

@@ -8,6 +8,7 @@
 #include "server/dialects/openai_reply.h"
 #include "server/dialects/reply_calls.h"
 #include "server/dialects/reply_parts.h"
+#include "server/dialects/reuse_fields.h"
 #include "server/dialects/sse.h"
 
 namespace kvasir::server {
@@ -99,6 +100,26 @@ Json whole_block(const ReplyPart& part, const std::string& reply_id) {
   return text_json(part.kind, part.text, reply_id);
 }
 
+// Empty: not asked for.
+Json::Object diagnostics_of(const ReplyFacts& facts, const ServiceUsage& usage) {
+  if (!facts.wants_diagnostics || !facts.comparison) return {};
+  return {{"diagnostics", anthropic_diagnostics(reuse_report(*facts.comparison, usage))}};
+}
+
+// Until it is known what is reused. A prompt that differs from an earlier one does so anyhow.
+Json::Object diagnostics_at_first(const ReplyFacts& facts) {
+  const bool is_known = facts.comparison && facts.comparison->place;
+  if (!is_known)
+    return facts.wants_diagnostics ? Json::Object{{"diagnostics", kNull}} : Json::Object();
+  const ServiceUsage usage{.prompt_tokens = facts.prompt_tokens.front(),
+                           .reused_ram_tokens = facts.comparison->same_ids};
+  return diagnostics_of(facts, usage);
+}
+
+void append(Json::Object more, Json::Object& object) {
+  for (auto& member : more) object.push_back(std::move(member));
+}
+
 Json::Object message_head(const ReplyFacts& facts) {
   return {{"id", "msg_" + facts.id},
           {"type", "message"},
@@ -108,7 +129,7 @@ Json::Object message_head(const ReplyFacts& facts) {
 
 std::string event_bytes(const char* type, Json::Object members) {
   Json::Object event{{"type", type}};
-  for (auto& member : members) event.push_back(std::move(member));
+  append(std::move(members), event);
   return sse_event(type, Json(std::move(event)));
 }
 
@@ -158,6 +179,7 @@ class StreamedReply final : public Reply {
     message.emplace_back("stop_reason", kNull);
     message.emplace_back("stop_sequence", kNull);
     message.emplace_back("usage", usage_json({.prompt_tokens = facts_.prompt_tokens.front()}));
+    append(diagnostics_at_first(facts_), message);
     return event_bytes("message_start", {{"message", std::move(message)}}) +
            event_bytes("ping", {});
   }
@@ -173,12 +195,13 @@ class StreamedReply final : public Reply {
     return out;
   }
 
-  std::string finish(const ServiceUsage& usage) override {
+  std::string finish(const ReplyEnd& end) override {
     Json::Object delta;
     ending_.add_to(delta);
-    return blocks_.end() +
-           event_bytes("message_delta",
-                       {{"delta", std::move(delta)}, {"usage", usage_json(usage)}}) +
+    Json::Object last{{"delta", std::move(delta)}, {"usage", usage_json(end.usage)}};
+    append(diagnostics_of(facts_, end.usage), last);
+    add_proof(end.proof, last);
+    return blocks_.end() + event_bytes("message_delta", std::move(last)) +
            event_bytes("message_stop", {});
   }
 
@@ -210,7 +233,7 @@ class WholeReply final : public Reply {
     return {};
   }
 
-  std::string finish(const ServiceUsage& usage) override {
+  std::string finish(const ReplyEnd& end) override {
     parts_.end();
     Json::Array content;
     for (const ReplyPart& part : parts_.all()) {
@@ -219,7 +242,9 @@ class WholeReply final : public Reply {
     Json::Object message = message_head(facts_);
     message.emplace_back("content", std::move(content));
     ending_.add_to(message);
-    message.emplace_back("usage", usage_json(usage));
+    message.emplace_back("usage", usage_json(end.usage));
+    append(diagnostics_of(facts_, end.usage), message);
+    add_proof(end.proof, message);
     return Json(std::move(message)).dump();
   }
 

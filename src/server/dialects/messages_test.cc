@@ -86,7 +86,7 @@ TEST(MessagesTest, TheLineThatChangesWithEveryRequestIsToldToNoModel) {
   for (const auto& [body, expected] : cases) {
     const Call call = good_call(messages(), body);
     EXPECT_EQ(told(call), expected) << body;
-    EXPECT_EQ(call.ignored, std::vector<std::string>{"attribution"}) << body;
+    EXPECT_EQ(call.repairs.words(), "attribution=1") << body;
   }
   const char* by_a_user = R"([{"role":"user","content":"x-anthropic-billing-header: a"}])";
   EXPECT_EQ(told(call_of(by_a_user)), "user [x-anthropic-billing-header: a]\n");
@@ -101,6 +101,24 @@ TEST(MessagesTest, MarksForACacheChangeNothing) {
       {"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]}]})");
   EXPECT_EQ(told(plain), told(marked));
   EXPECT_TRUE(marked.ignored.empty());
+  ASSERT_EQ(marked.marks.size(), 3U);
+  EXPECT_EQ(marked.marks[0].message_count, 1);
+  EXPECT_EQ(marked.marks[0].seconds, 3600);
+  EXPECT_EQ(marked.marks[1].message_count, 2);
+  EXPECT_EQ(marked.marks[1].seconds, 300);
+  EXPECT_EQ(marked.marks[2].message_count, 2);
+}
+
+TEST(MessagesTest, MarksOfToolsAreBeforeAllTurnsAndBadTimesAreTheUsualOne) {
+  for (const char* ttl : {"0m", "-1h", "h", "m5", "99999999999999999999h", "5 m", ""}) {
+    const Call call =
+        good_call(messages(), std::string(R"({"tools":[{"name":"f","input_schema":{},)") +
+                                  R"("cache_control":{"type":"ephemeral","ttl":")" + ttl +
+                                  R"("}}],)" + R"("messages":[{"role":"user","content":"a"}]})");
+    ASSERT_EQ(call.marks.size(), 1U) << ttl;
+    EXPECT_EQ(call.marks[0].message_count, 0);
+    EXPECT_EQ(call.marks[0].seconds, 300) << ttl;
+  }
 }
 
 TEST(MessagesTest, AnAssistantsLastTextIsContinued) {

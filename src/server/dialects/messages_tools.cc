@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "server/dialects/cache_marks.h"
 #include "server/dialects/tool_fields.h"
 
 namespace kvasir::server {
@@ -14,6 +15,7 @@ void read_list(const FieldReader& body, Call& call) {
     const FieldReader tool = body.element("tools", (*list)[i], i);
     if (body.failed()) return;
     const bool is_ours = tool.string("type").value_or("custom") == "custom";
+    read_cache_mark(tool, "cache_control", 0, call);
     is_ours ? tools.add_function(tool, "input_schema") : tools.skip();
   }
 }

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "server/dialects/constraint_fields.h"
+#include "server/dialects/reuse_fields.h"
 
 namespace kvasir::server {
 namespace {
@@ -101,10 +102,15 @@ std::string read_name(const FieldReader& body, std::string_view name) {
   return text;
 }
 
+// Empty: there is none, or none of a name's size.
+std::string header_of(const Dialect::HeaderOf& header, const char* name) {
+  const std::string* value = header(name);
+  return value != nullptr && value->size() <= kNameBytesMax ? *value : std::string();
+}
+
 std::string conversation_header(const Dialect::HeaderOf& header) {
   for (const char* name : kConversationHeaders) {
-    const std::string* value = header(name);
-    if (value != nullptr && !value->empty() && value->size() <= kNameBytesMax) return *value;
+    if (std::string value = header_of(header, name); !value.empty()) return value;
   }
   return {};
 }
@@ -116,6 +122,14 @@ void read_stream(const FieldReader& body, Call& call) {
     own->includes_usage = options->boolean("include_usage").value_or(false);
   }
   call.own = std::move(own);
+}
+
+// It is made of one answer.
+void read_proof(const FieldReader& body, Call& call) {
+  call.wants_proof = body.boolean("kvasir_proof").value_or(false);
+  if (call.wants_proof && call.answer_count != 1) {
+    body.refuse("kvasir_proof", "not supported of several answers", "n: 1");
+  }
 }
 
 }  // namespace
@@ -167,6 +181,9 @@ void read_common_fields(const FieldReader& body, const Dialect::HeaderOf& header
   call.salt = read_name(body, "cache_salt");
   call.conversation = read_name(body, "prompt_cache_key");
   if (call.conversation.empty()) call.conversation = conversation_header(header);
+  call.project = header_of(header, "x-kvasir-project");
+  read_comparison(body, call);
+  read_proof(body, call);
   note_ignored(body, kIgnoredFields, call);
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "server/dialects/reuse_fields.h"
 #include "server/dialects/sse.h"
 
 namespace kvasir::server {
@@ -23,7 +24,8 @@ std::string progress_comment(const ReplyProgress& progress) {
 }  // namespace
 
 OpenAiHead::OpenAiHead(const char* id_prefix, const ReplyFacts& facts)
-    : id_(id_prefix + facts.id),
+    : comparison_(facts.comparison),
+      id_(id_prefix + facts.id),
       created_s_(facts.created_s),
       model_(facts.model),
       fingerprint_(facts.fingerprint) {}
@@ -34,6 +36,14 @@ Json::Object OpenAiHead::object(const char* name) const {
           {"created", created_s_},
           {"model", model_},
           {"system_fingerprint", fingerprint_}};
+}
+
+void OpenAiHead::add_end(const ReplyEnd& end, Json::Object& object) const {
+  object.emplace_back("usage", openai_usage(end.usage));
+  add_proof(end.proof, object);
+  if (!comparison_) return;
+  object.emplace_back("prompt_cache_diagnostics",
+                      openai_diagnostics(reuse_report(*comparison_, end.usage)));
 }
 
 OpenAiStream::OpenAiStream(OpenAiHead head, const char* object, bool includes_usage)
@@ -49,11 +59,11 @@ std::string OpenAiStream::heartbeat(Json choice, const ReplyProgress& progress) 
   return progress_comment(progress) + sse_data(Json(std::move(beat)));
 }
 
-std::string OpenAiStream::end(const ServiceUsage& usage) const {
+std::string OpenAiStream::end(const ReplyEnd& end) const {
   if (!includes_usage_) return sse_done();
   Json::Object last = head_.object(object_);
   last.emplace_back("choices", Json::Array{});
-  last.emplace_back("usage", openai_usage(usage));
+  head_.add_end(end, last);
   return sse_data(Json(std::move(last))) + sse_done();
 }
 

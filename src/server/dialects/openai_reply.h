@@ -3,6 +3,7 @@
 // any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -18,8 +19,11 @@ class OpenAiHead {
 
   // {id, object, created, model, system_fingerprint}, for more to be added.
   Json::Object object(const char* name) const;
+  // Adds usage, what is to be said of the reuse where it is known, and a proof.
+  void add_end(const ReplyEnd& end, Json::Object& object) const;
 
  private:
+  std::optional<PromptComparison> comparison_;
   std::string id_;
   int64_t created_s_;
   std::string model_;
@@ -35,7 +39,7 @@ class OpenAiStream {
   // A comment for people who look at the bytes, and a chunk for clients that count no comments as
   // a sign of life. `choice` adds nothing.
   std::string heartbeat(Json choice, const ReplyProgress& progress) const;
-  std::string end(const ServiceUsage& usage) const;
+  std::string end(const ReplyEnd& end) const;
 
  private:
   Json::Object object(Json choice) const;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/dialect.h"
+#include "server/dialects/cache_marks.h"
 #include "server/dialects/constraint_fields.h"
 #include "server/dialects/openai_error.h"
 #include "server/dialects/openai_fields.h"
@@ -15,6 +16,7 @@
 #include "server/dialects/responses_input.h"
 #include "server/dialects/responses_object.h"
 #include "server/dialects/responses_reply.h"
+#include "server/dialects/reuse_fields.h"
 #include "server/field_reader.h"
 
 namespace kvasir::server {
@@ -26,12 +28,13 @@ constexpr const char* kPreviousResponse = "previous_response_id";
 
 const Json kNull;
 
+void read_previous(const FieldReader& body, Call& call) {
+  call.previous = without_id_prefix(body.string(kPreviousResponse).value_or(""));
+  call.keeps_messages = body.boolean("store").value_or(true);
+}
+
 // What refers to something that would have to be kept here.
 void refuse_what_is_kept(const FieldReader& body) {
-  body.string(kPreviousResponse);
-  if (body.has(kPreviousResponse)) {
-    body.refuse(kPreviousResponse, "no such response: none is kept", "the whole conversation");
-  }
   for (const char* name : {"conversation", "prompt"}) {
     if (body.has(name)) body.refuse(name, "not supported", "the whole conversation as input");
   }
@@ -72,7 +75,6 @@ Json read_effort_field(const FieldReader& body, FormOptions& form) {
 }
 
 void note_ignored(const FieldReader& body, Call& call) {
-  if (body.boolean("store").value_or(false)) ignore(call, "store");
   if (body.string("truncation") == "auto") ignore(call, "truncation");
   if (body.has("context_management")) ignore(call, "context_management");
 }
@@ -103,6 +105,11 @@ Json text_format(const FieldReader& body) {
   return format == nullptr || format->is_null() ? Json(Json::Object{{"type", "text"}}) : *format;
 }
 
+Json echo(const FieldReader& body, std::string_view name) {
+  const Json* value = body.find(name);
+  return value == nullptr ? kNull : *value;
+}
+
 // What is done, not what was asked for.
 Json::Object settings_of(const FieldReader& body, const Call& call, Json effort) {
   const SamplingOptions& sampling = call.options.sampling;
@@ -110,10 +117,10 @@ Json::Object settings_of(const FieldReader& body, const Call& call, Json effort)
       {"background", false},
       {"max_output_tokens", call.tokens_max ? Json(*call.tokens_max) : kNull},
       {"parallel_tool_calls", body.boolean("parallel_tool_calls").value_or(true)},
-      {kPreviousResponse, kNull},
+      {kPreviousResponse, echo(body, kPreviousResponse)},
       {"prompt_cache_key", call.conversation.empty() ? kNull : Json(call.conversation)},
       {"reasoning", Json::Object{{"effort", std::move(effort)}, {"summary", kNull}}},
-      {"store", false},
+      {"store", call.keeps_messages},
       {"temperature", sampling.temperature},
       {"text", Json::Object{{"format", text_format(body)}}},
       {"tool_choice", tool_choice(body, call)},
@@ -123,19 +130,16 @@ Json::Object settings_of(const FieldReader& body, const Call& call, Json effort)
   };
 }
 
-Json echo(const FieldReader& body, std::string_view name) {
-  const Json* value = body.find(name);
-  return value == nullptr ? kNull : *value;
-}
-
 Result<Call> read(const Json& json, const Dialect::HeaderOf& header) {
   std::optional<Error> error;
   const FieldReader body(json, "", error);
   Call call;
   read_common_fields(body, header, call);
   require_one_answer(body, call);
+  read_previous(body, call);
   refuse_what_is_kept(body);
   read_response_input(body, call);
+  read_cache_options(body, call);
   read_logprobs(body, call.options);
   read_text(body, call);
   auto own = std::make_shared<ResponsesCall>();

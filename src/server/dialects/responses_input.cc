@@ -156,6 +156,7 @@ void read_items(const FieldReader& body, Call& call) {
 void read_response_input(const FieldReader& body, Call& call) {
   if (auto instructions = body.string("instructions")) {
     call.messages.push_back({.role = Role::kSystem, .parts = {std::move(*instructions)}});
+    call.leads = 1;
   }
   const Json* input = body.find("input");
   if (input == nullptr) return body.refuse("input", "missing", "a string or an array of items");

@@ -7,6 +7,7 @@
 #include "server/dialects/custom_input.h"
 #include "server/dialects/openai_error.h"
 #include "server/dialects/reply_calls.h"
+#include "server/dialects/reuse_fields.h"
 
 namespace kvasir::server {
 namespace {
@@ -41,6 +42,8 @@ struct ResponseObject::Outcome {
   bool has_texts = true;
   Json::Array output = {};
   Json usage = {};
+  Json diagnostics = {};
+  std::optional<Proof> proof = {};
   Json incomplete_details = {};
   Json error = {};
 };
@@ -49,7 +52,8 @@ ResponseObject::ResponseObject(const Call& call, const ReplyFacts& facts)
     : call_(std::static_pointer_cast<const ResponsesCall>(call.own)),
       id_(facts.id),
       created_s_(facts.created_s),
-      model_(facts.model) {}
+      model_(facts.model),
+      comparison_(facts.comparison) {}
 
 Json ResponseObject::begun() const { return object({.status = "in_progress"}); }
 
@@ -57,13 +61,14 @@ Json ResponseObject::waiting() const {
   return object({.status = "in_progress", .has_texts = false});
 }
 
-Json ResponseObject::ended(const ReplyParts& parts, StopReason reason,
-                           const ServiceUsage& usage) const {
+Json ResponseObject::ended(const ReplyParts& parts, StopReason reason, const ReplyEnd& end) const {
   const char* status = status_of(reason);
-  Outcome outcome{.status = status, .output = items(parts, status), .usage = usage_json(usage)};
+  Outcome outcome{.status = status, .output = items(parts, status), .usage = usage_json(end.usage)};
+  if (comparison_) outcome.diagnostics = openai_diagnostics(reuse_report(*comparison_, end.usage));
   if (reason == StopReason::kTokenLimit) {
     outcome.incomplete_details = Json::Object{{"reason", "max_output_tokens"}};
   }
+  outcome.proof = end.proof;
   return object(std::move(outcome));
 }
 
@@ -88,6 +93,10 @@ Json ResponseObject::object(Outcome outcome) const {
                       {"model", model_},
                       {"output", std::move(outcome.output)},
                       {"usage", std::move(outcome.usage)}};
+  if (!outcome.diagnostics.is_null()) {
+    object.emplace_back("prompt_cache_diagnostics", std::move(outcome.diagnostics));
+  }
+  add_proof(outcome.proof, object);
   object.insert(object.end(), call_->settings.begin(), call_->settings.end());
   object.emplace_back("tools", outcome.has_texts ? call_->tools : Json::Array{});
   return object;

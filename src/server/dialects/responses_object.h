@@ -3,6 +3,7 @@
 // any thread.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,7 @@ class ResponseObject {
   Json begun() const;
   // The same without what may be long.
   Json waiting() const;
-  Json ended(const ReplyParts& parts, StopReason reason, const ServiceUsage& usage) const;
+  Json ended(const ReplyParts& parts, StopReason reason, const ReplyEnd& end) const;
   Json failed(const ReplyParts& parts, const ApiError& error) const;
 
   std::string item_id(const ReplyPart& part, size_t index) const;
@@ -60,6 +61,7 @@ class ResponseObject {
   std::string id_;
   int64_t created_s_;
   std::string model_;
+  std::optional<PromptComparison> comparison_;
 };
 
 }  // namespace kvasir::server

@@ -174,11 +174,11 @@ class StreamedReply final : public Reply {
     return out;
   }
 
-  std::string finish(const ServiceUsage& usage) override {
+  std::string finish(const ReplyEnd& end) override {
     const char* status = ResponseObject::status_of(stop_reason_);
     items_.set_last_status(status);
     std::string out = items_.end();
-    return out + events_.write(status, object_.ended(items_.parts(), stop_reason_, usage));
+    return out + events_.write(status, object_.ended(items_.parts(), stop_reason_, end));
   }
 
   // Comments are no sign of life for every client.
@@ -221,9 +221,9 @@ class WholeReply final : public Reply {
     return {};
   }
 
-  std::string finish(const ServiceUsage& usage) override {
+  std::string finish(const ReplyEnd& end) override {
     parts_.end();
-    return object_.ended(parts_, stop_reason_, usage).dump();
+    return object_.ended(parts_, stop_reason_, end).dump();
   }
 
   std::string heartbeat(const ReplyProgress&) override { return {}; }

@@ -29,7 +29,7 @@ std::string object(const std::string& status, const std::string& output, const s
          R"(,"usage":)" + usage +
          R"(,"background":false,"max_output_tokens":null,"parallel_tool_calls":true,)"
          R"("previous_response_id":null,"prompt_cache_key":null,)"
-         R"("reasoning":{"effort":null,"summary":null},"store":false,"temperature":1.0,)"
+         R"("reasoning":{"effort":null,"summary":null},"store":true,"temperature":1.0,)"
          R"("text":{"format":{"type":"text"}},"tool_choice":"auto","top_logprobs":0,)"
          R"("top_p":1.0,"truncation":"disabled","tools":[]})";
 }
@@ -121,7 +121,7 @@ TEST(ResponsesReplyTest, AReplyThatWasCutIsIncomplete) {
 
 TEST(ResponsesReplyTest, ToldBackIsWhatIsDone) {
   const auto reply = reply_of(R"("stream":true,"instructions":"be","metadata":{"a":"b"},
-      "temperature":0.5,"top_p":0.25,"max_output_tokens":9,"tool_choice":"none","store":true,
+      "temperature":0.5,"top_p":0.25,"max_output_tokens":9,"tool_choice":"none","store":false,
       "tools":[{"type":"function","name":"f"},{"type":"web_search"}],
       "reasoning":{"effort":"low"},"truncation":"auto",
       "parallel_tool_calls":false,"prompt_cache_key":"k")");

@@ -97,8 +97,7 @@ TEST(ResponsesTest, SaysWhatIsNotDone) {
        {"hosted_tools"}},
       {R"("tools":[],"tool_choice":"none")", {}},
       {R"("tool_choice":{"type":"allowed_tools","mode":"auto","tools":[]})", {}},
-      {R"("text":{"verbosity":"low"},"store":true,"truncation":"auto")",
-       {"text.verbosity", "store", "truncation"}},
+      {R"("text":{"verbosity":"low"},"truncation":"auto")", {"text.verbosity", "truncation"}},
       {R"("input":[{"type":"new\r\n"},{"role":"user","content":"a"}])", {"items"}},
   };
   for (const auto& [fields, ignored] : cases) {
@@ -136,10 +135,21 @@ TEST(ResponsesTest, RefusesByPath) {
        {body_with(R"("tool_choice":{"type":"function","name":"f"})"), "tool_choice.name"},
        {body_with(R"("tool_choice":{"type":"allowed_tools","mode":"required"})"),
         "tool_choice.tools"},
-       {body_with(R"("previous_response_id":"resp_1")"), "previous_response_id"},
+       {body_with(R"("previous_response_id":1)"), "previous_response_id"},
        {body_with(R"("conversation":"conv_1")"), "conversation"},
        {body_with(R"("prompt":{"id":"p"})"), "prompt"},
        {body_with(R"("background":true)"), "background"}});
+}
+
+TEST(ResponsesTest, ReadsWhatItGoesOnFromAndWhetherItIsKept) {
+  const Call first = call_with(R"("instructions":"be","previous_response_id":null)");
+  EXPECT_EQ(first.previous, "");
+  EXPECT_EQ(first.leads, 1);
+  EXPECT_TRUE(first.keeps_messages);
+  const Call second = call_with(R"("store":false,"previous_response_id":"resp_00ff")");
+  EXPECT_EQ(second.previous, "00ff");
+  EXPECT_EQ(second.leads, 0);
+  EXPECT_FALSE(second.keeps_messages);
 }
 
 TEST(ResponsesTest, ErrorsHaveOpenAisShape) {
