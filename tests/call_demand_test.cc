@@ -239,14 +239,14 @@ std::string body_of(const Asked& asked) {
   return Json(std::move(body)).dump();
 }
 
-class CallDemand : public ::testing::TestWithParam<FormCase> {
+class ServedForm : public ::testing::Test {
  protected:
-  void SetUp() override {
+  void serve(const FormCase& form) {
     auto made = Server::start({.http = server::testing::loopback()});
     ASSERT_TRUE(made.ok()) << made.error().message();
     server_ = std::move(made).value();
     EngineOptions engine;
-    engine.model_path = model_of(GetParam(), directory_);
+    engine.model_path = model_of(form, directory_);
     engine.thread_count = 2;
     auto service = std::make_unique<Service>(testing::open_engine(engine), ServiceOptions());
     const Status served = server_->serve(std::move(service), {"tiny", "fp", 8192});
@@ -264,6 +264,11 @@ class CallDemand : public ::testing::TestWithParam<FormCase> {
 
   testing::TempDirectory directory_;
   std::unique_ptr<Server> server_;
+};
+
+class CallDemand : public ServedForm, public ::testing::WithParamInterface<FormCase> {
+ protected:
+  void SetUp() override { serve(GetParam()); }
 };
 
 // One kind of demand after the other.
@@ -424,6 +429,22 @@ TEST_P(CallDemand, ASchemaBesideANamedToolIsThatOfItsArguments) {
   }
 }
 
+TEST_P(CallDemand, NoOtherFormStandsBesideADemand) {
+  const std::pair<const char*, Json> kSaid[] = {
+      {"guided_regex", "a+"},
+      {"guided_choice", Json::Array{"a"}},
+      {"response_format", Json::Object{{"type", "json_object"}}}};
+  for (const auto& [field, said] : kSaid) {
+    Asked asked;
+    asked.more.emplace_back("tools", Json::Array{tool_of(kChat, "look", string_schema(3))});
+    asked.more.emplace_back(field, said);
+    add_demand(asked, Demand::kNamed, "look");
+    const TestResponse response = ask(asked);
+    EXPECT_EQ(response.status, 400) << field;
+    EXPECT_EQ(text_at(parsed(response.body), {"error", "param"}), "tool_choice") << response.body;
+  }
+}
+
 TEST_P(CallDemand, BesideOthersACallIsTheSame) {
   std::vector<std::string> alone;
   const auto asked_for = [](int64_t seed) {
@@ -454,6 +475,19 @@ TEST_P(CallDemand, BesideOthersACallIsTheSame) {
   for (size_t i = 0; i < clients.size(); ++i) {
     EXPECT_EQ(said(clients[i].read_response()), alone[i]);
   }
+}
+
+TEST_F(ServedForm, WhereItIsNotKnownADemandStaysAWish) {
+  serve({"Unknown", "nothing of calls"});
+  Asked asked{.tokens_max = 4};
+  asked.more.emplace_back("tools", Json::Array{tool_of(kChat, "look", string_schema(3), true)});
+  const TestResponse strict = ask(asked);
+  EXPECT_EQ(strict.status, 200) << strict.body;
+  EXPECT_TRUE(strict.has("x-kvasir-ignored: strict")) << strict.head;
+  add_demand(asked, Demand::kRequired, "");
+  const TestResponse demanded = ask(asked);
+  EXPECT_EQ(demanded.status, 200) << demanded.body;
+  EXPECT_TRUE(demanded.has("x-kvasir-ignored: tool_choice")) << demanded.head;
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, CallDemand, ::testing::ValuesIn(kForms),

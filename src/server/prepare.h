@@ -59,12 +59,8 @@ Result<std::vector<PreparedPrompt>> prepare_prompts(const Served& served, const 
 Result<std::vector<Message>> add_earlier_messages(const Served& served, const std::string& salt,
                                                   Call& call);
 
-// Error: a form of the answer beside a demand for calls, of which only one can be met.
-Status check_form(Call& call);
-
-// Makes the grammar that the call's constraint or its tools ask for, for its options. Error: one
-// that cannot be followed, naming the field.
-Status add_grammar(Served& served, Call& call, const std::vector<PreparedPrompt>& prompts);
+// Of the reply to that prompt.
+ReplyKind reply_kind(const Call& call, const PreparedPrompt& prompt);
 
 // Returns the requests for those prompts, each with as many tokens to answer as were asked for and
 // the context leaves. Error: a prompt that does not fit (kContextLength).

@@ -25,6 +25,7 @@
 #include "server/model_answers.h"
 #include "server/page.h"
 #include "server/prepare.h"
+#include "server/reply_grammar.h"
 #include "server/route.h"
 #include "server/work_queue.h"
 
