@@ -3,8 +3,8 @@
 // can go on from a reply by its id, and a person sees whose caches lie in a store.
 //
 // With a path it outlives the process, also one that is killed; what a power failure takes of it is
-// lost and nothing else. Replies belong to a tenant and are found for no other. The oldest ones go
-// when it is full. One process writes it. Any thread.
+// lost and nothing else. Replies belong to a tenant and are found for no other. When it is full the
+// tenant that has the most loses its oldest ones. One process writes it. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,8 @@ class ConversationBook {
   struct Options {
     std::string path;  // empty: in memory alone
     bool read_only = false;
-    int64_t bytes_max = int64_t{128} << 20;  // of the messages
+    int64_t bytes_max = int64_t{128} << 20;      // of the messages
+    int64_t reply_bytes_max = int64_t{8} << 20;  // larger ones are not kept
   };
 
   // Errors: a file that cannot be read or written, or that another version made: it is left alone.
@@ -43,12 +44,11 @@ class ConversationBook {
   static Result<std::unique_ptr<ConversationBook>> open(const Options& options);
   ~ConversationBook();
 
-  // Error: the file did not take it.
-  Status add(std::string_view tenant, const KeptReply& reply);
+  // It is found at once, and written on a thread of the book's own. Errors: it is too large, or too
+  // many wait to be written (kNoRoom); an earlier one was not taken by the file.
+  Status add(std::string_view tenant, KeptReply reply);
 
-  // Without its messages. None: no such reply of that tenant.
-  std::optional<KeptReply> find(std::string_view tenant, std::string_view id) const;
-  // Whosever it is: for the person whose machine this is.
+  // Whosever it is: for the person whose machine this is. Without its messages where it is written.
   std::optional<KeptReply> find_of_any(std::string_view id) const;
   // All that was said up to the end of that reply. None: something of it is not kept.
   std::optional<std::vector<Message>> conversation(std::string_view tenant,

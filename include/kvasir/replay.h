@@ -38,6 +38,7 @@ class ReplayBook {
  public:
   struct Options {
     std::string path;                       // empty: in memory alone
+    bool read_only = false;                 // the file stays as it is
     int64_t bytes_max = int64_t{16} << 20;  // of what is remembered
   };
 

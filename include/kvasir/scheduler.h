@@ -42,7 +42,8 @@ struct ServiceRequest {
   bool digests_logits = false;         // ServiceEvent::logits_digest
   std::string salt;                    // nothing is shared with requests of another salt
   std::vector<Keep> keeps;             // of the prompt, once it is computed
-  int priority = 0;                    // higher ones leave the queue first
+  // Higher ones leave the queue first; one below 0 when nothing else is there.
+  int priority = 0;
   std::optional<ServiceClock::time_point> deadline;  // fails with kInterrupted then
 };
 

@@ -166,6 +166,12 @@ Status prune(const CacheOptions& options) {
 Status clear(const CacheOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kWrite));
   KVASIR_ASSIGN_OR_RETURN(const int64_t freed_bytes, store.clear());
+  // What a server remembers of conversations is theirs too.
+  KVASIR_ASSIGN_OR_RETURN(const StoreOptions place, store_options(options.store));
+  for (const std::string& file : {said_turns_path(place), conversations_path(place)}) {
+    std::error_code ignored;
+    std::filesystem::remove(file, ignored);
+  }
   return report_freed(options, freed_bytes);
 }
 

@@ -32,8 +32,17 @@ struct WhyOptions {
 Result<std::shared_ptr<ReplayBook>> existing_book(const std::string& path) {
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) return std::shared_ptr<ReplayBook>();
-  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplayBook> book, ReplayBook::open({.path = path}));
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplayBook> book,
+                          ReplayBook::open({.path = path, .read_only = true}));
   return std::shared_ptr<ReplayBook>(std::move(book));
+}
+
+Result<std::shared_ptr<ConversationBook>> existing_conversations(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return std::shared_ptr<ConversationBook>();
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ConversationBook> book,
+                          ConversationBook::open({.path = path, .read_only = true}));
+  return std::shared_ptr<ConversationBook>(std::move(book));
 }
 
 Result<server::Served> served_for(const WhyOptions& options) {
@@ -42,6 +51,7 @@ Result<server::Served> served_for(const WhyOptions& options) {
   store.read_only = true;
   store.must_exist = true;
   const std::string book_path = said_turns_path(store);
+  const std::string replies_path = conversations_path(store);
   chosen.store = std::move(store);
   KVASIR_ASSIGN_OR_RETURN(Engine engine, Engine::open(chosen));
   note_all(engine.store_notes());
@@ -49,6 +59,7 @@ Result<server::Served> served_for(const WhyOptions& options) {
   served.model = {.fingerprint = engine.info().fingerprint,
                   .keeps_reasoning = options.keeps_reasoning};
   KVASIR_ASSIGN_OR_RETURN(served.book, existing_book(book_path));
+  KVASIR_ASSIGN_OR_RETURN(served.conversations, existing_conversations(replies_path));
   served.service = std::make_unique<Service>(std::move(engine), ServiceOptions{});
   Result<ChatForm> form = ChatForm::create(served.service->engine());
   if (form.ok()) served.form = std::move(*form);

@@ -113,6 +113,7 @@ Result<server::ServedModel> served_model(const ServeOptions& options, const Engi
       .fingerprint = info.fingerprint,
       .context_tokens = options.model.context > 0 ? options.model.context : info.context_tokens_max,
       .keeps_reasoning = options.keeps_reasoning,
+      .has_ram_budget = !options.store.ram.empty(),
       .keeps_projects = !options.store.project_size.empty(),
       .precision = options.model.kv,
       .kv_bytes_max = kv_bytes_max};
@@ -157,7 +158,8 @@ Status warm(server::Server& server, const ServeOptions& options, bool has_keys) 
                  .where = "--warm"};
   }
   KVASIR_ASSIGN_OR_RETURN(const std::string text, read_text_file(options.warm_path));
-  return server.warm(bodies_in(text), options.warm_path);
+  note_all(server.warm(bodies_in(text), options.warm_path));
+  return ok_status();
 }
 
 void announce(const server::Server& server, const std::string& model) {

@@ -101,6 +101,8 @@ Job* Scheduler::State::next_queued() {
       std::ranges::count_if(jobs, [](const auto& job) { return job->is_running(); });
   if (running >= std::max(options.running_max, int64_t{1})) return nullptr;
   for (Job* job : queue_in_order()) {
+    // Those behind it in the queue are no more urgent.
+    if (job->request.priority < 0 && running > 0) return nullptr;
     if (running == 0 || has_room_for(*job)) return job;
     if (waited_ms(*job) > kPatienceMs) return nullptr;
   }

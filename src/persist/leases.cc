@@ -1,24 +1,31 @@
 #include "persist/leases.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
 namespace kvasir::persist {
+namespace {
 
-bool Leases::keep(std::span<const store::Key> keys, int64_t now_s, int64_t until_s) {
+constexpr int64_t kLeasesMax = 4096;
+
+}  // namespace
+
+bool Leases::keep(const store::Key& root, std::span<const store::Key> keys, int64_t now_s,
+                  int64_t until_s) {
   KVASIR_CHECK(!keys.empty(), "blocks to keep");
   end_expired(now_s);
   if (const auto known = leases_.find(keys.back()); known != leases_.end()) {
     known->second.until_s = std::max(known->second.until_s, until_s);
     return true;
   }
-  if (std::ssize(keys) * block_bytes_ > bytes_max_) return false;
-  while (bytes() + new_bytes(keys) > bytes_max_) {
-    end(std::ranges::min_element(leases_, {}, [](const auto& one) { return one.second.until_s; }));
-  }
+  const int64_t own_bytes = std::ssize(keys) * sizes_.block_bytes + sizes_.state_bytes;
+  if (own_bytes > bytes_max_) return false;
+  while (bytes() + new_bytes(keys) > bytes_max_ || count() >= kLeasesMax) end_one();
   for (const store::Key& key : keys) ++blocks_[key];
   leases_.emplace(keys.back(), Lease{.hold = store::Hold(*store_, keys.back()),
+                                     .root = root,
                                      .until_s = until_s,
                                      .keys = {keys.begin(), keys.end()}});
   return true;
@@ -40,9 +47,19 @@ void Leases::end(Map::iterator lease) {
   leases_.erase(lease);
 }
 
+void Leases::end_one() {
+  std::unordered_map<store::Key, size_t, store::KeyHash> held;
+  for (const auto& [key, lease] : leases_) held[lease.root] += lease.keys.size();
+  const auto most = std::ranges::max_element(held, {}, [](const auto& one) { return one.second; });
+  end(std::ranges::min_element(leases_, {}, [&](const auto& one) {
+    return std::pair(one.second.root != most->first, one.second.until_s);
+  }));
+}
+
 int64_t Leases::new_bytes(std::span<const store::Key> keys) const {
-  return std::ranges::count_if(keys, [&](const auto& key) { return !blocks_.contains(key); }) *
-         block_bytes_;
+  const auto blocks =
+      std::ranges::count_if(keys, [&](const auto& key) { return !blocks_.contains(key); });
+  return blocks * sizes_.block_bytes + sizes_.state_bytes;
 }
 
 }  // namespace kvasir::persist

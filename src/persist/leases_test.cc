@@ -25,6 +25,9 @@ int64_t blocks_there(store::BlockStore& store, int64_t conversation) {
   return count;
 }
 
+const store::Key kAlice = key_of(100, 0);
+const store::Key kBob = key_of(200, 0);
+
 class LeasesTest : public ::testing::Test {
  protected:
   std::unique_ptr<store::BlockStore> store_ =
@@ -34,9 +37,9 @@ class LeasesTest : public ::testing::Test {
 };
 
 TEST_F(LeasesTest, WhatIsLeasedIsNotEvictedUntilItsTimeIsOver) {
-  Leases leases(*store_, 10, 1000);
+  Leases leases(*store_, {.block_bytes = 10}, 1000);
   // Before it is written, as a prompt's newest blocks are.
-  EXPECT_TRUE(leases.keep(keys(1, 4), 100, 400));
+  EXPECT_TRUE(leases.keep(kAlice, keys(1, 4), 100, 400));
   ASSERT_TRUE(testing::put_conversation(*store_, 1, 6));
   ASSERT_TRUE(testing::put_conversation(*store_, 2, 6));
   ASSERT_TRUE(store_->shrink_to(0).ok());
@@ -52,24 +55,36 @@ TEST_F(LeasesTest, WhatIsLeasedIsNotEvictedUntilItsTimeIsOver) {
 }
 
 TEST_F(LeasesTest, WhatEndsFirstMakesRoom) {
-  Leases leases(*store_, 10, 100);
-  EXPECT_TRUE(leases.keep(keys(1, 4), 0, 300));
-  EXPECT_TRUE(leases.keep(keys(2, 4), 0, 200));
+  Leases leases(*store_, {.block_bytes = 10}, 100);
+  EXPECT_TRUE(leases.keep(kAlice, keys(1, 4), 0, 300));
+  EXPECT_TRUE(leases.keep(kAlice, keys(2, 4), 0, 200));
   // It goes on from the first, so two blocks are new.
-  EXPECT_TRUE(leases.keep(keys(1, 6), 0, 400));
+  EXPECT_TRUE(leases.keep(kAlice, keys(1, 6), 0, 400));
   EXPECT_EQ(leases.bytes(), 100);
-  EXPECT_TRUE(leases.keep(keys(3, 1), 0, 500));
+  EXPECT_TRUE(leases.keep(kAlice, keys(3, 1), 0, 500));
   EXPECT_EQ(leases.count(), 3);
   EXPECT_EQ(leases.bytes(), 70) << "the second is gone";
-  EXPECT_FALSE(leases.keep(keys(4, 11), 0, 500));
+  EXPECT_FALSE(leases.keep(kAlice, keys(4, 11), 0, 500));
   EXPECT_EQ(leases.count(), 3) << "for what never fits nothing goes";
   // A longer time counts, a shorter one does not.
-  EXPECT_TRUE(leases.keep(keys(3, 1), 0, 50));
+  EXPECT_TRUE(leases.keep(kAlice, keys(3, 1), 0, 50));
   leases.end_expired(350);
   EXPECT_EQ(leases.count(), 2);
   EXPECT_EQ(leases.bytes(), 70) << "what goes on from the first still holds all of it";
   leases.end_expired(450);
   EXPECT_EQ(leases.count(), 1);
+}
+
+TEST_F(LeasesTest, StatesCountTooAndWhoHoldsMostMakesRoom) {
+  Leases leases(*store_, {.block_bytes = 10, .state_bytes = 20}, 100);
+  EXPECT_TRUE(leases.keep(kBob, keys(9, 1), 0, 100));
+  EXPECT_EQ(leases.bytes(), 30);
+  EXPECT_TRUE(leases.keep(kAlice, keys(1, 1), 0, 400));
+  EXPECT_TRUE(leases.keep(kAlice, keys(2, 1), 0, 300));
+  EXPECT_TRUE(leases.keep(kAlice, keys(3, 1), 0, 500));
+  EXPECT_EQ(leases.bytes(), 90);
+  leases.end_expired(100);
+  EXPECT_EQ(leases.count(), 2) << "the one that would have ended first was another's";
 }
 
 class ProjectPinsTest : public ::testing::Test {
@@ -92,14 +107,14 @@ TEST_F(ProjectPinsTest, KeepTheNewestBeginningOfEachProjectAlsoInLaterProcesses)
     const auto directory = open();
     ASSERT_TRUE(testing::put_conversation(directory->blocks(), 1, 4));
     ASSERT_TRUE(testing::put_conversation(directory->blocks(), 2, 4));
-    ProjectPins projects(*directory, 10, 100);
+    ProjectPins projects(*directory, {.block_bytes = 10}, 100);
     ASSERT_TRUE(projects.keep("garden", keys(1, 4)).ok());
     ASSERT_TRUE(projects.keep("garden", keys(2, 4)).ok());
     EXPECT_EQ(names(*directory), std::vector<std::string>{"project: garden"});
     EXPECT_EQ(projects.bytes(), 40);
   }
   const auto directory = open();
-  ProjectPins projects(*directory, 10, 100);
+  ProjectPins projects(*directory, {.block_bytes = 10}, 100);
   EXPECT_EQ(projects.bytes(), 40);
   ASSERT_TRUE(directory->blocks().shrink_to(0).ok());
   EXPECT_EQ(blocks_there(directory->blocks(), 1), 0);
@@ -108,8 +123,8 @@ TEST_F(ProjectPinsTest, KeepTheNewestBeginningOfEachProjectAlsoInLaterProcesses)
 
 TEST_F(ProjectPinsTest, TheOneNotHeardOfForTheLongestMakesRoom) {
   const auto directory = open();
-  ASSERT_TRUE(directory->pin({.key = key_of(9, 0), .name = "a person's"}).ok());
-  ProjectPins projects(*directory, 10, 100);
+  ASSERT_TRUE(directory->pin({.key = key_of(1, 1), .name = "a person's"}).ok());
+  ProjectPins projects(*directory, {.block_bytes = 10}, 100);
   ASSERT_TRUE(projects.keep("a", keys(1, 4)).ok());
   ASSERT_TRUE(projects.keep("b", keys(2, 4)).ok());
   ASSERT_TRUE(projects.keep("a", keys(1, 4)).ok());
@@ -118,6 +133,10 @@ TEST_F(ProjectPinsTest, TheOneNotHeardOfForTheLongestMakesRoom) {
             (std::vector<std::string>{"a person's", "project: a", "project: c"}));
   EXPECT_EQ(projects.keep("d", keys(4, 11)).error().kind, ErrorKind::kNoRoom);
   EXPECT_EQ(projects.bytes(), 80);
+  // What a person pinned stays theirs.
+  ASSERT_TRUE(projects.keep("f", keys(1, 2)).ok());
+  EXPECT_EQ(names(*directory),
+            (std::vector<std::string>{"a person's", "project: a", "project: c"}));
   // Two projects that begin alike share a pin, and each can go.
   ASSERT_TRUE(projects.keep("e", keys(3, 4)).ok());
   EXPECT_EQ(projects.bytes(), 80);

@@ -55,11 +55,11 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
   persistence->tier_ = std::make_unique<store::DiskTier>(*persistence->store_);
   persistence->directory_->set_model_path(identity.model, identity.model_path);
   persistence->root_ = root_key(identity, *persistence->layout_);
-  const int64_t block_bytes = persistence->stored_block_bytes();
+  const RecordSizes sizes = persistence->record_sizes();
   persistence->leases_ =
-      std::make_unique<Leases>(*persistence->store_, block_bytes, options.budget_bytes / 2);
-  persistence->projects_ = std::make_unique<ProjectPins>(*persistence->directory_, block_bytes,
-                                                         options.project_bytes_max);
+      std::make_unique<Leases>(*persistence->store_, sizes, options.budget_bytes / 2);
+  persistence->projects_ =
+      std::make_unique<ProjectPins>(*persistence->directory_, sizes, options.project_bytes_max);
   if (persistence->store_->is_writer()) {
     try {
       persistence->saver_ = std::make_unique<Saver>(*persistence->tier_, identity.model);
@@ -83,8 +83,12 @@ StoreMetrics Persistence::metrics() const { return store_->metrics().snapshot();
 
 store::Hold Persistence::hold(const store::Key& key) { return {*store_, key}; }
 
-int64_t Persistence::stored_block_bytes() const {
-  return store::kPageBytes + store::padded_to_pages(layout_->block_bytes_of(0));
+RecordSizes Persistence::record_sizes() const {
+  const auto record_bytes = [](int64_t payload_bytes) {
+    return payload_bytes == 0 ? 0 : store::kPageBytes + store::padded_to_pages(payload_bytes);
+  };
+  return {.block_bytes = record_bytes(layout_->block_bytes_of(0)),
+          .state_bytes = record_bytes(layout_->boundary_state_bytes())};
 }
 
 Status Persistence::keep(const store::Key& root, std::span<const int32_t> tokens,
@@ -94,7 +98,7 @@ Status Persistence::keep(const store::Key& root, std::span<const int32_t> tokens
   if (keys.empty()) return ok_status();
   if (!keep.project.empty()) return projects_->keep(keep.project, keys);
   const int64_t now_s = unix_seconds();
-  if (leases_->keep(keys, now_s, now_s + keep.seconds)) return ok_status();
+  if (leases_->keep(root, keys, now_s, now_s + keep.seconds)) return ok_status();
   return Error{.kind = ErrorKind::kNoRoom, .what = "more than half of the store would be kept"};
 }
 
@@ -105,6 +109,7 @@ Result<Resumed> Persistence::resume(const store::Key& root, std::span<const int3
   if (tokens.empty()) return resume_nothing(root, 0);
   if (residency_) KVASIR_RETURN_IF_ERROR(residency_->check(std::ssize(tokens)));
   drain();
+  leases_->end_expired(unix_seconds());
   store_->metrics().add(StoreMetric::kLookups, 1);
   store_->metrics().add(StoreMetric::kRequestedTokens, std::ssize(tokens));
 

@@ -18,6 +18,7 @@
 #include "kv/sequence.h"
 #include "kvasir/result.h"
 #include "kvasir/store.h"
+#include "persist/leases.h"
 #include "persist/prefix_chain.h"
 #include "persist/recorder.h"
 #include "persist/residency.h"
@@ -32,7 +33,6 @@ class Tier;
 
 namespace kvasir::persist {
 
-class Leases;
 class ProjectPins;
 class Saver;
 
@@ -145,7 +145,7 @@ class Persistence : private Sink {
   Status choose_parts(std::span<Incoming> blocks, int64_t token_count);
   Status release_and_give_rest(std::span<const Appending> pass, const Ticket& ticket);
   void release_cold_parts(kv::Sequence& sequence, std::span<const store::Key> keys);
-  int64_t stored_block_bytes() const;  // of a record
+  RecordSizes record_sizes() const;
   // Null: the store does not have the block (yet).
   kv::SealedBlock hot_part_of(const store::Key& key, const kv::Block& whole);
   // Null: no sequence holds it, or it is the hot part of a block that the tier has lost.

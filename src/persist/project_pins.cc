@@ -15,15 +15,20 @@ constexpr std::string_view kPrefix = "project: ";
 
 }  // namespace
 
-ProjectPins::ProjectPins(store::StoreDirectory& directory, int64_t block_bytes, int64_t bytes_max)
-    : directory_(&directory), block_bytes_(block_bytes), bytes_max_(bytes_max) {
-  KVASIR_CHECK(block_bytes > 0, "blocks of some size");
+ProjectPins::ProjectPins(store::StoreDirectory& directory, const RecordSizes& sizes,
+                         int64_t bytes_max)
+    : directory_(&directory), sizes_(sizes), bytes_max_(bytes_max) {
+  KVASIR_CHECK(sizes.block_bytes > 0, "blocks of some size");
   for (const store::Pin& pin : directory.pins()) {
     if (!pin.name.starts_with(kPrefix)) continue;
     const auto block = directory.blocks().find({store::Kind::kBlock, pin.key});
-    const int64_t blocks = block ? block->token_end() / kv::kBlockTokens : 0;
-    projects_.push_back(
-        {.name = pin.name.substr(kPrefix.size()), .key = pin.key, .bytes = blocks * block_bytes});
+    const int64_t blocks = block ? block->token_end() / kv::kBlockTokens : 1;
+    projects_.push_back({.name = pin.name.substr(kPrefix.size()),
+                         .key = pin.key,
+                         .bytes = blocks * sizes.block_bytes + sizes.state_bytes});
+  }
+  while (bytes_max_ > 0 && bytes() > bytes_max_) {
+    if (!unpin(projects_.begin()).ok()) return;
   }
 }
 
@@ -34,7 +39,8 @@ Status ProjectPins::keep(const std::string& project, std::span<const store::Key>
     projects_.splice(projects_.end(), projects_, known);
     return ok_status();
   }
-  const int64_t bytes = std::ssize(keys) * block_bytes_;
+  if (is_a_persons(keys.back())) return ok_status();
+  const int64_t bytes = std::ssize(keys) * sizes_.block_bytes + sizes_.state_bytes;
   if (bytes > bytes_max_) {
     return Error{.kind = ErrorKind::kNoRoom,
                  .what = "a project's beginning is more than projects may keep",
@@ -47,6 +53,12 @@ Status ProjectPins::keep(const std::string& project, std::span<const store::Key>
       directory_->pin({.key = keys.back(), .name = std::string(kPrefix) + project}));
   projects_.push_back({.name = project, .key = keys.back(), .bytes = bytes});
   return ok_status();
+}
+
+bool ProjectPins::is_a_persons(const store::Key& key) const {
+  return std::ranges::any_of(directory_->pins(), [&](const store::Pin& pin) {
+    return pin.key == key && !pin.name.starts_with(kPrefix);
+  });
 }
 
 int64_t ProjectPins::bytes() const {

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "kvasir/result.h"
+#include "persist/leases.h"
 #include "store/directory.h"
 #include "store/key.h"
 
@@ -19,10 +20,11 @@ namespace kvasir::persist {
 
 class ProjectPins {
  public:
-  ProjectPins(store::StoreDirectory& directory, int64_t block_bytes, int64_t bytes_max);
+  // Pins of earlier processes beyond bytes_max go, unless that is 0.
+  ProjectPins(store::StoreDirectory& directory, const RecordSizes& sizes, int64_t bytes_max);
 
-  // keys: as Leases::keep. Errors: it is more than all projects may hold (kNoRoom); the catalog
-  // cannot be written.
+  // keys: as Leases::keep. What a person pinned is kept anyhow, and is left theirs. Errors: it is
+  // more than all projects may hold (kNoRoom); the catalog cannot be written.
   Status keep(const std::string& project, std::span<const store::Key> keys);
 
   int64_t bytes() const;
@@ -33,10 +35,11 @@ class ProjectPins {
     store::Key key{};
     int64_t bytes = 0;
   };
+  bool is_a_persons(const store::Key& key) const;
   Status unpin(std::list<Project>::iterator project);
 
   store::StoreDirectory* directory_;
-  int64_t block_bytes_;
+  RecordSizes sizes_;
   int64_t bytes_max_;
   std::list<Project> projects_;  // the newest last
 };

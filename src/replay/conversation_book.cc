@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "base/digest.h"
@@ -16,6 +19,8 @@ namespace {
 constexpr int64_t kBookVersion = 1;
 // About what a reply takes beside its messages.
 constexpr int64_t kBesideBytes = 512;
+// Of replies that wait to be written.
+constexpr int64_t kPendingBytesMax = int64_t{64} << 20;
 
 // A killed process loses nothing without syncs, and they would hold up replies.
 constexpr const char* kSchema = R"(
@@ -28,6 +33,13 @@ constexpr const char* kSchema = R"(
 )";
 constexpr const char* kColumns =
     "SELECT id, session, key, token_count, time_s, previous FROM replies ";
+
+int64_t bytes_of(const Message& message) {
+  size_t bytes = message.reasoning.size() + message.call_id.size();
+  for (const std::string& part : message.parts) bytes += part.size();
+  for (const ToolCall& call : message.calls) bytes += call.name.size() + call.arguments.size();
+  return static_cast<int64_t>(bytes);
+}
 
 std::string digest_of(std::string_view tenant) {
   return to_hex(Sha256().add_text("kvasir conversations of").add_text(tenant).finish());
@@ -57,12 +69,32 @@ Status check_place(const std::string& path) {
 struct ConversationBook::State {
   Options options;
   std::unique_ptr<SqliteDatabase> db;
+  std::mutex db_mutex;
+  int64_t bytes = 0;  // under db_mutex: of the messages, and what stands beside them
+
+  // Replies on their way to the file; whoever asks finds them already.
+  struct Pending {
+    std::string tenant;  // its digest
+    KeptReply reply;
+    int64_t bytes = 0;
+  };
   mutable std::mutex mutex;
-  int64_t bytes = 0;  // of the messages, and what stands beside them
+  std::condition_variable wakes;
+  std::deque<Pending> pending;  // the front one is being written
+  int64_t pending_bytes = 0;
+  bool is_ending = false;
+  std::optional<Error> failure;  // the first that nobody has been told of
+  std::thread writer;
+
+  void write_all();
+  Status write(const Pending& one);
+  // Its messages and what it goes on from.
+  std::optional<KeptReply> read(const std::string& tenant, const std::string& id);
+  std::optional<KeptReply> find_pending(const std::string& tenant, std::string_view id) const;
 
   Status open();
   Status begin();
-  // Of the oldest a quarter, so that not every reply has to.
+  // Of the tenant that has the most the oldest, a quarter of all, so that not every reply has to.
   bool drop_oldest();
 };
 
@@ -93,66 +125,115 @@ Status ConversationBook::State::begin() {
   if (!options.read_only && !db->execute(kSchema)) {
     return db->error("cannot write the book of conversations");
   }
-  SqliteStatement sum(*db, "SELECT TOTAL(LENGTH(messages)), COUNT(*) FROM replies");
+  SqliteStatement sum(*db, "SELECT TOTAL(LENGTH(CAST(messages AS BLOB))), COUNT(*) FROM replies");
   if (sum.next()) bytes = sum.integer(0) + sum.integer(1) * kBesideBytes;
   return ok_status();
 }
 
 bool ConversationBook::State::drop_oldest() {
+  constexpr const char* kOldestOfMost =
+      "SELECT number, LENGTH(CAST(messages AS BLOB)) FROM replies WHERE tenant = (SELECT tenant "
+      "FROM replies GROUP BY tenant ORDER BY SUM(LENGTH(CAST(messages AS BLOB)) + 512) DESC LIMIT "
+      "1) "
+      "ORDER BY number LIMIT 1";
   while (bytes > options.bytes_max / 4 * 3) {
-    SqliteStatement oldest(*db,
-                           "SELECT number, LENGTH(messages) FROM replies ORDER BY number LIMIT 1");
-    if (!oldest.next()) return false;
-    SqliteStatement drop(*db, "DELETE FROM replies WHERE number = ?");
+    SqliteStatement oldest(*db, kOldestOfMost);
+    if (!oldest.next()) {
+      bytes = 0;
+      return true;
+    }
+    const int64_t number = oldest.integer(0);
     const int64_t size = oldest.integer(1) + kBesideBytes;
-    if (!drop.bind(oldest.integer(0)).run()) return false;
+    SqliteStatement drop(*db, "DELETE FROM replies WHERE number = ?");
+    if (!drop.bind(number).run()) return false;
     bytes -= size;
   }
   return true;
 }
 
 ConversationBook::ConversationBook(std::unique_ptr<State> state) : state_(std::move(state)) {}
-ConversationBook::~ConversationBook() = default;
 
 Result<std::unique_ptr<ConversationBook>> ConversationBook::open(const Options& options) {
   auto state = std::make_unique<State>();
   state->options = options;
   KVASIR_RETURN_IF_ERROR(state->open());
+  if (!options.read_only) state->writer = std::thread([raw = state.get()] { raw->write_all(); });
   return std::unique_ptr<ConversationBook>(new ConversationBook(std::move(state)));
 }
 
-Status ConversationBook::add(std::string_view tenant, const KeptReply& reply) {
-  const std::string messages = reply.messages.empty() ? "" : replay::text_of(reply.messages);
+ConversationBook::~ConversationBook() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->is_ending = true;
+  }
+  state_->wakes.notify_all();
+  if (state_->writer.joinable()) state_->writer.join();
+}
+
+Status ConversationBook::add(std::string_view tenant, KeptReply reply) {
+  int64_t bytes = kBesideBytes;
+  for (const Message& message : reply.messages) bytes += bytes_of(message);
   const std::lock_guard lock(state_->mutex);
-  SqliteDatabase& db = *state_->db;
-  const int64_t bytes_before = state_->bytes;
-  const bool is_written = db.transact([&] {
-    SqliteStatement row(db,
+  if (bytes > state_->options.reply_bytes_max || state_->pending_bytes > kPendingBytesMax) {
+    return Error{.kind = ErrorKind::kNoRoom, .what = "a reply is too large to be kept"};
+  }
+  state_->pending_bytes += bytes;
+  state_->pending.push_back({digest_of(tenant), std::move(reply), bytes});
+  state_->wakes.notify_all();
+  if (!state_->failure) return ok_status();
+  return *std::exchange(state_->failure, std::nullopt);
+}
+
+void ConversationBook::State::write_all() {
+  std::unique_lock lock(mutex);
+  while (true) {
+    wakes.wait(lock, [&] { return is_ending || !pending.empty(); });
+    if (pending.empty()) return;
+    // It stays in its place, to be found, until it is written; others are added behind it.
+    const Pending& one = pending.front();
+    lock.unlock();
+    Status written = write(one);
+    lock.lock();
+    if (!written.ok() && !failure) failure = std::move(written).error();
+    pending_bytes -= one.bytes;
+    pending.pop_front();
+  }
+}
+
+Status ConversationBook::State::write(const Pending& one) {
+  const KeptReply& reply = one.reply;
+  const std::string messages = reply.messages.empty() ? "" : replay::text_of(reply.messages);
+  const std::lock_guard lock(db_mutex);
+  const int64_t bytes_before = bytes;
+  const bool is_written = db->transact([&] {
+    SqliteStatement row(*db,
                         "INSERT OR REPLACE INTO replies (id, tenant, session, key, token_count, "
                         "time_s, previous, messages) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
-    row.bind(reply.id).bind(digest_of(tenant)).bind(reply.session).bind(reply.key);
+    row.bind(reply.id).bind(one.tenant).bind(reply.session).bind(reply.key);
     row.bind(reply.token_count).bind(reply.time_s).bind(reply.previous).bind(messages);
     if (!row.run()) return false;
-    state_->bytes += std::ssize(messages) + kBesideBytes;
-    return state_->bytes <= state_->options.bytes_max || state_->drop_oldest();
+    bytes += std::ssize(messages) + kBesideBytes;
+    return bytes <= options.bytes_max || drop_oldest();
   });
   if (is_written) return ok_status();
-  Error failed = db.error("cannot write the book of conversations");
-  db.execute("ROLLBACK");
-  state_->bytes = bytes_before;
+  Error failed = db->error("cannot write the book of conversations");
+  db->execute("ROLLBACK");
+  bytes = bytes_before;
   return failed;
 }
 
-std::optional<KeptReply> ConversationBook::find(std::string_view tenant,
-                                                std::string_view id) const {
-  const std::lock_guard lock(state_->mutex);
-  SqliteStatement row(*state_->db, (std::string(kColumns) + "WHERE id = ? AND tenant = ?").c_str());
-  if (!row.bind(std::string(id)).bind(digest_of(tenant)).next()) return std::nullopt;
-  return reply_in(row);
+std::optional<KeptReply> ConversationBook::State::find_pending(const std::string& tenant,
+                                                               std::string_view id) const {
+  const std::lock_guard lock(mutex);
+  for (auto one = pending.rbegin(); one != pending.rend(); ++one) {
+    if (one->reply.id == id && (tenant.empty() || one->tenant == tenant)) return one->reply;
+  }
+  return std::nullopt;
 }
 
 std::optional<KeptReply> ConversationBook::find_of_any(std::string_view id) const {
-  const std::lock_guard lock(state_->mutex);
+  if (auto pending = state_->find_pending("", id)) return pending;
+  const std::lock_guard lock(state_->db_mutex);
   SqliteStatement row(*state_->db, (std::string(kColumns) + "WHERE id = ?").c_str());
   if (!row.bind(std::string(id)).next()) return std::nullopt;
   return reply_in(row);
@@ -160,18 +241,16 @@ std::optional<KeptReply> ConversationBook::find_of_any(std::string_view id) cons
 
 std::optional<std::vector<Message>> ConversationBook::conversation(std::string_view tenant,
                                                                    std::string_view id) const {
-  const std::lock_guard lock(state_->mutex);
+  const std::string owner = digest_of(tenant);
   std::vector<std::vector<Message>> turns;  // the newest first
   std::set<std::string> seen;
   for (std::string next(id); !next.empty();) {
-    SqliteStatement row(*state_->db,
-                        "SELECT messages, previous FROM replies WHERE id = ? AND tenant = ?");
-    const bool is_new = seen.insert(next).second;
-    if (!is_new || !row.bind(next).bind(digest_of(tenant)).next()) return std::nullopt;
-    std::optional<std::vector<Message>> messages = replay::messages_of(row.text(0));
-    if (!messages) return std::nullopt;
-    turns.push_back(std::move(*messages));
-    next = row.text(1);
+    if (!seen.insert(next).second) return std::nullopt;
+    std::optional<KeptReply> reply = state_->find_pending(owner, next);
+    if (!reply) reply = state_->read(owner, next);
+    if (!reply || reply->messages.empty()) return std::nullopt;
+    turns.push_back(std::move(reply->messages));
+    next = reply->previous;
   }
   std::vector<Message> all;
   for (auto turn = turns.rbegin(); turn != turns.rend(); ++turn) {
@@ -180,8 +259,18 @@ std::optional<std::vector<Message>> ConversationBook::conversation(std::string_v
   return all;
 }
 
+std::optional<KeptReply> ConversationBook::State::read(const std::string& tenant,
+                                                       const std::string& id) {
+  const std::lock_guard lock(db_mutex);
+  SqliteStatement row(*db, "SELECT messages, previous FROM replies WHERE id = ? AND tenant = ?");
+  if (!row.bind(id).bind(tenant).next()) return std::nullopt;
+  std::optional<std::vector<Message>> messages = replay::messages_of(row.text(0));
+  if (!messages) return std::nullopt;
+  return KeptReply{.id = id, .previous = row.text(1), .messages = std::move(*messages)};
+}
+
 std::vector<KeptReply> ConversationBook::sessions() const {
-  const std::lock_guard lock(state_->mutex);
+  const std::lock_guard lock(state_->db_mutex);
   std::vector<KeptReply> replies;
   SqliteStatement rows(
       *state_->db,

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/sqlite.h"
 #include "kvasir/conversations.h"
 #include "replay/message_json.h"
 #include "temp_directory.h"
@@ -53,7 +54,7 @@ TEST_F(ConversationBookTest, AConversationIsFoundByItsLastReplyAlsoInLaterProces
   EXPECT_EQ((*messages)[0].parts.front(), "first");
   EXPECT_EQ((*messages)[2].parts.front(), "second");
   EXPECT_EQ((*book->conversation("alice", "3"))[2].parts.front(), "other");
-  EXPECT_EQ(book->find("alice", "2")->session, "garden");
+  EXPECT_EQ(book->find_of_any("2")->session, "garden");
   EXPECT_EQ(book->find_of_any("2")->token_count, 300);
   EXPECT_EQ(book->sessions().front().id, "3");
 }
@@ -61,7 +62,6 @@ TEST_F(ConversationBookTest, AConversationIsFoundByItsLastReplyAlsoInLaterProces
 TEST_F(ConversationBookTest, NobodyFindsWhatIsAnothers) {
   const auto book = open();
   ASSERT_TRUE(book->add("alice", reply_of("1", "", "first")).ok());
-  EXPECT_FALSE(book->find("bob", "1"));
   EXPECT_FALSE(book->conversation("bob", "1"));
   // Nor by going on from it.
   ASSERT_TRUE(book->add("bob", reply_of("2", "1", "second")).ok());
@@ -73,7 +73,7 @@ TEST_F(ConversationBookTest, WhatIsNotKeptIsNoConversation) {
   KeptReply bare = reply_of("1", "", "first");
   bare.messages = {};
   ASSERT_TRUE(book->add("", bare).ok());
-  EXPECT_TRUE(book->find("", "1"));
+  EXPECT_TRUE(book->find_of_any("1"));
   EXPECT_FALSE(book->conversation("", "1"));
   ASSERT_TRUE(book->add("", reply_of("2", "1", "second")).ok());
   EXPECT_FALSE(book->conversation("", "2"));
@@ -82,20 +82,49 @@ TEST_F(ConversationBookTest, WhatIsNotKeptIsNoConversation) {
   EXPECT_FALSE(book->conversation("", "3"));
 }
 
-TEST_F(ConversationBookTest, TheOldestGoWhereThereIsNoRoom) {
-  const auto book = open(100'000);
-  for (int i = 0; i < 100; ++i) {
-    ASSERT_TRUE(book->add("", reply_of(std::to_string(i), "", std::string(5000, 'x'))).ok());
+TEST_F(ConversationBookTest, WhoHasTheMostLosesTheOldest) {
+  {
+    const auto book = open(100'000);
+    ASSERT_TRUE(book->add("bob", reply_of("b", "", "mine")).ok());
+    for (int i = 0; i < 100; ++i) {
+      // Characters of several bytes.
+      std::string text;
+      for (int k = 0; k < 1700; ++k) text += "\u6f22";
+      ASSERT_TRUE(book->add("alice", reply_of(std::to_string(i), "", text)).ok());
+    }
   }
-  EXPECT_FALSE(book->find("", "0"));
-  EXPECT_TRUE(book->conversation("", "99"));
-  EXPECT_TRUE(book->find("", "90"));
+  const auto book = open(100'000);
+  EXPECT_FALSE(book->find_of_any("0"));
+  EXPECT_TRUE(book->conversation("alice", "99"));
+  EXPECT_TRUE(book->find_of_any("90"));
+  EXPECT_TRUE(book->conversation("bob", "b"));
+  EXPECT_LT(std::filesystem::file_size(path()), 200'000U);
+}
+
+TEST_F(ConversationBookTest, WhatIsTooLargeIsRefusedAndCostsNothing) {
+  const auto book = ConversationBook::open({.path = path(), .reply_bytes_max = 1000}).value();
+  ASSERT_TRUE(book->add("", reply_of("1", "", "small")).ok());
+  EXPECT_EQ(book->add("", reply_of("2", "", std::string(2000, 'x'))).error().kind,
+            ErrorKind::kNoRoom);
+  EXPECT_TRUE(book->conversation("", "1"));
+  EXPECT_FALSE(book->find_of_any("2"));
+}
+
+// Whoever reads the file holds up no reply.
+TEST_F(ConversationBookTest, AReplyIsFoundBeforeItIsWritten) {
+  const auto book = open();
+  ASSERT_TRUE(book->add("", reply_of("1", "", "first")).ok());
+  const auto reader = SqliteDatabase::open(path(), true).value();
+  ASSERT_TRUE(reader->execute("BEGIN IMMEDIATE"));
+  ASSERT_TRUE(book->add("", reply_of("2", "1", "second")).ok());
+  EXPECT_EQ(book->conversation("", "2")->size(), 4U);
+  ASSERT_TRUE(reader->execute("COMMIT"));
 }
 
 TEST_F(ConversationBookTest, ADamagedBookIsPutAsideAndANewerOneLeftAlone) {
   std::ofstream(path()) << std::string(5000, '#');
   EXPECT_FALSE(ConversationBook::open({.path = path(), .read_only = true}).ok());
-  EXPECT_FALSE(open()->find("", "1"));
+  EXPECT_FALSE(open()->find_of_any("1"));
   EXPECT_TRUE(std::filesystem::exists(path() + ".damaged"));
   std::filesystem::remove(path());
   std::filesystem::create_symlink(directory_.file("elsewhere"), path());

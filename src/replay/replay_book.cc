@@ -201,8 +201,8 @@ struct ReplayBook::State {
 
 // A book of another version stays as it is: what is there is read before anything is written.
 Status ReplayBook::State::load() {
-  const bool is_ours = file.open(options.path);
-  if (!is_ours && errno != EWOULDBLOCK) {
+  const bool is_ours = !options.read_only && file.open(options.path);
+  if (!is_ours && !options.read_only && errno != EWOULDBLOCK) {
     return system_error("cannot open the book of what was said", options.path, errno);
   }
   KVASIR_ASSIGN_OR_RETURN(const std::string text, read_whole_file(options.path));

@@ -17,11 +17,12 @@ constexpr int64_t kWorthTokens = 128;
 // An id's text is seldom longer than this many others' together.
 constexpr size_t kIdsOfOneText = 8;
 
+// Of those that the model is told of.
 uint64_t digest_of_tools(const FormOptions& form) {
   Sha256 hash;
-  hash.add_value(form.tool_choice).add_text(form.tool_name);
   for (const Tool& tool : form.tools) {
-    hash.add_text(tool.name).add_text(tool.description).add_text(tool.parameters);
+    const bool is_told = form.tool_choice != ToolChoice::kNone;
+    if (is_told) hash.add_text(tool.name).add_text(tool.description).add_text(tool.parameters);
   }
   return xxh3_64(hash.finish());
 }
@@ -34,21 +35,15 @@ uint64_t digest_of_format(const FormOptions& form) {
   return xxh3_64(Sha256().add_value(form.answer_format).add_text(form.answer_schema).finish());
 }
 
-std::function<std::string(int32_t)> token_text(const Served& served) {
-  return [&engine = served.service->engine()](int32_t id) {
-    const Result<std::string_view> bytes = engine.token_bytes(id);
-    return bytes.ok() ? std::string(*bytes) : std::string();
-  };
-}
-
 // The bytes that two texts begin with alike though their ids differ.
 int64_t same_bytes(const Served& served, std::span<const int32_t> ids,
                    std::span<const int32_t> others) {
-  const auto beginning = [text_of = token_text(served)](std::span<const int32_t> all) {
-    std::string text;
-    for (const int32_t id : all.first(std::min(all.size(), kIdsOfOneText))) text += text_of(id);
-    return text;
-  };
+  const auto beginning =
+      [text_of = token_text_of(served.service->engine())](std::span<const int32_t> all) {
+        std::string text;
+        for (const int32_t id : all.first(std::min(all.size(), kIdsOfOneText))) text += text_of(id);
+        return text;
+      };
   const std::string ours = beginning(ids);
   const std::string theirs = beginning(others);
   const size_t count = std::min(ours.size(), theirs.size());
@@ -58,10 +53,10 @@ int64_t same_bytes(const Served& served, std::span<const int32_t> ids,
 
 PromptPlace find_place(const Served& served, const Call& call, const PreparedPrompt& prompt,
                        const std::string& salt, int64_t same_ids, int64_t same_bytes) {
-  const auto text_of = token_text(served);
+  const auto text_of = token_text_of(served.service->engine());
   if (call.messages.empty()) return place_in_text(prompt.tokens, text_of, same_ids, same_bytes);
   const FormOptions form = told_form(served, call);
-  const SaidIds said = said_ids(served, &salt, nullptr);
+  const SaidIds said = found_once(said_ids(served, &salt, nullptr));
   const auto encode = [&](std::span<const Message> messages,
                           const FormOptions& options) -> std::optional<std::vector<int32_t>> {
     Result<FormedPrompt> formed = served.form->encode(messages, options, said);
@@ -77,8 +72,12 @@ PromptPlace find_place(const Served& served, const Call& call, const PreparedPro
 }
 
 // What is said besides messages is known for certain of a prompt that this server saw.
-PromptPlace refined(PromptPlace place, const FormOptions& form, const EarlierPrompt& earlier) {
-  if (place.part == Part::kMessage && place.character > 0) return place;
+PromptPlace refined(PromptPlace place, const Call& call, const EarlierPrompt& earlier) {
+  const FormOptions& form = call.form;
+  // What differs behind the first turn's beginning does so whatever stands before.
+  const auto first_turn = std::ranges::find_if_not(call.messages, is_system);
+  const bool is_behind = place.index > first_turn - call.messages.begin();
+  if (place.part == Part::kMessage && (place.character > 0 || is_behind)) return place;
   if (digest_of_effort(form) != earlier.effort && place.index <= 0 && place.part != Part::kTools) {
     return {.part = Part::kSettings, .field = "reasoning_effort"};
   }
@@ -139,7 +138,7 @@ PromptComparison compare_prompt(const Served& served, const Call& call,
   const int64_t bytes =
       same_bytes(served, std::span(prompt.tokens).subspan(same), std::span(others).subspan(same));
   const PromptPlace place = find_place(served, call, prompt, salt, comparison.same_ids, bytes);
-  comparison.place = refined(place, call.form, *found->prompt);
+  comparison.place = refined(place, call, *found->prompt);
   return comparison;
 }
 

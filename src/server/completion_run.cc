@@ -156,8 +156,14 @@ void CompletionRun::compute_again() {
     if (!self->is_over_) self->on_proof(event);
   };
   Result<RequestId> id = order_.service->submit(*std::exchange(again_, std::nullopt), sink);
-  if (!id.ok()) return fail(api_error(id.error()));
+  if (!id.ok()) return go_without_proof(id.error());
   ids_.push_back(*id);
+}
+
+// The client has its answer.
+void CompletionRun::go_without_proof(const Error& error) {
+  proof_ = {.failure = error.message()};
+  finish();
 }
 
 void CompletionRun::on_proof(const ServiceEvent& event) {
@@ -168,7 +174,7 @@ void CompletionRun::on_proof(const ServiceEvent& event) {
               .digest = logits_digest_};
   }
   if (event.kind == Kind::kDone) finish();
-  if (event.kind == Kind::kFailed) fail(api_error(*event.error));
+  if (event.kind == Kind::kFailed) go_without_proof(*event.error);
 }
 
 void CompletionRun::finish() {

@@ -61,6 +61,7 @@ class CompletionRun : public std::enable_shared_from_this<CompletionRun> {
   // The same answer once more, with nothing reused.
   void compute_again();
   void on_proof(const ServiceEvent& event);
+  void go_without_proof(const Error& error);
   void finish();
   void fail(const ApiError& error);
   void leave(std::string outcome);

@@ -96,6 +96,7 @@ struct ReplyProgress {
 // A Proof says what came of an answer that was computed once more, with nothing reused.
 struct Proof {
   bool has_same_bits = false;  // of the logits of every step
+  std::string failure;         // why it could not be computed; empty: it was
   int64_t steps = 0;
   int64_t reused_tokens = 0;  // of the answer that the client got
   std::string digest;         // of the logits of all its steps, SHA-256 in hex

@@ -19,16 +19,25 @@ void EarlierPrompts::put(Entry entry) {
   const auto is_same = [&](const Entry& other) {
     return other.tenant == entry.tenant && other.prompt->id == entry.prompt->id;
   };
-  if (const auto old = std::ranges::find_if(entries_, is_same); old != entries_.end()) {
-    bytes_ -= bytes_of(*old->prompt);
-    entries_.erase(old);
-  }
-  bytes_ += bytes_of(*entry.prompt);
+  if (const auto old = std::ranges::find_if(entries_, is_same); old != entries_.end()) erase(old);
+  if (bytes_of(*entry.prompt) > bytes_max_) return;
+  bytes_[entry.tenant] += bytes_of(*entry.prompt);
+  all_bytes_ += bytes_of(*entry.prompt);
   entries_.push_back(std::move(entry));
-  while (bytes_ > bytes_max_ && !entries_.empty()) {
-    bytes_ -= bytes_of(*entries_.front().prompt);
-    entries_.pop_front();
+  while (all_bytes_ > bytes_max_) {
+    const auto most =
+        std::ranges::max_element(bytes_, {}, [](const auto& one) { return one.second; });
+    erase(std::ranges::find(entries_, most->first, &Entry::tenant));
   }
+}
+
+void EarlierPrompts::erase(std::deque<Entry>::iterator entry) {
+  const int64_t bytes = bytes_of(*entry->prompt);
+  all_bytes_ -= bytes;
+  const auto of_tenant = bytes_.find(entry->tenant);
+  of_tenant->second -= bytes;
+  if (of_tenant->second == 0) bytes_.erase(of_tenant);
+  entries_.erase(entry);
 }
 
 void EarlierPrompts::add(std::string_view tenant, EarlierPrompt prompt) {

@@ -1,10 +1,11 @@
 // EarlierPrompts remembers the prompts that a server got and what was said to them, as ids, to say
-// of a later one how far it begins alike. It keeps the newest, up to a bound of bytes. Prompts are
-// a tenant's, and are compared with no other's. Any thread.
+// of a later one how far it begins alike. It keeps the newest, up to a bound of bytes; the tenant
+// that has the most makes room. Prompts are compared with no other tenant's. Any thread.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -50,11 +51,13 @@ class EarlierPrompts {
   };
   // Under mutex_:
   void put(Entry entry);
+  void erase(std::deque<Entry>::iterator entry);
 
   const int64_t bytes_max_;
   mutable std::mutex mutex_;
-  std::deque<Entry> entries_;  // the newest last
-  int64_t bytes_ = 0;
+  std::deque<Entry> entries_;             // the newest last
+  std::map<std::string, int64_t> bytes_;  // by tenant
+  int64_t all_bytes_ = 0;
 };
 
 }  // namespace kvasir::server

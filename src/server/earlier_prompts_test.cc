@@ -38,9 +38,15 @@ TEST(EarlierPrompts, ForgetTheOldestWhereThereIsNoRoom) {
   for (const char* id : {"1", "2", "3"}) prompts.add("a", {.id = id, .ids = long_ids});
   EXPECT_FALSE(prompts.find("a", "1", long_ids));
   EXPECT_TRUE(prompts.find("a", "3", long_ids));
-  // One that is larger than all there is room for is not kept, and nothing else is lost by rights.
+  // One that is larger than all there is room for is not kept, and costs nobody anything.
   prompts.add("a", {.id = "4", .ids = std::vector<int32_t>(4096)});
   EXPECT_FALSE(prompts.find("a", "4", long_ids));
+  EXPECT_TRUE(prompts.find("a", "3", long_ids));
+  // Who has the most makes room.
+  prompts.add("b", {.id = "5", .ids = long_ids});
+  EXPECT_TRUE(prompts.find("b", "5", long_ids));
+  prompts.add("a", {.id = "6", .ids = long_ids});
+  EXPECT_TRUE(prompts.find("b", "5", long_ids));
 }
 
 }  // namespace

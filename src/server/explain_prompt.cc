@@ -66,8 +66,9 @@ std::string plain_salt(const Call& call) {
 
 Result<PromptExplanation> explain_prompt(Served& served, const std::string& request,
                                          const std::string& where) {
-  KVASIR_ASSIGN_OR_RETURN(const ReadRequest read, read_request(request, where));
+  KVASIR_ASSIGN_OR_RETURN(ReadRequest read, read_request(request, where));
   const std::string salt = plain_salt(read.call);
+  KVASIR_RETURN_IF_ERROR(add_earlier_messages(served, salt, read.call));
   KVASIR_ASSIGN_OR_RETURN(const std::vector<PreparedPrompt> prompts,
                           prepare_prompts(served, read.call, &salt));
   const PreparedPrompt& prompt = prompts.front();

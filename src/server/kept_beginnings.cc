@@ -30,10 +30,6 @@ std::string project_of(const std::string& name, const std::string& salt) {
   return name + " of " + to_hex(digest).substr(0, kDigits);
 }
 
-bool is_system(const Message& message) {
-  return message.role == Role::kSystem || message.role == Role::kDeveloper;
-}
-
 }  // namespace
 
 int64_t front_tokens(const Served& served, const Call& call, const PreparedPrompt& prompt) {
@@ -55,7 +51,7 @@ std::vector<Keep> kept_beginnings(const Served& served, const Call& call,
     longest = std::max(longest, mark.seconds);
   }
   while (seconds.size() > kMarksMax) seconds.erase(seconds.begin());
-  const SaidIds said = said_ids(served, &salt, nullptr);
+  const SaidIds said = found_once(said_ids(served, &salt, nullptr));
   const std::span<const Message> messages = call.messages;
   for (const auto& [count, time] : seconds) {
     const bool is_whole = count >= std::ssize(messages);

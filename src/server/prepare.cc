@@ -6,6 +6,8 @@
 #include <array>
 #include <cstring>
 #include <ctime>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -43,7 +45,6 @@ Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
                  .remedy = "ask for completions of plain text"};
   }
   Repairs repairs = call.repairs;
-  repairs.add(Repair::kCacheControl, std::ssize(call.marks));
   repairs.add(Repair::kSystem, system_messages_in_the_middle(call.messages));
   KVASIR_ASSIGN_OR_RETURN(FormedPrompt prompt,
                           served.form->encode(call.messages, told_form(served, call),
@@ -121,6 +122,27 @@ SaidIds said_ids(const Served& served, const std::string* salt, Repairs* repairs
   return {.knows = knows, .find = find};
 }
 
+SaidIds found_once(SaidIds said) {
+  if (!said.find) return said;
+  using Place = std::tuple<const Message*, size_t, int32_t>;
+  using Ids = std::optional<std::vector<int32_t>>;
+  auto found = std::make_shared<std::map<Place, Ids>>();
+  said.find = [find = std::move(said.find), found](std::span<const int32_t> before,
+                                                   const Message& message) {
+    const auto [place, is_new] = found->try_emplace(Place(&message, before.size(), before.back()));
+    if (is_new) place->second = find(before, message);
+    return place->second;
+  };
+  return said;
+}
+
+std::function<std::string(int32_t id)> token_text_of(const Engine& engine) {
+  return [&engine](int32_t id) {
+    const Result<std::string_view> bytes = engine.token_bytes(id);
+    return bytes.ok() ? std::string(*bytes) : std::string();
+  };
+}
+
 Result<std::vector<Message>> add_earlier_messages(const Served& served, const std::string& salt,
                                                   Call& call) {
   const auto own = call.messages.begin() + static_cast<ptrdiff_t>(call.leads);
@@ -136,6 +158,9 @@ Result<std::vector<Message>> add_earlier_messages(const Served& served, const st
                  .what = "no such response is kept",
                  .field = "previous_response_id",
                  .expected = "the id of a response with store, or the whole conversation"};
+  }
+  for (CacheMark& mark : call.marks) {
+    if (mark.message_count > call.leads) mark.message_count += std::ssize(*earlier);
   }
   call.messages.insert(own, std::make_move_iterator(earlier->begin()),
                        std::make_move_iterator(earlier->end()));
@@ -169,31 +194,37 @@ Result<std::vector<PreparedPrompt>> prepare_prompts(const Served& served, const 
   return prepared;
 }
 
-std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
-    const Served& served, const Call& call, std::vector<PreparedPrompt> prompts,
-    const std::string& salt) {
+std::optional<ApiError> check_context(const Served& served, const Call& call,
+                                      const std::vector<PreparedPrompt>& prompts) {
+  const int64_t context = served.model.context_tokens;
+  const int64_t least = call.tokens_max.value_or(kAnswerTokensDefault) > 0 ? 1 : 0;
+  for (const PreparedPrompt& prompt : prompts) {
+    if (context == 0 || std::ssize(prompt.tokens) + least <= context) continue;
+    return ApiError{.kind = ApiErrorKind::kContextLength,
+                    .param = call.messages.empty() ? "prompt" : "messages",
+                    .tokens = std::ssize(prompt.tokens),
+                    .tokens_max = context};
+  }
+  return std::nullopt;
+}
+
+std::vector<ServiceRequest> prepare_requests(const Served& served, const Call& call,
+                                             std::vector<PreparedPrompt> prompts,
+                                             const std::string& salt) {
   std::vector<ServiceRequest> requests;
   for (PreparedPrompt& prompt : prompts) {
-    const int64_t prompt_tokens = std::ssize(prompt.tokens);
     int64_t tokens_max = call.tokens_max.value_or(kAnswerTokensDefault);
     if (const int64_t context = served.model.context_tokens; context > 0) {
-      const int64_t least = tokens_max > 0 ? 1 : 0;
-      if (prompt_tokens + least > context) {
-        return ApiError{.kind = ApiErrorKind::kContextLength,
-                        .param = call.messages.empty() ? "prompt" : "messages",
-                        .tokens = prompt_tokens,
-                        .tokens_max = context};
-      }
-      tokens_max = std::min(tokens_max, context - prompt_tokens);
+      tokens_max = std::min(tokens_max, context - std::ssize(prompt.tokens));
     }
     ServiceRequest request{.prompt = std::move(prompt.tokens),
                            .options = call.options,
                            .reply = reply_kind(call, prompt),
                            .answer_count = call.answer_count,
                            .wants_prompt_logprobs = call.wants_prompt_logprobs,
+                           .digests_logits = call.wants_proof,
                            .salt = salt};
     request.options.tokens_max = tokens_max;
-    request.digests_logits = call.wants_proof;
     // What is no turn has no calls.
     if (request.reply == ReplyKind::kText) request.options.reads_calls = false;
     if (!call.has_seed) {
@@ -240,10 +271,7 @@ ReplyFacts reply_facts(const Served& served, const Call& call,
                    .model = served.model.name,
                    .fingerprint = served.model.fingerprint,
                    .wants_diagnostics = call.wants_diagnostics};
-  facts.token_text = [&engine](int32_t id) {
-    const Result<std::string_view> bytes = engine.token_bytes(id);
-    return bytes.ok() ? std::string(*bytes) : std::string();
-  };
+  facts.token_text = token_text_of(engine);
   for (const PreparedPrompt& prompt : prompts) {
     facts.prompt_tokens.push_back(std::ssize(prompt.tokens));
   }

@@ -2,10 +2,10 @@
 // run on the work queue's threads and use of the engine what any thread may use.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "kvasir/messages.h"
@@ -40,6 +40,12 @@ FormOptions told_form(const Served& served, const Call& call);
 // clients had changed; may be null. It refers to both.
 SaidIds said_ids(const Served& served, const std::string* salt, Repairs* repairs);
 
+// The same for conversations that are beginnings of one another, each turn looked up once.
+SaidIds found_once(SaidIds said);
+
+// The exact bytes of one token; it refers to the engine.
+std::function<std::string(int32_t id)> token_text_of(const Engine& engine);
+
 struct PreparedPrompt {
   std::vector<int32_t> tokens;
   ReplyKind reply = ReplyKind::kText;
@@ -62,11 +68,15 @@ Result<std::vector<Message>> add_earlier_messages(const Served& served, const st
 // Of the reply to that prompt.
 ReplyKind reply_kind(const Call& call, const PreparedPrompt& prompt);
 
+// A prompt that does not fit into the context (kContextLength). None: all do.
+std::optional<ApiError> check_context(const Served& served, const Call& call,
+                                      const std::vector<PreparedPrompt>& prompts);
+
 // Returns the requests for those prompts, each with as many tokens to answer as were asked for and
-// the context leaves. Error: a prompt that does not fit (kContextLength).
-std::variant<std::vector<ServiceRequest>, ApiError> prepare_requests(
-    const Served& served, const Call& call, std::vector<PreparedPrompt> prompts,
-    const std::string& salt);
+// the context leaves. REQUIRES: they fit into it.
+std::vector<ServiceRequest> prepare_requests(const Served& served, const Call& call,
+                                             std::vector<PreparedPrompt> prompts,
+                                             const std::string& salt);
 
 // Returns what hears the answers to those prompts, before they are handed over; nothing where they
 // are not kept.

@@ -34,6 +34,20 @@ std::vector<Field> fields_of(const Message& message) {
   return fields;
 }
 
+// As find(), in a time that does not grow with the product of the sizes: of long texts it looks for
+// the first bytes, and tries some of their places.
+size_t find_in(std::string_view whole, std::string_view text, size_t begin) {
+  constexpr size_t kFirstBytes = 64;
+  constexpr int kTriesMax = 16;
+  const std::string_view first = text.substr(0, kFirstBytes);
+  size_t at = whole.find(first, begin);
+  for (int tries = 0; at != whole.npos && tries < kTriesMax; ++tries) {
+    if (whole.substr(at).starts_with(text)) return at;
+    at = whole.find(first, at + 1);
+  }
+  return whole.npos;
+}
+
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlanks = " \t\r\n\v\f";
   const size_t begin = text.find_first_not_of(kBlanks);
@@ -67,15 +81,19 @@ class Finder {
 
   PromptPlace find() {
     const size_t message = message_here();
-    const int64_t begin = reach(message);
+    const auto [first, end] = results_around(message);
+    const int64_t begin = reach(first);
     const auto ids = prompt_.ids.subspan(static_cast<size_t>(begin));
-    region_ =
-        joined(ids.first(static_cast<size_t>(reach(message + 1) - begin)), prompt_.token_text);
-    offset_ = joined(ids.first(static_cast<size_t>(std::max<int64_t>(same_ids_ - begin, 0))),
-                     prompt_.token_text)
-                  .size() +
+    const auto before_place = std::max<int64_t>(same_ids_ - begin, 0);
+    region_ = joined(ids.first(static_cast<size_t>(std::max(reach(end) - begin, before_place))),
+                     prompt_.token_text);
+    offset_ = joined(ids.first(static_cast<size_t>(before_place)), prompt_.token_text).size() +
               static_cast<size_t>(same_bytes_);
     PromptPlace place = in_message(message);
+    // Forms tell results of tools in the order of the calls.
+    for (size_t other = first; other < end && place.character < 0 && end - first > 1; ++other) {
+      if (const PromptPlace there = in_message(other); there.character >= 0) place = there;
+    }
     if (place.character < 0 && begin == 0) refine_front(message, place);
     return place;
   }
@@ -107,15 +125,28 @@ class Finder {
     return behind - 1;
   }
 
+  // The results of tools that stand together with that message; else the message itself.
+  std::pair<size_t, size_t> results_around(size_t message) const {
+    const auto is_result = [&](size_t index) {
+      return prompt_.messages[index].role == Role::kTool;
+    };
+    size_t first = message;
+    size_t end = message + 1;
+    if (!is_result(message)) return {first, end};
+    while (first > 0 && is_result(first - 1)) --first;
+    while (end < prompt_.messages.size() && is_result(end)) ++end;
+    return {first, end};
+  }
+
   PromptPlace in_message(size_t index) const {
     const Message& message = prompt_.messages[index];
     PromptPlace place{
         .part = Part::kMessage, .index = static_cast<int64_t>(index), .role = message.role};
     size_t cursor = 0;
-    for (const Field& field : fields_of(message)) {
+    for (const Field& field : told_fields(message)) {
       std::string_view text = field.text;
-      size_t at = region_.find(text, cursor);
-      if (at == region_.npos) at = region_.find(text = trimmed(field.text), cursor);
+      size_t at = find_in(region_, text, cursor);
+      if (at == region_.npos) at = find_in(region_, text = trimmed(field.text), cursor);
       if (at == region_.npos || text.empty()) continue;
       if (offset_ < at) break;
       place.field = field.name;
@@ -126,6 +157,19 @@ class Finder {
       return place;
     }
     return place;
+  }
+
+  // Forms leave reasoning out of some turns, and it may be what the answer begins with.
+  std::vector<Field> told_fields(const Message& message) const {
+    std::vector<Field> fields = fields_of(message);
+    if (message.reasoning.empty() || message.parts.empty()) return fields;
+    const size_t reasoning = find_in(region_, trimmed(message.reasoning), 0);
+    const std::string_view text = trimmed(message.parts.front());
+    const size_t answer = find_in(region_, text, 0);
+    const bool is_in_answer =
+        answer != region_.npos && answer <= reasoning && reasoning < answer + text.size();
+    if (is_in_answer || reasoning == region_.npos) fields.erase(fields.begin());
+    return fields;
   }
 
   // Before the first turn stand things that no message says.

@@ -37,6 +37,10 @@ struct PromptPlace {
 };
 
 const char* name_of(Role role);
+// Whether it is told before all turns where it stands before them.
+inline bool is_system(const Message& message) {
+  return message.role == Role::kSystem || message.role == Role::kDeveloper;
+}
 
 // A conversation and the ids that it is told in.
 struct PlacedPrompt {

@@ -92,6 +92,76 @@ TEST(PromptPlace, NamesTheFieldAndTheCharacterThatChanged) {
   }
 }
 
+TEST(PromptPlace, KnowsReasoningThatIsNotToldFromTheAnswer) {
+  std::vector<Message> messages = conversation();
+  // The form tells it behind the answer, where it is looked for in vain.
+  messages[2] = {.role = Role::kAssistant, .parts = {"Yes. abcdef"}, .reasoning = "Yes. abc"};
+  const auto told_without = [](std::span<const Message> all, const FormOptions& form) {
+    std::vector<Message> bare(all.begin(), all.end());
+    for (Message& message : bare) message.reasoning.clear();
+    return encode(bare, form);
+  };
+  std::vector<Message> before = messages;
+  before[2].parts[0][7] = '#';
+  const auto ids = *told_without(messages, {});
+  const PromptPlace place = place_of({.messages = messages,
+                                      .form = {},
+                                      .ids = ids,
+                                      .encode = told_without,
+                                      .token_text = token_text},
+                                     same_beginning(ids, *told_without(before, {})), 0);
+  EXPECT_EQ(place.words(), "message 2 (assistant), content, character 7");
+}
+
+// A form may tell results in another order than they came.
+TEST(PromptPlace, FindsResultsWhereverTheyAreTold) {
+  const auto told_turned = [](std::span<const Message> all, const FormOptions& form) {
+    std::vector<Message> turned(all.begin(), all.end());
+    if (turned.size() > 4) std::swap(turned[3], turned[4]);
+    return encode(turned, form);
+  };
+  std::vector<Message> messages = conversation();
+  messages.insert(messages.begin() + 4,
+                  {.role = Role::kTool, .parts = {"red as a rose"}, .call_id = "0"});
+  const auto ids = *told_turned(messages, {});
+  for (const size_t changed : {3, 4}) {
+    std::vector<Message> before = messages;
+    before[changed].parts[0][2] = '#';
+    const PromptPlace place = place_of({.messages = messages,
+                                        .form = {},
+                                        .ids = ids,
+                                        .encode = told_turned,
+                                        .token_text = token_text},
+                                       same_beginning(ids, *told_turned(before, {})), 0);
+    EXPECT_EQ(place.index, static_cast<int64_t>(changed));
+    EXPECT_EQ(place.character, 2);
+  }
+}
+
+// A field that is not told is not looked for at length.
+TEST(PromptPlace, TakesNoTimeOverLongTextsThatAreNotThere) {
+  const std::string text(2'000'000, 'a');
+  std::vector<Message> messages = {
+      {.role = Role::kUser, .parts = {"hi"}},
+      {.role = Role::kAssistant, .parts = {text + "q"}, .reasoning = text.substr(1'000'000) + "b"},
+      {.role = Role::kUser, .parts = {"z"}}};
+  const auto told_without = [](std::span<const Message> all, const FormOptions& form) {
+    std::vector<Message> bare(all.begin(), all.end());
+    for (Message& message : bare) message.reasoning.clear();
+    return encode(bare, form);
+  };
+  std::vector<Message> before = messages;
+  before[1].parts[0].back() = 'c';
+  const auto ids = *told_without(messages, {});
+  const PromptPlace place = place_of({.messages = messages,
+                                      .form = {},
+                                      .ids = ids,
+                                      .encode = told_without,
+                                      .token_text = token_text},
+                                     same_beginning(ids, *told_without(before, {})), 0);
+  EXPECT_EQ(place.character, 2'000'000);
+}
+
 TEST(PromptPlace, TellsToolsFormsAndEffortFromTheSystemText) {
   FormOptions other = with_tools();
   other.tools[1].description = "listens";

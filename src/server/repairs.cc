@@ -5,16 +5,9 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "server/prompt_place.h"
 
 namespace kvasir::server {
-namespace {
-
-bool is_system(const Message& message) {
-  return message.role == Role::kSystem || message.role == Role::kDeveloper;
-}
-
-}  // namespace
-
 const char* name_of(Repair repair) {
   switch (repair) {
     case Repair::kAttribution:

@@ -25,12 +25,19 @@ Outcome outcome_of(const PromptComparison& comparison, const ReuseReport& report
   return is_all ? Outcome::kReused : Outcome::kPartly;
 }
 
+// Before the change.
+std::string what_else_is_lost(const ReuseReport& report) {
+  if (!report.has_counts || report.reused_tokens() + kBlockTokens >= report.same_tokens) return "";
+  return fmt::format("; of {} tokens before it, {} can be gone on from", report.same_tokens,
+                     report.reused_tokens());
+}
+
 std::string what_happened(const ReuseReport& report) {
   switch (report.outcome) {
     case Outcome::kReused:
       return "goes on from an earlier prompt";
     case Outcome::kChanged:
-      return report.place->words() + " changed";
+      return report.place->words() + " changed" + what_else_is_lost(report);
     case Outcome::kPartly:
       return fmt::format("{} tokens were seen before, {} can be gone on from", report.same_tokens,
                          report.reused_tokens());
@@ -59,6 +66,7 @@ ReuseReport reuse_report(const PromptComparison& comparison, const ServiceUsage&
 }
 
 std::string words_of(const ReuseReport& report) {
+  if (!report.has_counts) return what_happened(report);
   return fmt::format("{}; {} of {} tokens reused (RAM {}, disk {})", what_happened(report),
                      report.reused_tokens(), report.prompt_tokens, report.reused_ram_tokens,
                      report.reused_disk_tokens);

@@ -45,6 +45,8 @@ struct ReuseReport {
   int64_t missed_tokens = 0;  // that would have been reused, had nothing changed or gone
   std::optional<PromptPlace> place;
 
+  bool has_counts = true;  // false: what is reused is not known yet
+
   int64_t reused_tokens() const { return reused_ram_tokens + reused_disk_tokens; }
 };
 

@@ -59,7 +59,8 @@ class ServerImpl : public Server {
 
   Status listen();
   Status serve(std::unique_ptr<Service> service, ServedModel model, ServedBooks books) override;
-  Status warm(const std::vector<std::string>& bodies, const std::string& where) override;
+  std::vector<Error> warm(const std::vector<std::string>& bodies,
+                          const std::string& where) override;
   std::vector<std::string> addresses() const override { return http_->addresses(); }
   Status stop(std::chrono::milliseconds patience) override;
 
@@ -74,6 +75,7 @@ class ServerImpl : public Server {
   void work(Visit& visit, Served& served);
   void complete(Visit& visit, Served& served);
   void count_tokens(Visit& visit, Served& served);
+  static void warm_next(Service* service, std::shared_ptr<std::deque<ServiceRequest>> requests);
   void note_repairs(Visit& visit, const Repairs& repairs);
   // A request as far as it is known before it is handed over.
   struct ReadCall {
@@ -83,6 +85,7 @@ class ServerImpl : public Server {
     std::vector<PreparedPrompt> prompts = {};
   };
   Result<ReadCall> read_and_prepare(const Visit& visit, Served& served);
+  static Status check_proof(const Served& served, const Call& call);
   static Result<Call> read_call(const Visit& visit);
   static Result<Json> read_body(const Visit& visit);
 
@@ -153,17 +156,35 @@ Status ServerImpl::serve(std::unique_ptr<Service> service, ServedModel model, Se
   return std::move(form).error();
 }
 
-Status ServerImpl::warm(const std::vector<std::string>& bodies, const std::string& where) {
+std::vector<Error> ServerImpl::warm(const std::vector<std::string>& bodies,
+                                    const std::string& where) {
   const std::shared_ptr<Served> served = this->served();
   KVASIR_CHECK(served != nullptr, "a model is served");
+  std::vector<Error> refused;
+  auto requests = std::make_shared<std::deque<ServiceRequest>>();
   for (size_t i = 0; i < bodies.size(); ++i) {
     Result<ServiceRequest> request =
         warming_request(*served, bodies[i], fmt::format("{}, request {}", where, i + 1));
-    if (!request.ok()) return std::move(request).error();
-    Result<RequestId> id = served->service->submit(std::move(*request), {});
-    if (!id.ok()) return std::move(id).error();
+    if (request.ok()) {
+      requests->push_back(std::move(*request));
+    } else {
+      refused.push_back(std::move(request).error());
+    }
   }
-  return ok_status();
+  warm_next(served->service.get(), std::move(requests));
+  return refused;
+}
+
+// One after the other, so that whoever comes waits for one at most. The service outlives its sinks.
+void ServerImpl::warm_next(Service* service, std::shared_ptr<std::deque<ServiceRequest>> requests) {
+  if (requests->empty()) return;
+  ServiceRequest request = std::move(requests->front());
+  requests->pop_front();
+  (void)service->submit(std::move(request), [service, requests](const ServiceEvent& event) {
+    const bool is_over =
+        event.kind == ServiceEvent::Kind::kDone || event.kind == ServiceEvent::Kind::kFailed;
+    if (is_over) warm_next(service, requests);
+  });
 }
 
 std::shared_ptr<Served> ServerImpl::served() const {
@@ -338,6 +359,15 @@ Result<Call> ServerImpl::read_call(const Visit& visit) {
       body, [&request](std::string_view name) { return request.header(name); });
 }
 
+// Within a RAM budget any session may read rows of the store, so nothing would be proven.
+Status ServerImpl::check_proof(const Served& served, const Call& call) {
+  if (!call.wants_proof || !served.model.has_ram_budget) return ok_status();
+  return Error{.kind = ErrorKind::kUnsupported,
+               .what = "nothing can be proven with a RAM budget",
+               .field = "kvasir_proof",
+               .remedy = "start the server without --ram"};
+}
+
 Result<ServerImpl::ReadCall> ServerImpl::read_and_prepare(const Visit& visit, Served& served) {
   KVASIR_ASSIGN_OR_RETURN(Call call, read_call(visit));
   KVASIR_RETURN_IF_ERROR(check_form(call));
@@ -345,6 +375,7 @@ Result<ServerImpl::ReadCall> ServerImpl::read_and_prepare(const Visit& visit, Se
   KVASIR_ASSIGN_OR_RETURN(read.brought, add_earlier_messages(served, read.salt, call));
   KVASIR_ASSIGN_OR_RETURN(read.prompts, prepare_prompts(served, call, &read.salt));
   KVASIR_RETURN_IF_ERROR(add_grammar(served, call, read.prompts));
+  KVASIR_RETURN_IF_ERROR(check_proof(served, call));
   if (!served.model.keeps_projects && !std::exchange(call.project, {}).empty()) {
     call.ignored.emplace_back("project");
   }
@@ -360,6 +391,7 @@ void ServerImpl::complete(Visit& visit, Served& served) {
     visit.headers.emplace_back("x-kvasir-replayed", std::to_string(prompts.front().said_turns));
   }
   note_repairs(visit, prompts.front().repairs);
+  if (const auto error = check_context(served, call, prompts)) return respond_error(visit, *error);
   ReplyFacts facts = reply_facts(served, call, prompts);
   if (prompts.size() == 1) {
     facts.comparison = compare_prompt(served, call, prompts.front(), salt);
@@ -367,12 +399,11 @@ void ServerImpl::complete(Visit& visit, Served& served) {
   std::vector<TurnRecorder> recorders = turn_recorders(served, *visit.route->dialect(), call,
                                                        std::move(brought), prompts, salt, facts);
   std::vector<Keep> keeps = kept_beginnings(served, call, prompts.front(), salt);
-  auto requests = prepare_requests(served, call, std::move(prompts), salt);
-  if (const auto* error = std::get_if<ApiError>(&requests)) return respond_error(visit, *error);
-  std::get<0>(requests).front().keeps = std::move(keeps);
+  std::vector<ServiceRequest> requests = prepare_requests(served, call, std::move(prompts), salt);
+  requests.front().keeps = std::move(keeps);
   std::function<void(std::span<const int32_t>)> on_said;
   if (facts.comparison) {
-    on_said = remember_prompt(served, call, std::get<0>(requests).front().prompt, salt, facts.id);
+    on_said = remember_prompt(served, call, requests.front().prompt, salt, facts.id);
   }
   if (!call.ignored.empty()) {
     visit.headers.emplace_back("x-kvasir-ignored",
@@ -389,7 +420,7 @@ void ServerImpl::complete(Visit& visit, Served& served) {
                         .exchange = visit.exchange,
                         .call = std::move(call),
                         .facts = std::move(facts),
-                        .requests = std::move(std::get<0>(requests)),
+                        .requests = std::move(requests),
                         .recorders = std::move(recorders),
                         .on_said = std::move(on_said),
                         .headers = visit.headers,

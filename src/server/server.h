@@ -38,6 +38,7 @@ struct ServedModel {
   std::string fingerprint;                 // equal fingerprint, prompt and seed, equal bits
   int64_t context_tokens = 0;              // longer conversations are refused; 0: none is
   bool keeps_reasoning = false;            // FormOptions::keeps_reasoning, of all conversations
+  bool has_ram_budget = false;             // EngineOptions::ram_bytes
   bool keeps_projects = false;             // StoreOptions::project_bytes_max
   std::string precision;                   // of the cache, as it was asked for
   int64_t kv_bytes_max = 0;                // of all sessions in memory; 0: no bound
@@ -63,9 +64,10 @@ class Server {
   virtual Status serve(std::unique_ptr<Service> service, ServedModel model,
                        ServedBooks books = {}) = 0;
 
-  // Computes what the prompts of these requests begin with, system texts and tools, when there is
-  // nothing else to do. Error: a body that would be refused; `where` names it.
-  virtual Status warm(const std::vector<std::string>& bodies, const std::string& where) = 0;
+  // Computes what the prompts of these requests begin with, system texts and tools, one after the
+  // other when there is nothing else to do. Returns why some are not; `where` names them.
+  virtual std::vector<Error> warm(const std::vector<std::string>& bodies,
+                                  const std::string& where) = 0;
 
   virtual std::vector<std::string> addresses() const = 0;
 

@@ -35,11 +35,14 @@ Status TurnRecorder::take(const ServiceEvent& event) {
     answer.part(ReplyPart::Kind::kAnswer).text += event.piece.answer;
   }
   for (const CallPiece& piece : event.piece.calls) answer.add(piece);
+  const bool is_end = event.kind == ServiceEvent::Kind::kEnded;
+  Status kept = ok_status();
+  if (is_end && event.answer == 0 && event.stop_reason != StopReason::kInterrupted) {
+    kept = keep(event);
+  }
   // A reply that was cut off in its reasoning showed nothing that could be told of it.
-  const bool is_turn = event.kind == ServiceEvent::Kind::kEnded &&
-                       is_shown_whole(event.stop_reason) && !answer.all().empty();
-  if (!is_turn) return ok_status();
-  Status kept = event.answer == 0 && prompt_.conversations ? keep(event) : ok_status();
+  const bool is_turn = is_end && is_shown_whole(event.stop_reason) && !answer.all().empty();
+  if (!is_turn) return kept;
   Status said = prompt_.book->add(prompt_.tenant, {.before = prompt_.ids,
                                                    .ids = event.ids,
                                                    .shown = shown(event.answer),
@@ -48,17 +51,18 @@ Status TurnRecorder::take(const ServiceEvent& event) {
 }
 
 Status TurnRecorder::keep(const ServiceEvent& event) {
+  if (!prompt_.conversations) return ok_status();
   std::vector<int32_t> ids = prompt_.ids;
   ids.insert(ids.end(), event.ids.begin(), event.ids.end());
   KeptReply& reply = prompt_.kept;
   reply.key = prompt_.key_of(ids);
   reply.token_count = std::ssize(ids);
   reply.time_s = unix_seconds();
-  if (!reply.messages.empty()) {
+  if (!reply.messages.empty() && !answers_.front().all().empty()) {
     reply.messages.push_back(shown(0));
     reply.messages.back().said_as = prompt_.name;
   }
-  return prompt_.conversations->add(prompt_.tenant, reply);
+  return prompt_.conversations->add(prompt_.tenant, std::move(reply));
 }
 
 }  // namespace kvasir::server

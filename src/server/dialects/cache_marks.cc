@@ -52,6 +52,7 @@ void read_cache_mark(const FieldReader& object, const char* name, int64_t messag
   const Json* field = object.find(name);
   if (field == nullptr || field->as_object() == nullptr || call.marks.size() >= kMarksMax) return;
   const auto mark = object.object(name);
+  call.repairs.add(Repair::kCacheControl);
   call.marks.push_back(
       {.message_count = message_count, .seconds = time_of(*mark, "ttl").value_or(kDefaultS)});
 }

@@ -108,12 +108,13 @@ Json::Object diagnostics_of(const ReplyFacts& facts, const ServiceUsage& usage) 
 
 // Until it is known what is reused. A prompt that differs from an earlier one does so anyhow.
 Json::Object diagnostics_at_first(const ReplyFacts& facts) {
-  const bool is_known = facts.comparison && facts.comparison->place;
-  if (!is_known)
-    return facts.wants_diagnostics ? Json::Object{{"diagnostics", kNull}} : Json::Object();
-  const ServiceUsage usage{.prompt_tokens = facts.prompt_tokens.front(),
-                           .reused_ram_tokens = facts.comparison->same_ids};
-  return diagnostics_of(facts, usage);
+  if (!facts.wants_diagnostics) return {};
+  if (!facts.comparison || !facts.comparison->place) return {{"diagnostics", kNull}};
+  ReuseReport report =
+      reuse_report(*facts.comparison, {.prompt_tokens = facts.prompt_tokens.front(),
+                                       .reused_ram_tokens = facts.comparison->same_ids});
+  report.has_counts = false;
+  return {{"diagnostics", anthropic_diagnostics(report)}};
 }
 
 void append(Json::Object more, Json::Object& object) {

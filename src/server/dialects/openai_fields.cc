@@ -121,6 +121,8 @@ void read_stream(const FieldReader& body, Call& call) {
   if (const auto options = body.object("stream_options")) {
     own->includes_usage = options->boolean("include_usage").value_or(false);
   }
+  // A proof stands in the last chunk.
+  if (body.boolean("kvasir_proof").value_or(false)) own->includes_usage = true;
   call.own = std::move(own);
 }
 

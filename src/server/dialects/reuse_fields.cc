@@ -84,6 +84,11 @@ void read_diagnostics(const FieldReader& body, Call& call) {
 
 void add_proof(const std::optional<Proof>& proof, Json::Object& object) {
   if (!proof) return;
+  if (!proof->failure.empty()) {
+    object.emplace_back("kvasir_proof",
+                        Json::Object{{"same_bits", kNull}, {"error", proof->failure}});
+    return;
+  }
   object.emplace_back("kvasir_proof", Json::Object{{"same_bits", proof->has_same_bits},
                                                    {"steps", proof->steps},
                                                    {"reused_tokens", proof->reused_tokens},
