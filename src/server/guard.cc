@@ -47,6 +47,14 @@ std::string host_without_port(std::string_view host) {
   return is_port(host.substr(is_v6 ? end + 1 : end)) ? std::string(name) : std::string();
 }
 
+// Whether a page with that origin came from that host, over whichever scheme.
+bool is_origin_of(std::string_view origin, std::string_view host) {
+  const size_t end = origin.find("://");
+  return end != std::string_view::npos &&
+         (origin.substr(0, end) == "http" || origin.substr(0, end) == "https") &&
+         equal_without_case(origin.substr(end + 3), host);
+}
+
 // Takes as long for equal texts as for different ones of the same length.
 bool equal_in_constant_time(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -84,7 +92,8 @@ constexpr std::string_view kPageHeaders =
     "authorization, content-type, x-api-key, anthropic-version, anthropic-beta";
 
 bool is_open_to_all(const HttpRequest& head) {
-  return head.path == "/health" || head.path == "/ready" || head.method == "OPTIONS";
+  return head.path == "/" || head.path == "/health" || head.path == "/ready" ||
+         head.method == "OPTIONS";
 }
 
 bool has_json_body(const HttpRequest& head) {
@@ -121,7 +130,8 @@ std::optional<ApiError> Guard::refuse(const HttpRequest& head) const {
                     .message = "this Host is not served here; --allow-host names others"};
   }
   const std::string* origin = head.header("origin");
-  if (origin != nullptr && cors_headers(head).empty()) {
+  const bool is_own_page = origin != nullptr && is_known_host && is_origin_of(*origin, *host);
+  if (origin != nullptr && !is_own_page && cors_headers(head).empty()) {
     return ApiError{.kind = ApiErrorKind::kPermission,
                     .message = "this Origin may not call; --allow-origin names those that may"};
   }
@@ -168,9 +178,8 @@ std::optional<HttpHeaders> Guard::preflight_headers(const HttpRequest& head) con
 }
 
 std::string Guard::salt_for(const HttpRequest& head, std::string_view asked) const {
-  if (options_.keys.size() < 2 && asked.empty()) return "";
-  const std::string_view key =
-      options_.keys.size() < 2 ? std::string_view() : key_of(head, options_.keys);
+  if (!parts_callers() && asked.empty()) return "";
+  const std::string_view key = parts_callers() ? key_of(head, options_.keys) : std::string_view();
   return to_hex(Sha256().add_text("kvasir salt").add_text(key).add_text(asked).finish());
 }
 

@@ -3,10 +3,11 @@
 //
 // - The Host has to be an IP address, localhost or a name that was allowed: else a web page could
 //   reach the server by a name of its own (DNS rebinding). Requests over a Unix socket need none.
-// - An Origin that was not allowed is refused, whatever the method.
+// - An Origin that is neither this server's own, as its Host says, nor allowed is refused, whatever
+//   the method.
 // - POST bodies are application/json, which a form of a foreign page cannot send.
 // - With keys, one of them comes as `Authorization: Bearer` or `x-api-key`; they are compared in a
-//   time that does not depend on them. /health and /ready need none.
+//   time that does not depend on them. /health, /ready and the page at / need none.
 #pragma once
 
 #include <optional>
@@ -42,6 +43,8 @@ class Guard {
   // Returns what keeps the caller's cache apart: of its own key where there are several keys, and
   // of `asked` (cache_salt). Equal inputs give equal salts, different ones never the same.
   std::string salt_for(const HttpRequest& head, std::string_view asked) const;
+  // Whether callers have caches of their own, which the others are not to see.
+  bool parts_callers() const { return options_.keys.size() > 1; }
   // Returns a short name of the caller's key for logs and metrics, from which the key cannot be
   // told; "-" without keys.
   std::string caller_name(const HttpRequest& head) const;

@@ -55,13 +55,42 @@ TEST(Guard, HostsAreAddressesLocalhostOrNamed) {
   EXPECT_FALSE(guard.refuse(local)) << "a Unix socket has no name to rebind";
 }
 
+TEST(Guard, ItsOwnPageMayCall) {
+  const Guard guard({.hosts = {"box.example"}});
+  const auto refused = [&](const char* host, const char* origin) {
+    return refusal(
+        guard, head_of({{"Host", host}, {"Origin", origin}, {"Content-Type", "application/json"}},
+                       "POST"));
+  };
+  EXPECT_FALSE(refused("127.0.0.1:8080", "http://127.0.0.1:8080"));
+  EXPECT_FALSE(refused("[::1]:8080", "http://[::1]:8080"));
+  EXPECT_FALSE(refused("LocalHost:8080", "http://localhost:8080"));
+  EXPECT_FALSE(refused("box.example", "https://box.example")) << "a proxy before it speaks TLS";
+  const std::pair<const char*, const char*> kForeign[] = {
+      {"127.0.0.1:8080", "http://127.0.0.1:3000"},
+      {"127.0.0.1:8080", "http://127.0.0.1"},
+      {"127.0.0.1:8080", "http://localhost:8080"},
+      {"127.0.0.1:8080", "127.0.0.1:8080"},
+      {"127.0.0.1:8080", "file://127.0.0.1:8080"},
+      {"box.example", "https://box.example.evil"},
+      {"box.example", "null"},
+      {"evil.example", "http://evil.example"}};
+  for (const auto& [host, origin] : kForeign) {
+    EXPECT_EQ(refused(host, origin), ApiErrorKind::kPermission) << host << " " << origin;
+  }
+  // A name that a Unix socket is called by proves nothing.
+  HttpRequest local = head_of({{"Host", "evil.example"}, {"Origin", "http://evil.example"}});
+  local.peer = "unix";
+  EXPECT_EQ(refusal(guard, local), ApiErrorKind::kPermission);
+}
+
 TEST(Guard, PagesCallOnlyFromAllowedOrigins) {
   const Guard guard({.origins = {"https://app.example"}});
   const auto with = [](const char* origin, const char* method) {
     return head_of({{"Host", "localhost"}, {"Origin", origin}}, method);
   };
   for (const char* origin : {"null", "", "https://app.example.evil", "http://app.example",
-                             "https://APP.example", "http://localhost"}) {
+                             "https://APP.example", "http://localhost:1"}) {
     EXPECT_EQ(refusal(guard, with(origin, "GET")), ApiErrorKind::kPermission) << origin;
     EXPECT_TRUE(guard.cors_headers(with(origin, "GET")).empty()) << origin;
     HttpRequest asked = with(origin, "OPTIONS");
