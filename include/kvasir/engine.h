@@ -178,6 +178,9 @@ class Engine {
   int64_t ram_bytes_min(int64_t token_count) const;
   // Error: that is more than the engine was given.
   Status check_ram(int64_t token_count) const;
+  // Returns what names all that the store keeps for this engine's sessions without a salt
+  // (StoredRun::root): the model, its precision, the store's salt. Empty without a store.
+  std::string store_root() const;
   // Returns a session without tokens. Error: no memory.
   Result<Session> new_session(const SessionOptions& options = {});
   // Returns a session that holds the longest prefix of `tokens`, short of the last one, that the

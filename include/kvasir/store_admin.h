@@ -19,6 +19,7 @@ struct StoredRun {
   std::string parent;      // the run that this one continues; empty: it begins at token 0
   std::string model;       // fingerprint, hex
   std::string model_path;  // where that model was last seen; may be empty
+  std::string root;        // Engine::store_root of who finds it; of salts of sessions another one
   int64_t token_begin = 0;
   int64_t token_end = 0;
   int64_t bytes = 0;            // on disk, headers and padding included
@@ -27,7 +28,7 @@ struct StoredRun {
   int64_t last_used_s = 0;      // seconds since 1970; when it was written if never used
   bool is_pinned = false;
   std::string pin_name;
-  std::vector<int32_t> first_tokens;  // some, for people to recognise it by
+  std::vector<int32_t> first_tokens;  // of its first block, for people to recognise it by
 };
 
 struct StoreSummary {

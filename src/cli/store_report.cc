@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <span>
 
 #include "cli/duration.h"
 #include "cli/size.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr size_t kKeyDigits = 10;
 constexpr size_t kWordsBytes = 48;
+constexpr size_t kWordsTokens = 48;
 constexpr size_t kSessionBytes = 24;
 constexpr size_t kPinBytes = 64;
 
@@ -32,8 +34,10 @@ class Words {
               .emplace(run.model_path, decoder ? std::optional(std::move(*decoder)) : std::nullopt)
               .first;
     }
-    return found->second ? one_line(found->second->decode(run.first_tokens), bytes_max)
-                         : std::string();
+    if (!found->second) return {};
+    const std::span<const int32_t> tokens = run.first_tokens;
+    return one_line(found->second->decode(tokens.first(std::min(kWordsTokens, tokens.size()))),
+                    bytes_max);
   }
 
   // Stored text comes from anywhere: nothing of it reaches the terminal but printable characters.

@@ -232,6 +232,10 @@ Result<Engine> Engine::open(const EngineOptions& options) {
 
 const ModelInfo& Engine::info() const { return state_->info; }
 
+std::string Engine::store_root() const {
+  return state_->persistence ? to_hex(state_->persistence->root_of("")) : std::string();
+}
+
 int64_t Engine::kv_bytes() const { return state_->account->allocated_bytes(); }
 
 int64_t Engine::pass_buffer_bytes() const { return state_->model->pass_buffer_bytes(); }

@@ -14,7 +14,6 @@
 namespace kvasir {
 namespace {
 
-constexpr int64_t kFirstTokens = 48;
 constexpr size_t kKeyDigitsMin = 6;
 
 // Finds the pin on one of a run's blocks; a run may have grown since it was pinned. Null: none.
@@ -25,6 +24,14 @@ const store::Pin* pin_on(const persist::Run& run, const std::vector<store::Pin>&
     }
   }
   return nullptr;
+}
+
+// What the chain that a run ends begins with; of one that damage cut off, the block that is
+// missing.
+const store::Key& root_of(const persist::RunTree& tree, const persist::Run& run) {
+  const persist::Run* first = &run;
+  while (first->parent >= 0) first = &tree.runs()[static_cast<size_t>(first->parent)];
+  return first->blocks.front().info.parent;
 }
 
 }  // namespace
@@ -107,8 +114,8 @@ StoredRun StoreAdmin::State::describe(const persist::RunTree& tree, const persis
     out.is_pinned = true;
     out.pin_name = pin->name;
   }
+  out.root = to_hex(root_of(tree, run));
   if (auto tokens = store->blocks().read_tokens(first.id)) {
-    tokens->resize(static_cast<size_t>(std::min(kFirstTokens, std::ssize(*tokens))));
     out.first_tokens = std::move(*tokens);
   }
   return out;
