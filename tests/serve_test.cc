@@ -34,7 +34,9 @@ void load(Server& server, const ServiceOptions& options = {}, const std::string&
   engine.model_path = std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny";
   engine.thread_count = 2;
   auto service = std::make_unique<Service>(testing::open_engine(engine), options);
-  const Status served = server.serve(std::move(service), {"tiny", "fp", 8192});
+  const Status served = server.serve(
+      std::move(service),
+      {.name = "tiny", .fingerprint = "fp", .context_tokens = 8192, .store = engine.store});
   EXPECT_TRUE(served.ok()) << served.error().message();
 }
 
@@ -195,7 +197,8 @@ TEST(Serve, EveryRouteAnswers) {
                           {"POST", "/detokenize", R"({"tokens":[5,6]})"},
                           {"GET", "/health", ""},
                           {"GET", "/ready", ""},
-                          {"GET", "/openapi.json", ""}}) {
+                          {"GET", "/openapi.json", ""},
+                          {"GET", "/kvasir/cache", ""}}) {
     const TestResponse response = ask(*server, method, path, body);
     EXPECT_EQ(response.status, 200) << path << response.body;
     EXPECT_NE(response.head.find("x-request-id: "), std::string::npos) << path;
@@ -398,6 +401,97 @@ TEST(Serve, CompletionsInOneConnectionComeInOrder) {
   EXPECT_EQ(text_at(json_of(client.read_response()), {"object"}), "text_completion");
   EXPECT_NE(json_of(client.read_response()).find("tokens"), nullptr);
   EXPECT_EQ(text_at(json_of(client.read_response()), {"object"}), "text_completion");
+}
+
+TEST(Serve, ThePageIsForEverybodyAndForBrowsersAlone) {
+  const auto server = serve({.keys = {kKey}});
+  const TestResponse page = ask(*server, "GET", "/");
+  EXPECT_EQ(page.status, 200) << "it has no data";
+  EXPECT_TRUE(page.has("content-type: text/html; charset=utf-8"));
+  EXPECT_NE(page.head.find("content-security-policy: default-src 'none'; script-src 'sha256-"),
+            std::string::npos);
+  EXPECT_EQ(ask(*server, "GET", "/", "", "Host: evil.example\r\n").status, 403);
+  const auto loading = start();
+  EXPECT_EQ(ask(*loading, "GET", "/").status, 200) << "it says that the model is loading";
+  EXPECT_EQ(ask(*loading, "GET", "/kvasir/cache").status, 503);
+}
+
+TEST(Serve, TheCacheIsShownToOneTenantAlone) {
+  const auto one = serve({.keys = {kKey}});
+  const std::string header = std::string("Authorization: Bearer ") + kKey + "\r\n";
+  EXPECT_EQ(ask(*one, "GET", "/kvasir/cache").status, 401);
+  const TestResponse shown = ask(*one, "GET", "/kvasir/cache", "", header);
+  EXPECT_EQ(shown.status, 200);
+  EXPECT_TRUE(shown.has("cache-control: no-store"));
+  const auto several = serve({.keys = {kKey, kOtherKey}});
+  const TestResponse refused = ask(*several, "GET", "/kvasir/cache", "", header);
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_NE(text_at(json_of(refused), {"error", "message"}).find("several API keys"),
+            std::string::npos)
+      << refused.body;
+}
+
+int64_t integer_at(const Json& json, std::initializer_list<const char*> names) {
+  const Json* at = &json;
+  for (const char* name : names) at = at != nullptr ? at->find(name) : nullptr;
+  return at != nullptr && at->as_integer() != nullptr ? *at->as_integer() : -1;
+}
+
+TEST(Serve, TheCacheWithoutAStoreIsWhatMemoryHas) {
+  const auto server = serve();
+  EXPECT_TRUE(
+      json_of(ask(*server, "GET", "/kvasir/cache")).find("totals")->find("saved_s")->is_null())
+      << "nothing was computed that could tell";
+  for (int i = 0; i < 2; ++i) ask(*server, "POST", kCompletions, completion(words(100), 1));
+  const Json cache = json_of(ask(*server, "GET", "/kvasir/cache"));
+  EXPECT_TRUE(cache.find("store")->is_null());
+  EXPECT_EQ(integer_at(cache, {"memory", "idle_sessions"}), 1) << "of the same tokens";
+  EXPECT_GT(integer_at(cache, {"memory", "kv_bytes"}), 0);
+  EXPECT_GT(integer_at(cache, {"totals", "reused_ram_tokens"}), 100);
+  EXPECT_EQ(integer_at(cache, {"totals", "reused_disk_tokens"}), 0);
+  EXPECT_GT(*cache.find("totals")->find("saved_s")->as_double(), 0);
+  EXPECT_EQ(text_at(cache, {"model", "name"}), "tiny");
+  EXPECT_TRUE(cache.find("requests")->as_array()->empty());
+}
+
+// Runs of a conversation that branched, of this model and without a salt.
+TEST(Serve, TheCacheListsStoredRunsAsATree) {
+  const testing::TempDirectory directory;
+  const std::string path = directory.file("store");
+  const std::string prompt = words(150);
+  {
+    auto server = start();
+    load(*server, {}, path);
+    for (const char* end : {"left", "right"}) {
+      const std::string text = prompt + end + words(80);
+      ask(*server, "POST", kCompletions, completion(text, 1));
+    }
+    ask(*server, "POST", kCompletions, completion("salted " + prompt, 1, R"(,"cache_salt":"s")"));
+    EXPECT_TRUE(server->stop(10s).ok());
+  }
+  const auto server = start();
+  load(*server, {}, path);
+  const TestResponse response = ask(*server, "GET", "/kvasir/cache");
+  EXPECT_EQ(response.body.find(directory.path()), std::string::npos) << "no paths";
+  const Json cache = json_of(response);
+  const Json::Array& runs = *cache.find("store")->find("runs")->as_array();
+  ASSERT_EQ(runs.size(), 3u) << response.body;
+  EXPECT_TRUE(text_at(runs[0], {"text"}).starts_with("word0 word1 ")) << runs[0].dump();
+  EXPECT_EQ(integer_at(runs[0], {"token_begin"}), 0);
+  for (const Json& end : {runs[1], runs[2]}) {
+    EXPECT_EQ(text_at(end, {"parent"}), text_at(runs[0], {"key"}));
+    EXPECT_EQ(integer_at(end, {"token_begin"}), integer_at(runs[0], {"token_end"}));
+    EXPECT_FALSE(end.find("states")->as_array()->empty());
+    EXPECT_TRUE(text_at(end, {"text"}).find("left") != std::string::npos ||
+                text_at(end, {"text"}).find("right") != std::string::npos)
+        << "by what sets it apart: " << end.dump();
+  }
+  EXPECT_EQ(response.body.find("salted"), std::string::npos);
+  EXPECT_EQ(integer_at(cache, {"store", "own_runs"}), 3);
+  EXPECT_EQ(integer_at(cache, {"store", "all_runs"}), 4);
+  EXPECT_EQ(integer_at(cache, {"store", "left_out_runs"}), 0);
+  EXPECT_GT(integer_at(cache, {"store", "budget_bytes"}),
+            integer_at(cache, {"store", "file_bytes"}));
 }
 
 TEST(Serve, PathsOfClientsNameNoMetrics) {

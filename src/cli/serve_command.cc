@@ -103,16 +103,22 @@ ServiceOptions service_options(const ServeOptions& options) {
           .kv_bytes_max = options.store.ram.empty() ? available_memory_bytes() / 2 : 0};
 }
 
-server::ServedModel served_model(const ServeOptions& options, const ModelInfo& info,
-                                 const std::string& path) {
+Result<server::ServedModel> served_model(const ServeOptions& options, const Engine& engine,
+                                         const std::string& path, int64_t kv_bytes_max) {
+  const ModelInfo& info = engine.info();
   const std::filesystem::path file(path);
   const std::string stem = file.has_filename() ? file.stem() : file.parent_path().filename();
-  return {
+  server::ServedModel model{
       .name = options.name.empty() ? stem : options.name,
       .fingerprint = info.fingerprint,
       .context_tokens = options.model.context > 0 ? options.model.context : info.context_tokens_max,
       .keeps_reasoning = options.keeps_reasoning,
-      .keeps_projects = !options.store.project_size.empty()};
+      .keeps_projects = !options.store.project_size.empty(),
+      .precision = options.model.kv,
+      .kv_bytes_max = kv_bytes_max};
+  if (engine.store_root().empty()) return model;
+  KVASIR_ASSIGN_OR_RETURN(model.store, store_options(options.store));
+  return model;
 }
 
 // Likewise.
@@ -192,11 +198,15 @@ Status serve(const ServeOptions& options) {
   const InterruptGuard interrupt;
   KVASIR_ASSIGN_OR_RETURN(Engine engine,
                           open_engine_with_store(options.model, options.store, true));
-  const server::ServedModel model = served_model(options, engine.info(), path);
+  const ServiceOptions limits = service_options(options);
+  const int64_t kv_bytes_max =
+      options.store.ram.empty() ? limits.kv_bytes_max : *parse_size_bytes(options.store.ram);
+  KVASIR_ASSIGN_OR_RETURN(const server::ServedModel model,
+                          served_model(options, engine, path, kv_bytes_max));
   server::ServedBooks books;
   KVASIR_ASSIGN_OR_RETURN(books.said, replay_book(options, engine));
   KVASIR_ASSIGN_OR_RETURN(books.conversations, conversation_book(options, engine));
-  auto service = std::make_unique<Service>(std::move(engine), service_options(options));
+  auto service = std::make_unique<Service>(std::move(engine), limits);
   if (const Status form = server->serve(std::move(service), model, std::move(books)); !form.ok()) {
     note("only plain completions are served: " + form.error().message());
   }

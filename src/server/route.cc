@@ -37,6 +37,8 @@ constexpr std::array kRoutes = {
     Route{"GET", "/ready", Action::kReady, nullptr, "Requests are taken"},
     Route{"GET", "/metrics", Action::kMetrics, nullptr, "Counts, for Prometheus"},
     Route{"GET", "/openapi.json", Action::kOpenApi, nullptr, "This description"},
+    Route{"GET", "/", Action::kPage, nullptr, "A page for a browser: a chat, and the cache"},
+    Route{"GET", "/kvasir/cache", Action::kCache, nullptr, "What the cache holds, for that page"},
     Route{.method = "POST",
           .path = "/admin/export",
           .action = Action::kExport,

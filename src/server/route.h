@@ -24,6 +24,8 @@ enum class Action : uint8_t {
   kOpenApi,
   kExport,  // of a conversation, for the person whose machine this is
   kImport,
+  kPage,
+  kCache,
 };
 
 struct Route {

@@ -13,6 +13,7 @@
 #include "server/access_log.h"
 #include "server/admin_answers.h"
 #include "server/compare_prompt.h"
+#include "server/cache_view.h"
 #include "server/completion_run.h"
 #include "server/error_response.h"
 #include "server/explain_prompt.h"
@@ -20,6 +21,7 @@
 #include "server/kept_beginnings.h"
 #include "server/metrics_text.h"
 #include "server/model_answers.h"
+#include "server/page.h"
 #include "server/prepare.h"
 #include "server/route.h"
 #include "server/work_queue.h"
@@ -78,6 +80,7 @@ class ServerImpl : public Server {
   HttpHeaders response_headers(const HttpRequest& head, const std::string& id) const;
   static HttpResponse malformed_response(int status, std::string_view why, std::string_view path);
   void add_to_log(const AccessEntry& entry);
+  void show_cache(Visit& visit, Served& served);
   void answer_ready(Visit& visit, const Served& served);
   // Nothing: the server takes requests.
   std::optional<ApiError> not_ready(const Served* served) const;
@@ -88,6 +91,7 @@ class ServerImpl : public Server {
   const ServerOptions options_;
   const Guard guard_;
   AccessLog log_;
+  CacheView cache_view_;
   const double started_at_s_;
 
   mutable std::mutex mutex_;
@@ -227,6 +231,8 @@ void ServerImpl::dispatch(const std::shared_ptr<Visit>& visit) {
       return respond_ok(*visit, R"({"status":"ok"})");
     case Action::kOpenApi:
       return respond_ok(*visit, openapi_document(KVASIR_VERSION));
+    case Action::kPage:
+      return respond(*visit, page_response());
     case Action::kMetrics:
       return respond_ok(*visit, metrics(), "text/plain; version=0.0.4; charset=utf-8");
     default:
@@ -293,6 +299,8 @@ void ServerImpl::work(Visit& visit, Served& served) {
       if (!answer.ok()) return respond_error(visit, api_error(answer.error()));
       return respond_ok(visit, std::move(*answer));
     }
+    case Action::kCache:
+      return show_cache(visit, served);
     default:
       KVASIR_CHECK(false, "what needs no model was answered before");
   }
@@ -386,6 +394,19 @@ void ServerImpl::count_tokens(Visit& visit, Served& served) {
   // Clients of Messages look at the count alone.
   respond_ok(visit,
              fmt::format(R"({{"object":"response.input_tokens","input_tokens":{}}})", count));
+}
+
+// First words of what one caller stored are nothing for the others.
+void ServerImpl::show_cache(Visit& visit, Served& served) {
+  if (guard_.parts_callers()) {
+    return respond_error(visit, {.kind = ApiErrorKind::kPermission,
+                                 .message = "this server has several API keys, so nobody is shown "
+                                            "what its cache holds"});
+  }
+  visit.headers.emplace_back("cache-control", "no-store");
+  visit.headers.emplace_back("x-content-type-options", "nosniff");
+  visit.headers.emplace_back("cross-origin-resource-policy", "same-origin");
+  respond_ok(visit, cache_view_.body(served, {}));
 }
 
 void ServerImpl::respond_ok(Visit& visit, std::string body, const char* type) {

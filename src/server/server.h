@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "kvasir/replay.h"
 #include "kvasir/result.h"
 #include "kvasir/service.h"
+#include "kvasir/store.h"
 #include "server/guard.h"
 #include "server/http_server.h"
 
@@ -37,6 +39,9 @@ struct ServedModel {
   int64_t context_tokens = 0;    // longer conversations are refused; 0: none is
   bool keeps_reasoning = false;  // FormOptions::keeps_reasoning, of all conversations
   bool keeps_projects = false;   // what their prompts begin with (StoreOptions::project_bytes_max)
+  std::string precision;         // of the cache, as it was asked for
+  int64_t kv_bytes_max = 0;      // of all sessions in memory; 0: no bound
+  std::optional<StoreOptions> store = {};  // the engine's; none: it has none
 };
 
 // What is remembered of replies; null: nothing.
