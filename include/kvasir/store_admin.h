@@ -71,6 +71,10 @@ class StoreAdmin {
 
   // Lists all runs, parents before what continues them.
   std::vector<StoredRun> list();
+  // The same without first tokens: these are a read of the disk each.
+  std::vector<StoredRun> list_without_tokens();
+  // Returns the first tokens of a run of the newest list; empty where they cannot be read.
+  std::vector<int32_t> read_first_tokens(const StoredRun& run);
   StoreSummary summary();
   // Sums the metrics of all processes that wrote here so far.
   StoreMetrics totals();

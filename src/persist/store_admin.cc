@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 #include <system_error>
+#include <unordered_map>
 #include <utility>
 
 #include "base/clock.h"
@@ -39,6 +40,7 @@ const store::Key& root_of(const persist::RunTree& tree, const persist::Run& run)
 struct StoreAdmin::State {
   std::string directory;
   std::unique_ptr<store::StoreDirectory> store;
+  std::unordered_map<std::string, store::RecordId> first_blocks;  // by key, of the newest list
 
   persist::RunTree tree() const { return persist::RunTree(store->blocks().entries()); }
   // Returns the index of the one run whose key begins so. Error: no run or several do.
@@ -115,20 +117,32 @@ StoredRun StoreAdmin::State::describe(const persist::RunTree& tree, const persis
     out.pin_name = pin->name;
   }
   out.root = to_hex(root_of(tree, run));
-  if (auto tokens = store->blocks().read_tokens(first.id)) {
-    out.first_tokens = std::move(*tokens);
-  }
   return out;
 }
 
 std::vector<StoredRun> StoreAdmin::list() {
+  std::vector<StoredRun> list = list_without_tokens();
+  for (StoredRun& run : list) run.first_tokens = read_first_tokens(run);
+  return list;
+}
+
+std::vector<int32_t> StoreAdmin::read_first_tokens(const StoredRun& run) {
+  const auto found = state_->first_blocks.find(run.key);
+  if (found == state_->first_blocks.end()) return {};
+  Result<std::vector<int32_t>> tokens = state_->store->blocks().read_tokens(found->second);
+  return tokens ? std::move(*tokens) : std::vector<int32_t>();
+}
+
+std::vector<StoredRun> StoreAdmin::list_without_tokens() {
   const persist::RunTree tree = state_->tree();
   const std::vector<store::Pin> pins = state_->store->pins();
   const int64_t time_s = unix_seconds();
   std::vector<StoredRun> list;
   list.reserve(tree.runs().size());
+  state_->first_blocks.clear();
   for (const persist::Run& run : tree.runs()) {
     list.push_back(state_->describe(tree, run, time_s, pins));
+    state_->first_blocks.emplace(list.back().key, run.blocks.front().info.id);
   }
   return list;
 }
