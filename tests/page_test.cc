@@ -2,20 +2,20 @@
 // keys and buttons, and what the page shows of the chat and of the cache.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <string>
 
 #include "browser.h"
+#include "cli_driver.h"
 #include "server_process.h"
-#include "temp_directory.h"
 
 namespace kvasir {
 namespace {
 
 using testing::Browser;
 using testing::ServerProcess;
-using testing::TempDirectory;
 
 constexpr const char* kKey = "key-of-the-first-one";
 constexpr const char* kOtherKey = "key-of-the-other-one";
@@ -34,7 +34,7 @@ std::string long_text(const std::string& begin) {
 
 std::string quoted(const std::string& text) { return Json(text).dump(); }
 
-class Page : public ::testing::Test {
+class Page : public testing::CliTest {
  protected:
   static void SetUpTestSuite() { browser_ = std::make_unique<Browser>(); }
   static void TearDownTestSuite() { browser_.reset(); }
@@ -49,7 +49,8 @@ class Page : public ::testing::Test {
   static Browser& browser() { return *browser_; }
 
   void start(std::vector<std::string> arguments = {}) {
-    arguments.insert(arguments.end(), {"--store", directory_.file("store")});
+    const bool has_store = std::ranges::find(arguments, "--no-store") == arguments.end();
+    if (has_store) arguments.insert(arguments.end(), {"--store", directory_.file("store")});
     server_ = std::make_unique<ServerProcess>(std::move(arguments));
     address_ = "http://127.0.0.1:" + std::to_string(server_->port()) + "/";
     browser().resize(1280, 800);
@@ -101,7 +102,6 @@ class Page : public ::testing::Test {
   }
 
   std::string address_;
-  TempDirectory directory_;
 
  private:
   static inline std::unique_ptr<Browser> browser_;
@@ -316,6 +316,30 @@ TEST_F(Page, ShowsTheLastRequestAndWhyNotMoreWasReused) {
   EXPECT_EQ(tokens("new"), "13");
   EXPECT_EQ(count_of("#recent tbody tr"), 2);
   browser().answer_no_more();
+}
+
+TEST_F(Page, SaysThatThereIsNoStore) {
+  start({"--no-store"});
+  ASSERT_TRUE(browser().eventually("!at('view').hidden"));
+  EXPECT_TRUE(browser().holds("at('room').textContent.includes('nothing outlives the server')"));
+  EXPECT_TRUE(browser().holds("at('runs').textContent.includes('There is no store')"));
+}
+
+// The bill is the planner's, to the byte.
+TEST_F(Page, SaysOfContextsWhatThePlannerSays) {
+  start();
+  ASSERT_TRUE(browser().eventually("!at('view').hidden"));
+  const auto bytes = [](int row) {
+    return browser().text("document.querySelectorAll('#bill dd')[" + std::to_string(row) +
+                          "].dataset.bytes");
+  };
+  int row = 0;
+  for (const char* context : {"32k", "128k", "1M"}) {
+    const Json plan = run_json("plan " + std::string(KVASIR_SOURCE_DIR) +
+                               "/models/kvasir-tiny --json --context " + context);
+    EXPECT_EQ(bytes(++row), std::to_string(integer(*plan.find("bill"), "ram_bytes"))) << context;
+    EXPECT_EQ(std::stod(bytes(0)), number(*plan.find("bill"), "bytes_per_token"));
+  }
 }
 
 // Even if the page had a hole, its policy runs no other script and sends nothing elsewhere.

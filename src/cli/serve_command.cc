@@ -224,6 +224,7 @@ constexpr const char* kHelp = R"(Clients:
   curl http://127.0.0.1:8080/v1/chat/completions \
     -H 'Content-Type: application/json' \
     -d '{"messages": [{"role": "user", "content": "Who are you?"}]}'
+  A browser finds a chat and the cache at http://127.0.0.1:8080/.
   Any model name is taken, and the one that runs is reported. /ready says when
   the model is loaded; /health, /metrics and /openapi.json are there too.
 

@@ -15,6 +15,7 @@
 
 #include "base/json.h"
 #include "server/prepare.h"
+#include "server/stored_runs.h"
 
 namespace kvasir::server {
 
@@ -42,13 +43,11 @@ class CacheView {
   Json store(const Served& served);
 
   std::mutex reading_;  // held by the one who lists the store
+  StoredRuns runs_;     // under reading_, as is next_read_
   Clock::time_point next_read_{};
   std::atomic<bool> was_read_ = false;
   std::mutex mutex_;  // of the list
   Json::Object list_;
 };
-
-// The first words of a run on one line: no character that is not for reading.
-std::string one_line(std::string_view text, size_t bytes_max);
 
 }  // namespace kvasir::server

@@ -1,11 +1,11 @@
-#include "server/cache_view.h"
+#include "server/stored_runs.h"
 
 #include <gtest/gtest.h>
 
 namespace kvasir::server {
 namespace {
 
-TEST(CacheView, FirstWordsStandOnOneLine) {
+TEST(StoredRuns, FirstWordsStandOnOneLine) {
   EXPECT_EQ(one_line("  a\n\n b\tc\r\n", 100), "a b c ");
   EXPECT_EQ(one_line("a\x01\x1b[31mb\x7f", 100), "a[31mb") << "no controls";
   EXPECT_EQ(one_line("a\u202eb\u2066c\u200bd", 100), "abcd") << "nothing turns the others round";
