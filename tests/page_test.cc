@@ -123,6 +123,9 @@ TEST_F(Page, StreamsAnswersAndShowsWhatTheyLeaveInTheCache) {
       "[...document.querySelectorAll('.run')].some((one) => Number(one.dataset.end) >= 128 &&"
       " one.textContent.includes('Once upon a time'))"))
       << browser().text("at('runs').textContent");
+  EXPECT_TRUE(browser().eventually(
+      "document.querySelector('.run .session')?.textContent.includes('Once upon a time')"))
+      << "whose it is";
   say("And then?");
   ASSERT_TRUE(browser().eventually("document.querySelectorAll('.reuse').length === 2"));
   EXPECT_GT(browser().number("document.querySelectorAll('.reuse')[1].dataset.reused"), 128);
@@ -131,6 +134,7 @@ TEST_F(Page, StreamsAnswersAndShowsWhatTheyLeaveInTheCache) {
   EXPECT_TRUE(browser().eventually(
       "Number(document.querySelector('#last [data-kind=ram]')?.dataset.tokens) >= 128"))
       << browser().text("at('last').textContent");
+  EXPECT_TRUE(browser().holds("at('why').textContent.includes('tokens reused')"));
   EXPECT_NE(browser().text("at('saved-seconds').textContent"), "–");
   // It is there again when the page is.
   const std::string before = shown();

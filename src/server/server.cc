@@ -12,8 +12,8 @@
 #include "base/process_memory.h"
 #include "server/access_log.h"
 #include "server/admin_answers.h"
-#include "server/compare_prompt.h"
 #include "server/cache_view.h"
+#include "server/compare_prompt.h"
 #include "server/completion_run.h"
 #include "server/error_response.h"
 #include "server/explain_prompt.h"
@@ -33,6 +33,7 @@ constexpr int kWorkThreads = 2;
 constexpr size_t kWorkWaitingMax = 1024;
 constexpr int64_t kWorkWaitingBytesMax = int64_t{256} << 20;
 constexpr int kRetryAfterS = 2;
+constexpr size_t kSessionBytesMax = 160;
 
 // One request on its way through.
 struct Visit {
@@ -80,6 +81,7 @@ class ServerImpl : public Server {
   HttpHeaders response_headers(const HttpRequest& head, const std::string& id) const;
   static HttpResponse malformed_response(int status, std::string_view why, std::string_view path);
   void add_to_log(const AccessEntry& entry);
+  void add_to_view(const AccessEntry& entry, const std::string& session);
   void show_cache(Visit& visit, Served& served);
   void answer_ready(Visit& visit, const Served& served);
   // Nothing: the server takes requests.
@@ -352,6 +354,7 @@ void ServerImpl::complete(Visit& visit, Served& served) {
   }
   std::vector<Keep> keeps = kept_beginnings(served, *call, prompts->front(), salt);
   auto requests = prepare_requests(served, *call, std::move(*prompts), salt);
+  const std::string session = call->conversation;
   if (const auto* error = std::get_if<ApiError>(&requests)) return respond_error(visit, *error);
   std::get<0>(requests).front().keeps = std::move(keeps);
   if (!call->ignored.empty()) {
@@ -369,7 +372,10 @@ void ServerImpl::complete(Visit& visit, Served& served) {
                         .headers = visit.headers,
                         .heartbeat_period = options_.heartbeat_period,
                         .entry = visit.entry,
-                        .on_over = [this](const AccessEntry& entry) { add_to_log(entry); }});
+                        .on_over = [this, session](const AccessEntry& entry) {
+                          add_to_log(entry);
+                          add_to_view(entry, session);
+                        }});
 }
 
 void ServerImpl::note_repairs(Visit& visit, const Repairs& repairs) {
@@ -406,7 +412,7 @@ void ServerImpl::show_cache(Visit& visit, Served& served) {
   visit.headers.emplace_back("cache-control", "no-store");
   visit.headers.emplace_back("x-content-type-options", "nosniff");
   visit.headers.emplace_back("cross-origin-resource-policy", "same-origin");
-  respond_ok(visit, cache_view_.body(served, {}));
+  respond_ok(visit, cache_view_.body(served));
 }
 
 void ServerImpl::respond_ok(Visit& visit, std::string body, const char* type) {
@@ -439,6 +445,19 @@ void ServerImpl::add_to_log(const AccessEntry& entry) {
     ++answers_[{entry.path, entry.status}];
   }
   log_.add(entry);
+}
+
+void ServerImpl::add_to_view(const AccessEntry& entry, const std::string& session) {
+  if (entry.prompt_tokens <= 0) return;
+  const int64_t reused = entry.reused_ram_tokens + entry.reused_disk_tokens;
+  cache_view_.add({.id = entry.request_id,
+                   .at_s = static_cast<double>(std::time(nullptr)),
+                   .session = one_line(session, kSessionBytesMax),
+                   .prompt_tokens = entry.prompt_tokens,
+                   .reused_ram_tokens = entry.reused_ram_tokens,
+                   .reused_disk_tokens = entry.reused_disk_tokens,
+                   .computed_tokens = entry.prompt_tokens - reused,
+                   .why = entry.reuse});
 }
 
 std::string ServerImpl::metrics() {
