@@ -178,9 +178,6 @@ class Engine {
   int64_t ram_bytes_min(int64_t token_count) const;
   // Error: that is more than the engine was given.
   Status check_ram(int64_t token_count) const;
-  // Returns what names all that the store keeps for this engine's sessions without a salt
-  // (StoredRun::root): the model, its precision, the store's salt. Empty without a store.
-  std::string store_root() const;
   // Returns a session without tokens. Error: no memory.
   Result<Session> new_session(const SessionOptions& options = {});
   // Returns a session that holds the longest prefix of `tokens`, short of the last one, that the
@@ -196,7 +193,8 @@ class Engine {
   // there. Nothing without a store. Any thread may ask while the engine works.
   StoredLikeness nearest_stored(std::span<const int32_t> tokens,
                                 const SessionOptions& options = {}) const;
-
+  // Names what the store has of sessions without a salt: StoredRun::root. Empty without a store.
+  std::string store_root() const;
   // Returns the name of what a store keeps of these tokens, as StoredRun::key; empty without a
   // store or without a whole block. Any thread may ask while the engine works.
   std::string key_of(std::span<const int32_t> tokens, const SessionOptions& options = {}) const;

@@ -21,8 +21,8 @@ class Service {
   Service& operator=(const Service&) = delete;
 
   // What of the engine any thread may use at any time: info(), store_root(), encode(), decode(),
-  // check_tokens(), nearest_stored(), key_of(), export_to(), import_from(), and ChatForm. Before the
-  // first submit one thread may use all of it.
+  // check_tokens(), nearest_stored(), key_of(), export_to(), import_from(), and ChatForm. Before
+  // the first submit one thread may use all of it.
   Engine& engine();
 
   // As Scheduler::submit; an error is known at once. The sink is called on the service's thread and
