@@ -123,6 +123,9 @@ TEST_F(Page, StreamsAnswersAndShowsWhatTheyLeaveInTheCache) {
       "[...document.querySelectorAll('.run')].some((one) => Number(one.dataset.end) >= 128 &&"
       " one.textContent.includes('Once upon a time'))"))
       << browser().text("at('runs').textContent");
+  EXPECT_TRUE(browser().eventually(
+      "document.querySelector('.run .session')?.textContent.includes('Once upon a time')"))
+      << "whose it is";
   say("And then?");
   ASSERT_TRUE(browser().eventually("document.querySelectorAll('.reuse').length === 2"));
   EXPECT_GT(browser().number("document.querySelectorAll('.reuse')[1].dataset.reused"), 128);
@@ -131,6 +134,7 @@ TEST_F(Page, StreamsAnswersAndShowsWhatTheyLeaveInTheCache) {
   EXPECT_TRUE(browser().eventually(
       "Number(document.querySelector('#last [data-kind=ram]')?.dataset.tokens) >= 128"))
       << browser().text("at('last').textContent");
+  EXPECT_NE(browser().text("at('why').textContent").find("earlier prompt"), std::string::npos);
   EXPECT_NE(browser().text("at('saved-seconds').textContent"), "–");
   // It is there again when the page is.
   const std::string before = shown();
@@ -305,7 +309,7 @@ TEST_F(Page, ShowsTheLastRequestAndWhyNotMoreWasReused) {
   browser().answer_instead("/kvasir/cache", "application/json", cache);
   browser().evaluate("cache.refresh()");
   ASSERT_TRUE(browser().eventually("at('why')"));
-  EXPECT_EQ(browser().text("at('why').textContent"), "<b>message 3</b> differs")
+  EXPECT_EQ(browser().text("at('why').textContent"), "<b>message 3</b> differs.")
       << "this conversation's goes before a newer one";
   const auto tokens = [](const std::string& kind) {
     return browser().text("document.querySelector('#last [data-kind=" + kind +
@@ -422,7 +426,7 @@ TEST_F(Page, HasItsPictureTaken) {
   start(model == nullptr ? std::vector<std::string>() : std::vector<std::string>{"--model", model});
   ASSERT_TRUE(browser().eventually("at('dot').className === 'good'"));
   set("system", kSystem);
-  set("max-tokens", model == nullptr ? "12" : "90");
+  set("max-tokens", model == nullptr ? "12" : "84");
   set("temperature", model == nullptr ? "0" : "0.5");
   set("effort", "none");
   for (const char* question : {"What is mead?", "How is it made?", "Which honey is best for it?"}) {
@@ -436,7 +440,9 @@ TEST_F(Page, HasItsPictureTaken) {
   ASSERT_TRUE(browser().eventually(kIsIdle));
   say("And who was Kvasir?");
   ASSERT_TRUE(browser().eventually(kIsIdle));
-  ASSERT_TRUE(browser().eventually("document.querySelector('.run')"));
+  ASSERT_TRUE(
+      browser().eventually("document.querySelector('.run') && cache.data.requests.length === 5 &&"
+                           " cache.data.memory.running_requests === 0"));
   const auto picture = [](const char* name, int width, int height, bool is_dark, const char* tab) {
     browser().resize(width, height);
     browser().prefer_dark(is_dark);
@@ -449,8 +455,8 @@ TEST_F(Page, HasItsPictureTaken) {
     if (folder != nullptr) testing::write_file(std::string(folder) + "/" + name, png);
     return png;
   };
-  const std::string light = picture("page_light.png", 1200, 760, false, "chat");
-  EXPECT_NE(picture("page_dark.png", 1200, 760, true, "chat"), light);
+  const std::string light = picture("page_light.png", 1180, 860, false, "chat");
+  EXPECT_NE(picture("page_dark.png", 1180, 860, true, "chat"), light);
   const std::string chat = picture("page_narrow_chat.png", 360, 700, false, "chat");
   EXPECT_NE(picture("page_narrow_cache.png", 360, 700, true, "cache"), chat);
   browser().prefer_dark(false);

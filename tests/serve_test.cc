@@ -442,8 +442,15 @@ TEST(Serve, TheCacheWithoutAStoreIsWhatMemoryHas) {
   EXPECT_TRUE(
       json_of(ask(*server, "GET", "/kvasir/cache")).find("totals")->find("saved_s")->is_null())
       << "nothing was computed that could tell";
-  for (int i = 0; i < 2; ++i) ask(*server, "POST", kCompletions, completion(words(100), 1));
-  const Json cache = json_of(ask(*server, "GET", "/kvasir/cache"));
+  for (int i = 0; i < 2; ++i) {
+    ask(*server, "POST", kCompletions,
+        completion(words(100), 1, R"(,"prompt_cache_key":"my\u202e session")"));
+  }
+  Json cache;
+  EXPECT_TRUE(eventually([&] {
+    cache = json_of(ask(*server, "GET", "/kvasir/cache"));
+    return cache.find("requests")->as_array()->size() == 2;
+  }));
   EXPECT_TRUE(cache.find("store")->is_null());
   EXPECT_EQ(integer_at(cache, {"memory", "idle_sessions"}), 1) << "of the same tokens";
   EXPECT_GT(integer_at(cache, {"memory", "kv_bytes"}), 0);
@@ -451,7 +458,11 @@ TEST(Serve, TheCacheWithoutAStoreIsWhatMemoryHas) {
   EXPECT_EQ(integer_at(cache, {"totals", "reused_disk_tokens"}), 0);
   EXPECT_GT(*cache.find("totals")->find("saved_s")->as_double(), 0);
   EXPECT_EQ(text_at(cache, {"model", "name"}), "tiny");
-  EXPECT_TRUE(cache.find("requests")->as_array()->empty());
+  const Json& second = cache.find("requests")->as_array()->back();
+  EXPECT_EQ(text_at(second, {"session"}), "my session") << "nothing turns the page's words round";
+  EXPECT_EQ(integer_at(second, {"computed_tokens"}) + integer_at(second, {"reused_ram_tokens"}),
+            integer_at(second, {"prompt_tokens"}));
+  EXPECT_NE(text_at(second, {"why"}), "");
 }
 
 // Runs of a conversation that branched, of this model and without a salt.

@@ -196,7 +196,6 @@ class Engine {
   // there. Nothing without a store. Any thread may ask while the engine works.
   StoredLikeness nearest_stored(std::span<const int32_t> tokens,
                                 const SessionOptions& options = {}) const;
-
   // Returns the StoredRun::key of these tokens; empty without a store or a whole block. Any thread.
   std::string key_of(std::span<const int32_t> tokens, const SessionOptions& options = {}) const;
   // As StoreAdmin's, of the open store; `key` is what key_of() told. Any thread may ask meanwhile.

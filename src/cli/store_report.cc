@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kKeyDigits = 10;
 constexpr size_t kWordsBytes = 48;
+constexpr size_t kWordsTokens = 48;
 constexpr size_t kSessionBytes = 24;
 constexpr size_t kPinBytes = 64;
 constexpr size_t kWordsTokens = 48;

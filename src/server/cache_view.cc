@@ -12,6 +12,7 @@ namespace {
 constexpr int64_t kContexts[] = {32 << 10, 128 << 10, 1 << 20};
 constexpr std::chrono::milliseconds kReadPeriod{1000};
 constexpr int kPausePerRead = 9;
+constexpr size_t kRequestsMax = 64;
 
 std::chrono::milliseconds milliseconds_of(double ms) {
   return std::chrono::milliseconds(static_cast<int64_t>(ms));
@@ -72,7 +73,7 @@ Json::Object totals_json(const ServiceMetrics& metrics) {
           {"saved_s", std::move(saved_s)}};
 }
 
-Json requests_json(const std::vector<CacheRequest>& requests) {
+Json requests_json(const std::deque<CacheRequest>& requests) {
   Json::Array array;
   for (const CacheRequest& request : requests) {
     array.emplace_back(Json::Object{{"id", request.id},
@@ -95,7 +96,8 @@ Json::Object CacheView::list(const Served& served) {
   if (!reading && !was_read_) reading.lock();
   if (reading && Clock::now() >= next_read_) {
     const Stopwatch watch;
-    Json::Object list = runs_.read(served.service->engine(), *served.model.store);
+    Json::Object list =
+        runs_.read(served.service->engine(), *served.model.store, served.conversations.get());
     const double took_ms = watch.elapsed_ms();
     list.emplace_back("read_ms", took_ms);
     next_read_ = Clock::now() + std::max(kReadPeriod, kPausePerRead * milliseconds_of(took_ms));
@@ -119,14 +121,25 @@ Json CacheView::store(const Served& served) {
   return store;
 }
 
-std::string CacheView::body(const Served& served, const std::vector<CacheRequest>& requests) {
+void CacheView::add(CacheRequest request) {
+  const std::lock_guard lock(mutex_);
+  requests_.push_back(std::move(request));
+  if (requests_.size() > kRequestsMax) requests_.pop_front();
+}
+
+std::string CacheView::body(const Served& served) {
   const ServiceMetrics metrics = served.service->metrics();
+  Json requests;
+  {
+    const std::lock_guard lock(mutex_);
+    requests = requests_json(requests_);
+  }
   return Json(Json::Object{{"model", model_json(served)},
                            {"bill", bill_json(served)},
                            {"memory", memory_json(served, metrics)},
                            {"store", store(served)},
                            {"totals", totals_json(metrics)},
-                           {"requests", requests_json(requests)}})
+                           {"requests", std::move(requests)}})
       .dump();
 }
 

@@ -9,9 +9,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <string>
-#include <vector>
 
 #include "base/json.h"
 #include "server/prepare.h"
@@ -33,8 +33,9 @@ struct CacheRequest {
 
 class CacheView {
  public:
-  // requests: newest last.
-  std::string body(const Served& served, const std::vector<CacheRequest>& requests);
+  std::string body(const Served& served);
+  // The newest ones are remembered.
+  void add(CacheRequest request);
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -46,8 +47,9 @@ class CacheView {
   StoredRuns runs_;     // under reading_, as is next_read_
   Clock::time_point next_read_{};
   std::atomic<bool> was_read_ = false;
-  std::mutex mutex_;  // of the list
+  std::mutex mutex_;  // of what follows
   Json::Object list_;
+  std::deque<CacheRequest> requests_;  // the newest last
 };
 
 }  // namespace kvasir::server

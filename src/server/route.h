@@ -26,6 +26,8 @@ enum class Action : uint8_t {
   kCache,
   kExport,  // of a conversation, for the person whose machine this is
   kImport,
+  kPage,
+  kCache,
 };
 
 struct Route {

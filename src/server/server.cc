@@ -36,7 +36,7 @@ constexpr int kWorkThreads = 2;
 constexpr size_t kWorkWaitingMax = 1024;
 constexpr int64_t kWorkWaitingBytesMax = int64_t{256} << 20;
 constexpr int kRetryAfterS = 2;
-constexpr size_t kRequestsShown = 64;
+constexpr size_t kSessionBytesMax = 160;
 
 // One request on its way through.
 struct Visit {
@@ -95,8 +95,8 @@ class ServerImpl : public Server {
   HttpHeaders response_headers(const HttpRequest& head, const std::string& id) const;
   static HttpResponse malformed_response(int status, std::string_view why, std::string_view path);
   void add_to_log(const AccessEntry& entry);
+  void add_to_view(const AccessEntry& entry, const std::string& session);
   void show_cache(Visit& visit, Served& served);
-  void remember_for_page(CacheRequest request, const AccessEntry& entry);
   void answer_ready(Visit& visit, const Served& served);
   // Nothing: the server takes requests.
   std::optional<ApiError> not_ready(const Served* served) const;
@@ -115,7 +115,6 @@ class ServerImpl : public Server {
   bool is_stopping_ = false;
   std::map<std::pair<std::string, int>, int64_t> answers_;  // by route and status
   Repairs repairs_;                                         // of all requests
-  std::deque<CacheRequest> requests_;                       // the newest last
 
   std::unique_ptr<HttpServer> http_;
   // The same; its first clients can come before http_ is set.
@@ -409,11 +408,11 @@ void ServerImpl::complete(Visit& visit, Served& served) {
     visit.headers.emplace_back("x-kvasir-ignored",
                                fmt::format("{}", fmt::join(call.ignored, ", ")));
   }
-  CacheRequest shown{.id = facts.id, .session = call.conversation};
+  // The view is of callers who are not kept apart.
   const bool is_shown = salt.empty();
-  const auto on_over = [this, request = std::move(shown), is_shown](const AccessEntry& entry) {
+  const auto on_over = [this, is_shown, session = call.conversation](const AccessEntry& entry) {
     add_to_log(entry);
-    if (is_shown && entry.prompt_tokens > 0) remember_for_page(request, entry);
+    if (is_shown) add_to_view(entry, session);
   };
   CompletionRun::start({.service = served.service.get(),
                         .dialect = visit.route->dialect(),
@@ -463,26 +462,7 @@ void ServerImpl::show_cache(Visit& visit, Served& served) {
   visit.headers.emplace_back("cache-control", "no-store");
   visit.headers.emplace_back("x-content-type-options", "nosniff");
   visit.headers.emplace_back("cross-origin-resource-policy", "same-origin");
-  std::vector<CacheRequest> requests;
-  {
-    const std::lock_guard lock(mutex_);
-    requests.assign(requests_.begin(), requests_.end());
-  }
-  respond_ok(visit, cache_view_.body(served, requests));
-}
-
-// Of callers who are not kept apart, as the cache is shown.
-void ServerImpl::remember_for_page(CacheRequest request, const AccessEntry& entry) {
-  request.at_s = static_cast<double>(std::time(nullptr));
-  request.prompt_tokens = entry.prompt_tokens;
-  request.reused_ram_tokens = entry.reused_ram_tokens;
-  request.reused_disk_tokens = entry.reused_disk_tokens;
-  request.computed_tokens =
-      entry.prompt_tokens - entry.reused_ram_tokens - entry.reused_disk_tokens;
-  request.why = entry.reuse;
-  const std::lock_guard lock(mutex_);
-  requests_.push_back(std::move(request));
-  if (requests_.size() > kRequestsShown) requests_.pop_front();
+  respond_ok(visit, cache_view_.body(served));
 }
 
 void ServerImpl::respond_ok(Visit& visit, std::string body, const char* type) {
@@ -515,6 +495,19 @@ void ServerImpl::add_to_log(const AccessEntry& entry) {
     ++answers_[{entry.path, entry.status}];
   }
   log_.add(entry);
+}
+
+void ServerImpl::add_to_view(const AccessEntry& entry, const std::string& session) {
+  if (entry.prompt_tokens <= 0) return;
+  const int64_t reused = entry.reused_ram_tokens + entry.reused_disk_tokens;
+  cache_view_.add({.id = entry.request_id,
+                   .at_s = static_cast<double>(std::time(nullptr)),
+                   .session = one_line(session, kSessionBytesMax),
+                   .prompt_tokens = entry.prompt_tokens,
+                   .reused_ram_tokens = entry.reused_ram_tokens,
+                   .reused_disk_tokens = entry.reused_disk_tokens,
+                   .computed_tokens = entry.prompt_tokens - reused,
+                   .why = entry.reuse});
 }
 
 std::string ServerImpl::metrics() {

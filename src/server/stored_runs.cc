@@ -76,7 +76,17 @@ std::string words_of(const StoredRun& run, size_t shared, const Engine& engine) 
   return (is_cut ? "\u2026 " : "") + one_line(*text, kTextBytesMax);
 }
 
-Json run_json(const StoredRun& run, std::string words) {
+// Which session the newest reply belongs to whose last block is that run's.
+std::map<std::string, std::string> sessions_by_key(const ConversationBook* book) {
+  std::map<std::string, std::string> sessions;
+  if (book == nullptr) return sessions;
+  for (const KeptReply& reply : book->sessions()) {
+    sessions.emplace(reply.key, one_line(reply.session, kTextBytesMax));
+  }
+  return sessions;
+}
+
+Json run_json(const StoredRun& run, std::string session, std::string words) {
   Json::Array states;
   for (const int64_t position : run.states) states.emplace_back(position);
   return Json::Object{{"key", run.key},
@@ -88,7 +98,8 @@ Json run_json(const StoredRun& run, std::string words) {
                       {"hits", run.hits},
                       {"last_used_s", run.last_used_s},
                       {"is_pinned", run.is_pinned},
-                      {"pin_name", run.pin_name},
+                      {"pin_name", one_line(run.pin_name, kTextBytesMax)},
+                      {"session", std::move(session)},
                       {"text", std::move(words)}};
 }
 
@@ -133,7 +144,8 @@ void StoredRuns::read_tokens(StoreAdmin& admin, std::span<StoredRun> runs) {
 }
 
 // Errors name files, which are nothing for clients.
-Json::Object StoredRuns::read(const Engine& engine, const StoreOptions& options) {
+Json::Object StoredRuns::read(const Engine& engine, const StoreOptions& options,
+                              const ConversationBook* book) {
   Json::Object json{{"read_at_s", unix_seconds()}};
   StoreOptions reading = options;
   reading.read_only = true;
@@ -149,10 +161,11 @@ Json::Object StoredRuns::read(const Engine& engine, const StoreOptions& options)
   runs.resize(std::min(runs.size(), kRunsMax));
   read_tokens(*admin, runs);
   std::map<std::string, size_t> shared = shared_beginnings(runs);
+  std::map<std::string, std::string> sessions = sessions_by_key(book);
   Json::Array listed;
   listed.reserve(runs.size());
   for (const StoredRun& run : runs) {
-    listed.push_back(run_json(run, words_of(run, shared[run.key], engine)));
+    listed.push_back(run_json(run, sessions[run.key], words_of(run, shared[run.key], engine)));
   }
   json.emplace_back("file_bytes", summary.file_bytes);
   json.emplace_back("live_bytes", summary.live_bytes);

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "kvasir/conversations.h"
 #include "kvasir/engine.h"
 #include "kvasir/store.h"
 
@@ -27,7 +28,9 @@ namespace kvasir::server {
 class StoredRuns {
  public:
   // With `error` where the store cannot be read.
-  Json::Object read(const Engine& engine, const StoreOptions& options);
+  // book: knows sessions of runs; null: none are known.
+  Json::Object read(const Engine& engine, const StoreOptions& options,
+                    const ConversationBook* book);
 
  private:
   // Where another text branches off, what is behind keeps its key and begins later.
