@@ -68,7 +68,7 @@ Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
   return PreparedPrompt{
       .tokens = std::move(prompt.tokens),
       .reply = prompt.starts_in_reasoning ? ReplyKind::kReasoning : ReplyKind::kAnswer,
-      .opens_calls = prompt.opens_calls,
+      .opening_tokens = prompt.opening_tokens,
       .said_turns = prompt.said_turns};
 }
 
@@ -118,7 +118,7 @@ CallRules call_rules(const Call& call, const PreparedPrompt& prompt) {
   CallRules rules{.tools = form.tools,
                   .are_demanded = demands_calls(call),
                   .calls_max = call.options.calls_max,
-                  .is_opened = prompt.opens_calls};
+                  .is_opened = prompt.opening_tokens > 0};
   if (form.tool_choice != ToolChoice::kNamed) return rules;
   std::erase_if(rules.tools, [&](const Tool& tool) { return tool.name != form.tool_name; });
   rules.calls_max = 1;
@@ -277,6 +277,7 @@ std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& di
     recorders.emplace_back(RecordedPrompt{.book = served.book,
                                           .tenant = tenant_of(served, salt),
                                           .ids = prompt.tokens,
+                                          .opening_tokens = prompt.opening_tokens,
                                           .name = facts.id,
                                           .call_id = id_of},
                            call.answer_count);

@@ -29,8 +29,8 @@ struct Served {
 struct PreparedPrompt {
   std::vector<int32_t> tokens;
   ReplyKind reply = ReplyKind::kText;
-  bool opens_calls = false;  // what is said next belongs to calls
-  int64_t said_turns = 0;    // told in the ids that the model said
+  int64_t opening_tokens = 0;  // the last ones, which open the calls that are said next
+  int64_t said_turns = 0;      // told in the ids that the model said
 };
 
 // Returns the prompts of a call as ids. Earlier turns of the model are told as it said them to

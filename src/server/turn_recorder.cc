@@ -35,8 +35,11 @@ Status TurnRecorder::take(const ServiceEvent& event) {
   const bool is_turn = event.kind == ServiceEvent::Kind::kEnded &&
                        is_shown_whole(event.stop_reason) && !answer.all().empty();
   if (!is_turn) return ok_status();
-  return prompt_.book->add(prompt_.tenant, {.before = prompt_.ids,
-                                            .ids = event.ids,
+  const auto begin = prompt_.ids.end() - prompt_.opening_tokens;
+  std::vector<int32_t> ids(begin, prompt_.ids.end());
+  ids.insert(ids.end(), event.ids.begin(), event.ids.end());
+  return prompt_.book->add(prompt_.tenant, {.before = {prompt_.ids.begin(), begin},
+                                            .ids = std::move(ids),
                                             .shown = shown(event.answer),
                                             .names = {prompt_.name}});
 }
