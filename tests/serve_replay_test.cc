@@ -64,13 +64,13 @@ Json no_markers() {
   return biases;
 }
 
-Turn chat(const ServerProcess& server, Json::Array messages) {
-  const Json reply = ask(server, "/v1/chat/completions",
-                         Json::Object{{"messages", std::move(messages)},
-                                      {"tools", parsed(kTools)},
-                                      {"thinking", parsed(R"({"type":"disabled"})")},
-                                      {"logit_bias", no_markers()},
-                                      {"max_tokens", 200}});
+Turn chat(const ServerProcess& server, Json::Array messages, Json::Object asked = {}) {
+  if (asked.empty()) asked = {{"logit_bias", no_markers()}};
+  asked.emplace_back("messages", std::move(messages));
+  asked.emplace_back("tools", parsed(kTools));
+  asked.emplace_back("thinking", parsed(R"({"type":"disabled"})"));
+  asked.emplace_back("max_tokens", 200);
+  const Json reply = ask(server, "/v1/chat/completions", std::move(asked));
   return {.reply = reply,
           .prompt_tokens = integer_at(reply, {"usage", "prompt_tokens"}),
           .generated_tokens = integer_at(reply, {"usage", "completion_tokens"}),
@@ -130,6 +130,24 @@ TEST_F(ServeReplayTest, AlsoAfterAKill) {
   const Turn second = chat(server, second_question(first.reply));
   ASSERT_GT(first.generated_tokens, 128) << "a block behind the first prompt";
   EXPECT_GE(second.cached_tokens, (first.end() - 1) / 128 * 128);
+}
+
+// Its block is opened by the prompt, and belongs to the turn all the same.
+TEST_F(ServeReplayTest, ACallThatWasDemandedToo) {
+  ServerProcess server(arguments());
+  const Json::Object demand = {
+      {"tool_choice", parsed(R"({"type":"function","function":{"name":"look"}})")},
+      {"guided_json", parsed(R"({"type":"object","properties":{"at":{"const":"the kennel"}},)"
+                             R"("required":["at"],"additionalProperties":false})")}};
+  const Turn first = chat(server, first_question(), demand);
+  const Json* call = at(&first.reply, {"choices", "message", "tool_calls", "id"});
+  ASSERT_NE(call, nullptr) << first.reply.dump();
+  Json::Array messages = first_question();
+  messages.push_back(without_reasoning(first.reply));
+  messages.push_back(
+      Json::Object{{"role", "tool"}, {"tool_call_id", *call}, {"content", "It is empty."}});
+  const Turn second = chat(server, std::move(messages), demand);
+  EXPECT_GE(second.cached_tokens, first.end() - 1);
 }
 
 TEST_F(ServeReplayTest, WhatTheClientChangedIsToldAsItWrites) {

@@ -97,7 +97,7 @@ struct SaidIds {
 struct FormedPrompt {
   std::vector<int32_t> tokens;
   bool starts_in_reasoning = false;  // what the model says next
-  bool opens_calls = false;          // what the model says next belongs to calls
+  int64_t opening_tokens = 0;        // the last ones, which open the calls that the model says next
   int64_t said_turns = 0;            // told in the ids that the model said
 };
 

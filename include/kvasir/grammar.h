@@ -55,7 +55,7 @@ struct CallRules {
   std::vector<Tool> tools;   // that may be called
   bool are_demanded = true;  // false: a text may come before calls, or instead
   int64_t calls_max = 0;     // 0: any number
-  bool is_opened = false;    // by the prompt (FormedPrompt::opens_calls)
+  bool is_opened = false;    // by the prompt (FormedPrompt::opening_tokens)
 };
 // Replies that make such calls, well formed and with arguments that follow the tools' schemas.
 // Null: the engine's model writes no calls, or in a form that is not known. Errors: there are no

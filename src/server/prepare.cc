@@ -52,7 +52,7 @@ Result<PreparedPrompt> prepare_messages(const Served& served, const Call& call,
   return PreparedPrompt{
       .tokens = std::move(prompt.tokens),
       .reply = prompt.starts_in_reasoning ? ReplyKind::kReasoning : ReplyKind::kAnswer,
-      .opens_calls = prompt.opens_calls,
+      .opening_tokens = prompt.opening_tokens,
       .said_turns = prompt.said_turns,
       .repairs = repairs};
 }
@@ -254,6 +254,7 @@ std::vector<TurnRecorder> turn_recorders(const Served& served, const Dialect& di
   recorders.emplace_back(RecordedPrompt{.book = served.book,
                                         .tenant = tenant_of(served, salt),
                                         .ids = prompts.front().tokens,
+                                        .opening_tokens = prompts.front().opening_tokens,
                                         .name = facts.id,
                                         .call_id = id_of,
                                         .conversations = served.conversations,

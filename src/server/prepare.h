@@ -49,9 +49,9 @@ std::function<std::string(int32_t id)> token_text_of(const Engine& engine);
 struct PreparedPrompt {
   std::vector<int32_t> tokens;
   ReplyKind reply = ReplyKind::kText;
-  bool opens_calls = false;  // what is said next belongs to calls
-  int64_t said_turns = 0;    // told in the ids that the model said
-  Repairs repairs;           // of the conversation
+  int64_t opening_tokens = 0;  // the last ones, which open the calls that are said next
+  int64_t said_turns = 0;      // told in the ids that the model said
+  Repairs repairs;             // of the conversation
 };
 
 // Returns the prompts of a call as ids. Earlier turns of the model are told as it said them to

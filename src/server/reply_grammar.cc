@@ -27,7 +27,7 @@ CallRules call_rules(const Call& call, const PreparedPrompt& prompt) {
   CallRules rules{.tools = form.tools,
                   .are_demanded = demands_calls(call),
                   .calls_max = call.options.calls_max,
-                  .is_opened = prompt.opens_calls};
+                  .is_opened = prompt.opening_tokens > 0};
   if (form.tool_choice != ToolChoice::kNamed) return rules;
   std::erase_if(rules.tools, [&](const Tool& tool) { return tool.name != form.tool_name; });
   rules.calls_max = 1;

@@ -26,8 +26,6 @@ enum class Action : uint8_t {
   kCache,
   kExport,  // of a conversation, for the person whose machine this is
   kImport,
-  kPage,
-  kCache,
 };
 
 struct Route {

@@ -43,8 +43,11 @@ Status TurnRecorder::take(const ServiceEvent& event) {
   // A reply that was cut off in its reasoning showed nothing that could be told of it.
   const bool is_turn = is_end && is_shown_whole(event.stop_reason) && !answer.all().empty();
   if (!is_turn) return kept;
-  Status said = prompt_.book->add(prompt_.tenant, {.before = prompt_.ids,
-                                                   .ids = event.ids,
+  const auto begin = prompt_.ids.end() - prompt_.opening_tokens;
+  std::vector<int32_t> ids(begin, prompt_.ids.end());
+  ids.insert(ids.end(), event.ids.begin(), event.ids.end());
+  Status said = prompt_.book->add(prompt_.tenant, {.before = {prompt_.ids.begin(), begin},
+                                                   .ids = std::move(ids),
                                                    .shown = shown(event.answer),
                                                    .names = {prompt_.name}});
   return said.ok() ? std::move(kept) : std::move(said);

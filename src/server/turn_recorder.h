@@ -22,8 +22,9 @@ using CallIdOf = std::function<std::string(int64_t answer, int64_t index)>;
 struct RecordedPrompt {
   std::shared_ptr<ReplayBook> book;
   std::string tenant;
-  std::vector<int32_t> ids;  // of the prompt
-  std::string name;          // what replies give to be sent back
+  std::vector<int32_t> ids;    // of the prompt
+  int64_t opening_tokens = 0;  // the last of them, with which the turn begins
+  std::string name;            // what replies give to be sent back
   CallIdOf call_id;
   // What of the first answer is kept by the reply's id; null: nothing.
   std::shared_ptr<ConversationBook> conversations;

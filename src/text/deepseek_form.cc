@@ -101,11 +101,12 @@ Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
   } else {
     out.add_marker(thinks ? markers_.think_begin : markers_.think_end);
   }
-  const bool opens = opens_calls(options, !tools.empty());
-  if (opens) open_tool_calls(call_marker_, out);
+  const int64_t unopened_tokens = std::ssize(out.ids());
+  if (opens_calls(options, !tools.empty())) open_tool_calls(call_marker_, out);
+  const int64_t opening_tokens = std::ssize(out.ids()) - unopened_tokens;
   return FormedPrompt{.tokens = out.take_ids(),
                       .starts_in_reasoning = is_reasoning,
-                      .opens_calls = opens,
+                      .opening_tokens = opening_tokens,
                       .said_turns = said_turns};
 }
 

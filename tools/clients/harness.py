@@ -97,6 +97,10 @@ class Server:
         self._log.close()
         self._folder.cleanup()
 
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
     def terminate(self):
         self._process.send_signal(signal.SIGTERM)
 
