@@ -17,6 +17,7 @@ struct Known {
 
 const std::vector<Known>& known_forms() {
   static const std::vector<Known> forms = {
+      {CallForm::kDeepSeek41, {"｜DSML｜", " calls>"}, {}, {"｜DSML｜"}},
       {CallForm::kDeepSeek, {"｜DSML｜"}, {}, {"｜DSML｜"}},
       {CallForm::kListed, {"[TOOL_CALLS]"}, {"[ARGS]"}, {"[TOOL_CALLS]"}},
       {CallForm::kNamed, {"[TOOL_CALLS]", "[ARGS]"}, {}, {"[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"}},

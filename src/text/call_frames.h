@@ -28,6 +28,7 @@ struct CallFrame {
     std::string text;
     std::string json;
     std::string close;
+    std::string none;  // stands where there is no element
   };
   std::optional<Elements> elements;
   std::string sign;                // what nothing but calls has in it

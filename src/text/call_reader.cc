@@ -49,6 +49,7 @@ std::unique_ptr<CallReader> make_call_reader(const ReplyForm& form, int64_t call
     case CallForm::kNone:
       return nullptr;
     case CallForm::kDeepSeek:
+    case CallForm::kDeepSeek41:
       return std::make_unique<DeepSeekCallReader>(calls_max);
     case CallForm::kTagged:
     case CallForm::kBare:

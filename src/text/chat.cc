@@ -29,6 +29,8 @@ constexpr std::string_view kTurnMarkers[] = {"<｜begin▁of▁sentence｜>", "<
                                              "<｜User｜>", "<｜Assistant｜>",
                                              "<｜latest_reminder｜>"};
 
+constexpr std::string_view kSystemMarker = "<｜System｜>";
+
 Error bad_conversation(size_t message, std::string expected, std::string found) {
   return Error{.kind = ErrorKind::kUsage,
                .what = "the conversation has no valid order",
@@ -76,6 +78,7 @@ Result<ChatFormat> ChatFormat::create(const Tokenizer& tokenizer) {
     }
     markers.*name.id = *id;
   }
+  markers.system = tokenizer.added_token_id(kSystemMarker);
   return ChatFormat(tokenizer, markers);
 }
 
@@ -89,8 +92,12 @@ ChatFormat::ChatFormat(const Tokenizer& tokenizer, const ChatMarkers& markers)
                   .think_end = markers.think_end,
                   .reasons_at_start_alone = true,
                   .turn_markers = {std::begin(kTurnMarkers), std::end(kTurnMarkers)},
-                  .calls = CallForm::kDeepSeek,
-                  .call_markers = marker_ids(tokenizer, {"｜DSML｜"})} {}
+                  .calls = markers.system ? CallForm::kDeepSeek41 : CallForm::kDeepSeek,
+                  .call_markers = marker_ids(tokenizer, {"｜DSML｜"})} {
+  if (!markers.system) return;
+  reply_form_.ends.push_back(*markers.system);
+  reply_form_.turn_markers.emplace_back(kSystemMarker);
+}
 
 void ChatFormat::append_text(std::string_view text, std::vector<int32_t>& ids) const {
   const std::vector<int32_t> encoded = tokenizer_->encode(text, SpecialTokens::kIgnore);
@@ -99,6 +106,7 @@ void ChatFormat::append_text(std::string_view text, std::vector<int32_t>& ids) c
 
 std::vector<int32_t> ChatFormat::encode_start(std::string_view system) const {
   std::vector<int32_t> ids = {markers_.begin_of_sentence};
+  if (markers_.system && !system.empty()) ids.push_back(*markers_.system);
   append_text(system, ids);
   return ids;
 }

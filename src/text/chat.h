@@ -1,5 +1,5 @@
-// ChatFormat writes conversations as token ids in DeepSeek-V4's layout, and ReplyParser takes the
-// model's reply apart.
+// ChatFormat writes conversations as token ids in DeepSeek-V4's layout, or V4.1's, and ReplyParser
+// takes the model's reply apart.
 //
 //   BOS system (<｜User｜> text <｜Assistant｜> [<think> reasoning] </think> answer EOS)...
 //
@@ -38,11 +38,12 @@ struct ChatMessage {
 // How a model writes the calls of tools that it makes (CallReader).
 enum class CallForm : uint8_t {
   kNone,
-  kDeepSeek,  // <｜DSML｜tool_calls> and elements of XML
-  kTagged,    // <tool_call> {"name": ..., "arguments": ...} </tool_call>
-  kBare,      // {"name": ..., "parameters": ...}
-  kListed,    // [TOOL_CALLS] [{"name": ..., "arguments": ...}]
-  kNamed,     // [TOOL_CALLS] name [ARGS] {...}
+  kDeepSeek,    // <｜DSML｜tool_calls> and elements of XML
+  kDeepSeek41,  // <｜DSML｜ calls> and likewise
+  kTagged,      // <tool_call> {"name": ..., "arguments": ...} </tool_call>
+  kBare,        // {"name": ..., "parameters": ...}
+  kListed,      // [TOOL_CALLS] [{"name": ..., "arguments": ...}]
+  kNamed,       // [TOOL_CALLS] name [ARGS] {...}
 };
 
 // A ReplyForm says how a model's replies are told apart: what ends one, and what stands around
@@ -95,6 +96,7 @@ struct ChatMarkers {
   int32_t assistant = 0;
   int32_t think_begin = 0;
   int32_t think_end = 0;
+  std::optional<int32_t> system;  // V4.1 alone has it
 };
 
 class ChatFormat {
