@@ -146,7 +146,7 @@ def told_tools(request):
     if request.get("tool_choice") == "none":
         return []
     return [one for one in request.get("tools", [])
-            if request["tool_choice"] != "named" or one["name"] == request["tool_name"]]
+            if request.get("tool_choice") != "named" or one["name"] == request["tool_name"]]
 
 
 def has_to_call(request):
@@ -291,7 +291,11 @@ class Recipe:
 
     def all(self, request):
         # It tells no effort where nothing is said.
-        if self.is_v41 and not any(whole_text(one) or not is_instruction(one) for one in request["messages"]):
+        told = [one for one in request["messages"] if whole_text(one) or not is_instruction(one)]
+        if self.is_v41 and not told:
+            return
+        # On purpose: what continues an answer that stands alone keeps its reasoning, as in V4's form.
+        if self.is_v41 and request["continues_last"] and len(told) == 1 and not told_tools(request):
             return
         for way in (self.by_conversation, self.by_chat, self.by_messages):
             conversation = way(request)
