@@ -27,6 +27,8 @@ CallFrame deepseek_frame(const DeepSeekTags& tags) {
 std::optional<CallFrame> call_frame_of(const ReplyForm& form) {
   switch (form.calls) {
     case CallForm::kNone:
+    // A grammar begins with the reply, and there reasoning begins.
+    case CallForm::kChannels:
       return std::nullopt;
     case CallForm::kDeepSeek:
     case CallForm::kDeepSeek41:

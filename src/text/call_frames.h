@@ -35,7 +35,7 @@ struct CallFrame {
   bool begins_with_brace = false;  // a reply that does is a call
 };
 
-// None: the model writes no calls, or in a form that is not known.
+// None: the model writes no calls, or in a form that is not known or not enforced.
 std::optional<CallFrame> call_frame_of(const ReplyForm& form);
 
 }  // namespace kvasir::text

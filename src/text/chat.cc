@@ -160,6 +160,7 @@ bool ReplyForm::stands_in_calls(int32_t id) const {
 bool ReplyForm::ends_reply(int32_t id) const {
   if (id == think_begin || id == think_end) return false;
   if (reads_calls && stands_in_calls(id)) return false;
+  if (channels && channels->contains(id)) return false;
   // Not every vocabulary calls its markers special.
   return std::find(ends.begin(), ends.end(), id) != ends.end() || tokenizer->is_special(id);
 }
@@ -167,10 +168,13 @@ bool ReplyForm::ends_reply(int32_t id) const {
 ReplyParser::ReplyParser(ReplyForm form, bool starts_in_reasoning)
     : form_(std::move(form)),
       decoder_(*form_.tokenizer),
-      part_(starts_in_reasoning ? Part::kReasoning : Part::kAnswer) {}
+      part_(starts_in_reasoning ? Part::kReasoning
+            : form_.channels    ? Part::kStart
+                                : Part::kAnswer) {}
 
 ReplyText ReplyParser::push(int32_t id) {
   if (part_ == Part::kEnded) return {};
+  if (form_.channels && form_.channels->contains(id)) return push_marker(id);
   const bool ends_reply = form_.ends_reply(id);
   const bool begins_reasoning =
       part_ == Part::kAnswer && id == form_.think_begin && !form_.reasons_at_start_alone;
@@ -181,12 +185,62 @@ ReplyText ReplyParser::push(int32_t id) {
   return rest;
 }
 
-ReplyText ReplyParser::flush() { return in_part(decoder_.flush()); }
+ReplyText ReplyParser::flush() {
+  ReplyText rest = in_part(decoder_.flush());
+  if (part_ == Part::kStart) rest.answer += head_.take();
+  return rest;
+}
 
-ReplyText ReplyParser::in_part(std::string text) const {
+ReplyText ReplyParser::in_part(std::string text) {
   ReplyText out;
-  (in_reasoning() ? out.reasoning : out.answer) = std::move(text);
+  if (part_ == Part::kStart) text = push_start(std::move(text));
+  if (part_ == Part::kHead) {
+    head_.add(text);
+    return out;
+  }
+  (in_reasoning()         ? out.reasoning
+   : part_ == Part::kTool ? out.tool_text
+                          : out.answer) = std::move(text);
   return out;
+}
+
+void ReplyParser::end_reasoning() {
+  // A message's head says what it is.
+  if (part_ != Part::kEnded && !form_.channels) part_ = Part::kCalls;
+}
+
+// Where none of these stands in its place it says nothing.
+ReplyText ReplyParser::push_marker(int32_t id) {
+  const ChannelMarkers& markers = *form_.channels;
+  ReplyText rest = in_part(decoder_.flush());
+  const bool was_head = part_ == Part::kHead || part_ == Part::kStart;
+  if (id == markers.message) {
+    if (was_head) begin_message(rest);
+    return rest;
+  }
+  if (id == markers.constrain) {
+    if (was_head) head_.add(" ");
+    return rest;
+  }
+  if (!was_head || id != markers.channel) head_.clear();
+  part_ = Part::kHead;
+  if (id == markers.channel) head_.begin_channel();
+  return rest;
+}
+
+std::string ReplyParser::push_start(std::string text) {
+  head_.add(text);
+  if (head_.may_begin()) return "";
+  part_ = Part::kAnswer;
+  return head_.take();
+}
+
+void ReplyParser::begin_message(ReplyText& text) {
+  part_ = head_.channel() == "analysis" ? Part::kReasoning : Part::kAnswer;
+  if (head_.tool().empty()) return;
+  // Without tools it is only text.
+  part_ = form_.reads_calls ? Part::kTool : Part::kAnswer;
+  if (form_.reads_calls) text.tool = head_.tool();
 }
 
 ChatTranscript::ChatTranscript(const ChatFormat& format, std::string_view system)
