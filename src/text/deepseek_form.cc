@@ -154,17 +154,28 @@ int64_t DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, bool tells_
   return said_count;
 }
 
+std::vector<std::vector<int32_t>> DeepSeekForm::openings_of(const Message& message,
+                                                            bool tells_reasoning) const {
+  std::vector<std::vector<int32_t>> openings;
+  if (tells_reasoning) openings.push_back({markers_.think_begin});
+  openings.push_back({markers_.think_end});
+  if (message.calls.empty()) return openings;
+  MarkedText opened(*tokenizer_);
+  opened.add_marker(markers_.think_end);
+  open_tool_calls(*variant_, call_marker_, opened);
+  openings.push_back(opened.take_ids());
+  return openings;
+}
+
 bool DeepSeekForm::add_said(const Message& message, bool tells_reasoning, const SaidIds& said,
                             MarkedText& out) const {
   if (!said.knows || !said.knows(message)) return false;
-  std::vector<int32_t> before = out.ids();
-  for (const int32_t opener : {markers_.think_begin, markers_.think_end}) {
-    if (opener == markers_.think_begin && !tells_reasoning) continue;
-    before.push_back(opener);
+  for (const std::vector<int32_t>& opening : openings_of(message, tells_reasoning)) {
+    std::vector<int32_t> before = out.ids();
+    before.insert(before.end(), opening.begin(), opening.end());
     std::optional<std::vector<int32_t>> ids = said.find(before, message);
-    before.pop_back();
     if (!ids) continue;
-    out.add_marker(opener);
+    out.add_ids(opening);
     // A marker that ended the reply in its stead belongs to no turn.
     while (!ids->empty() && ids->back() != markers_.end_of_sentence &&
            tokenizer_->is_special(ids->back())) {

@@ -55,6 +55,8 @@ class DeepSeekForm : public ConversationForm {
   // Returns how many turns are told as they were said.
   int64_t add_turns(std::span<const DeepSeekTurn> turns, bool tells_reasoning, const SaidIds& said,
                     MarkedText& out) const;
+  // What a prompt may have ended with, so that the message was its reply.
+  std::vector<std::vector<int32_t>> openings_of(const Message& message, bool tells_reasoning) const;
   // Returns whether it is known what the model said, and may be told.
   bool add_said(const Message& message, bool tells_reasoning, const SaidIds& said,
                 MarkedText& out) const;

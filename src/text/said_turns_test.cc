@@ -95,6 +95,30 @@ TEST(SaidTurns, OfDeepSeeksFormGetTheEndThatTheyDidNotSay) {
             formed->tokens.end());
 }
 
+TEST(SaidTurns, OfCallsThatThePromptOpenedAreToldBehindTheirOpening) {
+  const auto form = DeepSeekForm::create(bundled_tokenizer()).value();
+  FormOptions options{.thinking = Thinking::kOff, .tools = {{.name = "look"}}};
+  options.tool_choice = ToolChoice::kRequired;
+  Message call = said(Role::kAssistant, "");
+  call.calls = {{.id = "1", .name = "look", .arguments = "{}"}};
+  const std::vector<Message> turns = {kTurns[0], call, kTurns[2]};
+  const FormedPrompt first = form.encode(std::span(turns).first(1), options).value();
+  ASSERT_TRUE(first.opens_calls);
+  const Ids reply = byte_by_byte("as it was said");
+  const SaidIds said{.knows = [](const Message&) { return true; },
+                     .find = [&](std::span<const int32_t> before,
+                                 const Message&) -> std::optional<std::vector<int32_t>> {
+                       if (!std::ranges::equal(before, first.tokens)) return {};
+                       return reply;
+                     }};
+  const auto formed = form.encode(turns, options, said);
+  ASSERT_TRUE(formed.ok());
+  EXPECT_EQ(formed->said_turns, 1);
+  const Ids so_far = joined({first.tokens, reply});
+  ASSERT_GT(formed->tokens.size(), so_far.size());
+  EXPECT_TRUE(std::equal(so_far.begin(), so_far.end(), formed->tokens.begin()));
+}
+
 TEST(SaidTurns, OfV41AreToldBehindItsSystemMessages) {
   const auto form = DeepSeekForm::create(v41_tokenizer()).value();
   std::vector<Message> turns = kTurns;
