@@ -22,7 +22,8 @@ struct Said {
   bool is_marker = false;
 };
 
-// A byte 1 is the marker, a byte 2 begins the answer, a byte 3 ends a piece.
+// A byte 1 is the marker, a byte 2 begins the answer, a byte 3 ends a piece, a byte 4 begins a
+// message to a tool.
 std::vector<Said> pieces_of(std::string_view bytes) {
   std::vector<Said> pieces;
   std::string ReplyText::*part = &ReplyText::reasoning;
@@ -35,6 +36,10 @@ std::vector<Said> pieces_of(std::string_view bytes) {
     } else if (byte == 2) {
       end_piece();
       part = &ReplyText::answer;
+    } else if (byte == 4) {
+      end_piece();
+      piece.text.tool = "f";
+      part = &ReplyText::tool_text;
     } else if (byte != 3) {
       piece.text.*part += byte;
     }
@@ -101,7 +106,7 @@ void check(std::string_view bytes, CallForm form) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string bytes(data, data + size);
   for (const CallForm form : {CallForm::kDeepSeek, CallForm::kTagged, CallForm::kBare,
-                              CallForm::kListed, CallForm::kNamed}) {
+                              CallForm::kListed, CallForm::kNamed, CallForm::kChannels}) {
     check(bytes, form);
   }
   return 0;

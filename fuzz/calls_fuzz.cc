@@ -103,7 +103,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t end = std::min(input.find('\0'), input.size());
   const std::string_view schema = input.substr(0, end);
   const std::string_view choices = input.substr(std::min(end + 1, size));
-  check(CallForm::kDeepSeek, elements(), schema, choices);
+  CallFrame frame = elements();
+  check(CallForm::kDeepSeek, frame, schema, choices);
+  frame.elements->none = "\n";
+  check(CallForm::kDeepSeek41, frame, schema, choices);
   check(CallForm::kTagged, objects(), schema, choices);
   return 0;
 }

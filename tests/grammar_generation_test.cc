@@ -3,15 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "base/text_file.h"
 #include "engine_driver.h"
 #include "kvasir/generation.h"
 #include "kvasir/grammar.h"
 #include "scheduler_driver.h"
+#include "temp_directory.h"
 
 namespace kvasir {
 namespace {
@@ -205,6 +208,39 @@ TEST_F(GrammarGenerationTest, ADemandedCallFollowsReasoning) {
             "</｜DSML｜tool_calls>");
   EXPECT_EQ(generation.stop_reason(), StopReason::kToolCalls);
   EXPECT_EQ(std::count(said.begin(), said.end(), marker), 4);
+}
+
+// The bundled model with the marker that DeepSeek-V4.1's tokenizer has, in the place of one without
+// use.
+EngineOptions v41_model(const testing::TempDirectory& folder) {
+  EngineOptions options = testing::bundled();
+  for (const auto& entry : std::filesystem::directory_iterator(options.model_path)) {
+    if (entry.path().filename() == "tokenizer.json") continue;
+    std::filesystem::create_symlink(entry.path(), folder.file(entry.path().filename().string()));
+  }
+  std::string json = read_text_file(options.model_path + "/tokenizer.json").value();
+  const std::string spare = "<｜title｜>";
+  json.replace(json.find(spare), spare.size(), "<｜System｜>");
+  testing::write_file(folder.file("tokenizer.json"), json);
+  options.model_path = folder.path();
+  return options;
+}
+
+TEST_F(GrammarGenerationTest, ADemandedCallOfV41HasItsTags) {
+  const testing::TempDirectory folder;
+  Engine engine = testing::open_engine(v41_model(folder));
+  GenerateOptions options{.tokens_max = 200, .reads_calls = true};
+  options.grammar = call_grammar(engine, rules_of({{.name = "stop"}})).value();
+  auto generation = Generation::create(engine, options, ReplyKind::kAnswer).value();
+  std::vector<int32_t> said;
+  while (!generation.is_done()) {
+    const int32_t wanted = said.size() == 1 ? id_of("｜DSML｜") : id_of("A");
+    said.push_back(sampled(generation, wanted, engine.info().vocab_size));
+  }
+  EXPECT_EQ(engine.decode(said).value(),
+            "\n\n<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"stop\">\n\n</｜DSML｜ invoke>\n"
+            "</｜DSML｜ calls>");
+  EXPECT_EQ(generation.stop_reason(), StopReason::kToolCalls);
 }
 
 TEST_F(GrammarGenerationTest, SchemasOfStrictToolsHaveToBeFollowed) {

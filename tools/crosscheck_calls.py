@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Compares the calls of tools that Kvasir reads in DeepSeek-V4's replies with those that its makers' parser reads.
+"""Compares the calls of tools that Kvasir reads in DeepSeek-V4's and V4.1's replies with those that their makers' parser reads.
 
   tools/crosscheck_calls.py --probe build/release/tests/call_probe --tokenizer models/kvasir-tiny/tokenizer.json \\
-      [--count 3000] [--seed 1] [--write]
+      [--variant v4.1] [--count 3000] [--seed 1] [--write]
 
 Needs deepseek-recipe==0.2.0. Random replies: well-formed ones, and ones with what the parser tolerates, whole
 or cut off at any id. --write writes some whole ones with the parser's answers into tests/golden/calls.
@@ -20,7 +20,9 @@ import re
 import subprocess
 import sys
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests/golden/calls/deepseek_v4.json"
+from deepseek_variants import add_variant, golden_file, variant_tokenizer
+
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests/golden/calls"
 MARKER = "｜DSML｜"
 TEXTS = ("", "Hi.", "Let me see", "a < b", "x\n\ny", "\n", " \n", "</", "<", "é 🎉 系统", "{\"a\": 1}", "｜", "<|DSML|tool_calls>",
          f"{MARKER}", f"</{MARKER}x")
@@ -33,8 +35,14 @@ EDGE = re.compile(r'\{?\}?|"|(\{|, )?("[^"]*"?(: )?"?)?', re.DOTALL)
 
 
 class Replies:
-    def __init__(self, seed):
-        self.random = random.Random(seed)
+    def __init__(self, arguments):
+        self.random = random.Random(arguments.seed)
+        self.is_v41 = arguments.variant == "v4.1"
+
+    def name(self, name):
+        """Of a tag, as the variant writes it, seldom as the other does."""
+        blank = " " if self.is_v41 != (self.random.random() < 0.03) else ""
+        return blank + name
 
     def newline(self):
         return "" if self.random.random() < 0.1 else "\n"
@@ -42,17 +50,17 @@ class Replies:
     def parameter(self):
         is_text = self.random.random() < 0.6
         value = self.random.choice(VALUES if is_text else JSONS)
-        return (f'<{MARKER}parameter name="{self.random.choice(KEYS)}" string="{str(is_text).lower()}">{value}'
-                f"</{MARKER}parameter>{self.newline()}")
+        return (f'<{MARKER}{self.name("parameter")} name="{self.random.choice(KEYS)}" string="{str(is_text).lower()}">{value}'
+                f"</{MARKER}{self.name('parameter')}>{self.newline()}")
 
     def call(self):
         between = self.random.choice(("", "", "", "\n", "text"))
-        return (f'<{MARKER}invoke name="{self.random.choice(NAMES)}">{self.newline()}{between}'
+        return (f'<{MARKER}{self.name("invoke")} name="{self.random.choice(NAMES)}">{self.newline()}{between}'
                 + "".join(self.parameter() for _ in range(self.random.randint(0, 3)))
-                + f"</{MARKER}invoke>{self.newline()}")
+                + f"</{MARKER}{self.name('invoke')}>{self.newline()}")
 
     def block(self):
-        name = self.random.choice(("tool_calls",) * 5 + ("function_calls",))
+        name = self.name("calls") if self.is_v41 else self.random.choice(("tool_calls",) * 5 + ("function_calls",))
         text = f"<{MARKER}{name}>{self.newline()}" if self.random.random() < 0.9 else "<" + MARKER
         calls = "".join(self.call() for _ in range(self.random.randint(1, 3)))
         if text == "<" + MARKER:
@@ -68,22 +76,24 @@ class Replies:
         if self.random.random() < 0.8:
             text += self.block()
             # Behind the other name of the block the makers' parser reads on.
-            if text.endswith("/" + MARKER + "tool_calls>"):
+            if text.endswith(("/" + MARKER + "tool_calls>", "/" + MARKER + " calls>")):
                 text += self.random.choice(("", "\n", "And so", self.block()))
         return text, thinking
 
 
 class Recipe:
-    def __init__(self, tokenizer):
+    def __init__(self, arguments):
         import deepseek_recipe
         self.recipe = deepseek_recipe
-        self.tokenizer = deepseek_recipe.Tokenizer.from_file(tokenizer)
+        versions = deepseek_recipe.ModelVersion
+        self.version = versions.DeepseekV41Flash if arguments.variant == "v4.1" else versions.DeepseekV4Pro
+        self.tokenizer = deepseek_recipe.Tokenizer.from_file(arguments.tokenizer)
 
     def chunks(self, ids, thinking):
         recipe = self.recipe
         conversation = recipe.Conversation([recipe.UserMessage("Hi")], thinking_mode=thinking,
                                            tools=[recipe.ToolDefinition("f", "", {})])
-        request = recipe.ConversationRequest(conversation, recipe.ModelVersion.DeepseekV4Pro)
+        request = recipe.ConversationRequest(conversation, self.version)
         stage = recipe.ThinkingInitialStage.ReasoningStart if thinking else None
         processor = recipe.StreamProcessor(
             recipe.ChatCompletionRequest.chunk_generator(request, "id", "model"),
@@ -136,7 +146,7 @@ def probed(arguments, requests):
 
 
 def check(arguments, recipe):
-    replies = Replies(arguments.seed)
+    replies = Replies(arguments)
     requests = []
     for _ in range(arguments.count):
         text, thinking = replies.reply()
@@ -156,7 +166,7 @@ def check(arguments, recipe):
 
 
 def write_golden(arguments, recipe):
-    replies = Replies(arguments.seed)
+    replies = Replies(arguments)
     lines = []
     for _ in range(60):
         text, thinking = replies.reply()
@@ -164,8 +174,8 @@ def write_golden(arguments, recipe):
         reasoning, answer = plain(recipe.read(ids, thinking))
         lines.append(json.dumps({"ids": ids, "thinking": thinking, "reasoning": reasoning, "answer": answer,
                                  "calls": recipe.read(ids, thinking)["calls"]}, ensure_ascii=False))
-    GOLDEN.parent.mkdir(parents=True, exist_ok=True)
-    GOLDEN.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    golden_file(GOLDEN, arguments).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 
 def main():
@@ -176,11 +186,14 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=5, help="print so many differences")
     parser.add_argument("--write", action="store_true", help="write the golden file")
+    add_variant(parser)
     arguments = parser.parse_args()
-    recipe = Recipe(arguments.tokenizer)
-    if arguments.write:
-        write_golden(arguments, recipe)
-    sys.exit(not check(arguments, recipe))
+    with variant_tokenizer(arguments) as arguments.tokenizer:
+        recipe = Recipe(arguments)
+        if arguments.write:
+            write_golden(arguments, recipe)
+        good = check(arguments, recipe)
+    sys.exit(not good)
 
 
 if __name__ == "__main__":

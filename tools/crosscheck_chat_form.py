@@ -4,8 +4,8 @@
   tools/crosscheck_chat_form.py --probe build/release/tests/chat_form_probe \\
       --tokenizer models/kvasir-tiny/tokenizer.json [--count 5000] [--seed 1] [TEMPLATES...]
 
-Without TEMPLATES: random conversations, half of them with tools, in DeepSeek-V4's form, against its
-makers' own encoder (pip install deepseek-recipe==0.2.0): its Conversation, and its Chat Completions and
+Without TEMPLATES: random conversations, half of them with tools, in DeepSeek-V4's form (or, with --variant v4.1,
+V4.1's), against its makers' own encoder (pip install deepseek-recipe==0.2.0): its Conversation, and its Chat Completions and
 Messages requests where these accept the conversation. --write writes the answers of the encoder to a small choice
 of them into tests/golden/chat_form. With TEMPLATES (files or folders, as
 tools/check_templates.py takes them; needs jinja2): every template has to take every kind of
@@ -20,7 +20,9 @@ import random
 import subprocess
 import sys
 
-GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests/golden/chat_form/deepseek_v4.json"
+from deepseek_variants import add_variant, golden_file, variant_tokenizer
+
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests/golden/chat_form"
 ROLES = ("system", "developer", "user", "assistant", "tool", "latest_reminder")
 EFFORTS = ("", "none", "minimal", "low", "medium", "high", "xhigh", "max")
 TEXTS = ("", "", "a", "Hello there.", "  two\n\nlines \n", "<think>", "</think>no", "<｜User｜>", "｜DSML｜",
@@ -144,7 +146,7 @@ def told_tools(request):
     if request.get("tool_choice") == "none":
         return []
     return [one for one in request.get("tools", [])
-            if request["tool_choice"] != "named" or one["name"] == request["tool_name"]]
+            if request.get("tool_choice") != "named" or one["name"] == request["tool_name"]]
 
 
 def has_to_call(request):
@@ -154,11 +156,13 @@ def has_to_call(request):
 class Recipe:
     """What the makers' encoder makes of a request, by its Conversation and by its requests."""
 
-    def __init__(self, tokenizer):
+    def __init__(self, arguments):
         import deepseek_recipe
         self.recipe = deepseek_recipe
-        self.encoding = deepseek_recipe.DeepseekV4Encoding().with_tokenizer(
-            deepseek_recipe.Tokenizer.from_file(tokenizer))
+        self.is_v41 = arguments.variant == "v4.1"
+        self.model = "DeepSeek-V4.1-Flash" if self.is_v41 else "DeepSeek-V4-Pro"
+        encoding = deepseek_recipe.DeepseekV41Encoding if self.is_v41 else deepseek_recipe.DeepseekV4Encoding
+        self.encoding = encoding().with_tokenizer(deepseek_recipe.Tokenizer.from_file(arguments.tokenizer))
 
     def tool(self, one):
         return self.recipe.ToolDefinition(one["name"], one["description"] or None,
@@ -176,6 +180,9 @@ class Recipe:
             return self.recipe.ToolMessage(text, one["call_id"])
         if role == "latest_reminder":
             return self.recipe.LatestReminderMessage(text)
+        if is_instruction(one) and self.is_v41:
+            # On purpose, and as its Chat Completions do: one without text says nothing.
+            return self.recipe.SystemMessage(text) if text else None
         if is_instruction(one) and not in_middle:
             return self.recipe.SystemMessage(text)
         # On purpose: a system message in the middle stays there.
@@ -219,7 +226,7 @@ class Recipe:
     def by_chat(self, request):
         """None: Chat Completions has no such conversation, or moves its messages."""
         messages = request["messages"]
-        if any(is_instruction(one) for one in messages[start_size(messages):]):
+        if not self.is_v41 and any(is_instruction(one) for one in messages[start_size(messages):]):
             return None
         made = []
         for i, one in enumerate(messages):
@@ -235,7 +242,7 @@ class Recipe:
             if request["continues_last"] and i + 1 == len(messages):
                 message["prefix"] = True
             made.append(message)
-        body = {"model": "DeepSeek-V4-Pro", "messages": made}
+        body = {"model": self.model, "messages": made}
         if request.get("tools"):
             body["tools"] = [{"type": "function", "function": one} for one in self.schemas(request, "parameters")]
             body["tool_choice"] = request["tool_choice"] if request["tool_choice"] != "named" else {
@@ -257,13 +264,16 @@ class Recipe:
         if any(one["role"] in ("developer", "tool", "latest_reminder") or one.get("calls")
                for one in messages[start:]) or request["continues_last"]:
             return None
+        # It joins what V4.1 says apart, and tells empty ones.
+        if self.is_v41 and (start > 1 or any(one["role"] == "system" and not whole_text(one) for one in messages)):
+            return None
         # It takes "any" for "auto", and reasoning in a form of its own.
         if request.get("answer_format", "text") != "text" or request.get("tool_choice") == "required" or \
                 any(not one["parameters"] for one in request.get("tools", [])) or told_tools(request) and \
                 thinks(request):
             return None
         system = [{"type": "text", "text": whole_text(one)} for one in messages[:start] if whole_text(one)]
-        body = {"model": "DeepSeek-V4-Pro", "max_tokens": 100,
+        body = {"model": self.model, "max_tokens": 100,
                 "messages": [{"role": one["role"], "content": whole_text(one)} for one in messages[start:]],
                 "thinking": {"type": "adaptive" if thinks(request) else "disabled"}}
         if system:
@@ -280,6 +290,13 @@ class Recipe:
         return self.converted(self.recipe.MessagesRequest, body)
 
     def all(self, request):
+        # It tells no effort where nothing is said.
+        told = [one for one in request["messages"] if whole_text(one) or not is_instruction(one)]
+        if self.is_v41 and not told:
+            return
+        # On purpose: what continues an answer that stands alone keeps its reasoning, as in V4's form.
+        if self.is_v41 and request["continues_last"] and len(told) == 1 and not told_tools(request):
+            return
         for way in (self.by_conversation, self.by_chat, self.by_messages):
             conversation = way(request)
             if conversation is not None:
@@ -333,21 +350,38 @@ def chosen_with_tools(messages):
         yield {**few, "messages": [*some, *messages[:1]], "effort": "max", "answer_format": "json_object"}
 
 
+def chosen_of_v41():
+    """What it tells in another way than V4."""
+    def one(role, *parts, **more):
+        return {"role": role, "parts": list(parts), **more}
+
+    calls = [{"id": f"call_{i}", "name": "f", "arguments": arguments}
+             for i, arguments in enumerate(("{}", '{"a": 1e-05, "b": 0.0001, "c": 1e16}', "{}"))]
+    for messages in (
+            [one("user", "a"), one("assistant", calls=calls), one("tool", "2", call_id="call_2"), one("user", ""),
+             one("tool", "x", call_id="call_x"), one("tool", "1", call_id="call_1"), one("system", "Be kind."),
+             one("tool", "0", call_id="call_0"), one("tool", "2", call_id="call_2"), one("user", "b")],
+            [one("user", "a"), one("latest_reminder", "b"), one("latest_reminder", "c"), one("user", "d")],
+            [one("latest_reminder", "b"), one("system", "c"), one("user", "d"), one("developer", "e")]):
+        for effort in ("none", "low", "max"):
+            yield {"messages": messages, "thinking": None, "effort": effort}
+
+
 def write_golden(arguments):
-    recipe = Recipe(arguments.tokenizer)
+    recipe = Recipe(arguments)
     lines = []
-    for request in chosen():
+    for request in [*chosen(), *(chosen_of_v41() if recipe.is_v41 else ())]:
         request = {"continues_last": False, **request}
         ways = list(recipe.all(request))
         ids = ways[0][1]
         assert all(way[1] == ids for way in ways), request
         lines.append(json.dumps({**request, "tokens": ids}, ensure_ascii=False))
-    GOLDEN.parent.mkdir(parents=True, exist_ok=True)
-    GOLDEN.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+    GOLDEN.mkdir(parents=True, exist_ok=True)
+    golden_file(GOLDEN, arguments).write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 
 def check_recipe(arguments):
-    recipe = Recipe(arguments.tokenizer)
+    recipe = Recipe(arguments)
     conversations = Conversations(arguments.seed)
     requests = [conversations.request() for _ in range(arguments.count)]
     agreeing, differing = collections.Counter(), collections.Counter()
@@ -464,10 +498,12 @@ def main():
     parser.add_argument("--texts", action="store_true", help="print what templates make")
     parser.add_argument("--write", action="store_true", help="write the golden file")
     parser.add_argument("templates", nargs="*", type=pathlib.Path)
+    add_variant(parser)
     arguments = parser.parse_args()
-    if arguments.write:
-        write_golden(arguments)
-    good = check_templates(arguments) if arguments.templates else check_recipe(arguments)
+    with variant_tokenizer(arguments) as arguments.tokenizer:
+        if arguments.write:
+            write_golden(arguments)
+        good = check_templates(arguments) if arguments.templates else check_recipe(arguments)
     sys.exit(not good)
 
 

@@ -19,7 +19,6 @@ constexpr size_t kWordsBytes = 48;
 constexpr size_t kWordsTokens = 48;
 constexpr size_t kSessionBytes = 24;
 constexpr size_t kPinBytes = 64;
-constexpr size_t kWordsTokens = 48;
 
 // Decodes first words, each model's tokenizer read once.
 class Words {

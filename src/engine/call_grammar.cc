@@ -53,7 +53,8 @@ std::optional<CallFrame> marked_frame_of(const text::ReplyForm& form) {
     frame.elements = grammar::ElementTexts{.open = marked(elements->open),
                                            .text = marked(elements->text),
                                            .json = marked(elements->json),
-                                           .close = marked(elements->close)};
+                                           .close = marked(elements->close),
+                                           .none = marked(elements->none)};
   }
   return frame;
 }

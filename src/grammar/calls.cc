@@ -79,9 +79,11 @@ CallArguments::CallArguments(Builder& builder, const CallFrame& frame)
   const auto rule_of = [&](const std::string& text) { return builder.shared(builder.text(text)); };
   elements_ = ElementParts{rule_of(frame.elements->open), rule_of(frame.elements->text),
                            rule_of(frame.elements->json), rule_of(frame.elements->close)};
+  if (!frame.elements->none.empty()) elements_->none = rule_of(frame.elements->none);
 }
 
 Result<NodeId> CallArguments::of(const Json* schema) {
+  if (schema == nullptr && elements_ && elements_->none) return *elements_->none;
   if (schema == nullptr) return builder_.text(elements_ ? "" : "{}");
   if (elements_) return read_elements(builder_, text_, *elements_, *schema);
   return read_object_schema(builder_, text_, *schema);

@@ -23,6 +23,7 @@ struct ElementTexts {
   std::string text;
   std::string json;
   std::string close;
+  std::string none;  // stands where there is no element
 };
 
 // What stands around names and arguments. Markers stand in it as bytes (marker.h).

@@ -103,6 +103,27 @@ TEST(Calls, ElementsFollowTheSchema) {
   }
 }
 
+TEST(Calls, WithoutElementsALineStandsInTheirPlace) {
+  CallFrame frame = elements();
+  frame.elements->none = "\n";
+  const auto follower =
+      calls(frame, {{"f", nullptr},
+                    {"g", R"({"type": "object", "properties": {}})"},
+                    {"h", R"({"properties": {"a": {"type": "null"}}})"},
+                    {"i", R"({"properties": {"a": {"type": "null"}}, "required": ["a"]})"}});
+  const std::string a = parameter("a", "null", false);
+  for (const char* name : {"f", "g", "h"}) {
+    EXPECT_TRUE(follower->matches(block(invoked(name, "\n")))) << name;
+  }
+  for (const char* name : {"h", "i"}) {
+    EXPECT_TRUE(follower->matches(block(invoked(name, a)))) << name;
+    EXPECT_FALSE(follower->matches(block(invoked(name, "\n" + a)))) << name;
+  }
+  EXPECT_FALSE(follower->matches(block(invoked("f", ""))));
+  EXPECT_FALSE(follower->matches(block(invoked("g", ""))));
+  EXPECT_FALSE(follower->matches(block(invoked("i", "\n"))));
+}
+
 bool takes(const char* schema, const std::string& parameters) {
   return calls(elements(), {{"f", schema}})->matches(block(invoked("f", parameters)));
 }

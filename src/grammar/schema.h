@@ -9,6 +9,8 @@
 // it speaks of, as members without a word about additionalProperties, these are not written.
 #pragma once
 
+#include <optional>
+
 #include "base/json.h"
 #include "grammar/builder.h"
 #include "grammar/json_text.h"
@@ -24,10 +26,11 @@ Result<NodeId> read_object_schema(Builder& builder, JsonText& text, const Json& 
 // What stands around the members of an object that are written as elements: <a name="N"
 // string="true">text</a>. Strings stand as they are, other values as JSON.
 struct ElementParts {
-  NodeId open = 0;   // before the name
-  NodeId text = 0;   // between name and a string
-  NodeId json = 0;   // between name and another value
-  NodeId close = 0;  // behind either: holds what no string has in it
+  NodeId open = 0;             // before the name
+  NodeId text = 0;             // between name and a string
+  NodeId json = 0;             // between name and another value
+  NodeId close = 0;            // behind either: holds what no string has in it
+  std::optional<NodeId> none;  // may stand where there are no members
 };
 
 // The members of its objects as elements. Errors: the same; a name that no element can have.

@@ -1,4 +1,5 @@
 // Objects of JSON Schema whose members are written as elements.
+#include <algorithm>
 #include <utility>
 
 #include "grammar/schema_reader.h"
@@ -77,7 +78,10 @@ Result<NodeId> SchemaReader::read_object_elements(const Json& schema, const std:
                             read_element(name, *additional, path + "/additionalProperties"));
     parts.push_back(builder_.repeat(one, 0, Builder::kNoMax));
   }
-  return builder_.sequence(std::move(parts));
+  const bool may_be_empty = std::ranges::none_of(properties, &Property::is_required);
+  if (!element_.none || !may_be_empty) return builder_.sequence(std::move(parts));
+  if (parts.empty()) return *element_.none;
+  return builder_.choice({*element_.none, builder_.sequence(std::move(parts))});
 }
 
 Result<NodeId> SchemaReader::read_element(NodeId name, const Json& schema,

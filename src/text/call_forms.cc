@@ -17,6 +17,7 @@ struct Known {
 
 const std::vector<Known>& known_forms() {
   static const std::vector<Known> forms = {
+      {CallForm::kDeepSeek41, {"｜DSML｜", " calls>"}, {}, {"｜DSML｜"}},
       {CallForm::kDeepSeek, {"｜DSML｜"}, {}, {"｜DSML｜"}},
       {CallForm::kListed, {"[TOOL_CALLS]"}, {"[ARGS]"}, {"[TOOL_CALLS]"}},
       {CallForm::kNamed, {"[TOOL_CALLS]", "[ARGS]"}, {}, {"[TOOL_CALLS]", "[CALL_ID]", "[ARGS]"}},
@@ -24,6 +25,7 @@ const std::vector<Known>& known_forms() {
        {"<tool_call>"},
        {"<function=", "<arg_key>"},
        {"<tool_call>", "</tool_call>"}},
+      {CallForm::kChannels, {"<|start|>", "<|channel|>", "<|message|>"}, {}, {}},
       {CallForm::kBare,
        {"{\"name\": ", "\"parameters\": "},
        {"<|channel|>", "<tool_call"},
@@ -39,6 +41,10 @@ void add_call_form(const ChatTemplate& chat_template, ReplyForm& form) {
   for (const Known& known : known_forms()) {
     if (!std::ranges::all_of(known.spelled, spells)) continue;
     if (std::ranges::any_of(known.not_spelled, spells)) continue;
+    if (known.form == CallForm::kChannels) {
+      form.channels = channel_markers(*form.tokenizer);
+      if (!form.channels) return;
+    }
     form.calls = known.form;
     form.call_markers = marker_ids(*form.tokenizer, known.markers);
     return;

@@ -28,13 +28,14 @@ struct CallFrame {
     std::string text;
     std::string json;
     std::string close;
+    std::string none;  // stands where there is no element
   };
   std::optional<Elements> elements;
   std::string sign;                // what nothing but calls has in it
   bool begins_with_brace = false;  // a reply that does is a call
 };
 
-// None: the model writes no calls, or in a form that is not known.
+// None: the model writes no calls, or in a form that is not known or not enforced.
 std::optional<CallFrame> call_frame_of(const ReplyForm& form);
 
 }  // namespace kvasir::text

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "text/channel_call_reader.h"
 #include "text/deepseek_call_reader.h"
 #include "text/json_call_reader.h"
 
@@ -49,12 +50,15 @@ std::unique_ptr<CallReader> make_call_reader(const ReplyForm& form, int64_t call
     case CallForm::kNone:
       return nullptr;
     case CallForm::kDeepSeek:
+    case CallForm::kDeepSeek41:
       return std::make_unique<DeepSeekCallReader>(calls_max);
     case CallForm::kTagged:
     case CallForm::kBare:
     case CallForm::kListed:
     case CallForm::kNamed:
       return std::make_unique<JsonCallReader>(form.calls, calls_max);
+    case CallForm::kChannels:
+      return std::make_unique<ChannelCallReader>(calls_max);
   }
   KVASIR_CHECK(false, "a known form");
 }

@@ -29,6 +29,8 @@ constexpr std::string_view kTurnMarkers[] = {"<｜begin▁of▁sentence｜>", "<
                                              "<｜User｜>", "<｜Assistant｜>",
                                              "<｜latest_reminder｜>"};
 
+constexpr std::string_view kSystemMarker = "<｜System｜>";
+
 Error bad_conversation(size_t message, std::string expected, std::string found) {
   return Error{.kind = ErrorKind::kUsage,
                .what = "the conversation has no valid order",
@@ -76,6 +78,7 @@ Result<ChatFormat> ChatFormat::create(const Tokenizer& tokenizer) {
     }
     markers.*name.id = *id;
   }
+  markers.system = tokenizer.added_token_id(kSystemMarker);
   return ChatFormat(tokenizer, markers);
 }
 
@@ -89,8 +92,12 @@ ChatFormat::ChatFormat(const Tokenizer& tokenizer, const ChatMarkers& markers)
                   .think_end = markers.think_end,
                   .reasons_at_start_alone = true,
                   .turn_markers = {std::begin(kTurnMarkers), std::end(kTurnMarkers)},
-                  .calls = CallForm::kDeepSeek,
-                  .call_markers = marker_ids(tokenizer, {"｜DSML｜"})} {}
+                  .calls = markers.system ? CallForm::kDeepSeek41 : CallForm::kDeepSeek,
+                  .call_markers = marker_ids(tokenizer, {"｜DSML｜"})} {
+  if (!markers.system) return;
+  reply_form_.ends.push_back(*markers.system);
+  reply_form_.turn_markers.emplace_back(kSystemMarker);
+}
 
 void ChatFormat::append_text(std::string_view text, std::vector<int32_t>& ids) const {
   const std::vector<int32_t> encoded = tokenizer_->encode(text, SpecialTokens::kIgnore);
@@ -99,6 +106,7 @@ void ChatFormat::append_text(std::string_view text, std::vector<int32_t>& ids) c
 
 std::vector<int32_t> ChatFormat::encode_start(std::string_view system) const {
   std::vector<int32_t> ids = {markers_.begin_of_sentence};
+  if (markers_.system && !system.empty()) ids.push_back(*markers_.system);
   append_text(system, ids);
   return ids;
 }
@@ -152,6 +160,7 @@ bool ReplyForm::stands_in_calls(int32_t id) const {
 bool ReplyForm::ends_reply(int32_t id) const {
   if (id == think_begin || id == think_end) return false;
   if (reads_calls && stands_in_calls(id)) return false;
+  if (channels && channels->contains(id)) return false;
   // Not every vocabulary calls its markers special.
   return std::find(ends.begin(), ends.end(), id) != ends.end() || tokenizer->is_special(id);
 }
@@ -159,10 +168,13 @@ bool ReplyForm::ends_reply(int32_t id) const {
 ReplyParser::ReplyParser(ReplyForm form, bool starts_in_reasoning)
     : form_(std::move(form)),
       decoder_(*form_.tokenizer),
-      part_(starts_in_reasoning ? Part::kReasoning : Part::kAnswer) {}
+      part_(starts_in_reasoning ? Part::kReasoning
+            : form_.channels    ? Part::kStart
+                                : Part::kAnswer) {}
 
 ReplyText ReplyParser::push(int32_t id) {
   if (part_ == Part::kEnded) return {};
+  if (form_.channels && form_.channels->contains(id)) return push_marker(id);
   const bool ends_reply = form_.ends_reply(id);
   const bool begins_reasoning =
       part_ == Part::kAnswer && id == form_.think_begin && !form_.reasons_at_start_alone;
@@ -173,12 +185,62 @@ ReplyText ReplyParser::push(int32_t id) {
   return rest;
 }
 
-ReplyText ReplyParser::flush() { return in_part(decoder_.flush()); }
+ReplyText ReplyParser::flush() {
+  ReplyText rest = in_part(decoder_.flush());
+  if (part_ == Part::kStart) rest.answer += head_.take();
+  return rest;
+}
 
-ReplyText ReplyParser::in_part(std::string text) const {
+ReplyText ReplyParser::in_part(std::string text) {
   ReplyText out;
-  (in_reasoning() ? out.reasoning : out.answer) = std::move(text);
+  if (part_ == Part::kStart) text = push_start(std::move(text));
+  if (part_ == Part::kHead) {
+    head_.add(text);
+    return out;
+  }
+  (in_reasoning()         ? out.reasoning
+   : part_ == Part::kTool ? out.tool_text
+                          : out.answer) = std::move(text);
   return out;
+}
+
+void ReplyParser::end_reasoning() {
+  // A message's head says what it is.
+  if (part_ != Part::kEnded && !form_.channels) part_ = Part::kCalls;
+}
+
+// Where none of these stands in its place it says nothing.
+ReplyText ReplyParser::push_marker(int32_t id) {
+  const ChannelMarkers& markers = *form_.channels;
+  ReplyText rest = in_part(decoder_.flush());
+  const bool was_head = part_ == Part::kHead || part_ == Part::kStart;
+  if (id == markers.message) {
+    if (was_head) begin_message(rest);
+    return rest;
+  }
+  if (id == markers.constrain) {
+    if (was_head) head_.add(" ");
+    return rest;
+  }
+  if (!was_head || id != markers.channel) head_.clear();
+  part_ = Part::kHead;
+  if (id == markers.channel) head_.begin_channel();
+  return rest;
+}
+
+std::string ReplyParser::push_start(std::string text) {
+  head_.add(text);
+  if (head_.may_begin()) return "";
+  part_ = Part::kAnswer;
+  return head_.take();
+}
+
+void ReplyParser::begin_message(ReplyText& text) {
+  part_ = head_.channel() == "analysis" ? Part::kReasoning : Part::kAnswer;
+  if (head_.tool().empty()) return;
+  // Without tools it is only text.
+  part_ = form_.reads_calls ? Part::kTool : Part::kAnswer;
+  if (form_.reads_calls) text.tool = head_.tool();
 }
 
 ChatTranscript::ChatTranscript(const ChatFormat& format, std::string_view system)

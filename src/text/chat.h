@@ -1,5 +1,5 @@
-// ChatFormat writes conversations as token ids in DeepSeek-V4's layout, and ReplyParser takes the
-// model's reply apart.
+// ChatFormat writes conversations as token ids in DeepSeek-V4's layout, or V4.1's, and ReplyParser
+// takes the model's reply apart.
 //
 //   BOS system (<｜User｜> text <｜Assistant｜> [<think> reasoning] </think> answer EOS)...
 //
@@ -21,6 +21,7 @@
 
 #include "kvasir/conversation.h"
 #include "kvasir/result.h"
+#include "text/message_head.h"
 #include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 
@@ -38,11 +39,13 @@ struct ChatMessage {
 // How a model writes the calls of tools that it makes (CallReader).
 enum class CallForm : uint8_t {
   kNone,
-  kDeepSeek,  // <｜DSML｜tool_calls> and elements of XML
-  kTagged,    // <tool_call> {"name": ..., "arguments": ...} </tool_call>
-  kBare,      // {"name": ..., "parameters": ...}
-  kListed,    // [TOOL_CALLS] [{"name": ..., "arguments": ...}]
-  kNamed,     // [TOOL_CALLS] name [ARGS] {...}
+  kDeepSeek,    // <｜DSML｜tool_calls> and elements of XML
+  kDeepSeek41,  // <｜DSML｜ calls> and likewise
+  kTagged,      // <tool_call> {"name": ..., "arguments": ...} </tool_call>
+  kBare,        // {"name": ..., "parameters": ...}
+  kListed,      // [TOOL_CALLS] [{"name": ..., "arguments": ...}]
+  kNamed,       // [TOOL_CALLS] name [ARGS] {...}
+  kChannels,    // <|channel|>commentary to=functions.name <|message|> {...}
 };
 
 // A ReplyForm says how a model's replies are told apart: what ends one, and what stands around
@@ -55,8 +58,9 @@ struct ReplyForm {
   bool reasons_at_start_alone = false;    // think_begin in an answer is only text
   std::vector<std::string> turn_markers;  // as models spell them out
   CallForm calls = CallForm::kNone;
-  std::vector<int32_t> call_markers;  // stand in calls
-  bool reads_calls = false;           // so they do not end the reply
+  std::vector<int32_t> call_markers;       // stand in calls
+  bool reads_calls = false;                // so they do not end the reply
+  std::optional<ChannelMarkers> channels;  // a reply is messages, not one text
 
   // Returns whether a reply ends where the model gives this id.
   bool ends_reply(int32_t id) const;
@@ -95,6 +99,7 @@ struct ChatMarkers {
   int32_t assistant = 0;
   int32_t think_begin = 0;
   int32_t think_end = 0;
+  std::optional<int32_t> system;  // V4.1 alone has it
 };
 
 class ChatFormat {
@@ -134,6 +139,9 @@ struct ReplyText {
   std::string reasoning;
   std::string answer;
   std::vector<CallPiece> calls;
+  // Of a message to a tool: its name, where it begins, and text. A CallReader makes calls of them.
+  std::string tool;
+  std::string tool_text;
 };
 
 // Separates reasoning from answer while the model's ids stream in. Calls it leaves in the text
@@ -152,19 +160,25 @@ class ReplyParser {
   // Returns the text still held back. For when the model stops or is stopped.
   ReplyText flush();
   // From here on everything is the answer's, whatever markers it has.
-  void end_reasoning() { part_ = part_ == Part::kEnded ? part_ : Part::kCalls; }
+  void end_reasoning();
 
   bool in_reasoning() const { return part_ == Part::kReasoning; }
   bool ended() const { return part_ == Part::kEnded; }
 
  private:
-  enum class Part { kReasoning, kAnswer, kCalls, kEnded };
+  enum class Part { kReasoning, kAnswer, kCalls, kStart, kHead, kTool, kEnded };
 
-  ReplyText in_part(std::string text) const;
+  ReplyText in_part(std::string text);
+  // Of a message.
+  ReplyText push_marker(int32_t id);
+  void begin_message(ReplyText& text);
+  // Text that may stand in a head before its first marker. Returns what does not.
+  std::string push_start(std::string text);
 
   ReplyForm form_;
   StreamDecoder decoder_;
   Part part_;
+  MessageHead head_;
 };
 
 // A ChatTranscript keeps a growing conversation as the exact ids that the model saw. Earlier text

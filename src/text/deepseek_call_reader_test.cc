@@ -14,15 +14,14 @@ namespace {
 using testing::ReadCall;
 using testing::ReadReply;
 
-const Tokenizer& bundled_tokenizer() {
-  static const Result<Tokenizer> tokenizer =
-      Tokenizer::load(std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny/tokenizer.json");
-  if (!tokenizer) ADD_FAILURE() << tokenizer.error().message();
-  return *tokenizer;
-}
-
 const ReplyForm& form() {
   static const auto format = ChatFormat::create(bundled_tokenizer());
+  if (!format) ADD_FAILURE() << format.error().message();
+  return format->reply_form();
+}
+
+const ReplyForm& v41_form() {
+  static const auto format = ChatFormat::create(v41_tokenizer());
   if (!format) ADD_FAILURE() << format.error().message();
   return format->reply_form();
 }
@@ -54,8 +53,8 @@ struct Golden {
   Json json;
 };
 
-std::vector<Golden> goldens() {
-  const std::string path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/calls/deepseek_v4.json";
+std::vector<Golden> goldens(const std::string& file = "deepseek_v4.json") {
+  const std::string path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/calls/" + file;
   const Json cases = Json::parse(read_text_file(path).value(), path).value();
   std::vector<Golden> read;
   for (const Json& one : *cases.as_array()) {
@@ -66,11 +65,11 @@ std::vector<Golden> goldens() {
 
 // What the makers' parser reads; tools/crosscheck_calls.py wrote it. Newlines around texts are not
 // compared: here they stay where they were said.
-TEST(DeepSeekCallReader, ReadsWhatTheMakersParserReads) {
-  ASSERT_GT(goldens().size(), 40u);
-  for (const Golden& one : goldens()) {
-    const ReadReply reply = testing::read_reply(form(), one.ids, one.thinks);
-    const std::string what = bundled_tokenizer().decode(one.ids);
+void expect_read(const std::vector<Golden>& goldens, const ReplyForm& form) {
+  ASSERT_GT(goldens.size(), 40u);
+  for (const Golden& one : goldens) {
+    const ReadReply reply = testing::read_reply(form, one.ids, one.thinks);
+    const std::string what = form.tokenizer->decode(one.ids);
     EXPECT_EQ(without_newlines(reply.reasoning), *one.json.find("reasoning")->as_string()) << what;
     EXPECT_EQ(without_newlines(reply.answer), *one.json.find("answer")->as_string()) << what;
     const Json::Array& calls = *one.json.find("calls")->as_array();
@@ -80,6 +79,13 @@ TEST(DeepSeekCallReader, ReadsWhatTheMakersParserReads) {
       EXPECT_EQ(reply.calls[i].arguments, *calls[i].find("arguments")->as_string()) << what;
     }
   }
+}
+
+TEST(DeepSeekCallReader, ReadsWhatTheMakersParserReads) { expect_read(goldens(), form()); }
+
+TEST(DeepSeekCallReader, ReadsWhatV41sParserReads) {
+  EXPECT_EQ(v41_form().calls, CallForm::kDeepSeek41);
+  expect_read(goldens("deepseek_v41.json"), v41_form());
 }
 
 bool is_beginning_of(const ReadReply& part, const ReadReply& whole) {
@@ -133,6 +139,13 @@ TEST(DeepSeekCallReader, EndsWithTheBlockOrBehindSoManyCalls) {
 TEST(DeepSeekCallReader, ABlockNeedsNoOpening) {
   EXPECT_EQ(read(invoke("f") + "</｜DSML｜tool_calls>").calls,
             (std::vector<ReadCall>{{"f", "{}", true}}));
+}
+
+TEST(DeepSeekCallReader, OfV41EndsAtAMarkerOfTheSystem) {
+  const auto ids = v41_tokenizer().encode("Hi.<｜System｜>Be", SpecialTokens::kMatch);
+  const ReadReply reply = testing::read_reply(v41_form(), ids, false);
+  EXPECT_EQ(reply.answer, "Hi.");
+  EXPECT_TRUE(reply.ended);
 }
 
 TEST(DeepSeekCallReader, ACallEndsReasoning) {

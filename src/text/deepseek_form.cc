@@ -6,29 +6,12 @@
 #include "text/deepseek_calls.h"
 #include "text/deepseek_tools.h"
 #include "text/deepseek_turns.h"
+#include "text/deepseek_variant.h"
 
 namespace kvasir::text {
 namespace {
 
 using Kind = DeepSeekTurn::Kind;
-
-// The model was trained with these two texts at the very front, word by word: 476 and 528 bytes.
-constexpr std::string_view kHighEffort =
-    "Reasoning Effort: Absolute maximum with no shortcuts permitted.\n"
-    "You MUST be very thorough in your thinking and comprehensively decompose the problem to "
-    "resolve the root cause, rigorously stress-testing your logic against all potential paths, "
-    "edge cases, and adversarial scenarios.\n"
-    "Explicitly write out your entire deliberation process, documenting every intermediate step, "
-    "considered alternative, and rejected hypothesis to ensure absolutely no assumption is left "
-    "unchecked.\n\n";
-constexpr std::string_view kMaxEffort =
-    "Reasoning Effort: Beyond maximum — exhaustive, relentless, and uncompromising.\n"
-    "You MUST reason with the utmost depth and rigor, leaving absolutely nothing to chance: "
-    "exhaustively decompose the problem into its most fundamental components, trace every causal "
-    "chain to its root, and resolve the underlying cause rather than any surface symptom.\n"
-    "Do not stop reasoning until you have independently verified the solution from multiple angles "
-    "and are certain that no assumption remains unchecked and no error remains undiscovered.\n\n";
-static_assert(kHighEffort.size() == 476 && kMaxEffort.size() == 528);
 
 constexpr std::string_view kCallMarker = "｜DSML｜";
 
@@ -37,16 +20,16 @@ bool model_thinks(const FormOptions& options) {
   return options.effort != Effort::kNone;
 }
 
-std::string_view effort_text(const FormOptions& options) {
+std::string_view effort_text(const DeepSeekVariant& variant, const FormOptions& options) {
   if (!model_thinks(options)) return "";
   switch (options.effort) {
     case Effort::kMinimal:
     case Effort::kLow:
-      return "";
+      return variant.low_effort;
     case Effort::kMax:
-      return kMaxEffort;
+      return variant.max_effort;
     default:
-      return kHighEffort;
+      return variant.high_effort;
   }
 }
 
@@ -56,8 +39,9 @@ bool opens_calls(const FormOptions& options, bool has_tools) {
 }
 
 // Texts of people and results of tools, one after the other, are one block.
-bool goes_on(const DeepSeekTurn* before, Kind kind) {
+bool goes_on(const DeepSeekTurn* before, Kind kind, bool keeps_places) {
   if (before == nullptr) return false;
+  if (keeps_places && before->kind == Kind::kUser) return true;
   if (before->kind == Kind::kToolResult) return true;
   return before->kind == Kind::kUser && kind == Kind::kUser;
 }
@@ -70,7 +54,8 @@ Result<DeepSeekForm> DeepSeekForm::create(const Tokenizer& tokenizer) {
 }
 
 DeepSeekForm::DeepSeekForm(const ChatFormat& format)
-    : markers_(format.markers()),
+    : variant_(&deepseek_variant(format.reply_form().calls)),
+      markers_(format.markers()),
       tokenizer_(&format.tokenizer()),
       call_marker_(tokenizer_->added_token_id(kCallMarker)),
       reminder_(tokenizer_->added_token_id("<｜latest_reminder｜>")) {}
@@ -80,7 +65,7 @@ Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
   KVASIR_RETURN_IF_ERROR(check_conversation(messages, options));
   KVASIR_ASSIGN_OR_RETURN(const std::vector<Tool> tools, told_tools(options));
   const bool thinks = model_thinks(options);
-  DeepSeekTurns arranged = arranged_turns(messages, reminder_.has_value());
+  DeepSeekTurns arranged = arranged_turns(messages, reminder_.has_value(), variant_->keeps_places);
   std::optional<DeepSeekTurn> unfinished;
   if (options.continues_last) {
     unfinished = arranged.turns.back();
@@ -88,10 +73,7 @@ Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
   }
   MarkedText out(*tokenizer_);
   out.add_marker(markers_.begin_of_sentence);
-  out.add_text(effort_text(options));
-  out.add_text(arranged.system);
-  KVASIR_RETURN_IF_ERROR(add_tools(tools, spelled_markers(), out));
-  KVASIR_RETURN_IF_ERROR(add_answer_format(options, out));
+  KVASIR_RETURN_IF_ERROR(add_front(arranged.system, tools, options, out));
   const bool tells_reasoning = thinks && (!tools.empty() || options.keeps_reasoning);
   const int64_t said_turns = add_turns(arranged.turns, tells_reasoning, said, out);
   out.add_marker(markers_.assistant);
@@ -102,12 +84,24 @@ Result<FormedPrompt> DeepSeekForm::encode(std::span<const Message> messages,
     out.add_marker(thinks ? markers_.think_begin : markers_.think_end);
   }
   const int64_t unopened_tokens = std::ssize(out.ids());
-  if (opens_calls(options, !tools.empty())) open_tool_calls(call_marker_, out);
+  if (opens_calls(options, !tools.empty())) open_tool_calls(*variant_, call_marker_, out);
   const int64_t opening_tokens = std::ssize(out.ids()) - unopened_tokens;
   return FormedPrompt{.tokens = out.take_ids(),
                       .starts_in_reasoning = is_reasoning,
                       .opening_tokens = opening_tokens,
                       .said_turns = said_turns};
+}
+
+Status DeepSeekForm::add_front(std::string_view system, std::span<const Tool> tools,
+                               const FormOptions& options, MarkedText& out) const {
+  const std::string_view effort = effort_text(*variant_, options);
+  const bool tells_any = !effort.empty() || !system.empty() || !tools.empty() ||
+                         options.answer_format != AnswerFormat::kText;
+  if (markers_.system && tells_any) out.add_marker(*markers_.system);
+  out.add_text(effort);
+  out.add_text(system);
+  KVASIR_RETURN_IF_ERROR(add_tools(tools, *variant_, spelled_markers(), out));
+  return add_answer_format(options, *variant_, out);
 }
 
 std::vector<SpelledMarker> DeepSeekForm::spelled_markers() const {
@@ -125,7 +119,7 @@ int64_t DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, bool tells_
     switch (turn.kind) {
       case Kind::kUser:
       case Kind::kToolResult:
-        if (goes_on(before, turn.kind)) {
+        if (goes_on(before, turn.kind, variant_->keeps_places)) {
           out.add_text("\n\n");
         } else {
           out.add_marker(markers_.user);
@@ -135,6 +129,10 @@ int64_t DeepSeekForm::add_turns(std::span<const DeepSeekTurn> turns, bool tells_
         break;
       case Kind::kReminder:
         out.add_marker(*reminder_);
+        out.add_text(turn.text);
+        break;
+      case Kind::kSystem:
+        out.add_marker(*markers_.system);
         out.add_text(turn.text);
         break;
       case Kind::kAssistant:
@@ -184,7 +182,8 @@ bool DeepSeekForm::add_said(const Message& message, bool tells_reasoning, const 
 
 void DeepSeekForm::add_answer(const DeepSeekTurn& turn, MarkedText& out) const {
   out.add_text(turn.text);
-  if (!turn.message->calls.empty()) add_tool_calls(turn.message->calls, call_marker_, out);
+  if (!turn.message->calls.empty())
+    add_tool_calls(turn.message->calls, *variant_, call_marker_, out);
 }
 
 bool DeepSeekForm::add_unfinished_answer(const DeepSeekTurn& turn, bool thinks,

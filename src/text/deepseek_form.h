@@ -1,5 +1,6 @@
-// A DeepSeekForm writes conversations as DeepSeek-V4 was trained on them and as its makers' own
-// encoder does. The model comes without a template: its tokenizer has the markers.
+// A DeepSeekForm writes conversations as DeepSeek-V4 and V4.1 were trained on them and as their
+// makers' own encoder does. The models come without a template: their tokenizers have the markers.
+// V4.1's is the one with <｜System｜> (DeepSeekVariant).
 //
 //   BOS [effort] [system] [tools] [format] (<｜User｜> texts | <｜Assistant｜> [<think> reasoning]
 //   </think> answer EOS)... <｜Assistant｜> and <think> or </think>
@@ -15,6 +16,10 @@
 // front new. Here they stay where they are, told as it tells them for Messages; a later developer
 // message is a user's, as it is for Responses.
 //
+// V4.1 differs in texts and tags, and each message has its place: system and developer messages
+// stand behind a marker of their own, the first one with what is told in front; texts and results
+// are one block, results in the order of their calls. System messages without text are left out.
+//
 // Immutable; any number of threads may use it. The tokenizer must outlive it.
 #pragma once
 
@@ -25,6 +30,7 @@
 #include "text/conversation_form.h"
 #include "text/deepseek_tools.h"
 #include "text/deepseek_turns.h"
+#include "text/deepseek_variant.h"
 #include "text/marked_text.h"
 
 namespace kvasir::text {
@@ -42,6 +48,9 @@ class DeepSeekForm : public ConversationForm {
  private:
   explicit DeepSeekForm(const ChatFormat& format);
 
+  // What stands before all turns.
+  Status add_front(std::string_view system, std::span<const Tool> tools, const FormOptions& options,
+                   MarkedText& out) const;
   std::vector<SpelledMarker> spelled_markers() const;
   // Returns how many turns are told as they were said.
   int64_t add_turns(std::span<const DeepSeekTurn> turns, bool tells_reasoning, const SaidIds& said,
@@ -54,6 +63,7 @@ class DeepSeekForm : public ConversationForm {
   // Returns whether the model goes on inside its reasoning.
   bool add_unfinished_answer(const DeepSeekTurn& turn, bool thinks, MarkedText& out) const;
 
+  const DeepSeekVariant* variant_;
   ChatMarkers markers_;
   const Tokenizer* tokenizer_;
   // Not in every vocabulary.

@@ -18,11 +18,10 @@ using Ids = std::vector<int32_t>;
 const FormOptions kDirect{.thinking = Thinking::kOff};
 const FormOptions kThinking{.thinking = Thinking::kOn, .effort = Effort::kLow};
 
-const Tokenizer& bundled_tokenizer() {
-  static const Result<Tokenizer> tokenizer =
-      Tokenizer::load(std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny/tokenizer.json");
-  if (!tokenizer) ADD_FAILURE() << tokenizer.error().message();
-  return *tokenizer;
+const DeepSeekForm& v41_form() {
+  static const auto made = DeepSeekForm::create(v41_tokenizer());
+  if (!made) ADD_FAILURE() << made.error().message();
+  return *made;
 }
 
 const DeepSeekForm& form() {
@@ -44,21 +43,41 @@ std::string text(const std::vector<Message>& messages, const FormOptions& option
 }
 
 // The ids that the makers' encoder gives; tools/crosscheck_chat_form.py wrote them.
-TEST(DeepSeekForm, GivesTheIdsOfTheMakersEncoder) {
-  const std::string path =
-      std::string(KVASIR_SOURCE_DIR) + "/tests/golden/chat_form/deepseek_v4.json";
+void expect_golden_ids(const std::string& file, const DeepSeekForm& form,
+                       const Tokenizer& tokenizer) {
+  const std::string path = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/chat_form/" + file;
   const Json cases = Json::parse(read_text_file(path).value(), path).value();
   ASSERT_GT(cases.as_array()->size(), 50u);
   for (const Json& one : *cases.as_array()) {
-    const auto formed = form().encode(testing::messages_of(one), testing::options_of(one));
+    const auto formed = form.encode(testing::messages_of(one), testing::options_of(one));
     ASSERT_TRUE(formed.ok()) << one.dump() << formed.error().message();
     Ids expected;
     for (const Json& id : *one.find("tokens")->as_array()) {
       expected.push_back(static_cast<int32_t>(*id.as_integer()));
     }
     EXPECT_EQ(formed->tokens, expected)
-        << one.dump() << "\n found " << bundled_tokenizer().decode(formed->tokens);
+        << one.dump() << "\n found " << tokenizer.decode(formed->tokens);
   }
+}
+
+TEST(DeepSeekForm, GivesTheIdsOfTheMakersEncoder) {
+  expect_golden_ids("deepseek_v4.json", form(), bundled_tokenizer());
+}
+
+TEST(DeepSeekForm, GivesTheIdsOfV41sEncoderWhereItsMarkerIs) {
+  expect_golden_ids("deepseek_v41.json", v41_form(), v41_tokenizer());
+}
+
+TEST(DeepSeekForm, OfV41TellsSystemMessagesWhereTheyStand) {
+  const auto formed = v41_form().encode(
+      std::vector{said(Role::kSystem, ""), said(Role::kDeveloper, "Be brief."),
+                  said(Role::kUser, "Why?"), said(Role::kDeveloper, "It is night."),
+                  said(Role::kSystem, ""), said(Role::kUser, "<｜System｜>Why?")},
+      kDirect);
+  EXPECT_EQ(v41_tokenizer().decode(formed->tokens),
+            "<｜begin▁of▁sentence｜><｜System｜>Be brief.<｜User｜>Why?<｜System｜>It is night."
+            "<｜User｜><｜System｜>Why?<｜Assistant｜></think>");
+  EXPECT_EQ(std::ranges::count(formed->tokens, *v41_tokenizer().added_token_id("<｜System｜>")), 2);
 }
 
 TEST(DeepSeekForm, SaysWhetherThePromptOpensReasoning) {
@@ -149,12 +168,14 @@ TEST(DeepSeekForm, ALongerConversationBeginsWithTheShorterOne) {
       said(Role::kAssistant, "Emma."),   said(Role::kSystem, "It is night."),
       said(Role::kUser, "Where?"),       said(Role::kAssistant, "There."),
       said(Role::kDeveloper, "Answer."), said(Role::kUser, "When?")};
-  Ids before;
-  for (const size_t count : {2, 5, 8}) {
-    const Ids ids = prompt({messages.begin(), messages.begin() + count}, kDirect).tokens;
-    ASSERT_GT(ids.size(), before.size());
-    EXPECT_TRUE(std::equal(before.begin(), before.end(), ids.begin())) << count;
-    before = ids;
+  for (const DeepSeekForm* const form : {&form(), &v41_form()}) {
+    Ids before;
+    for (const size_t count : {2, 5, 8}) {
+      const Ids ids = form->encode(std::span(messages).first(count), kDirect)->tokens;
+      ASSERT_GT(ids.size(), before.size());
+      EXPECT_TRUE(std::equal(before.begin(), before.end(), ids.begin())) << count;
+      before = ids;
+    }
   }
 }
 

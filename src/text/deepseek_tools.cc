@@ -1,6 +1,7 @@
 #include "text/deepseek_tools.h"
 
 #include <string>
+#include <utility>
 
 #include "base/json.h"
 #include "text/conversation_form.h"
@@ -9,7 +10,8 @@
 namespace kvasir::text {
 namespace {
 
-// The model was trained with these texts, word by word.
+// The models were trained with these texts, word by word but for the names of the tags: these are
+// V4's.
 constexpr std::string_view kBeforeTools =
     "\n\n## Tools\n\n"
     "You have access to a set of tools to help answer the user's question. You can invoke tools by "
@@ -34,13 +36,25 @@ constexpr std::string_view kBeforeTools =
 constexpr std::string_view kBehindTools =
     "\nYou MUST strictly follow the above defined tool name and parameter schemas to invoke tool "
     "calls.\n";
-constexpr std::string_view kJsonObject =
-    "\n\nYou are a helpful assistant designed to output JSON.\n## Response Format:\n\n"
-    "Reply with JSON object ONLY.";
 constexpr std::string_view kJsonSchema =
     "\n\n## Response Format:\n\nYou MUST strictly adhere to the following schema to reply:\n";
 
 static_assert(kBeforeTools.size() == 892 && kBehindTools.size() == 98);
+
+std::string before_tools(const DeepSeekTags& tags) {
+  std::string text(kBeforeTools);
+  for (const auto& [name, told] :
+       {std::pair<std::string_view, std::string_view>("tool_calls", tags.block),
+        {"invoke", tags.invoke},
+        {"parameter", tags.parameter}}) {
+    const std::string tag = "｜DSML｜" + std::string(name);
+    for (size_t at = 0; (at = text.find(tag, at)) != text.npos;) {
+      at += tag.size() - name.size();
+      text.replace(at, name.size(), told);
+    }
+  }
+  return text;
+}
 
 void add_spelled(std::string_view text, std::span<const SpelledMarker> markers, MarkedText& out) {
   while (!text.empty()) {
@@ -59,22 +73,24 @@ void add_spelled(std::string_view text, std::span<const SpelledMarker> markers, 
   }
 }
 
-Result<std::string> spaced_schema(const std::string& schema, const std::string& field) {
+Result<std::string> spaced_schema(const std::string& schema, const std::string& field,
+                                  const RealStyle& reals) {
   KVASIR_ASSIGN_OR_RETURN(const Json parsed, parsed_field(schema, field));
-  return spaced_json(parsed);
+  return spaced_json(parsed, reals);
 }
 
 }  // namespace
 
-Status add_tools(std::span<const Tool> tools, std::span<const SpelledMarker> markers,
-                 MarkedText& out) {
+Status add_tools(std::span<const Tool> tools, const DeepSeekVariant& variant,
+                 std::span<const SpelledMarker> markers, MarkedText& out) {
   if (tools.empty()) return ok_status();
-  add_spelled(kBeforeTools, markers, out);
+  add_spelled(before_tools(variant.tags), markers, out);
   for (size_t i = 0; i < tools.size(); ++i) {
     const Tool& tool = tools[i];
     std::string parameters = "{}";
     if (!tool.parameters.empty()) {
-      KVASIR_ASSIGN_OR_RETURN(parameters, spaced_schema(tool.parameters, parameters_field(i)));
+      KVASIR_ASSIGN_OR_RETURN(parameters,
+                              spaced_schema(tool.parameters, parameters_field(i), variant.reals));
     }
     out.add_text("{\"name\": " + Json(tool.name).dump() + ", \"description\": " +
                  Json(tool.description).dump() + ", \"parameters\": " + parameters + "}\n");
@@ -83,11 +99,12 @@ Status add_tools(std::span<const Tool> tools, std::span<const SpelledMarker> mar
   return ok_status();
 }
 
-Status add_answer_format(const FormOptions& options, MarkedText& out) {
-  if (options.answer_format == AnswerFormat::kJsonObject) out.add_text(kJsonObject);
+Status add_answer_format(const FormOptions& options, const DeepSeekVariant& variant,
+                         MarkedText& out) {
+  if (options.answer_format == AnswerFormat::kJsonObject) out.add_text(variant.json_object);
   if (options.answer_format != AnswerFormat::kJsonSchema) return ok_status();
   KVASIR_ASSIGN_OR_RETURN(const std::string schema,
-                          spaced_schema(options.answer_schema, "answer_schema"));
+                          spaced_schema(options.answer_schema, "answer_schema", variant.reals));
   out.add_text(kJsonSchema);
   out.add_text(schema);
   return ok_status();

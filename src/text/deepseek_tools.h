@@ -1,5 +1,5 @@
-// These functions write what DeepSeek-V4 is told behind the system text: the tools that it may
-// call, and what its answer has to look like.
+// These functions write what DeepSeek-V4 or V4.1 is told behind the system text: the tools that it
+// may call, and what its answer has to look like.
 //
 // Free functions; any number of threads may call them.
 #pragma once
@@ -10,6 +10,7 @@
 
 #include "kvasir/conversation.h"
 #include "kvasir/result.h"
+#include "text/deepseek_variant.h"
 #include "text/marked_text.h"
 
 namespace kvasir::text {
@@ -21,8 +22,9 @@ struct SpelledMarker {
 };
 
 // Errors: kUsage with `field` "tools[2].parameters" or "answer_schema", which is no JSON.
-Status add_tools(std::span<const Tool> tools, std::span<const SpelledMarker> markers,
-                 MarkedText& out);
-Status add_answer_format(const FormOptions& options, MarkedText& out);
+Status add_tools(std::span<const Tool> tools, const DeepSeekVariant& variant,
+                 std::span<const SpelledMarker> markers, MarkedText& out);
+Status add_answer_format(const FormOptions& options, const DeepSeekVariant& variant,
+                         MarkedText& out);
 
 }  // namespace kvasir::text

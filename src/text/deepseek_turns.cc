@@ -1,6 +1,7 @@
 #include "text/deepseek_turns.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -57,7 +58,7 @@ bool stands_before(const Turn& a, const Turn& b) {
   return a.message->call_id < b.message->call_id;
 }
 
-// The makers' encoder sorts as many turns as a message has calls by the ids of the calls, results
+// V4's encoder sorts as many turns as a message has calls by the ids of the calls, results
 // first. Where each call has its result these are the results.
 void sort_results(std::vector<Turn>& turns) {
   std::vector<size_t> call_counts(turns.size());
@@ -71,18 +72,100 @@ void sort_results(std::vector<Turn>& turns) {
   }
 }
 
-}  // namespace
+bool is_instruction(const Message& message) {
+  return message.role == Role::kSystem || message.role == Role::kDeveloper;
+}
 
-DeepSeekTurns arranged_turns(std::span<const Message> messages, bool has_reminders) {
+DeepSeekTurns sorted_turns(std::span<const Message> messages, bool has_reminders) {
   DeepSeekTurns arranged;
   size_t i = 0;
-  for (; i < messages.size(); ++i) {
-    if (messages[i].role != Role::kSystem && messages[i].role != Role::kDeveloper) break;
+  for (; i < messages.size() && is_instruction(messages[i]); ++i) {
     append_paragraph(joined_parts(messages[i], kBetween), arranged.system);
   }
   for (; i < messages.size(); ++i) add_message(messages[i], has_reminders, arranged.turns);
   sort_results(arranged.turns);
   return arranged;
+}
+
+Turn turn_in_place(const Message& message, bool has_reminders) {
+  Turn turn{.text = joined_parts(message, kBetween), .message = &message};
+  switch (message.role) {
+    case Role::kSystem:
+    case Role::kDeveloper:
+      turn.kind = Kind::kSystem;
+      break;
+    case Role::kLatestReminder:
+      turn.kind = has_reminders ? Kind::kReminder : Kind::kSystem;
+      break;
+    case Role::kUser:
+      turn.kind = Kind::kUser;
+      break;
+    case Role::kAssistant:
+      turn.kind = Kind::kAssistant;
+      break;
+    case Role::kTool:
+      turn.kind = Kind::kToolResult;
+      break;
+  }
+  return turn;
+}
+
+// Results that are one block with each other, in the order of the newest calls. One of another call
+// stands like one of the first.
+void order_block(std::span<Turn> block, std::span<const ToolCall> calls) {
+  std::vector<Turn> results;
+  std::ranges::copy_if(block, std::back_inserter(results),
+                       [](const Turn& turn) { return turn.kind == Kind::kToolResult; });
+  std::ranges::stable_sort(results, {}, [&](const Turn& result) {
+    const auto call = std::ranges::find(calls, result.message->call_id, &ToolCall::id);
+    return call == calls.end() ? 0 : call - calls.begin();
+  });
+  auto next = results.begin();
+  for (Turn& turn : block) {
+    if (turn.kind == Kind::kToolResult) turn = *next++;
+  }
+}
+
+void order_results(std::span<Turn> turns) {
+  const auto in_block = [](const Turn& turn) {
+    return turn.kind == Kind::kUser || turn.kind == Kind::kToolResult;
+  };
+  std::span<const ToolCall> calls;
+  for (auto at = turns.begin(); at != turns.end();) {
+    const auto end = std::find_if_not(at, turns.end(), in_block);
+    order_block({at, end}, calls);
+    at = end == turns.end() ? end : end + 1;
+    if (end != turns.end() && end->kind == Kind::kAssistant && !end->message->calls.empty()) {
+      calls = end->message->calls;
+    }
+  }
+}
+
+DeepSeekTurns turns_in_place(std::span<const Message> messages, bool has_reminders) {
+  DeepSeekTurns arranged;
+  for (const Message& message : messages) {
+    Turn turn = turn_in_place(message, has_reminders);
+    if (turn.kind == Kind::kSystem && turn.text.empty()) continue;
+    if (turn.kind == Kind::kReminder && !arranged.turns.empty() &&
+        arranged.turns.back().kind == Kind::kReminder) {
+      continue;
+    }
+    if (is_instruction(message) && arranged.turns.empty() && arranged.system.empty()) {
+      arranged.system = std::move(turn.text);
+    } else {
+      arranged.turns.push_back(std::move(turn));
+    }
+  }
+  order_results(arranged.turns);
+  return arranged;
+}
+
+}  // namespace
+
+DeepSeekTurns arranged_turns(std::span<const Message> messages, bool has_reminders,
+                             bool keeps_places) {
+  return keeps_places ? turns_in_place(messages, has_reminders)
+                      : sorted_turns(messages, has_reminders);
 }
 
 }  // namespace kvasir::text

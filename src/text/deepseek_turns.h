@@ -1,4 +1,5 @@
-// arranged_turns() puts the messages of a conversation into the turns that DeepSeek-V4's form has.
+// arranged_turns() puts the messages of a conversation into the turns that the forms of DeepSeek-V4
+// and V4.1 have.
 //
 // Plain values. The turns refer to the messages.
 #pragma once
@@ -13,7 +14,7 @@
 namespace kvasir::text {
 
 struct DeepSeekTurn {
-  enum class Kind : uint8_t { kUser, kToolResult, kAssistant, kReminder };
+  enum class Kind : uint8_t { kUser, kToolResult, kAssistant, kReminder, kSystem };
 
   Kind kind = Kind::kUser;
   std::string text;
@@ -26,6 +27,7 @@ struct DeepSeekTurns {
 };
 
 // Without a place for reminders they are told as system messages in the middle are.
-DeepSeekTurns arranged_turns(std::span<const Message> messages, bool has_reminders);
+DeepSeekTurns arranged_turns(std::span<const Message> messages, bool has_reminders,
+                             bool keeps_places);
 
 }  // namespace kvasir::text

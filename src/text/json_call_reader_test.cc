@@ -111,6 +111,7 @@ TEST(CallForms, AreThoseThatTheTemplateSpells) {
   EXPECT_EQ(form_in("{{ '[TOOL_CALLS] [' }}"), CallForm::kListed);
   EXPECT_EQ(form_in("{{ '[TOOL_CALLS]' + c.name + '[ARGS]' }}"), CallForm::kNamed);
   EXPECT_EQ(form_in("{{ '<｜DSML｜tool_calls>' }}"), CallForm::kDeepSeek);
+  EXPECT_EQ(form_in("{{ '<｜DSML｜ calls>' }}"), CallForm::kDeepSeek41);
   EXPECT_EQ(form_in("{{ messages[0].content }}"), CallForm::kNone);
 }
 

@@ -14,13 +14,6 @@ namespace {
 
 using Ids = std::vector<int32_t>;
 
-const Tokenizer& bundled_tokenizer() {
-  static const Result<Tokenizer> tokenizer =
-      Tokenizer::load(std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny/tokenizer.json");
-  if (!tokenizer) ADD_FAILURE() << tokenizer.error().message();
-  return *tokenizer;
-}
-
 int32_t marker(std::string_view text) { return bundled_tokenizer().added_token_id(text).value(); }
 
 // The text as a model might say it: a token a byte, which no tokenizer would make of it.
@@ -100,6 +93,24 @@ TEST(SaidTurns, OfDeepSeeksFormGetTheEndThatTheyDidNotSay) {
                            {marker("<｜end▁of▁sentence｜>"), marker("<｜User｜>")}});
   EXPECT_NE(std::search(formed->tokens.begin(), formed->tokens.end(), part.begin(), part.end()),
             formed->tokens.end());
+}
+
+TEST(SaidTurns, OfV41AreToldBehindItsSystemMessages) {
+  const auto form = DeepSeekForm::create(v41_tokenizer()).value();
+  std::vector<Message> turns = kTurns;
+  turns.insert(turns.begin() + 1, said(Role::kSystem, "Be brief."));
+  const Ids first = form.encode(std::span(turns).first(2), kThinking)->tokens;
+  const Ids reply = joined({byte_by_byte("I look."),
+                            {marker("</think>")},
+                            byte_by_byte("It does."),
+                            {marker("<｜end▁of▁sentence｜>")}});
+  Memory memory{.text = "It does.", .opener = marker("<think>"), .ids = reply};
+  const auto formed = form.encode(turns, kThinking, memory.source());
+  ASSERT_TRUE(formed.ok());
+  EXPECT_EQ(formed->said_turns, 1);
+  const Ids so_far = joined({first, reply});
+  ASSERT_GT(formed->tokens.size(), so_far.size());
+  EXPECT_TRUE(std::equal(so_far.begin(), so_far.end(), formed->tokens.begin()));
 }
 
 TEST(SaidTurns, WithReasoningAreRenderedWhereTheFormLeavesReasoningOut) {

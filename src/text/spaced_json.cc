@@ -7,10 +7,10 @@
 namespace kvasir::text {
 namespace {
 
-// As DeepSeek's encoder writes them: 1.0, 0.00001, 1e-6, 1e+16.
-std::string real_text(double value) {
+// 1.0, 0.0001, 1e+16, and 1e-6 or 1e-06
+std::string real_text(double value, const RealStyle& style) {
   const double size = std::abs(value);
-  const bool is_plain = size == 0 || (size >= 1e-5 && size < 1e16);
+  const bool is_plain = size == 0 || (size >= style.plain_min && size < 1e16);
   std::array<char, 40> buffer{};
   const auto written =
       std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
@@ -18,30 +18,34 @@ std::string real_text(double value) {
   std::string text(buffer.data(), written.ptr);
   if (is_plain) return text.find('.') == text.npos ? text + ".0" : text;
   const size_t exponent = text.find('e') + 2;
-  if (text[exponent] == '0') text.erase(exponent, 1);
+  while (text.size() - exponent > style.exponent_size && text[exponent] == '0') {
+    text.erase(exponent, 1);
+  }
   return text;
 }
 
-std::string spaced_array(const Json::Array& array) {
+std::string spaced_array(const Json::Array& array, const RealStyle& reals) {
   std::string text = "[";
-  for (const Json& item : array) text += (text.size() > 1 ? ", " : "") + spaced_json(item);
+  for (const Json& item : array) {
+    text += (text.size() > 1 ? ", " : "") + spaced_json(item, reals);
+  }
   return text + "]";
 }
 
-std::string spaced_object(const Json::Object& object) {
+std::string spaced_object(const Json::Object& object, const RealStyle& reals) {
   std::string text = "{";
   for (const auto& [name, member] : object) {
-    text += (text.size() > 1 ? ", " : "") + Json(name).dump() + ": " + spaced_json(member);
+    text += (text.size() > 1 ? ", " : "") + Json(name).dump() + ": " + spaced_json(member, reals);
   }
   return text + "}";
 }
 
 }  // namespace
 
-std::string spaced_json(const Json& json) {
-  if (const Json::Array* array = json.as_array()) return spaced_array(*array);
-  if (const Json::Object* object = json.as_object()) return spaced_object(*object);
-  if (const double* real = json.as_double()) return real_text(*real);
+std::string spaced_json(const Json& json, const RealStyle& reals) {
+  if (const Json::Array* array = json.as_array()) return spaced_array(*array, reals);
+  if (const Json::Object* object = json.as_object()) return spaced_object(*object, reals);
+  if (const double* real = json.as_double()) return real_text(*real, reals);
   return json.dump();
 }
 

@@ -203,6 +203,21 @@ std::vector<Message> conversation_with_call(std::string id) {
   return {user("u"), std::move(call), std::move(result), assistant("five")};
 }
 
+// As gpt-oss' template does.
+TEST(TemplateForm, ReasoningIsLeftOutWhereTheTemplateRefusesItBesideText) {
+  const Form form(
+      "{% for m in messages %}{% if m.tool_calls %}{% if m.content and m.thinking %}"
+      "{{ raise_exception('both') }}{% endif %}[{{ m.thinking or m.content }}]"
+      "{{ m.tool_calls[0].function.name }}({{ m.tool_calls[0].function.arguments | tojson }})"
+      "{% else %}<{{ m.role }}>{{ m.content }}{% endif %}{% endfor %}");
+  Message call = assistant("");
+  call.reasoning = "Hm.";
+  call.calls = {{.id = "1", .name = "f", .arguments = "{}"}};
+  EXPECT_EQ(form.text({user("a"), call}), "<user>a[Hm.]f({})");
+  call.parts = {"I look."};
+  EXPECT_EQ(form.text({user("a"), call}), "<user>a[I look.]f({})");
+}
+
 TEST(TemplateForm, CallsAndResultsOfTheHistoryReachTheTemplate) {
   const Form form(kTools);
   EXPECT_EQ(form.text(conversation_with_call("abcdefgh1")),

@@ -228,7 +228,7 @@ class JsonWriter {
     const bool has_content =
         entry.calls.empty() || !entry.parts.empty() || !traits_->calls_stand_without_content;
     if (has_content) object.emplace_back("content", content_of(entry, *traits_));
-    if (!entry.reasoning.empty()) object.emplace_back("reasoning_content", entry.reasoning);
+    if (tells_reasoning(entry)) object.emplace_back("reasoning_content", entry.reasoning);
     if (!entry.calls.empty()) object.emplace_back("tool_calls", calls_of(entry, *traits_));
     for (const ToolCall& call : entry.calls) names_[call.id] = call.name;
     if (entry.role == "tool") add_tool_members(entry, object);
@@ -236,6 +236,12 @@ class JsonWriter {
   }
 
  private:
+  bool tells_reasoning(const Entry& entry) const {
+    if (entry.reasoning.empty()) return false;
+    const bool has_text =
+        std::ranges::any_of(entry.parts, [](const std::string& part) { return !part.empty(); });
+    return entry.calls.empty() || !has_text || !traits_->calls_have_text_alone;
+  }
   void add_tool_members(const Entry& entry, Json::Object& object) const {
     if (!entry.call_id.empty()) object.emplace_back("tool_call_id", entry.call_id);
     const auto name = names_.find(entry.call_id);

@@ -141,6 +141,15 @@ void find_call_form(const Prober& prober, TemplateTraits& traits) {
   }
 }
 
+bool refuses_text_beside_reasoning(const Prober& prober, const TemplateTraits& traits) {
+  Json::Object call = *message_with_call(false, traits.arguments_are_text).as_object();
+  call.emplace_back("content", kAnswer);
+  const Json question = message("user", kQuestion);
+  if (!prober.text_of({question, Json(call)})) return false;
+  call.emplace_back("reasoning_content", kNext);
+  return !prober.text_of({question, Json(std::move(call))});
+}
+
 constexpr const char* kEffortWords[] = {"none", "minimal", "low", "medium", "high", "xhigh", "max"};
 constexpr int kEffortCount = static_cast<int>(std::size(kEffortWords));
 
@@ -224,6 +233,7 @@ TemplateTraits traits_of(const ChatTemplate& chat_template) {
       {question, message("assistant", ""), message("user", kNext)}, {kQuestion, kNext});
   find_contents(prober, traits);
   find_call_form(prober, traits);
+  traits.calls_have_text_alone = refuses_text_beside_reasoning(prober, traits);
   find_effort_words(prober, chat_template, traits);
   return traits;
 }

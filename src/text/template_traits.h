@@ -35,6 +35,8 @@ struct TemplateTraits {
   // What a message with calls has to look like, so that they are told.
   bool calls_stand_without_content = false;
   bool arguments_are_text = false;
+  // A message with calls may have reasoning or text, not both.
+  bool calls_have_text_alone = false;
   // What reasoning_effort is called; empty: nothing is said.
   std::array<std::string, static_cast<size_t>(Effort::kMax) + 1> effort_words;
 };

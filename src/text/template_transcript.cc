@@ -7,6 +7,7 @@
 #include "base/text_file.h"
 #include "checkpoint/checkpoint_place.h"
 #include "checkpoint/gguf_file.h"
+#include "text/call_forms.h"
 #include "text/rendered_prompt.h"
 
 namespace kvasir::text {
@@ -94,6 +95,7 @@ ReplyForm template_reply_form(const Tokenizer& tokenizer) {
 TemplateTranscript::TemplateTranscript(const ChatTemplate& chat_template,
                                        const Tokenizer& tokenizer, std::string_view system)
     : template_(&chat_template), tokenizer_(&tokenizer), form_(template_reply_form(tokenizer)) {
+  add_call_form(chat_template, form_);
   if (system.empty()) return;
   messages_.emplace_back(Json::Object{{"role", "system"}, {"content", std::string(system)}});
 }

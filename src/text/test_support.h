@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/text_file.h"
 #include "text/byte_alphabet.h"
 #include "text/tokenizer.h"
 
@@ -18,6 +19,28 @@ inline std::string test_data_path(const std::string& name) {
 
 inline const Tokenizer& fixture_tokenizer() {
   static const Result<Tokenizer> tokenizer = Tokenizer::load(test_data_path("tokenizer.json"));
+  if (!tokenizer) ADD_FAILURE() << tokenizer.error().message();
+  return *tokenizer;
+}
+
+inline std::string bundled_tokenizer_path() {
+  return std::string(KVASIR_SOURCE_DIR) + "/models/kvasir-tiny/tokenizer.json";
+}
+
+inline const Tokenizer& bundled_tokenizer() {
+  static const Result<Tokenizer> tokenizer = Tokenizer::load(bundled_tokenizer_path());
+  if (!tokenizer) ADD_FAILURE() << tokenizer.error().message();
+  return *tokenizer;
+}
+
+// The same with the marker that DeepSeek-V4.1's has, in the place of one without use.
+inline const Tokenizer& v41_tokenizer() {
+  static const Result<Tokenizer> tokenizer = [] {
+    std::string json = read_text_file(bundled_tokenizer_path()).value();
+    const std::string spare = "<｜title｜>";
+    json.replace(json.find(spare), spare.size(), "<｜System｜>");
+    return Tokenizer::parse(json, "v41.json");
+  }();
   if (!tokenizer) ADD_FAILURE() << tokenizer.error().message();
   return *tokenizer;
 }
