@@ -91,7 +91,7 @@ std::string run(const Call& call, Reply& reply, std::string_view body, bool fail
     out += reply.event(choice, event);
   }
   const ApiError error{.kind = ApiErrorKind::kBusy, .message = text_at(body, 13)};
-  return out + (fails ? reply.fail(error) : reply.finish({.prompt_tokens = 3}));
+  return out + (fails ? reply.fail(error) : reply.finish(ServiceUsage{.prompt_tokens = 3}));
 }
 
 const Dialect& dialect_of(uint8_t choices) {
