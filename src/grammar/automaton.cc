@@ -71,7 +71,18 @@ Status Automaton::finish() {
   }
   find_nullable_rules();
   find_classes();
+  find_chains();
   return rank_rules();
+}
+
+// Those inside others were written first.
+void Automaton::find_chains() {
+  chain_of.assign(states.size(), -1);
+  for (size_t i = 0; i < chains.size(); ++i) {
+    const auto begin = chain_of.begin() + chains[i].begin;
+    std::replace(begin, begin + ptrdiff_t{chains[i].copy_states} * chains[i].copies, -1,
+                 static_cast<int32_t>(i));
+  }
 }
 
 // Of each state the least over all ways to the end. States lie behind those that they lead to, but

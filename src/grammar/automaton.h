@@ -34,7 +34,17 @@ struct Automaton {
     bool is_nullable = false;
   };
 
+  // A Chain is a part that is written many times, one after the other, so that it can be counted.
+  // Its copies lie side by side and are alike; texts go on from a copy to the one before it.
+  struct Chain {
+    int32_t begin = 0;  // of the states; the last copy's come first
+    int32_t copy_states = 0;
+    int32_t copies = 0;
+  };
+
   std::vector<State> states;
+  std::vector<Chain> chains;
+  std::vector<int32_t> chain_of;  // of each state: the innermost chain that it is in; -1: none
   std::vector<ByteSet> sets;
   std::vector<Rule> rules;
   int32_t root = 0;
@@ -53,6 +63,7 @@ struct Automaton {
   void find_needs();
   void find_nullable_rules();
   void find_classes();
+  void find_chains();
   Status rank_rules();
 };
 

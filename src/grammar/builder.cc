@@ -1,6 +1,7 @@
 #include "grammar/builder.h"
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -26,6 +27,8 @@ class Emitter {
   int32_t emit_new(const Builder::Node& node, int32_t next);
   int32_t emit_choice(const Builder::Node& node, int32_t next);
   int32_t emit_repeat(const Builder::Node& node, int32_t next);
+  int32_t emit_copies(int64_t count, int32_t next,
+                      const std::function<int32_t(int32_t behind)>& emit_copy);
 
   const Builder& builder_;
   Automaton& automaton_;
@@ -90,11 +93,30 @@ int32_t Emitter::emit_repeat(const Builder::Node& node, int32_t next) {
     const int32_t body = emit(part, start);
     if (!is_too_large_) automaton_.states[static_cast<size_t>(start)].other = body;
   } else {
-    for (int64_t i = node.min; i < node.max && !is_too_large_; ++i) {
-      start = add({Automaton::Kind::kSplit, emit(part, start), next});
-    }
+    start = emit_copies(node.max - node.min, start, [&](int32_t behind) {
+      return add({Automaton::Kind::kSplit, emit(part, behind), next});
+    });
   }
-  for (int64_t i = 0; i < node.min && !is_too_large_; ++i) start = emit(part, start);
+  return emit_copies(node.min, start, [&](int32_t behind) { return emit(part, behind); });
+}
+
+// From the last copy on. Copies of one size are a chain.
+int32_t Emitter::emit_copies(int64_t count, int32_t next,
+                             const std::function<int32_t(int32_t behind)>& emit_copy) {
+  const auto begin = static_cast<int32_t>(automaton_.states.size());
+  int32_t copy_states = 0;
+  bool is_even = true;
+  int32_t start = next;
+  for (int64_t i = 0; i < count && !is_too_large_; ++i) {
+    const auto copy_begin = static_cast<int32_t>(automaton_.states.size());
+    start = emit_copy(start);
+    const int32_t size = static_cast<int32_t>(automaton_.states.size()) - copy_begin;
+    if (i == 0) copy_states = size;
+    is_even = is_even && size == copy_states;
+  }
+  if (is_even && count > 1 && copy_states > 0 && !is_too_large_) {
+    automaton_.chains.push_back({begin, copy_states, static_cast<int32_t>(count)});
+  }
   return start;
 }
 

@@ -1,9 +1,11 @@
 #include "grammar/follower.h"
 
+#include <functional>
 #include <string>
 #include <utility>
 
 #include "base/check.h"
+#include "grammar/copy_shift.h"
 
 namespace kvasir::grammar {
 
@@ -25,6 +27,7 @@ struct Follower::Entry {
 struct Follower::Step {
   Entry* entry = nullptr;
   std::unique_ptr<Entry> own;
+  bool is_in_loop = false;  // all bytes so far are of the loop
 };
 
 size_t Follower::PositionHash::operator()(const Position* position) const {
@@ -127,34 +130,54 @@ std::shared_ptr<const TokenMask> Follower::mask(const Position& position) const 
   return entry.mask;
 }
 
-ByteSet Follower::bytes_of_loop(Entry& entry) const {
-  ByteSet loop;
-  if (!entry.is_kept) return loop;
-  for (size_t byte = 0; byte < loop.size(); ++byte) {
-    std::unique_ptr<Entry> own;
-    if (next(entry, static_cast<uint8_t>(byte), own) == &entry) loop.set(byte);
+Follower::Loop Follower::loop_of(Entry& entry) const {
+  if (!entry.is_kept) return {};
+  const auto bytes_that = [&](const std::function<bool(const Entry& after)>& is_so) {
+    ByteSet bytes;
+    for (size_t byte = 0; byte < bytes.size(); ++byte) {
+      std::unique_ptr<Entry> own;
+      const Entry* const after = next(entry, static_cast<uint8_t>(byte), own);
+      if (after != nullptr && is_so(*after)) bytes.set(byte);
+    }
+    return bytes;
+  };
+  const ByteSet same = bytes_that([&](const Entry& after) { return &after == &entry; });
+  if (same.any()) return {same, trie_->depth_max()};
+  for (const CopyShift& shift : CopyShift::of(automaton_, entry.position)) {
+    const ByteSet shifting =
+        bytes_that([&](const Entry& after) { return shift.leads(entry.position, after.position); });
+    if (shifting.any()) return {shifting, shift.copies_behind()};
   }
-  return loop;
+  return {};
 }
 
 // Most of a vocabulary is words, and most of them are allowed inside a string, where each byte of
-// them leaves the position as it is: all that lies below such a byte is allowed at once.
+// them leaves the position as it is, but for what is counted: all that lies below such a byte is
+// allowed at once.
 TokenMask Follower::walk(Entry& start) const {
   TokenMask mask(trie_->vocab_size());
-  const ByteSet others = ~bytes_of_loop(start);
+  const Loop loop = loop_of(start);
+  const ByteSet others = ~loop.bytes;
   const std::vector<TokenTrie::Node>& nodes = trie_->nodes();
   std::vector<Step> steps(static_cast<size_t>(trie_->depth_max()) + 1);
   steps[0].entry = &start;
+  steps[0].is_in_loop = true;
   for (size_t i = 0; i < nodes.size();) {
     const TokenTrie::Node& node = nodes[i];
+    const Step& before = steps[node.depth];
+    const bool is_in_loop = before.is_in_loop && loop.bytes.test(node.byte);
+    const bool all =
+        is_in_loop && (trie_->bytes_below(node) & others).none() && node.depth_below < loop.length;
     Step& step = steps[node.depth + size_t{1}];
-    step.own.reset();
-    step.entry = next(*steps[node.depth].entry, node.byte, step.own);
-    if (step.entry == nullptr) {
-      i = static_cast<size_t>(node.end);
-      continue;
+    if (!all) {
+      step.own.reset();
+      step.entry = next(*before.entry, node.byte, step.own);
+      step.is_in_loop = is_in_loop;
+      if (step.entry == nullptr) {
+        i = static_cast<size_t>(node.end);
+        continue;
+      }
     }
-    const bool all = step.entry == &start && (trie_->bytes_below(node) & others).none();
     const int32_t last = trie_->last_token(i, all);
     for (int32_t at = node.first_token; at < last; ++at) {
       mask.allow(trie_->tokens()[static_cast<size_t>(at)]);

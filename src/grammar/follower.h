@@ -81,8 +81,13 @@ class Follower {
   Entry* find_or_add(Position position, std::unique_ptr<Entry>& own) const;
   // Null: dead.
   Entry* next(Entry& entry, uint8_t byte, std::unique_ptr<Entry>& own) const;
-  // Bytes that leave the position as it is.
-  ByteSet bytes_of_loop(Entry& entry) const;
+  // Bytes that leave the position as it is, or as it is one copy further in a chain, and how many
+  // of them may follow each other.
+  struct Loop {
+    ByteSet bytes;
+    int64_t length = 0;
+  };
+  Loop loop_of(Entry& entry) const;
   TokenMask walk(Entry& start) const;
 
   const Automaton automaton_;

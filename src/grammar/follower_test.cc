@@ -34,6 +34,12 @@ constexpr const char* kSchemas[] = {
     R"({"type": "array", "items": {"anyOf": [{"type": "null"}, {"$ref": "#"},
         {"type": "number"}, {"enum": ["abc", "ab", true]}]}})",
     R"({"type": "string", "pattern": "^(ab|a.c)*é?$"})",
+    R"({"type": "string", "minLength": 3, "maxLength": 9})",
+    R"({"type": "array", "minItems": 2, "maxItems": 5, "items": {"type": "object", "properties":
+        {"name": {"type": "string", "minLength": 1, "maxLength": 12}, "abc": {"type": "array",
+        "items": {"type": "string", "maxLength": 4}, "maxItems": 3}}, "required": ["name"]}})",
+    R"({"type": "string", "pattern": "^([a-c]{2,7}|[ab]{0,9}é{1,3})*$"})",
+    R"({"type": "string", "pattern": "^((a?b?){0,6}c){1,4}$"})",
 };
 
 // What a mask says of a token is whether the position goes on with its bytes.

@@ -55,9 +55,11 @@ void TokenTrie::find_bytes_below() {
   std::vector<ByteSet> below(nodes_.size());
   for (size_t i = nodes_.size(); i-- > 0;) {
     Node& node = nodes_[i];
+    node.depth_below = node.depth;
     for (auto child = i + 1; child < static_cast<size_t>(node.end);) {
       below[i] |= below[child];
       below[i].set(nodes_[child].byte);
+      node.depth_below = std::max(node.depth_below, nodes_[child].depth_below);
       child = static_cast<size_t>(nodes_[child].end);
     }
     const auto [at, is_new] = known.try_emplace(below[i], static_cast<int32_t>(byte_sets_.size()));

@@ -15,10 +15,11 @@ class TokenTrie {
  public:
   struct Node {
     uint8_t byte = 0;
-    uint16_t depth = 0;       // 0: the first byte of a token
-    int32_t end = 0;          // behind the nodes below this one
-    int32_t first_token = 0;  // in tokens(): those that end here; then those below
-    int32_t bytes_below = 0;  // in byte_sets(): all bytes below
+    uint16_t depth = 0;        // 0: the first byte of a token
+    int32_t end = 0;           // behind the nodes below this one
+    int32_t first_token = 0;   // in tokens(): those that end here; then those below
+    int32_t bytes_below = 0;   // in byte_sets(): all bytes below
+    uint16_t depth_below = 0;  // the greatest depth of a node below, or its own
   };
   // Longer tokens are left out: no text needs one.
   static constexpr size_t kTokenBytesMax = 1024;
