@@ -28,21 +28,14 @@ struct WhyOptions {
   std::string file;
 };
 
-// Looking makes nothing: neither a store nor a book.
-Result<std::shared_ptr<ReplayBook>> existing_book(const std::string& path) {
+// Looking makes nothing: neither a store nor a book. Null: there is none.
+template <class Book>
+Result<std::shared_ptr<Book>> existing_book(const std::string& path) {
   std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return std::shared_ptr<ReplayBook>();
-  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplayBook> book,
-                          ReplayBook::open({.path = path, .read_only = true}));
-  return std::shared_ptr<ReplayBook>(std::move(book));
-}
-
-Result<std::shared_ptr<ConversationBook>> existing_conversations(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::exists(path, ignored)) return std::shared_ptr<ConversationBook>();
-  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ConversationBook> book,
-                          ConversationBook::open({.path = path, .read_only = true}));
-  return std::shared_ptr<ConversationBook>(std::move(book));
+  if (!std::filesystem::exists(path, ignored)) return std::shared_ptr<Book>();
+  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<Book> book,
+                          Book::open({.path = path, .read_only = true}));
+  return std::shared_ptr<Book>(std::move(book));
 }
 
 Result<server::Served> served_for(const WhyOptions& options) {
@@ -58,8 +51,8 @@ Result<server::Served> served_for(const WhyOptions& options) {
   server::Served served;
   served.model = {.fingerprint = engine.info().fingerprint,
                   .keeps_reasoning = options.keeps_reasoning};
-  KVASIR_ASSIGN_OR_RETURN(served.book, existing_book(book_path));
-  KVASIR_ASSIGN_OR_RETURN(served.conversations, existing_conversations(replies_path));
+  KVASIR_ASSIGN_OR_RETURN(served.book, existing_book<ReplayBook>(book_path));
+  KVASIR_ASSIGN_OR_RETURN(served.conversations, existing_book<ConversationBook>(replies_path));
   served.service = std::make_unique<Service>(std::move(engine), ServiceOptions{});
   Result<ChatForm> form = ChatForm::create(served.service->engine());
   if (form.ok()) served.form = std::move(*form);

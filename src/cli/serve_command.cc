@@ -122,23 +122,6 @@ Result<server::ServedModel> served_model(const ServeOptions& options, const Engi
   return model;
 }
 
-// Likewise.
-Result<std::shared_ptr<ConversationBook>> conversation_book(const ServeOptions& options,
-                                                            const Engine& engine) {
-  ConversationBook::Options chosen;
-  if (engine.saves()) {
-    KVASIR_ASSIGN_OR_RETURN(const StoreOptions store, store_options(options.store));
-    chosen.path = conversations_path(store);
-  }
-  Result<std::unique_ptr<ConversationBook>> book = ConversationBook::open(chosen);
-  if (!book.ok()) {
-    note("replies are remembered in memory alone: " + book.error().message());
-    book = ConversationBook::open({});
-  }
-  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ConversationBook> opened, std::move(book));
-  return std::shared_ptr<ConversationBook>(std::move(opened));
-}
-
 // A body a line, or one that takes the whole file.
 std::vector<std::string> bodies_in(const std::string& text) {
   if (Json::parse(text, "").ok()) return {text};
@@ -174,21 +157,33 @@ void wait_for(const InterruptGuard& interrupt) {
   while (!interrupt.interrupted()) std::this_thread::sleep_for(std::chrono::milliseconds(50));
 }
 
-// What the model says is kept beside the caches that it is read with.
-Result<std::shared_ptr<ReplayBook>> replay_book(const ServeOptions& options, const Engine& engine) {
-  ReplayBook::Options chosen;
+// A book lies beside the caches that are read with it. Where it cannot, it is kept in memory alone:
+// conversations are answered all the same, only slower after a restart.
+template <class Book>
+Result<std::shared_ptr<Book>> open_book(const std::string& path, const char* what) {
+  Result<std::unique_ptr<Book>> book = Book::open({.path = path});
+  if (!book.ok()) {
+    note(fmt::format("{} in memory alone: {}", what, book.error().message()));
+    book = Book::open({});
+  }
+  if (!book.ok()) return std::move(book).error();
+  return std::shared_ptr<Book>(std::move(*book));
+}
+
+Result<server::ServedBooks> open_books(const ServeOptions& options, const Engine& engine) {
+  std::string said_path;
+  std::string replies_path;
   if (engine.saves()) {
     KVASIR_ASSIGN_OR_RETURN(const StoreOptions store, store_options(options.store));
-    chosen.path = said_turns_path(store);
+    said_path = said_turns_path(store);
+    replies_path = conversations_path(store);
   }
-  Result<std::unique_ptr<ReplayBook>> book = ReplayBook::open(chosen);
-  if (!book.ok()) {
-    // Conversations are answered without it, only slower after a restart.
-    note("what the model says is kept in memory alone: " + book.error().message());
-    book = ReplayBook::open({});
-  }
-  KVASIR_ASSIGN_OR_RETURN(std::unique_ptr<ReplayBook> opened, std::move(book));
-  return std::shared_ptr<ReplayBook>(std::move(opened));
+  server::ServedBooks books;
+  KVASIR_ASSIGN_OR_RETURN(books.said,
+                          open_book<ReplayBook>(said_path, "what the model says is kept"));
+  KVASIR_ASSIGN_OR_RETURN(books.conversations,
+                          open_book<ConversationBook>(replies_path, "replies are remembered"));
+  return books;
 }
 
 Status serve(const ServeOptions& options) {
@@ -205,9 +200,7 @@ Status serve(const ServeOptions& options) {
       options.store.ram.empty() ? limits.kv_bytes_max : *parse_size_bytes(options.store.ram);
   KVASIR_ASSIGN_OR_RETURN(const server::ServedModel model,
                           served_model(options, engine, path, kv_bytes_max));
-  server::ServedBooks books;
-  KVASIR_ASSIGN_OR_RETURN(books.said, replay_book(options, engine));
-  KVASIR_ASSIGN_OR_RETURN(books.conversations, conversation_book(options, engine));
+  KVASIR_ASSIGN_OR_RETURN(server::ServedBooks books, open_books(options, engine));
   auto service = std::make_unique<Service>(std::move(engine), limits);
   if (const Status form = server->serve(std::move(service), model, std::move(books)); !form.ok()) {
     note("only plain completions are served: " + form.error().message());

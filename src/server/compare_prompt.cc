@@ -95,22 +95,19 @@ PromptComparison compare_with_store(const Served& served, const Call& call,
   const StoredLikeness stored =
       served.service->engine().nearest_stored(prompt.tokens, {.salt = salt});
   if (stored.same_tokens == 0) return {};
-  PromptComparison comparison{.with = With::kStored,
-                              .same_ids = stored.same_tokens,
-                              .goes_on_otherwise = !stored.others.empty()};
+  PromptComparison comparison{.with = With::kStored, .same_ids = stored.same_tokens};
   const std::span<const int32_t> rest =
       std::span(prompt.tokens).subspan(static_cast<size_t>(stored.same_tokens));
-  if (comparison.goes_on_otherwise && std::ssize(rest) >= kWorthTokens) {
+  if (!stored.others.empty() && std::ssize(rest) >= kWorthTokens) {
     comparison.place = find_place(served, call, prompt, salt, stored.same_tokens,
                                   same_bytes(served, rest, stored.others));
   }
   return comparison;
 }
 
-// Whether it goes on otherwise, and that costs something.
-bool is_other(const EarlierPrompts::Likeness& earlier, const PreparedPrompt& prompt) {
-  const int64_t shorter = std::min(std::ssize(earlier.prompt->ids), std::ssize(prompt.tokens));
-  return shorter - earlier.same_ids >= kWorthTokens;
+// How many ids of an earlier prompt this one has not, though it goes on behind those that it has.
+int64_t changed_ids(const EarlierPrompts::Likeness& earlier, const PreparedPrompt& prompt) {
+  return std::min(std::ssize(earlier.prompt->ids), std::ssize(prompt.tokens)) - earlier.same_ids;
 }
 
 }  // namespace
@@ -123,17 +120,14 @@ PromptComparison compare_prompt(const Served& served, const Call& call,
                               : served.earlier->nearest(tenant, prompt.tokens);
   if (is_named && !found) return {.with = With::kUnknown};
   // Of what was said before a restart only the store knows.
-  if (!is_named && (!found || is_other(*found, prompt))) {
+  if (!is_named && (!found || changed_ids(*found, prompt) >= kWorthTokens)) {
     PromptComparison stored = compare_with_store(served, call, prompt, salt);
     if (!found || stored.same_ids > found->same_ids) return stored;
   }
   const std::vector<int32_t>& others = found->prompt->ids;
   PromptComparison comparison{
       .with = With::kPrompt, .same_ids = found->same_ids, .earlier_ids = std::ssize(others)};
-  const int64_t shorter = std::min(comparison.earlier_ids, std::ssize(prompt.tokens));
-  comparison.goes_on_otherwise = shorter > comparison.same_ids;
-  const bool is_worth_it = is_named ? comparison.goes_on_otherwise : is_other(*found, prompt);
-  if (!is_worth_it) return comparison;
+  if (changed_ids(*found, prompt) < (is_named ? 1 : kWorthTokens)) return comparison;
   const auto same = static_cast<size_t>(comparison.same_ids);
   const int64_t bytes =
       same_bytes(served, std::span(prompt.tokens).subspan(same), std::span(others).subspan(same));

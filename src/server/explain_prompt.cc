@@ -1,6 +1,7 @@
 #include "server/explain_prompt.h"
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
 
 #include "server/compare_prompt.h"
@@ -44,9 +45,8 @@ struct ReadRequest {
 };
 
 Result<ReadRequest> read_request(const std::string& request, const std::string& where) {
-  const bool is_body = request.find_first_not_of(" \t\r\n") != request.npos &&
-                       request[request.find_first_not_of(" \t\r\n")] == '{';
-  if (!is_body) {
+  const size_t begin = std::min(request.find_first_not_of(" \t\r\n"), request.size());
+  if (!std::string_view(request).substr(begin).starts_with('{')) {
     ReadRequest plain;
     plain.call.prompts.emplace_back(request);
     return plain;

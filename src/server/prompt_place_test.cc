@@ -44,13 +44,24 @@ std::string token_text(int32_t id) {
   return id < 256 ? std::string(1, static_cast<char>(id)) : "\1";
 }
 
+using Encode = decltype(PlacedPrompt::encode);
+
 PromptPlace place_between(const std::vector<Message>& messages, const FormOptions& form,
-                          const std::vector<Message>& others, const FormOptions& other_form) {
-  const auto ids = *encode(messages, form);
-  const auto other_ids = *encode(others, other_form);
+                          const std::vector<Message>& others, const FormOptions& other_form,
+                          const Encode& told = encode) {
+  const auto ids = *told(messages, form);
+  const auto other_ids = *told(others, other_form);
   return place_of(
-      {.messages = messages, .form = form, .ids = ids, .encode = encode, .token_text = token_text},
+      {.messages = messages, .form = form, .ids = ids, .encode = told, .token_text = token_text},
       same_beginning(ids, other_ids), 0);
+}
+
+// Of a form that leaves reasoning out.
+std::optional<std::vector<int32_t>> told_without(std::span<const Message> all,
+                                                 const FormOptions& form) {
+  std::vector<Message> bare(all.begin(), all.end());
+  for (Message& message : bare) message.reasoning.clear();
+  return encode(bare, form);
 }
 
 std::vector<Message> conversation() {
@@ -96,20 +107,9 @@ TEST(PromptPlace, KnowsReasoningThatIsNotToldFromTheAnswer) {
   std::vector<Message> messages = conversation();
   // The form tells it behind the answer, where it is looked for in vain.
   messages[2] = {.role = Role::kAssistant, .parts = {"Yes. abcdef"}, .reasoning = "Yes. abc"};
-  const auto told_without = [](std::span<const Message> all, const FormOptions& form) {
-    std::vector<Message> bare(all.begin(), all.end());
-    for (Message& message : bare) message.reasoning.clear();
-    return encode(bare, form);
-  };
   std::vector<Message> before = messages;
   before[2].parts[0][7] = '#';
-  const auto ids = *told_without(messages, {});
-  const PromptPlace place = place_of({.messages = messages,
-                                      .form = {},
-                                      .ids = ids,
-                                      .encode = told_without,
-                                      .token_text = token_text},
-                                     same_beginning(ids, *told_without(before, {})), 0);
+  const PromptPlace place = place_between(messages, {}, before, {}, told_without);
   EXPECT_EQ(place.words(), "message 2 (assistant), content, character 7");
 }
 
@@ -123,16 +123,10 @@ TEST(PromptPlace, FindsResultsWhereverTheyAreTold) {
   std::vector<Message> messages = conversation();
   messages.insert(messages.begin() + 4,
                   {.role = Role::kTool, .parts = {"red as a rose"}, .call_id = "0"});
-  const auto ids = *told_turned(messages, {});
   for (const size_t changed : {3, 4}) {
     std::vector<Message> before = messages;
     before[changed].parts[0][2] = '#';
-    const PromptPlace place = place_of({.messages = messages,
-                                        .form = {},
-                                        .ids = ids,
-                                        .encode = told_turned,
-                                        .token_text = token_text},
-                                       same_beginning(ids, *told_turned(before, {})), 0);
+    const PromptPlace place = place_between(messages, {}, before, {}, told_turned);
     EXPECT_EQ(place.index, static_cast<int64_t>(changed));
     EXPECT_EQ(place.character, 2);
   }
@@ -145,20 +139,9 @@ TEST(PromptPlace, TakesNoTimeOverLongTextsThatAreNotThere) {
       {.role = Role::kUser, .parts = {"hi"}},
       {.role = Role::kAssistant, .parts = {text + "q"}, .reasoning = text.substr(1'000'000) + "b"},
       {.role = Role::kUser, .parts = {"z"}}};
-  const auto told_without = [](std::span<const Message> all, const FormOptions& form) {
-    std::vector<Message> bare(all.begin(), all.end());
-    for (Message& message : bare) message.reasoning.clear();
-    return encode(bare, form);
-  };
   std::vector<Message> before = messages;
   before[1].parts[0].back() = 'c';
-  const auto ids = *told_without(messages, {});
-  const PromptPlace place = place_of({.messages = messages,
-                                      .form = {},
-                                      .ids = ids,
-                                      .encode = told_without,
-                                      .token_text = token_text},
-                                     same_beginning(ids, *told_without(before, {})), 0);
+  const PromptPlace place = place_between(messages, {}, before, {}, told_without);
   EXPECT_EQ(place.character, 2'000'000);
 }
 

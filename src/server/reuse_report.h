@@ -25,7 +25,6 @@ struct PromptComparison {
   With with = With::kNothing;
   int64_t same_ids = 0;
   int64_t earlier_ids = 0;           // of the other, and what was said to it; kStored: not known
-  bool goes_on_otherwise = false;    // the other has other ids behind those
   std::optional<PromptPlace> place;  // where they part, if that costs anything
 };
 

@@ -25,11 +25,8 @@ const PromptPlace kInSystem{.part = PromptPlace::Part::kMessage,
                             .character = 4794};
 
 TEST(ReuseReport, TellsWhatChanged) {
-  const PromptComparison changed{.with = With::kPrompt,
-                                 .same_ids = 1000,
-                                 .earlier_ids = 9000,
-                                 .goes_on_otherwise = true,
-                                 .place = kInSystem};
+  const PromptComparison changed{
+      .with = With::kPrompt, .same_ids = 1000, .earlier_ids = 9000, .place = kInSystem};
   EXPECT_EQ(openai(changed, usage_of(10'000, 0, 896)),
             R"({"type":"cache_miss","reason":"input_changed","cache_missed_tokens":9000,)"
             R"("comparison_reusable_tokens":1000,"place":{"message":0,"role":"system",)"

@@ -73,6 +73,9 @@ class ServerImpl : public Server {
   void dispatch(const std::shared_ptr<Visit>& visit);
   // On a thread of the work queue.
   void work(Visit& visit, Served& served);
+  // With what is made of its body at once.
+  using BodyAnswer = Result<std::string>(const Served& served, const Json& body);
+  void answer(Visit& visit, const Served& served, BodyAnswer* make);
   void complete(Visit& visit, Served& served);
   void count_tokens(Visit& visit, Served& served);
   static void warm_next(Service* service, std::shared_ptr<std::deque<ServiceRequest>> requests);
@@ -314,30 +317,26 @@ void ServerImpl::work(Visit& visit, Served& served) {
     case Action::kCountTokens:
       return count_tokens(visit, served);
     case Action::kTokenize:
-    case Action::kDetokenize: {
-      Result<Json> body = read_body(visit);
-      if (!body.ok()) return respond_error(visit, api_error(body.error()));
-      Result<std::string> answer = visit.route->action == Action::kTokenize
-                                       ? tokenize_body(served, *body)
-                                       : detokenize_body(served, *body);
-      if (!answer.ok()) return respond_error(visit, api_error(answer.error()));
-      return respond_ok(visit, std::move(*answer));
-    }
+      return answer(visit, served, tokenize_body);
+    case Action::kDetokenize:
+      return answer(visit, served, detokenize_body);
     case Action::kExport:
-    case Action::kImport: {
-      Result<Json> body = read_body(visit);
-      if (!body.ok()) return respond_error(visit, api_error(body.error()));
-      Result<std::string> answer = visit.route->action == Action::kExport
-                                       ? export_body(served, *body)
-                                       : import_body(served, *body);
-      if (!answer.ok()) return respond_error(visit, api_error(answer.error()));
-      return respond_ok(visit, std::move(*answer));
-    }
+      return answer(visit, served, export_body);
+    case Action::kImport:
+      return answer(visit, served, import_body);
     case Action::kCache:
       return show_cache(visit, served);
     default:
       KVASIR_CHECK(false, "what needs no model was answered before");
   }
+}
+
+void ServerImpl::answer(Visit& visit, const Served& served, BodyAnswer* make) {
+  Result<Json> body = read_body(visit);
+  if (!body.ok()) return respond_error(visit, api_error(body.error()));
+  Result<std::string> made = make(served, *body);
+  if (!made.ok()) return respond_error(visit, api_error(made.error()));
+  respond_ok(visit, std::move(*made));
 }
 
 // Files of bad JSON are damaged; a body of it is the client's mistake.
