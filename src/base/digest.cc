@@ -66,6 +66,16 @@ std::string to_hex(std::span<const std::byte> bytes) {
   return text;
 }
 
+std::string to_base64(std::span<const std::byte> bytes) {
+  // With the null that OpenSSL puts behind it.
+  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   static_cast<int>(bytes.size()));
+  text.resize(static_cast<size_t>(size));
+  return text;
+}
+
 std::optional<Digest256> digest_of_hex(std::string_view text) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   Digest256 digest;

@@ -45,6 +45,7 @@ class Sha256 {
 };
 
 std::string to_hex(std::span<const std::byte> bytes);
+std::string to_base64(std::span<const std::byte> bytes);
 // Of 64 lower-case digits. None: anything else.
 std::optional<Digest256> digest_of_hex(std::string_view text);
 

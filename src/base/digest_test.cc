@@ -19,6 +19,15 @@ TEST(Digest, Sha256OfPublishedExamples) {
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+// RFC 4648's examples.
+TEST(Digest, Base64OfPublishedExamples) {
+  EXPECT_EQ(to_base64(bytes_of("")), "");
+  EXPECT_EQ(to_base64(bytes_of("f")), "Zg==");
+  EXPECT_EQ(to_base64(bytes_of("fo")), "Zm8=");
+  EXPECT_EQ(to_base64(bytes_of("foo")), "Zm9v");
+  EXPECT_EQ(to_base64(bytes_of("foobar")), "Zm9vYmFy");
+}
+
 // A digest is kept in files: another library version must not change it.
 TEST(Digest, Xxh3KeepsItsValues) {
   EXPECT_EQ(to_hex(xxh3_128({})), "99aa06d3014798d86001c324468d497f");

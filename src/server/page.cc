@@ -17,23 +17,6 @@ extern const std::string_view chat_page_html;  // src/server/page.html
 namespace kvasir::server {
 namespace {
 
-std::string base64(std::span<const std::byte> bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const std::span<const std::byte> some = bytes.subspan(i, std::min<size_t>(3, bytes.size() - i));
-    uint32_t bits = 0;
-    for (size_t k = 0; k < 3; ++k) {
-      bits = bits << 8 | (k < some.size() ? std::to_integer<uint32_t>(some[k]) : 0);
-    }
-    for (size_t k = 0; k < 4; ++k) {
-      text += k <= some.size() ? kDigits[bits >> (18 - 6 * k) & 63] : '=';
-    }
-  }
-  return text;
-}
-
 // What stands between <tag> and </tag>, as a browser hashes it.
 std::string source_of(std::string_view page, std::string_view tag) {
   const std::string open = fmt::format("<{}>", tag);
@@ -42,7 +25,7 @@ std::string source_of(std::string_view page, std::string_view tag) {
   KVASIR_CHECK(begin != page.npos && end != page.npos, "the page has one of each");
   const std::string_view inner = page.substr(begin + open.size(), end - begin - open.size());
   const Digest256 digest = Sha256().add(std::as_bytes(std::span(inner))).finish();
-  return fmt::format("'sha256-{}'", base64(digest));
+  return fmt::format("'sha256-{}'", to_base64(digest));
 }
 
 std::string content_policy(std::string_view page) {
