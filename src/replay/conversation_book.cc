@@ -28,7 +28,7 @@ constexpr const char* kSchema = R"(
   PRAGMA synchronous = OFF;
   CREATE TABLE IF NOT EXISTS replies (number INTEGER PRIMARY KEY, id TEXT UNIQUE, tenant TEXT,
                                       session TEXT, key TEXT, token_count INTEGER, time_s INTEGER,
-                                      previous TEXT, messages TEXT);
+                                      previous TEXT, bytes INTEGER, messages TEXT);
   PRAGMA user_version = 1;
 )";
 constexpr const char* kColumns =
@@ -94,7 +94,8 @@ struct ConversationBook::State {
 
   Status open();
   Status begin();
-  // Of the tenant that has the most the oldest, a quarter of all, so that not every reply has to.
+  // Of the tenant that has the most the oldest, until a quarter of all is gone, so that not every
+  // reply has to.
   bool drop_oldest();
 };
 
@@ -125,28 +126,31 @@ Status ConversationBook::State::begin() {
   if (!options.read_only && !db->execute(kSchema)) {
     return db->error("cannot write the book of conversations");
   }
-  SqliteStatement sum(*db, "SELECT TOTAL(LENGTH(CAST(messages AS BLOB))), COUNT(*) FROM replies");
-  if (sum.next()) bytes = sum.integer(0) + sum.integer(1) * kBesideBytes;
+  SqliteStatement sum(*db, "SELECT TOTAL(bytes) FROM replies");
+  if (sum.next()) bytes = sum.integer(0);
   return ok_status();
 }
 
 bool ConversationBook::State::drop_oldest() {
-  constexpr const char* kOldestOfMost =
-      "SELECT number, LENGTH(CAST(messages AS BLOB)) FROM replies WHERE tenant = (SELECT tenant "
-      "FROM replies GROUP BY tenant ORDER BY SUM(LENGTH(CAST(messages AS BLOB)) + 512) DESC LIMIT "
-      "1) "
-      "ORDER BY number LIMIT 1";
   while (bytes > options.bytes_max / 4 * 3) {
-    SqliteStatement oldest(*db, kOldestOfMost);
-    if (!oldest.next()) {
+    SqliteStatement most(
+        *db, "SELECT tenant, SUM(bytes) FROM replies GROUP BY tenant ORDER BY 2 DESC LIMIT 1");
+    if (!most.next()) {
       bytes = 0;
       return true;
     }
-    const int64_t number = oldest.integer(0);
-    const int64_t size = oldest.integer(1) + kBesideBytes;
-    SqliteStatement drop(*db, "DELETE FROM replies WHERE number = ?");
-    if (!drop.bind(number).run()) return false;
-    bytes -= size;
+    const int64_t to_go = std::min(bytes - options.bytes_max / 4 * 3, most.integer(1) / 4);
+    const int64_t left = bytes - std::max(to_go, int64_t{1});
+    SqliteStatement oldest(*db,
+                           "SELECT number, bytes FROM replies WHERE tenant = ? ORDER BY number");
+    oldest.bind(most.text(0));
+    int64_t last = 0;
+    while (bytes > left && oldest.next()) {
+      last = oldest.integer(0);
+      bytes -= oldest.integer(1);
+    }
+    SqliteStatement drop(*db, "DELETE FROM replies WHERE tenant = ? AND number <= ?");
+    if (!drop.bind(most.text(0)).bind(last).run()) return false;
   }
   return true;
 }
@@ -203,16 +207,21 @@ void ConversationBook::State::write_all() {
 Status ConversationBook::State::write(const Pending& one) {
   const KeptReply& reply = one.reply;
   const std::string messages = reply.messages.empty() ? "" : replay::text_of(reply.messages);
+  const int64_t row_bytes = std::ssize(messages) + kBesideBytes;
   const std::lock_guard lock(db_mutex);
   const int64_t bytes_before = bytes;
   const bool is_written = db->transact([&] {
     SqliteStatement row(*db,
                         "INSERT OR REPLACE INTO replies (id, tenant, session, key, token_count, "
-                        "time_s, previous, messages) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+                        "time_s, previous, bytes, messages) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     row.bind(reply.id).bind(one.tenant).bind(reply.session).bind(reply.key);
-    row.bind(reply.token_count).bind(reply.time_s).bind(reply.previous).bind(messages);
+    row.bind(reply.token_count)
+        .bind(reply.time_s)
+        .bind(reply.previous)
+        .bind(row_bytes)
+        .bind(messages);
     if (!row.run()) return false;
-    bytes += std::ssize(messages) + kBesideBytes;
+    bytes += row_bytes;
     return bytes <= options.bytes_max || drop_oldest();
   });
   if (is_written) return ok_status();
