@@ -4,6 +4,8 @@
 // (messages.h).
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -16,6 +18,9 @@ namespace kvasir {
 // kLatestReminder: a note of the program that stands in no turn. A form without such a place tells
 // it as it tells a system message in the middle.
 enum class Role : uint8_t { kSystem, kDeveloper, kUser, kAssistant, kTool, kLatestReminder };
+inline constexpr std::array<const char*, 6> kRoleNames = {
+    "system", "developer", "user", "assistant", "tool", "latest_reminder"};
+inline const char* name_of(Role role) { return kRoleNames[static_cast<size_t>(role)]; }
 
 // A ToolCall is what an assistant asked a tool for.
 struct ToolCall {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "base/one_line.h"
 #include "cli/duration.h"
 #include "cli/size.h"
 #include "kvasir/text.h"
@@ -19,11 +20,13 @@ constexpr size_t kWordsBytes = 48;
 constexpr size_t kWordsTokens = 48;
 constexpr size_t kSessionBytes = 24;
 constexpr size_t kPinBytes = 64;
+constexpr size_t kAllWordsBytes = std::string::npos;
+constexpr const char* kCutMark = "...";
 
 // Decodes first words, each model's tokenizer read once.
 class Words {
  public:
-  // At most bytes_max of them; 0: all that are known.
+  // At most bytes_max of them.
   std::string of(const StoredRun& run, size_t bytes_max) {
     if (run.model_path.empty() || run.first_tokens.empty()) return {};
     auto found = decoders_.find(run.model_path);
@@ -37,23 +40,7 @@ class Words {
     if (!found->second) return {};
     const std::span<const int32_t> tokens = run.first_tokens;
     return one_line(found->second->decode(tokens.first(std::min(kWordsTokens, tokens.size()))),
-                    bytes_max);
-  }
-
-  // Stored text comes from anywhere: nothing of it reaches the terminal but printable characters.
-  static std::string one_line(const std::string& text, size_t bytes_max) {
-    std::string line;
-    for (const char c : text) {
-      const bool is_space = c == ' ' || c == '\n' || c == '\t';
-      if (is_space && (line.empty() || line.back() == ' ')) continue;
-      if (static_cast<unsigned char>(c) < 32 && !is_space) continue;
-      if (c == 127) continue;
-      line += is_space ? ' ' : c;
-    }
-    if (bytes_max == 0 || line.size() <= bytes_max) return line;
-    size_t end = bytes_max;
-    while (end > 0 && (static_cast<unsigned char>(line[end]) & 0xC0) == 0x80) --end;
-    return line.substr(0, end) + "...";
+                    bytes_max, kCutMark);
   }
 
  private:
@@ -139,7 +126,7 @@ Json to_json(const std::vector<StoredRun>& runs, const RepliesByKey& replies, in
                                     {"name", run.pin_name},
                                     {"session", is_known ? reply->second.session : ""},
                                     {"reply", is_known ? reply->second.id : ""},
-                                    {"first_words", words.of(run, 0)}});
+                                    {"first_words", words.of(run, kAllWordsBytes)}});
   }
   return array;
 }
@@ -168,9 +155,9 @@ std::string run_table(const std::vector<StoredRun>& runs, const RepliesByKey& re
         std::string(static_cast<size_t>(depths.at(run->key)), ' ') + run->key.substr(0, kKeyDigits);
     // Clients of a server choose names too.
     std::string name =
-        run->pin_name.empty() ? "" : Words::one_line(run->pin_name, kPinBytes) + ": ";
+        run->pin_name.empty() ? "" : one_line(run->pin_name, kPinBytes, kCutMark) + ": ";
     if (const auto reply = replies.find(run->key); reply != replies.end()) {
-      name += fmt::format("({}) ", Words::one_line(reply->second.session, kSessionBytes));
+      name += fmt::format("({}) ", one_line(reply->second.session, kSessionBytes, kCutMark));
     }
     text += fmt::format("{:<16} {:>9} {:>9} {:>9} {:>6} {:>5.1f} {:>7}  {}{}{}\n", key,
                         run->token_begin, run->token_end, size_text(run->bytes), run->states.size(),

@@ -1,15 +1,11 @@
 #include "replay/message_json.h"
 
-#include <array>
 #include <utility>
 
 #include "base/json.h"
 
 namespace kvasir::replay {
 namespace {
-
-constexpr std::array<const char*, 6> kRoles = {"system",    "developer", "user",
-                                               "assistant", "tool",      "latest_reminder"};
 
 Json json_of(const ToolCall& call) {
   return Json::Object{{"id", call.id}, {"name", call.name}, {"arguments", call.arguments}};
@@ -19,12 +15,9 @@ Json json_of(const Message& message) {
   Json::Array parts(message.parts.begin(), message.parts.end());
   Json::Array calls;
   for (const ToolCall& call : message.calls) calls.push_back(json_of(call));
-  return Json::Object{{"role", kRoles[static_cast<size_t>(message.role)]},
-                      {"parts", std::move(parts)},
-                      {"reasoning", message.reasoning},
-                      {"calls", std::move(calls)},
-                      {"call_id", message.call_id},
-                      {"said_as", message.said_as}};
+  return Json::Object{{"role", name_of(message.role)},  {"parts", std::move(parts)},
+                      {"reasoning", message.reasoning}, {"calls", std::move(calls)},
+                      {"call_id", message.call_id},     {"said_as", message.said_as}};
 }
 
 // Reads members; once one is missing or of another kind, all is wrong.
@@ -44,8 +37,8 @@ class Reader {
   }
   Role role(const Json& object) {
     const std::string name = string(object, "role");
-    for (size_t i = 0; i < kRoles.size(); ++i) {
-      if (name == kRoles[i]) return static_cast<Role>(i);
+    for (size_t i = 0; i < kRoleNames.size(); ++i) {
+      if (name == kRoleNames[i]) return static_cast<Role>(i);
     }
     is_good_ = false;
     return Role::kUser;

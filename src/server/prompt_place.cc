@@ -218,24 +218,6 @@ class Finder {
 
 }  // namespace
 
-const char* name_of(Role role) {
-  switch (role) {
-    case Role::kSystem:
-      return "system";
-    case Role::kDeveloper:
-      return "developer";
-    case Role::kUser:
-      return "user";
-    case Role::kAssistant:
-      return "assistant";
-    case Role::kTool:
-      return "tool";
-    case Role::kLatestReminder:
-      return "latest_reminder";
-  }
-  KVASIR_CHECK(false, "a known role");
-}
-
 std::string PromptPlace::words() const {
   const std::string at = character < 0 ? "" : fmt::format(", character {}", character);
   switch (part) {

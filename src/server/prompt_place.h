@@ -36,7 +36,6 @@ struct PromptPlace {
   std::string words() const;
 };
 
-const char* name_of(Role role);
 // Whether it is told before all turns where it stands before them.
 inline bool is_system(const Message& message) {
   return message.role == Role::kSystem || message.role == Role::kDeveloper;

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/one_line.h"
 #include "base/process_memory.h"
 #include "server/access_log.h"
 #include "server/admin_answers.h"
@@ -501,7 +502,7 @@ void ServerImpl::add_to_view(const AccessEntry& entry, const std::string& sessio
   const int64_t reused = entry.reused_ram_tokens + entry.reused_disk_tokens;
   cache_view_.add({.id = entry.request_id,
                    .at_s = static_cast<double>(std::time(nullptr)),
-                   .session = one_line(session, kSessionBytesMax),
+                   .session = one_line(session, kSessionBytesMax, "\u2026"),
                    .prompt_tokens = entry.prompt_tokens,
                    .reused_ram_tokens = entry.reused_ram_tokens,
                    .reused_disk_tokens = entry.reused_disk_tokens,

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/one_line.h"
 #include "base/stopwatch.h"
-#include "base/utf8.h"
 #include "kvasir/store_admin.h"
 
 namespace kvasir::server {
@@ -17,6 +17,7 @@ constexpr size_t kRunsMax = 2000;
 constexpr size_t kTextBytesMax = 160;
 constexpr size_t kSharedTokensShown = 4;
 constexpr double kTokensMsMax = 300;
+constexpr std::string_view kCutMark = "\u2026";
 
 // Leaves those that this server finds, the ones used last first, parents before what continues
 // them: a run counts as used whenever one that continues it was.
@@ -73,7 +74,7 @@ std::string words_of(const StoredRun& run, size_t shared, const Engine& engine) 
   }
   const Result<std::string> text = engine.decode(tokens);
   if (!text.ok()) return {};
-  return (is_cut ? "\u2026 " : "") + one_line(*text, kTextBytesMax);
+  return (is_cut ? "\u2026 " : "") + one_line(*text, kTextBytesMax, kCutMark);
 }
 
 // Which session the newest reply belongs to whose last block is that run's.
@@ -81,7 +82,7 @@ std::map<std::string, std::string> sessions_by_key(const ConversationBook* book)
   std::map<std::string, std::string> sessions;
   if (book == nullptr) return sessions;
   for (const KeptReply& reply : book->sessions()) {
-    sessions.emplace(reply.key, one_line(reply.session, kTextBytesMax));
+    sessions.emplace(reply.key, one_line(reply.session, kTextBytesMax, kCutMark));
   }
   return sessions;
 }
@@ -98,35 +99,12 @@ Json run_json(const StoredRun& run, std::string session, std::string words) {
                       {"hits", run.hits},
                       {"last_used_s", run.last_used_s},
                       {"is_pinned", run.is_pinned},
-                      {"pin_name", one_line(run.pin_name, kTextBytesMax)},
+                      {"pin_name", one_line(run.pin_name, kTextBytesMax, kCutMark)},
                       {"session", std::move(session)},
                       {"text", std::move(words)}};
 }
 
 }  // namespace
-
-std::string one_line(std::string_view text, size_t bytes_max) {
-  std::string line;
-  for (size_t at = 0; at < text.size();) {
-    const Utf8Character character = read_character(text, at);
-    at += character.size_bytes;
-    const uint32_t point = character.code_point;
-    const bool is_blank = point == ' ' || point == '\n' || point == '\t' || point == '\r';
-    if (is_blank && (line.empty() || line.back() == ' ')) continue;
-    // Controls, and those that turn the direction of what stands beside them.
-    const bool is_control = (point < 0x20 && !is_blank) || (point >= 0x7F && point < 0xA0) ||
-                            (point >= 0x200B && point <= 0x200F) ||
-                            (point >= 0x2028 && point <= 0x202E) ||
-                            (point >= 0x2066 && point <= 0x2069) || point == kInvalidByte;
-    if (is_control) continue;
-    const size_t before = line.size();
-    append_character(is_blank ? ' ' : point, line);
-    if (line.size() <= bytes_max) continue;
-    line.resize(before);
-    return line + "\u2026";
-  }
-  return line;
-}
 
 void StoredRuns::read_tokens(StoreAdmin& admin, std::span<StoredRun> runs) {
   decltype(tokens_) known;

@@ -41,7 +41,4 @@ class StoredRuns {
   std::map<Place, std::vector<int32_t>> tokens_;  // of the newest list
 };
 
-// The first words of a run on one line: no character that is not for reading.
-std::string one_line(std::string_view text, size_t bytes_max);
-
 }  // namespace kvasir::server
