@@ -1,6 +1,7 @@
 #include "kernels/weight_matrix.h"
 
 #include "base/check.h"
+#include "kernels/panels.h"
 #include "kernels/unaligned.h"
 #include "numeric/bf16.h"
 #include "numeric/blocks/block_type.h"
@@ -93,6 +94,10 @@ WeightMatrix slice_rows(const WeightMatrix& matrix, int64_t begin, int64_t count
   slice.rows = count;
   slice.data = weight_row(matrix, begin);
   slice.scale_row_offset += begin * matrix.row_step;
+  if (matrix.panels != nullptr) {
+    KVASIR_CHECK(begin % kPanelRows == 0, "rows of a slice begin with a panel");
+    slice.panels += begin / kPanelRows * panel_bytes(matrix);
+  }
   return slice;
 }
 

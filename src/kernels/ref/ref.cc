@@ -11,6 +11,7 @@
 #include "kernels/codecs/scale.h"
 #include "kernels/kernels.h"
 #include "kernels/limits.h"
+#include "kernels/ref/ref_integer.h"
 #include "kernels/tables.h"
 #include "kernels/unaligned.h"
 #include "numeric/bf16.h"
@@ -404,6 +405,8 @@ void hyper_expand(float* x, const float* o, const float* post, const float* comb
 constinit const KernelTable kRefTable = {
     .name = "ref",
     .matmul = matmul,
+    .round_activations = ref_round_activations,
+    .integer_matmul = ref_integer_matmul,
     .rms_norm = rms_norm,
     .layer_norm = layer_norm,
     .inverse_rms = inverse_rms,

@@ -7,6 +7,8 @@ constexpr KernelTable make_table(const char* name) {
   return {
       .name = name,
       .matmul = matmul,
+      .round_activations = round_activations,
+      .integer_matmul = integer_matmul,
       .rms_norm = rms_norm,
       .layer_norm = layer_norm,
       .inverse_rms = inverse_rms,

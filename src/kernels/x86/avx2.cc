@@ -4,6 +4,7 @@
 #include "kernels/codecs/nvfp4_scale.h"
 #include "kernels/codecs/packed.h"
 #include "kernels/limits.h"
+#include "kernels/ref/ref_integer.h"
 #include "kernels/simd/scale_tables.h"
 #include "kernels/tables.h"
 #include "kernels/x86/bytes_avx2.h"
@@ -36,6 +37,14 @@
 #include "kernels/simd/index_score-inl.h"
 #include "kernels/simd/hyper-inl.h"
 #include "kernels/simd/peak-inl.h"
+// clang-format on
+namespace kvasir::kernels::avx2 {
+namespace {
+constexpr auto round_activations = ref_round_activations;
+constexpr auto integer_matmul = ref_integer_matmul;
+}  // namespace
+}  // namespace kvasir::kernels::avx2
+// clang-format off
 #include "kernels/simd/table-inl.h"
 // clang-format on
 

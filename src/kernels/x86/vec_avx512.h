@@ -81,6 +81,10 @@ template <int kCount>
 KVASIR_INLINE VecInt shift_right(VecInt a) {
   return _mm512_srli_epi32(a, kCount);
 }
+template <int kCount>
+KVASIR_INLINE VecInt shift_left(VecInt a) {
+  return _mm512_slli_epi32(a, kCount);
+}
 KVASIR_INLINE Vec to_float(VecInt a) { return _mm512_cvtepi32_ps(a); }
 // Round to nearest even.
 KVASIR_INLINE VecInt to_int(Vec a) { return _mm512_cvtps_epi32(a); }

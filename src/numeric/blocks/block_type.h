@@ -12,6 +12,7 @@
 #include <span>
 #include <string_view>
 
+#include "numeric/blocks/block_codes.h"
 #include "numeric/dtype.h"
 
 namespace kvasir {
@@ -26,6 +27,8 @@ struct BlockType {
   int64_t block_bytes = 1;
   // block [block_bytes] to out [block_items]. Null: no type for weights.
   void (*decode)(const std::byte* block, float* out) = nullptr;
+  // How its numbers are integers with scales. Null: there are no integer products of them.
+  const BlockCoding* coding = nullptr;
 };
 
 std::span<const BlockType> block_types();

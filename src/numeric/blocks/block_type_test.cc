@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <bit>
 #include <cctype>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <map>
+#include <random>
 #include <set>
 #include <string>
 #include <vector>
@@ -101,6 +103,31 @@ TEST(BlockTypes, AreFoundByBothTheirNames) {
   }
   EXPECT_EQ(block_type_of(Dtype::kOther), nullptr);
   EXPECT_EQ(block_type_of(Dtype::kF8E4m3), nullptr);
+}
+
+// What integer products read of a block stands for the numbers that it decodes to.
+TEST(BlockTypes, CodesAndScalesGiveTheDecodedNumbers) {
+  std::mt19937 random(1);
+  for (const BlockType& type : block_types()) {
+    if (type.coding == nullptr) continue;
+    const BlockCoding& coding = *type.coding;
+    std::vector<std::byte> block(static_cast<size_t>(type.block_bytes));
+    std::vector<float> values(static_cast<size_t>(type.block_items));
+    for (int repeat = 0; repeat < 200; ++repeat) {
+      for (std::byte& byte : block) byte = static_cast<std::byte>(random());
+      type.decode(block.data(), values.data());
+      if (!std::ranges::all_of(values, [](float v) { return std::isfinite(v); })) continue;
+      BlockCodes codes{};
+      coding.read(block.data(), codes);
+      for (size_t i = 0; i < values.size(); ++i) {
+        const auto run = static_cast<int64_t>(i) / coding.run_items;
+        ASSERT_LT(codes.codes[i], 1 << coding.code_bits) << type.name;
+        const int integer = coding.integer(codes.codes[i]) - coding.offset;
+        const float scaled = run_scale(coding, codes, run) * static_cast<float>(integer);
+        ASSERT_EQ(scaled + run_minimum(coding, codes, run), values[i]) << type.name << ", " << i;
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/little_endian.h"
+#include "numeric/blocks/block_codes.h"
 #include "numeric/f16.h"
 
 namespace kvasir::blocks {
@@ -22,6 +23,11 @@ DecodeBlock decode_iq1_s, decode_iq1_m;                                       //
 DecodeBlock decode_iq2_xxs, decode_iq2_xs, decode_iq2_s;                      // iq2.cc
 DecodeBlock decode_iq3_xxs, decode_iq3_s;                                     // iq3.cc
 
+extern const BlockCoding kQ4_0Coding, kQ4_1Coding, kQ5_0Coding, kQ5_1Coding, kQ8_0Coding;  // q32.cc
+extern const BlockCoding kQ2KCoding, kQ3KCoding, kQ4KCoding, kQ5KCoding, kQ6KCoding;  // q256.cc
+extern const BlockCoding kIq4NlCoding, kIq4XsCoding;                                  // iq4.cc
+extern const BlockCoding kMxfp4Coding;  // fp4_blocks.cc
+
 inline int byte_at(const std::byte* data, int64_t index) {
   return std::to_integer<int>(data[index]);
 }
@@ -29,6 +35,8 @@ inline int byte_at(const std::byte* data, int64_t index) {
 inline float f16_at(const std::byte* data) {
   return f16_decode(load_little_endian<uint16_t>(data));
 }
+
+inline uint16_t half_bits_at(const std::byte* data) { return load_little_endian<uint16_t>(data); }
 
 // Item i of a group of 32 (or of `half` * 2) whose first half lies in the low nibbles.
 inline int split_nibble(const std::byte* data, int i, int half = 16) {

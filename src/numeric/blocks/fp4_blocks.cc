@@ -1,5 +1,6 @@
 // Blocks of FP4 codes (E2M1) under a scale that is a power of two, or a small float for 16 numbers.
 // Unlike FP4 elsewhere their code 8 is +0.
+#include <array>
 #include <bit>
 #include <cmath>
 
@@ -27,7 +28,28 @@ float half_of_e4m3(int code) {
   return std::ldexp(static_cast<float>(significand), (exponent == 0 ? 1 : exponent) - 11);
 }
 
+constexpr int kOffset = 16;
+
+constexpr auto kIntegers = [] {
+  std::array<uint8_t, 16> integers{};
+  for (size_t i = 0; i < integers.size(); ++i)
+    integers[i] = static_cast<uint8_t>(static_cast<int>(kDoubled[i]) + kOffset);
+  return integers;
+}();
+
+void read_mxfp4(const std::byte* block, BlockCodes& out) {
+  out.exponent = static_cast<uint8_t>(byte_at(block, 0));
+  for (int i = 0; i < 32; ++i)
+    out.codes[static_cast<size_t>(i)] = static_cast<uint8_t>(split_nibble(block + 1, i));
+}
+
 }  // namespace
+
+constexpr BlockCoding kMxfp4Coding = {.code_bits = 4,
+                                      .offset = kOffset,
+                                      .scale_form = ScaleForm::kExponent,
+                                      .integers = kIntegers.data(),
+                                      .read = read_mxfp4};
 
 // u8 exponent; 16 bytes of split nibbles: 2^(e - 127) * value
 void decode_mxfp4(const std::byte* block, float* out) {

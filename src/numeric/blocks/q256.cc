@@ -40,6 +40,81 @@ void decode_with_minima(float d, float dmin, const std::byte* scales, const Code
   }
 }
 
+int third_bit(const std::byte* block, int i) { return byte_at(block, i % 32) >> (i / 32) & 1; }
+
+// The scale of a group of 16 in Q3_K.
+int six_bit_step(const std::byte* s, int group) {
+  const int low = (byte_at(s, group % 8) >> (4 * (group / 8))) & 15;
+  const int high = (byte_at(s, 8 + group % 4) >> (2 * (group / 4))) & 3;
+  return (low | high << 4) - 32;
+}
+
+// Q5_K, from its field of fifth bits on.
+int five_bits(const std::byte* high, int i) {
+  return wide_nibble(high + 32, i) | (byte_at(high, i % 32) >> (i / 32) & 1) << 4;
+}
+
+int six_bits_of_q6(const std::byte* block, int i) {
+  const int half = i / 128;
+  const int rest = i % 128;
+  const int low = (byte_at(block, 64 * half + rest % 64) >> (4 * (rest / 64))) & 15;
+  const int high = (byte_at(block, 128 + 32 * half + rest % 32) >> (2 * (rest / 32))) & 3;
+  return low | high << 4;
+}
+
+template <class Code>
+void read_all(const Code& code, BlockCodes& out) {
+  for (int i = 0; i < kItems; ++i)
+    out.codes[static_cast<size_t>(i)] = static_cast<uint8_t>(code(i));
+}
+
+void read_six_bits(const std::byte* scales, BlockCodes& out) {
+  for (int group = 0; group < kItems / 32; ++group) {
+    const ScaleAndMin six = six_bits(scales, group);
+    out.steps[static_cast<size_t>(group)] = static_cast<int8_t>(six.scale);
+    out.minimum_steps[static_cast<size_t>(group)] = static_cast<uint8_t>(six.min);
+  }
+}
+
+void read_q2_k(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block + 80);
+  out.minimum = half_bits_at(block + 82);
+  for (int group = 0; group < kItems / 16; ++group) {
+    out.steps[static_cast<size_t>(group)] = static_cast<int8_t>(byte_at(block, group) & 15);
+    out.minimum_steps[static_cast<size_t>(group)] =
+        static_cast<uint8_t>(byte_at(block, group) >> 4);
+  }
+  read_all([&](int i) { return wide_crumb(block + 16, i); }, out);
+}
+
+void read_q3_k(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block + 108);
+  for (int group = 0; group < kItems / 16; ++group)
+    out.steps[static_cast<size_t>(group)] = static_cast<int8_t>(six_bit_step(block + 96, group));
+  read_all([&](int i) { return wide_crumb(block + 32, i) | third_bit(block, i) << 2; }, out);
+}
+
+void read_q4_k(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block);
+  out.minimum = half_bits_at(block + 2);
+  read_six_bits(block + 4, out);
+  read_all([&](int i) { return wide_nibble(block + 16, i); }, out);
+}
+
+void read_q5_k(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block);
+  out.minimum = half_bits_at(block + 2);
+  read_six_bits(block + 4, out);
+  read_all([&](int i) { return five_bits(block + 16, i); }, out);
+}
+
+void read_q6_k(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block + 208);
+  for (int group = 0; group < kItems / 16; ++group)
+    out.steps[static_cast<size_t>(group)] = load_little_endian<int8_t>(block + 192 + group);
+  read_all([&](int i) { return six_bits_of_q6(block, i); }, out);
+}
+
 }  // namespace
 
 // 16 bytes of scale and min nibbles; 64 bytes of codes; f16 d, dmin
@@ -59,12 +134,8 @@ void decode_q3_k(const std::byte* block, float* out) {
   const std::byte* s = block + 96;
   const float d = f16_at(block + 108);
   for (int i = 0; i < kItems; ++i) {
-    const int group = i / 16;
-    const int low = (byte_at(s, group % 8) >> (4 * (group / 8))) & 15;
-    const int high = (byte_at(s, 8 + group % 4) >> (2 * (group / 4))) & 3;
-    const float scale = d * static_cast<float>((low | high << 4) - 32);
-    const int third = byte_at(block, i % 32) >> (i / 32) & 1;
-    const int code = wide_crumb(block + 32, i) - (third != 0 ? 0 : 4);
+    const float scale = d * static_cast<float>(six_bit_step(s, i / 16));
+    const int code = wide_crumb(block + 32, i) - (third_bit(block, i) != 0 ? 0 : 4);
     out[i] = scale * static_cast<float>(code);
   }
 }
@@ -77,10 +148,7 @@ void decode_q4_k(const std::byte* block, float* out) {
 
 // f16 d, dmin; 12 bytes of scales and minima; 32 bytes of fifth bits; 128 bytes of low bits
 void decode_q5_k(const std::byte* block, float* out) {
-  const auto code = [&](int i) {
-    const int fifth = byte_at(block + 16, i % 32) >> (i / 32) & 1;
-    return wide_nibble(block + 48, i) | fifth << 4;
-  };
+  const auto code = [&](int i) { return five_bits(block + 16, i); };
   decode_with_minima(f16_at(block), f16_at(block + 2), block + 4, code, out);
 }
 
@@ -88,13 +156,22 @@ void decode_q5_k(const std::byte* block, float* out) {
 void decode_q6_k(const std::byte* block, float* out) {
   const float d = f16_at(block + 208);
   for (int i = 0; i < kItems; ++i) {
-    const int half = i / 128;
-    const int rest = i % 128;
-    const int low = (byte_at(block, 64 * half + rest % 64) >> (4 * (rest / 64))) & 15;
-    const int high = (byte_at(block, 128 + 32 * half + rest % 32) >> (2 * (rest / 32))) & 3;
     const float scale = d * static_cast<float>(load_little_endian<int8_t>(block + 192 + i / 16));
-    out[i] = scale * static_cast<float>((low | high << 4) - 32);
+    out[i] = scale * static_cast<float>(six_bits_of_q6(block, i) - 32);
   }
 }
+
+constexpr BlockCoding kQ2KCoding = {
+    .run_items = 16, .code_bits = 4, .scale_form = ScaleForm::kStepsAndMinima, .read = read_q2_k};
+constexpr BlockCoding kQ3KCoding = {.run_items = 16,
+                                    .code_bits = 4,
+                                    .offset = 4,
+                                    .scale_form = ScaleForm::kSteps,
+                                    .read = read_q3_k};
+constexpr BlockCoding kQ4KCoding = {
+    .code_bits = 4, .scale_form = ScaleForm::kStepsAndMinima, .read = read_q4_k};
+constexpr BlockCoding kQ5KCoding = {.scale_form = ScaleForm::kStepsAndMinima, .read = read_q5_k};
+constexpr BlockCoding kQ6KCoding = {
+    .run_items = 16, .offset = 32, .scale_form = ScaleForm::kSteps, .read = read_q6_k};
 
 }  // namespace kvasir::blocks

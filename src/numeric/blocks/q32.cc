@@ -57,4 +57,58 @@ void decode_q8_0(const std::byte* block, float* out) {
   }
 }
 
+namespace {
+
+// Sixteen bytes of split nibbles -> 32 codes
+void split_nibbles(const std::byte* pairs, uint8_t* codes) {
+  for (int i = 0; i < kItems / 2; ++i) {
+    const auto pair = std::to_integer<uint8_t>(pairs[i]);
+    codes[i] = pair & 15;
+    codes[i + kItems / 2] = pair >> 4;
+  }
+}
+
+void add_fifth_bits(uint32_t high, uint8_t* codes) {
+  for (int i = 0; i < kItems; ++i) codes[i] |= static_cast<uint8_t>((high >> i & 1) << 4);
+}
+
+void read_q4_0(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block);
+  split_nibbles(block + 2, out.codes.data());
+}
+
+void read_q4_1(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block);
+  out.minimum = half_bits_at(block + 2);
+  split_nibbles(block + 4, out.codes.data());
+}
+
+void read_q5_0(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block);
+  split_nibbles(block + 6, out.codes.data());
+  add_fifth_bits(load_little_endian<uint32_t>(block + 2), out.codes.data());
+}
+
+void read_q5_1(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block);
+  out.minimum = half_bits_at(block + 2);
+  split_nibbles(block + 8, out.codes.data());
+  add_fifth_bits(load_little_endian<uint32_t>(block + 4), out.codes.data());
+}
+
+void read_q8_0(const std::byte* block, BlockCodes& out) {
+  out.scale = half_bits_at(block);
+  for (size_t i = 0; i < kItems; ++i)
+    out.codes[i] = std::to_integer<uint8_t>(block[2 + i] ^ std::byte{0x80});
+}
+
+}  // namespace
+
+constexpr BlockCoding kQ4_0Coding = {.code_bits = 4, .offset = 8, .read = read_q4_0};
+constexpr BlockCoding kQ4_1Coding = {
+    .code_bits = 4, .scale_form = ScaleForm::kHalfAndMinimum, .read = read_q4_1};
+constexpr BlockCoding kQ5_0Coding = {.offset = 16, .read = read_q5_0};
+constexpr BlockCoding kQ5_1Coding = {.scale_form = ScaleForm::kHalfAndMinimum, .read = read_q5_1};
+constexpr BlockCoding kQ8_0Coding = {.offset = 128, .read = read_q8_0};
+
 }  // namespace kvasir::blocks

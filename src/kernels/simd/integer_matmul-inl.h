@@ -1,0 +1,287 @@
+// integer_matmul computes products of integers and adds them up in float32. Included once per
+// instruction set, of sixteen lanes.
+//
+// A lane is a row of the panel. Codes are unpacked once for kIntegerTokens tokens, which pass over
+// the panel together; a row's sum is a lane that each run adds its terms to (kernels.h).
+
+namespace kvasir::kernels::KVASIR_ISA {
+namespace {
+
+static_assert(kLanes == kPanelRows);
+
+// Tokens that pass over a panel together.
+constexpr int64_t kIntegerTokens = 8;
+constexpr int64_t kQuads = kActivationGroup / 4;
+
+// ---- activations
+
+void round_group(const float* x, ActivationGroup& group) {
+  constexpr int64_t kHalf = kActivationGroup / 2;
+  const Vec halves[2] = {load(x), load(x + kHalf)};
+  const float largest = reduce_max(max(abs(halves[0]), abs(halves[1])));
+  const bool is_zero = largest < kActivationMin;
+  const float inverse = is_zero ? 0 : kActivationMax / largest;
+  ActivationSums sums = {};
+  sums.scale = is_zero ? 0 : largest / kActivationMax;
+  for (int half = 0; half < 2; ++half) {
+    const VecInt integers = to_int(halves[half] * broadcast(inverse));
+    store_activations(group.codes, half * kHalf, integers);
+    sums.integer_half_sums[half] = reduce_add_int(integers);
+    sums.half_sums[half] = sums.scale * static_cast<float>(sums.integer_half_sums[half]);
+  }
+  sums.integer_sum = sums.integer_half_sums[0] + sums.integer_half_sums[1];
+  sums.sum = sums.scale * static_cast<float>(sums.integer_sum);
+  group.sums = sums;
+}
+
+void round_activations(const float* x, int64_t cols, ActivationGroup* groups) {
+  for (int64_t k = 0; k < cols; k += kActivationGroup)
+    round_group(x + k, groups[k / kActivationGroup]);
+}
+
+// ---- scales
+
+// 2^(e - 128) of sixteen bytes e; of 0 and 1 it is subnormal.
+KVASIR_INLINE Vec half_of_ue8m0(const uint8_t* exponents) {
+  const VecInt e = load_byte_lanes(exponents);
+  const Vec number = to_float(e);
+  const VecInt less_one = sub_int(e, broadcast_int(1));
+  const Vec normal = from_bits(shift_left<23>(less_one));
+  const Vec first =
+      select_less(number, broadcast(0.5F), broadcast(0x1p-128F), broadcast(0x1p-127F));
+  return select_less(number, broadcast(1.5F), first, normal);
+}
+
+// What the scales of a unit are made of.
+template <ScaleForm kForm, int64_t kRunCols>
+struct UnitScales {
+  static constexpr bool kHasMinima =
+      kForm == ScaleForm::kHalfAndMinimum || kForm == ScaleForm::kStepsAndMinima;
+  static constexpr bool kHasSteps =
+      kForm == ScaleForm::kSteps || kForm == ScaleForm::kStepsAndMinima;
+
+  Vec scale_of_block;
+  Vec minimum_of_block;
+  const uint8_t* steps;
+  const uint8_t* minimum_steps;
+  const uint8_t* codes;  // behind the scales
+
+  KVASIR_INLINE UnitScales(const uint8_t* unit, int64_t run_count) {
+    minimum_of_block = zero();
+    if constexpr (kForm == ScaleForm::kExponent) {
+      scale_of_block = half_of_ue8m0(unit);
+      codes = unit + kPanelRows;
+      return;
+    }
+    scale_of_block = load_f16(unit);
+    unit += 2 * kPanelRows;
+    if constexpr (kHasMinima) {
+      minimum_of_block = load_f16(unit);
+      unit += 2 * kPanelRows;
+    }
+    steps = unit;
+    if constexpr (kHasSteps) unit += run_count * kPanelRows;
+    minimum_steps = unit;
+    if constexpr (kHasSteps && kHasMinima) unit += run_count * kPanelRows;
+    codes = unit;
+  }
+
+  KVASIR_INLINE Vec scale(int64_t run) const {
+    if constexpr (!kHasSteps) return scale_of_block;
+    return scale_of_block * load_signed_bytes(steps + run * kPanelRows);
+  }
+  // With steps its negative. They are below 128.
+  KVASIR_INLINE Vec minimum(int64_t run) const {
+    if constexpr (!kHasSteps) return minimum_of_block;
+    return minimum_of_block * load_signed_bytes(minimum_steps + run * kPanelRows);
+  }
+};
+
+// ---- products
+
+// How the codes of a type lie, and its scales.
+template <int kCodeBits, int64_t kRunCols, ScaleForm kForm, bool kLooksUp>
+struct IntegerType {
+  using Scales = UnitScales<kForm, kRunCols>;
+  static constexpr int64_t kGroupBytes = kPanelRows * kActivationGroup * kCodeBits / 8;
+  static constexpr int64_t kGroupRuns = kActivationGroup / kRunCols;
+  static constexpr int64_t kRunQuads = kQuads / kGroupRuns;
+
+  static constexpr bool matches(const BlockCoding& coding) {
+    return coding.code_bits == kCodeBits && coding.run_items == kRunCols &&
+           coding.scale_form == kForm && (coding.integers != nullptr) == kLooksUp;
+  }
+
+  static KVASIR_INLINE void unpack(const uint8_t* codes, const uint8_t* integers,
+                                   Quads (&quads)[kQuads]) {
+    if constexpr (kCodeBits == 8) {
+      KVASIR_UNROLL
+      for (int64_t q = 0; q < kQuads; ++q) quads[q] = load_quads(codes + 4 * kPanelRows * q);
+      return;
+    }
+    KVASIR_UNROLL
+    for (int64_t q = 0; q < kQuads; q += 2) {
+      const Quads pairs = load_quads(codes + 2 * kPanelRows * q);
+      quads[q] = low_nibbles(pairs);
+      quads[q + 1] = high_nibbles(pairs);
+      if constexpr (kLooksUp) {
+        quads[q] = look_up_quads(integers, quads[q]);
+        quads[q + 1] = look_up_quads(integers, quads[q + 1]);
+      }
+    }
+  }
+};
+
+// A weight's panels and what its product needs to know of it.
+struct PanelShape {
+  int64_t unit_count;
+  int64_t unit_groups;
+  int64_t unit_bytes;
+  int32_t offset;
+  const uint8_t* integers;
+};
+
+// Sums of kTokens tokens with the rows of a panel.
+template <class Type, int kTokens>
+struct PanelSums {
+  Vec sums[kTokens];
+
+  // One run of a group, the quads of which begin at kRun * kRunQuads.
+  template <int64_t kRun>
+  KVASIR_INLINE void add_run(const Quads (&quads)[kQuads], Vec scale, Vec minimum, int32_t offset,
+                             const ActivationGroup* x, int64_t x_stride) {
+    KVASIR_UNROLL
+    for (int t = 0; t < kTokens; ++t, x += x_stride) {
+      const ActivationSums& of_x = x->sums;
+      QuadSum products = begin_quad_sum();
+      KVASIR_UNROLL
+      for (int64_t q = kRun * Type::kRunQuads; q < (kRun + 1) * Type::kRunQuads; ++q)
+        add_quad_products(products, quads[q], x->codes, q);
+      VecInt dot = end_quad_sum(products);
+      constexpr bool kIsWhole = Type::kGroupRuns == 1;
+      if constexpr (!Type::Scales::kHasMinima) {
+        const int32_t integers = kIsWhole ? of_x.integer_sum : of_x.integer_half_sums[kRun];
+        dot = sub_int(dot, broadcast_int(offset * integers));
+      }
+      sums[t] = fma(to_float(dot), scale * broadcast(of_x.scale), sums[t]);
+      if constexpr (Type::Scales::kHasMinima) {
+        const float sum = kIsWhole ? of_x.sum : of_x.half_sums[kRun];
+        sums[t] = fma(minimum, broadcast(Type::Scales::kHasSteps ? -sum : sum), sums[t]);
+      }
+    }
+  }
+
+  KVASIR_INLINE void add_panel(const PanelShape& shape, const uint8_t* panel,
+                               const ActivationGroup* x, int64_t x_stride) {
+    for (int64_t u = 0; u < shape.unit_count; ++u, panel += shape.unit_bytes) {
+      const typename Type::Scales scales(panel, shape.unit_groups * Type::kGroupRuns);
+      for (int64_t g = 0; g < shape.unit_groups; ++g, ++x) {
+        Quads quads[kQuads];
+        Type::unpack(scales.codes + g * Type::kGroupBytes, shape.integers, quads);
+        const int64_t run = g * Type::kGroupRuns;
+        add_run<0>(quads, scales.scale(run), scales.minimum(run), shape.offset, x, x_stride);
+        if constexpr (Type::kGroupRuns == 2) {
+          add_run<1>(quads, scales.scale(run + 1), scales.minimum(run + 1), shape.offset, x,
+                     x_stride);
+        }
+      }
+    }
+  }
+};
+
+template <class Type, int kTokens>
+void multiply_panel(const PanelShape& shape, const uint8_t* panel, const ActivationGroup* x,
+                    int64_t x_stride, float* y, int64_t y_stride, int64_t row_count) {
+  PanelSums<Type, kTokens> panel_sums;
+  KVASIR_UNROLL
+  for (int t = 0; t < kTokens; ++t) panel_sums.sums[t] = zero();
+  panel_sums.add_panel(shape, panel, x, x_stride);
+  const Mask mask = first_lanes(smaller(kPanelRows, row_count));
+  KVASIR_UNROLL
+  for (int t = 0; t < kTokens; ++t) store(y + t * y_stride, panel_sums.sums[t], mask);
+}
+
+using MultiplyPanel =
+    decltype(&multiply_panel<IntegerType<4, kActivationGroup, ScaleForm::kHalf, false>, 1>);
+
+struct IntegerKernel {
+  bool (*matches)(const BlockCoding& coding);
+  MultiplyPanel eight, four, two, one;  // tokens
+};
+
+template <class Type>
+constexpr IntegerKernel kIntegerKernelOf = {Type::matches, multiply_panel<Type, 8>,
+                                            multiply_panel<Type, 4>, multiply_panel<Type, 2>,
+                                            multiply_panel<Type, 1>};
+
+constexpr IntegerKernel kIntegerKernels[] = {
+    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kHalf, false>>,
+    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kHalfAndMinimum, false>>,
+    kIntegerKernelOf<IntegerType<8, 32, ScaleForm::kHalf, false>>,
+    kIntegerKernelOf<IntegerType<8, 32, ScaleForm::kHalfAndMinimum, false>>,
+    kIntegerKernelOf<IntegerType<4, 16, ScaleForm::kSteps, false>>,
+    kIntegerKernelOf<IntegerType<4, 16, ScaleForm::kStepsAndMinima, false>>,
+    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kStepsAndMinima, false>>,
+    kIntegerKernelOf<IntegerType<8, 32, ScaleForm::kStepsAndMinima, false>>,
+    kIntegerKernelOf<IntegerType<8, 16, ScaleForm::kSteps, false>>,
+    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kHalf, true>>,
+    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kSteps, true>>,
+    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kExponent, true>>,
+};
+
+KVASIR_INLINE const IntegerKernel& find_integer_kernel(const BlockCoding& coding) {
+  for (const IntegerKernel& kernel : kIntegerKernels) {
+    if (kernel.matches(coding)) return kernel;
+  }
+  KVASIR_CHECK(false, "a kernel for every coding");
+}
+
+// All tokens of the call with one panel.
+KVASIR_INLINE void multiply_tokens(const IntegerKernel& kernel, const PanelShape& shape,
+                                   const uint8_t* panel, const IntegerMatmulArgs& args,
+                                   int64_t token, int64_t token_end, int64_t row,
+                                   int64_t row_count) {
+  const int64_t x_stride = args.weight.cols / kActivationGroup;
+  const auto multiply = [&](MultiplyPanel function, int64_t count) KVASIR_LAMBDA_INLINE {
+    for (; token + count <= token_end; token += count) {
+      function(shape, panel, args.x + token * x_stride, x_stride,
+               args.y + token * args.y_stride + row, args.y_stride, row_count);
+    }
+  };
+  multiply(kernel.eight, 8);
+  multiply(kernel.four, 4);
+  multiply(kernel.two, 2);
+  multiply(kernel.one, 1);
+}
+
+void integer_matmul(const IntegerMatmulArgs& args, int64_t row_begin, int64_t row_end,
+                    uint8_t* scratch) {
+  const WeightMatrix& weight = args.weight;
+  const BlockCoding& coding = *coding_of(weight);
+  const IntegerKernel& kernel = find_integer_kernel(coding);
+  const int64_t cols = unit_cols(weight);
+  const PanelShape shape = {.unit_count = weight.cols / cols,
+                            .unit_groups = cols / kActivationGroup,
+                            .unit_bytes = unit_bytes(weight),
+                            .offset = coding.offset,
+                            .integers = coding.integers};
+  const int64_t bytes = shape.unit_count * shape.unit_bytes;
+  if (weight.panels == nullptr) {
+    for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
+      pack_panel(weight, row, scratch);
+      multiply_tokens(kernel, shape, scratch, args, 0, args.token_count, row, row_end - row);
+    }
+    return;
+  }
+  // The tokens that pass together stay in the L1 cache, the rows of the call in the L2 cache.
+  for (int64_t token = 0; token < args.token_count; token += kIntegerTokens) {
+    const int64_t token_end = smaller(token + kIntegerTokens, args.token_count);
+    for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
+      const uint8_t* panel = weight.panels + row / kPanelRows * bytes;
+      multiply_tokens(kernel, shape, panel, args, token, token_end, row, row_end - row);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace kvasir::kernels::KVASIR_ISA

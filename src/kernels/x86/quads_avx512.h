@@ -1,0 +1,58 @@
+// What integer products need of AVX-512: sixteen lanes of four bytes.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/activations.h"
+#include "kernels/x86/vec_avx512.h"
+
+namespace kvasir::kernels::avx512 {
+namespace {
+
+// Four unsigned bytes for each lane.
+using Quads = __m512i;
+
+KVASIR_INLINE Quads load_quads(const uint8_t* p) { return _mm512_loadu_si512(p); }
+KVASIR_INLINE Quads low_nibbles(Quads a) { return _mm512_and_si512(a, _mm512_set1_epi8(15)); }
+KVASIR_INLINE Quads high_nibbles(Quads a) { return low_nibbles(_mm512_srli_epi32(a, 4)); }
+// table [16], at the bytes of a, which are below 16
+KVASIR_INLINE Quads look_up_quads(const uint8_t* table, Quads a) {
+  const __m128i sixteen = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+  return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(sixteen), a);
+}
+
+// The codes of a group of activations are all high bytes, then all low ones. A sum keeps the
+// products of each apart.
+struct QuadSum {
+  __m512i high;
+  __m512i low;
+};
+KVASIR_INLINE QuadSum begin_quad_sum() { return {_mm512_setzero_si512(), _mm512_setzero_si512()}; }
+// vpdpbusd with four bytes of memory for every lane. In place: gcc 12 copies the sum of the
+// intrinsic back and forth.
+KVASIR_INLINE void add_four_bytes(__m512i& sum, Quads quads, const uint8_t* four) {
+  using Four = const uint8_t(*)[4];
+  asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(quads), "m"(*reinterpret_cast<Four>(four)));
+}
+// Adds quads times columns [4 * quad, 4 * quad + 4) of the group.
+KVASIR_INLINE void add_quad_products(QuadSum& sum, Quads quads, const uint8_t* codes,
+                                     int64_t quad) {
+  add_four_bytes(sum.high, quads, codes + 4 * quad);
+  add_four_bytes(sum.low, quads, codes + kActivationGroup + 4 * quad);
+}
+KVASIR_INLINE VecInt end_quad_sum(const QuadSum& sum) {
+  return _mm512_add_epi32(_mm512_slli_epi32(sum.high, 8), sum.low);
+}
+
+KVASIR_INLINE int32_t reduce_add_int(VecInt a) { return _mm512_reduce_add_epi32(a); }
+
+// Stores kLanes integers, columns [column, column + kLanes) of a group.
+KVASIR_INLINE void store_activations(uint8_t* codes, int64_t column, VecInt integers) {
+  const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(integers, _mm512_set1_epi32(128)), 8);
+  const __m512i low = _mm512_sub_epi32(integers, _mm512_slli_epi32(high, 8));
+  _mm512_mask_cvtepi32_storeu_epi8(codes + column, 0xffff, high);
+  _mm512_mask_cvtepi32_storeu_epi8(codes + kActivationGroup + column, 0xffff, low);
+}
+
+}  // namespace
+}  // namespace kvasir::kernels::avx512
