@@ -57,7 +57,8 @@ struct EngineOptions {
   // this chooses, and caches of the one are not continued with the other. Nothing is refused by it.
   int64_t context_tokens = 0;
   std::string instruction_set = "auto";  // the best; or one of instruction_sets()
-  bool needs_text = true;                // false: tokenizer and chat template are not read
+  std::string compute = "int";  // where weights are integers with scales; or "f32" (numerics.md)
+  bool needs_text = true;       // false: tokenizer and chat template are not read
   StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
   // Bytes of RAM that the cache may take at most; 0: as many as it needs. Rows that an indexer
@@ -83,6 +84,7 @@ struct ModelInfo {
   int64_t pass_tokens_max = 0;  // EngineOptions::chunk_tokens
   int thread_count = 0;
   const char* instruction_set = "";  // the one in use
+  const char* compute = "";          // "int" where any product is of integers, else "f32"
 };
 
 // A Progress is called after each forward pass of a long append with the tokens done and those in

@@ -43,6 +43,11 @@ void add_weight_options(Command command, ModelFlags& options) {
   command.add_option("--isa", options.isa, "instruction set of the kernels")
       .check_one_of(instruction_set_names())
       .show_default();
+  command
+      .add_option("--compute", options.compute,
+                  "products: int, of integers where weights are such; f32")
+      .check_one_of({"int", "f32"})
+      .show_default();
 }
 
 void add_checkpoint_options(Command command, ModelFlags& options) {
@@ -95,6 +100,7 @@ Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text)
                        .chunk_tokens = options.chunk,
                        .context_tokens = options.context,
                        .instruction_set = options.isa,
+                       .compute = options.compute,
                        .needs_text = needs_text};
 }
 

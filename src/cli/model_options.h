@@ -15,6 +15,7 @@ struct ModelFlags {
   std::string kv = "native";
   std::string kv_data;
   std::string isa = "auto";
+  std::string compute = "int";
   int threads = 0;
   int64_t chunk = 256;
   int64_t context = 0;
@@ -26,7 +27,7 @@ std::string not_empty(const std::string& text);
 // --context; `left_out` says what 0 means.
 void add_context_option(Command command, ModelFlags& options,
                         const char* left_out = "as long as the model was made for");
-// --model, --threads, --isa.
+// --model, --threads, --isa, --compute.
 void add_weight_options(Command command, ModelFlags& options);
 // The same, and --chunk.
 void add_checkpoint_options(Command command, ModelFlags& options);

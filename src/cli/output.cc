@@ -24,6 +24,7 @@ constexpr FieldWords kFieldWords[] = {
     {"chunk_tokens", "--chunk"},
     {"index_precision", "--index", "'kvasir plan --list' shows all precisions"},
     {"instruction_set", "--isa"},
+    {"compute", "--compute"},
     {"kv", "--kv"},
     {"kv_data", "--kv-data", "'kvasir calibrate' makes one"},
     {"watched", "--watch"},

@@ -23,6 +23,8 @@ namespace kvasir {
 namespace {
 
 constexpr int kThreadCountMax = 1024;
+constexpr const char* kIntegers = "int";
+constexpr const char* kFloats = "f32";
 
 std::string sets_of_this_machine() {
   std::string names = "auto";
@@ -78,12 +80,21 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                  .expected = "0 or more",
                  .found = std::to_string(options.study.visible_rows.index_top_k)};
   }
-  return model::ModelOptions{.precision = options.kv,
-                             .table = &set->table,
-                             .thread_count = thread_count,
-                             .pass_tokens_max = options.chunk_tokens,
-                             .context_tokens = options.context_tokens,
-                             .study = options.study};
+  if (options.compute != kIntegers && options.compute != kFloats) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .what = "no such arithmetic",
+                 .field = "compute",
+                 .expected = std::string(kIntegers) + " or " + kFloats,
+                 .found = options.compute};
+  }
+  return model::ModelOptions{
+      .precision = options.kv,
+      .table = &set->table,
+      .thread_count = thread_count,
+      .pass_tokens_max = options.chunk_tokens,
+      .context_tokens = options.context_tokens,
+      .arithmetic = options.compute == kIntegers ? Arithmetic::kInteger : Arithmetic::kFloat,
+      .study = options.study};
 }
 
 // The model, with what was learnt of it where a file is named, and its fingerprint, for which all
@@ -109,11 +120,19 @@ Status open_model(const EngineOptions& options, model::ModelOptions chosen, Engi
                    "that chooses the model's rope"};
 }
 
+// These words are a part of prefix keys. A model without integer matrices has one arithmetic, and
+// keeps the keys that it had before there were two.
+std::string arithmetic_of(const model::Model& model) {
+  const std::string study = model.study_name();
+  if (!model.facts().has_integers) return study;
+  return study.empty() ? kIntegers : std::string(kIntegers) + " " + study;
+}
+
 // What names all that the rows of a cache depend on names what logits do.
 std::string fingerprint_of(const Engine::State& state) {
-  const std::string study = state.model->study_name();
-  const Digest256 key = persist::root_key({.model = state.model_fingerprint, .arithmetic = study},
-                                          *state.model->layout());
+  const std::string arithmetic = arithmetic_of(*state.model);
+  const Digest256 key = persist::root_key(
+      {.model = state.model_fingerprint, .arithmetic = arithmetic}, *state.model->layout());
   return "fp_" + to_hex(key).substr(0, 16);
 }
 
@@ -133,7 +152,8 @@ ModelInfo model_info(const Engine::State& state) {
           .fingerprint = fingerprint_of(state),
           .pass_tokens_max = model.options().pass_tokens_max,
           .thread_count = model.options().thread_count,
-          .instruction_set = model.options().table->name};
+          .instruction_set = model.options().table->name,
+          .compute = facts.has_integers ? kIntegers : kFloats};
 }
 
 std::string absolute_path(const std::string& path) {
@@ -144,10 +164,9 @@ std::string absolute_path(const std::string& path) {
 
 Result<std::unique_ptr<persist::Persistence>> open_persistence(const EngineOptions& options,
                                                                const Engine::State& state) {
-  const std::string study = state.model->study_name();
   auto persistence = persist::Persistence::open(*options.store,
                                                 {.model = state.model_fingerprint,
-                                                 .arithmetic = study,
+                                                 .arithmetic = arithmetic_of(*state.model),
                                                  .salt = options.store->salt,
                                                  .model_path = absolute_path(options.model_path)},
                                                 state.model->layout(), state.account);

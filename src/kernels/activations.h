@@ -4,7 +4,7 @@
 // with signs each: x = scale * (256 * high + low).
 //
 //   largest = the largest |x| of the group; below kActivationMin all integers and sums are 0
-//   scale = largest / kActivationMax
+//   scale = largest * kActivationStep
 //   integer = round to even(x * (kActivationMax / largest))
 //
 // The codes of a group lie as the instruction set's products want them; its sums are the same
@@ -19,6 +19,7 @@ namespace kvasir::kernels {
 inline constexpr int64_t kActivationGroup = 32;
 // 127 * 256 + 127
 inline constexpr float kActivationMax = 32639;
+inline constexpr float kActivationStep = 1 / kActivationMax;
 // Smaller numbers would have no reciprocal.
 inline constexpr float kActivationMin = 0x1p-100F;
 

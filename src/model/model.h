@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "checkpoint/weight_panels.h"
 #include "kv/layout.h"
 #include "kv/row_cache.h"
 #include "kv/sequence.h"
@@ -39,9 +40,12 @@ struct ModelOptions {
   // How long sequences may become: decides between the two ropes of LongRoPE. 0: as long as the
   // model was made for.
   int64_t context_tokens = 0;
+  Arithmetic arithmetic = Arithmetic::kInteger;  // of products
   StudyOptions study;
   kv::SideSource side_source;  // null: codings that need side data are refused
 };
+
+LoadOptions load_options(const ModelOptions& options);
 
 // Facts are what an engine has to know of a model besides its cache.
 struct Facts {
@@ -52,7 +56,8 @@ struct Facts {
   int64_t context_tokens_max = 0;  // the length it was made for; 0: its config does not say
   int64_t picked_rows_max = 0;     // rows of one layer that a token attends by an indexer's choice
   uint64_t weight_bytes = 0;       // of the tensors in use, as stored
-  int64_t copied_bytes = 0;        // copied of them, decoded or turned round on loading
+  int64_t copied_bytes = 0;        // copied of them on loading: decoded, turned round, in panels
+  bool has_integers = false;       // products are those of integers, or some
   int64_t bos_token_id = 0;
   bool begins_with_bos = false;  // every text does, whatever the tokenizer's files say
   std::vector<int64_t> eos_token_ids;

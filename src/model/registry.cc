@@ -44,6 +44,12 @@ std::string stated_type(const Json& config) {
 
 }  // namespace
 
+LoadOptions load_options(const ModelOptions& options) {
+  return {.context_tokens = options.context_tokens,
+          .arithmetic = options.arithmetic,
+          .thread_count = options.thread_count};
+}
+
 Result<std::unique_ptr<Model>> open(const std::string& directory, const ModelOptions& options) {
   KVASIR_CHECK(options.table != nullptr && options.thread_count > 0, "kernels and threads");
   KVASIR_CHECK(options.pass_tokens_max > 0 && options.pass_tokens_max <= kPassTokensMax,

@@ -23,12 +23,19 @@
 
 namespace kvasir::ops {
 
+// y [n, weight.rows], of an x that is given beside it.
+struct Product {
+  const kernels::WeightMatrix& weight;
+  View<float> y;
+};
+
 class Ops {
  public:
   // matmul_cols_max: columns of the widest matrix that will be multiplied. scratch_floats: floats
   // that each thread gets for everything else: attend_scratch_floats, and the widest pooled row.
+  // activation_numbers: the most numbers that one product rounds to integers; 0: there are none.
   Ops(const kernels::KernelTable& table, int thread_count, int64_t matmul_cols_max,
-      int64_t scratch_floats);
+      int64_t scratch_floats, int64_t activation_numbers = 0);
 
   const kernels::KernelTable& table() const { return table_; }
   int thread_count() const { return pool_.thread_count(); }
@@ -54,7 +61,10 @@ class Ops {
 
   // y [n, weight.rows] = x [n, weight.cols] * weight^T
   void matmul(const kernels::WeightMatrix& weight, View<const float> x, View<float> y);
-  // The same, where the rows of y lie apart: y [n] has their begins. n is at most kRowsApartMax.
+  // The same of several matrices, with one x.
+  void matmul_all(std::span<const Product> products, View<const float> x);
+  // The same of one, where the rows of y lie apart: y [n] has their begins. n is at most
+  // kRowsApartMax.
   void matmul_apart(const kernels::WeightMatrix& weight, View<const float> x,
                     std::span<float* const> y);
   static constexpr int64_t kRowsApartMax = 32;
@@ -152,6 +162,12 @@ class Ops {
   int64_t tokens_per_task(int64_t token_count) const;
   // Returns how many rows of a matrix one task should take, given the multiply-adds a row costs.
   int64_t rows_per_task(int64_t rows, int64_t work_per_row) const;
+  // What integer products need of x: all tokens as integers -> activations_.
+  void round_activations(View<const float> x);
+  // y [n, rows] = x [n, cols] * weight^T for the rows of the weight in that range, which begins
+  // with a panel. x are the tokens from `first` on of what was given to round_activations last.
+  void multiply(const kernels::WeightMatrix& weight, View<const float> x, int64_t first,
+                const kernels::RowRange& rows, View<float> y, int worker);
   // [scratch_floats], private to the worker while it runs one index.
   float* scratch(int worker) { return scratch_[static_cast<size_t>(worker)].data(); }
   float* matmul_scratch(int worker) { return matmul_scratch_[static_cast<size_t>(worker)].data(); }
@@ -206,6 +222,7 @@ class Ops {
   int64_t scratch_floats_;
   std::vector<AlignedBuffer<float>> scratch_;         // [threads]
   std::vector<AlignedBuffer<float>> matmul_scratch_;  // [threads]
+  AlignedBuffer<kernels::ActivationGroup> activations_;
 };
 
 }  // namespace kvasir::ops

@@ -28,7 +28,7 @@ void round_group(const float* x, ActivationGroup& group) {
     std::memcpy(group.codes + k * 2, &integer, sizeof(integer));
     sums.integer_half_sums[k / (kActivationGroup / 2)] += integer;
   }
-  sums.scale = largest / kActivationMax;
+  sums.scale = largest * kActivationStep;
   sums.integer_sum = sums.integer_half_sums[0] + sums.integer_half_sums[1];
   sums.sum = sums.scale * static_cast<float>(sums.integer_sum);
   for (int half = 0; half < 2; ++half)

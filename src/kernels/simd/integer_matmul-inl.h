@@ -15,28 +15,75 @@ constexpr int64_t kQuads = kActivationGroup / 4;
 
 // ---- activations
 
-void round_group(const float* x, ActivationGroup& group) {
-  constexpr int64_t kHalf = kActivationGroup / 2;
-  const Vec halves[2] = {load(x), load(x + kHalf)};
-  const float largest = reduce_max(max(abs(halves[0]), abs(halves[1])));
-  const bool is_zero = largest < kActivationMin;
-  const float inverse = is_zero ? 0 : kActivationMax / largest;
-  ActivationSums sums = {};
-  sums.scale = is_zero ? 0 : largest / kActivationMax;
-  for (int half = 0; half < 2; ++half) {
-    const VecInt integers = to_int(halves[half] * broadcast(inverse));
-    store_activations(group.codes, half * kHalf, integers);
-    sums.integer_half_sums[half] = reduce_add_int(integers);
-    sums.half_sums[half] = sums.scale * static_cast<float>(sums.integer_half_sums[half]);
-  }
-  sums.integer_sum = sums.integer_half_sums[0] + sums.integer_half_sums[1];
-  sums.sum = sums.scale * static_cast<float>(sums.integer_sum);
-  group.sums = sums;
+// Four groups at a time, as sums across lanes are the costly part.
+constexpr int kRoundedGroups = 4;
+constexpr int64_t kHalfGroup = kActivationGroup / 2;
+
+struct Halves {
+  Vec first;
+  Vec second;
+};
+
+// Whole numbers below 2^24: a sum of them is exact in any order.
+KVASIR_INLINE Halves round_halves(const float* x, float inverse, ActivationGroup& group) {
+  const VecInt first = to_int(load(x) * broadcast(inverse));
+  const VecInt second = to_int(load(x + kHalfGroup) * broadcast(inverse));
+  store_activations(group.codes, 0, first);
+  store_activations(group.codes, kHalfGroup, second);
+  return {to_float(first), to_float(second)};
+}
+
+KVASIR_INLINE Vec largest_lanes(const float* x) {
+  return max(abs(load(x)), abs(load(x + kHalfGroup)));
+}
+
+KVASIR_INLINE float inverse_of(float largest) {
+  return largest < kActivationMin ? 0 : kActivationMax / largest;
+}
+
+KVASIR_INLINE void put_sums(float largest, float first, float second, ActivationSums& sums) {
+  sums.scale = largest < kActivationMin ? 0 : largest * kActivationStep;
+  sums.sum = sums.scale * (first + second);
+  sums.half_sums[0] = sums.scale * first;
+  sums.half_sums[1] = sums.scale * second;
+  sums.integer_sum = static_cast<int32_t>(first + second);
+  sums.integer_half_sums[0] = static_cast<int32_t>(first);
+  sums.integer_half_sums[1] = static_cast<int32_t>(second);
+  sums.unused = 0;
+}
+
+KVASIR_INLINE void round_group(const float* x, ActivationGroup& group) {
+  const float largest = reduce_max(largest_lanes(x));
+  const Halves halves = round_halves(x, inverse_of(largest), group);
+  put_sums(largest, reduce_add(halves.first), reduce_add(halves.second), group.sums);
+}
+
+KVASIR_INLINE void round_groups(const float* x, ActivationGroup* groups) {
+  constexpr int64_t kGroup = kActivationGroup;
+  float largest[kRoundedGroups];
+  store_four(largest, reduce_max_4(largest_lanes(x), largest_lanes(x + kGroup),
+                                   largest_lanes(x + 2 * kGroup), largest_lanes(x + 3 * kGroup)));
+  Halves halves[kRoundedGroups];
+  KVASIR_UNROLL
+  for (int i = 0; i < kRoundedGroups; ++i)
+    halves[i] = round_halves(x + i * kGroup, inverse_of(largest[i]), groups[i]);
+  float first[kRoundedGroups];
+  float second[kRoundedGroups];
+  store_four(first,
+             reduce_add_4(halves[0].first, halves[1].first, halves[2].first, halves[3].first));
+  store_four(second,
+             reduce_add_4(halves[0].second, halves[1].second, halves[2].second, halves[3].second));
+  KVASIR_UNROLL
+  for (int i = 0; i < kRoundedGroups; ++i)
+    put_sums(largest[i], first[i], second[i], groups[i].sums);
 }
 
 void round_activations(const float* x, int64_t cols, ActivationGroup* groups) {
-  for (int64_t k = 0; k < cols; k += kActivationGroup)
-    round_group(x + k, groups[k / kActivationGroup]);
+  const int64_t count = cols / kActivationGroup;
+  int64_t g = 0;
+  for (; g + kRoundedGroups <= count; g += kRoundedGroups)
+    round_groups(x + g * kActivationGroup, groups + g);
+  for (; g < count; ++g) round_group(x + g * kActivationGroup, groups[g]);
 }
 
 // ---- scales

@@ -50,8 +50,11 @@ KVASIR_INLINE int32_t reduce_add_int(VecInt a) { return _mm512_reduce_add_epi32(
 KVASIR_INLINE void store_activations(uint8_t* codes, int64_t column, VecInt integers) {
   const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(integers, _mm512_set1_epi32(128)), 8);
   const __m512i low = _mm512_sub_epi32(integers, _mm512_slli_epi32(high, 8));
-  _mm512_mask_cvtepi32_storeu_epi8(codes + column, 0xffff, high);
-  _mm512_mask_cvtepi32_storeu_epi8(codes + kActivationGroup + column, 0xffff, low);
+  const auto store = [](uint8_t* p, __m512i bytes) KVASIR_LAMBDA_INLINE {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(bytes));
+  };
+  store(codes + column, high);
+  store(codes + kActivationGroup + column, low);
 }
 
 }  // namespace

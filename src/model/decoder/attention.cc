@@ -110,14 +110,26 @@ void keep_rows(Pass& pass, int64_t stream, View<const float> rows, View<const st
   }
 }
 
-void project(Pass& pass, const Projection& projection, View<const float> x, View<float> y) {
-  int64_t row = 0;
-  for (const kernels::WeightMatrix& part : projection.parts) {
-    pass.ops.matmul(part, x, y.columns(row, part.rows));
-    row += part.rows;
+void project_all(Pass& pass, std::span<const Projected> projected, View<const float> x) {
+  std::vector<ops::Product>& products = pass.work.products;
+  products.clear();
+  for (const auto& [projection, y] : projected) {
+    int64_t row = 0;
+    for (const kernels::WeightMatrix& part : projection.parts) {
+      products.push_back({part, y.columns(row, part.rows)});
+      row += part.rows;
+    }
+    KVASIR_CHECK(row == y.cols, "the parts of a projection give all columns");
   }
-  KVASIR_CHECK(row == y.cols, "the parts of a projection give all columns");
-  if (!projection.bias.empty()) pass.ops.add_bias(y, projection.bias.data());
+  pass.ops.matmul_all(products, x);
+  for (const auto& [projection, y] : projected) {
+    if (!projection.bias.empty()) pass.ops.add_bias(y, projection.bias.data());
+  }
+}
+
+void project(Pass& pass, const Projection& projection, View<const float> x, View<float> y) {
+  const Projected one = {projection, y};
+  project_all(pass, {&one, 1}, x);
 }
 
 void normalise(Pass& pass, const NormWeights& weights, View<const float> x, View<float> y) {
@@ -201,9 +213,10 @@ Status run_attention(Pass& pass, int64_t layer, const AttentionWeights& weights,
                 .key = pass.view(work.key, config.kv_head_count * config.head_dim),
                 .value = pass.view(work.value, config.kv_head_count * config.value_dim)},
       .attended = pass.view(work.attended, config.head_count * config.value_dim)};
-  project(pass, weights.query, input, step.heads.query);
-  project(pass, weights.key, input, step.heads.key);
-  project(pass, weights.value, input, step.heads.value);
+  const Projected projected[] = {{weights.query, step.heads.query},
+                                 {weights.key, step.heads.key},
+                                 {weights.value, step.heads.value}};
+  project_all(pass, projected, input);
   norm_heads(pass, weights.query_norm, step.heads.query);
   norm_heads(pass, weights.key_norm, step.heads.key);
   if (pass.coding_study != nullptr) pass.coding_study->remember(pass, step.heads);

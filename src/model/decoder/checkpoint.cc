@@ -12,6 +12,7 @@
 #include "checkpoint/tensor_reader.h"
 #include "model/decoder/fingerprint.h"
 #include "model/decoder/gguf_config.h"
+#include "model/decoder/products.h"
 #include "model/decoder/quantization.h"
 #include "model/decoder/tensor_names.h"
 #include "model/decoder/turned_matrices.h"
@@ -119,25 +120,28 @@ bool has_cache_scales(const Weights& weights) {
 struct Checkpoint::Loading {
   TensorReader reader;
   TurnedMatrices turned;
+  WeightPanels panels;
 };
 
 Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source,
-                                    int64_t context_tokens) {
+                                    const LoadOptions& options) {
   Checkpoint checkpoint;
-  KVASIR_ASSIGN_OR_RETURN(Loading loading, checkpoint.find(directory, source, context_tokens));
-  KVASIR_RETURN_IF_ERROR(checkpoint.read(loading, source));
+  KVASIR_ASSIGN_OR_RETURN(Loading loading, checkpoint.find(directory, source, options));
+  KVASIR_RETURN_IF_ERROR(checkpoint.read(loading, source, options.thread_count));
   return checkpoint;
 }
 
 Result<Footprint> Checkpoint::measure(const std::string& directory, const ConfigSource& source) {
   Checkpoint checkpoint;
-  KVASIR_ASSIGN_OR_RETURN(const Loading loading, checkpoint.find(directory, source, 0));
+  KVASIR_ASSIGN_OR_RETURN(const Loading loading, checkpoint.find(directory, source, {}));
   return Footprint{.config = std::move(checkpoint.config_),
                    .copied_bytes = loading.reader.bytes_to_copy()};
 }
 
 Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
-                                             const ConfigSource& source, int64_t context_tokens) {
+                                             const ConfigSource& source,
+                                             const LoadOptions& options) {
+  const int64_t context_tokens = options.context_tokens;
   const bool is_gguf = source.form() == CheckpointForm::kGguf;
   KVASIR_ASSIGN_OR_RETURN(config_,
                           is_gguf ? read_gguf_config(source.root(), source.where(), context_tokens)
@@ -149,15 +153,20 @@ Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
   leave_out_drafts(tensors, config_);
   tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
   weights_ = std::make_unique<Weights>();
-  Loading loading{TensorReader(*tensors_, config_.codes), TurnedMatrices(tensors_->memory())};
+  Loading loading{TensorReader(*tensors_, config_.codes), TurnedMatrices(tensors_->memory()),
+                  WeightPanels(tensors_->memory(), panel_bytes_max())};
   adjust_to_tensors(loading.reader, config_);
   KVASIR_RETURN_IF_ERROR(find_weights(config_, loading.reader, *weights_, loading.turned));
+  if (options.arithmetic == Arithmetic::kInteger)
+    KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_)));
+  has_integers_ = loading.panels.has_integers();
   weight_bytes_ = tensors_->taken_bytes();
   return loading;
 }
 
-Status Checkpoint::read(Loading& loading, const ConfigSource& source) {
+Status Checkpoint::read(Loading& loading, const ConfigSource& source, int thread_count) {
   KVASIR_RETURN_IF_ERROR(read_weights(config_, loading.reader, *weights_, loading.turned));
+  loading.panels.run(thread_count);
   KVASIR_RETURN_IF_ERROR(divide_frequencies(weights_->rope_divisors, source.where(), config_));
   config_.cache_is_e4m3 = config_.cache_is_e4m3 && has_cache_scales(*weights_);
   copied_bytes_ = loading.reader.copied_bytes();

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "checkpoint/weight_panels.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 #include "model/decoder/config.h"
@@ -114,9 +115,9 @@ class Checkpoint {
  public:
   // `directory` holds model.safetensors, or shards with their index, and the config that `source`
   // is. Errors name file and tensor; nothing large is allocated or read before the whole directory
-  // of tensors has been checked. context_tokens: as ModelOptions has it.
+  // of tensors has been checked.
   static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source,
-                                 int64_t context_tokens = 0);
+                                 const LoadOptions& options = {});
   // Says what open() would take, and takes none of it (footprint_of).
   static Result<Footprint> measure(const std::string& directory, const ConfigSource& source);
 
@@ -128,6 +129,7 @@ class Checkpoint {
   const Weights& weights() const { return *weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
   int64_t copied_bytes() const { return copied_bytes_; }   // made of them on loading
+  bool has_integers() const { return has_integers_; }  // products are those of integers, or some
   // Returns a name of all that the model's cache depends on. It takes as long as reading what it
   // hashes.
   Digest256 fingerprint() const;
@@ -139,13 +141,14 @@ class Checkpoint {
 
   // Loading is finding, then reading.
   Result<Loading> find(const std::string& directory, const ConfigSource& source,
-                       int64_t context_tokens);
-  Status read(Loading& loading, const ConfigSource& source);
+                       const LoadOptions& options);
+  Status read(Loading& loading, const ConfigSource& source, int thread_count);
 
   Config config_;
   std::unique_ptr<Weights> weights_;  // does not move: Mlps point to biases beside them
   uint64_t weight_bytes_ = 0;
   int64_t copied_bytes_ = 0;
+  bool has_integers_ = false;
   std::unique_ptr<TensorDirectory> tensors_;
 };
 

@@ -12,6 +12,7 @@
 #include "kvasir/result.h"
 #include "model/decoder/config.h"
 #include "model/pass_buffers.h"
+#include "ops/ops.h"
 
 namespace kvasir::model::decoder {
 
@@ -29,6 +30,8 @@ struct Workspace {
   static int64_t bytes_for(const Config& config, int64_t token_capacity);
 
   TakenBuffers taken;
+
+  std::vector<ops::Product> products;  // of the step that is under way
 
   AlignedBuffer<float> residual;          // [n, D]
   AlignedBuffer<float> input;             // [n, D] of a branch

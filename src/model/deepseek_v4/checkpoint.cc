@@ -10,6 +10,7 @@
 #include "checkpoint/tensor_reader.h"
 #include "model/deepseek_v4/fingerprint.h"
 #include "model/deepseek_v4/gguf_tensor_names.h"
+#include "model/deepseek_v4/products.h"
 #include "model/deepseek_v4/tensor_names.h"
 #include "model/deepseek_v4/weight_loader.h"
 
@@ -33,29 +34,41 @@ Checkpoint::Checkpoint(Checkpoint&&) noexcept = default;
 Checkpoint& Checkpoint::operator=(Checkpoint&&) noexcept = default;
 Checkpoint::~Checkpoint() = default;
 
-Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source) {
+struct Checkpoint::Loading {
+  TensorReader reader;
+  WeightPanels panels;
+};
+
+Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source,
+                                    const LoadOptions& options) {
   Checkpoint checkpoint;
-  KVASIR_ASSIGN_OR_RETURN(TensorReader reader, checkpoint.find(directory, source));
-  KVASIR_RETURN_IF_ERROR(reader.finish());
-  checkpoint.copied_bytes_ = reader.copied_bytes();
+  KVASIR_ASSIGN_OR_RETURN(Loading loading, checkpoint.find(directory, source, options.arithmetic));
+  KVASIR_RETURN_IF_ERROR(loading.reader.finish());
+  loading.panels.run(options.thread_count);
+  checkpoint.copied_bytes_ = loading.reader.copied_bytes();
   return checkpoint;
 }
 
 Result<int64_t> Checkpoint::measure(const std::string& directory, const ConfigSource& source) {
   Checkpoint checkpoint;
-  KVASIR_ASSIGN_OR_RETURN(const TensorReader reader, checkpoint.find(directory, source));
-  return reader.bytes_to_copy();
+  KVASIR_ASSIGN_OR_RETURN(const Loading loading,
+                          checkpoint.find(directory, source, LoadOptions().arithmetic));
+  return loading.reader.bytes_to_copy();
 }
 
-Result<TensorReader> Checkpoint::find(const std::string& directory, const ConfigSource& source) {
+Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
+                                             const ConfigSource& source, Arithmetic arithmetic) {
   KVASIR_RETURN_IF_ERROR(source.form() == CheckpointForm::kGguf
                              ? find_gguf(directory, source)
                              : find_directory(directory, source));
   weights_ = std::make_unique<Weights>();
-  TensorReader reader(*tensors_);
-  KVASIR_RETURN_IF_ERROR(find_weights(config_, reader, *weights_));
+  Loading loading{TensorReader(*tensors_), WeightPanels(tensors_->memory(), panel_bytes_max())};
+  KVASIR_RETURN_IF_ERROR(find_weights(config_, loading.reader, *weights_));
+  if (arithmetic == Arithmetic::kInteger)
+    KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_)));
+  has_integers_ = loading.panels.has_integers();
   weight_bytes_ = tensors_->taken_bytes();
-  return reader;
+  return loading;
 }
 
 Status Checkpoint::find_directory(const std::string& directory, const ConfigSource& source) {

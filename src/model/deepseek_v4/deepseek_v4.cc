@@ -24,6 +24,15 @@ int64_t scratch_floats(const Config& config, const Geometry& geometry) {
                    config.head_dim, config.index_head_dim, config.expert_count});
 }
 
+// The most that one product rounds to integers.
+int64_t activation_numbers(const Checkpoint& checkpoint, int64_t token_capacity) {
+  if (!checkpoint.has_integers()) return 0;
+  const Config& config = checkpoint.config();
+  const int64_t of_experts =
+      config.experts_per_token * std::max(config.hidden_size, config.expert_width);
+  return token_capacity * std::max(matmul_cols_max(config), of_experts);
+}
+
 Config with_top_k_cut(Config config, const VisibleRows& visible_rows) {
   if (visible_rows.index_top_k > 0) {
     config.index_top_k = std::min(config.index_top_k, visible_rows.index_top_k);
@@ -40,6 +49,7 @@ Facts facts_of(const Config& config, const Checkpoint& checkpoint) {
           .picked_rows_max = config.index_top_k,
           .weight_bytes = checkpoint.weight_bytes(),
           .copied_bytes = checkpoint.copied_bytes(),
+          .has_integers = checkpoint.has_integers(),
           .bos_token_id = config.bos_token_id,
           .begins_with_bos = true,
           .eos_token_ids = config.eos_token_ids};
@@ -85,7 +95,8 @@ Result<std::unique_ptr<Model>> open(const std::string& directory, const ConfigSo
                  .what = "errors of codings are not measured on this model's cache",
                  .field = "codings"};
   }
-  KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint, Checkpoint::open(directory, config));
+  KVASIR_ASSIGN_OR_RETURN(Checkpoint checkpoint,
+                          Checkpoint::open(directory, config, load_options(options)));
   return DeepSeekV4::create(std::move(checkpoint), options);
 }
 
@@ -116,7 +127,8 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const Mode
       layout_(std::make_shared<const kv::CacheLayout>(std::move(layout))),
       geometry_(geometry_of(*layout_)),
       ops_(*options.table, options.thread_count, matmul_cols_max(config_),
-           scratch_floats(config_, geometry_)),
+           scratch_floats(config_, geometry_),
+           activation_numbers(checkpoint_, options.pass_tokens_max)),
       batch_(config_, options.pass_tokens_max),
       work_(config_, geometry_, options.pass_tokens_max, options.thread_count) {
   check_parts(config_, checkpoint_.weights(), geometry_);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "checkpoint/weight_panels.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 #include "model/deepseek_v4/config.h"
@@ -104,7 +105,8 @@ class Checkpoint {
   // config that `source` is; or it is a GGUF file, whose keys `source` are. Errors name file and
   // tensor; nothing large is allocated or read before the whole directory of tensors has been
   // checked.
-  static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source);
+  static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source,
+                                 const LoadOptions& options = {});
   // Returns what open() would copy, and copies nothing (bytes_copied_on_loading).
   static Result<int64_t> measure(const std::string& directory, const ConfigSource& source);
 
@@ -116,16 +118,20 @@ class Checkpoint {
   const Weights& weights() const { return *weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
   int64_t copied_bytes() const { return copied_bytes_; }   // made of them on loading
+  bool has_integers() const { return has_integers_; }  // products are those of integers, or some
   // Returns a name of all that the model's cache depends on (fingerprint.h). It takes as long as
   // reading what it hashes.
   Digest256 fingerprint() const;
 
  private:
+  struct Loading;
+
   Checkpoint();
 
-  // Loading is finding, then reading. The reader refers to the checkpoint, which stays in its place
+  // Loading is finding, then reading. What loads refers to the checkpoint, which stays in its place
   // until all is read.
-  Result<TensorReader> find(const std::string& directory, const ConfigSource& source);
+  Result<Loading> find(const std::string& directory, const ConfigSource& source,
+                       Arithmetic arithmetic);
   Status find_directory(const std::string& directory, const ConfigSource& source);
   Status find_gguf(const std::string& path, const ConfigSource& source);
 
@@ -133,6 +139,7 @@ class Checkpoint {
   std::unique_ptr<Weights> weights_;
   uint64_t weight_bytes_ = 0;
   int64_t copied_bytes_ = 0;
+  bool has_integers_ = false;
   std::unique_ptr<TensorDirectory> tensors_;
 };
 

@@ -102,8 +102,8 @@ void soften(float* values, int64_t count) {
 
 void Ops::mlp(const MlpStep& step) {
   const Mlp& mlp = step.mlp;
-  if (mlp.is_gated()) matmul(mlp.gate, step.x, step.gate);
-  matmul(mlp.up, step.x, step.up);
+  const Product products[] = {{mlp.up, step.up}, {mlp.gate, step.gate}};
+  matmul_all({products, mlp.is_gated() ? size_t{2} : size_t{1}}, step.x);
   for_each_token(step.x.rows, [&](int64_t t, int) {
     float* gate = mlp.is_gated() ? step.gate.row(t) : nullptr;
     activate(mlp, {.activation = step.activation, .limit = step.limit}, gate, step.up.row(t), 0,
@@ -197,10 +197,16 @@ void Ops::run_experts(const ExpertsStep& step) {
     const int64_t token = groups.slots[static_cast<size_t>(place)] / groups.picks_per_token;
     std::memcpy(step.input.row(place), step.x.row(token), static_cast<size_t>(dim) * sizeof(float));
   });
+  const auto any_is_integer = [&](kernels::WeightMatrix Mlp::*matrix) {
+    return std::ranges::any_of(step.experts,
+                               [&](const Mlp& mlp) { return (mlp.*matrix).is_integer; });
+  };
+  if (any_is_integer(&Mlp::up) || any_is_integer(&Mlp::gate)) round_activations(step.input);
   for_each_expert_piece(groups, width, 2 * dim,
                         [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
                           gate_and_up(step, expert, row_begin, row_end, worker);
                         });
+  if (any_is_integer(&Mlp::down)) round_activations(step.up);
   for_each_expert_piece(groups, step.output.cols, width,
                         [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
                           down(step, expert, row_begin, row_end, worker);
@@ -216,13 +222,8 @@ void Ops::gate_and_up(const ExpertsStep& step, int64_t expert, int64_t row_begin
   const int64_t end = step.groups.end(expert);
   for (const auto& [weight, y] : {std::pair{&mlp.gate, step.gate}, std::pair{&mlp.up, step.up}}) {
     if (weight->rows == 0) continue;
-    table_.matmul({.weight = *weight,
-                   .x = step.input.row(begin),
-                   .x_stride = step.input.row_stride,
-                   .y = y.row(begin),
-                   .y_stride = y.row_stride,
-                   .token_count = end - begin},
-                  row_begin, row_end, matmul_scratch(worker));
+    multiply(*weight, step.input.rows_from(begin, end - begin), begin, {row_begin, row_end},
+             y.rows_from(begin, end - begin), worker);
   }
   for (int64_t place = begin; place < end; ++place) {
     float* gate = mlp.is_gated() ? step.gate.row(place) : nullptr;
@@ -239,13 +240,8 @@ void Ops::down(const ExpertsStep& step, int64_t expert, int64_t row_begin, int64
   const Mlp& mlp = step.experts[static_cast<size_t>(expert)];
   const int64_t begin = step.groups.begin(expert);
   const int64_t end = step.groups.end(expert);
-  table_.matmul({.weight = mlp.down,
-                 .x = step.up.row(begin),
-                 .x_stride = step.up.row_stride,
-                 .y = step.output.row(begin),
-                 .y_stride = step.output.row_stride,
-                 .token_count = end - begin},
-                row_begin, row_end, matmul_scratch(worker));
+  multiply(mlp.down, step.up.rows_from(begin, end - begin), begin, {row_begin, row_end},
+           step.output.rows_from(begin, end - begin), worker);
   if (mlp.down_bias == nullptr) return;
   for (int64_t place = begin; place < end; ++place) {
     const float weight = pick_weight(step, place);

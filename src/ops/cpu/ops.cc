@@ -16,11 +16,12 @@ constexpr int64_t kTasksPerThread = 4;
 }  // namespace
 
 Ops::Ops(const kernels::KernelTable& table, int thread_count, int64_t matmul_cols_max,
-         int64_t scratch_floats)
+         int64_t scratch_floats, int64_t activation_numbers)
     : table_(table),
       pool_(thread_count),
       matmul_cols_max_(matmul_cols_max),
-      scratch_floats_(scratch_floats) {
+      scratch_floats_(scratch_floats),
+      activations_(activation_numbers / kernels::kActivationGroup) {
   for (int worker = 0; worker < thread_count; ++worker) {
     scratch_.emplace_back(scratch_floats);
     matmul_scratch_.emplace_back(kernels::matmul_scratch_floats(matmul_cols_max));
@@ -39,19 +40,64 @@ int64_t Ops::tokens_per_task(int64_t token_count) const {
 }
 
 void Ops::matmul(const kernels::WeightMatrix& weight, View<const float> x, View<float> y) {
-  KVASIR_CHECK(x.cols == weight.cols && y.has_shape(x.rows, weight.rows), "shapes of a product");
-  KVASIR_CHECK(weight.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
-  const kernels::MatmulArgs args{.weight = weight,
-                                 .x = x.data,
-                                 .x_stride = x.row_stride,
-                                 .y = y.data,
-                                 .y_stride = y.row_stride,
-                                 .token_count = x.rows};
-  const int64_t step = rows_per_task(weight.rows, weight.cols * x.rows);
-  pool_.parallel_for((weight.rows + step - 1) / step, [&](int64_t task, int worker) {
-    table_.matmul(args, task * step, std::min(weight.rows, (task + 1) * step),
-                  matmul_scratch(worker));
+  const Product product = {weight, y};
+  matmul_all({&product, 1}, x);
+}
+
+// All share one loop of the threads, so that these meet once.
+void Ops::matmul_all(std::span<const Product> products, View<const float> x) {
+  bool any_is_integer = false;
+  int64_t rows = 0;
+  for (const auto& [weight, y] : products) {
+    KVASIR_CHECK(x.cols == weight.cols && y.has_shape(x.rows, weight.rows), "shapes of a product");
+    any_is_integer = any_is_integer || weight.is_integer;
+    rows += weight.rows;
+  }
+  KVASIR_CHECK(x.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
+  if (any_is_integer) round_activations(x);
+  const int64_t step = rows_per_task(rows, x.cols * x.rows);
+  const auto tasks_of = [step](const Product& product) {
+    return (product.weight.rows + step - 1) / step;
+  };
+  int64_t task_count = 0;
+  for (const Product& product : products) task_count += tasks_of(product);
+  pool_.parallel_for(task_count, [&](int64_t task, int worker) {
+    const Product* product = products.data();
+    for (; task >= tasks_of(*product); ++product) task -= tasks_of(*product);
+    const int64_t end = std::min(product->weight.rows, (task + 1) * step);
+    multiply(product->weight, x, 0, {task * step, end}, product->y, worker);
   });
+}
+
+void Ops::round_activations(View<const float> x) {
+  const int64_t groups = x.cols / kernels::kActivationGroup;
+  KVASIR_CHECK(x.rows * groups <= activations_.size(), "room for as many integers");
+  const auto round = [&](int64_t t, int) {
+    table_.round_activations(x.row(t), x.cols, activations_.data() + t * groups);
+  };
+  if (x.rows * x.cols > kTaskWorkMin) return for_each_token(x.rows, round);
+  for (int64_t t = 0; t < x.rows; ++t) round(t, 0);
+}
+
+void Ops::multiply(const kernels::WeightMatrix& weight, View<const float> x, int64_t first,
+                   const kernels::RowRange& rows, View<float> y, int worker) {
+  float* scratch = matmul_scratch(worker);
+  if (!weight.is_integer) {
+    const kernels::MatmulArgs args{.weight = weight,
+                                   .x = x.data,
+                                   .x_stride = x.row_stride,
+                                   .y = y.data,
+                                   .y_stride = y.row_stride,
+                                   .token_count = x.rows};
+    return table_.matmul(args, rows.begin, rows.end, scratch);
+  }
+  const int64_t groups = weight.cols / kernels::kActivationGroup;
+  const kernels::IntegerMatmulArgs args{.weight = weight,
+                                        .x = activations_.data() + first * groups,
+                                        .y = y.data,
+                                        .y_stride = y.row_stride,
+                                        .token_count = x.rows};
+  table_.integer_matmul(args, rows.begin, rows.end, reinterpret_cast<uint8_t*>(scratch));
 }
 
 // What a panel of rows gives is put aside until it is known whose it is.
@@ -60,19 +106,16 @@ void Ops::matmul_apart(const kernels::WeightMatrix& weight, View<const float> x,
   KVASIR_CHECK(x.cols == weight.cols && x.rows == std::ssize(y), "shapes of a product");
   KVASIR_CHECK(weight.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
   KVASIR_CHECK(x.rows <= kRowsApartMax, "no more rows than may lie apart");
+  if (weight.is_integer) round_activations(x);
   const int64_t step = rows_per_task(weight.rows, weight.cols * x.rows);
   pool_.parallel_for((weight.rows + step - 1) / step, [&](int64_t task, int worker) {
     float products[kRowsApartMax * kRowPanel];
     const int64_t end = std::min(weight.rows, (task + 1) * step);
     for (int64_t row = task * step; row < end; row += kRowPanel) {
       const int64_t count = std::min(kRowPanel, end - row);
-      const kernels::MatmulArgs args{.weight = kernels::slice_rows(weight, row, count),
-                                     .x = x.data,
-                                     .x_stride = x.row_stride,
-                                     .y = products,
-                                     .y_stride = kRowPanel,
-                                     .token_count = x.rows};
-      table_.matmul(args, 0, count, matmul_scratch(worker));
+      multiply(kernels::slice_rows(weight, row, count), x, 0, {0, count},
+               {.data = products, .rows = x.rows, .cols = kRowPanel, .row_stride = kRowPanel},
+               worker);
       for (int64_t t = 0; t < x.rows; ++t) {
         std::copy_n(products + t * kRowPanel, count, y[static_cast<size_t>(t)] + row);
       }

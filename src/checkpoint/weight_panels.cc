@@ -1,0 +1,64 @@
+#include "checkpoint/weight_panels.h"
+
+#include "base/machine_memory.h"
+#include "base/thread_pool.h"
+#include "kernels/panels.h"
+
+namespace kvasir {
+namespace {
+
+// A piece of work for a thread.
+constexpr int64_t kPiecePanels = 16;
+
+int64_t pieces_of(const kernels::WeightMatrix& matrix) {
+  constexpr int64_t kRows = kPiecePanels * kernels::kPanelRows;
+  return (matrix.rows + kRows - 1) / kRows;
+}
+
+}  // namespace
+
+Status WeightPanels::add(const std::vector<kernels::WeightMatrix*>& matrices) {
+  for (kernels::WeightMatrix* matrix : matrices) KVASIR_RETURN_IF_ERROR(add(*matrix));
+  return ok_status();
+}
+
+Status WeightPanels::add(kernels::WeightMatrix& matrix) {
+  if (matrix.rows == 0 || kernels::coding_of(matrix) == nullptr) return ok_status();
+  has_integers_ = true;
+  matrix.is_integer = true;
+  const int64_t bytes = kernels::panels_bytes(matrix);
+  if (bytes > bytes_left_) return ok_status();
+  bytes_left_ -= bytes;
+  KVASIR_ASSIGN_OR_RETURN(std::byte * place, memory_->place_for(bytes));
+  auto* panels = reinterpret_cast<uint8_t*>(place);
+  jobs_.push_back({.matrix = matrix, .panels = panels});
+  matrix.panels = panels;
+  return ok_status();
+}
+
+void WeightPanels::run(int thread_count) {
+  struct Piece {
+    const Job* job;
+    int64_t row;
+  };
+  std::vector<Piece> pieces;
+  for (const Job& job : jobs_) {
+    for (int64_t i = 0; i < pieces_of(job.matrix); ++i)
+      pieces.push_back({&job, i * kPiecePanels * kernels::kPanelRows});
+  }
+  ThreadPool pool(thread_count);
+  pool.parallel_for(std::ssize(pieces), [&](int64_t index, int) {
+    const auto& [job, begin] = pieces[static_cast<size_t>(index)];
+    const int64_t bytes = kernels::panel_bytes(job->matrix);
+    for (int64_t i = 0; i < kPiecePanels; ++i) {
+      const int64_t row = begin + i * kernels::kPanelRows;
+      if (row < job->matrix.rows)
+        kernels::pack_panel(job->matrix, row, job->panels + row / kernels::kPanelRows * bytes);
+    }
+  });
+  jobs_.clear();
+}
+
+int64_t panel_bytes_max() { return machine_memory_bytes() / 2; }
+
+}  // namespace kvasir

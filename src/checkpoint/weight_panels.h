@@ -1,0 +1,62 @@
+// WeightPanels makes the matrices of a checkpoint integer ones (kernels.h, integer_matmul): those
+// whose numbers are integers with scales. It puts their rows in panels, as far as memory goes; the
+// others are packed while they are multiplied, which gives the same bits and takes longer.
+//
+// Views of panels are good from the start; their bytes are there after run(), since nothing is read
+// before the whole checkpoint is known to be right. One thread; it is of no use once it ran.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "checkpoint/load_memory.h"
+#include "kernels/weight_matrix.h"
+#include "kvasir/result.h"
+
+namespace kvasir {
+
+// What products are computed with.
+enum class Arithmetic : uint8_t {
+  kFloat,    // float32
+  kInteger,  // integers, of matrices whose numbers are
+};
+
+// What loading a checkpoint takes into account besides its files.
+struct LoadOptions {
+  int64_t context_tokens = 0;  // as ModelOptions has it (model.h)
+  Arithmetic arithmetic = Arithmetic::kInteger;
+  int thread_count = 1;
+};
+
+class WeightPanels {
+ public:
+  // bytes_max: of all panels.
+  WeightPanels(LoadMemory& memory, int64_t bytes_max) : memory_(&memory), bytes_left_(bytes_max) {}
+
+  // Matrices that come first are put in panels first. They stay where they are until run(). Error:
+  // as place_for().
+  Status add(const std::vector<kernels::WeightMatrix*>& matrices);
+  // Whether any matrix is an integer one.
+  bool has_integers() const { return has_integers_; }
+
+  // Packs all that was added. REQUIRES: the memory is taken.
+  void run(int thread_count);
+
+ private:
+  Status add(kernels::WeightMatrix& matrix);
+
+  struct Job {
+    kernels::WeightMatrix matrix;
+    uint8_t* panels;
+  };
+
+  LoadMemory* memory_;
+  int64_t bytes_left_;
+  bool has_integers_ = false;
+  std::vector<Job> jobs_;
+};
+
+// How much the panels of a model may take: half of what the process may have.
+int64_t panel_bytes_max();
+
+}  // namespace kvasir
