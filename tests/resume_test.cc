@@ -422,6 +422,7 @@ TEST(GoldenStore, AConversationOfTheFirstLayoutGoesOnWithoutComputingItAgain) {
         open_engine({.model_path = model,
                      .kv = kv,
                      .instruction_set = "ref",
+                     .compute = "f32",  // the only one then
                      .needs_text = false,
                      .store = StoreOptions{.directory = directory.path(), .min_free_bytes = 0}});
     auto session = engine.resume(tokens);

@@ -2,7 +2,7 @@
 """Compares SmolLM2's logits in each cache precision with a float64 forward pass over the same file.
 
   ./kvasir.sh fetch smollm2
-  tools/crosscheck_smollm2.py --kvasir build/release/kvasir [--kv f32 f16 bf16] [--isa ISA] [--tokens FILE]
+  tools/crosscheck_smollm2.py --kvasir build/release/kvasir [--kv f32 f16 bf16] [--isa ISA] [--compute f32] [--tokens FILE]
   tools/crosscheck_smollm2.py --write-golden
 
 For each token: rel = RMS(difference) / standard deviation of the exact logits; KL = divergence of Kvasir's
@@ -52,7 +52,7 @@ def compare(arguments, exact, tokens):
     worst = {}
     with tempfile.TemporaryDirectory() as folder:
         for kv in arguments.kv:
-            ours = run_kvasir(arguments, arguments.model, tokens, pathlib.Path(folder), 256, kv)
+            ours = run_kvasir(arguments, arguments.model, tokens, pathlib.Path(folder), 256, kv, arguments.compute)
             if isinstance(ours, str):
                 sys.exit(ours)
             worst[kv] = print_row(kv, ours.astype(np.float64), exact, tokens)
@@ -103,6 +103,7 @@ def main():
     parser.add_argument("--tokens", type=pathlib.Path, default=GOLDEN / "tokens.txt", help="ids, white space between")
     parser.add_argument("--kv", nargs="+", default=["f32", "f16", "bf16"])
     parser.add_argument("--isa", default="auto")
+    parser.add_argument("--compute", default="int", help="int or f32")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--worst", type=float, default=5e-5)
     parser.add_argument("--write-golden", action="store_true")
