@@ -129,9 +129,9 @@ KVASIR_INLINE void dot_code_tile(const CodeTile& tile, const TileIntegers<kQueri
                                  const float* offsets, LinesAhead& ahead, float* out,
                                  int64_t stride) {
   int64_t lane = 0;
-  for (; lane + 2 * kLanes <= tile.lanes; lane += 2 * kLanes)
-    dot_code_lanes<kQueries, 2>(tile, lane, integers, offsets, ahead, out, stride);
-  if (lane < tile.lanes)
+  for (; lane + kCodeVecs * kLanes <= tile.lanes; lane += kCodeVecs * kLanes)
+    dot_code_lanes<kQueries, kCodeVecs>(tile, lane, integers, offsets, ahead, out, stride);
+  for (; lane < tile.lanes; lane += kLanes)
     dot_code_lanes<kQueries, 1>(tile, lane, integers, offsets, ahead, out, stride);
 }
 

@@ -38,23 +38,23 @@ KVASIR_INLINE void fetch_first_tile(const TileRows& tile) {
   for (int64_t row = 0; row < tile.count; ++row) fetch_row(tile, row);
 }
 
-// Rows of codecs that are read where they lie, kLanes elements from the element i on.
+// Rows of codecs that are read where they lie, kPartLanes elements from the element i on.
 struct F32Rows {
   static constexpr int64_t kBytes = 4;
-  static KVASIR_INLINE Vec at(const std::byte* row, int64_t i) {
-    return load(reinterpret_cast<const float*>(row) + i);
+  static KVASIR_INLINE Part at(const std::byte* row, int64_t i) {
+    return load_part(reinterpret_cast<const float*>(row) + i);
   }
 };
 struct Bf16Rows {
   static constexpr int64_t kBytes = 2;
-  static KVASIR_INLINE Vec at(const std::byte* row, int64_t i) {
-    return load_bf16(reinterpret_cast<const uint8_t*>(row) + 2 * i);
+  static KVASIR_INLINE Part at(const std::byte* row, int64_t i) {
+    return load_bf16_part(reinterpret_cast<const uint8_t*>(row) + 2 * i);
   }
 };
 struct F16Rows {
   static constexpr int64_t kBytes = 2;
-  static KVASIR_INLINE Vec at(const std::byte* row, int64_t i) {
-    return load_f16(reinterpret_cast<const uint8_t*>(row) + 2 * i);
+  static KVASIR_INLINE Part at(const std::byte* row, int64_t i) {
+    return load_f16_part(reinterpret_cast<const uint8_t*>(row) + 2 * i);
   }
 };
 
@@ -78,9 +78,9 @@ void add_in_place(const TileRows& tile, int64_t vector, const AttendScratch& s, 
   TileFetch fetch = {tile, vector * kAttendTileRows};
   const auto add = [&](int64_t column, auto vecs) KVASIR_LAMBDA_INLINE {
     constexpr int kVecs = decltype(vecs)::kCount;
-    const auto load_value = [&](int64_t j, int v) KVASIR_LAMBDA_INLINE {
-      if (v == 0 && column == 0) fetch.fetch_vectors(1);
-      return Rows::at(tile.at(j, vector), column + v * kLanes);
+    const auto load_value = [&](int64_t j, int64_t i) KVASIR_LAMBDA_INLINE {
+      if (i == 0 && column == 0) fetch.fetch_vectors(1);
+      return Rows::at(tile.at(j, vector), column + i);
     };
     add_weighted_rows_of<kQueries, kVecs>(load_value, s, tile.count, query, out + column, dim,
                                           AllLanes());

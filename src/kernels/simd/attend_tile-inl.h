@@ -89,8 +89,8 @@ KVASIR_INLINE TileRows values_of_tile(const AttendArgs& args, const AttendTile& 
 }
 
 // out[h, column ..] of kHeads queries and kVecs vectors of columns: rescaled, then the rows of the
-// tile added in order. load_value(j, v) gives vector v of the columns of row j. The mask is the
-// last vector's.
+// tile added in order. load_value(j, i) gives kPartLanes of the columns of row j from the i-th on.
+// The mask is the last vector's.
 template <int kHeads, int kVecs, class LoadValue, class AnyMask>
 KVASIR_INLINE void add_weighted_rows_of(const LoadValue& load_value, const AttendScratch& s,
                                         int64_t row_count, int64_t head, float* out, int64_t dim,
@@ -107,14 +107,20 @@ KVASIR_INLINE void add_weighted_rows_of(const LoadValue& load_value, const Atten
   }
   const float* weights = s.scores + head * kAttendTileRows;
   for (int64_t j = 0; j < row_count; ++j) {
-    Vec weight[kHeads];
+    Part weight[kHeads];
     KVASIR_UNROLL
-    for (int h = 0; h < kHeads; ++h) weight[h] = broadcast(weights[h * kAttendTileRows + j]);
+    for (int h = 0; h < kHeads; ++h) weight[h] = broadcast_part(weights[h * kAttendTileRows + j]);
     KVASIR_UNROLL
     for (int v = 0; v < kVecs; ++v) {
-      const Vec values = load_value(j, v);
       KVASIR_UNROLL
-      for (int h = 0; h < kHeads; ++h) sums[h][v] = fma(weight[h], values, sums[h][v]);
+      for (int part = 0; part < kParts; ++part) {
+        const Part values = load_value(j, v * kLanes + part * kPartLanes);
+        KVASIR_UNROLL
+        for (int h = 0; h < kHeads; ++h) {
+          Part& sum = part_of(sums[h][v], part);
+          sum = fma(weight[h], values, sum);
+        }
+      }
     }
   }
   KVASIR_UNROLL
@@ -133,14 +139,10 @@ void add_weighted_rows(const AttendScratch& s, int64_t row_count, int64_t head, 
                        float* out, int64_t dim, AnyMask mask) {
   const float* values = s.values + column;
   const int64_t stride = s.value_stride;
-  const auto load_value = [=](int64_t j, int v) KVASIR_LAMBDA_INLINE {
-    return load(values + j * stride + v * kLanes);
-  };
+  const auto load_value = [=](int64_t j, int64_t i)
+                              KVASIR_LAMBDA_INLINE { return load_part(values + j * stride + i); };
   add_weighted_rows_of<kHeads, kVecs>(load_value, s, row_count, head, out, dim, mask);
 }
-
-constexpr int kValueHeads = kLanes == 16 ? 6 : 3;
-constexpr int kValueVecs = 4;
 
 template <int kVecs, class AnyMask>
 KVASIR_INLINE void add_columns(const AttendArgs& args, const AttendTile& tile,

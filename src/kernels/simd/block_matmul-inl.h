@@ -1,8 +1,8 @@
 // block_matmul computes y = W x where W's rows are blocks that hold their own scales. Included once
 // per instruction set.
 //
-// For one token the blocks of common types are decoded in registers, eight rows at a time. All else
-// goes through panels. Either way an output is summed as in dot_block.
+// For one token the blocks of common types are decoded in registers, kBlockRows rows at a time. All
+// else goes through panels. Either way an output is summed as in dot_block.
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
@@ -46,7 +46,6 @@ void decode_block_cols(const WeightMatrix& weight, int64_t row, int64_t col_begi
 
 // ---- one token
 
-constexpr int kBlockRows = kLanes == 16 ? 8 : 4;
 // How long before their use bytes are asked for, at least.
 constexpr int64_t kAheadBytes = 8192;
 

@@ -4,13 +4,7 @@
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-// ---- four streams: a token's 4 x 4 matrix stays in one or two registers
-
-constexpr int64_t kMatrixVecs = 16 / kLanes;
-
-struct Matrix4 {
-  Vec part[kMatrixVecs];  // row by row
-};
+// ---- four streams: a token's 4 x 4 matrix is a vector, row by row
 
 // Each lane gets the sum (or maximum) of its row.
 KVASIR_INLINE Vec row_sums(Vec v) {
@@ -22,27 +16,12 @@ KVASIR_INLINE Vec row_maxima(Vec v) {
   return max(v, swap_lanes<1>(v));
 }
 
-KVASIR_INLINE Matrix4 softmax_rows_4(Matrix4 m, Vec eps) {
-  KVASIR_UNROLL
-  for (Vec& part : m.part) {
-    part = exp(part - row_maxima(part));
-    part = part / row_sums(part) + eps;
-  }
-  return m;
+KVASIR_INLINE Vec softmax_rows_4(Vec m, Vec eps) {
+  m = exp(m - row_maxima(m));
+  return m / row_sums(m) + eps;
 }
-
-KVASIR_INLINE Matrix4 normalise_rows_4(Matrix4 m, Vec eps) {
-  KVASIR_UNROLL
-  for (Vec& part : m.part) part = part / (row_sums(part) + eps);
-  return m;
-}
-
-KVASIR_INLINE Matrix4 normalise_columns_4(Matrix4 m, Vec eps) {
-  const Vec sums = column_sums(m.part) + eps;
-  KVASIR_UNROLL
-  for (Vec& part : m.part) part = part / sums;
-  return m;
-}
+KVASIR_INLINE Vec normalise_rows_4(Vec m, Vec eps) { return m / (row_sums(m) + eps); }
+KVASIR_INLINE Vec normalise_columns_4(Vec m, Vec eps) { return m / (column_sums(m) + eps); }
 
 // pre and post of one token: the first 8 places of its mix.
 KVASIR_INLINE void mix_vectors_4(const HyperMixArgs& args, int64_t t) {
@@ -62,16 +41,11 @@ KVASIR_INLINE void mix_vectors_4(const HyperMixArgs& args, int64_t t) {
 template <int kTokens>
 KVASIR_INLINE void mix_matrices_4(const HyperMixArgs& args, int64_t token) {
   const Vec eps = broadcast(args.eps);
-  Matrix4 m[kTokens];
+  Vec m[kTokens];
   KVASIR_UNROLL
   for (int64_t t = 0; t < kTokens; ++t) {
-    KVASIR_UNROLL
-    for (int64_t i = 0; i < kMatrixVecs; ++i) {
-      const int64_t offset = 8 + i * kLanes;
-      const Vec mix =
-          load(args.mix + (token + t) * 24 + offset) * broadcast(args.inv_rms[token + t]);
-      m[t].part[i] = mix * broadcast(args.scale[2]) + load(args.base + offset);
-    }
+    const Vec mix = load(args.mix + (token + t) * 24 + 8) * broadcast(args.inv_rms[token + t]);
+    m[t] = mix * broadcast(args.scale[2]) + load(args.base + 8);
     m[t] = normalise_columns_4(softmax_rows_4(m[t], eps), eps);
   }
   for (int round = 1; round < args.iterations; ++round) {
@@ -80,11 +54,7 @@ KVASIR_INLINE void mix_matrices_4(const HyperMixArgs& args, int64_t token) {
       m[t] = normalise_columns_4(normalise_rows_4(m[t], eps), eps);
   }
   KVASIR_UNROLL
-  for (int64_t t = 0; t < kTokens; ++t) {
-    KVASIR_UNROLL
-    for (int64_t i = 0; i < kMatrixVecs; ++i)
-      store(args.combine + (token + t) * 16 + i * kLanes, m[t].part[i]);
-  }
+  for (int64_t t = 0; t < kTokens; ++t) store(args.combine + (token + t) * 16, m[t]);
 }
 
 void hyper_mix_4(const HyperMixArgs& args) {

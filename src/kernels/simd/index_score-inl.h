@@ -20,8 +20,7 @@ void encode_index_query(const RowFormat& format, const float* q, int64_t head_co
   clear_bytes(bytes, 4 * heads * format.dim);
   for (int64_t h = 0; h < head_count; ++h) {
     for (int64_t i = 0; i < format.dim; ++i) {
-      float* target = reinterpret_cast<float*>(bytes + 4 * (i * heads + h));
-      store(target, broadcast(q[h * format.dim + i]), first_lanes(1));
+      store_value(bytes + 4 * (i * heads + h), q[h * format.dim + i]);
     }
   }
 }
@@ -52,9 +51,6 @@ void score_heads(const ScorePass& pass, const uint8_t* const* keys, Vec* totals)
       totals[j] = fma(max(products[j][v], zero()), weights, totals[j]);
   }
 }
-
-// Vectors of heads that one pass holds.
-constexpr int kPassVecs = kLanes == 16 ? 4 : 2;
 
 template <class Keys, int kVecs>
 KVASIR_INLINE void score_block_heads(const ScorePass& pass, const uint8_t* const* keys,

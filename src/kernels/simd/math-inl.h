@@ -30,6 +30,8 @@ KVASIR_INLINE int64_t round_up(int64_t value, int64_t multiple) {
 
 // The mask of a whole vector.
 struct AllLanes {};
+constexpr int kParts = kLanes / kPartLanes;
+KVASIR_INLINE Part load_part(const float* p, AllLanes, int) { return load_part(p); }
 KVASIR_INLINE Vec load(const float* p, AllLanes) { return load(p); }
 KVASIR_INLINE void store(float* p, Vec v, AllLanes) { store(p, v); }
 
@@ -126,39 +128,66 @@ KVASIR_INLINE void put_four(FourFloats four, int64_t row_count, bool is_first, f
 }
 
 constexpr int kDotRows = 4;
-constexpr int kDotTokens = kLanes == 16 ? 6 : 3;
+
+// The sums that dot_block_of describes, of the rows [kFirst, kFirst + kRows).
+template <int kFirst, int kRows, int kTokens, class LoadRow>
+KVASIR_INLINE void sum_products(const LoadRow& load_row, const float* x, int64_t x_stride,
+                                int64_t cols, Part (&out)[kTokens][kDotRows]) {
+  Vec sums[kTokens][kRows];
+  KVASIR_UNROLL
+  for (int t = 0; t < kTokens; ++t) {
+    KVASIR_UNROLL
+    for (int r = 0; r < kRows; ++r) sums[t][r] = zero();
+  }
+  const auto add = [&](int64_t begin, auto load_x) KVASIR_LAMBDA_INLINE {
+    KVASIR_UNROLL
+    for (int part = 0; part < kParts; ++part) {
+      const int64_t k = begin + part * kPartLanes;
+      Part tokens[kTokens];
+      KVASIR_UNROLL
+      for (int t = 0; t < kTokens; ++t) {
+        tokens[t] = load_x(x + t * x_stride + k, part);
+        keep_in_register(tokens[t]);
+      }
+      KVASIR_UNROLL
+      for (int r = 0; r < kRows; ++r) {
+        const Part w = load_row(kFirst + r, k);
+        KVASIR_UNROLL
+        for (int t = 0; t < kTokens; ++t) {
+          Part& sum = part_of(sums[t][r], part);
+          sum = fma(w, tokens[t], sum);
+        }
+      }
+    }
+  };
+  int64_t k = 0;
+  for (; k + kLanes <= cols; k += kLanes)
+    add(k, [](const float* p, int) KVASIR_LAMBDA_INLINE { return load_part(p); });
+  if (k < cols) {
+    const Mask mask = first_lanes(cols - k);
+    add(k,
+        [mask](const float* p, int part) KVASIR_LAMBDA_INLINE { return load_part(p, mask, part); });
+  }
+  KVASIR_UNROLL
+  for (int t = 0; t < kTokens; ++t) {
+    KVASIR_UNROLL
+    for (int r = 0; r < kRows; ++r) out[t][kFirst + r] = add_parts(sums[t][r]);
+  }
+}
 
 // The products of kDotRows rows and kTokens tokens over at most kDotCols columns: lane l adds the
 // elements k = l mod kLanes in ascending order, then the lanes are added as in reduce_add, then the
 // sum to those of earlier columns. Every dense product of this file's users is summed so.
-// load_row(r, k) gives kLanes elements of a row, beyond its end zeros or what is finite.
+// load_row(r, k) gives kPartLanes elements of a row, beyond its end zeros or what is finite.
 template <int kTokens, class LoadRow>
 KVASIR_INLINE void dot_block_of(const LoadRow& load_row, int64_t row_count, const float* x,
                                 int64_t x_stride, int64_t cols, bool is_first, float* y,
                                 int64_t y_stride) {
-  Vec sums[kTokens][kDotRows];
-  KVASIR_UNROLL
-  for (int t = 0; t < kTokens; ++t) {
-    KVASIR_UNROLL
-    for (int r = 0; r < kDotRows; ++r) sums[t][r] = zero();
-  }
-  const auto add = [&](int64_t k, auto load_x) KVASIR_LAMBDA_INLINE {
-    Vec tokens[kTokens];
-    KVASIR_UNROLL
-    for (int t = 0; t < kTokens; ++t) tokens[t] = load_x(x + t * x_stride + k);
-    KVASIR_UNROLL
-    for (int r = 0; r < kDotRows; ++r) {
-      const Vec w = load_row(r, k);
-      KVASIR_UNROLL
-      for (int t = 0; t < kTokens; ++t) sums[t][r] = fma(w, tokens[t], sums[t][r]);
-    }
-  };
-  int64_t k = 0;
-  for (; k + kLanes <= cols; k += kLanes) add(k, [](const float* p) { return load(p); });
-  if (k < cols) {
-    const Mask mask = first_lanes(cols - k);
-    add(k, [mask](const float* p) { return load(p, mask); });
-  }
+  // As many rows at once as there are registers for.
+  Part sums[kTokens][kDotRows];
+  sum_products<0, kRowsAtOnce>(load_row, x, x_stride, cols, sums);
+  if constexpr (kRowsAtOnce < kDotRows)
+    sum_products<kRowsAtOnce, kDotRows - kRowsAtOnce>(load_row, x, x_stride, cols, sums);
   KVASIR_UNROLL
   for (int t = 0; t < kTokens; ++t) {
     put_four(reduce_add_4(sums[t][0], sums[t][1], sums[t][2], sums[t][3]), row_count, is_first,
@@ -171,7 +200,7 @@ template <int kTokens>
 void dot_block(const float* rows, int64_t row_stride, int64_t row_count, const float* x,
                int64_t x_stride, int64_t cols, bool is_first, float* y, int64_t y_stride) {
   dot_block_of<kTokens>([=](int r, int64_t k)
-                            KVASIR_LAMBDA_INLINE { return load(rows + r * row_stride + k); },
+                            KVASIR_LAMBDA_INLINE { return load_part(rows + r * row_stride + k); },
                         row_count, x, x_stride, cols, is_first, y, y_stride);
 }
 

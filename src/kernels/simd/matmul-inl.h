@@ -304,13 +304,10 @@ KVASIR_INLINE bool can_scale_tokens(const MatmulArgs& args, float largest_scale)
          -reduce_max(zero() - smallest) >= kSmallest;
 }
 
-// One token needs more rows under way to hide the latency of memory.
-constexpr int direct_rows(int tokens) { return tokens == 1 && kLanes == 16 ? 8 : 4; }
-
 template <WeightFormat kFormat, int kTokens>
 void direct_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end,
                    float largest_scale) {
-  constexpr int kRows = direct_rows(kTokens);
+  constexpr int kRows = kDirectRows[kTokens];
   constexpr bool kMayScaleTokens = kFormat == WeightFormat::kFp8ScaleE8m0;
   const bool scales_tokens = kMayScaleTokens && can_scale_tokens(args, largest_scale);
   int64_t row = row_begin;
@@ -350,7 +347,7 @@ void decode_cols(const WeightMatrix& weight, int64_t row_index, int64_t col_begi
   }
 }
 
-constexpr int64_t kDirectTokensMax = kLanes == 16 ? 4 : 2;
+constexpr int64_t kDirectTokensMax = sizeof(kDirectRows) / sizeof(int) - 1;
 
 template <WeightFormat kFormat>
 void matmul_format(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch) {

@@ -16,11 +16,12 @@ KVASIR_INLINE bool has_whole_runs(int64_t count) {
 // use(i, codes) for the codes [i, i + kLanes) of the parts from kPart on of a run's bytes.
 template <int kBits, int kPart, class Use>
 KVASIR_INLINE void use_parts(VecInt bytes, int64_t i, const Use& use) {
-  constexpr int kParts = 8 / kBits;
+  constexpr int kCodesOfByte = 8 / kBits;
   const VecInt shifted = shift_right<kBits * kPart>(bytes);
-  const bool is_last = kPart + 1 == kParts;
+  const bool is_last = kPart + 1 == kCodesOfByte;
   use(i, is_last ? shifted : and_bits(shifted, broadcast_int((1 << kBits) - 1)));
-  if constexpr (kPart + 1 < kParts) use_parts<kBits, kPart + 1>(bytes, i + kPackedRunBytes, use);
+  if constexpr (kPart + 1 < kCodesOfByte)
+    use_parts<kBits, kPart + 1>(bytes, i + kPackedRunBytes, use);
 }
 
 // use(i, codes) for all codes of a plane of 2 or 4 bits, kLanes at a time.
@@ -44,8 +45,7 @@ alignas(64) constexpr float kThirdBit[16] = {
 
 // 4 where the bit is set. Exact.
 KVASIR_INLINE Vec third_bits(const uint8_t* bits, int64_t i) {
-  int32_t word = bits[i / 8];
-  if constexpr (kLanes == 16) word |= bits[i / 8 + 1] << 8;
+  const int32_t word = bits[i / 8] | bits[i / 8 + 1] << 8;
   const VecInt lane_bits = load_bytes(reinterpret_cast<const uint8_t*>(kLaneBits));
   return to_float(and_bits(broadcast_int(word), lane_bits)) * load(kThirdBit);
 }

@@ -3,8 +3,6 @@
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-constexpr int kPeakChains = 12;
-
 int64_t multiply_add_floats(int64_t rounds, float* sink) {
   Vec sums[kPeakChains];
   KVASIR_UNROLL
@@ -39,15 +37,21 @@ int64_t multiply_add_bytes(int64_t rounds, float* sink) {
 }
 
 float sum(const float* data, int64_t size) {
-  Vec sums[8];
+  Vec sums[kPeakChains];
   for (Vec& lane_sums : sums) lane_sums = zero();
-  for (int64_t i = 0; i + 8 * kLanes <= size; i += 8 * kLanes) {
+  for (int64_t i = 0; i + kPeakChains * kLanes <= size; i += kPeakChains * kLanes) {
     KVASIR_UNROLL
-    for (int64_t v = 0; v < 8; ++v) sums[v] = sums[v] + load(data + i + v * kLanes);
+    for (int64_t v = 0; v < kPeakChains; ++v) sums[v] = sums[v] + load(data + i + v * kLanes);
   }
   Vec total = zero();
   for (const Vec& lane_sums : sums) total = total + lane_sums;
   return reduce_add(total);
+}
+
+constexpr PeakLoops make_peak_loops() {
+  return {.multiply_add_floats = multiply_add_floats,
+          .multiply_add_bytes = multiply_add_bytes,
+          .sum = sum};
 }
 
 }  // namespace

@@ -32,11 +32,5 @@ constexpr KernelTable make_table(const char* name) {
   };
 }
 
-constexpr PeakLoops make_peak_loops() {
-  return {.multiply_add_floats = multiply_add_floats,
-          .multiply_add_bytes = multiply_add_bytes,
-          .sum = sum};
-}
-
 }  // namespace
 }  // namespace kvasir::kernels::KVASIR_ISA

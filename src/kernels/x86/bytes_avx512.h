@@ -1,13 +1,40 @@
-// Bytes become floats of a Vec here: codes of blocks, all 32 that share a group.
+// Bytes become floats of a Vec here: codes of blocks, all 32 that share a group. And exact sums of
+// products of integers.
 #pragma once
 
 #include <cstdint>
 
 #include "kernels/x86/bytes_common.h"
-#include "kernels/x86/vec_avx512.h"
+#include "kernels/x86/formats_avx512.h"
 
 namespace kvasir::kernels::avx512 {
 namespace {
+
+// ---- integer dot products: each lane adds four products of an unsigned and a signed byte
+
+using ByteSum = __m512i;
+
+// The offsets are added to the sums.
+KVASIR_INLINE ByteSum begin_byte_sum(const uint8_t* offsets) { return _mm512_loadu_si512(offsets); }
+// quad: four unsigned bytes, the same for every lane; signed_bytes: four for each lane. REQUIRES:
+// at most 8 quads, the unsigned bytes below 32, the signed within 12.
+KVASIR_INLINE ByteSum add_byte_products(ByteSum sum, uint32_t quad, __m512i signed_bytes) {
+  return _mm512_dpbusd_epi32(sum, _mm512_set1_epi32(static_cast<int32_t>(quad)), signed_bytes);
+}
+KVASIR_INLINE Vec end_byte_sum(ByteSum sum, const uint8_t* /*offsets*/) {
+  return _mm512_cvtepi32_ps(sum);
+}
+// Any unsigned bytes, four for each lane, by any signed ones. In place: gcc 12 copies the sum of
+// the intrinsic back and forth.
+KVASIR_INLINE void add_all_byte_products(VecInt& sum, VecInt unsigned_bytes, VecInt signed_bytes) {
+  asm("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(unsigned_bytes), "v"(signed_bytes));
+}
+// Four bytes, the same for every lane.
+KVASIR_INLINE VecInt load_quad(const uint8_t* p) {
+  return _mm512_set1_epi32(_mm_cvtsi128_si32(_mm_loadu_si32(p)));
+}
+KVASIR_INLINE VecInt load_bytes(const uint8_t* p) { return _mm512_loadu_si512(p); }
+KVASIR_INLINE void store_vec_bytes(uint8_t* p, VecInt v) { _mm512_storeu_si512(p, v); }
 
 // Adds to each lane the products of two halves and two others, all signed. In place, like
 // add_all_byte_products.
