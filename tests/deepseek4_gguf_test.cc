@@ -54,11 +54,8 @@ void expect_same_bits(const std::string& a, const std::string& b, int64_t token_
   for (const std::string& set : sets) {
     for (const char* kv : {"native", "f32"}) {
       // With integers each type has bits of its own.
-      EngineOptions options{.model_path = a,
-                            .kv = kv,
-                            .instruction_set = set,
-                            .compute = "f32",
-                            .needs_text = false};
+      EngineOptions options{
+          .model_path = a, .kv = kv, .instruction_set = set, .compute = "f32", .needs_text = false};
       const auto expected = logits_of(options, token_count);
       EXPECT_TRUE(std::ranges::all_of(expected, [](float x) { return std::isfinite(x); }));
       options.model_path = b;

@@ -129,7 +129,7 @@ TEST_P(GoldenTest, LogitsStayWithinTheBars) {
   } else if (engine->info().compute == std::string("int")) {
     // Single tokens pick other rows or experts, where two score nearly alike.
     EXPECT_LE(median(difference.divergence), 1e-7);
-    EXPECT_EQ(difference.same_top_share, 1);
+    EXPECT_GE(difference.same_top_share, 0.99);
   } else {
     EXPECT_LE(worst, 5e-5);
   }

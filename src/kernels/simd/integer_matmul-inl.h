@@ -179,6 +179,14 @@ struct IntegerType {
   }
 };
 
+// Several tokens take so long over a group that no other prefetcher looks far enough ahead. (Beyond
+// the panels a prefetch does nothing.)
+KVASIR_INLINE void fetch_ahead_of(const uint8_t* codes, int64_t size) {
+  constexpr int64_t kDistanceBytes = 4096;
+  const auto* ahead = reinterpret_cast<const std::byte*>(codes) + kDistanceBytes;
+  for (int64_t at = 0; at < size; at += kCacheLineBytes) fetch_to_l2(ahead + at);
+}
+
 // A weight's panels and what its product needs to know of it.
 struct PanelShape {
   int64_t unit_count;
@@ -186,6 +194,21 @@ struct PanelShape {
   int64_t unit_bytes;
   int32_t offset;
   const uint8_t* integers;
+
+  int64_t bytes() const { return unit_count * unit_bytes; }
+};
+
+// Units of a panel, and where what they are multiplied with and their sums lie. Sums are added to
+// those of earlier units.
+struct PanelStep {
+  const uint8_t* units;
+  int64_t unit_count;
+  bool is_first;
+  const ActivationGroup* x;
+  int64_t x_stride;
+  float* y;
+  int64_t y_stride;
+  int64_t row_count;  // of the panel, kPanelRows or more
 };
 
 // Sums of kTokens tokens with the rows of a panel.
@@ -218,11 +241,14 @@ struct PanelSums {
     }
   }
 
-  KVASIR_INLINE void add_panel(const PanelShape& shape, const uint8_t* panel,
-                               const ActivationGroup* x, int64_t x_stride) {
-    for (int64_t u = 0; u < shape.unit_count; ++u, panel += shape.unit_bytes) {
-      const typename Type::Scales scales(panel, shape.unit_groups * Type::kGroupRuns);
+  KVASIR_INLINE void add_units(const PanelShape& shape, const PanelStep& step) {
+    const uint8_t* unit = step.units;
+    const ActivationGroup* x = step.x;
+    const int64_t x_stride = step.x_stride;
+    for (int64_t u = 0; u < step.unit_count; ++u, unit += shape.unit_bytes) {
+      const typename Type::Scales scales(unit, shape.unit_groups * Type::kGroupRuns);
       for (int64_t g = 0; g < shape.unit_groups; ++g, ++x) {
+        fetch_ahead_of(scales.codes + g * Type::kGroupBytes, Type::kGroupBytes);
         Quads quads[kQuads];
         Type::unpack(scales.codes + g * Type::kGroupBytes, shape.integers, quads);
         const int64_t run = g * Type::kGroupRuns;
@@ -237,15 +263,15 @@ struct PanelSums {
 };
 
 template <class Type, int kTokens>
-void multiply_panel(const PanelShape& shape, const uint8_t* panel, const ActivationGroup* x,
-                    int64_t x_stride, float* y, int64_t y_stride, int64_t row_count) {
+void multiply_panel(const PanelShape& shape, const PanelStep& step) {
+  const Mask mask = first_lanes(smaller(kPanelRows, step.row_count));
   PanelSums<Type, kTokens> panel_sums;
   KVASIR_UNROLL
-  for (int t = 0; t < kTokens; ++t) panel_sums.sums[t] = zero();
-  panel_sums.add_panel(shape, panel, x, x_stride);
-  const Mask mask = first_lanes(smaller(kPanelRows, row_count));
+  for (int t = 0; t < kTokens; ++t)
+    panel_sums.sums[t] = step.is_first ? zero() : load(step.y + t * step.y_stride, mask);
+  panel_sums.add_units(shape, step);
   KVASIR_UNROLL
-  for (int t = 0; t < kTokens; ++t) store(y + t * y_stride, panel_sums.sums[t], mask);
+  for (int t = 0; t < kTokens; ++t) store(step.y + t * step.y_stride, panel_sums.sums[t], mask);
 }
 
 using MultiplyPanel =
@@ -283,22 +309,53 @@ KVASIR_INLINE const IntegerKernel& find_integer_kernel(const BlockCoding& coding
   KVASIR_CHECK(false, "a kernel for every coding");
 }
 
-// All tokens of the call with one panel.
 KVASIR_INLINE void multiply_tokens(const IntegerKernel& kernel, const PanelShape& shape,
-                                   const uint8_t* panel, const IntegerMatmulArgs& args,
-                                   int64_t token, int64_t token_end, int64_t row,
-                                   int64_t row_count) {
-  const int64_t x_stride = args.weight.cols / kActivationGroup;
+                                   PanelStep step, int64_t token_count) {
   const auto multiply = [&](MultiplyPanel function, int64_t count) KVASIR_LAMBDA_INLINE {
-    for (; token + count <= token_end; token += count) {
-      function(shape, panel, args.x + token * x_stride, x_stride,
-               args.y + token * args.y_stride + row, args.y_stride, row_count);
+    for (; token_count >= count; token_count -= count) {
+      function(shape, step);
+      step.x += count * step.x_stride;
+      step.y += count * step.y_stride;
     }
   };
   multiply(kernel.eight, 8);
   multiply(kernel.four, 4);
   multiply(kernel.two, 2);
   multiply(kernel.one, 1);
+}
+
+// What the L1 cache keeps of the tokens that pass together, while panel after panel meets them.
+constexpr int64_t kStepBytes = 12288;
+
+KVASIR_INLINE int64_t units_of_step(const PanelShape& shape, int64_t token_count) {
+  const int64_t tokens = smaller(token_count, kIntegerTokens);
+  const int64_t groups = kStepBytes / (tokens * static_cast<int64_t>(sizeof(ActivationGroup)));
+  return groups < shape.unit_groups ? 1 : groups / shape.unit_groups;
+}
+
+// Rows [row_begin, row_end), the panels of which begin at `panels`.
+KVASIR_INLINE void multiply_panels(const IntegerKernel& kernel, const PanelShape& shape,
+                                   const IntegerMatmulArgs& args, const uint8_t* panels,
+                                   int64_t row_begin, int64_t row_end) {
+  const int64_t x_stride = args.weight.cols / kActivationGroup;
+  const int64_t units_at_once = units_of_step(shape, args.token_count);
+  for (int64_t token = 0; token < args.token_count; token += kIntegerTokens) {
+    for (int64_t u = 0; u < shape.unit_count; u += units_at_once) {
+      PanelStep step = {.units = panels + u * shape.unit_bytes,
+                        .unit_count = smaller(units_at_once, shape.unit_count - u),
+                        .is_first = u == 0,
+                        .x = args.x + token * x_stride + u * shape.unit_groups,
+                        .x_stride = x_stride,
+                        .y = args.y + token * args.y_stride + row_begin,
+                        .y_stride = args.y_stride,
+                        .row_count = row_end - row_begin};
+      for (; step.row_count > 0; step.row_count -= kPanelRows) {
+        multiply_tokens(kernel, shape, step, smaller(kIntegerTokens, args.token_count - token));
+        step.units += shape.bytes();
+        step.y += kPanelRows;
+      }
+    }
+  }
 }
 
 void integer_matmul(const IntegerMatmulArgs& args, int64_t row_begin, int64_t row_end,
@@ -312,21 +369,13 @@ void integer_matmul(const IntegerMatmulArgs& args, int64_t row_begin, int64_t ro
                             .unit_bytes = unit_bytes(weight),
                             .offset = coding.offset,
                             .integers = coding.integers};
-  const int64_t bytes = shape.unit_count * shape.unit_bytes;
-  if (weight.panels == nullptr) {
-    for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
-      pack_panel(weight, row, scratch);
-      multiply_tokens(kernel, shape, scratch, args, 0, args.token_count, row, row_end - row);
-    }
-    return;
+  if (weight.panels != nullptr) {
+    const uint8_t* panels = weight.panels + row_begin / kPanelRows * shape.bytes();
+    return multiply_panels(kernel, shape, args, panels, row_begin, row_end);
   }
-  // The tokens that pass together stay in the L1 cache, the rows of the call in the L2 cache.
-  for (int64_t token = 0; token < args.token_count; token += kIntegerTokens) {
-    const int64_t token_end = smaller(token + kIntegerTokens, args.token_count);
-    for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
-      const uint8_t* panel = weight.panels + row / kPanelRows * bytes;
-      multiply_tokens(kernel, shape, panel, args, token, token_end, row, row_end - row);
-    }
+  for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
+    pack_panel(weight, row, scratch);
+    multiply_panels(kernel, shape, args, scratch, row, smaller(row + kPanelRows, row_end));
   }
 }
 

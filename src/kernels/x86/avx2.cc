@@ -4,10 +4,11 @@
 #include "kernels/codecs/nvfp4_scale.h"
 #include "kernels/codecs/packed.h"
 #include "kernels/limits.h"
-#include "kernels/ref/ref_integer.h"
+#include "kernels/panels.h"
 #include "kernels/simd/scale_tables.h"
 #include "kernels/tables.h"
 #include "kernels/x86/bytes_avx2.h"
+#include "kernels/x86/quads_avx2.h"
 #include "numeric/blocks/block_type.h"
 #include "numeric/fp4.h"
 #include "numeric/fp8.h"
@@ -36,15 +37,8 @@
 #include "kernels/simd/index_score_unfolded-inl.h"
 #include "kernels/simd/index_score-inl.h"
 #include "kernels/simd/hyper-inl.h"
+#include "kernels/simd/integer_matmul-inl.h"
 #include "kernels/simd/peak-inl.h"
-// clang-format on
-namespace kvasir::kernels::avx2 {
-namespace {
-constexpr auto round_activations = ref_round_activations;
-constexpr auto integer_matmul = ref_integer_matmul;
-}  // namespace
-}  // namespace kvasir::kernels::avx2
-// clang-format off
 #include "kernels/simd/table-inl.h"
 // clang-format on
 

@@ -44,8 +44,6 @@ KVASIR_INLINE VecInt end_quad_sum(const QuadSum& sum) {
   return _mm512_add_epi32(_mm512_slli_epi32(sum.high, 8), sum.low);
 }
 
-KVASIR_INLINE int32_t reduce_add_int(VecInt a) { return _mm512_reduce_add_epi32(a); }
-
 // Stores kLanes integers, columns [column, column + kLanes) of a group.
 KVASIR_INLINE void store_activations(uint8_t* codes, int64_t column, VecInt integers) {
   const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(integers, _mm512_set1_epi32(128)), 8);

@@ -146,6 +146,10 @@ template <int kCount>
 KVASIR_INLINE VecInt shift_right(VecInt a) {
   return {_mm256_srli_epi32(a.low, kCount), _mm256_srli_epi32(a.high, kCount)};
 }
+template <int kCount>
+KVASIR_INLINE VecInt shift_left(VecInt a) {
+  return {_mm256_slli_epi32(a.low, kCount), _mm256_slli_epi32(a.high, kCount)};
+}
 KVASIR_INLINE Vec to_float(VecInt a) {
   return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};
 }
