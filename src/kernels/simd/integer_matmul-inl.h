@@ -181,9 +181,9 @@ struct IntegerType {
 
 // Several tokens take so long over a group that no other prefetcher looks far enough ahead. (Beyond
 // the panels a prefetch does nothing.)
-KVASIR_INLINE void fetch_ahead_of(const uint8_t* codes, int64_t size) {
+KVASIR_INLINE void fetch_ahead_of(const uint8_t* bytes, int64_t size) {
   constexpr int64_t kDistanceBytes = 4096;
-  const auto* ahead = reinterpret_cast<const std::byte*>(codes) + kDistanceBytes;
+  const auto* ahead = reinterpret_cast<const std::byte*>(bytes) + kDistanceBytes;
   for (int64_t at = 0; at < size; at += kCacheLineBytes) fetch_to_l2(ahead + at);
 }
 
@@ -247,8 +247,10 @@ struct PanelSums {
     const int64_t x_stride = step.x_stride;
     for (int64_t u = 0; u < step.unit_count; ++u, unit += shape.unit_bytes) {
       const typename Type::Scales scales(unit, shape.unit_groups * Type::kGroupRuns);
+      if constexpr (kTokens > 1) fetch_ahead_of(unit, scales.codes - unit);
       for (int64_t g = 0; g < shape.unit_groups; ++g, ++x) {
-        fetch_ahead_of(scales.codes + g * Type::kGroupBytes, Type::kGroupBytes);
+        if constexpr (kTokens > 1)
+          fetch_ahead_of(scales.codes + g * Type::kGroupBytes, Type::kGroupBytes);
         Quads quads[kQuads];
         Type::unpack(scales.codes + g * Type::kGroupBytes, shape.integers, quads);
         const int64_t run = g * Type::kGroupRuns;
