@@ -52,8 +52,6 @@ kvasir_headers(kvasir_headers)
 if(GTest_FOUND)
   kvasir_headers(kvasir_test_headers <gtest/gtest.h>)
   target_link_libraries(kvasir_test_headers PRIVATE GTest::gtest)
-  add_library(kvasir_test_main OBJECT ${CMAKE_SOURCE_DIR}/tests/main.cc)
-  target_link_libraries(kvasir_test_main PUBLIC GTest::gtest)
 endif()
 
 # Where the compiler spends more time on making code fast than the code will ever run: tests, and

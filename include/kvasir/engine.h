@@ -87,8 +87,7 @@ struct ModelInfo {
   const char* compute = "";          // "int" where any product is of integers, else "f32"
 };
 
-// A Progress is called after each forward pass of a long append with the tokens done and those in
-// all. False stops there.
+// A Progress is called after each pass of a long append with the tokens done and all. False stops.
 using Progress = std::function<bool(int64_t done_tokens, int64_t total_tokens)>;
 // A LogitsSink is called for each pass with the logits of its tokens [tokens, vocab]. An error ends
 // the append.

@@ -1,4 +1,4 @@
-// WeightPanels makes the matrices of a checkpoint integer ones (kernels.h, integer_matmul): those
+// WeightPanels makes the matrices of a checkpoint integer ones (integer_products.h): those
 // whose numbers are integers with scales. It puts their rows in panels, as far as memory goes; the
 // others are packed while they are multiplied, which gives the same bits and takes longer.
 //

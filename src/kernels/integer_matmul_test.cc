@@ -1,4 +1,4 @@
-// Integer products: what they promise (kernels.h) against the plain loops, bit for bit.
+// Integer products: what they promise (integer_products.h) against the plain loops, bit for bit.
 #include <gtest/gtest.h>
 
 #include <algorithm>

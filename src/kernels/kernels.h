@@ -15,8 +15,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "kernels/activations.h"
 #include "kernels/codecs/codec.h"
+#include "kernels/integer_products.h"
 #include "kernels/weight_matrix.h"
 
 namespace kvasir::kernels {
@@ -31,20 +31,6 @@ struct MatmulArgs {
   const float* x = nullptr;  // [token_count, cols], row stride x_stride
   int64_t x_stride = 0;
   float* y = nullptr;  // [token_count, rows], row stride y_stride
-  int64_t y_stride = 0;
-  int64_t token_count = 0;
-};
-
-// The same with integers (activations.h, panels.h). With s the scale and q the integers of a group
-// of activations, and w - offset, scale and minimum those of a run of a weight row's numbers,
-//   y[t, o] = sum over runs of scale * s * (sum_k (w[o, k] - offset) * q[t, k])
-//                              + minimum * (s * sum_k q[t, k])
-// where the sums over k are exact, and each term is added with one rounding: runs ascending, the
-// minimum's term behind the scale's. All instruction sets give equal bits.
-struct IntegerMatmulArgs {
-  WeightMatrix weight;                 // REQUIRES: coding_of(weight)
-  const ActivationGroup* x = nullptr;  // [token_count, cols / kActivationGroup]
-  float* y = nullptr;                  // [token_count, rows], row stride y_stride
   int64_t y_stride = 0;
   int64_t token_count = 0;
 };
@@ -185,13 +171,10 @@ struct KernelTable {
   // scratch: [matmul_scratch_floats(cols)], private to the call.
   void (*matmul)(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch);
 
-  // x [cols] -> groups [cols / kActivationGroup]
+  // Of integers: integer_products.h.
   void (*round_activations)(const float* x, int64_t cols, ActivationGroup* groups);
-  // row_begin is a multiple of kPanelRows. scratch: [panel_bytes], private to the call; not touched
-  // where the weight has panels.
   void (*integer_matmul)(const IntegerMatmulArgs& args, int64_t row_begin, int64_t row_end,
                          uint8_t* scratch);
-
   // out = x * rsqrt(mean(x^2) + eps) * weight; weight may be null (all ones); out may be x.
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t size, float* out);
   // out = (x - mean(x)) * rsqrt(mean((x - mean(x))^2) + eps) * weight + bias; bias may be null.

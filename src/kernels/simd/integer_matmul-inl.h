@@ -2,7 +2,7 @@
 // instruction set, of sixteen lanes.
 //
 // A lane is a row of the panel. Codes are unpacked once for kIntegerTokens tokens, which pass over
-// the panel together; a row's sum is a lane that each run adds its terms to (kernels.h).
+// the panel together; a row's sum is a lane that each run adds its terms to (integer_products.h).
 
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {

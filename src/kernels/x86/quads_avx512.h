@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "kernels/activations.h"
+#include "kernels/integer_products.h"
 #include "kernels/x86/vec_avx512.h"
 
 namespace kvasir::kernels::avx512 {
