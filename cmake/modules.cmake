@@ -166,6 +166,13 @@ function(kvasir_module_tests)
   endforeach()
 endfunction()
 
+# Plain loops over all weights, which compilers turn into vectors at this level.
+function(kvasir_vectorized_loops)
+  foreach(file ${ARGN})
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/src/${file} PROPERTIES COMPILE_OPTIONS -O3)
+  endforeach()
+endfunction()
+
 # Flags of the one file that holds an instruction set's kernels.
 function(kvasir_instruction_set file)
   set_source_files_properties(${CMAKE_SOURCE_DIR}/src/${file}

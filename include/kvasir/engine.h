@@ -57,8 +57,8 @@ struct EngineOptions {
   // this chooses, and caches of the one are not continued with the other. Nothing is refused by it.
   int64_t context_tokens = 0;
   std::string instruction_set = "auto";  // the best; or one of instruction_sets()
-  std::string compute = "int";  // where weights are integers with scales; or "f32" (numerics.md)
-  bool needs_text = true;       // false: tokenizer and chat template are not read
+  std::string compute = "auto";          // "int", "f32" (docs/numerics.md), or the better of these
+  bool needs_text = true;                // false: tokenizer and chat template are not read
   StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
   // Bytes of RAM that the cache may take at most; 0: as many as it needs. Rows that an indexer

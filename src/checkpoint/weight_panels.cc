@@ -15,15 +15,25 @@ int64_t pieces_of(const kernels::WeightMatrix& matrix) {
   return (matrix.rows + kRows - 1) / kRows;
 }
 
+bool can_be_integer(const kernels::WeightMatrix& matrix) {
+  return matrix.rows > 0 && kernels::coding_of(matrix) != nullptr;
+}
+
 }  // namespace
 
-Status WeightPanels::add(const std::vector<kernels::WeightMatrix*>& matrices) {
+Status WeightPanels::add(const std::vector<kernels::WeightMatrix*>& matrices,
+                         Arithmetic arithmetic) {
+  if (arithmetic == Arithmetic::kFloat) return ok_status();
+  int64_t bytes = 0;
+  for (const kernels::WeightMatrix* matrix : matrices)
+    bytes += can_be_integer(*matrix) ? kernels::panels_bytes(*matrix) : 0;
+  if (arithmetic == Arithmetic::kBest && bytes > bytes_left_) return ok_status();
   for (kernels::WeightMatrix* matrix : matrices) KVASIR_RETURN_IF_ERROR(add(*matrix));
   return ok_status();
 }
 
 Status WeightPanels::add(kernels::WeightMatrix& matrix) {
-  if (matrix.rows == 0 || kernels::coding_of(matrix) == nullptr) return ok_status();
+  if (!can_be_integer(matrix)) return ok_status();
   has_integers_ = true;
   matrix.is_integer = true;
   const int64_t bytes = kernels::panels_bytes(matrix);

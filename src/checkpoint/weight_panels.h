@@ -17,6 +17,7 @@ namespace kvasir {
 
 // What products are computed with.
 enum class Arithmetic : uint8_t {
+  kBest,     // integers where there is memory for all panels, else float32
   kFloat,    // float32
   kInteger,  // integers, of matrices whose numbers are
 };
@@ -24,7 +25,7 @@ enum class Arithmetic : uint8_t {
 // What loading a checkpoint takes into account besides its files.
 struct LoadOptions {
   int64_t context_tokens = 0;  // as ModelOptions has it (model.h)
-  Arithmetic arithmetic = Arithmetic::kInteger;
+  Arithmetic arithmetic = Arithmetic::kBest;
   int thread_count = 1;
 };
 
@@ -33,9 +34,9 @@ class WeightPanels {
   // bytes_max: of all panels.
   WeightPanels(LoadMemory& memory, int64_t bytes_max) : memory_(&memory), bytes_left_(bytes_max) {}
 
-  // Matrices that come first are put in panels first. They stay where they are until run(). Error:
-  // as place_for().
-  Status add(const std::vector<kernels::WeightMatrix*>& matrices);
+  // Those of a model that are to be integer ones. Where memory does not go for all of them, the
+  // first are put in panels. Error: as place_for().
+  Status add(const std::vector<kernels::WeightMatrix*>& matrices, Arithmetic arithmetic);
   // Whether any matrix is an integer one.
   bool has_integers() const { return has_integers_; }
 

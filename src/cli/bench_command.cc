@@ -121,6 +121,7 @@ Status run(BenchOptions& options) {
   Json::Object object{{"bench", name_of(options.what)}};
   KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(model, false));
   object.emplace_back("instruction_set", engine.info().instruction_set);
+  object.emplace_back("compute", engine.info().compute);
   object.emplace_back("threads", engine.info().thread_count);
   if (options.what != BenchTarget::kIndex) {
     KVASIR_ASSIGN_OR_RETURN(const bench::Speed speed,

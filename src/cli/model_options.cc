@@ -45,8 +45,8 @@ void add_weight_options(Command command, ModelFlags& options) {
       .show_default();
   command
       .add_option("--compute", options.compute,
-                  "products: int, of integers where weights are such; f32")
-      .check_one_of({"int", "f32"})
+                  "products: int, of integers where weights are such; f32; auto, the better one")
+      .check_one_of({"auto", "int", "f32"})
       .show_default();
 }
 

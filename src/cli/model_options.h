@@ -15,7 +15,7 @@ struct ModelFlags {
   std::string kv = "native";
   std::string kv_data;
   std::string isa = "auto";
-  std::string compute = "int";
+  std::string compute = "auto";
   int threads = 0;
   int64_t chunk = 256;
   int64_t context = 0;

@@ -47,6 +47,17 @@ Result<const kernels::InstructionSet*> choose_instruction_set(const std::string&
                .remedy = "leave it out to use the best one"};
 }
 
+Result<Arithmetic> choose_arithmetic(const std::string& name) {
+  if (name.empty() || name == "auto") return Arithmetic::kBest;
+  if (name == kIntegers) return Arithmetic::kInteger;
+  if (name == kFloats) return Arithmetic::kFloat;
+  return Error{.kind = ErrorKind::kUsage,
+               .what = "no such arithmetic",
+               .field = "compute",
+               .expected = std::string("one of auto, ") + kIntegers + ", " + kFloats,
+               .found = name};
+}
+
 Result<model::ModelOptions> model_options(const EngineOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const kernels::InstructionSet* set,
                           choose_instruction_set(options.instruction_set));
@@ -80,21 +91,14 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                  .expected = "0 or more",
                  .found = std::to_string(options.study.visible_rows.index_top_k)};
   }
-  if (options.compute != kIntegers && options.compute != kFloats) {
-    return Error{.kind = ErrorKind::kUsage,
-                 .what = "no such arithmetic",
-                 .field = "compute",
-                 .expected = std::string(kIntegers) + " or " + kFloats,
-                 .found = options.compute};
-  }
-  return model::ModelOptions{
-      .precision = options.kv,
-      .table = &set->table,
-      .thread_count = thread_count,
-      .pass_tokens_max = options.chunk_tokens,
-      .context_tokens = options.context_tokens,
-      .arithmetic = options.compute == kIntegers ? Arithmetic::kInteger : Arithmetic::kFloat,
-      .study = options.study};
+  KVASIR_ASSIGN_OR_RETURN(const Arithmetic arithmetic, choose_arithmetic(options.compute));
+  return model::ModelOptions{.precision = options.kv,
+                             .table = &set->table,
+                             .thread_count = thread_count,
+                             .pass_tokens_max = options.chunk_tokens,
+                             .context_tokens = options.context_tokens,
+                             .arithmetic = arithmetic,
+                             .study = options.study};
 }
 
 // The model, with what was learnt of it where a file is named, and its fingerprint, for which all

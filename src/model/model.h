@@ -40,7 +40,7 @@ struct ModelOptions {
   // How long sequences may become: decides between the two ropes of LongRoPE. 0: as long as the
   // model was made for.
   int64_t context_tokens = 0;
-  Arithmetic arithmetic = Arithmetic::kInteger;  // of products
+  Arithmetic arithmetic = Arithmetic::kBest;  // of products
   StudyOptions study;
   kv::SideSource side_source;  // null: codings that need side data are refused
 };

@@ -157,8 +157,7 @@ Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
                   WeightPanels(tensors_->memory(), panel_bytes_max())};
   adjust_to_tensors(loading.reader, config_);
   KVASIR_RETURN_IF_ERROR(find_weights(config_, loading.reader, *weights_, loading.turned));
-  if (options.arithmetic == Arithmetic::kInteger)
-    KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_)));
+  KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_), options.arithmetic));
   has_integers_ = loading.panels.has_integers();
   weight_bytes_ = tensors_->taken_bytes();
   return loading;

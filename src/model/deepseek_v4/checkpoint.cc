@@ -64,8 +64,7 @@ Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
   weights_ = std::make_unique<Weights>();
   Loading loading{TensorReader(*tensors_), WeightPanels(tensors_->memory(), panel_bytes_max())};
   KVASIR_RETURN_IF_ERROR(find_weights(config_, loading.reader, *weights_));
-  if (arithmetic == Arithmetic::kInteger)
-    KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_)));
+  KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_), arithmetic));
   has_integers_ = loading.panels.has_integers();
   weight_bytes_ = tensors_->taken_bytes();
   return loading;

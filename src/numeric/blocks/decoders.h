@@ -44,6 +44,15 @@ inline int split_nibble(const std::byte* data, int i, int half = 16) {
   return i < half ? pair & 15 : pair >> 4;
 }
 
+// Sixteen bytes of split nibbles -> 32 codes
+inline void split_nibbles(const std::byte* pairs, uint8_t* codes) {
+  for (int i = 0; i < 16; ++i) {
+    const auto pair = std::to_integer<uint8_t>(pairs[i]);
+    codes[i] = pair & 15;
+    codes[i + 16] = pair >> 4;
+  }
+}
+
 // Item i of 256 two-bit numbers: 128 after 128, and of these item i % 32 shares a byte with those
 // 32 apart.
 inline int wide_crumb(const std::byte* data, int i) {

@@ -39,8 +39,7 @@ constexpr auto kIntegers = [] {
 
 void read_mxfp4(const std::byte* block, BlockCodes& out) {
   out.exponent = static_cast<uint8_t>(byte_at(block, 0));
-  for (int i = 0; i < 32; ++i)
-    out.codes[static_cast<size_t>(i)] = static_cast<uint8_t>(split_nibble(block + 1, i));
+  split_nibbles(block + 1, out.codes.data());
 }
 
 }  // namespace

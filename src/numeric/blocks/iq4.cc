@@ -18,8 +18,7 @@ constexpr auto kIntegers = [] {
 
 void read_iq4_nl(const std::byte* block, BlockCodes& out) {
   out.scale = half_bits_at(block);
-  for (int i = 0; i < 32; ++i)
-    out.codes[static_cast<size_t>(i)] = static_cast<uint8_t>(split_nibble(block + 2, i));
+  split_nibbles(block + 2, out.codes.data());
 }
 
 // The scale of a group of 32.
@@ -33,10 +32,7 @@ void read_iq4_xs(const std::byte* block, BlockCodes& out) {
   out.scale = half_bits_at(block);
   for (int group = 0; group < 8; ++group) {
     out.steps[static_cast<size_t>(group)] = static_cast<int8_t>(step_of(block, group));
-    for (int i = 0; i < 32; ++i) {
-      out.codes[static_cast<size_t>(32 * group + i)] =
-          static_cast<uint8_t>(split_nibble(block + 8 + 16 * group, i));
-    }
+    split_nibbles(block + 8 + 16 * group, out.codes.data() + 32 * group);
   }
 }
 

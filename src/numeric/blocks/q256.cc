@@ -62,10 +62,50 @@ int six_bits_of_q6(const std::byte* block, int i) {
   return low | high << 4;
 }
 
-template <class Code>
-void read_all(const Code& code, BlockCodes& out) {
-  for (int i = 0; i < kItems; ++i)
-    out.codes[static_cast<size_t>(i)] = static_cast<uint8_t>(code(i));
+// These write runs of bytes, one simple step after another, so that compilers make vectors of them.
+
+// 128 bytes: of 64 codes that share 32 bytes, the first 32 lie in the low nibbles.
+void read_wide_nibbles(const std::byte* q, uint8_t* codes) {
+  for (int i = 0; i < kItems; i += 64, q += 32) {
+    for (int k = 0; k < 32; ++k) {
+      codes[i + k] = std::to_integer<uint8_t>(q[k]) & 15;
+      codes[i + 32 + k] = std::to_integer<uint8_t>(q[k]) >> 4;
+    }
+  }
+}
+
+// 64 bytes: 128 codes of two bits share 32 of them.
+void read_wide_crumbs(const std::byte* q, uint8_t* codes) {
+  for (int i = 0; i < kItems; i += 32) {
+    for (int k = 0; k < 32; ++k)
+      codes[i + k] = (std::to_integer<uint8_t>(q[32 * (i / 128) + k]) >> (i / 32 % 4 * 2)) & 3;
+  }
+}
+
+// 32 bytes, bit j of which belongs to the j-th 32 codes.
+void add_wide_bits(const std::byte* bits, int place, uint8_t* codes) {
+  for (int i = 0; i < kItems; i += 32) {
+    for (int k = 0; k < 32; ++k) {
+      const int bit = std::to_integer<uint8_t>(bits[k]) >> (i / 32) & 1;
+      codes[i + k] = static_cast<uint8_t>(codes[i + k] | bit << place);
+    }
+  }
+}
+
+// 128 bytes of low nibbles, 64 of upper crumbs: of 128 codes the first 64 have the low nibbles of
+// 64 bytes, and each 32 the next crumbs of 32.
+void read_six_bit_codes(const std::byte* low, const std::byte* high, uint8_t* codes) {
+  for (int i = 0; i < kItems; i += 128, low += 64, high += 32) {
+    for (int k = 0; k < 32; ++k) {
+      const auto crumbs = std::to_integer<uint8_t>(high[k]);
+      const auto first = std::to_integer<uint8_t>(low[k]);
+      const auto second = std::to_integer<uint8_t>(low[32 + k]);
+      codes[i + k] = static_cast<uint8_t>((first & 15) | (crumbs & 3) << 4);
+      codes[i + 32 + k] = static_cast<uint8_t>((second & 15) | (crumbs >> 2 & 3) << 4);
+      codes[i + 64 + k] = static_cast<uint8_t>(first >> 4 | (crumbs >> 4 & 3) << 4);
+      codes[i + 96 + k] = static_cast<uint8_t>(second >> 4 | (crumbs >> 6) << 4);
+    }
+  }
 }
 
 void read_six_bits(const std::byte* scales, BlockCodes& out) {
@@ -84,35 +124,37 @@ void read_q2_k(const std::byte* block, BlockCodes& out) {
     out.minimum_steps[static_cast<size_t>(group)] =
         static_cast<uint8_t>(byte_at(block, group) >> 4);
   }
-  read_all([&](int i) { return wide_crumb(block + 16, i); }, out);
+  read_wide_crumbs(block + 16, out.codes.data());
 }
 
 void read_q3_k(const std::byte* block, BlockCodes& out) {
   out.scale = half_bits_at(block + 108);
   for (int group = 0; group < kItems / 16; ++group)
     out.steps[static_cast<size_t>(group)] = static_cast<int8_t>(six_bit_step(block + 96, group));
-  read_all([&](int i) { return wide_crumb(block + 32, i) | third_bit(block, i) << 2; }, out);
+  read_wide_crumbs(block + 32, out.codes.data());
+  add_wide_bits(block, 2, out.codes.data());
 }
 
 void read_q4_k(const std::byte* block, BlockCodes& out) {
   out.scale = half_bits_at(block);
   out.minimum = half_bits_at(block + 2);
   read_six_bits(block + 4, out);
-  read_all([&](int i) { return wide_nibble(block + 16, i); }, out);
+  read_wide_nibbles(block + 16, out.codes.data());
 }
 
 void read_q5_k(const std::byte* block, BlockCodes& out) {
   out.scale = half_bits_at(block);
   out.minimum = half_bits_at(block + 2);
   read_six_bits(block + 4, out);
-  read_all([&](int i) { return five_bits(block + 16, i); }, out);
+  read_wide_nibbles(block + 48, out.codes.data());
+  add_wide_bits(block + 16, 4, out.codes.data());
 }
 
 void read_q6_k(const std::byte* block, BlockCodes& out) {
   out.scale = half_bits_at(block + 208);
   for (int group = 0; group < kItems / 16; ++group)
     out.steps[static_cast<size_t>(group)] = load_little_endian<int8_t>(block + 192 + group);
-  read_all([&](int i) { return six_bits_of_q6(block, i); }, out);
+  read_six_bit_codes(block, block + 128, out.codes.data());
 }
 
 }  // namespace

@@ -59,15 +59,6 @@ void decode_q8_0(const std::byte* block, float* out) {
 
 namespace {
 
-// Sixteen bytes of split nibbles -> 32 codes
-void split_nibbles(const std::byte* pairs, uint8_t* codes) {
-  for (int i = 0; i < kItems / 2; ++i) {
-    const auto pair = std::to_integer<uint8_t>(pairs[i]);
-    codes[i] = pair & 15;
-    codes[i + kItems / 2] = pair >> 4;
-  }
-}
-
 void add_fifth_bits(uint32_t high, uint8_t* codes) {
   for (int i = 0; i < kItems; ++i) codes[i] |= static_cast<uint8_t>((high >> i & 1) << 4);
 }
