@@ -51,7 +51,7 @@ const std::string kMetrics =
 const std::string kAnswer =
     "prompt_tokens reused_tokens computed_tokens generated_tokens text reasoning stop_reason "
     "ttft_ms prefill_ms decode_ms store_read_bytes store_written_bytes kv_bytes kv threads "
-    "instruction_set rss_peak_bytes notes";
+    "instruction_set compute rss_peak_bytes notes";
 const std::string kFit =
     "precision residency context_tokens is_model_limit memory_bytes ssd_bytes bytes_per_token";
 
