@@ -97,6 +97,8 @@ class Bench {
     measure_memory();
     measure_rates();
     switch (options_.group) {
+      case KernelGroup::kNone:
+        break;
       case KernelGroup::kPrefill:
         for (const WeightKind& kind : kWeightKinds) measure_prefill(kind);
         measure_attention();

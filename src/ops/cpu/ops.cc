@@ -41,6 +41,8 @@ int64_t Ops::tokens_per_task(int64_t token_count) const {
 void Ops::matmul(const kernels::WeightMatrix& weight, View<const float> x, View<float> y) {
   KVASIR_CHECK(x.cols == weight.cols && y.has_shape(x.rows, weight.rows), "shapes of a product");
   KVASIR_CHECK(weight.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
+  const PartScope scope(clock_, PassPart::kProducts);
+  if (clock_.is_running()) clock_.add_product(weight, x.rows);
   const kernels::MatmulArgs args{.weight = weight,
                                  .x = x.data,
                                  .x_stride = x.row_stride,
@@ -60,6 +62,8 @@ void Ops::matmul_apart(const kernels::WeightMatrix& weight, View<const float> x,
   KVASIR_CHECK(x.cols == weight.cols && x.rows == std::ssize(y), "shapes of a product");
   KVASIR_CHECK(weight.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
   KVASIR_CHECK(x.rows <= kRowsApartMax, "no more rows than may lie apart");
+  const PartScope scope(clock_, PassPart::kProducts);
+  if (clock_.is_running()) clock_.add_product(weight, x.rows);
   const int64_t step = rows_per_task(weight.rows, weight.cols * x.rows);
   pool_.parallel_for((weight.rows + step - 1) / step, [&](int64_t task, int worker) {
     float products[kRowsApartMax * kRowPanel];
