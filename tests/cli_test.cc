@@ -232,7 +232,7 @@ TEST_F(CliTest, BenchSaysWhatATokenReadsAtEachDepth) {
     return *depths[depth].find("parts")->find(name)->find(value)->as_double();
   };
   // The same weights at any depth, more rows at the greater one.
-  EXPECT_EQ(part(0, "products", "bytes_per_token"), part(1, "products", "bytes_per_token"));
+  EXPECT_EQ(part(0, "logits", "bytes_per_token"), part(1, "logits", "bytes_per_token"));
   EXPECT_GT(part(0, "products", "multiply_adds_per_token"), 0);
   EXPECT_LT(part(0, "attention", "bytes_per_token"), part(1, "attention", "bytes_per_token"));
   for (const Json& depth : depths) {
