@@ -196,6 +196,7 @@ void add_bench_command(Command program) {
   add_bench(bench, "prefill", "reading a prompt", BenchTarget::kPrefill);
   add_bench(bench, "decode", "generating token after token", BenchTarget::kDecode);
   add_bench(bench, "index", "scoring and picking index keys", BenchTarget::kIndex);
+  add_bench_around_command(bench);
   add_bench_codecs_command(bench);
   add_bench_rows_command(bench);
   add_bench_store_command(bench);
