@@ -192,7 +192,7 @@ class Bench {
   }
 
   // In large pages, of which the processor knows where all of them lie: with small ones it reads a
-  // third less. All threads read at the same time, or the round does not count.
+  // quarter less. All threads read at the same time, or the round does not count.
   void measure_memory() {
     const int64_t stretch_floats = kStretchBytes / 4;
     const int64_t round_floats = stretch_floats * options_.thread_count;
