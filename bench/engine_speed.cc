@@ -34,8 +34,8 @@ class SpeedBench {
     }
     std::vector<Speed> speeds;
     for (const int64_t depth : options_.depths) {
-      KVASIR_ASSIGN_OR_RETURN(Speed speed, measure_at(depth));
-      speeds.push_back(std::move(speed));
+      KVASIR_ASSIGN_OR_RETURN(const Speed speed, measure_at(depth));
+      speeds.push_back(speed);
     }
     return speeds;
   }

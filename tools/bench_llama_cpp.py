@@ -14,7 +14,8 @@ speed drifts does not favour one of them. The table shows medians and ranges of 
 ratios Kvasir / llama.cpp. Loading is not counted. llama.cpp's threads wait for each other at every operation, so beside
 other work its figures collapse: a note under the table says what share of the processors others had, and ratios of a
 busy machine are good for nothing. --options: more words for `kvasir bench`.
-tools/random_gguf.py makes files of a size to measure with.
+tools/random_gguf.py makes files of a size to measure with, and build/release/tests/deepseek4_gguf_writer
+models/kvasir-tiny FILE.gguf makes one of the bundled model.
 """
 
 import argparse
