@@ -245,6 +245,17 @@ TEST_F(CliTest, BenchSaysWhatATokenReadsAtEachDepth) {
   }
 }
 
+TEST_F(CliTest, BenchSaysWhatAStepCostsBesideItsPass) {
+  const Json result = run_json("bench around --tokens 4 --repetitions 1 --json");
+  const Json::Array& steps = *result.find("steps")->as_array();
+  EXPECT_GT(steps.size(), 5u);
+  for (const Json& step : steps) {
+    EXPECT_GT(*step.find("pass_ms")->as_double(), 0) << *step.find("name")->as_string();
+    EXPECT_GT(*step.find("around_ms")->as_double(), 0) << *step.find("name")->as_string();
+    EXPECT_LT(*step.find("share")->as_double(), 1) << *step.find("name")->as_string();
+  }
+}
+
 TEST_F(CliTest, WrongUsageIsExitStatusTwoAndOneLine) {
   for (const char* arguments :
        {"", "fly", "run", "run --prompt a --prompt-file b", "run --prompt a --kv int9",
