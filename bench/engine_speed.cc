@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <random>
-#include <vector>
+#include <utility>
 
+#include "base/check.h"
 #include "base/stopwatch.h"
 
 namespace kvasir::bench {
@@ -18,66 +19,98 @@ std::vector<int32_t> random_tokens(int64_t count, int64_t vocab_size) {
   return tokens;
 }
 
-Speed faster(const Speed& a, const Speed& b) {
-  return a.tokens_per_second > b.tokens_per_second ? a : b;
-}
+class SpeedBench {
+ public:
+  SpeedBench(Engine& engine, const SpeedOptions& options)
+      : engine_(engine),
+        options_(options),
+        tokens_(random_tokens(options.depths.back() + options.measured_tokens,
+                              engine.info().vocab_size)) {}
 
-Result<Speed> prefill_once(Engine& engine, const SpeedOptions& options,
-                           std::span<const int32_t> tokens) {
-  KVASIR_ASSIGN_OR_RETURN(Session session, engine.new_session());
-  KVASIR_RETURN_IF_ERROR(session.append(tokens.first(static_cast<size_t>(options.context_tokens))));
-  const Stopwatch watch;
-  KVASIR_RETURN_IF_ERROR(
-      session.append(tokens.subspan(static_cast<size_t>(options.context_tokens))));
-  const double ms = watch.elapsed_ms();
-  return Speed{.tokens_per_second = static_cast<double>(options.measured_tokens) * 1000 / ms,
-               .milliseconds = ms,
-               .kv_bytes = engine.kv_bytes()};
-}
+  Result<std::vector<Speed>> run() {
+    for (int64_t s = 0; s < options_.session_count; ++s) {
+      KVASIR_ASSIGN_OR_RETURN(Session session, engine_.new_session());
+      sessions_.push_back(std::move(session));
+    }
+    std::vector<Speed> speeds;
+    for (const int64_t depth : options_.depths) {
+      KVASIR_ASSIGN_OR_RETURN(const Speed speed, measure_at(depth));
+      speeds.push_back(speed);
+    }
+    return speeds;
+  }
 
-Result<Speed> decode_once(Engine& engine, const SpeedOptions& options,
-                          std::span<const int32_t> tokens) {
-  std::vector<Session> sessions;
-  for (int64_t s = 0; s < options.session_count; ++s) {
-    KVASIR_ASSIGN_OR_RETURN(Session session, engine.new_session());
-    KVASIR_RETURN_IF_ERROR(
-        session.append(tokens.first(static_cast<size_t>(options.context_tokens))));
-    sessions.push_back(std::move(session));
+ private:
+  std::span<const int32_t> tokens_at(int64_t begin, int64_t count) const {
+    return std::span(tokens_).subspan(static_cast<size_t>(begin), static_cast<size_t>(count));
   }
-  std::vector<BatchInput> inputs(sessions.size());
-  const Stopwatch watch;
-  for (int64_t step = 0; step < options.measured_tokens; ++step) {
-    const auto next = tokens.subspan(static_cast<size_t>(options.context_tokens + step), 1);
-    for (size_t s = 0; s < sessions.size(); ++s) inputs[s] = {&sessions[s], next};
-    KVASIR_RETURN_IF_ERROR(engine.append_batch(inputs));
-  }
-  const double ms = watch.elapsed_ms();
-  const auto steps = static_cast<double>(options.measured_tokens);
-  return Speed{.tokens_per_second = steps * static_cast<double>(options.session_count) * 1000 / ms,
-               .milliseconds = ms,
-               .kv_bytes = engine.kv_bytes()};
-}
 
-template <class Once>
-Result<Speed> best_of(Engine& engine, const SpeedOptions& options, Once once) {
-  const auto tokens =
-      random_tokens(options.context_tokens + options.measured_tokens, engine.info().vocab_size);
-  Speed best;
-  for (int i = 0; i < options.repetition_count; ++i) {
-    KVASIR_ASSIGN_OR_RETURN(const Speed speed, once(engine, options, tokens));
-    best = faster(best, speed);
+  Result<Speed> measure_at(int64_t depth) {
+    for (Session& session : sessions_) {
+      const int64_t held = session.length();
+      KVASIR_RETURN_IF_ERROR(session.append(tokens_at(held, depth - held)));
+    }
+    Speed best;
+    for (int i = 0; i < options_.repetition_count; ++i) {
+      KVASIR_ASSIGN_OR_RETURN(const Speed speed, run_once(depth));
+      if (speed.tokens_per_second > best.tokens_per_second) best = speed;
+    }
+    if (options_.meter == nullptr) return best;
+    *options_.meter = {.is_on = true};
+    const Result<Speed> measured = run_once(depth);
+    options_.meter->is_on = false;
+    KVASIR_RETURN_IF_ERROR(measured);
+    best.cost = *options_.meter;
+    return best;
   }
-  return best;
-}
+
+  // On forks, so that the sessions stay as deep as they are.
+  Result<Speed> run_once(int64_t depth) {
+    std::vector<Session> forks;
+    for (const Session& session : sessions_) {
+      KVASIR_ASSIGN_OR_RETURN(Session fork, session.fork());
+      forks.push_back(std::move(fork));
+    }
+    const Stopwatch watch;
+    KVASIR_RETURN_IF_ERROR(options_.what == SpeedOf::kPrefill ? prefill(depth, forks)
+                                                              : decode(depth, forks));
+    const double ms = watch.elapsed_ms();
+    const int64_t count = options_.measured_tokens * options_.session_count;
+    return Speed{.depth_tokens = depth,
+                 .tokens_per_second = static_cast<double>(count) * 1000 / ms,
+                 .milliseconds = ms,
+                 .kv_bytes = engine_.kv_bytes()};
+  }
+
+  Status prefill(int64_t depth, std::span<Session> sessions) {
+    for (Session& session : sessions) {
+      KVASIR_RETURN_IF_ERROR(session.append(tokens_at(depth, options_.measured_tokens)));
+    }
+    return ok_status();
+  }
+
+  Status decode(int64_t depth, std::span<Session> sessions) {
+    std::vector<BatchInput> inputs(sessions.size());
+    for (int64_t step = 0; step < options_.measured_tokens; ++step) {
+      for (size_t s = 0; s < inputs.size(); ++s)
+        inputs[s] = {&sessions[s], tokens_at(depth + step, 1)};
+      KVASIR_RETURN_IF_ERROR(engine_.append_batch(inputs));
+    }
+    return ok_status();
+  }
+
+  Engine& engine_;
+  const SpeedOptions& options_;
+  std::vector<int32_t> tokens_;
+  std::vector<Session> sessions_;  // as deep as is measured next
+};
 
 }  // namespace
 
-Result<Speed> measure_prefill(Engine& engine, const SpeedOptions& options) {
-  return best_of(engine, options, prefill_once);
-}
-
-Result<Speed> measure_decode(Engine& engine, const SpeedOptions& options) {
-  return best_of(engine, options, decode_once);
+Result<std::vector<Speed>> measure_speed(Engine& engine, const SpeedOptions& options) {
+  KVASIR_CHECK(!options.depths.empty() && std::ranges::is_sorted(options.depths),
+               "depths, the least first");
+  return SpeedBench(engine, options).run();
 }
 
 }  // namespace kvasir::bench

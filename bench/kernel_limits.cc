@@ -1,16 +1,21 @@
 #include "bench/kernel_limits.h"
 
+#include <sched.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
-#include <cmath>
 #include <cstring>
 #include <functional>
 #include <numeric>
 #include <random>
 #include <string_view>
+#include <thread>
 
 #include "base/aligned_buffer.h"
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "base/thread_pool.h"
 #include "numeric/blocks/block_type.h"
 
@@ -20,10 +25,54 @@ namespace {
 using kernels::CodecId;
 using kernels::WeightFormat;
 
-// Much more than any last-level cache keeps.
+// Matrices of one kind together: much more than a last-level cache keeps.
 constexpr int64_t kStreamBytes = int64_t{256} << 20;
-// Read at a time: short enough to fall between interruptions, and every time another stretch.
-constexpr int64_t kStretchBytes = int64_t{16} << 20;
+// Read by a thread at a time: short enough to fall between interruptions.
+constexpr int64_t kStretchBytes = int64_t{8} << 20;
+
+// Of work that all threads do at once.
+constexpr int kRoundsAtOnceMin = 64;
+
+// What is read before a stretch comes again: nothing of it is left in a cache then.
+int64_t memory_stream_bytes() {
+  const int64_t last_level_bytes = ::sysconf(_SC_LEVEL3_CACHE_SIZE);  // <= 0: not known
+  return std::clamp(8 * last_level_bytes, kStreamBytes, 4 * kStreamBytes);
+}
+
+// The processors that this process may run on.
+cpu_set_t own_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) CPU_ZERO(&set);
+  return set;
+}
+
+// OnOneProcessor keeps its thread on the n-th of some processors while it lives: beside other work
+// the system may let two threads take turns on one. Where there are no more than n, it does
+// nothing.
+class OnOneProcessor {
+ public:
+  OnOneProcessor(const cpu_set_t& processors, int64_t n) : all_(processors) {
+    int processor = 0;
+    for (; processor < CPU_SETSIZE; ++processor) {
+      if (CPU_ISSET(processor, &all_) && n-- == 0) break;
+    }
+    if (processor == CPU_SETSIZE) return;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    is_bound_ = ::sched_setaffinity(0, sizeof one, &one) == 0;
+  }
+  ~OnOneProcessor() {
+    if (is_bound_) (void)::sched_setaffinity(0, sizeof all_, &all_);
+  }
+  OnOneProcessor(const OnOneProcessor&) = delete;
+  OnOneProcessor& operator=(const OnOneProcessor&) = delete;
+
+ private:
+  cpu_set_t all_;
+  bool is_bound_ = false;
+};
 
 struct WeightKind {
   const char* name;
@@ -48,6 +97,8 @@ class Bench {
     measure_memory();
     measure_rates();
     switch (options_.group) {
+      case KernelGroup::kNone:
+        break;
       case KernelGroup::kPrefill:
         for (const WeightKind& kind : kWeightKinds) measure_prefill(kind);
         measure_attention();
@@ -88,26 +139,48 @@ class Bench {
       {"mxfp4", WeightFormat::kBlocks, Dtype::kMxfp4},
   };
 
-  // The shortest time of one call of `work`, in seconds.
-  double best_seconds(const std::function<void()>& work) const {
-    using Clock = std::chrono::steady_clock;
-    work();
-    double best = INFINITY;
-    double total = 0;
-    for (int round = 0; round < 3 || total < options_.seconds_min; ++round) {
-      const auto begin = Clock::now();
-      work();
-      const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-      best = std::min(best, seconds);
-      total += seconds;
+  using Clock = std::chrono::steady_clock;
+
+  // The shortest of the times, in seconds, that calls of `timed` return.
+  double best_of(const std::function<double()>& timed, int rounds_min = 3) const {
+    const Stopwatch watch;
+    double best = timed();
+    for (int round = 0; round < rounds_min || watch.elapsed_ms() < 1000 * options_.seconds_min;
+         ++round) {
+      best = std::min(best, timed());
     }
     return best;
   }
 
-  // Runs body(piece) on every thread at once.
-  template <class Body>
-  void on_all_threads(const Body& body) {
-    pool_.parallel_for(options_.thread_count, [&](int64_t piece, int) { body(piece); });
+  // The shortest time of one call of `work`.
+  double best_seconds(const std::function<void()>& work) const {
+    return best_of([&] {
+      const Stopwatch watch;
+      work();
+      return watch.elapsed_ms() / 1000;
+    });
+  }
+
+  // The shortest time in which every thread runs body(piece) once, on a processor of its own and
+  // all at the same time: none begins before all are there. Where others are busy too, some rounds
+  // fall into a moment in which every thread has its processor.
+  double best_seconds_at_once(const std::function<void(int64_t piece)>& body) {
+    const auto timed = [&] {
+      std::atomic<int> missing = options_.thread_count;
+      std::vector<Clock::time_point> begins(options_.thread_count);
+      std::vector<Clock::time_point> ends(options_.thread_count);
+      pool_.parallel_for(options_.thread_count, [&](int64_t piece, int) {
+        const OnOneProcessor bound(processors_, piece);
+        --missing;
+        while (missing > 0) std::this_thread::yield();
+        begins[piece] = Clock::now();
+        body(piece);
+        ends[piece] = Clock::now();
+      });
+      const auto first = *std::ranges::min_element(begins);
+      return std::chrono::duration<double>(*std::ranges::max_element(ends) - first).count();
+    };
+    return best_of(timed, kRoundsAtOnceMin);
   }
 
   void add_limit(const std::string& name, double value, const std::string& unit) {
@@ -118,19 +191,22 @@ class Bench {
     results_.push_back({name, value, unit, limit_name, limit, value / limit});
   }
 
+  // In large pages, of which the processor knows where all of them lie: with small ones it reads a
+  // quarter less. All threads read at the same time, or the round does not count.
   void measure_memory() {
-    std::vector<float> data(kStreamBytes / 4, 1.0f);
-    std::vector<float> sinks(options_.thread_count * 64, 1.0f);
-    const int64_t piece_size = kStretchBytes / 4 / options_.thread_count;
-    int64_t stretch = 0;
-    const double read_seconds = best_seconds([&] {
-      const float* begin = data.data() + stretch * kStretchBytes / 4;
-      stretch = (stretch + 1) % (kStreamBytes / kStretchBytes);
-      on_all_threads([&](int64_t piece) {
-        sinks[piece * 64] = peak_.sum(begin + piece * piece_size, piece_size);
-      });
+    const int64_t stretch_floats = kStretchBytes / 4;
+    const int64_t round_floats = stretch_floats * options_.thread_count;
+    const int64_t rounds = std::max<int64_t>(1, memory_stream_bytes() / 4 / round_floats);
+    AlignedBuffer<float> data(rounds * round_floats);
+    KVASIR_CHECK(!data.failed(), "memory to be read");
+    std::fill_n(data.data(), data.size(), 1.0f);
+    std::vector<int64_t> next(options_.thread_count);
+    std::vector<float> sinks(options_.thread_count * 64);
+    const double seconds = best_seconds_at_once([&](int64_t piece) {
+      const int64_t stretch = next[piece]++ % rounds * options_.thread_count + piece;
+      sinks[piece * 64] = peak_.sum(data.data() + stretch * stretch_floats, stretch_floats);
     });
-    bytes_per_second_ = static_cast<double>(piece_size * options_.thread_count * 4) / read_seconds;
+    bytes_per_second_ = static_cast<double>(round_floats * 4) / seconds;
     add_limit("memory read", bytes_per_second_, "bytes/s");
   }
 
@@ -144,11 +220,9 @@ class Bench {
   double peak_rate(int64_t (*loop)(int64_t rounds, float* sink)) {
     constexpr int64_t kRounds = 100000;
     std::vector<int64_t> counts(options_.thread_count);
-    const double seconds = best_seconds([&] {
-      on_all_threads([&](int64_t piece) {
-        float sink = 1;
-        counts[piece] = loop(kRounds, &sink);
-      });
+    const double seconds = best_seconds_at_once([&](int64_t piece) {
+      float sink = 1;
+      counts[piece] = loop(kRounds, &sink);
     });
     return static_cast<double>(std::accumulate(counts.begin(), counts.end(), int64_t{0})) / seconds;
   }
@@ -159,7 +233,8 @@ class Bench {
   // back.
   kernels::WeightMatrix make_weight(kernels::WeightMatrix weight, int64_t copies) {
     const int64_t bytes = copies * kMatrixSize * kernels::weight_row_bytes(weight);
-    weight_data_.resize(bytes);
+    weight_data_ = AlignedBuffer<std::byte>(bytes);
+    KVASIR_CHECK(!weight_data_.failed(), "memory for the weights");
     std::mt19937_64 random(1);
     for (int64_t i = 0; i < bytes; i += 8) {
       const uint64_t codes = (random() & 0xbdbdbdbdbdbdbdbdull) | 0x2020202020202020ull;
@@ -267,19 +342,17 @@ class Bench {
     std::vector<float> outs(options_.thread_count * heads * dim);
     std::vector<float> scratches(options_.thread_count * scratch_size);
     // One token per thread and call, as in a prefill.
-    const double seconds = best_seconds([&] {
-      on_all_threads([&](int64_t piece) {
-        table_.attend({.format = format,
-                       .rows = rows.data(),
-                       .value_dim = dim,
-                       .row_count = row_count,
-                       .q = q.data(),
-                       .sinks = sinks.data(),
-                       .scale = 0.05f,
-                       .out = outs.data() + piece * heads * dim,
-                       .scratch = scratches.data() + piece * scratch_size},
-                      0, heads);
-      });
+    const double seconds = best_seconds_at_once([&](int64_t piece) {
+      table_.attend({.format = format,
+                     .rows = rows.data(),
+                     .value_dim = dim,
+                     .row_count = row_count,
+                     .q = q.data(),
+                     .sinks = sinks.data(),
+                     .scale = 0.05f,
+                     .out = outs.data() + piece * heads * dim,
+                     .scratch = scratches.data() + piece * scratch_size},
+                    0, heads);
     });
     const int64_t products = 2 * options_.thread_count * heads * row_count * dim;
     add("attend " + name, static_cast<double>(products) / seconds, "multiply-adds/s",
@@ -329,12 +402,13 @@ class Bench {
   const LimitOptions options_;
   const kernels::KernelTable& table_;
   const kernels::PeakLoops& peak_;
+  const cpu_set_t processors_ = own_processors();
   ThreadPool pool_;
   std::vector<Measurement> results_;
   double bytes_per_second_ = 0;
   double float_rate_ = 0;
   double byte_rate_ = 0;
-  std::vector<std::byte> weight_data_;
+  AlignedBuffer<std::byte> weight_data_;
   std::vector<std::byte> weight_scales_;
   std::vector<float> scratch_;
 };

@@ -21,10 +21,11 @@ struct Measurement {
 };
 
 // The kernels that bound reading a prompt, generating token after token, picking index keys.
-enum class KernelGroup { kPrefill, kDecode, kIndex };
+// kNone: the limits alone.
+enum class KernelGroup { kNone, kPrefill, kDecode, kIndex };
 
 struct LimitOptions {
-  KernelGroup group = KernelGroup::kPrefill;
+  KernelGroup group = KernelGroup::kNone;
   const kernels::InstructionSet* instruction_set = &kernels::best_instruction_set();
   int thread_count = 1;
   // For each measurement, which is the best of the repetitions that fit.

@@ -221,6 +221,41 @@ TEST_F(CliTest, BenchRowsKnowsWhatACacheOfRowsCouldHit) {
   EXPECT_EQ(run("bench rows --tokens 100000").exit_status, 1);
 }
 
+TEST_F(CliTest, BenchSaysWhatATokenReadsAtEachDepth) {
+  const Json result =
+      run_json("bench decode --depth 500 0 --tokens 4 --repetitions 1 --no-kernels --json");
+  const Json::Array& depths = *result.find("depths")->as_array();
+  ASSERT_EQ(depths.size(), 2u);
+  EXPECT_EQ(*depths[0].find("depth_tokens")->as_integer(), 0);
+  EXPECT_EQ(*depths[1].find("depth_tokens")->as_integer(), 500);
+  const auto part = [&](size_t depth, const char* name, const char* value) {
+    return *depths[depth].find("parts")->find(name)->find(value)->as_double();
+  };
+  // The same weights at any depth, more rows at the greater one.
+  EXPECT_EQ(part(0, "logits", "bytes_per_token"), part(1, "logits", "bytes_per_token"));
+  EXPECT_GT(part(0, "products", "multiply_adds_per_token"), 0);
+  EXPECT_LT(part(0, "attention", "bytes_per_token"), part(1, "attention", "bytes_per_token"));
+  for (const Json& depth : depths) {
+    double shares = 0;
+    for (const auto& [name, costs] : *depth.find("parts")->as_object()) {
+      shares += *costs.find("share")->as_double();
+    }
+    EXPECT_NEAR(shares, 1, 1e-9);
+    EXPECT_GT(*depth.find("tokens_per_second")->as_double(), 0);
+  }
+}
+
+TEST_F(CliTest, BenchSaysWhatAStepCostsBesideItsPass) {
+  const Json result = run_json("bench around --tokens 4 --repetitions 1 --json");
+  const Json::Array& steps = *result.find("steps")->as_array();
+  EXPECT_GT(steps.size(), 5u);
+  for (const Json& step : steps) {
+    EXPECT_GT(*step.find("pass_ms")->as_double(), 0) << *step.find("name")->as_string();
+    EXPECT_GT(*step.find("around_ms")->as_double(), 0) << *step.find("name")->as_string();
+    EXPECT_LT(*step.find("share")->as_double(), 1) << *step.find("name")->as_string();
+  }
+}
+
 TEST_F(CliTest, WrongUsageIsExitStatusTwoAndOneLine) {
   for (const char* arguments :
        {"", "fly", "run", "run --prompt a --prompt-file b", "run --prompt a --kv int9",

@@ -35,7 +35,7 @@ constexpr Rule kRules[] = {
     {"kv", "kernels numeric"},
     {"calibration", "kernels numeric kv kvasir/study.h"},
     {"persist", "kv store kvasir/store.h kvasir/store_admin.h"},
-    {"ops", "kernels numeric kv"},
+    {"ops", "kernels numeric kv kvasir/pass_meter.h"},
     {"model", "ops kernels kv checkpoint numeric kvasir/study.h"},
     {"plan",
      "kv checkpoint model/model.h model/deepseek_v4/config.h model/deepseek_v4/geometry.h "

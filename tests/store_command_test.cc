@@ -147,7 +147,7 @@ TEST_F(StoreCommand, BenchDecodesBehindALongContextInLittleRam) {
   const std::string csv = directory_.file("long.csv");
   const std::string svg = directory_.file("long.svg");
   const Json result = run_json(
-      "bench decode --geometry flash --context 16k --ram 50M --tokens 2 "
+      "bench decode --geometry flash --depth 16k --ram 50M --tokens 2 "
       "--correlation 0 --json --dir " +
       directory_.path() + " --csv " + csv + " --svg " + svg);
   const Json::Array& rows = *result.find("rows")->as_array();
@@ -308,7 +308,7 @@ TEST_F(StoreCommand, WrongUsageIsSaid) {
   for (const char* arguments :
        {"run --prompt a --store x --no-store", "run --prompt a --store-size many", "cache",
         "run --prompt a --ram 1G --no-store", "run --prompt a --ram much",
-        "bench decode --geometry flash --context many", "cache prune", "cache pin",
+        "bench decode --geometry flash --depth many", "cache prune", "cache pin",
         "cache prune --older-than soon"}) {
     EXPECT_EQ(run(arguments).exit_status, 2) << arguments;
   }

@@ -128,9 +128,9 @@ class KvasirEngine:
         words = ["bench", task.kind, "--model", self.model, "--tokens", task.tokens, "--json",
                  "--repetitions", RUNS_PER_TURN, "--no-kernels"]
         if task.kind == "decode":
-            words += ["--context", task.context]
+            words += ["--depth", task.context]
         words += self.options
-        return float(json.loads(self._run(words).stdout)["tokens_per_second"])
+        return float(json.loads(self._run(words).stdout)["depths"][0]["tokens_per_second"])
 
     def _logits_rate(self, task):
         """For binaries without `bench`, roughly: the extra time that `logits` takes for the extra tokens."""

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "kvasir/pass_meter.h"
 #include "kvasir/result.h"
 
 namespace kvasir {
@@ -83,6 +84,8 @@ struct StudyOptions {
   // shorter texts. Not on models whose indexer picks rows.
   std::vector<std::string> codings;
   CodingSink on_coding_errors;
+  // What passes cost is counted there; null: nowhere. It changes no row, and outlives the engine.
+  PassMeter* meter = nullptr;
 };
 
 }  // namespace kvasir

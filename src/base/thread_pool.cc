@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 #include "base/check.h"
@@ -19,6 +20,12 @@ void cpu_relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #endif
+}
+
+int64_t now_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -57,7 +64,7 @@ void ThreadPool::run(int64_t count, void* context, Call call) {
   KVASIR_CHECK(count <= std::numeric_limits<int32_t>::max(), "too many indices");
   KVASIR_CHECK(!running_.exchange(true, std::memory_order_relaxed), "a loop is already running");
   if (thread_count_ == 1 || count == 1) {
-    for (int64_t index = 0; index < count; ++index) call(context, index, 0);
+    run_alone(count, context, call);
   } else {
     count_ = count;
     context_ = context;
@@ -67,21 +74,32 @@ void ThreadPool::run(int64_t count, void* context, Call call) {
     generation_.fetch_add(1, std::memory_order_release);
     generation_.notify_all();
     claim_indices(0);
+    const int64_t begin_ns = times_ != nullptr ? now_ns() : 0;
     wait_for_claimed();
+    if (times_ != nullptr) times_->waiting_ns += now_ns() - begin_ns;
   }
   running_.store(false, std::memory_order_relaxed);
+}
+
+void ThreadPool::run_alone(int64_t count, void* context, Call call) {
+  const int64_t begin_ns = times_ != nullptr ? now_ns() : 0;
+  for (int64_t index = 0; index < count; ++index) call(context, index, 0);
+  if (times_ != nullptr) times_->busy_ns += now_ns() - begin_ns;
 }
 
 // A claim is one subtraction, and it counts for whichever loop stored the number it met. It cannot
 // straddle two: the next loop is not stored before every claimed index of this one is finished.
 void ThreadPool::claim_indices(int worker) {
   int32_t done = 0;
+  int64_t begin_ns = 0;
   for (int64_t left = unclaimed_.fetch_sub(1, std::memory_order_acquire); left > 0;
        left = unclaimed_.fetch_sub(1, std::memory_order_acquire)) {
+    if (times_ != nullptr && done == 0) begin_ns = now_ns();
     call_(context_, count_ - left, worker);
     ++done;
   }
   if (done == 0) return;
+  if (times_ != nullptr) times_->busy_ns += now_ns() - begin_ns;
   const int32_t before = unfinished_.fetch_sub(done, std::memory_order_acq_rel);
   if (before == done) unfinished_.notify_one();
 }

@@ -19,6 +19,12 @@ namespace kvasir {
 // How many processors this process may run on; at least one.
 int processors_of_this_process();
 
+// PoolTimes are what the loops of a pool took.
+struct PoolTimes {
+  std::atomic<int64_t> busy_ns = 0;  // of all threads, in bodies
+  int64_t waiting_ns = 0;            // of the calling thread, for the others
+};
+
 class ThreadPool {
  public:
   // thread_count >= 1 counts the calling thread; thread_count - 1 threads are started.
@@ -28,6 +34,9 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int thread_count() const { return thread_count_; }
+
+  // Loops add what they take from now on; null: no longer. Not from within a loop.
+  void count_times(PoolTimes* times) { times_ = times; }
 
   // Calls body(index, worker) for each index in [0, count), worker in [0, thread_count()), and
   // returns when all are done. count is at most 2^31 - 1. Indices are handed out one by one, in
@@ -50,18 +59,20 @@ class ThreadPool {
 
   void stop();
   void run(int64_t count, void* context, Call call);
+  void run_alone(int64_t count, void* context, Call call);
   void wait_for_claimed();
   void work_loop(int worker);
   void claim_indices(int worker);
 
   const int thread_count_;
 
-  // The current loop. Only a worker that has claimed one of its indices may read these three: they
+  // The current loop. Only a worker that has claimed one of its indices may read these four: they
   // are not rewritten before the claimed index is done. A worker that comes late, or not at all,
   // holds nobody up: the caller waits for indices, not for workers.
   int64_t count_ = 0;
   void* context_ = nullptr;
   Call call_ = nullptr;
+  PoolTimes* times_ = nullptr;
   std::atomic<bool> running_{false};
   alignas(kCacheLineBytes) std::atomic<uint32_t> generation_{0};  // what idle workers watch
   std::atomic<bool> stopping_{false};

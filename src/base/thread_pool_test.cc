@@ -42,6 +42,24 @@ TEST_P(ThreadPoolTest, EveryIndexOnceForEveryCount) {
   }
 }
 
+TEST_P(ThreadPoolTest, CountsWhatItsLoopsTakeWhileItIsAskedTo) {
+  ThreadPool pool(GetParam());
+  PoolTimes times;
+  const auto sleep = [](int64_t, int) {
+    std::this_thread::sleep_for(std::chrono::microseconds(50));
+  };
+  pool.parallel_for(20, sleep);
+  EXPECT_EQ(times.busy_ns, 0);
+  pool.count_times(&times);
+  pool.parallel_for(20, sleep);
+  pool.parallel_for(1, sleep);
+  EXPECT_GE(times.busy_ns, 21 * 50'000);
+  pool.count_times(nullptr);
+  const int64_t busy_ns = times.busy_ns;
+  pool.parallel_for(20, sleep);
+  EXPECT_EQ(times.busy_ns, busy_ns);
+}
+
 TEST_P(ThreadPoolTest, WorkersAreNumberedAndRunOneIndexAtATime) {
   ThreadPool pool(GetParam());
   EXPECT_EQ(pool.thread_count(), GetParam());

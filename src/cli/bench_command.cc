@@ -10,6 +10,7 @@
 #include "bench/engine_speed.h"
 #include "bench/kernel_limits.h"
 #include "cli/bench_long_decode.h"
+#include "cli/bench_speed_report.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
@@ -54,16 +55,6 @@ const char* name_of(BenchTarget what) {
   return "index";
 }
 
-// "12.3 G" for 1.23e10.
-std::string with_prefix(double value) {
-  const char* prefixes[] = {"", "k", "M", "G", "T"};
-  size_t prefix = 0;
-  for (; value >= 1000 && prefix + 1 < std::size(prefixes); ++prefix) value /= 1000;
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f %s", value, prefixes[prefix]);
-  return text;
-}
-
 void print_kernels(const std::vector<bench::Measurement>& measurements) {
   std::printf("\n%-24s %28s %8s  %s\n", "kernel", "measured", "of limit", "limit");
   for (const bench::Measurement& m : measurements) {
@@ -92,18 +83,53 @@ Json kernels_json(const std::vector<bench::Measurement>& measurements) {
   return array;
 }
 
-void print_speed(const BenchOptions& options, const Engine& engine, const bench::Speed& speed) {
-  std::printf(
-      "%s: %.0f tokens/s (%lld after a context of %lld, %lld session%s; %s kv, %s, %d thread%s)\n",
-      name_of(options.what), speed.tokens_per_second,
-      static_cast<long long>(options.speed.measured_tokens),
-      static_cast<long long>(options.speed.context_tokens),
-      static_cast<long long>(options.speed.session_count),
-      options.speed.session_count == 1 ? "" : "s", options.model.kv.c_str(),
-      engine.info().instruction_set, engine.info().thread_count,
-      engine.info().thread_count == 1 ? "" : "s");
-  std::printf("%.3f ms in all, cache %lld bytes\n", speed.milliseconds,
-              static_cast<long long>(speed.kv_bytes));
+void print_engine(const Engine& engine, const ModelFlags& model) {
+  const ModelInfo& info = engine.info();
+  std::printf("%s kv, %s, %d thread%s\n", model.kv.c_str(), info.instruction_set, info.thread_count,
+              info.thread_count == 1 ? "" : "s");
+}
+
+// Given, or the usual one; ascending.
+std::vector<int64_t> depths_of(const BenchOptions& options) {
+  std::vector<int64_t> depths;
+  for (const std::string& text : options.long_decode.depths) {
+    depths.push_back(*parse_token_count(text));
+  }
+  if (depths.empty()) depths.push_back(options.what == BenchTarget::kDecode ? 512 : 0);
+  std::ranges::sort(depths);
+  return depths;
+}
+
+// Where tokens go, beside what the machine can do.
+Status run_speed(BenchOptions& options, Engine& engine, Json::Object& object) {
+  options.speed.what =
+      options.what == BenchTarget::kPrefill ? bench::SpeedOf::kPrefill : bench::SpeedOf::kDecode;
+  options.speed.depths = depths_of(options);
+  const auto limits =
+      bench::measure_kernel_limits({.instruction_set = &bench::instruction_set_of(engine),
+                                    .thread_count = engine.info().thread_count});
+  if (!options.json) print_kernels(limits);
+  KVASIR_ASSIGN_OR_RETURN(const std::vector<bench::Speed> speeds,
+                          bench::measure_speed(engine, options.speed));
+  object.emplace_back("measured_tokens", options.speed.measured_tokens);
+  object.emplace_back("sessions", options.speed.session_count);
+  object.emplace_back("limits", kernels_json(limits));
+  object.emplace_back("depths", speeds_json(speeds, limits));
+  if (options.json) return ok_status();
+  for (const bench::Speed& speed : speeds) {
+    print_speed(options.speed, speed, limits, engine.info().thread_count);
+  }
+  return ok_status();
+}
+
+Status run_kernels(const BenchOptions& options, const Engine& engine, Json::Object& object) {
+  const auto measurements =
+      bench::measure_kernel_limits({.group = group_of(options.what),
+                                    .instruction_set = &bench::instruction_set_of(engine),
+                                    .thread_count = engine.info().thread_count});
+  object.emplace_back("kernels", kernels_json(measurements));
+  if (!options.json) print_kernels(measurements);
+  return ok_status();
 }
 
 Status run(BenchOptions& options) {
@@ -113,37 +139,22 @@ Status run(BenchOptions& options) {
     options.long_decode.measured_tokens = options.speed.measured_tokens;
     return run_long_decode(options.long_decode, options.model);
   }
-  if (!options.long_decode.contexts.empty()) {
-    options.speed.context_tokens = *parse_token_count(options.long_decode.contexts.front());
-  }
   ModelFlags model = options.model;
   model.chunk = std::max(model.chunk, options.speed.session_count);
-  Json::Object object{{"bench", name_of(options.what)}};
-  KVASIR_ASSIGN_OR_RETURN(Engine engine, open_engine(model, false));
-  object.emplace_back("instruction_set", engine.info().instruction_set);
-  object.emplace_back("compute", engine.info().compute);
-  object.emplace_back("threads", engine.info().thread_count);
+  PassMeter meter;
+  KVASIR_ASSIGN_OR_RETURN(EngineOptions open_options, engine_options(model, false));
+  open_options.study.meter = &meter;
+  options.speed.meter = &meter;
+  KVASIR_ASSIGN_OR_RETURN(Engine engine, Engine::open(open_options));
+  Json::Object object{{"bench", name_of(options.what)},
+                      {"instruction_set", engine.info().instruction_set},
+                      {"compute", engine.info().compute},
+                      {"threads", engine.info().thread_count}};
+  if (!options.json) print_engine(engine, options.model);
   if (options.what != BenchTarget::kIndex) {
-    KVASIR_ASSIGN_OR_RETURN(const bench::Speed speed,
-                            options.what == BenchTarget::kPrefill
-                                ? bench::measure_prefill(engine, options.speed)
-                                : bench::measure_decode(engine, options.speed));
-    object.emplace_back("context_tokens", options.speed.context_tokens);
-    object.emplace_back("measured_tokens", options.speed.measured_tokens);
-    object.emplace_back("sessions", options.speed.session_count);
-    object.emplace_back("tokens_per_second", speed.tokens_per_second);
-    object.emplace_back("ms", speed.milliseconds);
-    object.emplace_back("kv_bytes", speed.kv_bytes);
-    if (!options.json) print_speed(options, engine, speed);
+    KVASIR_RETURN_IF_ERROR(run_speed(options, engine, object));
   }
-  if (!options.no_kernels) {
-    const auto measurements =
-        bench::measure_kernel_limits({.group = group_of(options.what),
-                                      .instruction_set = &bench::instruction_set_of(engine),
-                                      .thread_count = engine.info().thread_count});
-    object.emplace_back("kernels", kernels_json(measurements));
-    if (!options.json) print_kernels(measurements);
-  }
+  if (!options.no_kernels) KVASIR_RETURN_IF_ERROR(run_kernels(options, engine, object));
   if (options.json) std::printf("%s\n", Json(std::move(object)).dump().c_str());
   return flush_output();
 }
@@ -152,23 +163,21 @@ void add_bench(Command bench, const char* name, const char* description, BenchTa
   auto options = std::make_shared<BenchOptions>();
   options->what = what;
   options->speed.measured_tokens = what == BenchTarget::kDecode ? 64 : 512;
-  options->speed.context_tokens = what == BenchTarget::kDecode ? 512 : 0;
   Command command = bench.add_command(name, description);
   add_model_options(command, options->model);
   if (what != BenchTarget::kIndex) {
     command.add_option("--tokens", options->speed.measured_tokens, "tokens to measure per session")
         .check_range(1, int64_t{1} << 24)
         .show_default();
-    Option context =
-        command
-            .add_option("--context", options->long_decode.contexts,
-                        "tokens held before, such as 4096, 64k, 1M; several with flash")
-            .check(is_token_count);
-    if (what == BenchTarget::kPrefill) context.single();
+    command
+        .add_option("--depth", options->long_decode.depths,
+                    "tokens held before, such as 4096, 64k, 1M; several are measured in turn")
+        .check(is_token_count);
     command.add_option("--repetitions", options->speed.repetition_count, "the best one counts")
         .check_range(1, 100)
         .show_default();
-    command.add_flag("--no-kernels", options->no_kernels, "leave the kernels out");
+    command.add_flag("--no-kernels", options->no_kernels,
+                     "leave the kernels out, but for the limits");
   }
   if (what == BenchTarget::kDecode) {
     add_long_decode_options(command, options->long_decode);
@@ -188,6 +197,7 @@ void add_bench_command(Command program) {
   add_bench(bench, "prefill", "reading a prompt", BenchTarget::kPrefill);
   add_bench(bench, "decode", "generating token after token", BenchTarget::kDecode);
   add_bench(bench, "index", "scoring and picking index keys", BenchTarget::kIndex);
+  add_bench_around_command(bench);
   add_bench_codecs_command(bench);
   add_bench_rows_command(bench);
   add_bench_store_command(bench);

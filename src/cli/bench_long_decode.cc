@@ -18,7 +18,7 @@
 namespace kvasir::cli {
 namespace {
 
-constexpr const char* kDefaultContext = "64k";
+constexpr const char* kDefaultDepth = "64k";
 
 // One line of the table.
 struct Row {
@@ -184,10 +184,10 @@ Status run_long_decode(const LongDecodeFlags& flags, const ModelFlags& model) {
   KVASIR_ASSIGN_OR_RETURN(const Machine machine, machine_of(model));
   std::vector<Row> rows;
   if (!flags.json) print_heading(flags.kv);
-  std::vector<std::string> contexts = flags.contexts;
-  if (contexts.empty()) contexts = {kDefaultContext};
-  for (const std::string& context : contexts) {
-    KVASIR_RETURN_IF_ERROR(measure_context(flags, machine, *parse_token_count(context), rows));
+  std::vector<std::string> depths = flags.depths;
+  if (depths.empty()) depths = {kDefaultDepth};
+  for (const std::string& depth : depths) {
+    KVASIR_RETURN_IF_ERROR(measure_context(flags, machine, *parse_token_count(depth), rows));
   }
   if (flags.json) {
     Json::Array array;

@@ -13,9 +13,9 @@ namespace kvasir::cli {
 
 struct LongDecodeFlags {
   std::string geometry = "model";
-  std::string kv = "native";          // what --kv says
-  std::vector<std::string> contexts;  // token counts
-  std::vector<std::string> ram;       // budgets, beside all rows in RAM
+  std::string kv = "native";        // what --kv says
+  std::vector<std::string> depths;  // token counts
+  std::vector<std::string> ram;     // budgets, beside all rows in RAM
   // 0.9 gives about the shares that `kvasir bench rows` finds in the bundled model.
   std::vector<double> correlations = {0.9, 0};
   int64_t measured_tokens = 16;

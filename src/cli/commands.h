@@ -43,6 +43,7 @@ void add_docs_command(Command program);
 // Subcommands of eval and of bench.
 void add_eval_codecs_command(Command eval_command);
 void add_bench_codecs_command(Command bench);
+void add_bench_around_command(Command bench);
 void add_bench_rows_command(Command bench);
 void add_bench_serve_command(Command bench);
 void add_bench_store_command(Command bench);

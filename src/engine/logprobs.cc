@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "engine/logit_scan.h"
 
 namespace kvasir {
 namespace {
@@ -28,18 +29,19 @@ std::vector<TokenLogprob> top_logits(std::span<const float> logits, size_t count
 
 }  // namespace
 
+Status check_finite(std::span<const float> logits, int64_t position) {
+  if (are_finite(logits)) return ok_status();
+  return Error{.kind = ErrorKind::kDamaged,
+               .what = "the model computed a logit that is not finite",
+               .where = "token position " + std::to_string(position),
+               .remedy = "its weights are damaged or its activations overflow"};
+}
+
 Result<size_t> highest_logit(std::span<const float> logits, int64_t position) {
-  size_t best = 0;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (!std::isfinite(logits[i])) {
-      return Error{.kind = ErrorKind::kDamaged,
-                   .what = "the model computed a logit that is not finite",
-                   .where = "token position " + std::to_string(position),
-                   .remedy = "its weights are damaged or its activations overflow"};
-    }
-    if (logits[i] > logits[best]) best = i;
-  }
-  return best;
+  KVASIR_RETURN_IF_ERROR(check_finite(logits, position));
+  std::vector<float> maxima;
+  block_maxima(logits, maxima);
+  return highest_place(logits, maxima);
 }
 
 Result<SampledToken> logprobs_of(std::span<const float> logits, int64_t position, int32_t id,

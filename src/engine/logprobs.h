@@ -11,6 +11,9 @@
 
 namespace kvasir {
 
+// Error: a logit of the token at `position` that is not finite.
+Status check_finite(std::span<const float> logits, int64_t position);
+
 // Returns the index of the highest logit, the lowest one on ties. logits [vocab] of the token at
 // `position`. Error: a logit that is not finite.
 Result<size_t> highest_logit(std::span<const float> logits, int64_t position);

@@ -3,14 +3,19 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "base/check.h"
 #include "base/random.h"
+#include "engine/logit_scan.h"
 #include "engine/logprobs.h"
 
 namespace kvasir {
 namespace {
+
+// Of a logit below the highest, in temperatures: what is further weighs next to nothing.
+constexpr double kReachMax = 64;
 
 // Most draws end among so many of the most likely, and so few are quickly sorted.
 constexpr size_t kSortedAtOnce = 64;
@@ -74,6 +79,9 @@ Sampler::Sampler(const SamplingOptions& options, int64_t vocab_size)
     : options_(options), vocab_size_(vocab_size) {
   if (LogitAdjuster::is_needed(options)) adjuster_.emplace(options, vocab_size);
   if (options.temperature > 0) candidates_.reserve(static_cast<size_t>(vocab_size));
+  const size_t blocks = static_cast<size_t>(vocab_size) / kLogitBlock + 1;
+  maxima_.reserve(blocks);
+  if (options.top_k > 0) ordered_maxima_.reserve(blocks);
 }
 
 void Sampler::set_prompt(std::span<const int32_t> prompt) {
@@ -84,18 +92,18 @@ Result<int32_t> Sampler::sample(std::span<const float> logits, int64_t position,
                                 const grammar::TokenMask* allowed) {
   KVASIR_CHECK(!logits.empty() && std::ssize(logits) <= vocab_size_ && position >= 0,
                "logits of the vocabulary");
-  KVASIR_ASSIGN_OR_RETURN(const size_t best, highest_logit(logits, position));
-  if (!adjuster_ && allowed == nullptr) return choose(logits, best, position);
+  KVASIR_RETURN_IF_ERROR(check_finite(logits, position));
   if (adjuster_) logits = adjuster_->adjust(logits);
   if (allowed != nullptr) logits = only_allowed(logits, *allowed);
-  const auto highest = std::max_element(logits.begin(), logits.end());
-  if (*highest == kForbiddenLogit) {
+  block_maxima(logits, maxima_);
+  const size_t best = highest_place(logits, maxima_);
+  if (logits[best] == kForbiddenLogit) {
     return Error{.kind = ErrorKind::kUsage,
                  .what = "every token is forbidden",
                  .field = adjuster_ ? "logit_bias" : "grammar",
                  .expected = "a token that may be sampled"};
   }
-  const int32_t id = choose(logits, static_cast<size_t>(highest - logits.begin()), position);
+  const int32_t id = choose(logits, best, position);
   if (adjuster_) adjuster_->add(id);
   return id;
 }
@@ -104,7 +112,12 @@ std::span<const float> Sampler::only_allowed(std::span<const float> logits,
                                              const grammar::TokenMask& allowed) {
   allowed_logits_.assign(logits.size(), kForbiddenLogit);
   for (size_t begin = 0; begin < logits.size(); begin += 64) {
-    for (uint64_t word = allowed.word(begin / 64); word != 0; word &= word - 1) {
+    uint64_t word = allowed.word(begin / 64);
+    if (word == ~uint64_t{0} && begin + 64 <= logits.size()) {
+      std::copy_n(logits.data() + begin, 64, allowed_logits_.data() + begin);
+      continue;
+    }
+    for (; word != 0; word &= word - 1) {
       const size_t id = begin + static_cast<size_t>(std::countr_zero(word));
       if (id < logits.size()) allowed_logits_[id] = logits[id];
     }
@@ -115,28 +128,60 @@ std::span<const float> Sampler::only_allowed(std::span<const float> logits,
 int32_t Sampler::choose(std::span<const float> logits, size_t best, int64_t position) {
   if (options_.temperature == 0) return static_cast<int32_t>(best);
   const double uniform = uniform_draw(options_.seed, position);
-  fill_candidates(logits);
-  const bool is_cut = options_.top_k > 0 && options_.top_k < std::ssize(candidates_);
-  if (is_cut) {
+  if (options_.top_k == 0) {
+    const std::optional<int32_t> id = draw_of_most_likely(logits, logits[best], uniform);
+    if (id) return *id;
+  }
+  fill_candidates(logits, kth_maximum());
+  if (options_.top_k > 0 && options_.top_k < std::ssize(candidates_)) {
     const auto end = candidates_.begin() + options_.top_k;
     std::nth_element(candidates_.begin(), end, candidates_.end(), is_more_likely);
     candidates_.erase(end, candidates_.end());
   }
   weigh(logits[best]);
-  if (const std::optional<int32_t> id = draw_unsorted(uniform)) return *id;
+  const double total = weight_of(0, candidates_.size());
+  if (const std::optional<int32_t> id = draw_unsorted(uniform, total, 0)) return *id;
   std::sort(candidates_.begin(), candidates_.end(), is_more_likely);
   return draw_in_order(uniform);
+}
+
+float Sampler::kth_maximum() {
+  if (options_.top_k == 0 || options_.top_k > std::ssize(maxima_)) return kForbiddenLogit;
+  ordered_maxima_ = maxima_;
+  const auto kth = ordered_maxima_.begin() + options_.top_k - 1;
+  std::nth_element(ordered_maxima_.begin(), kth, ordered_maxima_.end(), std::greater<>());
+  return *kth;
+}
+
+std::optional<int32_t> Sampler::draw_of_most_likely(std::span<const float> logits, float highest,
+                                                    double uniform) {
+  const double total = sum_of_weights(logits, highest, options_.temperature);
+  // As many as top_p or min_p may need, or as most draws fall on.
+  double reach = 4;
+  if (options_.min_p > 0) reach = std::max(reach, 1 - std::log(options_.min_p));
+  for (; reach <= kReachMax; reach *= 2) {
+    fill_candidates(logits, static_cast<float>(highest - reach * options_.temperature));
+    if (std::ssize(candidates_) > std::ssize(logits) / 4) return std::nullopt;
+    weigh(highest);
+    const std::optional<int32_t> id = draw_unsorted(uniform, total, kWeightSumError * total);
+    if (id) return id;
+  }
+  return std::nullopt;
 }
 
 bool Sampler::is_more_likely(const Candidate& a, const Candidate& b) {
   return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
 }
 
-void Sampler::fill_candidates(std::span<const float> logits) {
+void Sampler::fill_candidates(std::span<const float> logits, float lowest) {
   candidates_.clear();
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] == kForbiddenLogit) continue;
-    candidates_.push_back({logits[i], static_cast<int32_t>(i), 0});
+  for (size_t block = 0; block < maxima_.size(); ++block) {
+    if (maxima_[block] < lowest) continue;
+    const size_t end = std::min((block + 1) * kLogitBlock, logits.size());
+    for (size_t i = block * kLogitBlock; i < end; ++i) {
+      if (logits[i] < lowest || logits[i] == kForbiddenLogit) continue;
+      candidates_.push_back({logits[i], static_cast<int32_t>(i), 0});
+    }
   }
 }
 
@@ -177,13 +222,13 @@ size_t Sampler::cut_by_probability(double total_weight) const {
 
 // ---- without sorting ----
 
-std::optional<int32_t> Sampler::draw_unsorted(double uniform) {
+std::optional<int32_t> Sampler::draw_unsorted(double uniform, double total, double total_error) {
   size_t count = candidates_.size();
-  const double total = weight_of(0, count);
   // Two sums of n weights, or walks down from them, in different orders are apart by less: up to 4n
   // roundings of half an epsilon each. Twice that is allowed for.
   const double error =
-      4 * static_cast<double>(count) * std::numeric_limits<double>::epsilon() * total;
+      4 * static_cast<double>(vocab_size_) * std::numeric_limits<double>::epsilon() * total +
+      total_error;
   double kept = total;
   if (options_.min_p > 0) {
     // The most likely one weighs 1.

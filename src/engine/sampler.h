@@ -47,7 +47,10 @@ class Sampler {
   int32_t choose(std::span<const float> logits, size_t best, int64_t position);
 
   static bool is_more_likely(const Candidate& a, const Candidate& b);
-  void fill_candidates(std::span<const float> logits);
+  // Those of `lowest` and more. REQUIRES: maxima_ of these logits.
+  void fill_candidates(std::span<const float> logits, float lowest);
+  // Returns a logit that the top_k most likely candidates reach, if they are cut; else the lowest.
+  float kth_maximum();
   void weigh(double highest);
   double weight_of(size_t begin, size_t end) const;
 
@@ -55,8 +58,14 @@ class Sampler {
   int32_t draw_in_order(double uniform) const;
   size_t cut_by_probability(double total_weight) const;
 
-  // Draws the same from candidates in any order. Null: rounding could decide.
-  std::optional<int32_t> draw_unsorted(double uniform);
+  // Draws the same from candidates in any order, which may be the most likely alone. total: the
+  // weight of all, known to within total_error. Null: rounding could decide, or it is none of
+  // these.
+  std::optional<int32_t> draw_unsorted(double uniform, double total, double total_error);
+  // Weighs no more of the vocabulary than the draw needs. Null: it needs much, or rounding could
+  // decide.
+  std::optional<int32_t> draw_of_most_likely(std::span<const float> logits, float highest,
+                                             double uniform);
   // Finds the first place in order at which the weights up to and with it pass `wanted`. Afterwards
   // candidates [0, index] are the first ones in order. REQUIRES: candidates [0, count) are. Null:
   // an error of that size could decide.
@@ -71,6 +80,8 @@ class Sampler {
   std::optional<LogitAdjuster> adjuster_;  // none: the logits are taken as they are
   std::vector<Candidate> candidates_;      // [vocab]
   std::vector<float> allowed_logits_;      // [vocab]; empty until something is not allowed
+  std::vector<float> maxima_;              // of the blocks of the logits that are sampled from
+  std::vector<float> ordered_maxima_;      // scratch
 };
 
 }  // namespace kvasir

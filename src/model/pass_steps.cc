@@ -6,6 +6,12 @@
 
 namespace kvasir::model {
 
+int64_t token_count_of(std::span<const Piece> pieces) {
+  int64_t count = 0;
+  for (const Piece& piece : pieces) count += std::ssize(piece.tokens);
+  return count;
+}
+
 int64_t length_after(std::span<const Piece> pieces, const kv::CacheLayout& layout) {
   int64_t length_max = 0;
   for (const Piece& piece : pieces) {

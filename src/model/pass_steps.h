@@ -13,6 +13,9 @@
 
 namespace kvasir::model {
 
+// The tokens of all pieces.
+int64_t token_count_of(std::span<const Piece> pieces);
+
 // The length that the longest sequence will have. REQUIRES: sequences of this layout, and memory
 // for the logits that are asked for and for no others.
 int64_t length_after(std::span<const Piece> pieces, const kv::CacheLayout& layout);
@@ -70,6 +73,7 @@ void write_logits(ops::Ops& ops, const ops::Batch& batch, std::span<const Piece>
                   const kernels::WeightMatrix& output, ops::View<float> inputs,
                   const WriteInput& write_input, const Finish& finish) {
   KVASIR_CHECK(std::ssize(pieces) == std::ssize(batch.pieces()), "the batch's pieces");
+  const ops::PartScope scope(ops.clock(), PassPart::kLogits);
   LogitsApart<Finish> apart(ops, output, inputs, finish);
   for (size_t s = 0; s < pieces.size(); ++s) {
     const Piece& piece = pieces[s];

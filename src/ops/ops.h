@@ -17,6 +17,7 @@
 #include "ops/attention_steps.h"
 #include "ops/batch.h"
 #include "ops/expert_steps.h"
+#include "ops/part_clock.h"
 #include "ops/row_steps.h"
 #include "ops/stream_steps.h"
 #include "ops/view.h"
@@ -40,6 +41,26 @@ class Ops {
   const kernels::KernelTable& table() const { return table_; }
   int thread_count() const { return pool_.thread_count(); }
 
+  // ---- what passes cost (kvasir/pass_meter.h)
+
+  // MeteredPass is the span of a pass, which ends with it.
+  class MeteredPass {
+   public:
+    MeteredPass(Ops& ops, int64_t token_count) : ops_(ops) {
+      ops_.clock_.begin_pass(ops_.pool_, token_count);
+    }
+    ~MeteredPass() { ops_.clock_.end_pass(ops_.pool_); }
+    MeteredPass(const MeteredPass&) = delete;
+    MeteredPass& operator=(const MeteredPass&) = delete;
+
+   private:
+    Ops& ops_;
+  };
+  // Counts into `meter`, which outlives this; null: nothing is counted.
+  void set_meter(PassMeter* meter) { clock_.set_meter(meter); }
+  // Steps of the model's own that are one part.
+  PartClock& clock() { return clock_; }
+
   // ---- loops of a model's own
 
   // Calls body(index, worker) for each index in [0, count).
@@ -50,6 +71,7 @@ class Ops {
   // Calls body(token, worker) for each token. It suits loops whose single steps are short.
   template <class Body>
   void for_each_token(int64_t token_count, Body&& body) {
+    const PartScope scope(clock_, PassPart::kRows);
     const int64_t stride = tokens_per_task(token_count);
     pool_.parallel_for((token_count + stride - 1) / stride, [&](int64_t task, int worker) {
       const int64_t end = (task + 1) * stride < token_count ? (task + 1) * stride : token_count;
@@ -218,6 +240,7 @@ class Ops {
 
   const kernels::KernelTable& table_;
   ThreadPool pool_;
+  PartClock clock_;
   int64_t matmul_cols_max_;
   int64_t scratch_floats_;
   std::vector<AlignedBuffer<float>> scratch_;         // [threads]

@@ -133,7 +133,9 @@ Decoder::Decoder(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptio
       ropes_(rope_tables(checkpoint_.config(), options.pass_tokens_max)),
       work_(checkpoint_.config(), options.pass_tokens_max),
       index_work_(checkpoint_.config().indexer, index_format(*layout_), options.pass_tokens_max,
-                  options.thread_count) {}
+                  options.thread_count) {
+  ops_.set_meter(options.study.meter);
+}
 
 Result<kv::CacheLayout> Decoder::layout_in(std::string_view precision) const {
   KVASIR_ASSIGN_OR_RETURN(const kv::CacheSpec spec, cache_spec(checkpoint_.config(), precision));
@@ -141,6 +143,7 @@ Result<kv::CacheLayout> Decoder::layout_in(std::string_view precision) const {
 }
 
 Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {
+  const ops::Ops::MeteredPass metered(ops_, token_count_of(pieces));
   const Config& config = checkpoint_.config();
   const Weights& weights = checkpoint_.weights();
   const int64_t length = length_after(pieces, *layout_);

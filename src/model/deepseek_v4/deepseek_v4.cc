@@ -131,6 +131,7 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const Mode
            activation_numbers(checkpoint_, options.pass_tokens_max)),
       batch_(config_, options.pass_tokens_max),
       work_(config_, geometry_, options.pass_tokens_max, options.thread_count) {
+  ops_.set_meter(options.study.meter);
   check_parts(config_, checkpoint_.weights(), geometry_);
 }
 
@@ -148,6 +149,7 @@ Result<kv::CacheLayout> DeepSeekV4::layout_in(std::string_view precision) const 
 }
 
 Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {
+  const ops::Ops::MeteredPass metered(ops_, token_count_of(pieces));
   KVASIR_RETURN_IF_ERROR(work_.reserve_length(config_, length_after(pieces, *layout_)));
   batch_.fill(pieces);
   KVASIR_RETURN_IF_ERROR(begin_appends(pieces));

@@ -85,6 +85,18 @@ void check_shapes(const AttendStep& step, const TokenRange& tokens, int thread_c
   KVASIR_CHECK(format_of_others(step).dim == format.dim, "rows of one width");
 }
 
+// Every token reads rows of its own.
+void add_attended(const AttendStep& step, const TokenRange& tokens, PartClock& clock) {
+  const kernels::RowFormat& format = format_of(step);
+  const int64_t heads = step.queries.cols / format.dim;
+  for (int64_t t = tokens.begin; t < tokens.end; ++t) {
+    const int64_t near = std::min(window_tokens_of(step), step.batch.token(t).position + 1);
+    const int64_t others = count_others(step, t);
+    clock.add(near * format.bytes() + others * format_of_others(step).bytes(),
+              heads * (near + others) * (format.dim + step.value_dim));
+  }
+}
+
 }  // namespace
 
 void Ops::attend(const AttendStep& step, const TokenRange& tokens) {
@@ -95,6 +107,8 @@ void Ops::attend(const AttendStep& step, const TokenRange& tokens) {
   const int64_t heads = step.queries.cols / format.dim;
   KVASIR_CHECK(kernels::attend_scratch_floats(format, 0, heads) <= scratch_floats_,
                "the scratch memory was sized for as many heads");
+  const PartScope scope(clock_, PassPart::kAttention);
+  if (clock_.is_running()) add_attended(step, tokens, clock_);
   // With fewer tokens than threads the heads of a token are shared out.
   const int64_t threads = thread_count();
   const int64_t parts = n >= threads ? 1 : std::min(heads, (threads + n - 1) / n);

@@ -125,6 +125,27 @@ void check_shapes(const GroupedAttendStep& step) {
                "a value at full width for every token");
 }
 
+int64_t bytes_per_row(const kv::StreamLayout& stream) {
+  return stream.is_sealed() ? stream.bytes_per_block / stream.rows_per_block : stream.row_bytes;
+}
+
+// Rows are read once for all tokens of a piece, though caches may not keep them for so long.
+void add_attended(const GroupedAttendStep& step, PartClock& clock) {
+  const kv::StreamLayout& keys = step.batch.stream(step.key_stream);
+  int64_t row_bytes = bytes_per_row(keys);
+  if (step.value_stream >= 0) row_bytes += bytes_per_row(step.batch.stream(step.value_stream));
+  const int64_t heads = step.queries.cols / keys.format.dim;
+  for (const BatchPiece& piece : step.batch.pieces()) {
+    const int64_t first = first_seen(keys.spec, piece.first_position);
+    int64_t seen = 0;
+    for (int64_t p = piece.first_position; p < piece.end_position(); ++p) {
+      seen += p + 1 - first_seen(keys.spec, p);
+    }
+    clock.add((piece.end_position() - first) * row_bytes,
+              heads * seen * (keys.format.dim + step.value_dim));
+  }
+}
+
 // Without rows, a whole is its sink.
 void begin_whole(const GroupedAttendStep& step, const AttendGroup& group,
                  const AttendedPart& whole) {
@@ -193,6 +214,8 @@ int64_t grouped_scratch_floats(const kv::CacheLayout& layout, int64_t value_dim)
 
 void Ops::attend_grouped(const GroupedAttendStep& step) {
   check_shapes(step);
+  const PartScope scope(clock_, PassPart::kAttention);
+  if (clock_.is_running()) add_attended(step, clock_);
   const Batch& batch = step.batch;
   const kv::StreamLayout& keys = batch.stream(step.key_stream);
   KVASIR_CHECK(scratch_floats_of(keys.format, step.value_dim) <= scratch_floats_,

@@ -91,6 +91,18 @@ float pick_weight(const ExpertsStep& step, int64_t place) {
   return step.weights.data[step.groups.slots[static_cast<size_t>(place)]];
 }
 
+// Of the experts that have tokens.
+void add_experts(const ExpertsStep& step, PartClock& clock) {
+  for (int64_t expert = 0; expert < step.groups.expert_count; ++expert) {
+    const int64_t tokens = step.groups.end(expert) - step.groups.begin(expert);
+    if (tokens == 0) continue;
+    const Mlp& mlp = step.experts[static_cast<size_t>(expert)];
+    for (const kernels::WeightMatrix* weight : {&mlp.gate, &mlp.up, &mlp.down}) {
+      if (weight->rows > 0) clock.add_product(*weight, tokens);
+    }
+  }
+}
+
 }  // namespace
 
 void soften(float* values, int64_t count) {
@@ -157,6 +169,7 @@ void Ops::group_by_expert(View<const int32_t> ids, const ExpertGroups& groups) {
                    std::ssize(groups.slots) == slots && std::ssize(groups.places) == slots &&
                    std::ssize(groups.starts) == experts + 1,
                "shapes of groups");
+  const PartScope scope(clock_, PassPart::kRows);
   int64_t* starts = groups.starts.data();
   std::fill(starts, starts + experts + 1, 0);
   for (int64_t slot = 0; slot < slots; ++slot) ++starts[ids.data[slot] + 1];
@@ -193,6 +206,8 @@ void Ops::run_experts(const ExpertsStep& step) {
   const int64_t width = step.up.cols;
   KVASIR_CHECK(std::max(dim, width) <= matmul_cols_max_,
                "the scratch memory was sized for as many columns");
+  const PartScope scope(clock_, PassPart::kExperts);
+  if (clock_.is_running()) add_experts(step, clock_);
   for_each_token(std::ssize(groups.slots), [&](int64_t place, int) {
     const int64_t token = groups.slots[static_cast<size_t>(place)] / groups.picks_per_token;
     std::memcpy(step.input.row(place), step.x.row(token), static_cast<size_t>(dim) * sizeof(float));

@@ -50,10 +50,12 @@ void Ops::matmul_all(std::span<const Product> products, View<const float> x) {
   int64_t rows = 0;
   for (const auto& [weight, y] : products) {
     KVASIR_CHECK(x.cols == weight.cols && y.has_shape(x.rows, weight.rows), "shapes of a product");
+    if (clock_.is_running()) clock_.add_product(weight, x.rows);
     any_is_integer = any_is_integer || weight.is_integer;
     rows += weight.rows;
   }
   KVASIR_CHECK(x.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
+  const PartScope scope(clock_, PassPart::kProducts);
   if (any_is_integer) round_activations(x);
   const int64_t step = rows_per_task(rows, x.cols * x.rows);
   const auto tasks_of = [step](const Product& product) {
@@ -106,6 +108,8 @@ void Ops::matmul_apart(const kernels::WeightMatrix& weight, View<const float> x,
   KVASIR_CHECK(x.cols == weight.cols && x.rows == std::ssize(y), "shapes of a product");
   KVASIR_CHECK(weight.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
   KVASIR_CHECK(x.rows <= kRowsApartMax, "no more rows than may lie apart");
+  const PartScope scope(clock_, PassPart::kProducts);
+  if (clock_.is_running()) clock_.add_product(weight, x.rows);
   if (weight.is_integer) round_activations(x);
   const int64_t step = rows_per_task(weight.rows, weight.cols * x.rows);
   pool_.parallel_for((weight.rows + step - 1) / step, [&](int64_t task, int worker) {

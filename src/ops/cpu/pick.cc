@@ -38,6 +38,16 @@ void check_shapes(const PickStep& step, int thread_count) {
       "a buffer for each thread");
 }
 
+// Keys that are scored, each with all heads of the queries.
+void add_scored(const PickStep& step, PartClock& clock) {
+  const kernels::RowFormat& format = step.batch.stream(step.stream).format;
+  int64_t keys = 0;
+  for (int64_t t = 0; t < step.batch.token_count(); ++t) {
+    if (scores_rows(step, t)) keys += step.batch.complete_rows(t, step.stream);
+  }
+  clock.add(keys * format.bytes(), keys * step.head_count * format.dim);
+}
+
 }  // namespace
 
 bool scores_any_rows(const PickStep& step) {
@@ -49,6 +59,8 @@ bool scores_any_rows(const PickStep& step) {
 
 void Ops::pick_rows(const PickStep& step) {
   check_shapes(step, thread_count());
+  const PartScope scope(clock_, PassPart::kPicking);
+  if (clock_.is_running()) add_scored(step, clock_);
   const int64_t n = step.batch.token_count();
   // With fewer tokens than threads, as when decoding behind a long text, all threads share one
   // token's keys; else each thread takes tokens of its own.

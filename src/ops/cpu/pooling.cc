@@ -36,6 +36,7 @@ void Ops::pool_rows(const PoolStep& step) {
   check_shapes(step);
   KVASIR_CHECK(step.batch.stream(step.stream).spec.width <= scratch_floats_,
                "the scratch memory was sized for a pooled row");
+  const PartScope scope(clock_, PassPart::kRows);
   const std::span<const PooledRow> rows = step.rows.rows();
   pool_.parallel_for(std::ssize(rows), [&](int64_t index, int worker) {
     float* pooled = scratch(worker);
@@ -89,6 +90,7 @@ void Ops::write_pooled(const PoolStep& step, const PooledRow& row, float* pooled
 
 void Ops::write_pending(const PoolStep& step) {
   check_shapes(step);
+  const PartScope scope(clock_, PassPart::kRows);
   const auto bytes = static_cast<size_t>(step.values.cols) * sizeof(float);
   for (const BatchPiece& piece : step.batch.pieces()) {
     const kv::PoolingRing ring = piece.sequence->ring(step.stream);

@@ -31,6 +31,8 @@ void Ops::embed(const kernels::WeightMatrix& table, const Batch& batch, int64_t 
                 View<float> y) {
   const int64_t dim = table.cols;
   KVASIR_CHECK(y.has_shape(batch.token_count(), copies * dim), "shapes of an embedding");
+  const PartScope scope(clock_, PassPart::kEmbedding);
+  if (clock_.is_running()) clock_.add(y.rows * kernels::weight_row_bytes(table), 0);
   for_each_token(y.rows, [&](int64_t t, int) {
     float* first = y.row(t);
     KVASIR_DCHECK(batch.token(t).id >= 0 && batch.token(t).id < table.rows, "a row of the table");
@@ -188,6 +190,7 @@ void Ops::write_windows(const Batch& batch, int64_t stream, View<const std::byte
   const kv::StreamLayout& window = batch.stream(stream);
   KVASIR_CHECK(!window.is_in_blocks() && rows.has_shape(batch.token_count(), window.row_bytes),
                "a row of the window for every token");
+  const PartScope scope(clock_, PassPart::kRows);
   for (const BatchPiece& piece : batch.pieces()) {
     const int64_t kept = std::min(piece.token_count, window.spec.window_tokens);
     for (int64_t i = piece.token_count - kept; i < piece.token_count; ++i) {

@@ -75,6 +75,7 @@ void change_by_means(const kv::Stream& stream, int64_t vector, float* rows, auto
 
 void Ops::seal_rows(const SealStep& step) {
   check_shapes(step);
+  const PartScope scope(clock_, PassPart::kRows);
   const kv::Stream& stream = step.batch.stream(step.stream).spec;
   const bool is_chained = kernels::codec_of(stream.codec).next_side != nullptr;
   for (const BatchPiece& piece : step.batch.pieces()) {

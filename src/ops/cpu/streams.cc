@@ -21,6 +21,7 @@ void Ops::hyper_enter(const HyperStep& step, const HyperMixing& mixing, const fl
                       View<float> input) {
   check_shapes(step);
   KVASIR_CHECK(input.has_shape(step.streams.rows, step.width()), "an input for every token");
+  const PartScope scope(clock_, PassPart::kStreams);
   matmul(mixing.fn, step.streams, step.mix);
   for_each_token(input.rows, [&](int64_t t, int) {
     const float* streams = step.streams.row(t);
@@ -45,6 +46,7 @@ void Ops::hyper_enter(const HyperStep& step, const HyperMixing& mixing, const fl
 void Ops::hyper_leave(const HyperStep& step, View<const float> output) {
   check_shapes(step);
   KVASIR_CHECK(output.has_shape(step.streams.rows, step.width()), "an output for every token");
+  const PartScope scope(clock_, PassPart::kStreams);
   for_each_token(output.rows, [&](int64_t t, int) {
     table_.hyper_expand(step.streams.row(t), output.row(t), step.post.row(t), step.combine.row(t),
                         step.stream_count, output.cols);
