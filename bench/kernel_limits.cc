@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/stopwatch.h"
 #include "base/thread_pool.h"
+#include "kernels/panels.h"
 #include "numeric/blocks/block_type.h"
 
 namespace kvasir::bench {
@@ -101,10 +102,12 @@ class Bench {
         break;
       case KernelGroup::kPrefill:
         for (const WeightKind& kind : kWeightKinds) measure_prefill(kind);
+        for (const WeightKind& kind : kWeightKinds) measure_integer_prefill(kind);
         measure_attention();
         break;
       case KernelGroup::kDecode:
         for (const WeightKind& kind : kWeightKinds) measure_decode(kind);
+        for (const WeightKind& kind : kWeightKinds) measure_integer_decode(kind);
         measure_attention();
         break;
       case KernelGroup::kIndex:
@@ -309,6 +312,81 @@ class Bench {
     add(std::string("prefill ") + kind.name,
         static_cast<double>(kTokens * weight.rows * kMatrixSize) / seconds, "multiply-adds/s",
         "float multiply-adds", float_rate_);
+  }
+
+  // The rows of a weight in panels, `copies` times.
+  AlignedBuffer<uint8_t> make_panels(const kernels::WeightMatrix& weight, int64_t copies) {
+    const int64_t panel_bytes = kernels::panel_bytes(weight);
+    const int64_t bytes = kernels::panels_bytes(weight);
+    AlignedBuffer<uint8_t> panels(copies * bytes);
+    KVASIR_CHECK(!panels.failed(), "memory for the panels");
+    pool_.parallel_for(weight.rows / kernels::kPanelRows, [&](int64_t panel, int) {
+      kernels::pack_panel(weight, panel * kernels::kPanelRows, &panels[panel * panel_bytes]);
+    });
+    for (int64_t i = 1; i < copies; ++i) std::memcpy(&panels[i * bytes], panels.data(), bytes);
+    return panels;
+  }
+
+  void multiply(const kernels::IntegerMatmulArgs& args, int64_t rows_per_piece) {
+    pool_.parallel_for(args.weight.rows / rows_per_piece, [&](int64_t piece, int) {
+      table_.integer_matmul(args, piece * rows_per_piece, (piece + 1) * rows_per_piece, nullptr);
+    });
+  }
+
+  // Activations are rounded once, beside which products take long.
+  std::vector<kernels::ActivationGroup> round_ones(int64_t token_count) {
+    const std::vector<float> x(token_count * kMatrixSize, 1.0f);
+    std::vector<kernels::ActivationGroup> groups(x.size() / kernels::kActivationGroup);
+    table_.round_activations(x.data(), std::ssize(x), groups.data());
+    return groups;
+  }
+
+  void measure_integer_decode(const WeightKind& kind) {
+    kernels::WeightMatrix weight = empty_weight(kind);
+    if (kernels::coding_of(weight) == nullptr) return;
+    const int64_t bytes = kernels::panels_bytes(weight);
+    const int64_t copies = kStreamBytes / bytes;
+    weight = make_weight(weight, 1);
+    const AlignedBuffer<uint8_t> panels = make_panels(weight, copies);
+    const auto x = round_ones(1);
+    std::vector<float> y(kMatrixSize);
+    int64_t copy = 0;
+    const double seconds = best_seconds([&] {
+      weight.panels = panels.data() + copy * bytes;
+      copy = (copy + 1) % copies;
+      multiply({.weight = weight,
+                .x = x.data(),
+                .y = y.data(),
+                .y_stride = kMatrixSize,
+                .token_count = 1},
+               64);
+    });
+    add(std::string("decode ") + kind.name + " int", static_cast<double>(bytes) / seconds,
+        "bytes/s", "memory read", bytes_per_second_);
+  }
+
+  // An activation is two bytes.
+  void measure_integer_prefill(const WeightKind& kind) {
+    constexpr int64_t kTokens = 512;
+    kernels::WeightMatrix weight = empty_weight(kind);
+    if (kernels::coding_of(weight) == nullptr) return;
+    weight = make_weight(weight, 1);
+    weight.rows = std::min<int64_t>(kMatrixSize, 64 * options_.thread_count);
+    const AlignedBuffer<uint8_t> panels = make_panels(weight, 1);
+    weight.panels = panels.data();
+    const auto x = round_ones(kTokens);
+    std::vector<float> y(kTokens * kMatrixSize);
+    const double seconds = best_seconds([&] {
+      multiply({.weight = weight,
+                .x = x.data(),
+                .y = y.data(),
+                .y_stride = kMatrixSize,
+                .token_count = kTokens},
+               64);
+    });
+    add(std::string("prefill ") + kind.name + " int",
+        static_cast<double>(kTokens * weight.rows * kMatrixSize) / seconds, "multiply-adds/s",
+        "half of int8 multiply-adds", byte_rate_ / 2);
   }
 
   std::vector<float> random_floats(int64_t size) {
