@@ -52,23 +52,6 @@ void decode_scales(const StoredTensor& tensor, float* out) {
 
 bool is_e8m0(Dtype dtype) { return dtype == Dtype::kF8E8m0 || dtype == Dtype::kU8; }
 
-// Bytes of a stack's matrix's scales.
-int64_t scale_table_bytes(const WeightMatrix& matrix) {
-  constexpr int64_t kTile = kernels::kFp8TileSize;
-  const int64_t rows = matrix.rows;
-  switch (matrix.format) {
-    case WeightFormat::kFp4ScaleE8m0:
-      return rows * matrix.scale_cols;
-    case WeightFormat::kFp8ScaleE8m0:
-      return (rows + kTile - 1) / kTile * matrix.scale_cols;
-    case WeightFormat::kFp8ScaleF32:
-    case WeightFormat::kInt8ScaleF32:
-      return (rows + matrix.tile_rows - 1) / matrix.tile_rows * matrix.scale_cols * 4;
-    default:
-      return 0;
-  }
-}
-
 }  // namespace
 
 WeightMatrix MatrixStack::at(int64_t index) const {
@@ -110,7 +93,7 @@ Result<MatrixStack> TensorReader::matrix_stack(const std::string& stem, int64_t 
   MatrixStack stack;
   KVASIR_RETURN_IF_ERROR(read_matrix(*tensor, stem + ".scale", {count}, rows, cols, stack.first));
   stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first);
-  stack.scale_step_bytes = scale_table_bytes(stack.first);
+  stack.scale_step_bytes = kernels::weight_scale_bytes(stack.first);
   return stack;
 }
 
@@ -144,7 +127,7 @@ Result<MatrixStack> TensorReader::fp4_stack(const std::string& codes_name,
   KVASIR_RETURN_IF_ERROR(
       read_group_scales(*codes, scales_name, {count, rows, groups}, stack.first));
   stack.data_step_bytes = rows * kernels::weight_row_bytes(stack.first);
-  stack.scale_step_bytes = scale_table_bytes(stack.first);
+  stack.scale_step_bytes = kernels::weight_scale_bytes(stack.first);
   return stack;
 }
 

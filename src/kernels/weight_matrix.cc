@@ -28,6 +28,41 @@ float float_tile_scale(const WeightMatrix& weight, int64_t row, int64_t column) 
   return load_unaligned<float>(weight.scales + 4 * index);
 }
 
+// How many stored rows share a row of scales.
+int64_t rows_of_a_scale(const WeightMatrix& weight) {
+  switch (weight.format) {
+    case WeightFormat::kFp8ScaleE8m0:
+      return kFp8TileSize;
+    case WeightFormat::kFp8ScaleF32:
+    case WeightFormat::kInt8ScaleF32:
+      return weight.tile_rows;
+    default:
+      return 1;
+  }
+}
+
+// 0: it has no scales beside the codes.
+int64_t scale_row_bytes(const WeightMatrix& weight) {
+  switch (weight.format) {
+    case WeightFormat::kFp8ScaleE8m0:
+    case WeightFormat::kFp4ScaleE8m0:
+      return weight.scale_cols;
+    case WeightFormat::kFp8ScaleF32:
+    case WeightFormat::kInt8ScaleF32:
+      return weight.scale_cols * static_cast<int64_t>(sizeof(float));
+    default:
+      return 0;
+  }
+}
+
+int64_t scale_rows_begin(const WeightMatrix& weight) {
+  return stored_row(weight, 0) / rows_of_a_scale(weight);
+}
+
+int64_t scale_rows_end(const WeightMatrix& weight) {
+  return stored_row(weight, weight.rows - 1) / rows_of_a_scale(weight) + 1;
+}
+
 float decode_fp4_element(const WeightMatrix& weight, const std::byte* codes, int64_t row,
                          int64_t column) {
   const std::byte* scale =
@@ -87,6 +122,23 @@ int64_t weight_row_bytes(const WeightMatrix& weight) {
 
 const std::byte* weight_row(const WeightMatrix& weight, int64_t row) {
   return weight.data + row * weight.row_step * weight_row_bytes(weight);
+}
+
+std::span<const std::byte> weight_codes(const WeightMatrix& weight) {
+  KVASIR_CHECK(weight.rows > 0, "a matrix that is there");
+  const std::byte* last = weight_row(weight, weight.rows - 1);
+  return {weight.data, last + weight_row_bytes(weight)};
+}
+
+int64_t weight_scale_bytes(const WeightMatrix& weight) {
+  return (scale_rows_end(weight) - scale_rows_begin(weight)) * scale_row_bytes(weight);
+}
+
+std::span<const std::byte> weight_scales(const WeightMatrix& weight) {
+  const int64_t bytes = weight_scale_bytes(weight);
+  if (bytes == 0) return {};
+  const std::byte* first = weight.scales + scale_rows_begin(weight) * scale_row_bytes(weight);
+  return {first, static_cast<size_t>(bytes)};
 }
 
 WeightMatrix slice_rows(const WeightMatrix& matrix, int64_t begin, int64_t count) {

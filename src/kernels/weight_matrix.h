@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 namespace kvasir {
 struct BlockType;
@@ -50,6 +51,12 @@ struct WeightMatrix {
 int64_t weight_row_bytes(const WeightMatrix& weight);
 // Where the codes of a row begin.
 const std::byte* weight_row(const WeightMatrix& weight, int64_t row);
+// Where a matrix's codes lie, from its first row to its last: rows of another in between included.
+// REQUIRES: it has rows.
+std::span<const std::byte> weight_codes(const WeightMatrix& weight);
+// Where the scales of its rows lie, and their bytes; nothing where it has none beside the codes.
+std::span<const std::byte> weight_scales(const WeightMatrix& weight);
+int64_t weight_scale_bytes(const WeightMatrix& weight);
 // Rows [begin, begin + count) as a matrix of their own.
 WeightMatrix slice_rows(const WeightMatrix& matrix, int64_t begin, int64_t count);
 

@@ -16,19 +16,15 @@
 #include "kernels/kernels.h"
 #include "ops/attention_steps.h"
 #include "ops/batch.h"
+#include "ops/expert_reads.h"
 #include "ops/expert_steps.h"
 #include "ops/part_clock.h"
+#include "ops/product.h"
 #include "ops/row_steps.h"
 #include "ops/stream_steps.h"
 #include "ops/view.h"
 
 namespace kvasir::ops {
-
-// y [n, weight.rows], of an x that is given beside it.
-struct Product {
-  const kernels::WeightMatrix& weight;
-  View<float> y;
-};
 
 class Ops {
  public:
@@ -162,6 +158,9 @@ class Ops {
   void route(const RouteStep& step);
   // Orders the slots of ids [n, e].
   void group_by_expert(View<const int32_t> ids, const ExpertGroups& groups);
+  // Has what is not in memory of the experts with tokens read, so that it arrives while something
+  // else is done before their run. REQUIRES: the next run_experts is of the same.
+  void read_experts(std::span<const Mlp> experts, const ExpertGroups& groups);
   // Runs every expert over its tokens -> step.output.
   void run_experts(const ExpertsStep& step);
   // Adds the outputs of a token's experts (output [n * e, D]) to y [n, D], in the order they were
@@ -230,7 +229,7 @@ class Ops {
   template <class Body>
   void for_each_head(View<float> heads, int64_t head_dim, const Body& body);
   template <class Body>
-  void for_each_expert_piece(const ExpertGroups& groups, int64_t rows, int64_t cols, Body&& body);
+  void for_each_expert_piece(int64_t rows, int64_t cols, Body&& body);
   void activate(const Mlp& mlp, kernels::ActivateArgs args, float* gate, float* up, int64_t begin,
                 int64_t end) const;
   void gate_and_up(const ExpertsStep& step, int64_t expert, int64_t row_begin, int64_t row_end,
@@ -241,6 +240,7 @@ class Ops {
   const kernels::KernelTable& table_;
   ThreadPool pool_;
   PartClock clock_;
+  ExpertReads expert_reads_;
   int64_t matmul_cols_max_;
   int64_t scratch_floats_;
   std::vector<AlignedBuffer<float>> scratch_;         // [threads]

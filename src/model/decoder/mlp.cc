@@ -97,6 +97,8 @@ void run_experts(Pass& pass, const ExpertsWeights& weights, View<const float> in
                   .ids = ids,
                   .weights = pick_weights});
   pass.ops.group_by_expert(ids, groups);
+  pass.ops.read_experts(weights.experts, groups);
+  run_shared(pass, weights, input, output);
   pass.ops.run_experts({.experts = weights.experts,
                         .groups = groups,
                         .activation = pass.config.activation,
@@ -107,7 +109,6 @@ void run_experts(Pass& pass, const ExpertsWeights& weights, View<const float> in
                         .gate = view_of(work.expert_gate, slots, experts.width),
                         .up = view_of(work.expert_up, slots, experts.width),
                         .output = routed});
-  run_shared(pass, weights, input, output);
   pass.ops.add_routed(groups, routed, output);
 }
 

@@ -12,7 +12,7 @@
 #include "kvasir/result.h"
 #include "model/decoder/config.h"
 #include "model/pass_buffers.h"
-#include "ops/ops.h"
+#include "ops/product.h"
 
 namespace kvasir::model::decoder {
 

@@ -74,6 +74,13 @@ void run_experts(Pass& pass, const MoeWeights& weights) {
              .ids = ids,
              .weights = pick_weights});
   ops.group_by_expert(ids, groups);
+  ops.read_experts(weights.experts, groups);
+  ops.mlp({.mlp = weights.shared,
+           .limit = config.swiglu_limit,
+           .x = input,
+           .gate = view_of(work.shared_gate, n, shared_width),
+           .up = view_of(work.shared_up, n, shared_width),
+           .y = output});
   ops.run_experts({.experts = weights.experts,
                    .groups = groups,
                    .limit = config.swiglu_limit,
@@ -83,12 +90,6 @@ void run_experts(Pass& pass, const MoeWeights& weights) {
                    .gate = view_of(work.expert_gate, slots, config.expert_width),
                    .up = view_of(work.expert_up, slots, config.expert_width),
                    .output = routed});
-  ops.mlp({.mlp = weights.shared,
-           .limit = config.swiglu_limit,
-           .x = input,
-           .gate = view_of(work.shared_gate, n, shared_width),
-           .up = view_of(work.shared_up, n, shared_width),
-           .y = output});
   ops.add_routed(groups, routed, output);
 }
 

@@ -184,18 +184,22 @@ void Ops::group_by_expert(View<const int32_t> ids, const ExpertGroups& groups) {
   starts[0] = 0;
 }
 
+void Ops::read_experts(std::span<const Mlp> experts, const ExpertGroups& groups) {
+  expert_reads_.start(experts, groups);
+}
+
 // body(expert, row_begin, row_end, worker) over pieces of [0, rows) of every expert that has
 // tokens.
 template <class Body>
-void Ops::for_each_expert_piece(const ExpertGroups& groups, int64_t rows, int64_t cols,
-                                Body&& body) {
+void Ops::for_each_expert_piece(int64_t rows, int64_t cols, Body&& body) {
   const int64_t step = rows_per_task(rows, cols);
   const int64_t pieces = (rows + step - 1) / step;
-  pool_.parallel_for(groups.expert_count * pieces, [&](int64_t task, int worker) {
-    const int64_t expert = task / pieces;
+  const std::span<const int32_t> order = expert_reads_.order();
+  pool_.parallel_for(std::ssize(order) * pieces, [&](int64_t task, int worker) {
     const int64_t row_begin = task % pieces * step;
-    if (groups.begin(expert) == groups.end(expert)) return;
-    body(expert, row_begin, std::min(rows, row_begin + step), worker);
+    if (row_begin == 0) expert_reads_.begin_part();
+    body(order[static_cast<size_t>(task / pieces)], row_begin, std::min(rows, row_begin + step),
+         worker);
   });
 }
 
@@ -216,16 +220,18 @@ void Ops::run_experts(const ExpertsStep& step) {
     return std::ranges::any_of(step.experts,
                                [&](const Mlp& mlp) { return (mlp.*matrix).is_integer; });
   };
+  if (!expert_reads_.is_started()) read_experts(step.experts, groups);
   if (any_is_integer(&Mlp::up) || any_is_integer(&Mlp::gate)) round_activations(step.input);
-  for_each_expert_piece(groups, width, 2 * dim,
+  for_each_expert_piece(width, 2 * dim,
                         [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
                           gate_and_up(step, expert, row_begin, row_end, worker);
                         });
   if (any_is_integer(&Mlp::down)) round_activations(step.up);
-  for_each_expert_piece(groups, step.output.cols, width,
+  for_each_expert_piece(step.output.cols, width,
                         [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
                           down(step, expert, row_begin, row_end, worker);
                         });
+  expert_reads_.finish();
 }
 
 // gate and up for rows [row_begin, row_end) of one expert, then the gated product in the place of
