@@ -85,12 +85,13 @@ def measure(arguments, files, kvasir, limit_bytes, token_count):
 def measure_limit(arguments, files, limit_bytes):
     """For each program: tokens/s, bytes read for a token, and the share of weights that stayed."""
     total = sum(path.stat().st_size for path in files)
+    loading = {kvasir: measure(arguments, files, kvasir, limit_bytes, 1)[1] for kvasir in arguments.kvasir}
     runs = {kvasir: [] for kvasir in arguments.kvasir}
     for _ in range(arguments.rounds):
         for kvasir in arguments.kvasir:
-            _, loading, _ = measure(arguments, files, kvasir, limit_bytes, 1)
             speed, read, resident = measure(arguments, files, kvasir, limit_bytes, arguments.tokens)
-            runs[kvasir].append((speed, (read - loading) / (arguments.tokens - 1), resident / total))
+            read_a_token = (read - loading[kvasir]) / (arguments.tokens - 1)
+            runs[kvasir].append((speed, read_a_token, resident / total))
     return {kvasir: [statistics.median(column) for column in zip(*rows)] for kvasir, rows in runs.items()}
 
 
