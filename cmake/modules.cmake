@@ -60,7 +60,7 @@ function(kvasir_little_optimized target)
   target_compile_options(${target} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
 endfunction()
 
-# Folders named x86/ are for that processor; on others the plain loops run.
+# Folders named x86/ are for that processor; on others the portable loops run.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   set(KVASIR_IS_X86 ON)
 endif()

@@ -14,7 +14,7 @@
 namespace kvasir::testing {
 
 std::vector<std::string> supported_instruction_sets() {
-  std::vector<std::string> names;
+  std::vector<std::string> names{kernels::reference_set().table.name};
   for (const kernels::InstructionSet& set : kernels::instruction_sets()) {
     if (set.is_supported()) {
       names.emplace_back(set.table.name);

@@ -10,7 +10,7 @@
 
 namespace kvasir::testing {
 
-// Instruction sets this processor runs.
+// The plain loops, `ref`, and the instruction sets that this processor runs.
 std::vector<std::string> supported_instruction_sets();
 
 // Ends the test program when the engine does not open.

@@ -78,7 +78,8 @@ constexpr std::string_view kProcessorFolders = "src/kernels/x86/";
 // Inside the files that are compiled for an instruction set: what a standard header or an inline
 // function defines there is compiled with wide-vector flags, and if the linker keeps that copy, an
 // old processor crashes.
-constexpr std::string_view kInstructionSetFolders = "src/kernels/simd/ src/kernels/x86/";
+constexpr std::string_view kInstructionSetFolders =
+    "src/kernels/simd/ src/kernels/x86/ src/kernels/portable/";
 constexpr std::string_view kAllowedInInstructionSets[] = {
     "cfloat", "cmath", "cpuid.h", "cstddef", "cstdint", "cstring", "immintrin.h", "limits",
 };

@@ -12,10 +12,10 @@
 //   session->append(rest_of_tokens);        // saved in the background as it goes
 //   session->mark_resumable();              // a later resume can start here, or just before
 //
-// The logits of a token depend on the model, the tokens before it, the cache precision, the
-// instruction set and the rows made visible: not on how the tokens were cut into calls, on the
-// thread count, on other sessions in a batch, nor on forks or resumes. An Engine and its sessions
-// are used from one thread at a time; the engine must outlive its sessions.
+// The logits of a token depend on the model, the tokens before it, the cache precision and the rows
+// made visible: not on the instruction set, on how the tokens were cut into calls, on the thread
+// count, on other sessions in a batch, nor on forks or resumes. An Engine and its sessions are used
+// from one thread at a time; the engine must outlive its sessions.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@
 namespace kvasir {
 
 // Returns the instruction sets that this build has kernels for, slowest first. A machine may lack
-// some of them; it always has "ref", plain loops.
+// some of them; it always has "portable".
 std::vector<std::string> instruction_sets();
 
 struct EngineOptions {
@@ -56,7 +56,7 @@ struct EngineOptions {
   // (Phi-3) have one rope for the context that they were first made for and one for longer ones;
   // this chooses, and caches of the one are not continued with the other. Nothing is refused by it.
   int64_t context_tokens = 0;
-  std::string instruction_set = "auto";  // the best; or one of instruction_sets()
+  std::string instruction_set = "auto";  // the best; one of instruction_sets(); or "ref"
   std::string compute = "auto";          // "int", "f32" (docs/numerics.md), or the better of these
   bool needs_text = true;                // false: tokenizer and chat template are not read
   StudyOptions study;
@@ -79,7 +79,7 @@ struct ModelInfo {
   int64_t kv_first_block_bytes = 0;  // of a session's first: rows that are kept whole besides
   int64_t kv_block_tokens = 0;
   int64_t kv_fixed_bytes = 0;  // cache of a session without tokens
-  // Equal fingerprints, tokens and instruction sets give equal logits.
+  // Equal fingerprints and tokens give equal logits.
   std::string fingerprint;
   int64_t pass_tokens_max = 0;  // EngineOptions::chunk_tokens
   int thread_count = 0;

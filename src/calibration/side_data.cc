@@ -57,7 +57,7 @@ Error unfit(int64_t layer, RowKind kind, std::string expected, std::string found
 std::vector<float> means_of(const RowFacts& facts, const kv::Stream& stream) {
   if (!stream.is_centered) return {};
   std::vector<float> means = facts.means;
-  const kernels::KernelTable& table = kernels::instruction_sets().front().table;
+  const kernels::KernelTable& table = kernels::reference_set().table;
   for (int64_t v = 0; v < facts.vectors; ++v) {
     kv::rotate(table, stream.rotation, kv::rotation_block(stream), means.data() + v * facts.width,
                facts.width);

@@ -36,12 +36,12 @@ TEST(EngineOptions, AnInstructionSetThatTheMachineLacksIsUnsupported) {
 
 // Whatever is wrong with these options, it is not the instruction set.
 TEST(EngineOptions, NamesOfTheListAndAutoAreTaken) {
-  std::vector<std::string> names = {"", "auto", "ref"};
+  std::vector<std::string> names = {"", "auto", "portable", "ref"};
   for (const std::string& name : names) {
     EXPECT_NE(refusal_of({.model_path = "nowhere", .instruction_set = name}).field,
               "instruction_set");
   }
-  EXPECT_EQ(instruction_sets().front(), "ref");
+  EXPECT_EQ(instruction_sets().front(), "portable");
 }
 
 }  // namespace

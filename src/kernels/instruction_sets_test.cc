@@ -8,11 +8,16 @@
 namespace kvasir::kernels {
 namespace {
 
-TEST(InstructionSetList, PlainLoopsComeFirstAndRunEverywhere) {
+TEST(InstructionSetList, ThePortableOneComesFirstAndRunsEverywhere) {
   const InstructionSet& first = instruction_sets().front();
-  EXPECT_STREQ(first.table.name, "ref");
+  EXPECT_STREQ(first.table.name, "portable");
   EXPECT_TRUE(first.is_supported());
-  EXPECT_EQ(first.peak_loops, nullptr);
+}
+
+TEST(InstructionSetList, TheReferenceIsFoundButNotListed) {
+  EXPECT_EQ(find_instruction_set("ref"), &reference_set());
+  EXPECT_TRUE(reference_set().is_supported());
+  for (const InstructionSet& set : instruction_sets()) EXPECT_STRNE(set.table.name, "ref");
 }
 
 TEST(InstructionSetList, AreFoundByTheirNames) {

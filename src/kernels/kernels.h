@@ -4,8 +4,8 @@
 // SAME BITS: the numbers of an output come from one fixed order of operations. It depends on the
 // inputs of that output alone: not on how many tokens, rows or heads share the call, on the place
 // within the call, on alignment, or on the thread. So every function here may be cut into any
-// pieces (ranges of tokens, rows or heads) without changing one bit. Instruction sets may differ
-// from each other within the tolerances of kernels_test; `ref` is what they are tested against.
+// pieces (ranges of tokens, rows or heads) without changing one bit. All instruction sets give the
+// same bits (equal_bits_test); `ref`, the plain loops, is what they are tested against.
 //
 // All functions are reentrant, allocate nothing and take unaligned pointers. Strides count floats.
 // Inputs are finite.
@@ -210,9 +210,9 @@ struct KernelTable {
   // out /= sums
   void (*finish_attended)(const AttendedPart& whole, int64_t query_count, int64_t value_dim);
 
-  // The index query in the form index_score wants: q [head_count, dim] (after rope and Hadamard;
-  // put on the FP4 grid for kFp4 and kInt2Keys, for kSignKeys on whole numbers from -7 to 7 by a
-  // scale for each head) -> query [index_query_bytes].
+  // The index query in the form this table's index_score wants, which may be its own: q
+  // [head_count, dim] (after rope and Hadamard; put on the FP4 grid for kFp4 and kInt2Keys, for
+  // kSignKeys on whole numbers from -7 to 7 by a scale for each head) -> query [index_query_bytes].
   void (*encode_index_query)(const RowFormat& format, const float* q, int64_t head_count,
                              std::byte* query);
   void (*index_score)(const IndexScoreArgs& args);

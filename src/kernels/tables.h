@@ -7,6 +7,7 @@
 namespace kvasir::kernels {
 
 extern const KernelTable kRefTable;
+extern const KernelTable kPortableTable;
 
 #if defined(__x86_64__)
 extern const KernelTable kAvx2Table;

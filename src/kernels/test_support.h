@@ -103,18 +103,19 @@ inline double magnitude_sum(const std::vector<float>& row, const float* x) {
   return sum;
 }
 
-// One test for each instruction set of this build; this processor may lack some.
+// One test for the plain loops and each instruction set of this build; this processor may lack
+// some.
 class KernelTest : public testing::TestWithParam<const InstructionSet*> {
  protected:
   void SetUp() override {
     if (!GetParam()->is_supported()) GTEST_SKIP() << "this processor lacks " << table().name;
   }
   const KernelTable& table() const { return GetParam()->table; }
-  const KernelTable& ref() const { return instruction_sets().front().table; }
+  const KernelTable& ref() const { return reference_set().table; }
 };
 
 inline std::vector<const InstructionSet*> all_instruction_sets() {
-  std::vector<const InstructionSet*> sets;
+  std::vector<const InstructionSet*> sets{&reference_set()};
   for (const InstructionSet& set : instruction_sets()) sets.push_back(&set);
   return sets;
 }

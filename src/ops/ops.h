@@ -2,9 +2,8 @@
 // and experts around the kernels (kernels.h). A step takes views with shapes and checks them when
 // it begins.
 //
-// An Ops owns the threads and their scratch memory. It cuts work into pieces for the threads. The
-// cuts may follow token counts and thread counts freely, because no kernel's bits depend on them.
-// One step at a time, from one thread; no step allocates.
+// An Ops owns the threads and their scratch memory. It cuts work into pieces for them, freely,
+// because no kernel's bits depend on cuts. One step at a time, from one thread; none allocates.
 #pragma once
 
 #include <cstdint>
@@ -183,7 +182,7 @@ class Ops {
   int64_t tokens_per_task(int64_t token_count) const;
   // Returns how many rows of a matrix one task should take, given the multiply-adds a row costs.
   int64_t rows_per_task(int64_t rows, int64_t work_per_row) const;
-  // What integer products need of x: all tokens as integers -> activations_.
+  // All tokens as integers -> activations_.
   void round_activations(View<const float> x);
   // y [n, rows] = x [n, cols] * weight^T for the rows of the weight in that range, which begins
   // with a panel. x are the tokens from `first` on of what was given to round_activations last.

@@ -1,0 +1,48 @@
+#include "kernels/portable/vec_portable.h"
+
+#include "base/check.h"
+#include "kernels/codecs/nvfp4_scale.h"
+#include "kernels/codecs/packed.h"
+#include "kernels/limits.h"
+#include "kernels/panels.h"
+#include "kernels/portable/bytes_portable.h"
+#include "kernels/portable/quads_portable.h"
+#include "kernels/simd/scale_tables.h"
+#include "kernels/tables.h"
+#include "numeric/blocks/block_type.h"
+#include "numeric/fp4.h"
+#include "numeric/fp8.h"
+
+#define KVASIR_ISA portable
+
+// In the order of their dependence.
+// clang-format off
+#include "kernels/simd/math-inl.h"
+#include "kernels/simd/panel-inl.h"
+#include "kernels/simd/block_types-inl.h"
+#include "kernels/simd/block_matmul-inl.h"
+#include "kernels/simd/matmul-inl.h"
+#include "kernels/simd/packed-inl.h"
+#include "kernels/simd/decode_row-inl.h"
+#include "kernels/simd/decode_coded-inl.h"
+#include "kernels/simd/attend_tile-inl.h"
+#include "kernels/simd/attend_in_place-inl.h"
+#include "kernels/simd/attend-inl.h"
+#include "kernels/simd/attend_coded-inl.h"
+#include "kernels/simd/elementwise-inl.h"
+#include "kernels/simd/encode_row-inl.h"
+#include "kernels/simd/index_query-inl.h"
+#include "kernels/simd/index_keys-inl.h"
+#include "kernels/simd/index_signs-inl.h"
+#include "kernels/simd/index_score_unfolded-inl.h"
+#include "kernels/simd/index_score-inl.h"
+#include "kernels/simd/hyper-inl.h"
+#include "kernels/simd/integer_matmul-inl.h"
+#include "kernels/simd/table-inl.h"
+// clang-format on
+
+namespace kvasir::kernels {
+
+constinit const KernelTable kPortableTable = portable::make_table("portable");
+
+}  // namespace kvasir::kernels

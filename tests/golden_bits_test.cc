@@ -1,0 +1,80 @@
+// Goldens of bits: digests of all logits of small checkpoints, which every instruction set of every
+// processor has to give. tests/golden/bits.txt holds them; a change that is meant to change bits
+// writes them anew:
+//   KVASIR_WRITE_GOLDEN_BITS=tests/golden/bits.txt build/release/tests/golden_bits_test
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <span>
+#include <sstream>
+#include <string>
+
+#include "base/digest.h"
+#include "engine_driver.h"
+#include "kvasir/engine.h"
+
+namespace kvasir {
+namespace {
+
+const std::string kGolden = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/";
+constexpr size_t kTokens = 160;
+
+// Queries in groups, a window, experts, latent rows with and without an indexer; V4 in BF16 and in
+// its makers' formats; blocks of GGUF.
+constexpr const char* kModels[] = {
+    "tiny-bf16",           "tiny-mixed",           "decoders/llama",
+    "decoders/gemma2",     "decoders/qwen3_moe",   "decoders/qwen2_int8",
+    "decoders/gpt_oss",    "decoders/deepseek_v2", "decoders/deepseek_v3_fp8_blocks",
+    "decoders/glm_moe_dsa"};
+
+std::string digest_of(const std::string& model, const char* kv, const std::string& isa) {
+  Engine engine = testing::open_engine({.model_path = kGolden + model,
+                                        .kv = kv,
+                                        .thread_count = 2,
+                                        .chunk_tokens = 100,
+                                        .instruction_set = isa,
+                                        .needs_text = false});
+  std::vector<int32_t> tokens = testing::read_tokens(kGolden + model + "/tokens.txt");
+  tokens.resize(std::min(tokens.size(), kTokens));
+  Session session = testing::new_session(engine);
+  const std::vector<float> logits = testing::append_all(session, tokens);
+  return to_hex(xxh3_128(std::as_bytes(std::span(logits))));
+}
+
+// "model kv" to the digest.
+std::map<std::string, std::string> read_digests() {
+  std::map<std::string, std::string> digests;
+  std::ifstream file(kGolden + "bits.txt");
+  for (std::string model, kv, digest; file >> model >> kv >> digest;)
+    digests[model + " " + kv] = digest;
+  return digests;
+}
+
+TEST(GoldenBits, EveryInstructionSetGivesThem) {
+  const char* target = std::getenv("KVASIR_WRITE_GOLDEN_BITS");
+  std::ostringstream written;
+  const std::map<std::string, std::string> digests = read_digests();
+  for (const std::string model : kModels) {
+    for (const char* kv : {"f32", "native"}) {
+      std::string first;
+      for (const std::string& isa : testing::supported_instruction_sets()) {
+        if (isa == "ref") continue;
+        const std::string digest = digest_of(model, kv, isa);
+        if (first.empty()) written << model << " " << kv << " " << digest << "\n";
+        if (first.empty()) first = digest;
+        EXPECT_EQ(digest, first) << model << ", " << kv << ", " << isa;
+      }
+      if (target == nullptr) {
+        const auto golden = digests.find(model + " " + kv);
+        ASSERT_NE(golden, digests.end()) << model << ", " << kv;
+        EXPECT_EQ(first, golden->second) << model << ", " << kv;
+      }
+    }
+  }
+  if (target != nullptr) std::ofstream(target) << written.str();
+}
+
+}  // namespace
+}  // namespace kvasir
