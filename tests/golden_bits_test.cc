@@ -8,8 +8,8 @@
 #include <fstream>
 #include <map>
 #include <span>
-#include <sstream>
 #include <string>
+#include <string_view>
 
 #include "base/digest.h"
 #include "engine_driver.h"
@@ -23,19 +23,29 @@ constexpr size_t kTokens = 160;
 
 // Queries in groups, a window, experts, latent rows with and without an indexer; V4 in BF16 and in
 // its makers' formats; blocks of GGUF.
-constexpr const char* kModels[] = {
-    "tiny-bf16",           "tiny-mixed",           "decoders/llama",
-    "decoders/gemma2",     "decoders/qwen3_moe",   "decoders/qwen2_int8",
-    "decoders/gpt_oss",    "decoders/deepseek_v2", "decoders/deepseek_v3_fp8_blocks",
-    "decoders/glm_moe_dsa"};
+constexpr const char* kModels[] = {"tiny-bf16",
+                                   "tiny-mixed",
+                                   "decoders/llama",
+                                   "decoders/gemma2",
+                                   "decoders/qwen3_moe",
+                                   "decoders/qwen2_int8",
+                                   "decoders/gpt_oss",
+                                   "decoders/deepseek_v2",
+                                   "decoders/deepseek_v3_fp8_blocks",
+                                   "decoders/glm_moe_dsa",
+                                   "decoders/gpt_oss_mxfp4"};
 
-std::string digest_of(const std::string& model, const char* kv, const std::string& isa) {
+// Empty: the model has no products of that kind.
+std::string digest_of(const std::string& model, const char* kv, const char* compute,
+                      const std::string& isa) {
   Engine engine = testing::open_engine({.model_path = kGolden + model,
                                         .kv = kv,
                                         .thread_count = 2,
                                         .chunk_tokens = 100,
                                         .instruction_set = isa,
+                                        .compute = compute,
                                         .needs_text = false});
+  if (std::string_view(engine.info().compute) != compute) return "";
   std::vector<int32_t> tokens = testing::read_tokens(kGolden + model + "/tokens.txt");
   tokens.resize(std::min(tokens.size(), kTokens));
   Session session = testing::new_session(engine);
@@ -43,37 +53,44 @@ std::string digest_of(const std::string& model, const char* kv, const std::strin
   return to_hex(xxh3_128(std::as_bytes(std::span(logits))));
 }
 
-// "model kv" to the digest.
+// "model kv compute" to the digest.
 std::map<std::string, std::string> read_digests() {
   std::map<std::string, std::string> digests;
   std::ifstream file(kGolden + "bits.txt");
-  for (std::string model, kv, digest; file >> model >> kv >> digest;)
-    digests[model + " " + kv] = digest;
+  for (std::string model, kv, compute, digest; file >> model >> kv >> compute >> digest;)
+    digests[model + " " + kv + " " + compute] = digest;
   return digests;
+}
+
+// The digest that all sets agree on.
+std::string common_digest(const std::string& model, const char* kv, const char* compute) {
+  std::string first;
+  for (const std::string& isa : testing::supported_instruction_sets()) {
+    if (isa == "ref") continue;
+    const std::string digest = digest_of(model, kv, compute, isa);
+    if (first.empty()) first = digest;
+    EXPECT_EQ(digest, first) << model << ", " << kv << ", " << compute << ", " << isa;
+  }
+  return first;
 }
 
 TEST(GoldenBits, EveryInstructionSetGivesThem) {
   const char* target = std::getenv("KVASIR_WRITE_GOLDEN_BITS");
-  std::ostringstream written;
-  const std::map<std::string, std::string> digests = read_digests();
+  std::map<std::string, std::string> digests;
   for (const std::string model : kModels) {
     for (const char* kv : {"f32", "native"}) {
-      std::string first;
-      for (const std::string& isa : testing::supported_instruction_sets()) {
-        if (isa == "ref") continue;
-        const std::string digest = digest_of(model, kv, isa);
-        if (first.empty()) written << model << " " << kv << " " << digest << "\n";
-        if (first.empty()) first = digest;
-        EXPECT_EQ(digest, first) << model << ", " << kv << ", " << isa;
-      }
-      if (target == nullptr) {
-        const auto golden = digests.find(model + " " + kv);
-        ASSERT_NE(golden, digests.end()) << model << ", " << kv;
-        EXPECT_EQ(first, golden->second) << model << ", " << kv;
+      for (const char* compute : {"f32", "int"}) {
+        const std::string digest = common_digest(model, kv, compute);
+        if (!digest.empty()) digests[model + " " + kv + " " + compute] = digest;
       }
     }
   }
-  if (target != nullptr) std::ofstream(target) << written.str();
+  if (target == nullptr) {
+    EXPECT_EQ(digests, read_digests());
+    return;
+  }
+  std::ofstream file(target);
+  for (const auto& [key, digest] : digests) file << key << " " << digest << "\n";
 }
 
 }  // namespace
