@@ -73,12 +73,15 @@ KVASIR_INLINE Value load_as(const void* p) {
 KVASIR_INLINE Vec load(const float* p) { return load_as<Vec>(p); }
 KVASIR_INLINE Vec load(const float* p, Mask mask) {
   Vec v = {};
-  for (int64_t i = 0; i < kLanes && mask[i] != 0; ++i) v[i] = p[i];
+  for (int64_t i = 0; i < kLanes && mask[i] != 0; ++i) v[i] = load_as<float>(p + i);
   return v;
 }
 KVASIR_INLINE void store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof(v)); }
 KVASIR_INLINE void store(float* p, Vec v, Mask mask) {
-  for (int64_t i = 0; i < kLanes && mask[i] != 0; ++i) p[i] = v[i];
+  for (int64_t i = 0; i < kLanes && mask[i] != 0; ++i) {
+    const float lane = v[i];
+    __builtin_memcpy(p + i, &lane, sizeof(lane));
+  }
 }
 KVASIR_INLINE FourFloats load_four(const float* p) { return load_as<FourFloats>(p); }
 KVASIR_INLINE void store_four(float* p, FourFloats v) { __builtin_memcpy(p, &v, sizeof(v)); }

@@ -46,6 +46,7 @@ void Ops::matmul(const kernels::WeightMatrix& weight, View<const float> x, View<
 
 // All share one loop of the threads, so that these meet once.
 void Ops::matmul_all(std::span<const Product> products, View<const float> x) {
+  const PartScope scope(clock_, PassPart::kProducts);
   bool any_is_integer = false;
   int64_t rows = 0;
   for (const auto& [weight, y] : products) {
@@ -55,7 +56,6 @@ void Ops::matmul_all(std::span<const Product> products, View<const float> x) {
     rows += weight.rows;
   }
   KVASIR_CHECK(x.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
-  const PartScope scope(clock_, PassPart::kProducts);
   if (any_is_integer) round_activations(x);
   const int64_t step = rows_per_task(rows, x.cols * x.rows);
   const auto tasks_of = [step](const Product& product) {
