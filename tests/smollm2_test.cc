@@ -119,7 +119,7 @@ TEST_F(SmolLm2Test, LogitsAreThoseOfFloat64InEveryInstructionSetAndBothArithmeti
       EXPECT_STREQ(engine.info().compute, compute);
       Session session = new_session(engine);
       // Plain loops take their time.
-      const size_t count = isa == "ref" ? 1 : 25;
+      const size_t count = isa == "ref" || isa == "portable" ? 1 : 25;
       for (size_t i = 0; i < count; ++i) {
         ASSERT_TRUE(session.append(std::span(tokens).subspan(i * kStepTokens, kStepTokens)).ok());
         const auto row = std::span(golden.values).subspan(i * kSignCount, kSignCount);
