@@ -1,5 +1,7 @@
 #include "checkpoint/weight_panels.h"
 
+#include <algorithm>
+
 #include "base/machine_memory.h"
 #include "base/thread_pool.h"
 #include "kernels/panels.h"
@@ -8,12 +10,7 @@ namespace kvasir {
 namespace {
 
 // A piece of work for a thread.
-constexpr int64_t kPiecePanels = 16;
-
-int64_t pieces_of(const kernels::WeightMatrix& matrix) {
-  constexpr int64_t kRows = kPiecePanels * kernels::kPanelRows;
-  return (matrix.rows + kRows - 1) / kRows;
-}
+constexpr int64_t kPieceRows = 16 * kernels::kPanelRows;
 
 bool can_be_integer(const kernels::WeightMatrix& matrix) {
   return matrix.rows > 0 && kernels::coding_of(matrix) != nullptr;
@@ -53,18 +50,15 @@ void WeightPanels::run(int thread_count) {
   };
   std::vector<Piece> pieces;
   for (const Job& job : jobs_) {
-    for (int64_t i = 0; i < pieces_of(job.matrix); ++i)
-      pieces.push_back({&job, i * kPiecePanels * kernels::kPanelRows});
+    for (int64_t row = 0; row < job.matrix.rows; row += kPieceRows) pieces.push_back({&job, row});
   }
   ThreadPool pool(thread_count);
   pool.parallel_for(std::ssize(pieces), [&](int64_t index, int) {
     const auto& [job, begin] = pieces[static_cast<size_t>(index)];
     const int64_t bytes = kernels::panel_bytes(job->matrix);
-    for (int64_t i = 0; i < kPiecePanels; ++i) {
-      const int64_t row = begin + i * kernels::kPanelRows;
-      if (row < job->matrix.rows)
-        kernels::pack_panel(job->matrix, row, job->panels + row / kernels::kPanelRows * bytes);
-    }
+    const int64_t end = std::min(job->matrix.rows, begin + kPieceRows);
+    for (int64_t row = begin; row < end; row += kernels::kPanelRows)
+      kernels::pack_panel(job->matrix, row, job->panels + row / kernels::kPanelRows * bytes);
   });
   jobs_.clear();
 }

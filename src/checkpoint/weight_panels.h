@@ -10,24 +10,11 @@
 #include <vector>
 
 #include "checkpoint/load_memory.h"
+#include "checkpoint/load_options.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 
 namespace kvasir {
-
-// What products are computed with.
-enum class Arithmetic : uint8_t {
-  kBest,     // integers where there is memory for all panels, else float32
-  kFloat,    // float32
-  kInteger,  // integers, of matrices whose numbers are
-};
-
-// What loading a checkpoint takes into account besides its files.
-struct LoadOptions {
-  int64_t context_tokens = 0;  // as ModelOptions has it (model.h)
-  Arithmetic arithmetic = Arithmetic::kBest;
-  int thread_count = 1;
-};
 
 class WeightPanels {
  public:

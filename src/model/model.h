@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/digest.h"
-#include "checkpoint/weight_panels.h"
+#include "checkpoint/load_options.h"
 #include "kv/layout.h"
 #include "kv/row_cache.h"
 #include "kv/sequence.h"

@@ -100,7 +100,7 @@ KVASIR_INLINE Vec half_of_ue8m0(const uint8_t* exponents) {
 }
 
 // What the scales of a unit are made of.
-template <ScaleForm kForm, int64_t kRunCols>
+template <ScaleForm kForm>
 struct UnitScales {
   static constexpr bool kHasMinima =
       kForm == ScaleForm::kHalfAndMinimum || kForm == ScaleForm::kStepsAndMinima;
@@ -149,7 +149,7 @@ struct UnitScales {
 // How the codes of a type lie, and its scales.
 template <int kCodeBits, int64_t kRunCols, ScaleForm kForm, bool kLooksUp>
 struct IntegerType {
-  using Scales = UnitScales<kForm, kRunCols>;
+  using Scales = UnitScales<kForm>;
   static constexpr int64_t kGroupBytes = kPanelRows * kActivationGroup * kCodeBits / 8;
   static constexpr int64_t kGroupRuns = kActivationGroup / kRunCols;
   static constexpr int64_t kRunQuads = kQuads / kGroupRuns;
@@ -208,7 +208,7 @@ struct PanelStep {
   int64_t x_stride;
   float* y;
   int64_t y_stride;
-  int64_t row_count;  // of the panel, kPanelRows or more
+  int64_t row_count;  // from the panel's first row to the last of the call
 };
 
 // Sums of kTokens tokens with the rows of a panel.
@@ -311,6 +311,7 @@ KVASIR_INLINE const IntegerKernel& find_integer_kernel(const BlockCoding& coding
   KVASIR_CHECK(false, "a kernel for every coding");
 }
 
+// As many tokens at once as there are kernels for.
 KVASIR_INLINE void multiply_tokens(const IntegerKernel& kernel, const PanelShape& shape,
                                    PanelStep step, int64_t token_count) {
   const auto multiply = [&](MultiplyPanel function, int64_t count) KVASIR_LAMBDA_INLINE {

@@ -10,6 +10,7 @@
 #include "checkpoint/shard_index.h"
 #include "checkpoint/tensor_directory.h"
 #include "checkpoint/tensor_reader.h"
+#include "checkpoint/weight_panels.h"
 #include "model/decoder/fingerprint.h"
 #include "model/decoder/gguf_config.h"
 #include "model/decoder/products.h"

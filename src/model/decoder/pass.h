@@ -49,14 +49,14 @@ struct Pass {
 };
 
 // y = projection x. [n, D] -> [n, rows]
+void project(Pass& pass, const Projection& projection, ops::View<const float> x,
+             ops::View<float> y);
+// The same of several projections of one x.
 struct Projected {
   const Projection& projection;
   ops::View<float> y;
 };
-// Several of one x.
 void project_all(Pass& pass, std::span<const Projected> projected, ops::View<const float> x);
-void project(Pass& pass, const Projection& projection, ops::View<const float> x,
-             ops::View<float> y);
 // y = norm of x; y may be x. Of no norm: a copy.
 void normalise(Pass& pass, const NormWeights& weights, ops::View<const float> x,
                ops::View<float> y);

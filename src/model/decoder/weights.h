@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/digest.h"
-#include "checkpoint/weight_panels.h"
+#include "checkpoint/load_options.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 #include "model/decoder/config.h"

@@ -8,6 +8,7 @@
 #include "checkpoint/config_source.h"
 #include "checkpoint/tensor_directory.h"
 #include "checkpoint/tensor_reader.h"
+#include "checkpoint/weight_panels.h"
 #include "model/deepseek_v4/fingerprint.h"
 #include "model/deepseek_v4/gguf_tensor_names.h"
 #include "model/deepseek_v4/products.h"

@@ -5,14 +5,12 @@
 #include "numeric/f16.h"
 
 namespace kvasir {
-namespace {
 
-// 2^(exponent - 128). 0 and 1 give subnormal scales.
-float half_of_ue8m0(uint32_t exponent) {
-  return std::bit_cast<float>(exponent < 2 ? 0x00200000U << exponent : (exponent - 1) << 23);
+// 0 and 1 give subnormal scales.
+float half_of_ue8m0(uint8_t exponent) {
+  const uint32_t bits = exponent;
+  return std::bit_cast<float>(bits < 2 ? 0x00200000U << bits : (bits - 1) << 23);
 }
-
-}  // namespace
 
 float run_scale(const BlockCoding& coding, const BlockCodes& codes, int64_t run) {
   switch (coding.scale_form) {

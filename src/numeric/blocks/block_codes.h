@@ -48,6 +48,10 @@ struct BlockCoding {
   int integer(uint8_t code) const { return integers != nullptr ? integers[code] : code; }
 };
 
+// 2^(exponent - 128), half of what UE8M0 says, to go with doubled values: the largest products then
+// stay finite.
+float half_of_ue8m0(uint8_t exponent);
+
 // The scale and the minimum of a run, as float32. minimum is 0 where the form has none.
 float run_scale(const BlockCoding& coding, const BlockCodes& codes, int64_t run);
 float run_minimum(const BlockCoding& coding, const BlockCodes& codes, int64_t run);

@@ -1,7 +1,6 @@
 // Blocks of FP4 codes (E2M1) under a scale that is a power of two, or a small float for 16 numbers.
 // Unlike FP4 elsewhere their code 8 is +0.
 #include <array>
-#include <bit>
 #include <cmath>
 
 #include "numeric/blocks/decoders.h"
@@ -11,13 +10,6 @@ namespace {
 
 // Twice the value, so that all are whole.
 constexpr float kDoubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-
-// 2^(exponent - 128), half of what UE8M0 says, to go with the doubled values: the largest products
-// then stay finite. 0 and 1 give subnormal scales.
-float half_scale(int exponent) {
-  const auto bits = static_cast<uint32_t>(exponent);
-  return std::bit_cast<float>(bits < 2 ? 0x00200000U << bits : (bits - 1) << 23);
-}
 
 // E4M3 without a sign; its two codes for NaN mean 0.
 float half_of_e4m3(int code) {
@@ -38,7 +30,7 @@ constexpr auto kIntegers = [] {
 }();
 
 void read_mxfp4(const std::byte* block, BlockCodes& out) {
-  out.exponent = static_cast<uint8_t>(byte_at(block, 0));
+  out.exponent = std::to_integer<uint8_t>(block[0]);
   split_nibbles(block + 1, out.codes.data());
 }
 
@@ -52,7 +44,7 @@ constexpr BlockCoding kMxfp4Coding = {.code_bits = 4,
 
 // u8 exponent; 16 bytes of split nibbles: 2^(e - 127) * value
 void decode_mxfp4(const std::byte* block, float* out) {
-  const float scale = half_scale(byte_at(block, 0));
+  const float scale = half_of_ue8m0(std::to_integer<uint8_t>(block[0]));
   for (int i = 0; i < 32; ++i) out[i] = scale * kDoubled[split_nibble(block + 1, i)];
 }
 

@@ -217,8 +217,9 @@ void Ops::run_experts(const ExpertsStep& step) {
     std::memcpy(step.input.row(place), step.x.row(token), static_cast<size_t>(dim) * sizeof(float));
   });
   const auto any_is_integer = [&](kernels::WeightMatrix Mlp::*matrix) {
-    return std::ranges::any_of(step.experts,
-                               [&](const Mlp& mlp) { return (mlp.*matrix).is_integer; });
+    return activations_.size() > 0 && std::ranges::any_of(step.experts, [&](const Mlp& mlp) {
+             return (mlp.*matrix).is_integer;
+           });
   };
   if (!expert_reads_.is_started()) read_experts(step.experts, groups);
   if (any_is_integer(&Mlp::up) || any_is_integer(&Mlp::gate)) round_activations(step.input);
