@@ -14,9 +14,9 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 std::vector<float> random_logits(size_t count, float spread) {
   std::mt19937 random(static_cast<uint32_t>(count));
-  std::normal_distribution<float> normal(0, spread);
+  std::normal_distribution<float> normal;  // its own deviation must not be zero
   std::vector<float> logits(count);
-  for (float& logit : logits) logit = normal(random);
+  for (float& logit : logits) logit = spread * normal(random);
   return logits;
 }
 
