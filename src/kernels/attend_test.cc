@@ -104,6 +104,24 @@ TEST_P(Attend, SameBitsHoweverTheHeadsAreCut) {
   }
 }
 
+TEST_P(Attend, RowsThatTheNextCallTakesChangeNoBit) {
+  Random random(5);
+  for (int round = 0; round < 60; ++round) {
+    Case c = make_case(random, {.codec = kCodecs[round % std::size(kCodecs)], .dim = 64},
+                       random.integer(1, 14), random.integer(2, 150));
+    const std::vector<const std::byte*> rows = c.rows;
+    c.rows.resize(random.integer(1, static_cast<int64_t>(rows.size()) - 1));
+    const std::vector<float> alone = attend(table(), c);
+    std::vector<float> out(c.q.size());
+    std::vector<float> scratch(attend_scratch_floats(c.format, 0, c.head_count));
+    AttendArgs args = make_args(c, out.data(), scratch.data());
+    args.rows = rows.data();
+    args.ahead_count = static_cast<int64_t>(rows.size() - c.rows.size());
+    table().attend(args, 0, c.head_count);
+    ASSERT_NO_FATAL_FAILURE(expect_same_bits(out, alone));
+  }
+}
+
 // Rows of a window before pooled rows of another format.
 struct MixedCase {
   Case pooled;

@@ -53,12 +53,12 @@ struct AttendArgs {
   const std::byte* const* values = nullptr;  // [row_count] encoded values, of the keys' codec;
                                              // null: the first numbers of a key are its value
   int64_t value_dim = 0;
-  // Rows may hold several vectors one after another, each for as many queries of its own: what is
-  // [queries] below is [vector_count, queries] then, but for `seen`, and ranges of queries are
-  // those of each vector.
+  // Rows may hold several vectors one after another, each for queries of its own: then [queries] is
+  // [vector_count, queries], but for `seen`, and ranges of queries are those of each vector.
   int64_t vector_count = 1;
   int64_t queries_per_vector = 0;  // where there are several
   int64_t row_count = 0;           // >= 1
+  int64_t ahead_count = 0;  // so many of the next call's rows follow in the lists, to be fetched
   // The first so many rows of the list are of a format of their own, of the keys' dim. Such lists
   // have rows of one vector that are keys and values at once.
   int64_t leading_count = 0;

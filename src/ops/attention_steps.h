@@ -118,6 +118,7 @@ struct AttendGroup {
   int64_t vector_count = 1;
   int64_t first_head = 0;  // heads of these vectors
   int64_t head_count = 0;
+  int64_t segment_step = 1;  // from a segment to the one that the same thread takes next
 
   int64_t end_position() const { return first_position + token_count; }
 };

@@ -50,52 +50,54 @@ KVASIR_INLINE float cap_scores(const AttendArgs& args, const AttendTile& tile,
   return 1;
 }
 
-// Turns a query's scores into weights relative to its maximum, which is moved up to this tile's
-// first. Returns by how much, as a number that is not positive.
-KVASIR_INLINE float weigh_query(const AttendArgs& args, const AttendTile& tile, float scale,
-                                const AttendScratch& s, int64_t h) {
+// Scales a query's scores of the tile. Returns the highest.
+KVASIR_INLINE float scale_scores(const AttendArgs& args, const AttendTile& tile, float scale,
+                                 const AttendScratch& s, int64_t h) {
   float* scores = s.scores + h * kAttendTileRows;
   Vec values[kTileVecs];
   load_scores(scores, scale,
               seen_of_tile(args, tile.first_query + h, tile.row_begin, tile.row_count), values);
-  Vec tile_max = values[0];
+  Vec highest = values[0];
+  store(scores, values[0]);
   KVASIR_UNROLL
-  for (int64_t i = 1; i < kTileVecs; ++i) tile_max = max(tile_max, values[i]);
-  const float value = reduce_max(tile_max);
-  const float old_max = s.maxima[h];
-  const float new_max = value > old_max ? value : old_max;
-  s.maxima[h] = new_max;
-  KVASIR_UNROLL
-  for (int64_t i = 0; i < kTileVecs; ++i)
-    store(scores + i * kLanes, exp(values[i] - broadcast(new_max)));
-  return old_max - new_max;
+  for (int64_t i = 1; i < kTileVecs; ++i) {
+    highest = max(highest, values[i]);
+    store(scores + i * kLanes, values[i]);
+  }
+  return reduce_max(highest);
 }
 
-// Rescales a query's sum to its new maximum and adds the weights of the tile.
-KVASIR_INLINE void sum_weights(const AttendScratch& s, int64_t h, float rescaling) {
+// Scores become weights relative to the query's maximum, which this tile's have moved up already.
+KVASIR_INLINE void weigh_scores(const AttendScratch& s, int64_t h) {
+  float* scores = s.scores + h * kAttendTileRows;
   float* sums = s.sums + h * kLanesMax;
-  s.rescaling[h] = rescaling;
-  Vec sum = load(sums) * broadcast(rescaling);
+  const Vec maximum = broadcast(s.maxima[h]);
+  Vec sum = load(sums) * broadcast(s.rescaling[h]);
   KVASIR_UNROLL
-  for (int64_t i = 0; i < kTileVecs; ++i)
-    sum = sum + load(s.scores + h * kAttendTileRows + i * kLanes);
+  for (int64_t i = 0; i < kTileVecs; ++i) {
+    const Vec weights = exp(load(scores + i * kLanes) - maximum);
+    store(scores + i * kLanes, weights);
+    sum = sum + weights;
+  }
   store(sums, sum);
 }
 
-// Weighs the scores of all queries, kLanes of them at a time.
+// Weighs the scores of all queries, kLanes of them at a time. Step after step, as the steps of one
+// query wait for each other and those of several do not.
 KVASIR_INLINE void weigh_tile(const AttendArgs& args, const AttendTile& tile,
                               const AttendScratch& s) {
   const float scale = cap_scores(args, tile, s);
   for (int64_t begin = tile.begin; begin < tile.end; begin += kLanes) {
-    const int64_t count = smaller(kLanes, tile.end - begin);
-    Vec lowered = zero();
-    for (int64_t i = 0; i < count; ++i) {
-      const float by = weigh_query(args, tile, scale, s, begin + i);
-      lowered = select(lowered, first_lanes(i), broadcast(by));
-    }
-    float rescaling[kLanes];
-    store(rescaling, exp(lowered));
-    for (int64_t i = 0; i < count; ++i) sum_weights(s, begin + i, rescaling[i]);
+    const int64_t end = smaller(begin + kLanes, tile.end);
+    float highest[kLanes];
+    for (int64_t h = begin; h < end; ++h)
+      highest[h - begin] = scale_scores(args, tile, scale, s, h);
+    const Mask mask = first_lanes(end - begin);
+    const Vec old_maxima = load(s.maxima + begin, mask);
+    const Vec maxima = max(load(highest, mask), old_maxima);
+    store(s.maxima + begin, maxima, mask);
+    store(s.rescaling + begin, exp(old_maxima - maxima), mask);
+    for (int64_t h = begin; h < end; ++h) weigh_scores(s, h);
   }
 }
 
@@ -138,32 +140,36 @@ void attend_decoded(const AttendArgs& args, const AttendScratch& s, const Attend
   });
 }
 
-// Vector after vector. The rows of the next tile are on their way meanwhile, whole rows in the
-// order in which they lie: so memory is fastest.
+// The rows of the next tile are on their way meanwhile. Vectors take each step one after another:
+// what weighs one's scores does not wait for the other's.
 void attend_in_place(const AttendArgs& args, const AttendScratch& s, const AttendTile& tile,
                      const InPlace& in_place) {
-  const TileRows keys = keys_of_tile(args, tile);
+  const std::byte* key_places[kAttendTileRows];
+  const TileRows keys = fill_tile(keys_of_tile(args, tile), key_places);
   const TileRows values = values_of_tile(args, tile);
   if (tile.row_begin == 0) {
     fetch_first_tile(keys);
     if (args.values != nullptr) fetch_first_tile(values);
   }
-  TileFetch fetch = {keys};
+  const int64_t parts = (tile.end - tile.begin + kDotTokens - 1) / kDotTokens;
+  TileFetch key_fetch(keys, args.vector_count * parts);
+  TileFetch value_fetch(values, args.vector_count * parts);
   const auto for_each_part = [&](auto body) KVASIR_LAMBDA_INLINE {
     for (int64_t h = tile.begin; h < tile.end; h += kDotTokens)
       body(h, smaller(kDotTokens, tile.end - h) - 1);
   };
   for_each_vector(args, s, [&](int64_t vector, const AttendArgs& own, const AttendScratch& places) {
-    for (int64_t row = 0; row < tile.row_count; row += kDotRows) {
-      fetch.fetch_vectors(kDotRows);
-      for_each_part([&](int64_t h, int64_t index) KVASIR_LAMBDA_INLINE {
-        in_place.score[index](keys, row, vector, own.q + (tile.first_query + h) * args.format.dim,
-                              args.format.dim, places.scores + h * kAttendTileRows);
-      });
-    }
-    weigh_tile(own, tile, places);
     for_each_part([&](int64_t h, int64_t index) KVASIR_LAMBDA_INLINE {
-      in_place.add[index](values, vector, places, h,
+      in_place.score[index](keys, vector, own.q + (tile.first_query + h) * args.format.dim,
+                            args.format.dim, key_fetch, places.scores + h * kAttendTileRows);
+    });
+  });
+  for_each_vector(args, s, [&](int64_t, const AttendArgs& own, const AttendScratch& places) {
+    weigh_tile(own, tile, places);
+  });
+  for_each_vector(args, s, [&](int64_t vector, const AttendArgs& own, const AttendScratch& places) {
+    for_each_part([&](int64_t h, int64_t index) KVASIR_LAMBDA_INLINE {
+      in_place.add[index](values, vector, places, h, value_fetch,
                           own.out + (tile.first_query + h) * args.value_dim, args.value_dim);
     });
   });

@@ -52,7 +52,7 @@ struct AttendTile {
 struct TileRows {
   const std::byte* const* rows;
   int64_t count;
-  int64_t following;     // rows of the list, from the tile's first on
+  int64_t following;     // rows of the lists, from the tile's first on
   int64_t vector_count;  // of a row
   int64_t vector_bytes;
 
@@ -70,7 +70,7 @@ struct TileRows {
 KVASIR_INLINE TileRows keys_of_tile(const AttendArgs& args, const AttendTile& tile) {
   return {.rows = args.rows + tile.row_begin,
           .count = tile.row_count,
-          .following = args.row_count - tile.row_begin,
+          .following = args.row_count + args.ahead_count - tile.row_begin,
           .vector_count = args.vector_count,
           .vector_bytes = args.format.bytes()};
 }

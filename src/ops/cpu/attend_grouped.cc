@@ -297,7 +297,8 @@ void Ops::attend_few_groups(const GroupedAttendStep& step, const GroupCut& cut) 
     // is the first: where all others are coded, it takes longest.
     const int64_t now = std::min(at_once, most - first);
     pool_.parallel_for(groups * now, [&](int64_t task, int worker) {
-      const AttendGroup group = cut.group(task % groups);
+      AttendGroup group = cut.group(task % groups);
+      group.segment_step = thread_count();
       const int64_t index = (task / groups + now - 1) % now;
       const SegmentRange segments = segments_of(past, group);
       if (first + index >= segments.count()) return;

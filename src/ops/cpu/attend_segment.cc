@@ -27,14 +27,14 @@ RowList list_of(const Past& past, const AttendGroup& group, const TokenRange& to
           .end = std::min(row_begin + past.segment_rows, group.first_position + tokens.end)};
 }
 
-// Lists where the vectors lie.
+// Lists where the vectors lie -> places [list.end - list.begin].
 void list_rows(const Batch& batch, int64_t stream_index, View<const std::byte> new_rows,
-               const AttendGroup& group, const RowList& list, ListedRows& rows) {
+               const AttendGroup& group, const RowList& list, const std::byte** places) {
   const kv::StreamLayout& stream = batch.stream(stream_index);
   const BatchPiece& piece = batch.piece(group.piece);
   const kv::Sequence& sequence = *piece.sequence;
   const int64_t offset = group.vector * stream.format.bytes();
-  const std::byte** place = rows.data() + (list.first_seen - list.begin);
+  const std::byte** place = places + (list.first_seen - list.begin);
   for (int64_t position = list.first_seen; position < list.end;) {
     if (!stream.is_in_blocks()) {
       const std::byte* row = position < piece.first_position
@@ -50,7 +50,14 @@ void list_rows(const Batch& batch, int64_t stream_index, View<const std::byte> n
     for (int64_t i = 0; i < count; ++i) *place++ = row + i * stream.row_bytes;
     position += count;
   }
-  std::fill_n(rows.data(), list.first_seen - list.begin, rows[list.first_seen - list.begin]);
+  std::fill_n(places, list.first_seen - list.begin, places[list.first_seen - list.begin]);
+}
+
+// The first rows of the segment that the same thread takes next, if the whole group sees them.
+RowList next_rows(const Past& past, const AttendGroup& group, int64_t segment) {
+  const int64_t begin = (segment + group.segment_step) * past.segment_rows;
+  const int64_t end = begin + kAttendTileRows;
+  return {.begin = begin, .first_seen = begin, .end = end <= group.first_position ? end : begin};
 }
 
 // The rows of a sealed stream at full width, all of one block.
@@ -92,27 +99,25 @@ void list_seen(const Past& past, const AttendGroup& group, const TokenRange& tok
 }
 
 // What the same thread reads next, as far as one can tell: the next vector of the streams, or
-// the first one of the segment that it takes when all threads have taken one.
+// the first one of the next segment.
 struct NextVector {
   bool is_there;
   int64_t block;
   int64_t vector;
 };
 
-NextVector next_vector(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
-                       int thread_count) {
+NextVector next_vector(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment) {
   if (group.vector + 1 < step.batch.stream(step.key_stream).spec.vectors) {
     return {.is_there = true, .block = segment, .vector = group.vector + 1};
   }
-  const int64_t block = segment + thread_count;
+  const int64_t block = segment + group.segment_step;
   return {.is_there = block < group.first_position / kv::kBlockTokens, .block = block, .vector = 0};
 }
 
 // Has the codes that come next on their way, while one token's few queries leave time for it.
-void fetch_codes_ahead(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment,
-                       int thread_count) {
+void fetch_codes_ahead(const GroupedAttendStep& step, const AttendGroup& group, int64_t segment) {
   constexpr int64_t kLineBytes = 64;
-  const NextVector next = next_vector(step, group, segment, thread_count);
+  const NextVector next = next_vector(step, group, segment);
   if (!next.is_there) return;
   for (const int64_t index : {step.key_stream, step.value_stream}) {
     if (index < 0 || !step.batch.stream(index).is_sealed()) continue;
@@ -165,7 +170,7 @@ void Ops::list_as_floats(const StreamRows& source, const AttendGroup& group, int
   if (stream.is_sealed()) {
     decode_block(*batch.piece(group.piece).sequence, source.stream, segment, group.vector, decoded);
   } else {
-    list_rows(batch, source.stream, source.new_rows, group, list, rows);
+    list_rows(batch, source.stream, source.new_rows, group, list, rows.data());
     table_.decode_rows(stream.format, rows.data(), list.end - list.begin, decoded);
   }
   for (int64_t i = 0; i < list.end - list.begin; ++i) {
@@ -187,7 +192,7 @@ bool Ops::attend_coded(const GroupedAttendStep& step, const AttendGroup& group, 
     return false;
   }
   const kv::Sequence& sequence = *step.batch.piece(group.piece).sequence;
-  const NextVector next = next_vector(step, group, segment, thread_count());
+  const NextVector next = next_vector(step, group, segment);
   const auto codes_ahead = [&](int64_t stream) {
     return next.is_there ? sequence.coded_vector(stream, next.block, next.vector) : nullptr;
   };
@@ -213,12 +218,15 @@ bool Ops::attend_coded(const GroupedAttendStep& step, const AttendGroup& group, 
 void Ops::list_segment(const GroupedAttendStep& step, const Past& past, const AttendGroup& group,
                        int64_t segment, const RowList& list, const GroupScratch& s,
                        SegmentRows& rows) const {
+  const RowList ahead = next_rows(past, group, segment);
+  rows.ahead_count = past.is_decoded ? 0 : ahead.end - ahead.begin;
   const auto list_stream = [&](const StreamRows& source, float* decoded, ListedRows& listed) {
-    if (past.is_decoded) {
-      list_as_floats(source, group, segment, list, decoded, listed);
-    } else {
-      list_rows(source.batch, source.stream, source.new_rows, group, list, listed);
-    }
+    if (past.is_decoded) return list_as_floats(source, group, segment, list, decoded, listed);
+    const auto list_more = [&](const RowList& more, const std::byte** places) {
+      list_rows(source.batch, source.stream, source.new_rows, group, more, places);
+    };
+    list_more(list, listed.data());
+    if (rows.ahead_count > 0) list_more(ahead, listed.data() + (list.end - list.begin));
   };
   list_stream({step.batch, step.key_stream, step.new_keys, step.full_keys}, s.decoded_keys,
               rows.keys);
@@ -270,7 +278,7 @@ void Ops::attend_rows(const GroupedAttendStep& step, const Past& past, const Att
   rows.query_count = query_count;
   list_seen(past, group, tokens, list, rows.seen);
   if (past.is_decoded && group.token_count == 1) {
-    fetch_codes_ahead(step, group, segment, thread_count());
+    fetch_codes_ahead(step, group, segment);
   }
   list_segment(step, past, group, segment, list, s, rows);
   const int64_t per_vector = rows.query_count / group.vector_count;
@@ -281,6 +289,7 @@ void Ops::attend_rows(const GroupedAttendStep& step, const Past& past, const Att
                  .vector_count = group.vector_count,
                  .queries_per_vector = per_vector,
                  .row_count = list.end - list.begin,
+                 .ahead_count = rows.ahead_count,
                  .seen = rows.seen.data(),
                  .q = s.queries,
                  .scale = step.scale,

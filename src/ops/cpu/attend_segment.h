@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "kernels/kernels.h"
+#include "kernels/limits.h"
 #include "ops/attention_steps.h"
 
 namespace kvasir::ops {
@@ -89,8 +90,8 @@ struct RowList {
   int64_t end = 0;
 };
 
-// Where the vectors of these rows lie, from `begin` on.
-struct ListedRows : std::array<const std::byte*, kSegmentRows> {};
+// Where the vectors of these rows lie, from `begin` on, and behind them a tile that comes next.
+struct ListedRows : std::array<const std::byte*, kSegmentRows + kernels::kAttendTileRows> {};
 
 // The rows of a segment, and the queries that see them.
 struct SegmentRows {
@@ -98,6 +99,7 @@ struct SegmentRows {
   ListedRows values;
   std::array<kernels::RowRange, kQueriesMax> seen;
   int64_t query_count = 0;
+  int64_t ahead_count = 0;  // rows behind the list
 };
 
 // The rows of a stream that a step attends.
