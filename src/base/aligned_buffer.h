@@ -24,7 +24,7 @@ enum class Fill : uint8_t {
 template <class T, size_t kAlignment = 64>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
-  static_assert(kLargePageBytes % kAlignment == 0);
+  static_assert(kLargeMemoryAlignment % kAlignment == 0);
 
  public:
   AlignedBuffer() = default;
@@ -68,7 +68,7 @@ class AlignedBuffer {
 
  private:
   size_t bytes() const { return static_cast<size_t>(size_) * sizeof(T); }
-  bool is_large() const { return bytes() >= kLargePageBytes; }
+  bool is_large() const { return bytes() >= kLargeMemoryMin; }
 
   void* memory_ = nullptr;
   T* data_ = nullptr;

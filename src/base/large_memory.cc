@@ -1,37 +1,67 @@
 #include "base/large_memory.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
+#include <algorithm>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
-#include <cstdint>
+#include "base/check.h"
+#include "base/mapped_memory.h"
+#include "base/memory_region.h"
 
 namespace kvasir {
 namespace {
 
-size_t whole_pages(size_t bytes) {
-  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
-  return (bytes + page - 1) / page * page;
+// Larger memory loses little by a mapping of its own.
+constexpr size_t kSharedMax = MemoryRegion::kBytes / 8;
+
+class SharedRegions {
+ public:
+  void* allocate(size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& region : regions_) {
+      if (std::byte* piece = region->allocate(bytes); piece != nullptr) return piece;
+    }
+    auto region = std::make_unique<MemoryRegion>();
+    if (region->failed()) return nullptr;
+    regions_.push_back(std::move(region));
+    return regions_.back()->allocate(bytes);
+  }
+
+  void free(void* data, size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    const auto region =
+        std::find_if(regions_.begin(), regions_.end(), [=](const auto& r) { return r->has(data); });
+    KVASIR_CHECK(region != regions_.end(), "memory of a region");
+    (*region)->free(static_cast<std::byte*>(data), bytes);
+    if ((*region)->is_free()) regions_.erase(region);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<MemoryRegion>> regions_;
+};
+
+// Never destroyed: what lies in it may live until the program ends.
+SharedRegions& shared_regions() {
+  static auto* regions = new SharedRegions;
+  return *regions;
 }
 
 }  // namespace
 
 void* allocate_large(size_t bytes) {
-  // More than is wanted, so that the wanted part can begin where a large page does.
-  const size_t space = whole_pages(bytes) + kLargePageBytes;
-  void* memory = ::mmap(nullptr, space, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return nullptr;
-  const size_t skipped = -reinterpret_cast<uintptr_t>(memory) % kLargePageBytes;
-  std::byte* data = static_cast<std::byte*>(memory) + skipped;
-  if (skipped != 0) ::munmap(memory, skipped);
-  const size_t used = whole_pages(bytes);
-  ::munmap(data + used, space - skipped - used);
-#if defined(MADV_HUGEPAGE)
-  // A wish: without it the memory is as good, only slower.
-  (void)::madvise(data, bytes / kLargePageBytes * kLargePageBytes, MADV_HUGEPAGE);
-#endif
-  return data;
+  if (bytes > kSharedMax) return map_memory(bytes);
+  return shared_regions().allocate(whole_pages(bytes));
 }
 
-void free_large(void* data, size_t bytes) { ::munmap(data, whole_pages(bytes)); }
+void free_large(void* data, size_t bytes) {
+  if (bytes > kSharedMax) {
+    unmap_memory(data, bytes);
+  } else {
+    shared_regions().free(data, whole_pages(bytes));
+  }
+}
 
 }  // namespace kvasir
