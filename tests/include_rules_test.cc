@@ -70,6 +70,7 @@ constexpr Confined kConfined[] = {
     {"arpa/", "src/server/ tests"},
     {"netinet/", "src/server/listening_socket.cc bench/serve/load_client.cc tests"},
     {"fmt/", "src/ bench/ tests"},
+    {"sanitizer/", "src/base/memory_region.cc"},
     {"sys/", "src/ bench/ tests"},
     {"linux/", "src/ bench/ tests"},
 };
