@@ -42,7 +42,9 @@ constexpr Rule kRules[] = {
      "model/deepseek_v4/workspace.h model/deepseek_v4/footprint.h model/decoder/config.h "
      "model/decoder/geometry.h model/decoder/footprint.h persist/footprint.h"},
     {"replay", "kvasir/conversation.h kvasir/conversations.h"},
-    {"engine", "public model persist text grammar kv calibration kernels/instruction_sets.h"},
+    {"engine",
+     "public model persist text grammar kv calibration kernels/instruction_sets.h "
+     "numeric/elementary.h"},
     {"bench", "public ops kernels numeric kv store persist model/deepseek_v4/geometry.h"},
     {"server", "public"},
     {"eval", "public"},

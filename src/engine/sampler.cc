@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "engine/logit_scan.h"
 #include "engine/logprobs.h"
+#include "numeric/elementary.h"
 
 namespace kvasir {
 namespace {
@@ -158,7 +159,7 @@ std::optional<int32_t> Sampler::draw_of_most_likely(std::span<const float> logit
   const double total = sum_of_weights(logits, highest, options_.temperature);
   // As many as top_p or min_p may need, or as most draws fall on.
   double reach = 4;
-  if (options_.min_p > 0) reach = std::max(reach, 1 - std::log(options_.min_p));
+  if (options_.min_p > 0) reach = std::max(reach, 1 - numeric::log(options_.min_p));
   for (; reach <= kReachMax; reach *= 2) {
     fill_candidates(logits, static_cast<float>(highest - reach * options_.temperature));
     if (std::ssize(candidates_) > std::ssize(logits) / 4) return std::nullopt;
@@ -187,7 +188,7 @@ void Sampler::fill_candidates(std::span<const float> logits, float lowest) {
 
 void Sampler::weigh(double highest) {
   for (Candidate& candidate : candidates_) {
-    candidate.weight = std::exp((candidate.logit - highest) / options_.temperature);
+    candidate.weight = numeric::exp((candidate.logit - highest) / options_.temperature);
   }
 }
 

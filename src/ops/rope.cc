@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/check.h"
+#include "numeric/elementary.h"
 
 namespace kvasir::ops {
 
@@ -12,14 +13,14 @@ std::vector<double> rope_frequencies(const RopeSettings& rope, int64_t rope_dim)
   std::vector<double> frequencies(static_cast<size_t>(rope_dim / 2));
   const auto dim = static_cast<double>(rope_dim);
   for (size_t i = 0; i < frequencies.size(); ++i) {
-    frequencies[i] = std::pow(rope.theta, -2.0 * static_cast<double>(i) / dim);
+    frequencies[i] = numeric::pow(rope.theta, -2.0 * static_cast<double>(i) / dim);
   }
   if (!rope.has_yarn) return frequencies;
 
   const YarnSettings& yarn = rope.yarn;
   const auto correction_dim = [&](double beta) {
-    return dim * std::log(yarn.original_context / (beta * 2.0 * std::numbers::pi)) /
-           (2.0 * std::log(rope.theta));
+    return dim * numeric::log(yarn.original_context / (beta * 2.0 * std::numbers::pi)) /
+           (2.0 * numeric::log(rope.theta));
   };
   const double begin = correction_dim(yarn.beta_fast);
   const double end = correction_dim(yarn.beta_slow);
@@ -46,8 +47,8 @@ int64_t RopeTable::add(int64_t position) {
   KVASIR_CHECK(first + frequencies_.size() <= cos_.size(), "the table has room");
   for (size_t i = 0; i < frequencies_.size(); ++i) {
     const double angle = static_cast<double>(position) * frequencies_[i];
-    cos_[first + i] = static_cast<float>(magnitude_ * std::cos(angle));
-    sin_[first + i] = static_cast<float>(magnitude_ * std::sin(angle));
+    cos_[first + i] = static_cast<float>(magnitude_ * numeric::cos(angle));
+    sin_[first + i] = static_cast<float>(magnitude_ * numeric::sin(angle));
     negated_sin_[first + i] = -sin_[first + i];
   }
   return size_++;

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "model/decoder/config_reading.h"
+#include "numeric/elementary.h"
 #include "ops/rope.h"
 
 namespace kvasir::model::decoder {
@@ -34,7 +35,7 @@ void scale_llama3(ConfigFields& scaling, Rope& rope) {
 }
 
 double yarn_magnitude(double factor, double scale) {
-  return factor <= 1 ? 1 : 0.1 * scale * std::log(factor) + 1;
+  return factor <= 1 ? 1 : 0.1 * scale * numeric::log(factor) + 1;
 }
 
 // rope_dim values of a head turn by `settings`, which has no YaRN yet.
@@ -95,7 +96,8 @@ void scale_long(ConfigFields& scaling, const Reading& reading, double outer_orig
   for (size_t i = 0; i < factors.size(); ++i) rope.frequencies[i] /= factors[i];
   const double factor =
       scaling.real_or({"factor"}, 1, kFactorMax, std::max(1.0, stated / original));
-  const double magnitude = factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(original));
+  const double magnitude =
+      factor <= 1 ? 1 : std::sqrt(1 + numeric::log(factor) / std::log(original));
   rope.magnitude = scaling.real_or({"attention_factor"}, 0, kFactorMax, magnitude);
 }
 
@@ -204,7 +206,8 @@ double read_latent_rope(Reading& reading, int64_t rope_dim) {
   if (scaling.text_or({"rope_type", "type"}, "default") != "default") {
     const double of_all = scaling.real_or({"mscale_all_dim"}, 0, kFactorMax, 0);
     const double factor = scaling.real_or({"factor"}, 1, kFactorMax, 1);
-    if (of_all != 0) on_scores = std::pow(yarn_magnitude(factor, of_all), 2);
+    const double magnitude = yarn_magnitude(factor, of_all);
+    if (of_all != 0) on_scores = magnitude * magnitude;
   }
   if (scaling.error()) reading.fields.fail(*scaling.error());
   return on_scores;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "model/decoder/pass.h"
+#include "numeric/elementary.h"
 
 namespace kvasir::model::decoder {
 namespace {
@@ -10,7 +11,7 @@ using ops::View;
 using ops::view_of;
 
 void sigmoid_scores(float* products, int64_t expert_count) {
-  for (int64_t e = 0; e < expert_count; ++e) products[e] = 1.0f / (1.0f + std::exp(-products[e]));
+  for (int64_t e = 0; e < expert_count; ++e) products[e] = numeric::sigmoid(products[e]);
 }
 
 ops::ScoreExperts score_function(RouterScore score) {
@@ -55,7 +56,7 @@ void run_shared(Pass& pass, const ExpertsWeights& weights, View<const float> inp
   const auto gate = pass.view(pass.work.shared_weight, 1);
   pass.ops.matmul(weights.shared_gate, input, gate);
   pass.ops.for_each_token(gate.rows, [&](int64_t t, int) {
-    const float weight = 1.0f / (1.0f + std::exp(-*gate.row(t)));
+    const float weight = numeric::sigmoid(*gate.row(t));
     for (int64_t i = 0; i < output.cols; ++i) output.row(t)[i] *= weight;
   });
 }

@@ -1,11 +1,11 @@
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
 
 #include "base/check.h"
+#include "numeric/elementary.h"
 #include "ops/ops.h"
 
 namespace kvasir::ops {
@@ -108,7 +108,10 @@ void add_experts(const ExpertsStep& step, PartClock& clock) {
 void soften(float* values, int64_t count) {
   const float largest = *std::max_element(values, values + count);
   float sum = 0;
-  for (int64_t i = 0; i < count; ++i) sum += values[i] = std::exp(values[i] - largest);
+  for (int64_t i = 0; i < count; ++i) {
+    values[i] = static_cast<float>(numeric::exp(values[i] - largest));
+    sum += values[i];
+  }
   for (int64_t i = 0; i < count; ++i) values[i] /= sum;
 }
 

@@ -1,9 +1,9 @@
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "base/check.h"
 #include "kv/rotation.h"
+#include "numeric/elementary.h"
 #include "ops/ops.h"
 
 namespace kvasir::ops {
@@ -107,7 +107,8 @@ void Ops::add(View<const float> x, float factor, View<float> y) {
 void Ops::soft_cap(View<float> x, float cap) {
   for_each_token(x.rows, [&](int64_t t, int) {
     float* row = x.row(t);
-    for (int64_t i = 0; i < x.cols; ++i) row[i] = cap * std::tanh(row[i] / cap);
+    for (int64_t i = 0; i < x.cols; ++i)
+      row[i] = cap * static_cast<float>(numeric::tanh(row[i] / cap));
   });
 }
 

@@ -1,6 +1,6 @@
-#include <cmath>
 
 #include "base/check.h"
+#include "numeric/elementary.h"
 #include "ops/ops.h"
 
 namespace kvasir::ops {
@@ -63,7 +63,7 @@ void Ops::hyper_collapse(const HyperStep& step, const HyperMixing& mixing, const
   const float inverse_rms = table_.inverse_rms(streams, step.norm_eps, step.streams.cols);
   for (int64_t i = 0; i < h; ++i) {
     const float x = mix[i] * inverse_rms * mixing.scale[0] + mixing.base[i];
-    weights[i] = 1.0f / (1.0f + std::exp(-x)) + step.eps;
+    weights[i] = numeric::sigmoid(x) + step.eps;
   }
   table_.hyper_collapse(streams, weights, h, step.width(), hidden);
   table_.rms_norm(hidden, norm, step.norm_eps, step.width(), hidden);

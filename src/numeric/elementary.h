@@ -1,0 +1,25 @@
+// Elementary functions of doubles that have the same bits on every machine: sums, products and
+// quotients alone, in one order. A system's own library chooses other loops on other processors,
+// and in other versions.
+//
+// Errors are within 2 units of the last place (tanh: 3), but for sines near multiples of pi, where
+// they are within 4e-16. Pure functions.
+#pragma once
+
+namespace kvasir::numeric {
+
+double exp(double x);   // 0 below -745, infinity above 709.78; not a number stays one
+double log(double x);   // minus infinity at 0; not a number below
+double tanh(double x);  // not a number stays one
+// 1 / (1 + e^-x)
+float sigmoid(float x);
+// base^exponent of a base above 0; of others not a number.
+double pow(double base, double exponent);
+
+// Angles may be this large.
+inline constexpr double kAngleMax = 0x1p27;
+// REQUIRES: |x| <= kAngleMax.
+double sin(double x);
+double cos(double x);
+
+}  // namespace kvasir::numeric
