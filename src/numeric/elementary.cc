@@ -166,6 +166,13 @@ double tanh(double x) {
 
 float sigmoid(float x) { return static_cast<float>(1 / (1 + exp(-static_cast<double>(x)))); }
 
+// Beyond 20, x and the result agree to float32; far below 0 little is left of the power beside 1.
+float softplus(float x) {
+  if (x > 20) return x;
+  const double power = exp(x);
+  return static_cast<float>(x < -15 ? power - power * power / 2 : log(1 + power));
+}
+
 double pow(double base, double exponent) {
   if (!(base > 0) || std::isinf(base)) return std::numeric_limits<double>::quiet_NaN();
   const Pair log_of_base = log_of(base);

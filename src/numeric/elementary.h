@@ -8,11 +8,11 @@
 
 namespace kvasir::numeric {
 
-double exp(double x);   // 0 below -745, infinity above 709.78; not a number stays one
-double log(double x);   // minus infinity at 0; not a number below
-double tanh(double x);  // not a number stays one
-// 1 / (1 + e^-x)
-float sigmoid(float x);
+double exp(double x);     // 0 below -745, infinity above 709.78; not a number stays one
+double log(double x);     // minus infinity at 0; not a number below
+double tanh(double x);    // not a number stays one
+float sigmoid(float x);   // 1 / (1 + e^-x)
+float softplus(float x);  // log(1 + e^x)
 // base^exponent of a base above 0; of others not a number.
 double pow(double base, double exponent);
 

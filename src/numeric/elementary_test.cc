@@ -76,6 +76,17 @@ TEST(Elementary, HyperbolicTangentsAreWithinThreeUnits) {
   EXPECT_TRUE(std::isnan(tanh(std::nan(""))));
 }
 
+TEST(Elementary, WhatRoutersUseIsRightToTheLastPlace) {
+  std::mt19937_64 random(6);
+  for (int i = 0; i < 20000; ++i) {
+    const auto x = static_cast<float>(anywhere(random, -40, 40));
+    EXPECT_FLOAT_EQ(sigmoid(x), static_cast<float>(1 / (1 + std::exp(-static_cast<double>(x)))));
+    EXPECT_FLOAT_EQ(softplus(x), static_cast<float>(std::log1p(std::exp(static_cast<double>(x)))));
+  }
+  EXPECT_EQ(softplus(1000), 1000);
+  EXPECT_EQ(sigmoid(-1000), 0);
+}
+
 TEST(Elementary, SinesAreNearForAllAnglesThatPositionsMake) {
   std::mt19937_64 random(5);
   for (const double most : {1.0, 100.0, 1e4, 1e6, kAngleMax}) {

@@ -97,7 +97,7 @@ void scale_long(ConfigFields& scaling, const Reading& reading, double outer_orig
   const double factor =
       scaling.real_or({"factor"}, 1, kFactorMax, std::max(1.0, stated / original));
   const double magnitude =
-      factor <= 1 ? 1 : std::sqrt(1 + numeric::log(factor) / std::log(original));
+      factor <= 1 ? 1 : std::sqrt(1 + numeric::log(factor) / numeric::log(original));
   rope.magnitude = scaling.real_or({"attention_factor"}, 0, kFactorMax, magnitude);
 }
 

@@ -4,18 +4,16 @@
 #include <utility>
 
 #include "base/check.h"
+#include "numeric/elementary.h"
 
 namespace kvasir::model::deepseek_v4 {
 namespace {
 
 using ops::view_of;
 
-// sqrt(softplus(x)); beyond 20 softplus(x) and x agree to float32.
 void score_experts(float* products, int64_t expert_count) {
-  for (int64_t e = 0; e < expert_count; ++e) {
-    const float x = products[e];
-    products[e] = std::sqrt(x > 20.0f ? x : std::log1p(std::exp(x)));
-  }
+  for (int64_t e = 0; e < expert_count; ++e)
+    products[e] = std::sqrt(numeric::softplus(products[e]));
 }
 
 // The first layers' experts hang on the token's id alone.
