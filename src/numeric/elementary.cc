@@ -56,21 +56,26 @@ constexpr double inverse_factorial(int n) {
   return 1 / factorial;
 }
 
-// e^(x.high + x.low), x.low tiny. With x = n ln 2 + r, |r| <= ln(2) / 2, a Taylor polynomial in r.
+// e^(x.high + x.low), x.low tiny. With x = n ln 2 + r, |r| <= ln(2) / 2, a Taylor polynomial in r,
+// of which 1 + r + r^2 / 2 is exact but for its last rounding.
 double exp_of(const Pair& x) {
   if (!(x.high > -745.2)) return x.high != x.high ? x.high : 0;
   if (x.high > 709.79) return std::numeric_limits<double>::infinity();
-  constexpr double kTerms[] = {inverse_factorial(2),  inverse_factorial(3),  inverse_factorial(4),
-                               inverse_factorial(5),  inverse_factorial(6),  inverse_factorial(7),
-                               inverse_factorial(8),  inverse_factorial(9),  inverse_factorial(10),
-                               inverse_factorial(11), inverse_factorial(12), inverse_factorial(13)};
+  constexpr double kTerms[] = {inverse_factorial(3),  inverse_factorial(4),  inverse_factorial(5),
+                               inverse_factorial(6),  inverse_factorial(7),  inverse_factorial(8),
+                               inverse_factorial(9),  inverse_factorial(10), inverse_factorial(11),
+                               inverse_factorial(12), inverse_factorial(13)};
   const double n = std::nearbyint(x.high * std::numbers::log2e);
   const double high = x.high - n * kLn2High;
   const double low = x.low - n * kLn2Low;
   const double r = high + low;
   const double lost = (high - r) + low;
-  const double tail = r * r * polynomial(kTerms, r) + lost;
-  return std::ldexp(1 + (r + tail), static_cast<int>(n));
+  const Pair square = exact_product(r, r);
+  const Pair linear = exact_sum(1, r);
+  const Pair sum = exact_sum(linear.high, square.high / 2);
+  const double rest = square.low / 2 + r * square.high * polynomial(kTerms, r);
+  const double tail = sum.low + (linear.low + (rest + (1 + r) * lost));
+  return std::ldexp(sum.high + tail, static_cast<int>(n));
 }
 
 // log(x): of x = 2^n m with m near 1 it is n ln 2 + 2 atanh(s), s = (m - 1) / (m + 1). The first
