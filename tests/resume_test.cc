@@ -425,6 +425,7 @@ TEST(Arithmetics, NoneGoesOnWithACacheOfAnother) {
       EXPECT_EQ(session->length() > 0, was_there) << compute;
       const std::span rest = std::span(tokens).subspan(static_cast<size_t>(session->length()));
       ASSERT_TRUE(session->append(rest).ok());
+      session->mark_resumable();
     }
   }
 }

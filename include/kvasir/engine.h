@@ -57,9 +57,8 @@ struct EngineOptions {
   // this chooses, and caches of the one are not continued with the other. Nothing is refused by it.
   int64_t context_tokens = 0;
   std::string instruction_set = "auto";  // the best; one of instruction_sets(); or "ref"
-  // "int", "int8", "f32" (docs/numerics.md), or the better of the first and the last.
-  std::string compute = "auto";
-  bool needs_text = true;  // false: tokenizer and chat template are not read
+  std::string compute = "auto";          // int or f32; or "int", "int8", "f32" (docs/numerics.md)
+  bool needs_text = true;                // false: tokenizer and chat template are not read
   StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
   // Bytes of RAM that the cache may take at most; 0: as many as it needs. Rows that an indexer

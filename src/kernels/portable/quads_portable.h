@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "kernels/integer_products.h"
 #include "kernels/portable/vec_portable.h"
@@ -43,13 +42,21 @@ KVASIR_INLINE Quads look_up_quads(const uint8_t* table, Quads a) {
 
 // The codes of a group of activations are its integers.
 template <int kBytes>
-using Integer = std::conditional_t<kBytes == 1, int8_t, int16_t>;
+struct IntegerOf;
+template <>
+struct IntegerOf<1> {
+  using Type = int8_t;
+};
+template <>
+struct IntegerOf<2> {
+  using Type = int16_t;
+};
 // The products of quads [kFirst, kFirst + kCount) of a group with as many fours of its activations.
 template <int kBytes, int kIntegerBits, int64_t kFirst, int64_t kCount>
 KVASIR_INLINE VecInt dot_quads(const Quads* quads, const uint8_t* codes) {
   VecInt sum = broadcast_int(0);
   for (int64_t q = kFirst; q < kFirst + kCount; ++q) {
-    Integer<kBytes> x[4];
+    typename IntegerOf<kBytes>::Type x[4];
     __builtin_memcpy(x, codes + 4 * kBytes * q, sizeof(x));
     sum += byte_of<0>(quads[q]) * broadcast_int(x[0]) + byte_of<1>(quads[q]) * broadcast_int(x[1]) +
            byte_of<2>(quads[q]) * broadcast_int(x[2]) + byte_of<3>(quads[q]) * broadcast_int(x[3]);
@@ -61,7 +68,7 @@ KVASIR_INLINE VecInt dot_quads(const Quads* quads, const uint8_t* codes) {
 template <int kBytes>
 KVASIR_INLINE void store_activations(uint8_t* codes, int64_t column, VecInt integers) {
   for (int64_t i = 0; i < kLanes; ++i) {
-    const auto integer = static_cast<Integer<kBytes>>(integers[i]);
+    const auto integer = static_cast<typename IntegerOf<kBytes>::Type>(integers[i]);
     __builtin_memcpy(codes + kBytes * (column + i), &integer, sizeof(integer));
   }
 }

@@ -15,10 +15,10 @@ template <int kBytes>
 using Integer = std::conditional_t<kBytes == 1, int8_t, int16_t>;
 
 template <int kBytes>
-Integer<kBytes> activation(const ActivationGroup<kBytes>& group, int64_t k) {
+int32_t activation(const ActivationGroup<kBytes>& group, int64_t k) {
   Integer<kBytes> integer;
   std::memcpy(&integer, group.codes + k * kBytes, kBytes);
-  return integer;
+  return static_cast<int32_t>(integer);
 }
 
 template <int kBytes>
@@ -31,8 +31,9 @@ void round_group(const float* x, ActivationGroup<kBytes>& group) {
   const float inverse = kIntegerMax / largest;
   ActivationSums& sums = group.sums;
   for (int64_t k = 0; k < kActivationGroup; ++k) {
-    const auto integer = static_cast<Integer<kBytes>>(std::lrint(x[k] * inverse));
-    std::memcpy(group.codes + k * kBytes, &integer, kBytes);
+    const auto integer = static_cast<int32_t>(std::lrint(x[k] * inverse));
+    const auto code = static_cast<Integer<kBytes>>(integer);
+    std::memcpy(group.codes + k * kBytes, &code, kBytes);
     sums.half_sums[k / (kActivationGroup / 2)] += integer;
   }
   sums.scale = largest * (1 / kIntegerMax);
