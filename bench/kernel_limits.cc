@@ -102,12 +102,16 @@ class Bench {
         break;
       case KernelGroup::kPrefill:
         for (const WeightKind& kind : kWeightKinds) measure_prefill(kind);
-        for (const WeightKind& kind : kWeightKinds) measure_integer_prefill(kind);
+        for (const WeightKind& kind : kWeightKinds) {
+          for (const int bytes : {2, 1}) measure_integer_prefill(kind, bytes);
+        }
         measure_attention();
         break;
       case KernelGroup::kDecode:
         for (const WeightKind& kind : kWeightKinds) measure_decode(kind);
-        for (const WeightKind& kind : kWeightKinds) measure_integer_decode(kind);
+        for (const WeightKind& kind : kWeightKinds) {
+          for (const int bytes : {2, 1}) measure_integer_decode(kind, bytes);
+        }
         measure_attention();
         break;
       case KernelGroup::kIndex:
@@ -334,21 +338,28 @@ class Bench {
   }
 
   // Activations are rounded once, beside which products take long.
-  std::vector<kernels::ActivationGroup> round_ones(int64_t token_count) {
+  AlignedBuffer<std::byte> round_ones(int64_t token_count, int bytes) {
     const std::vector<float> x(token_count * kMatrixSize, 1.0f);
-    std::vector<kernels::ActivationGroup> groups(x.size() / kernels::kActivationGroup);
-    table_.round_activations(x.data(), std::ssize(x), groups.data());
+    AlignedBuffer<std::byte> groups(kernels::activations_bytes(std::ssize(x), bytes));
+    KVASIR_CHECK(!groups.failed(), "memory for the activations");
+    table_.round_activations(x.data(), std::ssize(x), bytes, groups.data());
     return groups;
   }
 
-  void measure_integer_decode(const WeightKind& kind) {
+  // As --compute calls it.
+  static std::string arithmetic_name(int activation_bytes) {
+    return activation_bytes == 1 ? " int8" : " int";
+  }
+
+  void measure_integer_decode(const WeightKind& kind, int activation_bytes) {
     kernels::WeightMatrix weight = empty_weight(kind);
     if (kernels::coding_of(weight) == nullptr) return;
     const int64_t bytes = kernels::panels_bytes(weight);
     const int64_t copies = kStreamBytes / bytes;
     weight = make_weight(weight, 1);
     const AlignedBuffer<uint8_t> panels = make_panels(weight, copies);
-    const auto x = round_ones(1);
+    const auto x = round_ones(1, activation_bytes);
+    weight.activation_bytes = activation_bytes;
     std::vector<float> y(kMatrixSize);
     int64_t copy = 0;
     const double seconds = best_seconds([&] {
@@ -361,12 +372,11 @@ class Bench {
                 .token_count = 1},
                64);
     });
-    add(std::string("decode ") + kind.name + " int", static_cast<double>(bytes) / seconds,
-        "bytes/s", "memory read", bytes_per_second_);
+    add(std::string("decode ") + kind.name + arithmetic_name(activation_bytes),
+        static_cast<double>(bytes) / seconds, "bytes/s", "memory read", bytes_per_second_);
   }
 
-  // An activation is two bytes.
-  void measure_integer_prefill(const WeightKind& kind) {
+  void measure_integer_prefill(const WeightKind& kind, int activation_bytes) {
     constexpr int64_t kTokens = 512;
     kernels::WeightMatrix weight = empty_weight(kind);
     if (kernels::coding_of(weight) == nullptr) return;
@@ -374,7 +384,8 @@ class Bench {
     weight.rows = std::min<int64_t>(kMatrixSize, 64 * options_.thread_count);
     const AlignedBuffer<uint8_t> panels = make_panels(weight, 1);
     weight.panels = panels.data();
-    const auto x = round_ones(kTokens);
+    const auto x = round_ones(kTokens, activation_bytes);
+    weight.activation_bytes = activation_bytes;
     std::vector<float> y(kTokens * kMatrixSize);
     const double seconds = best_seconds([&] {
       multiply({.weight = weight,
@@ -384,9 +395,10 @@ class Bench {
                 .token_count = kTokens},
                64);
     });
-    add(std::string("prefill ") + kind.name + " int",
+    add(std::string("prefill ") + kind.name + arithmetic_name(activation_bytes),
         static_cast<double>(kTokens * weight.rows * kMatrixSize) / seconds, "multiply-adds/s",
-        "half of int8 multiply-adds", byte_rate_ / 2);
+        activation_bytes == 1 ? "int8 multiply-adds" : "half of int8 multiply-adds",
+        byte_rate_ / activation_bytes);
   }
 
   std::vector<float> random_floats(int64_t size) {

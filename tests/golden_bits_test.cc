@@ -79,7 +79,7 @@ TEST(GoldenBits, EveryInstructionSetGivesThem) {
   std::map<std::string, std::string> digests;
   for (const std::string model : kModels) {
     for (const char* kv : {"f32", "native"}) {
-      for (const char* compute : {"f32", "int"}) {
+      for (const char* compute : {"f32", "int", "int8"}) {
         const std::string digest = common_digest(model, kv, compute);
         if (!digest.empty()) digests[model + " " + kv + " " + compute] = digest;
       }

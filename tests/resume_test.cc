@@ -409,6 +409,27 @@ void Resume::run_scripts(int64_t count) {
   EXPECT_GT(resumed_tokens * 10, prompt_tokens);
 }
 
+TEST(Arithmetics, NoneGoesOnWithACacheOfAnother) {
+  const std::string model = std::string(KVASIR_SOURCE_DIR) + "/tests/golden/tiny-mixed";
+  const Tokens tokens = testing::read_tokens(model + "/tokens.txt");
+  const TempDirectory directory;
+  for (const bool was_there : {false, true}) {
+    for (const char* compute : {"f32", "int", "int8"}) {
+      Engine engine =
+          open_engine({.model_path = model,
+                       .compute = compute,
+                       .needs_text = false,
+                       .store = StoreOptions{.directory = directory.path(), .min_free_bytes = 0}});
+      auto session = engine.resume(tokens);
+      ASSERT_TRUE(session.ok());
+      EXPECT_EQ(session->length() > 0, was_there) << compute;
+      const std::span rest = std::span(tokens).subspan(static_cast<size_t>(session->length()));
+      ASSERT_TRUE(session->append(rest).ok());
+      session->mark_resumable();
+    }
+  }
+}
+
 // tests/golden_store/tiny-mixed was written by the program before caches became tables of streams:
 // blocks, states and prefix keys are still what they were.
 TEST(GoldenStore, AConversationOfTheFirstLayoutGoesOnWithoutComputingItAgain) {

@@ -101,6 +101,22 @@ TEST(SameBitsTest, BeyondFourThousandTokens) {
   }
 }
 
+TEST(SameBitsTest, ProductsOfIntegersHoweverTokensAreCut) {
+  const auto tokens = random_tokens(300, 320, 5);
+  for (const char* compute : {"int", "int8"}) {
+    EngineOptions options = options_for(golden_model("tiny-mixed"), 300, 2);
+    options.compute = compute;
+    const auto whole = logits_of(options, tokens);
+    for (const int64_t chunk : {1, 3, 9, 129}) {
+      options.chunk_tokens = chunk;
+      options.thread_count = options.thread_count % 3 + 1;
+      const auto cut = logits_of(options, tokens);
+      EXPECT_EQ(first_difference(whole, cut, 320), -1)
+          << compute << ", chunk " << chunk << ", threads " << options.thread_count;
+    }
+  }
+}
+
 TEST(SameBitsTest, DecodingOnFromEveryKindOfLength) {
   const std::string model = golden_model("tiny-bf16");
   const auto tokens = random_tokens(520, 320, 3);
@@ -158,16 +174,19 @@ TEST(SameBitsTest, OddShapesInRandomPieces) {
 }
 
 // Five sequences at different places of their texts share passes, in pieces drawn at random.
-TEST(SameBitsTest, BatchesOfSequences) {
-  const std::string model = golden_model("tiny-bf16");
+void expect_bits_of_sequences_alone(const char* model_name, const char* compute) {
+  EngineOptions options = options_for(golden_model(model_name), 64, 1);
+  options.compute = compute;
   constexpr int64_t kSequences = 5;
   std::vector<std::vector<int32_t>> texts;
   std::vector<std::vector<float>> alone;
   for (int64_t s = 0; s < kSequences; ++s) {
     texts.push_back(random_tokens(150 + 90 * s, 320, 10 + static_cast<uint64_t>(s)));
-    alone.push_back(logits_of(options_for(model, 64, 1), texts.back()));
+    alone.push_back(logits_of(options, texts.back()));
   }
-  Engine engine = open_engine(options_for(model, 256, 2));
+  options.chunk_tokens = 256;
+  options.thread_count = 2;
+  Engine engine = open_engine(options);
   std::vector<Session> sessions;
   for (int64_t s = 0; s < kSequences; ++s) sessions.push_back(new_session(engine));
   std::mt19937_64 random(5);
@@ -192,10 +211,16 @@ TEST(SameBitsTest, BatchesOfSequences) {
       ASSERT_EQ(first_difference(std::span(alone[s]).subspan((done - 1) * 320, 320),
                                  sessions[s].logits(), 320),
                 -1)
-          << "sequence " << s << " at " << done << ", pass " << passes;
+          << "sequence " << s << " at " << done << ", pass " << passes << ", " << compute;
     }
   }
   EXPECT_GT(passes, 10);
+}
+
+TEST(SameBitsTest, BatchesOfSequences) {
+  expect_bits_of_sequences_alone("tiny-bf16", "f32");
+  expect_bits_of_sequences_alone("tiny-mixed", "int");
+  expect_bits_of_sequences_alone("tiny-mixed", "int8");
 }
 
 // With a store a batch takes several passes, up to boundaries. Some parts want all their logits.

@@ -103,7 +103,7 @@ def main():
     parser.add_argument("--tokens", type=pathlib.Path, default=GOLDEN / "tokens.txt", help="ids, white space between")
     parser.add_argument("--kv", nargs="+", default=["f32", "f16", "bf16"])
     parser.add_argument("--isa", default="auto")
-    parser.add_argument("--compute", default="int", help="int or f32")
+    parser.add_argument("--compute", default="int", help="int, int8 or f32")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--worst", type=float, default=5e-5)
     parser.add_argument("--write-golden", action="store_true")

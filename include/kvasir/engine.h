@@ -57,7 +57,7 @@ struct EngineOptions {
   // this chooses, and caches of the one are not continued with the other. Nothing is refused by it.
   int64_t context_tokens = 0;
   std::string instruction_set = "auto";  // the best; one of instruction_sets(); or "ref"
-  std::string compute = "auto";          // "int", "f32" (docs/numerics.md), or the better of these
+  std::string compute = "auto";          // int or f32; or "int", "int8", "f32" (docs/numerics.md)
   bool needs_text = true;                // false: tokenizer and chat template are not read
   StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
@@ -84,7 +84,7 @@ struct ModelInfo {
   int64_t pass_tokens_max = 0;  // EngineOptions::chunk_tokens
   int thread_count = 0;
   const char* instruction_set = "";  // the one in use
-  const char* compute = "";          // "int" where any product is of integers, else "f32"
+  const char* compute = "";          // "int" or "int8" where any product is of integers, else "f32"
 };
 
 // A Progress is called after each pass of a long append with the tokens done and all. False stops.

@@ -7,9 +7,10 @@ namespace kvasir {
 
 // What products are computed with.
 enum class Arithmetic : uint8_t {
-  kBest,     // integers where there is memory for all panels, else float32
-  kFloat,    // float32
-  kInteger,  // integers, of matrices whose numbers are
+  kBest,      // integers where there is memory for all panels, else float32
+  kFloat,     // float32
+  kInteger,   // integers, of matrices whose numbers are; activations have two bytes
+  kInteger8,  // the same with one
 };
 
 struct LoadOptions {

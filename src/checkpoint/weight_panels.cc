@@ -25,14 +25,16 @@ Status WeightPanels::add(const std::vector<kernels::WeightMatrix*>& matrices,
   for (const kernels::WeightMatrix* matrix : matrices)
     bytes += can_be_integer(*matrix) ? kernels::panels_bytes(*matrix) : 0;
   if (arithmetic == Arithmetic::kBest && bytes > bytes_left_) return ok_status();
-  for (kernels::WeightMatrix* matrix : matrices) KVASIR_RETURN_IF_ERROR(add(*matrix));
+  const int activation_bytes = arithmetic == Arithmetic::kInteger8 ? 1 : 2;
+  for (kernels::WeightMatrix* matrix : matrices)
+    KVASIR_RETURN_IF_ERROR(add(*matrix, activation_bytes));
   return ok_status();
 }
 
-Status WeightPanels::add(kernels::WeightMatrix& matrix) {
+Status WeightPanels::add(kernels::WeightMatrix& matrix, int activation_bytes) {
   if (!can_be_integer(matrix)) return ok_status();
-  has_integers_ = true;
-  matrix.is_integer = true;
+  activation_bytes_ = activation_bytes;
+  matrix.activation_bytes = activation_bytes;
   const int64_t bytes = kernels::panels_bytes(matrix);
   if (bytes > bytes_left_) return ok_status();
   bytes_left_ -= bytes;

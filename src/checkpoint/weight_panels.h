@@ -24,14 +24,14 @@ class WeightPanels {
   // Those of a model that are to be integer ones. Where memory does not go for all of them, the
   // first are put in panels. Error: as place_for().
   Status add(const std::vector<kernels::WeightMatrix*>& matrices, Arithmetic arithmetic);
-  // Whether any matrix is an integer one.
-  bool has_integers() const { return has_integers_; }
+  // What activations have where any matrix is an integer one; else 0.
+  int activation_bytes() const { return activation_bytes_; }
 
   // Packs all that was added. REQUIRES: the memory is taken.
   void run(int thread_count);
 
  private:
-  Status add(kernels::WeightMatrix& matrix);
+  Status add(kernels::WeightMatrix& matrix, int activation_bytes);
 
   struct Job {
     kernels::WeightMatrix matrix;
@@ -40,7 +40,7 @@ class WeightPanels {
 
   LoadMemory* memory_;
   int64_t bytes_left_;
-  bool has_integers_ = false;
+  int activation_bytes_ = 0;
   std::vector<Job> jobs_;
 };
 

@@ -35,7 +35,7 @@ class WeightPanelsTest : public testing::Test {
     EXPECT_TRUE(panels.add({&first_, &floats_, &second_}, arithmetic).ok());
     EXPECT_TRUE(memory_.take().ok());
     panels.run(2);
-    return panels.has_integers();
+    return panels.activation_bytes() != 0;
   }
 
   int64_t bytes_of_one() const { return kernels::panels_bytes(first_); }
@@ -49,8 +49,8 @@ class WeightPanelsTest : public testing::Test {
 
 TEST_F(WeightPanelsTest, PutsIntegersInPanelsAndLeavesFloatsAlone) {
   EXPECT_TRUE(load(1 << 20, Arithmetic::kBest));
-  EXPECT_TRUE(first_.is_integer);
-  EXPECT_FALSE(floats_.is_integer);
+  EXPECT_TRUE(first_.is_integer());
+  EXPECT_FALSE(floats_.is_integer());
   EXPECT_EQ(floats_.panels, nullptr);
   std::vector<uint8_t> panel(static_cast<size_t>(kernels::panel_bytes(first_)));
   for (int64_t row = 0; row < first_.rows; row += kernels::kPanelRows) {
@@ -63,20 +63,20 @@ TEST_F(WeightPanelsTest, PutsIntegersInPanelsAndLeavesFloatsAlone) {
 
 TEST_F(WeightPanelsTest, WithoutMemoryForAllTheyStayFloats) {
   EXPECT_FALSE(load(2 * bytes_of_one() - 1, Arithmetic::kBest));
-  EXPECT_FALSE(first_.is_integer);
+  EXPECT_FALSE(first_.is_integer());
   EXPECT_EQ(memory_.taken_bytes(), 0);
 }
 
 TEST_F(WeightPanelsTest, AskedForIntegersAreNotAllInPanels) {
   EXPECT_TRUE(load(2 * bytes_of_one() - 1, Arithmetic::kInteger));
   EXPECT_NE(first_.panels, nullptr);
-  EXPECT_TRUE(second_.is_integer);
+  EXPECT_TRUE(second_.is_integer());
   EXPECT_EQ(second_.panels, nullptr);
 }
 
 TEST_F(WeightPanelsTest, AskedForFloatsNothingChanges) {
   EXPECT_FALSE(load(1 << 20, Arithmetic::kFloat));
-  EXPECT_FALSE(first_.is_integer);
+  EXPECT_FALSE(first_.is_integer());
 }
 
 }  // namespace

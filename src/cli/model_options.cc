@@ -44,9 +44,11 @@ void add_weight_options(Command command, ModelFlags& options) {
       .check_one_of(instruction_set_names())
       .show_default();
   command
-      .add_option("--compute", options.compute,
-                  "products: int, of integers where weights are such; f32; auto, the better one")
-      .check_one_of({"auto", "int", "f32"})
+      .add_option(
+          "--compute", options.compute,
+          "products: int, of integers where weights are such; int8, the same with activations of "
+          "8 bits instead of 16; f32; auto, int or f32")
+      .check_one_of({"auto", "int", "int8", "f32"})
       .show_default();
 }
 

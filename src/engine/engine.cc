@@ -23,8 +23,11 @@ namespace kvasir {
 namespace {
 
 constexpr int kThreadCountMax = 1024;
-constexpr const char* kIntegers = "int";
-constexpr const char* kFloats = "f32";
+
+// By the bytes that activations have as integers.
+constexpr const char* kArithmeticNames[] = {"f32", "int8", "int"};
+constexpr Arithmetic kArithmetics[] = {Arithmetic::kFloat, Arithmetic::kInteger8,
+                                       Arithmetic::kInteger};
 
 std::string sets_of_this_machine() {
   std::string names = "auto";
@@ -49,12 +52,15 @@ Result<const kernels::InstructionSet*> choose_instruction_set(const std::string&
 
 Result<Arithmetic> choose_arithmetic(const std::string& name) {
   if (name.empty() || name == "auto") return Arithmetic::kBest;
-  if (name == kIntegers) return Arithmetic::kInteger;
-  if (name == kFloats) return Arithmetic::kFloat;
+  std::string names = "auto";
+  for (size_t i = 0; i < std::size(kArithmetics); ++i) {
+    if (name == kArithmeticNames[i]) return kArithmetics[i];
+    names += std::string(", ") + kArithmeticNames[i];
+  }
   return Error{.kind = ErrorKind::kUsage,
                .what = "no such arithmetic",
                .field = "compute",
-               .expected = std::string("one of auto, ") + kIntegers + ", " + kFloats,
+               .expected = "one of " + names,
                .found = name};
 }
 
@@ -125,11 +131,13 @@ Status open_model(const EngineOptions& options, model::ModelOptions chosen, Engi
 }
 
 // These words are a part of prefix keys. A model without integer matrices has one arithmetic, and
-// keeps the keys that it had before there were two.
+// keeps the keys that it had before there were several.
 std::string arithmetic_of(const model::Model& model) {
   const std::string study = model.study_name();
-  if (!model.facts().has_integers) return study;
-  return study.empty() ? kIntegers : std::string(kIntegers) + " " + study;
+  const int activation_bytes = model.facts().activation_bytes;
+  if (activation_bytes == 0) return study;
+  const std::string name = kArithmeticNames[activation_bytes];
+  return study.empty() ? name : name + " " + study;
 }
 
 // What names all that the rows of a cache depend on names what logits do.
@@ -157,7 +165,7 @@ ModelInfo model_info(const Engine::State& state) {
           .pass_tokens_max = model.options().pass_tokens_max,
           .thread_count = model.options().thread_count,
           .instruction_set = model.options().table->name,
-          .compute = facts.has_integers ? kIntegers : kFloats};
+          .compute = kArithmeticNames[facts.activation_bytes]};
 }
 
 std::string absolute_path(const std::string& path) {

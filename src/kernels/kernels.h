@@ -172,7 +172,7 @@ struct KernelTable {
   void (*matmul)(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch);
 
   // Of integers: integer_products.h.
-  void (*round_activations)(const float* x, int64_t cols, ActivationGroup* groups);
+  void (*round_activations)(const float* x, int64_t cols, int bytes, std::byte* groups);
   void (*integer_matmul)(const IntegerMatmulArgs& args, int64_t row_begin, int64_t row_end,
                          uint8_t* scratch);
   // out = x * rsqrt(mean(x^2) + eps) * weight; weight may be null (all ones); out may be x.

@@ -42,9 +42,12 @@ struct WeightMatrix {
   int64_t tile_cols = kFp8TileSize;   // of these too: 16, 32, 64 or a multiple of 128
   const BlockType* blocks = nullptr;  // of kBlocks alone: decodable, blocks of 32 items and
                                       // multiples of it; a row is whole blocks
-  bool is_integer = false;            // multiplied as integers (panels.h): coding_of is there
+  int activation_bytes = 0;           // 1 or 2: multiplied as integers, by activations of so many
+                                      // bytes (integer_products.h): coding_of is there
   const uint8_t* panels = nullptr;    // of these: the rows in panels; null: they are packed anew
                                       // for each product
+
+  bool is_integer() const { return activation_bytes != 0; }
 };
 
 // Bytes of one row of codes, scales not counted unless they lie in its blocks.

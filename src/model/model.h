@@ -57,7 +57,7 @@ struct Facts {
   int64_t picked_rows_max = 0;     // rows of one layer that a token attends by an indexer's choice
   uint64_t weight_bytes = 0;       // of the tensors in use, as stored
   int64_t copied_bytes = 0;        // copied of them on loading: decoded, turned round, in panels
-  bool has_integers = false;       // products are those of integers, or some
+  int activation_bytes = 0;        // of products, where any is one of integers; else 0
   int64_t bos_token_id = 0;
   bool begins_with_bos = false;  // every text does, whatever the tokenizer's files say
   std::vector<int64_t> eos_token_ids;

@@ -29,9 +29,9 @@ class Ops {
  public:
   // matmul_cols_max: columns of the widest matrix that will be multiplied. scratch_floats: floats
   // that each thread gets for everything else: attend_scratch_floats, and the widest pooled row.
-  // activation_numbers: the most numbers that one product rounds to integers; 0: there are none.
+  // activations_bytes: the most that one product's activations take as integers; 0: there are none.
   Ops(const kernels::KernelTable& table, int thread_count, int64_t matmul_cols_max,
-      int64_t scratch_floats, int64_t activation_numbers = 0);
+      int64_t scratch_floats, int64_t activations_bytes = 0);
 
   const kernels::KernelTable& table() const { return table_; }
   int thread_count() const { return pool_.thread_count(); }
@@ -182,8 +182,8 @@ class Ops {
   int64_t tokens_per_task(int64_t token_count) const;
   // Returns how many rows of a matrix one task should take, given the multiply-adds a row costs.
   int64_t rows_per_task(int64_t rows, int64_t work_per_row) const;
-  // All tokens as integers -> activations_.
-  void round_activations(View<const float> x);
+  // All tokens as integers of so many bytes -> activations_.
+  void round_activations(View<const float> x, int bytes);
   // y [n, rows] = x [n, cols] * weight^T for the rows of the weight in that range, which begins
   // with a panel. x are the tokens from `first` on of what was given to round_activations last.
   void multiply(const kernels::WeightMatrix& weight, View<const float> x, int64_t first,
@@ -244,7 +244,7 @@ class Ops {
   int64_t scratch_floats_;
   std::vector<AlignedBuffer<float>> scratch_;         // [threads]
   std::vector<AlignedBuffer<float>> matmul_scratch_;  // [threads]
-  AlignedBuffer<kernels::ActivationGroup> activations_;
+  AlignedBuffer<std::byte> activations_;
 };
 
 }  // namespace kvasir::ops

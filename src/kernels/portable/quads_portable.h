@@ -40,24 +40,36 @@ KVASIR_INLINE Quads look_up_quads(const uint8_t* table, Quads a) {
   return result;
 }
 
-// The codes of a group of activations are its integers, of two bytes each.
-using QuadSum = VecInt;
-KVASIR_INLINE QuadSum begin_quad_sum() { return broadcast_int(0); }
-// Adds quads times columns [4 * quad, 4 * quad + 4) of the group.
-KVASIR_INLINE void add_quad_products(QuadSum& sum, Quads quads, const uint8_t* codes,
-                                     int64_t quad) {
-  int16_t x[4];
-  __builtin_memcpy(x, codes + 8 * quad, sizeof(x));
-  sum += byte_of<0>(quads) * broadcast_int(x[0]) + byte_of<1>(quads) * broadcast_int(x[1]) +
-         byte_of<2>(quads) * broadcast_int(x[2]) + byte_of<3>(quads) * broadcast_int(x[3]);
+// The codes of a group of activations are its integers.
+template <int kBytes>
+struct IntegerOf;
+template <>
+struct IntegerOf<1> {
+  using Type = int8_t;
+};
+template <>
+struct IntegerOf<2> {
+  using Type = int16_t;
+};
+// The products of quads [kFirst, kFirst + kCount) of a group with as many fours of its activations.
+template <int kBytes, int kIntegerBits, int64_t kFirst, int64_t kCount>
+KVASIR_INLINE VecInt dot_quads(const Quads* quads, const uint8_t* codes) {
+  VecInt sum = broadcast_int(0);
+  for (int64_t q = kFirst; q < kFirst + kCount; ++q) {
+    typename IntegerOf<kBytes>::Type x[4];
+    __builtin_memcpy(x, codes + 4 * kBytes * q, sizeof(x));
+    sum += byte_of<0>(quads[q]) * broadcast_int(x[0]) + byte_of<1>(quads[q]) * broadcast_int(x[1]) +
+           byte_of<2>(quads[q]) * broadcast_int(x[2]) + byte_of<3>(quads[q]) * broadcast_int(x[3]);
+  }
+  return sum;
 }
-KVASIR_INLINE VecInt end_quad_sum(const QuadSum& sum) { return sum; }
 
 // Stores kLanes integers, columns [column, column + kLanes) of a group.
+template <int kBytes>
 KVASIR_INLINE void store_activations(uint8_t* codes, int64_t column, VecInt integers) {
   for (int64_t i = 0; i < kLanes; ++i) {
-    const auto integer = static_cast<int16_t>(integers[i]);
-    __builtin_memcpy(codes + 2 * (column + i), &integer, sizeof(integer));
+    const auto integer = static_cast<typename IntegerOf<kBytes>::Type>(integers[i]);
+    __builtin_memcpy(codes + kBytes * (column + i), &integer, sizeof(integer));
   }
 }
 

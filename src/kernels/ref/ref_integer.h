@@ -5,7 +5,7 @@
 
 namespace kvasir::kernels {
 
-void ref_round_activations(const float* x, int64_t cols, ActivationGroup* groups);
+void ref_round_activations(const float* x, int64_t cols, int bytes, std::byte* groups);
 void ref_integer_matmul(const IntegerMatmulArgs& args, int64_t row_begin, int64_t row_end,
                         uint8_t* scratch);
 

@@ -25,11 +25,12 @@ struct Halves {
 };
 
 // Whole numbers below 2^24: a sum of them is exact in any order.
-KVASIR_INLINE Halves round_halves(const float* x, float inverse, ActivationGroup& group) {
+template <int kBytes>
+KVASIR_INLINE Halves round_halves(const float* x, float inverse, ActivationGroup<kBytes>& group) {
   const VecInt first = to_int(load(x) * broadcast(inverse));
   const VecInt second = to_int(load(x + kHalfGroup) * broadcast(inverse));
-  store_activations(group.codes, 0, first);
-  store_activations(group.codes, kHalfGroup, second);
+  store_activations<kBytes>(group.codes, 0, first);
+  store_activations<kBytes>(group.codes, kHalfGroup, second);
   return {to_float(first), to_float(second)};
 }
 
@@ -37,28 +38,30 @@ KVASIR_INLINE Vec largest_lanes(const float* x) {
   return max(abs(load(x)), abs(load(x + kHalfGroup)));
 }
 
+template <int kBytes>
 KVASIR_INLINE float inverse_of(float largest) {
-  return largest < kActivationMin ? 0 : kActivationMax / largest;
+  constexpr float kIntegerMax = activation_max(kBytes);
+  return largest < kActivationMin ? 0 : kIntegerMax / largest;
 }
 
+template <int kBytes>
 KVASIR_INLINE void put_sums(float largest, float first, float second, ActivationSums& sums) {
-  sums.scale = largest < kActivationMin ? 0 : largest * kActivationStep;
-  sums.sum = sums.scale * (first + second);
-  sums.half_sums[0] = sums.scale * first;
-  sums.half_sums[1] = sums.scale * second;
-  sums.integer_sum = static_cast<int32_t>(first + second);
-  sums.integer_half_sums[0] = static_cast<int32_t>(first);
-  sums.integer_half_sums[1] = static_cast<int32_t>(second);
-  sums.unused = 0;
+  constexpr float kStep = 1 / activation_max(kBytes);
+  sums.scale = largest < kActivationMin ? 0 : largest * kStep;
+  sums.sum = static_cast<int32_t>(first + second);
+  sums.half_sums[0] = static_cast<int32_t>(first);
+  sums.half_sums[1] = static_cast<int32_t>(second);
 }
 
-KVASIR_INLINE void round_group(const float* x, ActivationGroup& group) {
+template <int kBytes>
+KVASIR_INLINE void round_group(const float* x, ActivationGroup<kBytes>& group) {
   const float largest = reduce_max(largest_lanes(x));
-  const Halves halves = round_halves(x, inverse_of(largest), group);
-  put_sums(largest, reduce_add(halves.first), reduce_add(halves.second), group.sums);
+  const Halves halves = round_halves(x, inverse_of<kBytes>(largest), group);
+  put_sums<kBytes>(largest, reduce_add(halves.first), reduce_add(halves.second), group.sums);
 }
 
-KVASIR_INLINE void round_groups(const float* x, ActivationGroup* groups) {
+template <int kBytes>
+KVASIR_INLINE void round_groups(const float* x, ActivationGroup<kBytes>* groups) {
   constexpr int64_t kGroup = kActivationGroup;
   float largest[kRoundedGroups];
   store_four(largest, reduce_max_4(largest_lanes(x), largest_lanes(x + kGroup),
@@ -66,7 +69,7 @@ KVASIR_INLINE void round_groups(const float* x, ActivationGroup* groups) {
   Halves halves[kRoundedGroups];
   KVASIR_UNROLL
   for (int i = 0; i < kRoundedGroups; ++i)
-    halves[i] = round_halves(x + i * kGroup, inverse_of(largest[i]), groups[i]);
+    halves[i] = round_halves(x + i * kGroup, inverse_of<kBytes>(largest[i]), groups[i]);
   float first[kRoundedGroups];
   float second[kRoundedGroups];
   store_four(first,
@@ -75,15 +78,22 @@ KVASIR_INLINE void round_groups(const float* x, ActivationGroup* groups) {
              reduce_add_4(halves[0].second, halves[1].second, halves[2].second, halves[3].second));
   KVASIR_UNROLL
   for (int i = 0; i < kRoundedGroups; ++i)
-    put_sums(largest[i], first[i], second[i], groups[i].sums);
+    put_sums<kBytes>(largest[i], first[i], second[i], groups[i].sums);
 }
 
-void round_activations(const float* x, int64_t cols, ActivationGroup* groups) {
+template <int kBytes>
+KVASIR_INLINE void round_all(const float* x, int64_t cols, std::byte* target) {
+  auto* groups = reinterpret_cast<ActivationGroup<kBytes>*>(target);
   const int64_t count = cols / kActivationGroup;
   int64_t g = 0;
   for (; g + kRoundedGroups <= count; g += kRoundedGroups)
     round_groups(x + g * kActivationGroup, groups + g);
   for (; g < count; ++g) round_group(x + g * kActivationGroup, groups[g]);
+}
+
+void round_activations(const float* x, int64_t cols, int bytes, std::byte* groups) {
+  if (bytes == 1) return round_all<1>(x, cols, groups);
+  round_all<2>(x, cols, groups);
 }
 
 // ---- scales
@@ -123,7 +133,7 @@ struct UnitScales {
     scale_of_block = load_f16(unit);
     unit += 2 * kPanelRows;
     if constexpr (kHasMinima) {
-      minimum_of_block = load_f16(unit);
+      minimum_of_block = kHasSteps ? zero() - load_f16(unit) : load_f16(unit);
       unit += 2 * kPanelRows;
     }
     steps = unit;
@@ -137,7 +147,7 @@ struct UnitScales {
     if constexpr (!kHasSteps) return scale_of_block;
     return scale_of_block * load_signed_bytes(steps + run * kPanelRows);
   }
-  // With steps its negative. They are below 128.
+  // Steps are below 128.
   KVASIR_INLINE Vec minimum(int64_t run) const {
     if constexpr (!kHasSteps) return minimum_of_block;
     return minimum_of_block * load_signed_bytes(minimum_steps + run * kPanelRows);
@@ -146,17 +156,19 @@ struct UnitScales {
 
 // ---- products
 
-// How the codes of a type lie, and its scales.
-template <int kCodeBits, int64_t kRunCols, ScaleForm kForm, bool kLooksUp>
+// How the codes of a type lie, and its scales. Its integers have kBits.
+template <int kCodeBits, int kBits, int64_t kRunCols, ScaleForm kForm>
 struct IntegerType {
   using Scales = UnitScales<kForm>;
+  static constexpr int kIntegerBits = kBits;
+  static constexpr bool kLooksUp = kCodeBits == 4 && kBits != 4;
   static constexpr int64_t kGroupBytes = kPanelRows * kActivationGroup * kCodeBits / 8;
   static constexpr int64_t kGroupRuns = kActivationGroup / kRunCols;
   static constexpr int64_t kRunQuads = kQuads / kGroupRuns;
 
   static constexpr bool matches(const BlockCoding& coding) {
     return coding.code_bits == kCodeBits && coding.run_items == kRunCols &&
-           coding.scale_form == kForm && (coding.integers != nullptr) == kLooksUp;
+           coding.scale_form == kForm && coding.integer_bits == kBits;
   }
 
   static KVASIR_INLINE void unpack(const uint8_t* codes, const uint8_t* integers,
@@ -204,70 +216,81 @@ struct PanelStep {
   const uint8_t* units;
   int64_t unit_count;
   bool is_first;
-  const ActivationGroup* x;
-  int64_t x_stride;
+  const std::byte* x;  // groups of activations
+  int64_t x_stride;    // bytes from a token to the next
   float* y;
   int64_t y_stride;
   int64_t row_count;  // from the panel's first row to the last of the call
 };
 
 // Sums of kTokens tokens with the rows of a panel.
-template <class Type, int kTokens>
+template <class Type, int kBytes, int kTokens>
 struct PanelSums {
+  using Group = ActivationGroup<kBytes>;
+
+  // Of a group of columns, a run each.
+  struct GroupScales {
+    Vec scales[Type::kGroupRuns];
+    Vec minima[Type::kGroupRuns];
+
+    KVASIR_INLINE GroupScales(const typename Type::Scales& of_unit, int64_t group) {
+      KVASIR_UNROLL
+      for (int64_t run = 0; run < Type::kGroupRuns; ++run) {
+        scales[run] = of_unit.scale(group * Type::kGroupRuns + run);
+        minima[run] = of_unit.minimum(group * Type::kGroupRuns + run);
+      }
+    }
+  };
+
   Vec sums[kTokens];
 
-  // One run of a group, the quads of which begin at kRun * kRunQuads.
+  // The terms of one run of a group are added to those of its earlier runs.
   template <int64_t kRun>
-  KVASIR_INLINE void add_run(const Quads (&quads)[kQuads], Vec scale, Vec minimum, int32_t offset,
-                             const ActivationGroup* x, int64_t x_stride) {
+  static KVASIR_INLINE Vec add_run(Vec terms, const Quads (&quads)[kQuads], const GroupScales& of_w,
+                                   int32_t offset, const Group& x) {
+    constexpr int64_t kQuad = kRun * Type::kRunQuads;
+    VecInt dot = dot_quads<kBytes, Type::kIntegerBits, kQuad, Type::kRunQuads>(quads, x.codes);
+    const int32_t sum = Type::kGroupRuns == 1 ? x.sums.sum : x.sums.half_sums[kRun];
+    if constexpr (!Type::Scales::kHasMinima) dot = sub_int(dot, broadcast_int(offset * sum));
+    const Vec scale = of_w.scales[kRun];
+    terms = kRun == 0 ? to_float(dot) * scale : fma(to_float(dot), scale, terms);
+    if constexpr (!Type::Scales::kHasMinima) return terms;
+    return fma(of_w.minima[kRun], to_float(broadcast_int(sum)), terms);
+  }
+
+  KVASIR_INLINE void add_group(const Quads (&quads)[kQuads], const GroupScales& of_w,
+                               int32_t offset, const std::byte* x, int64_t x_stride) {
     KVASIR_UNROLL
     for (int t = 0; t < kTokens; ++t, x += x_stride) {
-      const ActivationSums& of_x = x->sums;
-      QuadSum products = begin_quad_sum();
-      KVASIR_UNROLL
-      for (int64_t q = kRun * Type::kRunQuads; q < (kRun + 1) * Type::kRunQuads; ++q)
-        add_quad_products(products, quads[q], x->codes, q);
-      VecInt dot = end_quad_sum(products);
-      constexpr bool kIsWhole = Type::kGroupRuns == 1;
-      if constexpr (!Type::Scales::kHasMinima) {
-        const int32_t integers = kIsWhole ? of_x.integer_sum : of_x.integer_half_sums[kRun];
-        dot = sub_int(dot, broadcast_int(offset * integers));
-      }
-      sums[t] = fma(to_float(dot), scale * broadcast(of_x.scale), sums[t]);
-      if constexpr (Type::Scales::kHasMinima) {
-        const float sum = kIsWhole ? of_x.sum : of_x.half_sums[kRun];
-        sums[t] = fma(minimum, broadcast(Type::Scales::kHasSteps ? -sum : sum), sums[t]);
-      }
+      const Group& group = *reinterpret_cast<const Group*>(x);
+      Vec terms = add_run<0>(zero(), quads, of_w, offset, group);
+      if constexpr (Type::kGroupRuns == 2) terms = add_run<1>(terms, quads, of_w, offset, group);
+      sums[t] = fma(terms, broadcast(group.sums.scale), sums[t]);
     }
   }
 
   KVASIR_INLINE void add_units(const PanelShape& shape, const PanelStep& step) {
     const uint8_t* unit = step.units;
-    const ActivationGroup* x = step.x;
+    const std::byte* x = step.x;
     const int64_t x_stride = step.x_stride;
     for (int64_t u = 0; u < step.unit_count; ++u, unit += shape.unit_bytes) {
       const typename Type::Scales scales(unit, shape.unit_groups * Type::kGroupRuns);
       if constexpr (kTokens > 1) fetch_ahead_of(unit, scales.codes - unit);
-      for (int64_t g = 0; g < shape.unit_groups; ++g, ++x) {
+      for (int64_t g = 0; g < shape.unit_groups; ++g, x += sizeof(Group)) {
         if constexpr (kTokens > 1)
           fetch_ahead_of(scales.codes + g * Type::kGroupBytes, Type::kGroupBytes);
         Quads quads[kQuads];
         Type::unpack(scales.codes + g * Type::kGroupBytes, shape.integers, quads);
-        const int64_t run = g * Type::kGroupRuns;
-        add_run<0>(quads, scales.scale(run), scales.minimum(run), shape.offset, x, x_stride);
-        if constexpr (Type::kGroupRuns == 2) {
-          add_run<1>(quads, scales.scale(run + 1), scales.minimum(run + 1), shape.offset, x,
-                     x_stride);
-        }
+        add_group(quads, GroupScales(scales, g), shape.offset, x, x_stride);
       }
     }
   }
 };
 
-template <class Type, int kTokens>
+template <class Type, int kBytes, int kTokens>
 void multiply_panel(const PanelShape& shape, const PanelStep& step) {
   const Mask mask = first_lanes(smaller(kPanelRows, step.row_count));
-  PanelSums<Type, kTokens> panel_sums;
+  PanelSums<Type, kBytes, kTokens> panel_sums;
   KVASIR_UNROLL
   for (int t = 0; t < kTokens; ++t)
     panel_sums.sums[t] = step.is_first ? zero() : load(step.y + t * step.y_stride, mask);
@@ -276,43 +299,52 @@ void multiply_panel(const PanelShape& shape, const PanelStep& step) {
   for (int t = 0; t < kTokens; ++t) store(step.y + t * step.y_stride, panel_sums.sums[t], mask);
 }
 
-using MultiplyPanel =
-    decltype(&multiply_panel<IntegerType<4, kActivationGroup, ScaleForm::kHalf, false>, 1>);
+using MultiplyPanel = void (*)(const PanelShape& shape, const PanelStep& step);
 
-struct IntegerKernel {
-  bool (*matches)(const BlockCoding& coding);
+struct TokenKernels {
   MultiplyPanel eight, four, two, one;  // tokens
 };
 
-template <class Type>
-constexpr IntegerKernel kIntegerKernelOf = {Type::matches, multiply_panel<Type, 8>,
-                                            multiply_panel<Type, 4>, multiply_panel<Type, 2>,
-                                            multiply_panel<Type, 1>};
-
-constexpr IntegerKernel kIntegerKernels[] = {
-    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kHalf, false>>,
-    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kHalfAndMinimum, false>>,
-    kIntegerKernelOf<IntegerType<8, 32, ScaleForm::kHalf, false>>,
-    kIntegerKernelOf<IntegerType<8, 32, ScaleForm::kHalfAndMinimum, false>>,
-    kIntegerKernelOf<IntegerType<4, 16, ScaleForm::kSteps, false>>,
-    kIntegerKernelOf<IntegerType<4, 16, ScaleForm::kStepsAndMinima, false>>,
-    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kStepsAndMinima, false>>,
-    kIntegerKernelOf<IntegerType<8, 32, ScaleForm::kStepsAndMinima, false>>,
-    kIntegerKernelOf<IntegerType<8, 16, ScaleForm::kSteps, false>>,
-    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kHalf, true>>,
-    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kSteps, true>>,
-    kIntegerKernelOf<IntegerType<4, 32, ScaleForm::kExponent, true>>,
+struct IntegerKernel {
+  bool (*matches)(const BlockCoding& coding);
+  TokenKernels of_bytes[2];  // activations of one byte, of two
 };
 
-KVASIR_INLINE const IntegerKernel& find_integer_kernel(const BlockCoding& coding) {
+template <class Type, int kBytes>
+constexpr TokenKernels kTokenKernelsOf = {
+    multiply_panel<Type, kBytes, 8>, multiply_panel<Type, kBytes, 4>,
+    multiply_panel<Type, kBytes, 2>, multiply_panel<Type, kBytes, 1>};
+
+template <class Type>
+constexpr IntegerKernel kIntegerKernelOf = {Type::matches,
+                                            {kTokenKernelsOf<Type, 1>, kTokenKernelsOf<Type, 2>}};
+
+constexpr IntegerKernel kIntegerKernels[] = {
+    kIntegerKernelOf<IntegerType<4, 4, 32, ScaleForm::kHalf>>,
+    kIntegerKernelOf<IntegerType<4, 4, 32, ScaleForm::kHalfAndMinimum>>,
+    kIntegerKernelOf<IntegerType<8, 5, 32, ScaleForm::kHalf>>,
+    kIntegerKernelOf<IntegerType<8, 5, 32, ScaleForm::kHalfAndMinimum>>,
+    kIntegerKernelOf<IntegerType<8, 8, 32, ScaleForm::kHalf>>,
+    kIntegerKernelOf<IntegerType<4, 4, 16, ScaleForm::kStepsAndMinima>>,
+    kIntegerKernelOf<IntegerType<4, 4, 16, ScaleForm::kSteps>>,
+    kIntegerKernelOf<IntegerType<4, 4, 32, ScaleForm::kStepsAndMinima>>,
+    kIntegerKernelOf<IntegerType<8, 5, 32, ScaleForm::kStepsAndMinima>>,
+    kIntegerKernelOf<IntegerType<8, 6, 16, ScaleForm::kSteps>>,
+    kIntegerKernelOf<IntegerType<4, 8, 32, ScaleForm::kHalf>>,
+    kIntegerKernelOf<IntegerType<4, 8, 32, ScaleForm::kSteps>>,
+    kIntegerKernelOf<IntegerType<4, 5, 32, ScaleForm::kExponent>>,
+};
+
+KVASIR_INLINE const TokenKernels& find_integer_kernels(const BlockCoding& coding,
+                                                       int activation_bytes) {
   for (const IntegerKernel& kernel : kIntegerKernels) {
-    if (kernel.matches(coding)) return kernel;
+    if (kernel.matches(coding)) return kernel.of_bytes[activation_bytes - 1];
   }
   KVASIR_CHECK(false, "a kernel for every coding");
 }
 
 // As many tokens at once as there are kernels for.
-KVASIR_INLINE void multiply_tokens(const IntegerKernel& kernel, const PanelShape& shape,
+KVASIR_INLINE void multiply_tokens(const TokenKernels& kernels, const PanelShape& shape,
                                    PanelStep step, int64_t token_count) {
   const auto multiply = [&](MultiplyPanel function, int64_t count) KVASIR_LAMBDA_INLINE {
     for (; token_count >= count; token_count -= count) {
@@ -321,39 +353,40 @@ KVASIR_INLINE void multiply_tokens(const IntegerKernel& kernel, const PanelShape
       step.y += count * step.y_stride;
     }
   };
-  multiply(kernel.eight, 8);
-  multiply(kernel.four, 4);
-  multiply(kernel.two, 2);
-  multiply(kernel.one, 1);
+  multiply(kernels.eight, 8);
+  multiply(kernels.four, 4);
+  multiply(kernels.two, 2);
+  multiply(kernels.one, 1);
 }
 
 // What the L1 cache keeps of the tokens that pass together, while panel after panel meets them.
 constexpr int64_t kStepBytes = 12288;
 
-KVASIR_INLINE int64_t units_of_step(const PanelShape& shape, int64_t token_count) {
-  const int64_t tokens = smaller(token_count, kIntegerTokens);
-  const int64_t groups = kStepBytes / (tokens * static_cast<int64_t>(sizeof(ActivationGroup)));
-  return groups < shape.unit_groups ? 1 : groups / shape.unit_groups;
+KVASIR_INLINE int64_t units_of_step(int64_t unit_x_bytes, int64_t token_count) {
+  const int64_t bytes = unit_x_bytes * smaller(token_count, kIntegerTokens);
+  return bytes > kStepBytes ? 1 : kStepBytes / bytes;
 }
 
 // Rows [row_begin, row_end), the panels of which begin at `panels`.
-KVASIR_INLINE void multiply_panels(const IntegerKernel& kernel, const PanelShape& shape,
+KVASIR_INLINE void multiply_panels(const TokenKernels& kernels, const PanelShape& shape,
                                    const IntegerMatmulArgs& args, const uint8_t* panels,
                                    int64_t row_begin, int64_t row_end) {
-  const int64_t x_stride = args.weight.cols / kActivationGroup;
-  const int64_t units_at_once = units_of_step(shape, args.token_count);
+  constexpr int64_t kGroupBytes[] = {sizeof(ActivationGroup<1>), sizeof(ActivationGroup<2>)};
+  const int64_t unit_x_bytes = shape.unit_groups * kGroupBytes[args.weight.activation_bytes - 1];
+  const int64_t x_stride = shape.unit_count * unit_x_bytes;
+  const int64_t units_at_once = units_of_step(unit_x_bytes, args.token_count);
   for (int64_t token = 0; token < args.token_count; token += kIntegerTokens) {
     for (int64_t u = 0; u < shape.unit_count; u += units_at_once) {
       PanelStep step = {.units = panels + u * shape.unit_bytes,
                         .unit_count = smaller(units_at_once, shape.unit_count - u),
                         .is_first = u == 0,
-                        .x = args.x + token * x_stride + u * shape.unit_groups,
+                        .x = args.x + token * x_stride + u * unit_x_bytes,
                         .x_stride = x_stride,
                         .y = args.y + token * args.y_stride + row_begin,
                         .y_stride = args.y_stride,
                         .row_count = row_end - row_begin};
       for (; step.row_count > 0; step.row_count -= kPanelRows) {
-        multiply_tokens(kernel, shape, step, smaller(kIntegerTokens, args.token_count - token));
+        multiply_tokens(kernels, shape, step, smaller(kIntegerTokens, args.token_count - token));
         step.units += shape.bytes();
         step.y += kPanelRows;
       }
@@ -365,7 +398,7 @@ void integer_matmul(const IntegerMatmulArgs& args, int64_t row_begin, int64_t ro
                     uint8_t* scratch) {
   const WeightMatrix& weight = args.weight;
   const BlockCoding& coding = *coding_of(weight);
-  const IntegerKernel& kernel = find_integer_kernel(coding);
+  const TokenKernels& kernels = find_integer_kernels(coding, weight.activation_bytes);
   const int64_t cols = unit_cols(weight);
   const PanelShape shape = {.unit_count = weight.cols / cols,
                             .unit_groups = cols / kActivationGroup,
@@ -374,11 +407,11 @@ void integer_matmul(const IntegerMatmulArgs& args, int64_t row_begin, int64_t ro
                             .integers = coding.integers};
   if (weight.panels != nullptr) {
     const uint8_t* panels = weight.panels + row_begin / kPanelRows * shape.bytes();
-    return multiply_panels(kernel, shape, args, panels, row_begin, row_end);
+    return multiply_panels(kernels, shape, args, panels, row_begin, row_end);
   }
   for (int64_t row = row_begin; row < row_end; row += kPanelRows) {
     pack_panel(weight, row, scratch);
-    multiply_panels(kernel, shape, args, scratch, row, smaller(row + kPanelRows, row_end));
+    multiply_panels(kernels, shape, args, scratch, row, smaller(row + kPanelRows, row_end));
   }
 }
 

@@ -21,36 +21,41 @@ KVASIR_INLINE Quads look_up_quads(const uint8_t* table, Quads a) {
   return _mm512_shuffle_epi8(_mm512_broadcast_i32x4(sixteen), a);
 }
 
-// The codes of a group of activations are all high bytes, then all low ones. A sum keeps the
-// products of each apart.
-struct QuadSum {
-  __m512i high;
-  __m512i low;
-};
-KVASIR_INLINE QuadSum begin_quad_sum() { return {_mm512_setzero_si512(), _mm512_setzero_si512()}; }
 // vpdpbusd with four bytes of memory for every lane. In place: gcc 12 copies the sum of the
 // intrinsic back and forth.
 KVASIR_INLINE void add_four_bytes(__m512i& sum, Quads quads, const uint8_t* four) {
   using Four = const uint8_t(*)[4];
   asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(quads), "m"(*reinterpret_cast<Four>(four)));
 }
-// Adds quads times columns [4 * quad, 4 * quad + 4) of the group.
-KVASIR_INLINE void add_quad_products(QuadSum& sum, Quads quads, const uint8_t* codes,
-                                     int64_t quad) {
-  add_four_bytes(sum.high, quads, codes + 4 * quad);
-  add_four_bytes(sum.low, quads, codes + kActivationGroup + 4 * quad);
-}
-KVASIR_INLINE VecInt end_quad_sum(const QuadSum& sum) {
-  return _mm512_add_epi32(_mm512_slli_epi32(sum.high, 8), sum.low);
+// The codes of a group of activations of two bytes are all high bytes, then all low ones.
+//
+// The products of quads [kFirst, kFirst + kCount) of a group with as many fours of its activations.
+template <int kBytes, int kIntegerBits, int64_t kFirst, int64_t kCount>
+KVASIR_INLINE VecInt dot_quads(const Quads* quads, const uint8_t* codes) {
+  __m512i low = _mm512_setzero_si512();
+  if constexpr (kBytes == 1) {
+    KVASIR_UNROLL
+    for (int64_t q = kFirst; q < kFirst + kCount; ++q) add_four_bytes(low, quads[q], codes + 4 * q);
+    return low;
+  }
+  __m512i high = _mm512_setzero_si512();
+  KVASIR_UNROLL
+  for (int64_t q = kFirst; q < kFirst + kCount; ++q) {
+    add_four_bytes(high, quads[q], codes + 4 * q);
+    add_four_bytes(low, quads[q], codes + kActivationGroup + 4 * q);
+  }
+  return _mm512_add_epi32(_mm512_slli_epi32(high, 8), low);
 }
 
 // Stores kLanes integers, columns [column, column + kLanes) of a group.
+template <int kBytes>
 KVASIR_INLINE void store_activations(uint8_t* codes, int64_t column, VecInt integers) {
-  const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(integers, _mm512_set1_epi32(128)), 8);
-  const __m512i low = _mm512_sub_epi32(integers, _mm512_slli_epi32(high, 8));
   const auto store = [](uint8_t* p, __m512i bytes) KVASIR_LAMBDA_INLINE {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(bytes));
   };
+  if constexpr (kBytes == 1) return store(codes + column, integers);
+  const __m512i high = _mm512_srai_epi32(_mm512_add_epi32(integers, _mm512_set1_epi32(128)), 8);
+  const __m512i low = _mm512_sub_epi32(integers, _mm512_slli_epi32(high, 8));
   store(codes + column, high);
   store(codes + kActivationGroup + column, low);
 }

@@ -159,7 +159,7 @@ Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
   adjust_to_tensors(loading.reader, config_);
   KVASIR_RETURN_IF_ERROR(find_weights(config_, loading.reader, *weights_, loading.turned));
   KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_), options.arithmetic));
-  has_integers_ = loading.panels.has_integers();
+  activation_bytes_ = loading.panels.activation_bytes();
   weight_bytes_ = tensors_->taken_bytes();
   return loading;
 }

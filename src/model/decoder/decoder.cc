@@ -29,13 +29,15 @@ int64_t scratch_floats(const Config& config, const kv::CacheLayout& layout) {
   return std::max(attend, config.experts.count);
 }
 
-// The most that one product rounds to integers.
-int64_t activation_numbers(const Checkpoint& checkpoint, int64_t token_capacity) {
-  if (!checkpoint.has_integers()) return 0;
+// The most that activations of one product take as integers.
+int64_t activations_bytes(const Checkpoint& checkpoint, int64_t token_capacity) {
+  const int bytes = checkpoint.activation_bytes();
+  if (bytes == 0) return 0;
   const Config& config = checkpoint.config();
   const int64_t of_experts =
       config.experts.per_token * std::max(config.hidden_size, config.experts.width);
-  return token_capacity * std::max(matmul_cols_max(config), of_experts);
+  return kernels::activations_bytes(token_capacity * std::max(matmul_cols_max(config), of_experts),
+                                    bytes);
 }
 
 Facts facts_of(const Checkpoint& checkpoint) {
@@ -48,7 +50,7 @@ Facts facts_of(const Checkpoint& checkpoint) {
           .picked_rows_max = config.indexer.top_k,
           .weight_bytes = checkpoint.weight_bytes(),
           .copied_bytes = checkpoint.copied_bytes(),
-          .has_integers = checkpoint.has_integers(),
+          .activation_bytes = checkpoint.activation_bytes(),
           .bos_token_id = config.bos_token_id,
           .eos_token_ids = config.eos_token_ids};
 }
@@ -128,7 +130,7 @@ Decoder::Decoder(Checkpoint checkpoint, kv::CacheLayout layout, const ModelOptio
       streams_(layer_streams(*layout_)),
       ops_(*options.table, options.thread_count, matmul_cols_max(checkpoint_.config()),
            scratch_floats(checkpoint_.config(), *layout_),
-           activation_numbers(checkpoint_, options.pass_tokens_max)),
+           activations_bytes(checkpoint_, options.pass_tokens_max)),
       batch_(options.pass_tokens_max),
       ropes_(rope_tables(checkpoint_.config(), options.pass_tokens_max)),
       work_(checkpoint_.config(), options.pass_tokens_max),

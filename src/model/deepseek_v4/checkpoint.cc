@@ -66,7 +66,7 @@ Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
   Loading loading{TensorReader(*tensors_), WeightPanels(tensors_->memory(), panel_bytes_max())};
   KVASIR_RETURN_IF_ERROR(find_weights(config_, loading.reader, *weights_));
   KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_), arithmetic));
-  has_integers_ = loading.panels.has_integers();
+  activation_bytes_ = loading.panels.activation_bytes();
   weight_bytes_ = tensors_->taken_bytes();
   return loading;
 }

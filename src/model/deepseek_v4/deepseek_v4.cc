@@ -24,13 +24,15 @@ int64_t scratch_floats(const Config& config, const Geometry& geometry) {
                    config.head_dim, config.index_head_dim, config.expert_count});
 }
 
-// The most that one product rounds to integers.
-int64_t activation_numbers(const Checkpoint& checkpoint, int64_t token_capacity) {
-  if (!checkpoint.has_integers()) return 0;
+// The most that activations of one product take as integers.
+int64_t activations_bytes(const Checkpoint& checkpoint, int64_t token_capacity) {
+  const int bytes = checkpoint.activation_bytes();
+  if (bytes == 0) return 0;
   const Config& config = checkpoint.config();
   const int64_t of_experts =
       config.experts_per_token * std::max(config.hidden_size, config.expert_width);
-  return token_capacity * std::max(matmul_cols_max(config), of_experts);
+  return kernels::activations_bytes(token_capacity * std::max(matmul_cols_max(config), of_experts),
+                                    bytes);
 }
 
 Config with_top_k_cut(Config config, const VisibleRows& visible_rows) {
@@ -49,7 +51,7 @@ Facts facts_of(const Config& config, const Checkpoint& checkpoint) {
           .picked_rows_max = config.index_top_k,
           .weight_bytes = checkpoint.weight_bytes(),
           .copied_bytes = checkpoint.copied_bytes(),
-          .has_integers = checkpoint.has_integers(),
+          .activation_bytes = checkpoint.activation_bytes(),
           .bos_token_id = config.bos_token_id,
           .begins_with_bos = true,
           .eos_token_ids = config.eos_token_ids};
@@ -128,7 +130,7 @@ DeepSeekV4::DeepSeekV4(Checkpoint checkpoint, kv::CacheLayout layout, const Mode
       geometry_(geometry_of(*layout_)),
       ops_(*options.table, options.thread_count, matmul_cols_max(config_),
            scratch_floats(config_, geometry_),
-           activation_numbers(checkpoint_, options.pass_tokens_max)),
+           activations_bytes(checkpoint_, options.pass_tokens_max)),
       batch_(config_, options.pass_tokens_max),
       work_(config_, geometry_, options.pass_tokens_max, options.thread_count) {
   ops_.set_meter(options.study.meter);

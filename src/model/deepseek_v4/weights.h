@@ -118,7 +118,8 @@ class Checkpoint {
   const Weights& weights() const { return *weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
   int64_t copied_bytes() const { return copied_bytes_; }   // made of them on loading
-  bool has_integers() const { return has_integers_; }  // products are those of integers, or some
+  // Of products, where any is one of integers; else 0.
+  int activation_bytes() const { return activation_bytes_; }
   // Returns a name of all that the model's cache depends on (fingerprint.h). It takes as long as
   // reading what it hashes.
   Digest256 fingerprint() const;
@@ -139,7 +140,7 @@ class Checkpoint {
   std::unique_ptr<Weights> weights_;
   uint64_t weight_bytes_ = 0;
   int64_t copied_bytes_ = 0;
-  bool has_integers_ = false;
+  int activation_bytes_ = 0;
   std::unique_ptr<TensorDirectory> tensors_;
 };
 

@@ -37,6 +37,7 @@ struct BlockCodes {
 struct BlockCoding {
   int64_t run_items = 32;  // 16 or 32 numbers share a scale
   int code_bits = 8;       // 4: codes are below 16
+  int integer_bits = 8;    // 4, 5 or 6: the integers are below 16, 32 or 64
   int offset = 0;          // a power of two, or 0
   ScaleForm scale_form = ScaleForm::kHalf;
   const uint8_t* integers = nullptr;  // [16]; null: a code is its integer

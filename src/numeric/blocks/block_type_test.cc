@@ -122,6 +122,7 @@ TEST(BlockTypes, CodesAndScalesGiveTheDecodedNumbers) {
       for (size_t i = 0; i < values.size(); ++i) {
         const auto run = static_cast<int64_t>(i) / coding.run_items;
         ASSERT_LT(codes.codes[i], 1 << coding.code_bits) << type.name;
+        ASSERT_LT(coding.integer(codes.codes[i]), 1 << coding.integer_bits) << type.name;
         const int integer = coding.integer(codes.codes[i]) - coding.offset;
         const float scaled = run_scale(coding, codes, run) * static_cast<float>(integer);
         ASSERT_EQ(scaled + run_minimum(coding, codes, run), values[i]) << type.name << ", " << i;

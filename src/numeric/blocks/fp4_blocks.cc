@@ -37,6 +37,7 @@ void read_mxfp4(const std::byte* block, BlockCodes& out) {
 }  // namespace
 
 constexpr BlockCoding kMxfp4Coding = {.code_bits = 4,
+                                      .integer_bits = 5,
                                       .offset = kOffset,
                                       .scale_form = ScaleForm::kExponent,
                                       .integers = kIntegers.data(),

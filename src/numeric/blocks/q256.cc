@@ -203,17 +203,25 @@ void decode_q6_k(const std::byte* block, float* out) {
   }
 }
 
-constexpr BlockCoding kQ2KCoding = {
-    .run_items = 16, .code_bits = 4, .scale_form = ScaleForm::kStepsAndMinima, .read = read_q2_k};
+constexpr BlockCoding kQ2KCoding = {.run_items = 16,
+                                    .code_bits = 4,
+                                    .integer_bits = 4,
+                                    .scale_form = ScaleForm::kStepsAndMinima,
+                                    .read = read_q2_k};
 constexpr BlockCoding kQ3KCoding = {.run_items = 16,
                                     .code_bits = 4,
+                                    .integer_bits = 4,
                                     .offset = 4,
                                     .scale_form = ScaleForm::kSteps,
                                     .read = read_q3_k};
 constexpr BlockCoding kQ4KCoding = {
-    .code_bits = 4, .scale_form = ScaleForm::kStepsAndMinima, .read = read_q4_k};
-constexpr BlockCoding kQ5KCoding = {.scale_form = ScaleForm::kStepsAndMinima, .read = read_q5_k};
-constexpr BlockCoding kQ6KCoding = {
-    .run_items = 16, .offset = 32, .scale_form = ScaleForm::kSteps, .read = read_q6_k};
+    .code_bits = 4, .integer_bits = 4, .scale_form = ScaleForm::kStepsAndMinima, .read = read_q4_k};
+constexpr BlockCoding kQ5KCoding = {
+    .integer_bits = 5, .scale_form = ScaleForm::kStepsAndMinima, .read = read_q5_k};
+constexpr BlockCoding kQ6KCoding = {.run_items = 16,
+                                    .integer_bits = 6,
+                                    .offset = 32,
+                                    .scale_form = ScaleForm::kSteps,
+                                    .read = read_q6_k};
 
 }  // namespace kvasir::blocks

@@ -95,11 +95,13 @@ void read_q8_0(const std::byte* block, BlockCodes& out) {
 
 }  // namespace
 
-constexpr BlockCoding kQ4_0Coding = {.code_bits = 4, .offset = 8, .read = read_q4_0};
+constexpr BlockCoding kQ4_0Coding = {
+    .code_bits = 4, .integer_bits = 4, .offset = 8, .read = read_q4_0};
 constexpr BlockCoding kQ4_1Coding = {
-    .code_bits = 4, .scale_form = ScaleForm::kHalfAndMinimum, .read = read_q4_1};
-constexpr BlockCoding kQ5_0Coding = {.offset = 16, .read = read_q5_0};
-constexpr BlockCoding kQ5_1Coding = {.scale_form = ScaleForm::kHalfAndMinimum, .read = read_q5_1};
+    .code_bits = 4, .integer_bits = 4, .scale_form = ScaleForm::kHalfAndMinimum, .read = read_q4_1};
+constexpr BlockCoding kQ5_0Coding = {.integer_bits = 5, .offset = 16, .read = read_q5_0};
+constexpr BlockCoding kQ5_1Coding = {
+    .integer_bits = 5, .scale_form = ScaleForm::kHalfAndMinimum, .read = read_q5_1};
 constexpr BlockCoding kQ8_0Coding = {.offset = 128, .read = read_q8_0};
 
 }  // namespace kvasir::blocks

@@ -219,18 +219,22 @@ void Ops::run_experts(const ExpertsStep& step) {
     const int64_t token = groups.slots[static_cast<size_t>(place)] / groups.picks_per_token;
     std::memcpy(step.input.row(place), step.x.row(token), static_cast<size_t>(dim) * sizeof(float));
   });
-  const auto any_is_integer = [&](kernels::WeightMatrix Mlp::*matrix) {
-    return activations_.size() > 0 && std::ranges::any_of(step.experts, [&](const Mlp& mlp) {
-             return (mlp.*matrix).is_integer;
-           });
+  // Of the experts' matrices of one kind; 0 where none is one of integers.
+  const auto activation_bytes = [&](kernels::WeightMatrix Mlp::*matrix) {
+    int bytes = 0;
+    if (activations_.size() == 0) return bytes;
+    for (const Mlp& mlp : step.experts) bytes = std::max(bytes, (mlp.*matrix).activation_bytes);
+    return bytes;
   };
   if (!expert_reads_.is_started()) read_experts(step.experts, groups);
-  if (any_is_integer(&Mlp::up) || any_is_integer(&Mlp::gate)) round_activations(step.input);
+  const int bytes_in = std::max(activation_bytes(&Mlp::up), activation_bytes(&Mlp::gate));
+  if (bytes_in != 0) round_activations(step.input, bytes_in);
   for_each_expert_piece(width, 2 * dim,
                         [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
                           gate_and_up(step, expert, row_begin, row_end, worker);
                         });
-  if (any_is_integer(&Mlp::down)) round_activations(step.up);
+  const int bytes_down = activation_bytes(&Mlp::down);
+  if (bytes_down != 0) round_activations(step.up, bytes_down);
   for_each_expert_piece(step.output.cols, width,
                         [&](int64_t expert, int64_t row_begin, int64_t row_end, int worker) {
                           down(step, expert, row_begin, row_end, worker);

@@ -16,12 +16,12 @@ constexpr int64_t kTasksPerThread = 4;
 }  // namespace
 
 Ops::Ops(const kernels::KernelTable& table, int thread_count, int64_t matmul_cols_max,
-         int64_t scratch_floats, int64_t activation_numbers)
+         int64_t scratch_floats, int64_t activations_bytes)
     : table_(table),
       pool_(thread_count),
       matmul_cols_max_(matmul_cols_max),
       scratch_floats_(scratch_floats),
-      activations_(activation_numbers / kernels::kActivationGroup) {
+      activations_(activations_bytes) {
   for (int worker = 0; worker < thread_count; ++worker) {
     scratch_.emplace_back(scratch_floats);
     matmul_scratch_.emplace_back(kernels::matmul_scratch_floats(matmul_cols_max));
@@ -47,16 +47,16 @@ void Ops::matmul(const kernels::WeightMatrix& weight, View<const float> x, View<
 // All share one loop of the threads, so that these meet once.
 void Ops::matmul_all(std::span<const Product> products, View<const float> x) {
   const PartScope scope(clock_, PassPart::kProducts);
-  bool any_is_integer = false;
+  int activation_bytes = 0;
   int64_t rows = 0;
   for (const auto& [weight, y] : products) {
     KVASIR_CHECK(x.cols == weight.cols && y.has_shape(x.rows, weight.rows), "shapes of a product");
     if (clock_.is_running()) clock_.add_product(weight, x.rows);
-    any_is_integer = any_is_integer || weight.is_integer;
+    activation_bytes = std::max(activation_bytes, weight.activation_bytes);
     rows += weight.rows;
   }
   KVASIR_CHECK(x.cols <= matmul_cols_max_, "the scratch memory was sized for as many columns");
-  if (any_is_integer) round_activations(x);
+  if (activation_bytes != 0) round_activations(x, activation_bytes);
   const int64_t step = rows_per_task(rows, x.cols * x.rows);
   const auto tasks_of = [step](const Product& product) {
     return (product.weight.rows + step - 1) / step;
@@ -71,11 +71,11 @@ void Ops::matmul_all(std::span<const Product> products, View<const float> x) {
   });
 }
 
-void Ops::round_activations(View<const float> x) {
-  const int64_t groups = x.cols / kernels::kActivationGroup;
-  KVASIR_CHECK(x.rows * groups <= activations_.size(), "room for as many integers");
+void Ops::round_activations(View<const float> x, int bytes) {
+  const int64_t stride = kernels::activations_bytes(x.cols, bytes);
+  KVASIR_CHECK(x.rows * stride <= activations_.size(), "room for as many integers");
   const auto round = [&](int64_t t, int) {
-    table_.round_activations(x.row(t), x.cols, activations_.data() + t * groups);
+    table_.round_activations(x.row(t), x.cols, bytes, activations_.data() + t * stride);
   };
   if (x.rows * x.cols > kTaskWorkMin) return for_each_token(x.rows, round);
   for (int64_t t = 0; t < x.rows; ++t) round(t, 0);
@@ -84,7 +84,7 @@ void Ops::round_activations(View<const float> x) {
 void Ops::multiply(const kernels::WeightMatrix& weight, View<const float> x, int64_t first,
                    const kernels::RowRange& rows, View<float> y, int worker) {
   float* scratch = matmul_scratch(worker);
-  if (!weight.is_integer) {
+  if (!weight.is_integer()) {
     const kernels::MatmulArgs args{.weight = weight,
                                    .x = x.data,
                                    .x_stride = x.row_stride,
@@ -93,9 +93,9 @@ void Ops::multiply(const kernels::WeightMatrix& weight, View<const float> x, int
                                    .token_count = x.rows};
     return table_.matmul(args, rows.begin, rows.end, scratch);
   }
-  const int64_t groups = weight.cols / kernels::kActivationGroup;
+  const int64_t stride = kernels::activations_bytes(weight.cols, weight.activation_bytes);
   const kernels::IntegerMatmulArgs args{.weight = weight,
-                                        .x = activations_.data() + first * groups,
+                                        .x = activations_.data() + first * stride,
                                         .y = y.data,
                                         .y_stride = y.row_stride,
                                         .token_count = x.rows};
@@ -110,7 +110,7 @@ void Ops::matmul_apart(const kernels::WeightMatrix& weight, View<const float> x,
   KVASIR_CHECK(x.rows <= kRowsApartMax, "no more rows than may lie apart");
   const PartScope scope(clock_, PassPart::kProducts);
   if (clock_.is_running()) clock_.add_product(weight, x.rows);
-  if (weight.is_integer) round_activations(x);
+  if (weight.is_integer()) round_activations(x, weight.activation_bytes);
   const int64_t step = rows_per_task(weight.rows, weight.cols * x.rows);
   pool_.parallel_for((weight.rows + step - 1) / step, [&](int64_t task, int worker) {
     float products[kRowsApartMax * kRowPanel];
