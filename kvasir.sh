@@ -20,7 +20,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 jobs=$(nproc)
 run_packages=(cmake ninja-build g++ nlohmann-json3-dev libcli11-dev libfmt-dev libssl-dev libxxhash-dev
               libsqlite3-dev liburing-dev libutf8proc-dev libboost1.81-dev libeigen3-dev)
-test_packages=(libgtest-dev python3 clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
+test_packages=(libgtest-dev python3 clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev lld-14
                chromium)
 
 say() { printf '%s\n' "$*" >&2; }
@@ -80,8 +80,14 @@ configure() {  # PRESET
   (cd "$root" && cmake --preset "$1") >"$log" 2>&1 || { tail -n 30 "$log" >&2; return 1; }
 }
 
-# build PRESET [TARGET...]: quiet where it can be, with the compiler's words where it failed.
+# build PRESET [TARGET...]: quiet where it can be, with the compiler's words where it failed. One at a
+# time for a preset: who comes second waits, and then finds it built.
 build() {
+  mkdir -p "$root/build/$1"
+  (flock 9 && build_alone "$@") 9>"$root/build/$1/lock"
+}
+
+build_alone() {  # PRESET [TARGET...]
   local preset=$1 log=$root/build/$1/build.log
   shift
   configure "$preset" || return 1
@@ -142,7 +148,8 @@ run_ctest() {
   local folder=$root/build/$1 status=0 counts
   local log=$folder/ctest.log
   shift
-  ctest --test-dir "$folder" -j "$jobs" --no-tests=error --verbose "$@" >"$log" 2>&1 || status=$?
+  # One more than there are processors, as some tests wait most of their time.
+  ctest --test-dir "$folder" -j $((jobs + 1)) --no-tests=error --verbose "$@" >"$log" 2>&1 || status=$?
   results_of_ctest_log "$log" >"$folder/results"
   counts=$(sum_of_results "$folder/results")
   # Nothing counted as failed, yet ctest did not succeed: never a pass.
@@ -196,8 +203,7 @@ part_quick() {
   [ ${#again[@]} -eq 0 ] && return
   local regex
   regex="^($(IFS='|'; printf '%s' "${again[*]}"))\$"
-  # One more than there are processors, as some tests wait most of their time.
-  jobs=$((jobs + 1)) with_a_share_of_cases run_ctest release --tests-regex "$regex"
+  with_a_share_of_cases run_ctest release --tests-regex "$regex"
   while read -r name passes failures; do
     if [ "$failures" -eq 0 ] && [ -n "${states[$name]}" ]; then
       printf '%s\n%s\n' "${states[$name]}" "$name $passes 0" >"$folder/$name.passed"
@@ -205,7 +211,24 @@ part_quick() {
   done <build/release/results
 }
 
-build_or_count() { build "$@" || { count 0 1; return 1; }; }
+# What a part needs.
+build_for() {  # PART
+  case $1 in
+    release | asan) build "$1" ;;
+    tsan) build tsan thread_tests ;;
+    fuzz) build asan fuzz_targets ;;
+  esac
+}
+
+# Builds what later parts need while earlier ones test, with what these leave of the processors: so
+# no core waits for a last test or a link. What fails here is built again, and told, by its part.
+build_ahead() {  # PART...
+  local one
+  renice -n 10 -p "$BASHPID" || true
+  for one in "$@"; do build_for "$one" || return; done
+}
+
+build_or_count() { build_for "$1" || { count 0 1; return 1; }; }
 
 cpp_files() {
   local folder
@@ -233,7 +256,7 @@ part_asan() {
   build_or_count asan && with_a_share_of_cases run_ctest asan --label-exclude not_asan
 }
 part_tsan() {
-  build_or_count tsan thread_tests && with_a_share_of_cases run_ctest tsan --label-regex threads
+  build_or_count tsan && with_a_share_of_cases run_ctest tsan --label-regex threads
 }
 
 # The preset is only configured, for its compile commands: clang's, and without precompiled headers.
@@ -245,7 +268,7 @@ lint_sources() {
 part_lint() { check lint_sources; }
 
 part_fuzz() {
-  build_or_count asan fuzz_targets || return
+  build_or_count fuzz || return
   mkdir -p build/fuzz
   local source logs=build/fuzz target ok=0 bad=0
   ls fuzz/*_fuzz.cc | sed 's|.*/||; s|\.cc$||' | xargs -P "$jobs" -I '{}' sh -c \
@@ -290,7 +313,9 @@ test_command() {
   mkdir -p build
   fetch_for_tests "${parts[@]}"
   configure_again=1
+  build_ahead "${parts[@]}" >/dev/null 2>&1 </dev/null &
   for one in "${parts[@]}"; do run_part "$one"; done
+  wait
   printf '%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }

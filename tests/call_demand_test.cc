@@ -13,6 +13,7 @@
 #include "base/text_file.h"
 #include "engine_driver.h"
 #include "random_tools.h"
+#include "sanitized.h"
 #include "server/http_test_support.h"
 #include "server/server.h"
 #include "temp_directory.h"
@@ -294,7 +295,9 @@ void add_demand(Asked& asked, Demand demand, const std::string& name) {
 TEST_P(CallDemand, CallsAreMadeAndTheirArgumentsFollowTheSchemas) {
   int whole_count = 0;
   constexpr int kCount = 18;
-  for (int i = 0; i < kCount; ++i) {
+  // Five apart they still come by every route, whole and streamed, with every demand.
+  constexpr int kStep = testing::cases(1, 5);
+  for (int i = 0; i < kCount; i += kStep) {
     std::mt19937 random(static_cast<uint32_t>(i));
     const std::map<std::string, Json> schemas = {
         {"look", testing::random_arguments_schema(random)},
@@ -322,7 +325,7 @@ TEST_P(CallDemand, CallsAreMadeAndTheirArgumentsFollowTheSchemas) {
           << call.arguments.dump();
     }
   }
-  EXPECT_GT(whole_count, kCount / 3);
+  EXPECT_GT(whole_count, kCount / kStep / 3);
 }
 
 Json string_schema(int length_max) {

@@ -10,6 +10,7 @@
 #include "engine_driver.h"
 #include "kvasir/engine.h"
 #include "persist/footprint.h"
+#include "sanitized.h"
 #include "temp_directory.h"
 
 namespace kvasir {
@@ -183,13 +184,13 @@ void Ram::run_script(int script) {
 }
 
 TEST_F(Ram, AnyChunkingForksAndBatchesHaveTheSameBits) {
-  for (int script = 0; script < 12; ++script) run_script(script);
+  for (int script = 0; script < testing::cases(12, 4); ++script) run_script(script);
 }
 
 TEST_F(Ram, AnyChunkingForksAndBatchesOfPickedLatentsHaveTheSameBits) {
   for (const char* name : {"deepseek_v32", "glm_moe_dsa_shared"}) {
     use_decoder(name);
-    for (int script = 0; script < 3; ++script) run_script(script);
+    for (int script = 0; script < testing::cases(3, 1); ++script) run_script(script);
   }
 }
 
@@ -329,7 +330,7 @@ TEST_F(Ram, ABatchKeepsTheBudgetAtABoundaryOfAllItsSessions) {
   const int64_t block_bytes = kSessions * info.kv_block_bytes;
   const int64_t least = tight(kLength) + kSessions * info.kv_fixed_bytes + block_bytes;
   for (int64_t ram_bytes = least; ram_bytes < least + 7 * block_bytes;
-       ram_bytes += block_bytes / 3) {
+       ram_bytes += block_bytes * testing::cases(1, 3) / 3) {
     const int64_t share_bytes = persist::cache_share_of(ram_bytes);
     std::filesystem::remove_all(store_);
     const Engine* watched = nullptr;

@@ -11,6 +11,7 @@
 #include "checkpoint_maker.h"
 #include "engine_driver.h"
 #include "kvasir/engine.h"
+#include "sanitized.h"
 #include "temp_directory.h"
 
 namespace kvasir {
@@ -320,11 +321,7 @@ class Script {
 
 int64_t script_count() {
   if (const char* text = std::getenv("KVASIR_RESUME_SCRIPTS")) return std::atoll(text);
-#if defined(KVASIR_SANITIZED)
-  return 20;
-#else
-  return 1000;
-#endif
+  return testing::cases(1000, 20);
 }
 
 // One model of each kind of attention besides DeepSeek-V4's, which the tests above run.

@@ -9,6 +9,7 @@
 #include "checkpoint_maker.h"
 #include "engine_driver.h"
 #include "kvasir/engine.h"
+#include "sanitized.h"
 #include "temp_directory.h"
 
 namespace kvasir {
@@ -19,14 +20,6 @@ using testing::first_difference;
 using testing::new_session;
 using testing::open_engine;
 using testing::random_tokens;
-
-// Sanitizers slow the loops some ten times; they look for other faults than differing bits, so
-// there the slow loops and the longest sequence stay out.
-#if defined(KVASIR_SANITIZED)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 std::string golden_model(const char* name) {
   return std::string(KVASIR_SOURCE_DIR) + "/tests/golden/" + name;
@@ -59,7 +52,7 @@ TEST(SameBitsTest, ChunkSizeAndThreadsInEveryPrecisionAndInstructionSet) {
   const std::string model = golden_model("tiny-bf16");
   for (const std::string& isa : testing::supported_instruction_sets()) {
     const bool is_slow = isa == "ref" || isa == "portable";
-    if (kSanitized && is_slow) continue;
+    if (testing::kIsSanitized && is_slow) continue;
     // Loops without the processor's vectors are some twenty times slower.
     const auto tokens = random_tokens(is_slow ? 136 : 560, 320, 1);
     for (const char* kv :
@@ -89,7 +82,7 @@ TEST(SameBitsTest, TheBundledModelInEveryInstructionSet) {
 }
 
 TEST(SameBitsTest, BeyondFourThousandTokens) {
-  if (kSanitized) GTEST_SKIP() << "runs without sanitizers";
+  if (testing::kIsSanitized) GTEST_SKIP() << "runs without sanitizers";
   const std::string model = golden_model("tiny-mixed");
   const auto tokens = random_tokens(4230, 320, 2);
   const auto whole = logits_of(options_for(model, 4230, 2), tokens);

@@ -16,6 +16,7 @@
 #include "checkpoint_maker.h"
 #include "engine_driver.h"
 #include "kvasir/scheduler.h"
+#include "sanitized.h"
 #include "scheduler_driver.h"
 #include "temp_directory.h"
 
@@ -34,11 +35,7 @@ constexpr size_t kConversations = 4;
 
 int64_t script_count() {
   if (const char* text = std::getenv("KVASIR_SCHEDULER_SCRIPTS")) return std::atoll(text);
-#if defined(KVASIR_SANITIZED)
-  return 30;
-#else
-  return 1000;
-#endif
+  return testing::cases(1000, 30);
 }
 
 // Files may grow no further than this as long as it lives, as on a full disk.

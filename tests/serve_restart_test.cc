@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "engine_driver.h"
 #include "http_client.h"
+#include "sanitized.h"
 #include "server_process.h"
 #include "temp_directory.h"
 
@@ -25,11 +26,7 @@ using Tokens = std::vector<int32_t>;
 
 int64_t conversation_tokens() {
   if (const char* text = std::getenv("KVASIR_RESTART_TOKENS")) return std::atoll(text);
-#if defined(KVASIR_SANITIZED)
-  return 2'000;
-#else
-  return 20'000;
-#endif
+  return testing::cases(20'000, 2'000);
 }
 
 // What a server said to a prompt.

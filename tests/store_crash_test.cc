@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "sanitized.h"
 #include "simulated_disk.h"
 #include "store/block_store.h"
 #include "store_driver.h"
@@ -30,11 +31,7 @@ int64_t stride(int64_t usual) {
   const char* text = std::getenv("KVASIR_CRASH_CASES");
   if (text != nullptr && std::string(text) == "all") return 1;
   if (text != nullptr && std::string(text) == "few") return usual * 10;
-#if defined(KVASIR_SANITIZED)
-  return usual * 20;
-#else
-  return usual;
-#endif
+  return usual * testing::cases(1, 20);
 }
 
 BlockStoreOptions options(Durability durability, int64_t budget_bytes = kBudgetBytes) {

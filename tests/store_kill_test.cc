@@ -13,6 +13,7 @@
 #include <map>
 #include <random>
 
+#include "sanitized.h"
 #include "store/block_store.h"
 #include "store_driver.h"
 #include "temp_directory.h"
@@ -64,11 +65,7 @@ class KilledWriter : public ::testing::Test {
 
 int64_t kill_count() {
   if (const char* text = std::getenv("KVASIR_KILLS")) return std::atoll(text);
-#if defined(KVASIR_SANITIZED)
-  return 40;
-#else
-  return 200;
-#endif
+  return testing::cases(200, 40);
 }
 
 TEST_F(KilledWriter, LeavesAStoreThatIsRight) {
