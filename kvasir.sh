@@ -80,14 +80,8 @@ configure() {  # PRESET
   (cd "$root" && cmake --preset "$1") >"$log" 2>&1 || { tail -n 30 "$log" >&2; return 1; }
 }
 
-# build PRESET [TARGET...]: quiet where it can be, with the compiler's words where it failed. One at a
-# time for a preset: who comes second waits, and then finds it built.
+# build PRESET [TARGET...]: quiet where it can be, with the compiler's words where it failed.
 build() {
-  mkdir -p "$root/build/$1"
-  (flock 9 && build_alone "$@") 9>"$root/build/$1/lock"
-}
-
-build_alone() {  # PRESET [TARGET...]
   local preset=$1 log=$root/build/$1/build.log
   shift
   configure "$preset" || return 1
@@ -211,24 +205,7 @@ part_quick() {
   done <build/release/results
 }
 
-# What a part needs.
-build_for() {  # PART
-  case $1 in
-    release | asan) build "$1" ;;
-    tsan) build tsan thread_tests ;;
-    fuzz) build asan fuzz_targets ;;
-  esac
-}
-
-# Builds what later parts need while earlier ones test, with what these leave of the processors: so
-# no core waits for a last test or a link. What fails here is built again, and told, by its part.
-build_ahead() {  # PART...
-  local one
-  renice -n 10 -p "$BASHPID" || true
-  for one in "$@"; do build_for "$one" || return; done
-}
-
-build_or_count() { build_for "$1" || { count 0 1; return 1; }; }
+build_or_count() { build "$@" || { count 0 1; return 1; }; }
 
 cpp_files() {
   local folder
@@ -256,7 +233,7 @@ part_asan() {
   build_or_count asan && with_a_share_of_cases run_ctest asan --label-exclude not_asan
 }
 part_tsan() {
-  build_or_count tsan && with_a_share_of_cases run_ctest tsan --label-regex threads
+  build_or_count tsan thread_tests && with_a_share_of_cases run_ctest tsan --label-regex threads
 }
 
 # The preset is only configured, for its compile commands: clang's, and without precompiled headers.
@@ -268,7 +245,7 @@ lint_sources() {
 part_lint() { check lint_sources; }
 
 part_fuzz() {
-  build_or_count fuzz || return
+  build_or_count asan fuzz_targets || return
   mkdir -p build/fuzz
   local source logs=build/fuzz target ok=0 bad=0
   ls fuzz/*_fuzz.cc | sed 's|.*/||; s|\.cc$||' | xargs -P "$jobs" -I '{}' sh -c \
@@ -313,9 +290,7 @@ test_command() {
   mkdir -p build
   fetch_for_tests "${parts[@]}"
   configure_again=1
-  build_ahead "${parts[@]}" >/dev/null 2>&1 </dev/null &
   for one in "${parts[@]}"; do run_part "$one"; done
-  wait
   printf '%d passed, %d failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }
