@@ -7,7 +7,7 @@
 namespace kvasir::kernels::KVASIR_ISA {
 namespace {
 
-// Rows whose quads, four bytes of each lane, are multiplied together: see load_row_quads.
+// Vectors of quads, four bytes for each lane, that are loaded together.
 constexpr int kQuadVecs = 4;
 constexpr int64_t kQuadBytes = kQuadVecs * 4;
 
@@ -27,7 +27,7 @@ struct SignedRows {
       store_value(scales + 2 * r, load_value<uint16_t>(codes + r * stride + width));
   }
   KVASIR_INLINE const uint8_t* row(int64_t r) const { return codes + r * stride; }
-  // As many as there are in what a step reads.
+  // As many lines as a step reads: sixteen bytes of sixteen rows, or as much of other shape.
   KVASIR_INLINE void fetch_ahead() { ahead.fetch(kLanes * (kQuadBytes + 2) / kCacheLineBytes + 1); }
 };
 
@@ -134,7 +134,7 @@ struct Int8Block {
   KVASIR_INLINE ScaledLanes tokens(int64_t first) const {
     return {load_f16(values.scales + 2 * first)};
   }
-  KVASIR_INLINE void fetch_ahead() {}
+  KVASIR_INLINE void fetch_ahead() {}  // the rows do, while they are read
   template <int kQueries>
   KVASIR_INLINE void dot_keys(const TileIntegers<kQueries>& integers, const float* /*offsets*/,
                               float* out, int64_t stride) {

@@ -97,10 +97,10 @@ struct AffineLanes {
 struct KvarnBlock {
   int64_t key_width;
   int64_t value_width;
+  const uint8_t* key_halves;    // scales, minima, factors of tokens
+  const uint8_t* value_halves;  // scales, minima, factors of channels
   CodeTile keys;
   CodeTile values;
-  const uint8_t* key_halves;    // scales, then minima
-  const uint8_t* value_halves;  // likewise
   LinesAhead key_codes_ahead;
   LinesAhead key_halves_ahead;
   LinesAhead value_codes_ahead;
@@ -137,17 +137,20 @@ struct KvarnBlock {
              const uint8_t* key_bytes, const uint8_t* value_bytes)
       : key_width(key_dim),
         value_width(value_dim),
-        keys({.codes = key_bytes, .lanes = kCodedRows, .depth = key_dim}),
-        values({.codes = value_bytes, .lanes = value_dim, .depth = kCodedRows}),
         key_halves(key_bytes + kCodedRows * key_dim / 2),
         value_halves(value_bytes + kCodedRows * value_dim / 2),
+        keys({.codes = key_bytes,
+              .lanes = kCodedRows,
+              .depth = key_dim,
+              .factors = key_halves + 4 * key_dim}),
+        values({.codes = value_bytes,
+                .lanes = value_dim,
+                .depth = kCodedRows,
+                .factors = value_halves + 4 * kCodedRows}),
         key_codes_ahead(args.key_codes_ahead, kCodedRows * key_dim / 2),
         key_halves_ahead(key_codes_ahead.end, 4 * key_dim + 2 * kCodedRows),
         value_codes_ahead(args.value_codes_ahead, kCodedRows * value_dim / 2),
-        value_halves_ahead(value_codes_ahead.end, 4 * kCodedRows + 2 * value_dim) {
-    keys.factors = key_halves + 4 * key_width;
-    values.factors = value_halves + 4 * kCodedRows;
-  }
+        value_halves_ahead(value_codes_ahead.end, 4 * kCodedRows + 2 * value_dim) {}
 };
 
 }  // namespace
