@@ -24,12 +24,20 @@ int64_t attend_scratch_floats(const RowFormat& format, int64_t value_dim, int64_
          query_count * kAttendHeadFloats;
 }
 
+// Sums of integers of 16 bits times codes fit into 32 bits: of 4 bits at any width that a tile has,
+// of 8 bits at so many channels.
 bool can_attend_coded(const CodedRows& keys, const CodedRows& values) {
-  const auto is_tile = [](const CodedRows& rows, CodecId codec) {
-    return rows.codec == codec && rows.row_count == kCodedRows &&
-           rows.shape.width % kTileCodeLanes == 0;
+  constexpr int64_t kByteChannelsMax = 512;
+  const auto are = [&](CodecId key_codec, CodecId value_codec) {
+    return keys.codec == key_codec && values.codec == value_codec;
   };
-  return is_tile(keys, CodecId::kKvarn4Keys) && is_tile(values, CodecId::kKvarn4Values);
+  const auto is_block = [](const CodedRows& rows) {
+    return rows.row_count == kCodedRows && rows.shape.width % kTileCodeLanes == 0;
+  };
+  const bool are_bytes =
+      are(CodecId::kInt8Token, CodecId::kInt8Token) && keys.shape.width <= kByteChannelsMax;
+  return is_block(keys) && is_block(values) &&
+         (are_bytes || are(CodecId::kKvarn4Keys, CodecId::kKvarn4Values));
 }
 
 // The vectors' loops take what becomes integers of two bytes, and these; the plain ones take

@@ -27,6 +27,8 @@
 //   look_up_sixteen(table, index)   table[index % 16]
 //   load_quad(p) add_half_products  four bytes in every lane; products of halves, added exactly
 //   store_tile_halves(p, v)         low halves, in the order that add_half_products meets codes
+//   load_row_quads load_channel_quads even_signed_bytes odd_signed_bytes transpose_parts    rows
+//                                   of signed bytes; transpose_parts moves quarters of four vectors
 //   store_int store_bytes store_halves   lanes; the low byte or half of the first `count` lanes
 //   first_lane(v) swap_lanes<d>(v)  lane l gets lane l ^ d
 //   reduce_add reduce_max           pair lanes 8 apart, then 4, 2, 1
