@@ -325,7 +325,7 @@ TEST_P(CallDemand, CallsAreMadeAndTheirArgumentsFollowTheSchemas) {
           << call.arguments.dump();
     }
   }
-  EXPECT_GT(whole_count, kCount / kStep / 3);
+  EXPECT_GE(whole_count, kCount / kStep / 3);
 }
 
 Json string_schema(int length_max) {
