@@ -62,6 +62,9 @@ TEST(LargeMemory, BeginsAtAMultipleOfItsAlignment) {
     EXPECT_EQ(reinterpret_cast<uintptr_t>(piece.data) % kLargeMemoryAlignment, 0u);
     piece.free();
   }
+  const Piece alone(40 * kMiB + 1);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(alone.data) % kLargePageBytes, 0u);
+  alone.free();
 }
 
 TEST(LargeMemory, WhatIsFreedGoesBackThoughNeighboursStay) {

@@ -8,8 +8,6 @@
 #include <cstddef>
 #include <map>
 
-#include "base/mapped_memory.h"
-
 namespace kvasir {
 
 class MemoryRegion {

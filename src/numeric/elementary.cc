@@ -6,8 +6,6 @@
 #include <limits>
 #include <numbers>
 
-#include "base/check.h"
-
 namespace kvasir::numeric {
 namespace {
 
@@ -108,7 +106,7 @@ struct Reduced {
 
 // Parts of pi / 2 of 26 bits: a product of one with a whole number below 2^27 is exact.
 Reduced reduce(double x) {
-  KVASIR_CHECK(std::abs(x) <= kAngleMax, "an angle that can be reduced");
+  if (std::abs(x) > kAngleMax) x = std::remainder(x, 2 * std::numbers::pi);
   const double n = std::nearbyint(x * (2 * std::numbers::inv_pi));
   double angle = x - n * 0x1.921fb50000000p+0;
   angle -= n * 0x1.110b460000000p-26;
@@ -133,15 +131,6 @@ double cosine_near_zero(double r) {
   const double half = square / 2;
   const double first = 1 - half;
   return first + (((1 - first) - half) + square * square * polynomial(kTerms, square));
-}
-
-// The sine of an angle that lies `quarters` quarters of a turn behind x.
-double sine_behind(double x, int quarters) {
-  const Reduced reduced = reduce(x);
-  const int quarter = (reduced.quarter + quarters) & 3;
-  const double value =
-      quarter % 2 == 0 ? sine_near_zero(reduced.angle) : cosine_near_zero(reduced.angle);
-  return quarter < 2 ? value : -value;
 }
 
 }  // namespace
@@ -186,7 +175,24 @@ double pow(double base, double exponent) {
   return exp_of(product);
 }
 
-double sin(double x) { return sine_behind(x, 0); }
-double cos(double x) { return sine_behind(x, 1); }
+SineAndCosine sin_cos(double x) {
+  if (!std::isfinite(x)) {
+    constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+    return {.sine = kNone, .cosine = kNone};
+  }
+  const Reduced reduced = reduce(x);
+  const double sine = sine_near_zero(reduced.angle);
+  const double cosine = cosine_near_zero(reduced.angle);
+  switch (reduced.quarter) {
+    case 0:
+      return {.sine = sine, .cosine = cosine};
+    case 1:
+      return {.sine = cosine, .cosine = -sine};
+    case 2:
+      return {.sine = -sine, .cosine = -cosine};
+    default:
+      return {.sine = -cosine, .cosine = sine};
+  }
+}
 
 }  // namespace kvasir::numeric

@@ -16,10 +16,13 @@ float softplus(float x);  // log(1 + e^x)
 // base^exponent of a base above 0; of others not a number.
 double pow(double base, double exponent);
 
-// Angles may be this large.
+// Up to here sines are that near; beyond it they lose what a double lacks of 2 pi, once a turn.
 inline constexpr double kAngleMax = 0x1p27;
-// REQUIRES: |x| <= kAngleMax.
-double sin(double x);
-double cos(double x);
+struct SineAndCosine {
+  double sine;
+  double cosine;
+};
+// Of what is not finite: not a number.
+SineAndCosine sin_cos(double x);
 
 }  // namespace kvasir::numeric

@@ -92,16 +92,29 @@ TEST(Elementary, SinesAreNearForAllAnglesThatPositionsMake) {
   for (const double most : {1.0, 100.0, 1e4, 1e6, kAngleMax}) {
     for (int i = 0; i < 20000; ++i) {
       const double x = anywhere(random, -most, most);
-      EXPECT_NEAR(sin(x), std::sin(x), 4e-16) << x;
-      EXPECT_NEAR(cos(x), std::cos(x), 4e-16) << x;
+      EXPECT_NEAR(sin_cos(x).sine, std::sin(x), 4e-16) << x;
+      EXPECT_NEAR(sin_cos(x).cosine, std::cos(x), 4e-16) << x;
     }
   }
   for (double x = 0; x < 100000; ++x) {
-    ASSERT_NEAR(sin(x), std::sin(x), 4e-16) << x;
-    ASSERT_NEAR(cos(x), std::cos(x), 4e-16) << x;
+    ASSERT_NEAR(sin_cos(x).sine, std::sin(x), 4e-16) << x;
+    ASSERT_NEAR(sin_cos(x).cosine, std::cos(x), 4e-16) << x;
   }
-  EXPECT_EQ(sin(0), 0);
-  EXPECT_EQ(cos(0), 1);
+  EXPECT_EQ(sin_cos(0).sine, 0);
+  EXPECT_EQ(sin_cos(0).cosine, 1);
+}
+
+// Such angles come of configs that no model has.
+TEST(Elementary, SinesOfAnglesBeyondAllPositionsAreSinesStill) {
+  for (const double x : {2 * kAngleMax, -1e15, 1e300}) {
+    const SineAndCosine both = sin_cos(x);
+    EXPECT_NEAR(both.sine * both.sine + both.cosine * both.cosine, 1, 1e-15) << x;
+  }
+  EXPECT_NEAR(sin_cos(1e9).sine, std::sin(1e9), 1e-6);
+  for (const double x : {kInfinity, -kInfinity, std::nan("")}) {
+    EXPECT_TRUE(std::isnan(sin_cos(x).sine));
+    EXPECT_TRUE(std::isnan(sin_cos(x).cosine));
+  }
 }
 
 // On whatever machine this runs.
@@ -111,8 +124,8 @@ TEST(Elementary, BitsAreThese) {
   EXPECT_EQ(pow(1e6, -0.3125), 0x1.b4f7e2b2c2a95p-7);
   EXPECT_EQ(tanh(0.1), 0x1.983d7795f413ap-4);
   EXPECT_EQ(tanh(0.75), 0x1.45323e552f228p-1);
-  EXPECT_EQ(sin(123456.75), -0x1.fff56feed772bp-1);
-  EXPECT_EQ(cos(123456.75), 0x1.9fff2c9c4e6e4p-7);
+  EXPECT_EQ(sin_cos(123456.75).sine, -0x1.fff56feed772bp-1);
+  EXPECT_EQ(sin_cos(123456.75).cosine, 0x1.9fff2c9c4e6e4p-7);
 }
 
 }  // namespace

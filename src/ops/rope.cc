@@ -46,9 +46,9 @@ int64_t RopeTable::add(int64_t position) {
   const auto first = static_cast<size_t>(size_ * pair_count());
   KVASIR_CHECK(first + frequencies_.size() <= cos_.size(), "the table has room");
   for (size_t i = 0; i < frequencies_.size(); ++i) {
-    const double angle = static_cast<double>(position) * frequencies_[i];
-    cos_[first + i] = static_cast<float>(magnitude_ * numeric::cos(angle));
-    sin_[first + i] = static_cast<float>(magnitude_ * numeric::sin(angle));
+    const auto [sine, cosine] = numeric::sin_cos(static_cast<double>(position) * frequencies_[i]);
+    cos_[first + i] = static_cast<float>(magnitude_ * cosine);
+    sin_[first + i] = static_cast<float>(magnitude_ * sine);
     negated_sin_[first + i] = -sin_[first + i];
   }
   return size_++;

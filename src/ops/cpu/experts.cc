@@ -219,12 +219,13 @@ void Ops::run_experts(const ExpertsStep& step) {
     const int64_t token = groups.slots[static_cast<size_t>(place)] / groups.picks_per_token;
     std::memcpy(step.input.row(place), step.x.row(token), static_cast<size_t>(dim) * sizeof(float));
   });
-  // Of the experts' matrices of one kind; 0 where none is one of integers.
+  // Of the first matrix of a kind that is one of integers, as all of a model have the same; 0 where
+  // none is.
   const auto activation_bytes = [&](kernels::WeightMatrix Mlp::*matrix) {
-    int bytes = 0;
-    if (activations_.size() == 0) return bytes;
-    for (const Mlp& mlp : step.experts) bytes = std::max(bytes, (mlp.*matrix).activation_bytes);
-    return bytes;
+    if (activations_.size() == 0) return 0;
+    const auto found = std::ranges::find_if(
+        step.experts, [&](const Mlp& mlp) { return (mlp.*matrix).is_integer(); });
+    return found == step.experts.end() ? 0 : ((*found).*matrix).activation_bytes;
   };
   if (!expert_reads_.is_started()) read_experts(step.experts, groups);
   const int bytes_in = std::max(activation_bytes(&Mlp::up), activation_bytes(&Mlp::gate));

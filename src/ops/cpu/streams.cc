@@ -1,4 +1,3 @@
-
 #include "base/check.h"
 #include "numeric/elementary.h"
 #include "ops/ops.h"
