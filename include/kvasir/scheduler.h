@@ -26,6 +26,7 @@
 #include "kvasir/engine.h"
 #include "kvasir/generate.h"
 #include "kvasir/generation.h"
+#include "kvasir/histogram.h"
 #include "kvasir/result.h"
 
 namespace kvasir {
@@ -108,14 +109,6 @@ struct ServiceOptions {
   // Bytes of cache beyond which no more requests are begun and kept sessions are dropped; 0: what
   // EngineOptions::ram_bytes allows, or no bound. One request runs in any case.
   int64_t kv_bytes_max = 0;
-};
-
-// A Histogram counts values by upper bounds, as Prometheus does.
-struct Histogram {
-  std::vector<double> bounds;   // ascending; the last bucket has none
-  std::vector<int64_t> counts;  // [bounds + 1], not cumulated
-  double sum = 0;
-  int64_t count = 0;
 };
 
 struct ServiceMetrics {

@@ -8,18 +8,13 @@
 namespace kvasir {
 namespace {
 
-Histogram histogram(std::vector<double> bounds) {
-  const size_t bucket_count = bounds.size() + 1;
-  return {.bounds = std::move(bounds), .counts = std::vector<int64_t>(bucket_count)};
-}
-
 Histogram seconds_histogram() {
-  return histogram(
+  return make_histogram(
       {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800});
 }
 
 Histogram tokens_histogram() {
-  return histogram({1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576});
+  return make_histogram({1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576});
 }
 
 }  // namespace

@@ -13,13 +13,6 @@ double ms_between(ServiceClock::time_point from, ServiceClock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-void count_in(Histogram& histogram, double value) {
-  const auto bucket = std::ranges::lower_bound(histogram.bounds, value);
-  ++histogram.counts[static_cast<size_t>(bucket - histogram.bounds.begin())];
-  histogram.sum += value;
-  ++histogram.count;
-}
-
 void add_logits(Answer& answer) {
   answer.logits_digest =
       Sha256().add(answer.logits_digest).add(std::as_bytes(answer.session.logits())).finish();
@@ -73,8 +66,8 @@ void Scheduler::State::begin_answers(Job& job) {
   job.decode_began_at = ServiceClock::now();
   job.usage.prefill_ms = ms_between(job.began_at, job.decode_began_at);
   job.all_logits = {};
-  count_in(counts.prefill_seconds, job.usage.prefill_ms / 1000);
-  count_in(counts.queue_seconds, job.usage.queue_ms / 1000);
+  counts.prefill_seconds.add(job.usage.prefill_ms / 1000);
+  counts.queue_seconds.add(job.usage.queue_ms / 1000);
   // Where a later turn or branch sets in.
   job.session->mark_resumable();
   tell(job, {.kind = ServiceEvent::Kind::kStarted,
@@ -126,9 +119,9 @@ void Scheduler::State::step_answer(Job& job, int index) {
   const auto now = ServiceClock::now();
   ++job.usage.generated_tokens;
   if (answer.newest_token_at) {
-    count_in(counts.between_tokens_seconds, ms_between(*answer.newest_token_at, now) / 1000);
+    counts.between_tokens_seconds.add(ms_between(*answer.newest_token_at, now) / 1000);
   } else if (index == 0) {
-    count_in(counts.first_token_seconds, ms_between(job.submitted_at, now) / 1000);
+    counts.first_token_seconds.add(ms_between(job.submitted_at, now) / 1000);
   }
   answer.newest_token_at = now;
   if (answer.generation.is_done()) return end_answer(job, index, std::move(*piece));
@@ -175,7 +168,7 @@ void Scheduler::State::fail(Job& job, Error error) {
 void Scheduler::State::end_usage(Job& job) {
   if (job.phase != Job::Phase::kDecode) return;
   job.usage.decode_ms = ms_between(job.decode_began_at, ServiceClock::now());
-  count_in(counts.decode_seconds, job.usage.decode_ms / 1000);
+  counts.decode_seconds.add(job.usage.decode_ms / 1000);
 }
 
 void Scheduler::State::leave(Job& job, ServiceEvent last) {
@@ -189,9 +182,9 @@ void Scheduler::State::leave(Job& job, ServiceEvent last) {
   counts.reused_ram_tokens += job.usage.reused_ram_tokens;
   counts.reused_disk_tokens += job.usage.reused_disk_tokens;
   counts.generated_tokens += job.usage.generated_tokens;
-  count_in(counts.prompt_token_counts, static_cast<double>(job.usage.prompt_tokens));
-  count_in(counts.generated_token_counts, static_cast<double>(job.usage.generated_tokens));
-  count_in(counts.request_seconds, waited_ms(job) / 1000);
+  counts.prompt_token_counts.add(static_cast<double>(job.usage.prompt_tokens));
+  counts.generated_token_counts.add(static_cast<double>(job.usage.generated_tokens));
+  counts.request_seconds.add(waited_ms(job) / 1000);
   // Memory has become free for whoever waits for it.
   for (const auto& other : jobs) other->is_held = false;
   tell(job, std::move(last));

@@ -1,0 +1,265 @@
+#include "store/remote/chain_fetcher.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+
+namespace kvasir::store::remote {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kPatienceMin(50);
+constexpr double kPatienceShare = 0.5;  // of the time that computing would take
+constexpr milliseconds kRaceAfter(300);
+// Another engine is asked for what the first does not have if that is worth a round trip.
+constexpr int64_t kBlocksWorthAsking = 8;
+
+double seconds_between(Deadline from, Deadline to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+// Calls of one question, and the thread that waits for all of them. It may stop waiting first.
+class Answers {
+ public:
+  explicit Answers(size_t count) : answers_(count), left_(1) {}
+
+  void expect() {
+    const std::lock_guard lock(mutex_);
+    ++left_;
+  }
+  void set(size_t begin, const std::vector<bool>& part) {
+    const std::lock_guard lock(mutex_);
+    std::copy(part.begin(), part.end(), answers_.begin() + static_cast<std::ptrdiff_t>(begin));
+    end_one();
+  }
+  void fail() {
+    const std::lock_guard lock(mutex_);
+    has_failed_ = true;
+    end_one();
+  }
+  // None: a call failed, or not all have answered by then.
+  std::optional<std::vector<bool>> wait_until(Deadline deadline) {
+    std::unique_lock lock(mutex_);
+    end_one();
+    const bool is_done =
+        changed_.wait_until(lock, deadline, [this] { return left_ == 0 || has_failed_; });
+    if (!is_done || has_failed_) return std::nullopt;
+    return answers_;
+  }
+
+ private:
+  void end_one() {
+    --left_;
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<bool> answers_;
+  int left_;  // calls that have not ended, and the one who makes them
+  bool has_failed_ = false;
+};
+
+std::optional<std::vector<bool>> probe_now(Endpoint& endpoint, const std::vector<ObjectName>& names,
+                                           Deadline deadline) {
+  const auto answers = std::make_shared<Answers>(names.size());
+  const auto step = static_cast<size_t>(endpoint.traits().probes_max);
+  for (size_t begin = 0; begin < names.size(); begin += step) {
+    const size_t end = std::min(names.size(), begin + step);
+    answers->expect();
+    endpoint.probe({names.begin() + static_cast<std::ptrdiff_t>(begin),
+                    names.begin() + static_cast<std::ptrdiff_t>(end)},
+                   deadline, [answers, begin](const Result<std::vector<bool>>& is_there) {
+                     if (is_there.ok()) {
+                       answers->set(begin, *is_there);
+                     } else {
+                       answers->fail();
+                     }
+                   });
+  }
+  return answers->wait_until(deadline);
+}
+
+}  // namespace
+
+Deadline ChainFetcher::deadline_for(const Fetch& fetch, int64_t blocks) const {
+  const double saved_tokens =
+      static_cast<double>((blocks - fetch.wish().have_blocks) * kRecordTokensMax);
+  const std::chrono::duration<double> share(kPatienceShare * saved_tokens /
+                                            fetch.wish().tokens_per_s);
+  // Longer ones do not fit into the clock.
+  constexpr std::chrono::duration<double> kLongest = std::chrono::hours(1);
+  return fetch.begun_at() +
+         std::max<Clock::duration>(
+             kPatienceMin, std::chrono::duration_cast<Clock::duration>(std::min(share, kLongest)));
+}
+
+void ChainFetcher::go_past_what_is_here(Run& run) const {
+  while (run.blocks < run.chain.block_count() && own_.find(run.chain.block_id(run.blocks + 1))) {
+    ++run.blocks;
+  }
+  if (run.blocks > 0) run.fetch.hold(own_, run.chain.key_at(run.blocks));
+}
+
+void ChainFetcher::run(Fetch& fetch) {
+  const Chain& chain = *fetch.wish().chain;
+  Run run{fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}};
+  run.report.blocks = fetch.wish().have_blocks;
+  run.deadline = deadline_for(fetch, chain.block_count());
+  ++lookups_;
+  requested_tokens_ += (chain.block_count() - run.report.blocks) * kRecordTokensMax;
+  go_past_what_is_here(run);
+  int64_t blocks_worth_asking = 1;
+  for (const Source& source : sources_) {
+    const int64_t left = chain.block_count() - run.report.blocks;
+    if (run.report.gave_up || left < blocks_worth_asking) break;
+    const auto depths = ask(run, source);
+    if (depths && depths->blocks > run.report.blocks) bring(run, *source.endpoint, *depths);
+    blocks_worth_asking = kBlocksWorthAsking;
+  }
+  hit_tokens_ += (run.report.blocks - fetch.wish().have_blocks) * kRecordTokensMax;
+  given_up_ += run.report.gave_up;
+  fetch.finish(run.report);
+}
+
+std::optional<Depths> ChainFetcher::ask(Run& run, const Source& source) {
+  const int64_t have = run.report.blocks;
+  const Key& first_missing = run.chain.key_at(have + 1);
+  if (source.negatives->has(first_missing, Clock::now())) return std::nullopt;
+  DepthQuestion question{&run.chain, &run.form, have, {}, {}};
+  for (int64_t blocks = 1; blocks <= run.chain.block_count(); ++blocks) {
+    question.block_here.push_back(blocks <= have || own_.find(run.chain.block_id(blocks)));
+    question.state_here.push_back(blocks > have && own_.find(run.chain.state_id(blocks)));
+  }
+  Endpoint& endpoint = *source.endpoint;
+  const ProbeNow probe = [&](const std::vector<ObjectName>& names) {
+    ++run.report.round_trips;
+    return probe_now(endpoint, names, run.deadline);
+  };
+  const auto depths = endpoint.traits().is_packed
+                          ? find_depths_in_packs(question, endpoint.connections(), probe)
+                          : find_depths(question, probe);
+  if (depths && depths->blocks == have) source.negatives->remember(first_missing, Clock::now());
+  return depths;
+}
+
+// ---- bringing ----
+
+void ChainFetcher::bring(Run& run, Endpoint& endpoint, const Depths& depths) {
+  run.deadline = deadline_for(run.fetch, depths.blocks);
+  bring_blocks(run, endpoint, depths.blocks);
+  if (!run.form.has_state()) {
+    run.report.blocks = std::max(run.report.blocks, std::min(run.blocks, depths.blocks));
+    return;
+  }
+  std::vector<int64_t> ends{depths.blocks};
+  std::ranges::copy(depths.shallower, std::back_inserter(ends));
+  for (const int64_t end : ends) {
+    if (end <= run.report.blocks) return;
+    if (end > run.blocks) continue;
+    // Who gave up on the blocks still has what came of them, if their state comes soon.
+    if (run.report.gave_up) run.deadline = Clock::now() + kPatienceMin;
+    if (bring_state(run, endpoint, end)) {
+      run.report.blocks = end;
+      run.report.label = endpoint.label();
+      return;
+    }
+  }
+}
+
+std::vector<Part> ChainFetcher::parts_of(const Run& run, const Endpoint& endpoint,
+                                         int64_t to) const {
+  std::vector<Part> parts;
+  int64_t blocks = run.blocks;
+  while (blocks < to) {
+    const int64_t pack_end = (blocks / kPackBlocks + 1) * kPackBlocks;
+    if (endpoint.traits().is_packed && pack_end <= to) {
+      parts.push_back(run.form.pack(pack_end, blocks));
+      blocks = pack_end;
+      continue;
+    }
+    ++blocks;
+    if (!own_.find(run.chain.block_id(blocks))) parts.push_back(run.form.block(blocks));
+  }
+  return parts;
+}
+
+bool ChainFetcher::is_lost_race(const Run& run, const PartReader& reader, Deadline begun_at,
+                                int64_t to) const {
+  const double passed_s = seconds_between(begun_at, Clock::now());
+  if (passed_s < std::chrono::duration<double>(kRaceAfter).count()) return false;
+  const double bytes_per_s = static_cast<double>(reader.bytes_arrived()) / passed_s;
+  const double tokens_left = static_cast<double>((to - run.blocks) * kRecordTokensMax);
+  return static_cast<double>(reader.bytes_left()) * run.fetch.wish().tokens_per_s >
+         tokens_left * bytes_per_s;
+}
+
+void ChainFetcher::bring_blocks(Run& run, Endpoint& endpoint, int64_t to) {
+  const auto begun_at = Clock::now();
+  PartReader reader(endpoint, parts_of(run, endpoint, to), run.deadline);
+  while (!reader.is_over()) {
+    const auto arrived = reader.next(std::min(run.deadline, Clock::now() + milliseconds(50)));
+    if (arrived && !take(run, endpoint, *arrived)) break;
+    run.report.gave_up =
+        !reader.is_over() && (Clock::now() >= run.deadline || run.fetch.is_given_up() ||
+                              is_lost_race(run, reader, begun_at, to));
+    if (run.report.gave_up) break;
+  }
+  run.report.round_trips += reader.rounds();
+}
+
+bool ChainFetcher::bring_state(Run& run, Endpoint& endpoint, int64_t blocks) {
+  if (own_.find(run.chain.state_id(blocks))) return true;
+  PartReader reader(endpoint, {run.form.state(blocks)}, run.deadline);
+  const auto arrived = reader.next(run.deadline);
+  run.report.round_trips += reader.rounds();
+  return arrived && take(run, endpoint, *arrived);
+}
+
+bool ChainFetcher::take(Run& run, Endpoint& endpoint, const PartReader::Arrived& arrived) {
+  const Part& part = *arrived.part;
+  if (arrived.outcome == ReadOutcome::kMissing) endpoint.count_missing(1);
+  if (arrived.outcome == ReadOutcome::kWrongLength) endpoint.report_wrong_bytes(part.object);
+  if (arrived.outcome != ReadOutcome::kRead) return false;
+  for (const PartRecord& record : part.records) {
+    const auto place =
+        arrived.bytes.subspan(static_cast<size_t>(record.offset_bytes),
+                              static_cast<size_t>(envelope_.bytes_of(record.wire.wire_bytes())));
+    const auto bytes = envelope_.open(record.name, place);
+    const auto payload = bytes ? payload_of_wire(record.wire, *bytes) : std::nullopt;
+    if (!payload) {
+      endpoint.report_wrong_bytes(part.object);
+      return false;
+    }
+    if (!put(run, record, *payload)) return false;
+    run.report.bytes += std::ssize(place);
+  }
+  return true;
+}
+
+bool ChainFetcher::put(Run& run, const PartRecord& record, std::span<const std::byte> payload) {
+  const WireRecord& wire = record.wire;
+  const auto outcome = own_.put({.id = wire.id,
+                                 .parent = wire.parent,
+                                 .model = run.chain.model,
+                                 .token_begin = wire.token_begin,
+                                 .tokens = wire.tokens},
+                                payload);
+  if (!outcome.ok() || *outcome == PutOutcome::kNoRoom) return false;
+  if (wire.id.kind == Kind::kState) return true;
+  run.blocks = std::max(run.blocks, record.blocks);
+  run.fetch.hold(own_, wire.id.key);
+  go_past_what_is_here(run);
+  return true;
+}
+
+void ChainFetcher::add_to(RemoteMetrics& metrics) const {
+  metrics.lookups = lookups_;
+  metrics.requested_tokens = requested_tokens_;
+  metrics.hit_tokens = hit_tokens_;
+  metrics.given_up = given_up_;
+  for (const Source& source : sources_) metrics.negative_hits += source.negatives->hits();
+}
+
+}  // namespace kvasir::store::remote

@@ -1,0 +1,77 @@
+// A ChainFetcher does what a Fetch asks for: it finds out which engine has the chain deepest, and
+// brings it within the time that the tokens are worth.
+//
+// TIME. All of it takes half as long as computing the tokens would, or 50 ms where that is more.
+// After 0.3 s of bringing it compares: if what is left would be computed before it has come, it
+// gives up. So an engine that is slow costs at most half a computation, one that fails costs what
+// its links' limits say, and one that its breaker keeps away costs nothing.
+//
+// It refers to the own store and the endpoints. Several threads may run it, each a Fetch.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "kvasir/remote.h"
+#include "store/block_store.h"
+#include "store/remote/depth_finder.h"
+#include "store/remote/endpoint.h"
+#include "store/remote/fetch.h"
+#include "store/remote/negative_cache.h"
+#include "store/remote/part_reader.h"
+
+namespace kvasir::store::remote {
+
+// A Source is an engine, and what it was just found not to have.
+struct Source {
+  Endpoint* endpoint;
+  NegativeCache* negatives;
+};
+
+class ChainFetcher {
+ public:
+  // Engines that answer faster come first.
+  ChainFetcher(BlockStore& own, std::vector<Source> sources, const ObjectNames& names,
+               const Envelope& envelope)
+      : own_(own), sources_(std::move(sources)), names_(names), envelope_(envelope) {}
+
+  // Brings what it can, then finishes the Fetch.
+  void run(Fetch& fetch);
+
+  // What all fetches have counted so far.
+  void add_to(RemoteMetrics& metrics) const;
+
+ private:
+  // One fetch under way.
+  struct Run {
+    Fetch& fetch;
+    const Chain& chain;
+    ChainForm form;
+    int64_t blocks;  // how many of the chain's first ones the own store has, one after the other
+    FetchReport report;
+    Deadline deadline{};
+  };
+
+  Deadline deadline_for(const Fetch& fetch, int64_t blocks) const;
+  std::optional<Depths> ask(Run& run, const Source& source);
+  void bring(Run& run, Endpoint& endpoint, const Depths& depths);
+  void bring_blocks(Run& run, Endpoint& endpoint, int64_t to);
+  std::vector<Part> parts_of(const Run& run, const Endpoint& endpoint, int64_t to) const;
+  bool bring_state(Run& run, Endpoint& endpoint, int64_t blocks);
+  bool is_lost_race(const Run& run, const PartReader& reader, Deadline begun_at, int64_t to) const;
+  // Takes a part into the own store. False: a byte of it is not right, or there is no room.
+  bool take(Run& run, Endpoint& endpoint, const PartReader::Arrived& arrived);
+  bool put(Run& run, const PartRecord& record, std::span<const std::byte> payload);
+  void go_past_what_is_here(Run& run) const;
+
+  BlockStore& own_;
+  const std::vector<Source> sources_;
+  const ObjectNames& names_;
+  const Envelope& envelope_;
+  std::atomic<int64_t> lookups_ = 0, requested_tokens_ = 0, hit_tokens_ = 0, given_up_ = 0;
+};
+
+}  // namespace kvasir::store::remote

@@ -1,0 +1,121 @@
+// An Endpoint is one engine as the tier uses it: some connections with a thread each, one breaker
+// for all of them, and what was counted.
+//
+// Calls come back through `done`, once each, on a thread of the endpoint, or before the call
+// returns where the breaker is open. Calls that only write wait for those that somebody waits for:
+// while any of these is queued, at most one connection writes. Nothing is connected before the
+// first call. Any thread may call. The destructor waits for calls under way, which their deadlines
+// and the link's limits bound; those in the queue are done with kInterrupted.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/aligned_buffer.h"
+#include "kvasir/remote.h"
+#include "store/remote/breaker.h"
+#include "store/remote/object_client.h"
+
+namespace kvasir::store::remote {
+
+// What differs between kinds of engines in how they are used.
+struct EngineTraits {
+  int64_t probes_max = 1;  // names that one call asks for
+  bool is_packed = false;  // consecutive blocks lie in one object
+  bool has_ttl = false;
+};
+
+// A ReadBatch is read with one call; its memory is its own, so that whoever asked for it may go.
+struct ReadBatch {
+  AlignedBuffer<std::byte> memory;
+  std::vector<ObjectRead> reads;  // into parts of `memory`
+};
+
+struct WriteBatch {
+  AlignedBuffer<std::byte> memory;
+  std::vector<ObjectWrite> writes;  // parts of `memory`
+};
+
+class Endpoint {
+ public:
+  using ClientFactory = std::function<std::unique_ptr<ObjectClient>()>;
+  using Probed = std::function<void(const Result<std::vector<bool>>& is_there)>;
+  using Done = std::function<void(const Status& status)>;
+
+  // seed: of the breaker's random waits.
+  Endpoint(std::string label, const EngineTraits& traits, int connections, ClientFactory factory,
+           uint64_t seed);
+  ~Endpoint();
+  Endpoint(const Endpoint&) = delete;
+  Endpoint& operator=(const Endpoint&) = delete;
+
+  const std::string& label() const { return label_; }
+  const EngineTraits& traits() const { return traits_; }
+  int connections() const { return static_cast<int>(threads_.size()); }
+
+  void probe(std::vector<ObjectName> names, Deadline deadline, Probed done);
+  void read(std::shared_ptr<ReadBatch> batch, Deadline deadline, Done done);
+  void write(std::shared_ptr<WriteBatch> batch, Deadline deadline, Done done);
+  void touch(std::vector<ObjectName> names, int64_t ttl_s, Deadline deadline, Done done);
+  void remove(std::vector<ObjectName> names, Deadline deadline, Done done);
+
+  // False: it is full, and no write will be tried for a while.
+  bool takes_writes() const;
+  // An object under that name was not what the name says: it is removed, once, and an engine that
+  // does so three times in a minute is closed off.
+  void report_wrong_bytes(const ObjectName& name);
+  // Objects were not there that a probe had said were.
+  void count_missing(int64_t objects);
+
+  RemoteEndpointMetrics metrics() const;
+  // What a person should know of the engine: settings with which it serves badly, wrong answers.
+  std::vector<Error> notes() const;
+
+ private:
+  struct Call {
+    RemoteOperation operation;
+    Deadline deadline;
+    std::function<Status(ObjectClient&)> work;
+    Done done;
+  };
+
+  static bool is_background(RemoteOperation operation);
+  void run(Call call);
+  void try_again();
+  void serve(const std::stop_token& stop);
+  // Takes the next call that may be made now. REQUIRES: the lock.
+  bool take(Call& call);
+  void make(Call& call, ObjectClient& client);
+  void count(const Call& call, const Status& status, double seconds);
+  void look_once(ObjectClient& client);
+
+  const std::string label_;
+  const EngineTraits traits_;
+  const ClientFactory factory_;
+  Breaker breaker_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable_any changed_;
+  std::deque<Call> waited_for_;
+  std::deque<Call> background_;
+  int background_running_ = 0;
+  bool ends_ = false;
+  bool is_trying_ = false;  // whether it works again
+  bool was_looked_at_ = false;
+  Deadline writes_again_at_{};
+  std::deque<Deadline> wrong_at_;  // the newest few
+  std::vector<Error> notes_;
+  RemoteEndpointMetrics metrics_;
+
+  std::vector<std::jthread> threads_;  // last: they use all of the above
+};
+
+}  // namespace kvasir::store::remote

@@ -1,0 +1,65 @@
+// A Fetch brings what engines have of a chain into the own store, behind what that has already:
+// front to back, each record proven first. It is in a race with computing the same tokens, and
+// gives up when that would be faster; what came in order until then is kept.
+//
+// Whoever wants the tokens holds the Fetch until a sequence holds them; until then the store keeps
+// what was brought. Any thread.
+#pragma once
+
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "store/hold.h"
+#include "store/remote/chain.h"
+#include "store/remote/object_client.h"
+
+namespace kvasir::store::remote {
+
+struct FetchWish {
+  std::shared_ptr<const Chain> chain;
+  int64_t have_blocks = 0;  // a sequence can go on from here without the engines
+  double tokens_per_s = 0;  // computed; more than zero
+};
+
+struct FetchReport {
+  int64_t blocks = 0;       // how far a sequence can go on now
+  int64_t bytes = 0;        // brought
+  int64_t round_trips = 0;  // waits for an answer, one after the other
+  bool gave_up = false;
+  std::string label;  // of the engine that most came from
+};
+
+class Fetch {
+ public:
+  explicit Fetch(FetchWish wish) : wish_(std::move(wish)), begun_at_(Clock::now()) {}
+
+  const FetchWish& wish() const { return wish_; }
+  Deadline begun_at() const { return begun_at_; }
+
+  bool is_done() const;
+  // Returns whether it was done by then.
+  bool wait_until(Deadline deadline) const;
+  // REQUIRES: is_done().
+  FetchReport report() const;
+  // Nobody waits any more: no request is begun from now on.
+  void give_up();
+  bool is_given_up() const;
+
+  // The thread that brings the records calls these two.
+  void hold(BlockStore& store, const Key& key);
+  void finish(const FetchReport& report);
+
+ private:
+  const FetchWish wish_;
+  const Deadline begun_at_;
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::condition_variable changed_;
+  std::optional<FetchReport> report_;
+  bool is_given_up_ = false;
+  std::optional<Hold> tip_;  // the newest record that was brought, and all before it
+};
+
+}  // namespace kvasir::store::remote

@@ -1,0 +1,19 @@
+#include "store/remote/object_names.h"
+
+#include "base/hmac.h"
+
+namespace kvasir::store::remote {
+
+ObjectName ObjectNames::name(ObjectKind kind, const Key& key) const {
+  return {kind, hmac_sha256(secret_, key)};
+}
+
+ObjectName ObjectNames::of(const RecordId& id) const {
+  return name(id.kind == Kind::kBlock ? ObjectKind::kBlock : ObjectKind::kState, id.key);
+}
+
+ObjectName ObjectNames::of_pack(const Key& last_block) const {
+  return name(ObjectKind::kPack, last_block);
+}
+
+}  // namespace kvasir::store::remote

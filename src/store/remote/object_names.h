@@ -1,0 +1,31 @@
+// ObjectNames names records and packs for engines that several servers share. Servers with one
+// secret find each other's objects; whoever lacks it can neither tell which prompts are there nor
+// make names that others would find. The key of a record already stands for its tokens, the model,
+// the arithmetic, the precision of the cache and the salt. A plain value; any thread.
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+#include "store/key.h"
+#include "store/remote/object_client.h"
+
+namespace kvasir::store::remote {
+
+class ObjectNames {
+ public:
+  // secret: may be empty; then names say of a prompt whether it is there to whoever guesses it.
+  explicit ObjectNames(std::span<const std::byte> secret) : secret_(secret.begin(), secret.end()) {}
+
+  ObjectName of(const RecordId& id) const;
+  // last_block: of the pack.
+  ObjectName of_pack(const Key& last_block) const;
+
+ private:
+  ObjectName name(ObjectKind kind, const Key& key) const;
+
+  std::vector<std::byte> secret_;
+};
+
+}  // namespace kvasir::store::remote

@@ -1,0 +1,235 @@
+#include "store/remote/write_back.h"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "base/check.h"
+
+namespace kvasir::store::remote {
+namespace {
+
+constexpr int64_t kBlockTtlS = int64_t{7} * 24 * 3600;  // renewed by use
+constexpr int64_t kTurnTtlS = 3600;                     // of a state where a turn ended
+constexpr std::chrono::seconds kCallTime(20);
+constexpr int64_t kBytesPerCall = int64_t{4} << 20;
+constexpr size_t kOfferedMax = 4096;
+
+// The chain ends before a record that the store or the engine does not have room or memory for.
+Error gone() { return Error{.kind = ErrorKind::kNotFound, .what = "a record cannot be sent"}; }
+
+bool is_anchor(int64_t blocks) { return blocks % kPackBlocks == 0; }
+
+// One call to an endpoint, waited for: only the thread that writes does so.
+template <class Call>
+Status wait_for(const Call& call) {
+  const auto promise = std::make_shared<std::promise<Status>>();
+  auto future = promise->get_future();
+  call([promise](const Status& status) { promise->set_value(status); });
+  return future.get();
+}
+
+}  // namespace
+
+WriteBack::WriteBack(BlockStore& own, Endpoint& endpoint, const ObjectNames& names,
+                     const Envelope& envelope, NegativeCache& negatives, int64_t new_tokens_min)
+    : own_(own),
+      endpoint_(endpoint),
+      names_(names),
+      envelope_(envelope),
+      negatives_(negatives),
+      new_tokens_min_(new_tokens_min),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
+
+WriteBack::~WriteBack() {
+  thread_.request_stop();
+  changed_.notify_all();
+}
+
+void WriteBack::offer(const ChainEnd& end) { push(end, false); }
+void WriteBack::write_now(const ChainEnd& end) { push(end, true); }
+
+void WriteBack::push(const ChainEnd& end, bool is_wanted) {
+  const std::lock_guard lock(mutex_);
+  if (queue_.size() >= kQueuedMax) {
+    ++dropped_chains_;
+    return;
+  }
+  queue_.push_back({end, is_wanted, ++newest_number_});
+  changed_.notify_all();
+}
+
+bool WriteBack::flush(Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  const uint64_t newest = newest_number_;
+  return changed_.wait_until(lock, deadline, [&] { return done_number_ >= newest; });
+}
+
+void WriteBack::run(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (changed_.wait(lock, stop, [this] { return !queue_.empty(); })) {
+    const Job job = queue_.front();
+    queue_.pop_front();
+    lock.unlock();
+    write(job, stop);
+    lock.lock();
+    done_number_ = job.number;
+    changed_.notify_all();
+  }
+}
+
+// How many of the chain's last blocks were not known to be there.
+int64_t WriteBack::new_blocks_of(const ChainForm& form, int64_t blocks) const {
+  const auto now = Clock::now();
+  int64_t count = 0;
+  while (count < blocks && !known_.has(form.block(blocks - count).object, now)) ++count;
+  return count;
+}
+
+void WriteBack::write(const Job& job, const std::stop_token& stop) {
+  if (!endpoint_.takes_writes()) return;
+  const auto chain = chain_of(job.end);
+  if (!chain) return;
+  const ChainForm form(*chain, names_, envelope_);
+  if (!is_admitted(job, new_blocks_of(form, chain->block_count()))) return;
+  const auto parts = missing_of(parts_of(*chain));
+  if (!parts) return;
+  for (size_t begin = 0, end = 0; begin < parts->size(); begin = end) {
+    if (stop.stop_requested()) return;
+    int64_t bytes = (*parts)[end++].bytes;
+    while (end < parts->size() && bytes + (*parts)[end].bytes <= kBytesPerCall) {
+      bytes += (*parts)[end++].bytes;
+    }
+    if (!write_parts(std::span(*parts).subspan(begin, end - begin)).ok()) return;
+    negatives_.forget(chain->keys);
+  }
+  const std::lock_guard lock(mutex_);
+  ++written_chains_;
+}
+
+bool WriteBack::is_admitted(const Job& job, int64_t new_blocks) {
+  if (job.is_wanted || new_blocks * kRecordTokensMax >= new_tokens_min_) return true;
+  if (offered_.size() >= kOfferedMax) offered_.clear();
+  return ++offered_[job.end.key] > 1;
+}
+
+std::optional<Chain> WriteBack::chain_of(const ChainEnd& end) const {
+  std::vector<RecordInfo> infos;
+  for (Key key = end.key;;) {
+    const auto info = own_.find({Kind::kBlock, key});
+    if (!info) return std::nullopt;
+    infos.push_back(*info);
+    if (info->is_first_block()) break;
+    key = info->parent;
+  }
+  Chain chain{.root = infos.back().parent, .model = infos.back().model, .sizes = end.sizes};
+  for (auto info = infos.rbegin(); info != infos.rend(); ++info) chain.keys.push_back(info->id.key);
+  return chain;
+}
+
+std::vector<Part> WriteBack::parts_of(const Chain& chain) const {
+  const ChainForm form(chain, names_, envelope_);
+  const int64_t count = chain.block_count();
+  const int64_t packed = endpoint_.traits().is_packed ? count / kPackBlocks * kPackBlocks : 0;
+  std::vector<Part> parts;
+  for (int64_t blocks = 1; blocks <= count; ++blocks) {
+    if (blocks > packed) {
+      parts.push_back(form.block(blocks));
+    } else if (is_anchor(blocks)) {
+      parts.push_back(form.pack(blocks, blocks - kPackBlocks));
+    }
+    const bool is_end = is_anchor(blocks) || blocks == count;
+    if (form.has_state() && is_end && own_.find(chain.state_id(blocks))) {
+      parts.push_back(form.state(blocks));
+    }
+  }
+  return parts;
+}
+
+std::optional<std::vector<Part>> WriteBack::missing_of(std::vector<Part> parts) {
+  const auto now = Clock::now();
+  std::erase_if(parts, [&](const Part& part) { return known_.has(part.object, now); });
+  std::vector<Part> missing;
+  const auto step = static_cast<size_t>(endpoint_.traits().probes_max);
+  for (size_t begin = 0; begin < parts.size(); begin += step) {
+    std::vector<ObjectName> names;
+    for (size_t i = begin; i < std::min(parts.size(), begin + step); ++i) {
+      names.push_back(parts[i].object);
+    }
+    std::vector<bool> is_there;
+    const Status asked = wait_for([&](auto done) {
+      endpoint_.probe(names, now + kCallTime, [&is_there, done](const auto& answer) {
+        if (answer.ok()) is_there = *answer;
+        done(answer.ok() ? ok_status() : Status(answer.error()));
+      });
+    });
+    if (!asked.ok()) return std::nullopt;
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (is_there[i]) known_.add(names[i], now);
+      if (!is_there[i]) missing.push_back(std::move(parts[begin + i]));
+    }
+  }
+  return missing;
+}
+
+Status WriteBack::write_parts(std::span<const Part> parts) {
+  const auto batch = std::make_shared<WriteBatch>();
+  int64_t bytes = 0;
+  for (const Part& part : parts) bytes += part.bytes;
+  batch->memory = AlignedBuffer<std::byte>(bytes, Fill::kNothing);
+  if (batch->memory.failed()) return gone();
+  std::span<std::byte> memory(batch->memory.data(), static_cast<size_t>(bytes));
+  for (const Part& part : parts) {
+    const auto place = memory.first(static_cast<size_t>(part.bytes));
+    memory = memory.subspan(place.size());
+    KVASIR_RETURN_IF_ERROR(fill(part, place));
+    const bool is_turn_end =
+        part.object.kind == ObjectKind::kState && !is_anchor(part.records[0].blocks);
+    batch->writes.push_back(
+        {.name = part.object, .bytes = place, .ttl_s = is_turn_end ? kTurnTtlS : kBlockTtlS});
+  }
+  KVASIR_RETURN_IF_ERROR(wait_for(
+      [&](auto done) { endpoint_.write(batch, Clock::now() + kCallTime, std::move(done)); }));
+  for (const ObjectWrite& write : batch->writes) {
+    if (write.outcome == WriteOutcome::kNoRoom || write.outcome == WriteOutcome::kUnknown) {
+      return gone();
+    }
+    known_.add(write.name, Clock::now());
+  }
+  return ok_status();
+}
+
+Status WriteBack::fill(const Part& part, std::span<std::byte> place) {
+  for (const PartRecord& record : part.records) {
+    const int64_t bytes = envelope_.bytes_of(record.wire.wire_bytes());
+    KVASIR_RETURN_IF_ERROR(fill_record(
+        record,
+        place.subspan(static_cast<size_t>(record.offset_bytes), static_cast<size_t>(bytes))));
+  }
+  return ok_status();
+}
+
+Status WriteBack::fill_record(const PartRecord& record, std::span<std::byte> place) {
+  const auto info = own_.find(record.wire.id);
+  if (!info || info->payload_bytes != record.wire.payload_bytes) return gone();
+  std::vector<int32_t> tokens;
+  if (info->id.kind == Kind::kBlock) {
+    KVASIR_ASSIGN_OR_RETURN(tokens, own_.read_tokens(info->id));
+  }
+  AlignedBuffer<std::byte> payload(info->payload_bytes, Fill::kNothing);
+  if (payload.failed()) return gone();
+  const std::span<std::byte> bytes(payload.data(), static_cast<size_t>(payload.size()));
+  KVASIR_RETURN_IF_ERROR(own_.read(info->id, bytes));
+  write_wire_record(*info, tokens, bytes, envelope_.record_part(place));
+  envelope_.close(record.name, place);
+  return ok_status();
+}
+
+void WriteBack::add_to(RemoteMetrics& metrics) const {
+  const std::lock_guard lock(mutex_);
+  metrics.written_chains += written_chains_;
+  metrics.dropped_chains += dropped_chains_;
+  metrics.queued_chains += std::ssize(queue_);
+}
+
+}  // namespace kvasir::store::remote

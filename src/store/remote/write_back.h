@@ -1,0 +1,100 @@
+// A WriteBack writes chains of the own store to one engine, on a thread of its own: nobody waits
+// for it, and what cannot be written is computed again elsewhere.
+//
+// It is told where texts end, and reads what is to be written from the own store; so nothing is
+// kept in memory for it, and what the store has evicted meanwhile is left out. A chain is written
+// front to back, and the state at its end last: who finds a state finds its blocks. A chain is
+// admitted when it has enough new tokens, when it is offered a second time, or when somebody asks
+// for it. Any thread may call. The own store and the endpoint must outlive it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "kvasir/remote.h"
+#include "kvasir/result.h"
+#include "store/block_store.h"
+#include "store/remote/endpoint.h"
+#include "store/remote/known_objects.h"
+#include "store/remote/negative_cache.h"
+#include "store/remote/parts.h"
+
+namespace kvasir::store::remote {
+
+// Where a text ends that may be written: behind which block of the own store.
+struct ChainEnd {
+  Key key{};
+  PayloadSizes sizes;
+};
+
+class WriteBack {
+ public:
+  static constexpr size_t kQueuedMax = 256;
+
+  WriteBack(BlockStore& own, Endpoint& endpoint, const ObjectNames& names, const Envelope& envelope,
+            NegativeCache& negatives, int64_t new_tokens_min);
+  // Ends after the call that is under way.
+  ~WriteBack();
+
+  // A text ends here that may be written. The newest is dropped when too many wait.
+  void offer(const ChainEnd& end);
+  // The same, and it is written whatever its length.
+  void write_now(const ChainEnd& end);
+  // Waits until what was asked for so far is written or has failed. False: the deadline came first.
+  bool flush(Deadline deadline);
+
+  void add_to(RemoteMetrics& metrics) const;
+
+ private:
+  struct Job {
+    ChainEnd end;
+    bool is_wanted = false;  // whatever its length
+    uint64_t number = 0;
+  };
+
+  void run(const std::stop_token& stop);
+  void push(const ChainEnd& end, bool is_wanted);
+  void write(const Job& job, const std::stop_token& stop);
+  bool is_admitted(const Job& job, int64_t new_blocks);
+  int64_t new_blocks_of(const ChainForm& form, int64_t blocks) const;
+  // The chain that ends there, as far as the store has it from the first block on. None: not whole.
+  std::optional<Chain> chain_of(const ChainEnd& end) const;
+  // Returns what of the chain the engine may lack, in the order in which it is written.
+  std::vector<Part> parts_of(const Chain& chain) const;
+  // Those that the engine says it has not. None: it does not answer.
+  std::optional<std::vector<Part>> missing_of(std::vector<Part> parts);
+  // Error: it could not be read or written, so nothing that hangs on it is written.
+  Status write_parts(std::span<const Part> parts);
+  Status fill(const Part& part, std::span<std::byte> place);
+  Status fill_record(const PartRecord& record, std::span<std::byte> place);
+
+  BlockStore& own_;
+  Endpoint& endpoint_;
+  const ObjectNames& names_;
+  const Envelope& envelope_;
+  NegativeCache& negatives_;
+  const int64_t new_tokens_min_;
+  KnownObjects known_;                             // the thread's
+  std::unordered_map<Key, int, KeyHash> offered_;  // the thread's; how often, and not admitted
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::condition_variable_any changed_;
+  std::deque<Job> queue_;
+  uint64_t newest_number_ = 0;
+  uint64_t done_number_ = 0;  // all jobs up to this one are done
+  int64_t written_chains_ = 0;
+  int64_t dropped_chains_ = 0;
+
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+}  // namespace kvasir::store::remote
