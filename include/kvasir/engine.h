@@ -96,8 +96,9 @@ using LogitsSink = std::function<Status(std::span<const float> logits)>;
 // A ReusedTokens says how many tokens of a resumed session were not computed for it, and whence
 // their rows came. Each token is one or the other.
 struct ReusedTokens {
-  int64_t ram_tokens = 0;   // shared with sessions that were in memory
-  int64_t disk_tokens = 0;  // read from the store
+  int64_t ram_tokens = 0;     // shared with sessions that were in memory
+  int64_t disk_tokens = 0;    // read from the store
+  int64_t remote_tokens = 0;  // brought from the remote tier
 };
 
 class Session {
@@ -206,11 +207,13 @@ class Engine {
   Status keep(std::span<const int32_t> tokens, const Keep& keep,
               const SessionOptions& options = {});
 
-  // Waits until all that was to be saved is written. Error: the first failure to save since the
-  // last call; what failed is computed again another time.
+  // Waits until all that was to be saved is written, and for the remote tier 10 s at most. Error:
+  // the first failure to save since the last call; what failed is computed again another time.
   Status flush_store();
   // Returns counts since the store was opened; zeros without a store.
   StoreMetrics store_metrics() const;
+  // The same of the remote tier; nothing without one. Any thread.
+  RemoteMetrics remote_metrics() const;
   // Returns whether sessions are saved. False: there is no store, or it is only read.
   bool saves() const;
   // Returns what a person should know of the store: why nothing is saved, what is kept as it is and

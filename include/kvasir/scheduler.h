@@ -41,8 +41,11 @@ struct ServiceRequest {
   bool wants_prompt_logprobs = false;  // of all prompt tokens; nothing of the prompt is reused
   bool reuses = true;                  // false: all of the prompt is computed
   bool digests_logits = false;         // ServiceEvent::logits_digest
-  std::string salt;                    // nothing is shared with requests of another salt
-  std::vector<Keep> keeps;             // of the prompt, once it is computed
+  // The last event comes once the remote tier has what the request leaves, or 2 s later: another
+  // server may get the next turn.
+  bool hands_over = false;
+  std::string salt;         // nothing is shared with requests of another salt
+  std::vector<Keep> keeps;  // of the prompt, once it is computed
   // Higher ones leave the queue first; one below 0 when nothing else is there.
   int priority = 0;
   std::optional<ServiceClock::time_point> deadline;  // fails with kInterrupted then
@@ -50,16 +53,19 @@ struct ServiceRequest {
 
 struct ServiceUsage {
   int64_t prompt_tokens = 0;
-  int64_t reused_ram_tokens = 0;   // of the prompt, not computed: taken from sessions in memory
-  int64_t reused_disk_tokens = 0;  // likewise, read from the store
-  int64_t computed_tokens = 0;     // of the prompt
-  int64_t generated_tokens = 0;    // of all answers, the ids that ended them included
-  int64_t reasoning_tokens = 0;    // of these
-  double queue_ms = 0;             // until the first pass
-  double prefill_ms = 0;           // from there to the first sampled token
+  int64_t reused_ram_tokens = 0;     // of the prompt, not computed: taken from sessions in memory
+  int64_t reused_disk_tokens = 0;    // likewise, read from the store
+  int64_t reused_remote_tokens = 0;  // likewise, brought from the remote tier
+  int64_t computed_tokens = 0;       // of the prompt
+  int64_t generated_tokens = 0;      // of all answers, the ids that ended them included
+  int64_t reasoning_tokens = 0;      // of these
+  double queue_ms = 0;               // until the first pass
+  double prefill_ms = 0;             // from there to the first sampled token
   double decode_ms = 0;
 
-  int64_t reused_tokens() const { return reused_ram_tokens + reused_disk_tokens; }
+  int64_t reused_tokens() const {
+    return reused_ram_tokens + reused_disk_tokens + reused_remote_tokens;
+  }
 };
 
 // A ServiceEvent tells one request's sink what happened. Of each request the last one is kDone or
@@ -125,6 +131,7 @@ struct ServiceMetrics {
   int64_t computed_tokens = 0;
   int64_t reused_ram_tokens = 0;
   int64_t reused_disk_tokens = 0;
+  int64_t reused_remote_tokens = 0;
   int64_t generated_tokens = 0;
   int64_t passes = 0;
   int64_t kv_bytes = 0;

@@ -20,7 +20,8 @@ class Service {
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
 
-  // What of the engine any thread may use at any time: info(), store_root(), encode(), decode(),
+  // What of the engine any thread may use at any time: info(), store_root(), remote_metrics(),
+  // encode(), decode(),
   // check_tokens(), nearest_stored(), key_of(), export_to(), import_from(), and ChatForm. Before
   // the first submit one thread may use all of it.
   Engine& engine();

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "kvasir/remote.h"
+
 namespace kvasir {
 
 // StoreDurability says how much a power failure may cost.
@@ -30,6 +32,7 @@ struct StoreOptions {
   int64_t project_bytes_max = 0;
   bool read_only = false;
   bool must_exist = false;  // error where there is no store yet, instead of making one
+  RemoteOptions remote;     // what stands behind the store, if anything
 };
 
 // A StoreDamage names a place in a file whose bytes are not those that were written.

@@ -13,6 +13,28 @@ const std::map<std::string, StoreDurability> kDurabilities = {{"none", StoreDura
                                                               {"batch", StoreDurability::kBatch},
                                                               {"strict", StoreDurability::kStrict}};
 
+void add_remote_options(Command command, RemoteOptions& remote, const Option& no_store) {
+  command
+      .add_option("--remote", remote.urls,
+                  "where several servers share caches: redis://, rediss://, redis+cluster://,\n"
+                  "s3://bucket/prefix?endpoint=URL; several: the faster ones first")
+      .value_name("URL")
+      .check(not_empty)
+      .excludes(no_store);
+  command
+      .add_option("--remote-secret", remote.secret_file,
+                  "a file with the secret of the servers that share them")
+      .value_name("FILE")
+      .check(not_empty);
+  command.add_flag("--remote-encrypt", remote.encrypts, "encrypt what is kept there");
+  command
+      .add_option("--remote-tokens", remote.new_tokens_min,
+                  "write a text at once when so many of its tokens are new there")
+      .value_name("N")
+      .check_range(0, int64_t{1} << 30)
+      .show_default();
+}
+
 }  // namespace
 
 void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
@@ -37,6 +59,7 @@ void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
       .check_one_of({"none", "batch", "strict"})
       .show_default();
   command.add_option("--salt", flags.salt, "caches of one salt are not found under another");
+  add_remote_options(command, flags.remote, no_store);
 }
 
 void add_size_option(Command command, StoreFlags& flags) {
@@ -64,7 +87,8 @@ Result<StoreOptions> store_options(const StoreFlags& flags) {
       .budget_bytes = *parse_size_bytes(flags.size),
       .durability = kDurabilities.at(flags.durability),
       .salt = flags.salt,
-      .project_bytes_max = flags.project_size.empty() ? 0 : *parse_size_bytes(flags.project_size)};
+      .project_bytes_max = flags.project_size.empty() ? 0 : *parse_size_bytes(flags.project_size),
+      .remote = flags.remote};
 }
 
 std::string said_turns_path(const StoreOptions& store) { return store.directory + "/said_turns"; }
@@ -78,7 +102,8 @@ Result<Engine> open_engine_with_store(const ModelFlags& model, const StoreFlags&
   KVASIR_ASSIGN_OR_RETURN(EngineOptions options, engine_options(model, needs_text));
   if (flags.no_store) return Engine::open(options);
   if (!flags.ram.empty()) options.ram_bytes = *parse_size_bytes(flags.ram);
-  const bool was_asked_for = !flags.directory.empty() || options.ram_bytes != 0;
+  const bool was_asked_for =
+      !flags.directory.empty() || options.ram_bytes != 0 || !flags.remote.urls.empty();
   Result<StoreOptions> store = store_options(flags);
   if (!store) {
     if (was_asked_for) return std::move(store).error();

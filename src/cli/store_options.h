@@ -20,10 +20,11 @@ struct StoreFlags {
   bool no_store = false;
   std::string ram;           // empty: as much as it takes
   std::string project_size;  // StoreOptions::project_bytes_max; empty: nothing
+  RemoteOptions remote;
 };
 
 // --store, and with `for_saving` what concerns writing: --no-store, --store-size, --durability,
-// --salt, --ram.
+// --salt, --ram, --remote and what goes with it.
 void add_store_options(Command command, StoreFlags& flags, bool for_saving);
 
 // --store-size.

@@ -174,6 +174,18 @@ std::string absolute_path(const std::string& path) {
   return error ? path : absolute.lexically_normal().string();
 }
 
+// How long the remote tier may take for what was saved last.
+constexpr std::chrono::seconds kRemoteFlushTime(10);
+
+// How fast prompts will be computed, before any was: faster than it will be, so that the remote
+// tier is waited for too short a time at first rather than too long. One multiply-add a byte of
+// weights, and no processor does more of these a second.
+constexpr double kMultiplyAddsPerThreadS = 1e11;
+double expected_tokens_per_s(const Engine::State& state) {
+  return kMultiplyAddsPerThreadS * state.info.thread_count /
+         static_cast<double>(std::max<uint64_t>(1, state.info.weight_bytes));
+}
+
 Result<std::unique_ptr<persist::Persistence>> open_persistence(const EngineOptions& options,
                                                                const Engine::State& state) {
   auto persistence = persist::Persistence::open(*options.store,
@@ -256,6 +268,9 @@ Result<Engine> Engine::open(const EngineOptions& options) {
   }
   if (options.store) {
     KVASIR_ASSIGN_OR_RETURN(state->persistence, open_persistence(options, *state));
+    if (state->persistence->remote() != nullptr) {
+      state->persistence->remote()->expect_speed(expected_tokens_per_s(*state));
+    }
   }
   if (options.ram_bytes != 0) KVASIR_RETURN_IF_ERROR(set_ram_budget(options, *state));
   return Engine(std::move(state));
@@ -280,19 +295,9 @@ Result<Session> Engine::resume(std::span<const int32_t> tokens, const SessionOpt
     return Session(std::make_unique<Session::State>(
         Session::State{.engine = state_.get(), .sequence = std::move(sequence)}));
   }
-  state_->sessions.begin_operation();
-  const store::Key root = state_->persistence->root_of(options.salt);
-  // One token at least has to be computed for there to be logits.
-  KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed,
-                          state_->resume(root, tokens, std::ssize(tokens) - 1));
-  const ReusedTokens reused{.ram_tokens = resumed.shared_tokens,
-                            .disk_tokens = resumed.sequence.length() - resumed.shared_tokens};
-  return Session(
-      std::make_unique<Session::State>(Session::State{.engine = state_.get(),
-                                                      .root = root,
-                                                      .sequence = std::move(resumed.sequence),
-                                                      .recorder = std::move(resumed.recorder),
-                                                      .reused = reused}));
+  const RemoteFetch fetch = state_->begin_fetch(tokens, options);
+  fetch.wait();
+  return state_->resume_session(tokens, options, fetch);
 }
 
 int64_t Engine::resumable_tokens(std::span<const int32_t> tokens,
@@ -346,6 +351,9 @@ Status Engine::keep(std::span<const int32_t> tokens, const Keep& keep,
 Status Engine::flush_store() {
   if (!state_->persistence) return ok_status();
   state_->persistence->drain();
+  if (persist::RemoteChains* remote = state_->persistence->remote()) {
+    (void)remote->tier().flush(std::chrono::steady_clock::now() + kRemoteFlushTime);
+  }
   std::optional<Error> error = state_->persistence->take_error();
   if (error) return std::move(*error);
   return ok_status();
@@ -353,6 +361,11 @@ Status Engine::flush_store() {
 
 StoreMetrics Engine::store_metrics() const {
   return state_->persistence ? state_->persistence->metrics() : StoreMetrics{};
+}
+
+RemoteMetrics Engine::remote_metrics() const {
+  persist::RemoteChains* remote = state_->persistence ? state_->persistence->remote() : nullptr;
+  return remote != nullptr ? remote->tier().metrics() : RemoteMetrics{};
 }
 
 std::vector<Error> Engine::store_notes() const {

@@ -3,6 +3,7 @@
 // a pass; a session's state owns its sequence and logits. One thread at a time.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "kvasir/engine.h"
 #include "model/model.h"
 #include "persist/persistence.h"
+#include "persist/remote_chains.h"
 
 namespace kvasir {
 
@@ -22,6 +24,23 @@ namespace text {
 class ChatTemplate;
 class Tokenizer;
 }  // namespace text
+
+// A RemoteFetch is what is being brought for a session that is about to begin. Until the session
+// has it, it keeps it from being evicted.
+class RemoteFetch {
+ public:
+  RemoteFetch() = default;
+  explicit RemoteFetch(std::shared_ptr<store::remote::Fetch> fetch) : fetch_(std::move(fetch)) {}
+
+  bool is_done() const { return !fetch_ || fetch_->is_done(); }
+  // Returns when it is done, or that much later.
+  void wait(std::chrono::milliseconds patience = std::chrono::hours(1)) const;
+  // Of a session of so many tokens that came from the store, those that were brought for it.
+  int64_t tokens_of(int64_t session_tokens) const;
+
+ private:
+  std::shared_ptr<store::remote::Fetch> fetch_;  // null: nothing is brought
+};
 
 struct Engine::State {
   State();
@@ -52,6 +71,14 @@ struct Engine::State {
   // Brings back a session that was put aside, or computes again what damage took of one. It holds
   // the tokens that it held. Error: no memory, or damage again; another call may succeed.
   Status make_whole(Session::State& session);
+  // Begins to bring what the remote tier has of a prompt that is about to be resumed.
+  RemoteFetch begin_fetch(std::span<const int32_t> tokens, const SessionOptions& options);
+  // As Engine::resume, with what the store has now. REQUIRES: there is one.
+  Result<Session> resume_session(std::span<const int32_t> tokens, const SessionOptions& options,
+                                 const RemoteFetch& fetch);
+  // Has the remote tier write now what a session can be continued with. None: there is nothing, or
+  // no remote tier.
+  std::optional<persist::RemoteChains::Ticket> hand_over(const Session& session);
   // Returns the longest prefix that the store can continue from. Idle sessions make room for it.
   Result<persist::Resumed> resume(const store::Key& root, std::span<const int32_t> tokens,
                                   int64_t length_max);

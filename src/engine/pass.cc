@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/stopwatch.h"
 #include "engine/engine_state.h"
 
 namespace kvasir {
@@ -33,7 +34,12 @@ Status Engine::State::try_pass(std::span<const PassInput> inputs) {
   }
   KVASIR_CHECK(std::ssize(state_memory) == (persistence ? std::ssize(inputs) : 0),
                "with a store, memory for every session's boundary state");
+  const Stopwatch watch;
   Status status = model->forward(pieces, residency() != nullptr ? residency()->rows() : nullptr);
+  // How fast prompts are computed is what the remote tier races against.
+  if (status.ok() && persistence && persistence->remote() != nullptr && inputs.size() == 1) {
+    persistence->remote()->note_speed(std::ssize(inputs[0].tokens), watch.elapsed_ms() / 1000);
+  }
   for (size_t i = 0; status.ok() && i < state_memory.size(); ++i) {
     Session::State& session = *inputs[i].session;
     session.recorder->after_pass(*session.sequence, std::move(state_memory[i]));

@@ -31,8 +31,9 @@ bool Scheduler::State::step() {
   expire();
   admit();
   start_all();
-  run_pass();
+  if (!run_pass()) wait_for_remote();
   advance();
+  end_handovers();
   is_stepping = false;
   return !jobs.empty();
 }

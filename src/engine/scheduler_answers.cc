@@ -1,5 +1,7 @@
 // What passes have made: prompts that are computed, tokens, answers that end.
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
@@ -8,6 +10,11 @@
 
 namespace kvasir {
 namespace {
+
+// How long the end of a request waits for the remote tier.
+constexpr std::chrono::seconds kHandoverTime(2);
+// How long the scheduler waits for the remote tier where it has nothing else to do.
+constexpr std::chrono::milliseconds kRemoteStep(1);
 
 double ms_between(ServiceClock::time_point from, ServiceClock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
@@ -29,7 +36,6 @@ void Scheduler::State::advance() {
       step_answer(*job, i);
     }
   }
-  std::erase_if(jobs, [](const auto& job) { return job->phase == Job::Phase::kOver; });
 }
 
 void Scheduler::State::advance_prefill(Job& job) {
@@ -150,7 +156,43 @@ void Scheduler::State::finish(Job& job) {
   const StopReason last = job.answers.back().generation.stop_reason();
   ++(last == StopReason::kTokenLimit ? counts.finished_by_length : counts.finished_by_end);
   end_usage(job);
+  if (job.request.hands_over && engine.saves()) begin_handover(job);
+  if (job.handover.empty()) end_handover(job);
+}
+
+// Another server may get the next turn: then what this one leaves has to be where it looks.
+void Scheduler::State::begin_handover(Job& job) {
+  for (const Answer& answer : job.answers) {
+    if (auto ticket = engine.state().hand_over(answer.session)) job.handover.push_back(*ticket);
+  }
+  if (job.handover.empty()) return;
+  job.phase = Job::Phase::kHandover;
+  job.handover_ends_at = ServiceClock::now() + kHandoverTime;
+}
+
+void Scheduler::State::end_handovers() {
+  const auto now = ServiceClock::now();
+  for (const auto& job : jobs) {
+    if (job->phase != Job::Phase::kHandover) continue;
+    const bool is_written = std::ranges::all_of(job->handover, [&](const auto& ticket) {
+      return engine.state().persistence->remote()->tier().is_done(ticket);
+    });
+    if (is_written || now >= job->handover_ends_at) end_handover(*job);
+  }
+  std::erase_if(jobs, [](const auto& job) { return job->phase == Job::Phase::kOver; });
+}
+
+void Scheduler::State::end_handover(Job& job) {
   leave(job, {.kind = ServiceEvent::Kind::kDone, .usage = job.usage});
+}
+
+void Scheduler::State::wait_for_remote() const {
+  for (const auto& job : jobs) {
+    if (!job->waits_for_remote()) continue;
+    if (!job->fetch.is_done()) return job->fetch.wait(kRemoteStep);
+    std::this_thread::sleep_for(kRemoteStep);
+    return;
+  }
 }
 
 void Scheduler::State::fail(Job& job, Error error) {
@@ -181,6 +223,7 @@ void Scheduler::State::leave(Job& job, ServiceEvent last) {
   counts.computed_tokens += job.usage.computed_tokens;
   counts.reused_ram_tokens += job.usage.reused_ram_tokens;
   counts.reused_disk_tokens += job.usage.reused_disk_tokens;
+  counts.reused_remote_tokens += job.usage.reused_remote_tokens;
   counts.generated_tokens += job.usage.generated_tokens;
   counts.prompt_token_counts.add(static_cast<double>(job.usage.prompt_tokens));
   counts.generated_token_counts.add(static_cast<double>(job.usage.generated_tokens));

@@ -59,6 +59,9 @@ Result<RequestId> Scheduler::State::submit(ServiceRequest request, ServiceSink s
   job->submitted_at = ServiceClock::now();
   job->usage.prompt_tokens = prompt_tokens;
   job->reusable_tokens = engine.resumable_tokens(job->request.prompt, {.salt = job->request.salt});
+  if (!job->is_apart()) {
+    job->fetch = engine.state().begin_fetch(job->request.prompt, {.salt = job->request.salt});
+  }
   jobs.push_back(std::move(job));
   return newest_id;
 }
@@ -76,13 +79,14 @@ void Scheduler::State::cancel(RequestId id) {
 void Scheduler::State::end_cancelled(RequestId id) {
   Job* job = find(id);
   if (job == nullptr || job->phase == Job::Phase::kOver) return;
+  if (job->phase == Job::Phase::kHandover) return end_handover(*job);
   fail(*job, {.kind = ErrorKind::kInterrupted, .what = "the request was cancelled"});
 }
 
 void Scheduler::State::expire() {
   const auto now = ServiceClock::now();
   for (const auto& job : jobs) {
-    if (job->phase == Job::Phase::kOver || job->request.deadline.value_or(now) >= now) continue;
+    if (job->phase >= Job::Phase::kHandover || job->request.deadline.value_or(now) >= now) continue;
     fail(*job, {.kind = ErrorKind::kInterrupted, .what = "the request's time is over"});
   }
 }

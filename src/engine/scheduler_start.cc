@@ -22,6 +22,7 @@ void Scheduler::State::start_all() {
 }
 
 void Scheduler::State::start(Job& job) {
+  if (!job.fetch.is_done()) return;
   int64_t common = 0;
   Job* leader = job.is_apart() ? nullptr : leader_of(job, common);
   if (leader != nullptr) {
@@ -47,6 +48,7 @@ void Scheduler::State::begin_prefill(Job& job) {
 Status Scheduler::State::take_session(Job& job) {
   const std::span<const int32_t> prompt = job.request.prompt;
   job.usage.reused_ram_tokens = job.usage.reused_disk_tokens = 0;
+  job.usage.reused_remote_tokens = 0;
   if (job.is_apart()) {
     KVASIR_ASSIGN_OR_RETURN(job.session, engine.new_session({.salt = job.request.salt}));
     return ok_status();
@@ -58,10 +60,23 @@ Status Scheduler::State::take_session(Job& job) {
     job.usage.reused_ram_tokens = job.session->length();
     return ok_status();
   }
-  KVASIR_ASSIGN_OR_RETURN(job.session, engine.resume(prompt, {.salt = job.request.salt}));
+  KVASIR_RETURN_IF_ERROR(resume_session(job));
   const ReusedTokens reused = job.session->reused();
   job.usage.reused_ram_tokens = reused.ram_tokens;
   job.usage.reused_disk_tokens = reused.disk_tokens;
+  job.usage.reused_remote_tokens = reused.remote_tokens;
+  return ok_status();
+}
+
+Status Scheduler::State::resume_session(Job& job) {
+  const SessionOptions of_salt{.salt = job.request.salt};
+  if (!engine.state().persistence) {
+    KVASIR_ASSIGN_OR_RETURN(job.session, engine.new_session(of_salt));
+    return ok_status();
+  }
+  KVASIR_ASSIGN_OR_RETURN(job.session,
+                          engine.state().resume_session(job.request.prompt, of_salt, job.fetch));
+  job.fetch = {};
   return ok_status();
 }
 

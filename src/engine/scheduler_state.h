@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/digest.h"
+#include "engine/engine_state.h"
 #include "engine/kept_sessions.h"
 #include "engine/pass_plan.h"
 #include "engine/queue_bound.h"
@@ -33,7 +34,8 @@ struct Job {
     kFollowing,  // waits until `leader` has got to where both prompts part
     kPrefill,
     kDecode,
-    kOver,  // its sink has heard the last; leaves at the end of the step
+    kHandover,  // all is told but its end, which waits for the remote tier
+    kOver,      // its sink has heard the last; leaves at the end of the step
   };
 
   // Tokens that the session of an answer holds once its newest sampled one is computed.
@@ -44,6 +46,10 @@ struct Job {
   bool is_apart() const { return request.wants_prompt_logprobs || !request.reuses; }
   int64_t prefill_left() const { return std::ssize(request.prompt) - session->length(); }
   bool is_running() const { return phase != Phase::kQueued && phase != Phase::kOver; }
+  // Whether nothing is to be done but to wait for the remote tier.
+  bool waits_for_remote() const {
+    return (phase == Phase::kStarting && !fetch.is_done()) || phase == Phase::kHandover;
+  }
 
   RequestId id = 0;
   ServiceRequest request;
@@ -58,11 +64,14 @@ struct Job {
   bool is_held = false;         // waits for memory that others have
   RequestId leader = 0;
   int64_t fork_at = 0;             // tokens that it takes from its leader
+  RemoteFetch fetch;               // of the prompt, until its session has it
   std::optional<Session> session;  // of the prompt, until it is computed
   std::vector<Answer> answers;
   std::vector<float> all_logits;  // [piece, vocab] with wants_prompt_logprobs
   std::vector<SampledToken> prompt_logprobs;
   ServiceUsage usage;
+  std::vector<persist::RemoteChains::Ticket> handover;
+  ServiceClock::time_point handover_ends_at;
 };
 
 inline bool is_out_of_memory(const Status& status) {
@@ -103,6 +112,7 @@ struct Scheduler::State {
   void start(Job& job);
   void begin_prefill(Job& job);
   Status take_session(Job& job);
+  Status resume_session(Job& job);
   // The running request that shares the most of its prompt and can be waited for; null: none.
   Job* leader_of(const Job& job, int64_t& common);
   bool follows(const Job& job, RequestId id);
@@ -136,6 +146,10 @@ struct Scheduler::State {
   void step_answer(Job& job, int index);
   void end_answer(Job& job, int index, GenerationPiece piece);
   void finish(Job& job);
+  void begin_handover(Job& job);
+  void end_handovers();
+  void end_handover(Job& job);
+  void wait_for_remote() const;
   void fail(Job& job, Error error);
   void end_usage(Job& job);
   void leave(Job& job, ServiceEvent last);

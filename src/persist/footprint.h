@@ -13,8 +13,8 @@
 
 namespace kvasir::persist {
 
-// A state is kept at least every so many tokens, so that a long prefill can be continued in its
-// middle.
+// A state is kept at every multiple of so many tokens, so that a long prefill can be continued in
+// its middle, and texts that begin alike share these states.
 inline constexpr int64_t kStateIntervalTokens = 4096;
 
 // PassNeeds say what a forward pass may ask for.

@@ -10,6 +10,7 @@
 #include "persist/leases.h"
 #include "persist/open_store.h"
 #include "persist/project_pins.h"
+#include "persist/remote_chains.h"
 #include "persist/saver.h"
 #include "persist/stored_rows.h"
 #include "store/block_store.h"
@@ -61,8 +62,13 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
   persistence->projects_ =
       std::make_unique<ProjectPins>(*persistence->directory_, sizes, options.project_bytes_max);
   if (persistence->store_->is_writer()) {
+    KVASIR_RETURN_IF_ERROR(persistence->open_remote(options, identity));
     try {
-      persistence->saver_ = std::make_unique<Saver>(*persistence->tier_, identity.model);
+      RemoteChains* remote = persistence->remote_.get();
+      persistence->saver_ = std::make_unique<Saver>(
+          *persistence->tier_, identity.model,
+          remote == nullptr ? Saver::Written()
+                            : [remote](const SaveJob& job) { remote->note_saved(job); });
     } catch (const std::system_error& error) {
       return Error{.kind = ErrorKind::kNoMemory,
                    .what = "cannot start the thread that saves",
@@ -73,11 +79,24 @@ Result<std::unique_ptr<Persistence>> Persistence::open(
   return persistence;
 }
 
+Status Persistence::open_remote(const StoreOptions& options, const CacheIdentity& identity) {
+  if (options.remote.urls.empty()) return ok_status();
+  KVASIR_ASSIGN_OR_RETURN(remote_,
+                          RemoteChains::open(*store_, options.remote, *layout_, identity.model));
+  return ok_status();
+}
+
 std::optional<Error> Persistence::take_error() {
   return saver_ ? saver_->take_error() : std::nullopt;
 }
 
-std::vector<Error> Persistence::notes() const { return directory_->notes(); }
+std::vector<Error> Persistence::notes() const {
+  std::vector<Error> notes = directory_->notes();
+  if (remote_) {
+    for (Error& note : remote_->tier().notes()) notes.push_back(std::move(note));
+  }
+  return notes;
+}
 
 StoreMetrics Persistence::metrics() const { return store_->metrics().snapshot(); }
 
@@ -140,12 +159,22 @@ Result<Resumed> Persistence::resume(const store::Key& root, std::span<const int3
     const store::RecordId state_id{store::Kind::kState, prefix.back()};
     tier_->touch({&state_id, 1});
     store_->metrics().add(StoreMetric::kHitTokens, count * kv::kBlockTokens);
+    if (remote_) remote_->note_use({root, keys, tokens}, count);
     return Resumed{
         std::move(sequence),
         Recorder(*this, root, {prefix.begin(), prefix.end()}, branch_of(known.blocks, count)),
         known.count_in_memory(count) * kv::kBlockTokens};
   }
   return resume_nothing(root, branch_of(known.blocks, 0));
+}
+
+std::shared_ptr<store::remote::Fetch> Persistence::begin_fetch(const store::Key& root,
+                                                               std::span<const int32_t> tokens,
+                                                               int64_t length_max) {
+  if (!remote_) return nullptr;
+  tokens = tokens.first(static_cast<size_t>(std::min(length_max, std::ssize(tokens))));
+  const int64_t have = resumable_tokens(root, tokens, length_max) / kv::kBlockTokens;
+  return remote_->fetch({root, block_keys(root, tokens), tokens}, have);
 }
 
 int64_t Persistence::resumable_tokens(const store::Key& root, std::span<const int32_t> tokens,

@@ -29,11 +29,15 @@ namespace kvasir::store {
 class BlockStore;
 class StoreDirectory;
 class Tier;
+namespace remote {
+class Fetch;
+}
 }  // namespace kvasir::store
 
 namespace kvasir::persist {
 
 class ProjectPins;
+class RemoteChains;
 class Saver;
 
 struct Resumed {
@@ -75,6 +79,15 @@ class Persistence : private Sink {
   int64_t resumable_tokens(const store::Key& root, std::span<const int32_t> tokens,
                            int64_t length_max);
 
+  // Begins to bring into the store what the remote tier has of them, of at most length_max tokens,
+  // beyond what the store has. Whoever waits for it resumes then. Null: there is nothing to bring,
+  // or no remote tier.
+  std::shared_ptr<store::remote::Fetch> begin_fetch(const store::Key& root,
+                                                    std::span<const int32_t> tokens,
+                                                    int64_t length_max);
+  // Null: there is no remote tier.
+  RemoteChains* remote() { return remote_.get(); }
+
   // Keeps what the tokens begin with from being evicted. Error: as ProjectPins::keep; for a time,
   // kNoRoom.
   Status keep(const store::Key& root, std::span<const int32_t> tokens, const Keep& keep);
@@ -108,6 +121,7 @@ class Persistence : private Sink {
   Persistence(std::shared_ptr<const kv::CacheLayout> layout,
               std::shared_ptr<kv::MemoryAccount> account);
 
+  Status open_remote(const StoreOptions& options, const CacheIdentity& identity);
   void save(SaveJob job) override;
   Result<kv::Block> new_state() override;
   store::Hold hold(const store::Key& key) override;
@@ -158,9 +172,10 @@ class Persistence : private Sink {
   std::shared_ptr<kv::MemoryAccount> account_;
   store::Key root_{};  // of sessions without a salt
   std::unique_ptr<store::StoreDirectory> directory_;
-  store::BlockStore* store_ = nullptr;  // the directory's
-  std::unique_ptr<store::Tier> tier_;   // that store: what is looked for, read and saved
-  std::unique_ptr<Saver> saver_;        // null: the store is only read
+  store::BlockStore* store_ = nullptr;    // the directory's
+  std::unique_ptr<store::Tier> tier_;     // that store: what is looked for, read and saved
+  std::unique_ptr<RemoteChains> remote_;  // null: there is none
+  std::unique_ptr<Saver> saver_;          // null: the store is only read
   std::unique_ptr<Leases> leases_;
   std::unique_ptr<ProjectPins> projects_;
   std::unique_ptr<Residency> residency_;

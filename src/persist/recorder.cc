@@ -25,7 +25,7 @@ Recorder::Recorder(Sink& sink, store::Key root, std::vector<store::Key> keys, in
 
 int64_t Recorder::pass_end(int64_t begin, int64_t end) const {
   int64_t wanted = boundary_before(end - 1);
-  wanted = std::min(wanted, kept_tokens_ + kStateIntervalTokens);
+  wanted = std::min(wanted, (begin / kStateIntervalTokens + 1) * kStateIntervalTokens);
   if (branch_tokens_ > begin) wanted = std::min(wanted, branch_tokens_);
   return wanted > begin ? wanted : end;
 }
@@ -57,8 +57,8 @@ void Recorder::after_pass(const kv::Sequence& sequence, kv::Block state_memory) 
   before_ = {};
   if (!takes_state_at(length)) return;
   take_state(sequence, std::move(state_memory));
-  const bool is_far = length - kept_tokens_ >= kStateIntervalTokens;
-  if (is_far || length == branch_tokens_) save_state(newest_);
+  const bool is_anchor = length % kStateIntervalTokens == 0;
+  if (is_anchor || length == branch_tokens_) save_state(newest_);
 }
 
 std::span<const int32_t> Recorder::tokens_of(const kv::Sequence& sequence, int64_t block) {

@@ -31,7 +31,7 @@ class Recorder {
   // Returns where a pass over tokens [begin, end) must end, so that it does not run past a boundary
   // whose state will be wanted: the last one before `end`, or an earlier one whose state is kept.
   // Examples, for a new sequence: [0, 1000) ends at 896 = 7 blocks, and [896, 1000) at 1000.
-  // [0, 10000) ends at 4096, where a state is kept because the prompt is long.
+  // [0, 10000) ends at 4096, where every text has a state: all that go through it share that one.
   int64_t pass_end(int64_t begin, int64_t end) const;
 
   // Returns the memory for the state at the end of a pass, empty where none will be taken; to be
@@ -45,6 +45,8 @@ class Recorder {
 
   // Hands over the state of the newest boundary; to be called at the end of a prompt or an answer.
   void mark_resumable();
+  // How many blocks lie before the newest state that was handed over.
+  int64_t resumable_blocks() const { return kept_tokens_ / kv::kBlockTokens; }
 
  private:
   struct State {

@@ -13,8 +13,11 @@ constexpr std::chrono::milliseconds kSyncCheckInterval(250);
 
 }  // namespace
 
-Saver::Saver(store::Tier& tier, const Digest256& model)
-    : tier_(tier), model_(model), thread_([this](const std::stop_token& stop) { run(stop); }) {}
+Saver::Saver(store::Tier& tier, const Digest256& model, Written written)
+    : tier_(tier),
+      model_(model),
+      written_(std::move(written)),
+      thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Saver::~Saver() {
   drain();
@@ -82,7 +85,10 @@ void Saver::write(const SaveJob& job) {
                                   .token_begin = job.token_begin,
                                   .tokens = job.tokens},
                                  {job.payload->data(), static_cast<size_t>(job.payload->size())});
-  if (outcome.ok()) return;
+  if (outcome.ok()) {
+    if (written_ && *outcome != store::PutOutcome::kNoRoom) written_(job);
+    return;
+  }
   const std::lock_guard lock(mutex_);
   if (!error_) error_ = outcome.error();
 }

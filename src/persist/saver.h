@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -24,7 +25,9 @@ class Saver {
  public:
   static constexpr int64_t kQueuedBytesMax = int64_t{256} << 20;
 
-  Saver(store::Tier& tier, const Digest256& model);
+  // written: hears of each record that the tier has then, on the thread that writes; may be empty.
+  using Written = std::function<void(const SaveJob& job)>;
+  Saver(store::Tier& tier, const Digest256& model, Written written);
   // Writes everything that waits, then ends the thread.
   ~Saver();
   Saver(const Saver&) = delete;
@@ -43,6 +46,7 @@ class Saver {
 
   store::Tier& tier_;
   Digest256 model_;
+  Written written_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;

@@ -42,9 +42,10 @@ std::string line_of(const AccessEntry& entry, std::chrono::system_clock::time_po
                   harmless(entry.method), harmless(entry.path), entry.status, entry.ms);
   if (!entry.outcome.empty()) line += " outcome=" + harmless(entry.outcome);
   if (entry.prompt_tokens >= 0) {
-    line += fmt::format(" prompt={} ram={} disk={} generated={} queue_ms={:.0f} first_ms={:.0f}",
-                        entry.prompt_tokens, entry.reused_ram_tokens, entry.reused_disk_tokens,
-                        entry.generated_tokens, entry.queue_ms, entry.first_token_ms);
+    line += fmt::format(
+        " prompt={} ram={} disk={} remote={} generated={} queue_ms={:.0f} first_ms={:.0f}",
+        entry.prompt_tokens, entry.reused_ram_tokens, entry.reused_disk_tokens,
+        entry.reused_remote_tokens, entry.generated_tokens, entry.queue_ms, entry.first_token_ms);
   }
   if (!entry.reuse.empty()) line += " reuse=\"" + entry.reuse + "\"";
   if (!entry.note.empty()) line += " note=" + harmless(entry.note);

@@ -21,6 +21,7 @@ struct AccessEntry {
   int64_t prompt_tokens = -1;
   int64_t reused_ram_tokens = 0;
   int64_t reused_disk_tokens = 0;
+  int64_t reused_remote_tokens = 0;
   int64_t generated_tokens = 0;
   double queue_ms = 0;
   double first_token_ms = 0;

@@ -58,7 +58,8 @@ Json::Object memory_json(const Served& served, const ServiceMetrics& metrics) {
 }
 
 Json::Object totals_json(const ServiceMetrics& metrics) {
-  const int64_t reused = metrics.reused_ram_tokens + metrics.reused_disk_tokens;
+  const int64_t reused =
+      metrics.reused_ram_tokens + metrics.reused_disk_tokens + metrics.reused_remote_tokens;
   // Null: nothing was computed yet from which one could tell.
   Json saved_s;
   if (metrics.computed_tokens > 0) {
@@ -69,6 +70,7 @@ Json::Object totals_json(const ServiceMetrics& metrics) {
           {"computed_tokens", metrics.computed_tokens},
           {"reused_ram_tokens", metrics.reused_ram_tokens},
           {"reused_disk_tokens", metrics.reused_disk_tokens},
+          {"reused_remote_tokens", metrics.reused_remote_tokens},
           {"generated_tokens", metrics.generated_tokens},
           {"saved_s", std::move(saved_s)}};
 }
@@ -82,6 +84,7 @@ Json requests_json(const std::deque<CacheRequest>& requests) {
                                     {"prompt_tokens", request.prompt_tokens},
                                     {"reused_ram_tokens", request.reused_ram_tokens},
                                     {"reused_disk_tokens", request.reused_disk_tokens},
+                                    {"reused_remote_tokens", request.reused_remote_tokens},
                                     {"computed_tokens", request.computed_tokens},
                                     {"why", request.why}});
   }

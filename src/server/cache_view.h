@@ -27,6 +27,7 @@ struct CacheRequest {
   int64_t prompt_tokens = 0;
   int64_t reused_ram_tokens = 0;
   int64_t reused_disk_tokens = 0;
+  int64_t reused_remote_tokens = 0;
   int64_t computed_tokens = 0;
   std::string why;  // not more was reused; may be empty
 };

@@ -44,6 +44,7 @@ void add(ServiceUsage& sum, const ServiceUsage& part) {
   sum.prompt_tokens += part.prompt_tokens;
   sum.reused_ram_tokens += part.reused_ram_tokens;
   sum.reused_disk_tokens += part.reused_disk_tokens;
+  sum.reused_remote_tokens += part.reused_remote_tokens;
   sum.computed_tokens += part.computed_tokens;
   sum.generated_tokens += part.generated_tokens;
   sum.reasoning_tokens += part.reasoning_tokens;
@@ -249,6 +250,7 @@ void CompletionRun::leave(std::string outcome) {
   entry.prompt_tokens = usage.prompt_tokens;
   entry.reused_ram_tokens = usage.reused_ram_tokens;
   entry.reused_disk_tokens = usage.reused_disk_tokens;
+  entry.reused_remote_tokens = usage.reused_remote_tokens;
   entry.generated_tokens = usage.generated_tokens;
   entry.queue_ms = usages_.front().queue_ms;
   entry.outcome = std::move(outcome);

@@ -25,18 +25,27 @@ class Writer {
   void sample_of(const char* name, const std::string& labels, double value) {
     sample(fmt::format("{}_total", name), "," + labels, value);
   }
+  void labelled_gauge(const char* name, const char* help) { begin(name, help, "gauge"); }
+  void gauge_of(const char* name, const std::string& labels, double value) {
+    sample(name, "," + labels, value);
+  }
   void histogram(const char* name, const char* help, const Histogram& histogram) {
-    begin(name, help, "histogram");
+    labelled_histogram(name, help);
+    histogram_of(name, "", histogram);
+  }
+  void labelled_histogram(const char* name, const char* help) { begin(name, help, "histogram"); }
+  // labels: with a comma before each.
+  void histogram_of(const char* name, const std::string& labels, const Histogram& histogram) {
     int64_t below = 0;
     for (size_t i = 0; i < histogram.counts.size(); ++i) {
       below += histogram.counts[i];
       const std::string bound =
           i < histogram.bounds.size() ? fmt::format("{}", histogram.bounds[i]) : "+Inf";
-      sample(fmt::format("{}_bucket", name), fmt::format(",le=\"{}\"", bound),
+      sample(fmt::format("{}_bucket", name), fmt::format("{},le=\"{}\"", labels, bound),
              static_cast<double>(below));
     }
-    sample(fmt::format("{}_sum", name), "", histogram.sum);
-    sample(fmt::format("{}_count", name), "", static_cast<double>(histogram.count));
+    sample(fmt::format("{}_sum", name), labels, histogram.sum);
+    sample(fmt::format("{}_count", name), labels, static_cast<double>(histogram.count));
   }
 
   static std::string escaped(std::string_view text) {
@@ -90,12 +99,14 @@ void write_requests(Writer& to, const ServiceMetrics& service) {
 void write_tokens(Writer& to, const ServiceMetrics& service) {
   to.counter("prompt_tokens", "Tokens of prompts.", static_cast<double>(service.prompt_tokens));
   to.counter("prompt_tokens_cached", "Tokens of prompts that were not computed.",
-             static_cast<double>(service.reused_ram_tokens + service.reused_disk_tokens));
+             static_cast<double>(service.reused_ram_tokens + service.reused_disk_tokens +
+                                 service.reused_remote_tokens));
   const char* by_source = "prompt_tokens_by_source";
   to.labelled_counter(by_source, "Tokens of prompts by where they came from.");
   to.sample_of(by_source, "source=\"computed\"", static_cast<double>(service.computed_tokens));
   to.sample_of(by_source, "source=\"ram\"", static_cast<double>(service.reused_ram_tokens));
   to.sample_of(by_source, "source=\"disk\"", static_cast<double>(service.reused_disk_tokens));
+  to.sample_of(by_source, "source=\"remote\"", static_cast<double>(service.reused_remote_tokens));
   to.counter("generation_tokens", "Sampled tokens.", static_cast<double>(service.generated_tokens));
 }
 
@@ -129,6 +140,80 @@ void write_store(Writer& to, const MetricsInput& input) {
                "Counted by the store since it was opened.",
                static_cast<double>(input.store[metric]));
   }
+}
+
+// One family for each count of an engine, with a line for each engine.
+void write_engines(Writer& to, const std::vector<RemoteEndpointMetrics>& engines) {
+  struct Count {
+    const char* name;
+    const char* help;
+    int64_t RemoteEndpointMetrics::*value;
+  };
+  constexpr Count kCounts[] = {
+      {"remote_closed_off", "Times that an engine failed and was left alone.",
+       &RemoteEndpointMetrics::closed_off_count},
+      {"remote_failures", "Calls that the engine or the link failed.",
+       &RemoteEndpointMetrics::failures},
+      {"remote_deadline_exceeded", "Calls that their time ended.",
+       &RemoteEndpointMetrics::deadline_exceeded},
+      {"remote_read_objects", "Objects read.", &RemoteEndpointMetrics::read_objects},
+      {"remote_read_bytes", "Bytes read.", &RemoteEndpointMetrics::read_bytes},
+      {"remote_written_objects", "Objects written.", &RemoteEndpointMetrics::written_objects},
+      {"remote_written_bytes", "Bytes written.", &RemoteEndpointMetrics::written_bytes},
+      {"remote_missing_objects",
+       "Objects that were gone after the engine had said they were there.",
+       &RemoteEndpointMetrics::missing_objects},
+      {"remote_wrong_bytes", "Objects that were not what their names say; none was used.",
+       &RemoteEndpointMetrics::wrong_bytes},
+      {"remote_full_answers", "Writes that the engine had no room for.",
+       &RemoteEndpointMetrics::full_answers},
+  };
+  const auto label = [](const RemoteEndpointMetrics& engine) {
+    return fmt::format("endpoint=\"{}\"", Writer::escaped(engine.label));
+  };
+  for (const Count& count : kCounts) {
+    to.labelled_counter(count.name, count.help);
+    for (const auto& engine : engines) {
+      to.sample_of(count.name, label(engine), static_cast<double>(engine.*count.value));
+    }
+  }
+  to.labelled_gauge("remote_is_closed_off", "1: it failed, and is only tried now and then.");
+  for (const auto& engine : engines) {
+    to.gauge_of("remote_is_closed_off", label(engine), engine.is_closed_off ? 1 : 0);
+  }
+  to.labelled_gauge("remote_queued_calls", "Calls that wait for a connection.");
+  for (const auto& engine : engines) {
+    to.gauge_of("remote_queued_calls", label(engine), static_cast<double>(engine.queued_calls));
+  }
+  to.labelled_histogram("remote_call_seconds", "Calls by what they did.");
+  for (const auto& engine : engines) {
+    for (size_t i = 0; i < kRemoteOperationCount; ++i) {
+      to.histogram_of("remote_call_seconds",
+                      fmt::format(",{},operation=\"{}\"", label(engine),
+                                  name_of(static_cast<RemoteOperation>(i))),
+                      engine.seconds[i]);
+    }
+  }
+}
+
+void write_remote(Writer& to, const RemoteMetrics& remote) {
+  if (remote.endpoints.empty()) return;
+  to.counter("remote_lookups", "Prompts looked for in the remote tier.",
+             static_cast<double>(remote.lookups));
+  to.counter("remote_requested_tokens", "Tokens of these that the own store did not have.",
+             static_cast<double>(remote.requested_tokens));
+  to.counter("remote_hit_tokens", "Of these, tokens that were brought.",
+             static_cast<double>(remote.hit_tokens));
+  to.counter("remote_negative_hits", "Questions spared, because the answer was just no.",
+             static_cast<double>(remote.negative_hits));
+  to.counter("remote_given_up", "Prompts that computing was faster for.",
+             static_cast<double>(remote.given_up));
+  to.counter("remote_written_chains", "Texts written.", static_cast<double>(remote.written_chains));
+  to.counter("remote_dropped_chains", "Texts not written, because too many waited.",
+             static_cast<double>(remote.dropped_chains));
+  to.gauge("remote_queued_chains", "Texts that wait to be written.",
+           static_cast<double>(remote.queued_chains));
+  write_engines(to, remote.endpoints);
 }
 
 void write_http(Writer& to, const MetricsInput& input) {
@@ -166,6 +251,7 @@ std::string metrics_text(const MetricsInput& input) {
   write_tokens(to, input.service);
   write_times(to, input.service);
   write_store(to, input);
+  write_remote(to, input.remote);
   write_http(to, input);
   return to.take();
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "kvasir/remote.h"
 #include "kvasir/scheduler.h"
 #include "kvasir/store.h"
 #include "server/http_server.h"
@@ -24,6 +25,7 @@ struct MetricsInput {
   std::string_view model;
   ServiceMetrics service;
   StoreMetrics store;
+  RemoteMetrics remote;
   HttpCounts http;
   std::vector<RouteCount> routes;
   Repairs repairs;

@@ -55,6 +55,7 @@ ReuseReport reuse_report(const PromptComparison& comparison, const ServiceUsage&
   ReuseReport report{.prompt_tokens = usage.prompt_tokens,
                      .reused_ram_tokens = usage.reused_ram_tokens,
                      .reused_disk_tokens = usage.reused_disk_tokens,
+                     .reused_remote_tokens = usage.reused_remote_tokens,
                      .same_tokens = comparison.same_ids,
                      .place = comparison.place};
   report.outcome = outcome_of(comparison, report);
@@ -67,9 +68,13 @@ ReuseReport reuse_report(const PromptComparison& comparison, const ServiceUsage&
 
 std::string words_of(const ReuseReport& report) {
   if (!report.has_counts) return what_happened(report);
-  return fmt::format("{}; {} of {} tokens reused (RAM {}, disk {})", what_happened(report),
-                     report.reused_tokens(), report.prompt_tokens, report.reused_ram_tokens,
-                     report.reused_disk_tokens);
+  std::string whence =
+      fmt::format("RAM {}, disk {}", report.reused_ram_tokens, report.reused_disk_tokens);
+  if (report.reused_remote_tokens > 0) {
+    whence += fmt::format(", remote {}", report.reused_remote_tokens);
+  }
+  return fmt::format("{}; {} of {} tokens reused ({})", what_happened(report),
+                     report.reused_tokens(), report.prompt_tokens, whence);
 }
 
 }  // namespace kvasir::server

@@ -40,13 +40,16 @@ struct ReuseReport {
   int64_t prompt_tokens = 0;
   int64_t reused_ram_tokens = 0;
   int64_t reused_disk_tokens = 0;
+  int64_t reused_remote_tokens = 0;
   int64_t same_tokens = 0;    // with the other
   int64_t missed_tokens = 0;  // that would have been reused, had nothing changed or gone
   std::optional<PromptPlace> place;
 
   bool has_counts = true;  // false: what is reused is not known yet
 
-  int64_t reused_tokens() const { return reused_ram_tokens + reused_disk_tokens; }
+  int64_t reused_tokens() const {
+    return reused_ram_tokens + reused_disk_tokens + reused_remote_tokens;
+  }
 };
 
 ReuseReport reuse_report(const PromptComparison& comparison, const ServiceUsage& usage);

@@ -499,13 +499,15 @@ void ServerImpl::add_to_log(const AccessEntry& entry) {
 
 void ServerImpl::add_to_view(const AccessEntry& entry, const std::string& session) {
   if (entry.prompt_tokens <= 0) return;
-  const int64_t reused = entry.reused_ram_tokens + entry.reused_disk_tokens;
+  const int64_t reused =
+      entry.reused_ram_tokens + entry.reused_disk_tokens + entry.reused_remote_tokens;
   cache_view_.add({.id = entry.request_id,
                    .at_s = static_cast<double>(std::time(nullptr)),
                    .session = one_line(session, kSessionBytesMax, "\u2026"),
                    .prompt_tokens = entry.prompt_tokens,
                    .reused_ram_tokens = entry.reused_ram_tokens,
                    .reused_disk_tokens = entry.reused_disk_tokens,
+                   .reused_remote_tokens = entry.reused_remote_tokens,
                    .computed_tokens = entry.prompt_tokens - reused,
                    .why = entry.reuse});
 }
@@ -520,6 +522,7 @@ std::string ServerImpl::metrics() {
     input.model = served->model.name;
     input.service = served->service->metrics();
     input.store = served->service->store_metrics();
+    input.remote = served->service->engine().remote_metrics();
   }
   {
     const std::lock_guard lock(mutex_);

@@ -37,6 +37,12 @@ Error closed_off(const std::string& label) {
                .where = label};
 }
 
+Error no_client(const std::string& label) {
+  return Error{.kind = ErrorKind::kIo,
+               .what = "cannot connect to the remote engine, for want of memory or of its files",
+               .where = label};
+}
+
 Error not_begun(const std::string& label) {
   return Error{.kind = ErrorKind::kInterrupted,
                .what = "the time for a call was over before it began",
@@ -138,7 +144,7 @@ void Endpoint::serve(const std::stop_token& stop) {
     background_running_ += is_background_call;
     lock.unlock();
     if (!client) client = factory_();
-    make(call, *client);
+    make(call, client.get());
     call = {};
     lock.lock();
     background_running_ -= is_background_call;
@@ -146,7 +152,7 @@ void Endpoint::serve(const std::stop_token& stop) {
   }
 }
 
-void Endpoint::make(Call& call, ObjectClient& client) {
+void Endpoint::make(const Call& call, ObjectClient* client) {
   const auto begin = Clock::now();
   if (call.deadline <= begin) {
     {
@@ -156,7 +162,7 @@ void Endpoint::make(Call& call, ObjectClient& client) {
     return call.done(not_begun(label_));
   }
   if (!breaker_.admit(begin)) return call.done(closed_off(label_));
-  const Status status = call.work(client);
+  const Status status = client != nullptr ? call.work(*client) : Status(no_client(label_));
   const auto end = Clock::now();
   if (status.ok()) {
     breaker_.succeeded();
@@ -165,7 +171,7 @@ void Endpoint::make(Call& call, ObjectClient& client) {
   }
   count(call, status, std::chrono::duration<double>(end - begin).count());
   call.done(status);
-  if (status.ok()) look_once(client);
+  if (status.ok()) look_once(*client);
 }
 
 void Endpoint::count(const Call& call, const Status& status, double seconds) {
@@ -173,6 +179,9 @@ void Endpoint::count(const Call& call, const Status& status, double seconds) {
   metrics_.seconds[static_cast<size_t>(call.operation)].add(seconds);
   if (status.ok()) return;
   const bool is_late = status.error().kind == ErrorKind::kInterrupted;
+  // An engine that does not know us will not learn to: somebody has to hear of it.
+  const bool is_refusal = status.error().kind == ErrorKind::kUsage;
+  if (is_refusal && !std::exchange(was_refused_, true)) notes_.push_back(status.error());
   ++(is_late ? metrics_.deadline_exceeded : metrics_.failures);
 }
 

@@ -46,6 +46,7 @@ struct WriteBatch {
 
 class Endpoint {
  public:
+  // Null: a client cannot be made now.
   using ClientFactory = std::function<std::unique_ptr<ObjectClient>()>;
   using Probed = std::function<void(const Result<std::vector<bool>>& is_there)>;
   using Done = std::function<void(const Status& status)>;
@@ -93,7 +94,8 @@ class Endpoint {
   void serve(const std::stop_token& stop);
   // Takes the next call that may be made now. REQUIRES: the lock.
   bool take(Call& call);
-  void make(Call& call, ObjectClient& client);
+  // client: null where none could be made.
+  void make(const Call& call, ObjectClient* client);
   void count(const Call& call, const Status& status, double seconds);
   void look_once(ObjectClient& client);
 
@@ -110,6 +112,7 @@ class Endpoint {
   bool ends_ = false;
   bool is_trying_ = false;  // whether it works again
   bool was_looked_at_ = false;
+  bool was_refused_ = false;
   Deadline writes_again_at_{};
   std::deque<Deadline> wrong_at_;  // the newest few
   std::vector<Error> notes_;

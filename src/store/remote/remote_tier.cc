@@ -91,8 +91,18 @@ void RemoteTier::offer(const ChainEnd& end) {
   for (const auto& writer : writers_) writer->offer(end);
 }
 
-void RemoteTier::write_now(const ChainEnd& end) {
-  for (const auto& writer : writers_) writer->write_now(end);
+RemoteTier::Ticket RemoteTier::write_now(const ChainEnd& end) {
+  Ticket ticket;
+  for (const auto& writer : writers_) ticket.push_back(writer->write_now(end));
+  return ticket;
+}
+
+bool RemoteTier::is_done(const Ticket& ticket) const {
+  KVASIR_CHECK(ticket.size() == writers_.size(), "a ticket of this tier");
+  for (size_t i = 0; i < ticket.size(); ++i) {
+    if (!writers_[i]->is_done(ticket[i])) return false;
+  }
+  return true;
 }
 
 bool RemoteTier::flush(Deadline deadline) {

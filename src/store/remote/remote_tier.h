@@ -46,7 +46,10 @@ class RemoteTier {
   // A text ends here that may be written.
   void offer(const ChainEnd& end);
   // It is to be written now, because another server may go on with it.
-  void write_now(const ChainEnd& end);
+  using Ticket = std::vector<uint64_t>;  // of each engine
+  Ticket write_now(const ChainEnd& end);
+  // Whether it was written everywhere, or has failed.
+  bool is_done(const Ticket& ticket) const;
   // Waits until what was asked for so far is written, or has failed. False: the deadline came
   // first.
   bool flush(Deadline deadline);

@@ -47,16 +47,22 @@ WriteBack::~WriteBack() {
 }
 
 void WriteBack::offer(const ChainEnd& end) { push(end, false); }
-void WriteBack::write_now(const ChainEnd& end) { push(end, true); }
+uint64_t WriteBack::write_now(const ChainEnd& end) { return push(end, true); }
 
-void WriteBack::push(const ChainEnd& end, bool is_wanted) {
+bool WriteBack::is_done(uint64_t number) const {
+  const std::lock_guard lock(mutex_);
+  return done_number_ >= number;
+}
+
+uint64_t WriteBack::push(const ChainEnd& end, bool is_wanted) {
   const std::lock_guard lock(mutex_);
   if (queue_.size() >= kQueuedMax) {
     ++dropped_chains_;
-    return;
+    return 0;
   }
   queue_.push_back({end, is_wanted, ++newest_number_});
   changed_.notify_all();
+  return newest_number_;
 }
 
 bool WriteBack::flush(Deadline deadline) {

@@ -47,8 +47,10 @@ class WriteBack {
 
   // A text ends here that may be written. The newest is dropped when too many wait.
   void offer(const ChainEnd& end);
-  // The same, and it is written whatever its length.
-  void write_now(const ChainEnd& end);
+  // The same, and it is written whatever its length. Returns its number; 0: it was dropped.
+  uint64_t write_now(const ChainEnd& end);
+  // Whether that one was written, or has failed.
+  bool is_done(uint64_t number) const;
   // Waits until what was asked for so far is written or has failed. False: the deadline came first.
   bool flush(Deadline deadline);
 
@@ -62,7 +64,7 @@ class WriteBack {
   };
 
   void run(const std::stop_token& stop);
-  void push(const ChainEnd& end, bool is_wanted);
+  uint64_t push(const ChainEnd& end, bool is_wanted);
   void write(const Job& job, const std::stop_token& stop);
   bool is_admitted(const Job& job, int64_t new_blocks);
   int64_t new_blocks_of(const ChainForm& form, int64_t blocks) const;
