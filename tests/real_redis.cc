@@ -107,8 +107,9 @@ void RealRedis::make_certificate() const {
 
 void RealRedis::start() {
   const std::string port = std::to_string(port_);
-  std::vector<std::string> arguments = {"--bind", "127.0.0.1", "127.0.0.2", "--save", "",
-                                        "--appendonly", "no",        "--dir",  directory_.path()};
+  std::vector<std::string> arguments = {"--bind", "127.0.0.1", "127.0.0.2",
+                                        "--save", "",          "--appendonly",
+                                        "no",     "--dir",     directory_.path()};
   if (options_.is_tls) {
     const std::string key = directory_.file("key.pem");
     for (const std::string& word : std::vector<std::string>{
