@@ -49,7 +49,7 @@ enum class ReadOutcome : uint8_t {
   kWrongLength,  // it has one of another length; the bytes are not to be used
 };
 
-// An ObjectRead asks for `into.size()` bytes from `offset_bytes` on.
+// An ObjectRead asks for `into.size()` bytes from `offset_bytes` on, one at least.
 struct ObjectRead {
   ObjectName name;
   int64_t offset_bytes = 0;
@@ -118,6 +118,9 @@ class ObjectClient {
   // Lists objects of ours, page by page; the first page's cursor is empty.
   virtual Result<Listing> list(const std::string& cursor, Deadline deadline) = 0;
   virtual Result<EngineFacts> look(Deadline deadline) = 0;
+
+  // What failed in calls that went well in other parts, since this was last asked.
+  virtual std::vector<Error> part_failures() { return {}; }
 };
 
 }  // namespace kvasir::store::remote

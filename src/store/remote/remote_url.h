@@ -5,8 +5,10 @@
 //   redis+cluster://host[:port][,host[:port]...][?options]           a cluster; rediss+cluster://
 //   s3://bucket[/prefix]?endpoint=http[s]://host[:port][&options]    any S3-compatible store
 //
-// Options: connections=N, ca_file=PATH, password_file=PATH (Redis), credentials_file=PATH,
-// region=NAME, style=path|host (S3). A plain value; pure functions.
+// Options: connections=N, ca_file=PATH (with TLS), password_file=PATH (Redis),
+// credentials_file=PATH, region=NAME, style=path|host (S3). Hosts are names, IPv4 addresses, or
+// IPv6 addresses in brackets. %40 and the like stand for other characters in user, password, prefix
+// and the values of options. A plain value; pure functions.
 #pragma once
 
 #include <cstdint>
@@ -42,11 +44,13 @@ struct RemoteUrl {
   std::string password_file;     // Redis; readable by its owner alone
   std::string credentials_file;  // S3; readable by its owner alone
 
-  // As it was given, without its password and options: what people and metrics see.
+  // As it was given, without user, password and options: what people and metrics see. Users are
+  // left out because some write their password there.
   std::string label() const;
 };
 
-// Error: no such form (kUsage), naming what is wrong in it. Never shows a password.
+// Error: no such form (kUsage), naming what is wrong in it. It shows nothing that could be a
+// password, wherever in the text that was written.
 Result<RemoteUrl> parse_remote_url(std::string_view text);
 
 // Returns what a file says that only its owner can read, without the newline at its end. Error: it
