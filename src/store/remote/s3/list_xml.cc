@@ -6,7 +6,6 @@
 #include <charconv>
 #include <limits>
 #include <memory>
-#include <optional>
 #include <string_view>
 
 namespace kvasir::store::remote {
@@ -158,15 +157,10 @@ bool is_letter_or_digit(char c) {
 
 }  // namespace
 
-Result<ListPage> parse_list_page(std::span<const std::byte> xml, const std::string& where) {
+std::optional<ListPage> parse_list_page(std::span<const std::byte> xml) {
   ListReader reader;
-  if (reader.read(xml)) {
-    if (auto page = std::move(reader).page()) return *std::move(page);
-  }
-  return Error{.kind = ErrorKind::kDamaged,
-               .what = "the list of objects cannot be read",
-               .where = where,
-               .expected = "an answer to ListObjectsV2"};
+  if (!reader.read(xml)) return std::nullopt;
+  return std::move(reader).page();
 }
 
 std::string error_code_of(std::span<const std::byte> xml) {

@@ -5,11 +5,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "kvasir/result.h"
 
 namespace kvasir::store::remote {
 
@@ -24,8 +23,8 @@ struct ListPage {
   std::string next_token;  // empty: this was the last page
 };
 
-// Error (kDamaged): it is no such page, or says that more follows but not how to ask for it.
-Result<ListPage> parse_list_page(std::span<const std::byte> xml, const std::string& where);
+// None: it is no such page, or says that more follows but not how to ask for it.
+std::optional<ListPage> parse_list_page(std::span<const std::byte> xml);
 
 // Returns the <Code> of an error, "SlowDown". Empty: the bytes are no error of S3, or have no code
 // of letters and digits.
