@@ -1,6 +1,7 @@
 #include "base/digest.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <xxhash.h>
 
 #include <cstdint>
@@ -52,6 +53,19 @@ Digest256 Sha256::finish() {
                                   &written) == 1 &&
                    written == digest.size(),
                "SHA-256 ends once");
+  return digest;
+}
+
+Digest256 hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> message) {
+  Digest256 digest;
+  unsigned written = 0;
+  // libcrypto takes an empty key, but no null.
+  const void* key_bytes = key.empty() ? "" : static_cast<const void*>(key.data());
+  const unsigned char* done =
+      HMAC(EVP_sha256(), key_bytes, static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(message.data()), message.size(),
+           reinterpret_cast<unsigned char*>(digest.data()), &written);
+  KVASIR_CHECK(done != nullptr && written == digest.size(), "libcrypto has HMAC");
   return digest;
 }
 

@@ -44,6 +44,9 @@ class Sha256 {
   std::unique_ptr<State> state_;
 };
 
+// HMAC-SHA256 (RFC 2104): proves that `message` comes from somebody who knows the key.
+Digest256 hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> message);
+
 std::string to_hex(std::span<const std::byte> bytes);
 std::string to_base64(std::span<const std::byte> bytes);
 // Of 64 lower-case digits. None: anything else.

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "base/hmac.h"
+#include "base/digest.h"
 
 namespace kvasir {
 namespace {

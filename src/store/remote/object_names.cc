@@ -1,6 +1,6 @@
 #include "store/remote/object_names.h"
 
-#include "base/hmac.h"
+#include "base/digest.h"
 
 namespace kvasir::store::remote {
 

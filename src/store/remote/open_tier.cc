@@ -6,6 +6,7 @@
 #include "store/remote/redis/redis_client.h"
 #include "store/remote/remote_tier.h"
 #include "store/remote/remote_url.h"
+#include "store/remote/s3/credentials.h"
 #include "store/remote/s3/s3_client.h"
 
 namespace kvasir::store::remote {
@@ -14,9 +15,6 @@ namespace {
 // Names that one call asks a Redis server for: 8,192 take it 12 ms.
 constexpr int64_t kRedisProbesMax = 8192;
 
-// S3 answers its first byte later.
-constexpr LinkLimits kS3Limits{.first_byte = std::chrono::milliseconds(1000)};
-
 EngineTraits traits_of(const RemoteUrl& url) {
   if (url.kind == EngineKind::kS3) return {.probes_max = 1, .is_packed = true};
   return {.probes_max = kRedisProbesMax, .has_ttl = true};
@@ -24,8 +22,8 @@ EngineTraits traits_of(const RemoteUrl& url) {
 
 Result<std::unique_ptr<ObjectClient>> make_client(const RemoteUrl& url) {
   if (url.kind == EngineKind::kS3) {
-    KVASIR_ASSIGN_OR_RETURN(auto client, S3Client::create(url, kS3Limits));
-    return std::unique_ptr<ObjectClient>(std::move(client));
+    KVASIR_ASSIGN_OR_RETURN(auto credentials, find_s3_credentials(url.credentials_file));
+    return std::unique_ptr<ObjectClient>(std::make_unique<S3Client>(url, std::move(credentials)));
   }
   KVASIR_ASSIGN_OR_RETURN(auto client, RedisClient::create(url));
   return std::unique_ptr<ObjectClient>(std::move(client));

@@ -1,20 +1,15 @@
 #include "store/remote/remote_url.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
-#include "base/system_error.h"
+#include "base/private_file.h"
 
 namespace kvasir::store::remote {
 namespace {
@@ -361,51 +356,12 @@ Result<RemoteUrl> parse_remote_url(std::string_view text) {
   return url;
 }
 
-namespace {
-
-Result<std::string> read_small(int descriptor, const std::string& path) {
-  std::array<char, kSecretBytesMax + 1> buffer;
-  size_t size = 0;
-  while (size < buffer.size()) {
-    const ssize_t count = ::read(descriptor, buffer.data() + size, buffer.size() - size);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return system_error("cannot read a secret", path, errno);
-    if (count == 0) return std::string(buffer.data(), size);
-    size += static_cast<size_t>(count);
-  }
-  return Error{.kind = ErrorKind::kUsage,
-               .what = "a file with a secret is too large",
-               .where = path,
-               .expected = fmt::format("at most {} bytes", kSecretBytesMax)};
-}
-
-Result<std::string> read_private(int descriptor, const std::string& path) {
-  struct stat info;
-  if (::fstat(descriptor, &info) != 0) return system_error("cannot read a secret", path, errno);
-  if (!S_ISREG(info.st_mode) || (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-    return Error{.kind = ErrorKind::kUsage,
-                 .what = "others may read a file with a secret, or it is no plain file",
-                 .where = path,
-                 .remedy = "chmod 600"};
-  }
-  KVASIR_ASSIGN_OR_RETURN(std::string secret, read_small(descriptor, path));
+Result<std::string> read_secret_file(const std::string& path) {
+  KVASIR_ASSIGN_OR_RETURN(std::string secret, read_private_file(path, kSecretBytesMax));
   if (secret.ends_with('\n')) secret.pop_back();
   if (secret.ends_with('\r')) secret.pop_back();
-  if (secret.empty()) {
-    return Error{.kind = ErrorKind::kUsage, .what = "a file with a secret is empty", .where = path};
-  }
-  return secret;
-}
-
-}  // namespace
-
-Result<std::string> read_secret_file(const std::string& path) {
-  // A pipe that nobody writes to must not hold this up.
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (descriptor < 0) return system_error("cannot read a secret", path, errno);
-  Result<std::string> secret = read_private(descriptor, path);
-  ::close(descriptor);
-  return secret;
+  if (!secret.empty()) return secret;
+  return Error{.kind = ErrorKind::kUsage, .what = "a file with a secret is empty", .where = path};
 }
 
 }  // namespace kvasir::store::remote
