@@ -28,6 +28,13 @@ std::optional<std::string> in_path(const std::string& name) {
   return std::nullopt;
 }
 
+// Debian's one program of Redis is what it is called: redis-tools has it by another name, without
+// the service that redis-server starts.
+std::optional<std::string> redis_of_debian() {
+  const std::optional<std::string> server = in_path("redis-server");
+  return server ? server : in_path("redis-check-rdb");
+}
+
 [[noreturn]] void become(const std::string& program, std::vector<std::string> arguments) {
   // The test program may be killed.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -35,7 +42,8 @@ std::optional<std::string> in_path(const std::string& name) {
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(nothing, STDOUT_FILENO);
   ::dup2(nothing, STDERR_FILENO);
-  std::vector<char*> words{const_cast<char*>(program.c_str())};
+  std::string name = "redis-server";
+  std::vector<char*> words{name.data()};
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
   ::execv(program.c_str(), words.data());
@@ -65,7 +73,7 @@ std::string output_of(const std::string& shell_command) {
 }  // namespace
 
 std::optional<std::string> redis_program(RedisFlavour flavour) {
-  if (flavour == RedisFlavour::kRedis) return in_path("redis-server");
+  if (flavour == RedisFlavour::kRedis) return redis_of_debian();
   const char* named = std::getenv("VALKEY_SERVER");
   if (named != nullptr && ::access(named, X_OK) == 0) return std::string(named);
   return in_path("valkey-server");
