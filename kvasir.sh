@@ -22,7 +22,7 @@ run_packages=(cmake ninja-build g++ nlohmann-json3-dev libcli11-dev libfmt-dev l
               libsqlite3-dev liburing-dev libutf8proc-dev libboost1.81-dev libeigen3-dev
               libcurl4-openssl-dev libexpat1-dev)
 test_packages=(libgtest-dev python3 clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev lld-14
-               chromium redis-server openssl)
+               chromium redis-tools openssl)
 
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "kvasir: $*"; exit 1; }

@@ -303,10 +303,10 @@ int64_t FaultProxy::connections() const { return state_->connection_count; }
 void FaultProxy::reset_all() { state_->cuts_all = true; }
 
 void FaultProxy::set(const FaultScript& script) {
-  set([script](int64_t) { return script; });
+  set_each([script](int64_t) { return script; });
 }
 
-void FaultProxy::set(std::function<FaultScript(int64_t)> script_of) {
+void FaultProxy::set_each(std::function<FaultScript(int64_t)> script_of) {
   const std::lock_guard lock(state_->mutex);
   state_->script_of = std::move(script_of);
 }

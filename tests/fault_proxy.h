@@ -46,7 +46,7 @@ class FaultProxy {
   // For connections that begin from now on; those that are open stay as they are.
   void set(const FaultScript& script);
   // The same, for each by its number.
-  void set(std::function<FaultScript(int64_t connection)> script_of);
+  void set_each(std::function<FaultScript(int64_t connection)> script_of);
   // Cuts all that are open.
   void reset_all();
   int64_t connections() const;

@@ -28,6 +28,13 @@ std::optional<std::string> in_path(const std::string& name) {
   return std::nullopt;
 }
 
+// Debian's one program of Redis is what it is called: redis-tools has it by another name, without
+// the service that redis-server starts.
+std::optional<std::string> redis_of_debian() {
+  const std::optional<std::string> server = in_path("redis-server");
+  return server ? server : in_path("redis-check-rdb");
+}
+
 [[noreturn]] void become(const std::string& program, std::vector<std::string> arguments) {
   // The test program may be killed.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -35,7 +42,8 @@ std::optional<std::string> in_path(const std::string& name) {
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(nothing, STDOUT_FILENO);
   ::dup2(nothing, STDERR_FILENO);
-  std::vector<char*> words{const_cast<char*>(program.c_str())};
+  std::string name = "redis-server";
+  std::vector<char*> words{name.data()};
   for (std::string& argument : arguments) words.push_back(argument.data());
   words.push_back(nullptr);
   ::execv(program.c_str(), words.data());
@@ -65,7 +73,7 @@ std::string output_of(const std::string& shell_command) {
 }  // namespace
 
 std::optional<std::string> redis_program(RedisFlavour flavour) {
-  if (flavour == RedisFlavour::kRedis) return in_path("redis-server");
+  if (flavour == RedisFlavour::kRedis) return redis_of_debian();
   const char* named = std::getenv("VALKEY_SERVER");
   if (named != nullptr && ::access(named, X_OK) == 0) return std::string(named);
   return in_path("valkey-server");
@@ -85,7 +93,7 @@ int free_port() {
 }
 
 RealRedis::RealRedis(RedisOptions options) : options_(std::move(options)) {
-  if (options_.is_tls) make_certificate();
+  if (options_.is_tls && options_.tls_folder.empty()) make_certificate();
   // A cluster's servers talk to one another 10,000 ports higher.
   do {
     port_ = free_port();
@@ -111,7 +119,7 @@ void RealRedis::start() {
                                         "--save", "",          "--appendonly",
                                         "no",     "--dir",     directory_.path()};
   if (options_.is_tls) {
-    const std::string key = directory_.file("key.pem");
+    const std::string key = tls_folder() + "/key.pem";
     for (const std::string& word : std::vector<std::string>{
              "--port", "0", "--tls-port", port, "--tls-cert-file", ca_file(), "--tls-key-file", key,
              "--tls-ca-cert-file", ca_file(), "--tls-auth-clients", "no"}) {
@@ -119,6 +127,9 @@ void RealRedis::start() {
     }
   } else {
     arguments.insert(arguments.end(), {"--port", port});
+  }
+  if (!options_.password.empty()) {
+    arguments.insert(arguments.end(), {"--requirepass", options_.password});
   }
   arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
   const std::optional<std::string> program = redis_program(options_.flavour);
@@ -128,10 +139,14 @@ void RealRedis::start() {
   if (pid_ == 0) become(*program, std::move(arguments));
   for (int waited_ms = 0; waited_ms < kPatienceMs; waited_ms += 20) {
     const std::string answer = ask({"PING"});
-    if (answer == "PONG" || answer.starts_with("NOAUTH")) return;
+    if (answer == "PONG") return;
     ::usleep(20'000);
   }
   KVASIR_CHECK(false, "the server answers");
+}
+
+std::string RealRedis::tls_folder() const {
+  return options_.tls_folder.empty() ? directory_.path() : options_.tls_folder;
 }
 
 std::string RealRedis::url() const {
@@ -143,6 +158,7 @@ std::string RealRedis::ask(const std::vector<std::string>& words) const {
   std::string command =
       "timeout 20 redis-cli --no-auth-warning -h 127.0.0.1 -p " + std::to_string(port_);
   if (options_.is_tls) command += " --tls --cacert " + quoted(ca_file());
+  if (!options_.password.empty()) command += " -a " + quoted(options_.password);
   for (const std::string& word : words) command += " " + quoted(word);
   return output_of(command + " 2>&1");
 }
@@ -167,7 +183,12 @@ RealCluster::RealCluster(RedisOptions options) {
                            "--cluster-require-full-coverage", "no"}) {
     options.arguments.emplace_back(word);
   }
-  for (int i = 0; i < 3; ++i) nodes_.push_back(std::make_unique<RealRedis>(options));
+  if (options.is_tls) options.arguments.insert(options.arguments.end(), {"--tls-cluster", "yes"});
+  for (int i = 0; i < 3; ++i) {
+    nodes_.push_back(std::make_unique<RealRedis>(options));
+    options.tls_folder = nodes_[0]->tls_folder();
+  }
+  options_ = options;
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const int first = static_cast<int>(i) * kSlots / 3;
     const int last = static_cast<int>(i + 1) * kSlots / 3 - 1;
@@ -203,7 +224,10 @@ void RealCluster::wait_until_whole() const {
 }
 
 std::string RealCluster::url() const {
-  return "redis+cluster://127.0.0.1:" + std::to_string(nodes_[0]->port());
+  const std::string user = options_.password.empty() ? "" : ":" + options_.password + "@";
+  const std::string place = user + "127.0.0.1:" + std::to_string(nodes_[0]->port());
+  return options_.is_tls ? "rediss+cluster://" + place + "?ca_file=" + nodes_[0]->ca_file()
+                         : "redis+cluster://" + place;
 }
 
 std::string RealCluster::id(size_t i) const { return nodes_[i]->ask({"CLUSTER", "MYID"}); }

@@ -22,7 +22,9 @@ std::optional<std::string> redis_program(RedisFlavour flavour);
 struct RedisOptions {
   RedisFlavour flavour = RedisFlavour::kRedis;
   std::vector<std::string> arguments;  // more of them: {"--maxmemory", "8mb"}
+  std::string password;                // empty: none
   bool is_tls = false;                 // for localhost and 127.0.0.1, and nothing plain
+  std::string tls_folder;              // with certificate and key; empty: it makes its own
 };
 
 // A port that nobody listens on now.
@@ -39,8 +41,9 @@ class RealRedis {
   int port() const { return port_; }
   // "redis://127.0.0.1:PORT", or "rediss://localhost:PORT" with its ca_file.
   std::string url() const;
+  std::string tls_folder() const;
   // Of whom signed its certificate.
-  std::string ca_file() const { return directory_.file("ca.pem"); }
+  std::string ca_file() const { return tls_folder() + "/ca.pem"; }
 
   void stop();     // it hangs
   void go_on();    // after that
@@ -64,7 +67,7 @@ class RealCluster {
  public:
   explicit RealCluster(RedisOptions options = {});
 
-  // "redis+cluster://127.0.0.1:PORT" of the first
+  // "redis+cluster://127.0.0.1:PORT" of the first, with what is needed to be let in
   std::string url() const;
   RealRedis& node(size_t i) { return *nodes_[i]; }
   std::string id(size_t i) const;
@@ -74,6 +77,7 @@ class RealCluster {
  private:
   void wait_until_whole() const;
 
+  RedisOptions options_;
   std::vector<std::unique_ptr<RealRedis>> nodes_;
 };
 

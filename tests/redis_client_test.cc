@@ -287,7 +287,9 @@ std::string kind_of(const Status& status) {
 }
 
 TEST_P(Redis, APasswordIsAskedFor) {
-  RealRedis server(options({"--requirepass", "open:sesame"}));
+  RedisOptions with_password = options();
+  with_password.password = "open:sesame";
+  RealRedis server(with_password);
   const std::string place = "127.0.0.1:" + std::to_string(server.port());
   const auto probe = [&](const std::string& url) {
     const auto answer = client_of(url)->probe(std::vector{name_of(1)}, in_time());

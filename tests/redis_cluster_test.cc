@@ -116,6 +116,17 @@ TEST_F(RedisCluster, NamesWithBracesAreFoundToo) {
   EXPECT_TRUE(client->part_failures().empty());
 }
 
+TEST_F(RedisCluster, EachServerLetsUsInOverTlsByPassword) {
+  RealCluster cluster({.password = "secret", .is_tls = true});
+  const auto client = client_of(cluster.url());
+  fill(*client);
+  EXPECT_TRUE(are_all_read(read_all(*client)));
+  EXPECT_TRUE(client->part_failures().empty());
+  std::string wrong = cluster.url();
+  wrong.replace(wrong.find("secret"), 6, "guess");
+  EXPECT_EQ(client_of(wrong)->probe(names_, in_time()).error().kind, ErrorKind::kUsage);
+}
+
 TEST_F(RedisCluster, OneServerAloneIsNotAskedForAll) {
   RealCluster cluster;
   const auto client = client_of("redis://127.0.0.1:" + std::to_string(cluster.node(0).port()));

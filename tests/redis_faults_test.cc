@@ -85,7 +85,7 @@ class RedisFaults : public ::testing::Test {
   // So many bytes answer AUTH, SELECT and a read of two.
   static constexpr int64_t kReplyBytes = 5 + 5 + 2 * (5 + kSmallBytes + 2);
 
-  RealRedis server_{{.arguments = {"--requirepass", "secret"}}};
+  RealRedis server_{{.password = "secret"}};
   FaultProxy proxy_{server_.port(), 1};
   std::vector<ObjectName> names_;
   std::vector<Bytes> objects_;

@@ -93,8 +93,8 @@ struct EngineFacts {
 
 struct LinkLimits {
   std::chrono::milliseconds connect{100};
-  std::chrono::milliseconds first_byte{100};
-  int64_t bytes_per_s_min = 1'000'000;  // over any second
+  std::chrono::milliseconds first_byte{100};  // after what was written could be there at the rate
+  int64_t bytes_per_s_min = 1'000'000;        // over any second
 };
 
 class ObjectClient {

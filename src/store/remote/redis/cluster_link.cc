@@ -302,6 +302,7 @@ Status ClusterLink::exchange_at(const std::string& server, std::span<RedisComman
   for (const auto& [key, node] : nodes_) {
     if (node->connection.where() != server) continue;
     std::vector<RedisCommand*> list;
+    list.reserve(commands.size());
     for (RedisCommand& one : commands) list.push_back(&one);
     return node->connection.exchange(std::move(list), deadline);
   }

@@ -88,6 +88,7 @@ Status RedisConnection::enter(Deadline deadline) {
   }
   if (commands.empty()) return ok_status();
   std::vector<RedisCommand*> list;
+  list.reserve(commands.size());
   for (RedisCommand& one : commands) list.push_back(&one);
   KVASIR_RETURN_IF_ERROR(start(std::move(list), deadline));
   KVASIR_RETURN_IF_ERROR(finish());
