@@ -219,5 +219,38 @@ TEST_F(S3ServerTest, HungServerCostsItsTimeAndNoMore) {
   EXPECT_TRUE(again->front());
 }
 
+TEST(S3ServerOverTls, OnlyTrustedServersAreAsked) {
+  const auto program = SeaweedFsServer::program();
+  if (!program) GTEST_SKIP() << "KVASIR_SEAWEEDFS names no program of SeaweedFS";
+  const SeaweedFsServer server(*program, SeaweedFsServer::Link::kTls);
+  const RemoteUrl url = server.make_bucket("bucket");
+  S3Client client(url, SeaweedFsServer::credentials(), kPatient);
+  const auto bytes = bytes_of(1, 453'920);
+  ObjectWrite write{.name = name_of(1), .bytes = bytes};
+  const Status written = client.write(std::span(&write, 1), deadline());
+  ASSERT_TRUE(written.ok()) << written.error().message();
+  std::vector<std::byte> got(bytes.size());
+  ObjectRead read{.name = name_of(1), .into = got};
+  ASSERT_TRUE(client.read(std::span(&read, 1), deadline()).ok());
+  EXPECT_EQ(got, bytes);
+
+  const auto kind_of_look = [](const RemoteUrl& place) {
+    const auto facts = S3Client(place, SeaweedFsServer::credentials(), kPatient).look(deadline());
+    return facts.ok() ? ErrorKind::kBusy : ErrorKind{facts.error().kind};
+  };
+  EXPECT_EQ(kind_of_look(url), ErrorKind::kBusy);  // no error
+  RemoteUrl strange = url;
+  strange.ca_file = "";  // the system does not know it
+  EXPECT_EQ(kind_of_look(strange), ErrorKind::kUsage);
+  strange.ca_file = "/no/such/file.pem";
+  EXPECT_EQ(kind_of_look(strange), ErrorKind::kUsage);
+  strange = url;
+  strange.hosts[0].host = "127.0.0.1";  // another name than the certificate has
+  EXPECT_EQ(kind_of_look(strange), ErrorKind::kUsage);
+  strange = url;
+  strange.is_tls = false;
+  EXPECT_NE(kind_of_look(strange), ErrorKind::kBusy);
+}
+
 }  // namespace
 }  // namespace kvasir::store::remote

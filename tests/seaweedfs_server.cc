@@ -43,6 +43,14 @@ std::array<int, kCount> free_ports() {
   return ports;
 }
 
+void make_certificate(const std::string& key, const std::string& certificate) {
+  const std::string command =
+      "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost "
+      "-addext subjectAltName=DNS:localhost -keyout " +
+      key + " -out " + certificate + " 2>/dev/null";
+  KVASIR_CHECK(std::system(command.c_str()) == 0, "openssl makes a certificate");
+}
+
 [[noreturn]] void become(std::vector<std::string>& arguments, const std::string& log) {
   const int output = ::open(log.c_str(), O_WRONLY | O_CREAT, 0600);
   ::dup2(output, STDOUT_FILENO);
@@ -63,7 +71,16 @@ std::optional<std::string> SeaweedFsServer::program() {
 
 S3Credentials SeaweedFsServer::credentials() { return {"AKIDTEST", "test/secret+=", ""}; }
 
-SeaweedFsServer::SeaweedFsServer(const std::string& program) {
+SeaweedFsServer::SeaweedFsServer(const std::string& program, Link link) : link_(link) {
+  std::vector<std::string> words = arguments(program);
+  const std::string log = directory_.file("log");
+  pid_ = ::fork();
+  KVASIR_CHECK(pid_ >= 0, "another process");
+  if (pid_ == 0) become(words, log);
+  wait();
+}
+
+std::vector<std::string> SeaweedFsServer::arguments(const std::string& program) {
   const auto ports = free_ports<8>();
   port_ = ports[0];
   const std::string config = directory_.file("s3.json");
@@ -71,27 +88,32 @@ SeaweedFsServer::SeaweedFsServer(const std::string& program) {
                          credentials().access_key_id + R"(","secretKey":")" +
                          credentials().secret_access_key +
                          R"("}],"actions":["Admin","Read","Write","List"]}]})");
-  std::vector<std::string> arguments = {program,
-                                        "server",
-                                        "-dir=" + directory_.path(),
-                                        "-ip=127.0.0.1",
-                                        "-ip.bind=127.0.0.1",
-                                        "-master.volumeSizeLimitMB=64",
-                                        "-s3",
-                                        "-s3.config=" + config,
-                                        "-volume.max=200",
-                                        "-master.telemetry=false",
-                                        "-s3.port.iceberg=0",
-                                        "-s3.port.lance=0"};
+  std::vector<std::string> words = {program,
+                                    "server",
+                                    "-dir=" + directory_.path(),
+                                    "-ip=127.0.0.1",
+                                    "-ip.bind=127.0.0.1",
+                                    "-master.volumeSizeLimitMB=64",
+                                    "-s3",
+                                    "-s3.config=" + config,
+                                    "-volume.max=200",
+                                    "-master.telemetry=false",
+                                    "-s3.port.iceberg=0",
+                                    "-s3.port.lance=0"};
   const char* kPortNames[] = {"s3.port",     "s3.port.grpc",     "master.port", "master.port.grpc",
                               "volume.port", "volume.port.grpc", "filer.port",  "filer.port.grpc"};
   for (size_t i = 0; i < ports.size(); ++i) {
-    arguments.push_back("-" + std::string(kPortNames[i]) + "=" + std::to_string(ports[i]));
+    words.push_back("-" + std::string(kPortNames[i]) + "=" + std::to_string(ports[i]));
   }
-  const std::string log = directory_.file("log");
-  pid_ = ::fork();
-  KVASIR_CHECK(pid_ >= 0, "another process");
-  if (pid_ == 0) become(arguments, log);
+  if (link_ == Link::kTls) {
+    make_certificate(directory_.file("key.pem"), directory_.file("cert.pem"));
+    words.push_back("-s3.key.file=" + directory_.file("key.pem"));
+    words.push_back("-s3.cert.file=" + directory_.file("cert.pem"));
+  }
+  return words;
+}
+
+void SeaweedFsServer::wait() const {
   for (int tries = 0; tries < 600; ++tries) {
     Bucket bucket(url("waiting"), credentials(), kPatient);
     const auto answer =
@@ -110,7 +132,9 @@ SeaweedFsServer::~SeaweedFsServer() {
 RemoteUrl SeaweedFsServer::url(const std::string& bucket) const {
   RemoteUrl url;
   url.kind = EngineKind::kS3;
-  url.hosts = {{"127.0.0.1", port_}};
+  url.is_tls = link_ == Link::kTls;
+  url.hosts = {{url.is_tls ? "localhost" : "127.0.0.1", port_}};
+  if (url.is_tls) url.ca_file = directory_.file("cert.pem");
   url.bucket = bucket;
   return url;
 }

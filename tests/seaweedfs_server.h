@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "store/remote/remote_url.h"
 #include "store/remote/s3/sig_v4.h"
@@ -18,8 +19,11 @@ class SeaweedFsServer {
   // None: KVASIR_SEAWEEDFS names no program.
   static std::optional<std::string> program();
 
-  // Starts it and waits until it answers. Ends the test program when it does not.
-  explicit SeaweedFsServer(const std::string& program);
+  enum class Link { kPlain, kTls };
+
+  // Starts it and waits until it answers. Ends the test program when it does not. With TLS it has
+  // a certificate for "localhost" that openssl(1) makes.
+  explicit SeaweedFsServer(const std::string& program, Link link = Link::kPlain);
   // Kills it.
   ~SeaweedFsServer();
   SeaweedFsServer(const SeaweedFsServer&) = delete;
@@ -34,7 +38,11 @@ class SeaweedFsServer {
   void go_on() const;
 
  private:
+  std::vector<std::string> arguments(const std::string& program);
+  void wait() const;
+
   TempDirectory directory_;
+  Link link_;
   int port_ = 0;
   pid_t pid_ = -1;
 };

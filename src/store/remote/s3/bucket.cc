@@ -20,6 +20,7 @@ std::string bracketed(const std::string& host) {
 
 // A usual port is left out, as every client does: some servers sign without it.
 std::string host_of(const RemoteUrl& url) {
+  KVASIR_CHECK(url.kind == EngineKind::kS3 && url.hosts.size() == 1, "a bucket has one place");
   const HostPort& place = url.hosts.front();
   std::string host = bracketed(place.host);
   if (!url.is_path_style) host = url.bucket + "." + host;
@@ -74,9 +75,7 @@ Bucket::Bucket(const RemoteUrl& url, std::optional<S3Credentials> credentials,
       where_(where_of(url)),
       is_tls_(url.is_tls),
       credentials_(std::move(credentials)),
-      connection_({.origin = origin_of(url), .ca_file = url.ca_file, .limits = limits}) {
-  KVASIR_CHECK(url.kind == EngineKind::kS3 && url.hosts.size() == 1, "a bucket has one place");
-}
+      connection_({.origin = origin_of(url), .ca_file = url.ca_file, .limits = limits}) {}
 
 std::vector<NamedValue> Bucket::signed_headers(const BucketRequest& request,
                                                const std::string& path) {

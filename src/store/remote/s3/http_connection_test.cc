@@ -1,6 +1,10 @@
 #include "store/remote/s3/http_connection.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -244,6 +248,31 @@ TEST_F(HttpConnectionTest, NobodyThereIsAFailure) {
     HttpConnection to_strange(strange);
     EXPECT_FALSE(get(to_strange).ok()) << origin;
   }
+}
+
+// As a machine that is gone does not: the system answers no more once so many wait.
+TEST_F(HttpConnectionTest, MachineThatDoesNotAnswerIsLeft) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in there{};
+  there.sin_family = AF_INET;
+  there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof there;
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&there), size), 0);
+  ASSERT_EQ(::listen(listener, 0), 0);
+  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&there), &size), 0);
+  std::array<int, 4> waiting{};
+  for (int& one : waiting) {
+    one = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    (void)::connect(one, reinterpret_cast<sockaddr*>(&there), size);
+  }
+  HttpConnection connection({.origin = "http://127.0.0.1:" + std::to_string(ntohs(there.sin_port)),
+                             .limits = {milliseconds(50), milliseconds(20'000), 1}});
+  const auto answer = get(connection);
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.error().kind, ErrorKind::kIo);
+  EXPECT_EQ(answer.error().what, "no connection");
+  for (const int one : waiting) ::close(one);
+  ::close(listener);
 }
 
 // No answer is taken for one to a later question: not after a failure, and not when a server says

@@ -5,7 +5,9 @@
 // It stays until a lifecycle rule of the bucket or remove() deletes it, so touch() does nothing and
 // a write's ttl_s is ignored. A store that does not know `If-None-Match` is found out by its
 // refusal; from then on the client looks before it writes, so two servers that write the same name
-// in the same moment may both succeed there, and the later one's bytes stay.
+// in the same moment may both succeed there, and the later one's bytes stay. One that passes over
+// the condition in silence is not found out: it keeps the later bytes always, so whoever writes
+// should probe before.
 //
 // It owns one connection; a list goes over it one by one. One thread at a time.
 #pragma once
