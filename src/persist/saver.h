@@ -27,7 +27,7 @@ class Saver {
 
   // written: hears of each record that the tier has then, on the thread that writes; may be empty.
   using Written = std::function<void(const SaveJob& job)>;
-  Saver(store::Tier& tier, const Digest256& model, Written written);
+  Saver(store::Tier& tier, const Digest256& model, Written written = {});
   // Writes everything that waits, then ends the thread.
   ~Saver();
   Saver(const Saver&) = delete;

@@ -13,7 +13,7 @@ constexpr int64_t kBlockTtlS = int64_t{7} * 24 * 3600;  // renewed by use
 constexpr int64_t kTurnTtlS = 3600;                     // of a state where a turn ended
 constexpr std::chrono::seconds kCallTime(20);
 constexpr int64_t kBytesPerCall = int64_t{4} << 20;
-constexpr size_t kOfferedMax = 4096;
+constexpr size_t kRememberedMax = 4096;  // chains
 
 // The chain ends before a record that the store or the engine does not have room or memory for.
 Error gone() { return Error{.kind = ErrorKind::kNotFound, .what = "a record cannot be sent"}; }
@@ -97,7 +97,7 @@ void WriteBack::write(const Job& job, const std::stop_token& stop) {
   const auto chain = chain_of(job.end);
   if (!chain) return;
   const ChainForm form(*chain, names_, envelope_);
-  if (!is_admitted(job, new_blocks_of(form, chain->block_count()))) return;
+  if (!is_admitted(job, *chain, new_blocks_of(form, chain->block_count()))) return;
   const auto parts = missing_of(parts_of(*chain));
   if (!parts) return;
   for (size_t begin = 0, end = 0; begin < parts->size(); begin = end) {
@@ -109,13 +109,17 @@ void WriteBack::write(const Job& job, const std::stop_token& stop) {
     if (!write_parts(std::span(*parts).subspan(begin, end - begin)).ok()) return;
     negatives_.forget(chain->keys);
   }
+  if (ends_.size() >= kRememberedMax) ends_.clear();
+  ends_.insert(job.end.key);
   const std::lock_guard lock(mutex_);
   ++written_chains_;
 }
 
-bool WriteBack::is_admitted(const Job& job, int64_t new_blocks) {
+bool WriteBack::is_admitted(const Job& job, const Chain& chain, int64_t new_blocks) {
   if (job.is_wanted || new_blocks * kRecordTokensMax >= new_tokens_min_) return true;
-  if (offered_.size() >= kOfferedMax) offered_.clear();
+  const int64_t known_blocks = chain.block_count() - new_blocks;
+  if (known_blocks > 0 && ends_.contains(chain.key_at(known_blocks))) return true;
+  if (offered_.size() >= kRememberedMax) offered_.clear();
   return ++offered_[job.end.key] > 1;
 }
 

@@ -4,8 +4,9 @@
 // It is told where texts end, and reads what is to be written from the own store; so nothing is
 // kept in memory for it, and what the store has evicted meanwhile is left out. A chain is written
 // front to back, and the state at its end last: who finds a state finds its blocks. A chain is
-// admitted when it has enough new tokens, when it is offered a second time, or when somebody asks
-// for it. Any thread may call. The own store and the endpoint must outlive it.
+// admitted when it has enough new tokens, when it goes on from the end of one that was written,
+// when it is offered a second time, or when somebody asks for it. Any thread may call. The own
+// store and the endpoint must outlive it.
 #pragma once
 
 #include <atomic>
@@ -66,7 +67,7 @@ class WriteBack {
   void run(const std::stop_token& stop);
   uint64_t push(const ChainEnd& end, bool is_wanted);
   void write(const Job& job, const std::stop_token& stop);
-  bool is_admitted(const Job& job, int64_t new_blocks);
+  bool is_admitted(const Job& job, const Chain& chain, int64_t new_blocks);
   int64_t new_blocks_of(const ChainForm& form, int64_t blocks) const;
   // The chain that ends there, as far as the store has it from the first block on. None: not whole.
   std::optional<Chain> chain_of(const ChainEnd& end) const;
@@ -87,6 +88,7 @@ class WriteBack {
   const int64_t new_tokens_min_;
   KnownObjects known_;                             // the thread's
   std::unordered_map<Key, int, KeyHash> offered_;  // the thread's; how often, and not admitted
+  std::unordered_set<Key, KeyHash> ends_;          // the thread's; of chains that were written
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
