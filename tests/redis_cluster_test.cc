@@ -194,8 +194,8 @@ TEST_F(RedisCluster, OneThatIsGoneTakesItsOwnObjectsOnly) {
 TEST_F(RedisCluster, OneThatHangsTakesItsOwnObjectsOnlyAndIsLeftAlone) {
   RealCluster cluster;
   // A patience that others keep on a busy machine, and that the deadline outlasts.
-  const auto client = client_of(cluster.url(), {.connect = std::chrono::milliseconds(1000),
-                                                .first_byte = std::chrono::milliseconds(1000)});
+  const auto client = client_of(cluster.url(), {.connect = std::chrono::milliseconds(2000),
+                                                .first_byte = std::chrono::milliseconds(2000)});
   fill(*client);
   cluster.node(2).stop();
   expect_without(2, read_all(*client));
