@@ -94,11 +94,14 @@ int free_port() {
 
 RealRedis::RealRedis(RedisOptions options) : options_(std::move(options)) {
   if (options_.is_tls && options_.tls_folder.empty()) make_certificate();
-  // A cluster's servers talk to one another 10,000 ports higher.
-  do {
+  // Somebody else may take the port meanwhile, or that 10,000 higher, by which the servers of a
+  // cluster talk.
+  bool is_up = false;
+  for (int tries = 0; !is_up && tries < 20; ++tries) {
     port_ = free_port();
-  } while (port_ > 55'000);
-  start();
+    is_up = port_ < 55'000 && start();
+  }
+  KVASIR_CHECK(is_up, "a server that answers");
 }
 
 RealRedis::~RealRedis() { kill(); }
@@ -113,7 +116,7 @@ void RealRedis::make_certificate() const {
   KVASIR_CHECK(made.ends_with("made"), made.c_str());
 }
 
-void RealRedis::start() {
+bool RealRedis::start() {
   const std::string port = std::to_string(port_);
   std::vector<std::string> arguments = {"--bind", "127.0.0.1", "127.0.0.2",
                                         "--save", "",          "--appendonly",
@@ -139,10 +142,17 @@ void RealRedis::start() {
   if (pid_ == 0) become(*program, std::move(arguments));
   for (int waited_ms = 0; waited_ms < kPatienceMs; waited_ms += 20) {
     const std::string answer = ask({"PING"});
-    if (answer == "PONG") return;
+    if (has_ended()) return false;
+    if (answer == "PONG") return true;
     ::usleep(20'000);
   }
-  KVASIR_CHECK(false, "the server answers");
+  return false;
+}
+
+bool RealRedis::has_ended() {
+  if (::waitpid(pid_, nullptr, WNOHANG) != pid_) return false;
+  pid_ = -1;
+  return true;
 }
 
 std::string RealRedis::tls_folder() const {
@@ -175,7 +185,7 @@ void RealRedis::kill() {
 
 void RealRedis::restart() {
   kill();
-  start();
+  KVASIR_CHECK(start(), "a server that answers again");
 }
 
 RealCluster::RealCluster(RedisOptions options) {

@@ -53,7 +53,8 @@ class RealRedis {
   std::string ask(const std::vector<std::string>& words) const;
 
  private:
-  void start();
+  bool start();
+  bool has_ended();
   void make_certificate() const;
 
   RedisOptions options_;

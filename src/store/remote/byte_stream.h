@@ -27,6 +27,8 @@ class ByteStream {
   virtual Result<size_t> write_some(std::span<const std::byte> from, Deadline deadline) = 0;
   // Whether it is open and nothing has arrived: an answer that nobody waits for is nobody's.
   virtual bool is_quiet() = 0;
+  // What is polled to wait for several.
+  virtual int descriptor() const = 0;
 };
 
 }  // namespace kvasir::store::remote

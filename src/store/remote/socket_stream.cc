@@ -153,4 +153,19 @@ bool SocketStream::is_quiet() {
   return count < 0 && errno == EAGAIN;
 }
 
+std::optional<size_t> wait_for_any(std::span<const int> descriptors, Deadline deadline) {
+  std::vector<pollfd> waits;
+  waits.reserve(descriptors.size());
+  for (const int one : descriptors) waits.push_back({.fd = one, .events = POLLIN, .revents = 0});
+  while (true) {
+    const Clock::time_point now = Clock::now();
+    const timespec left = time_until(deadline, now);
+    const int ready = ::ppoll(waits.data(), waits.size(), &left, nullptr);
+    const auto found =
+        std::ranges::find_if(waits, [](const pollfd& one) { return one.revents != 0; });
+    if (ready > 0 && found != waits.end()) return static_cast<size_t>(found - waits.begin());
+    if (now >= deadline) return std::nullopt;
+  }
+}
+
 }  // namespace kvasir::store::remote

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,7 @@ class SocketStream final : public ByteStream {
   Result<size_t> read_some(std::span<std::byte> into, Deadline deadline) override;
   Result<size_t> write_some(std::span<const std::byte> from, Deadline deadline) override;
   bool is_quiet() override;
+  int descriptor() const override { return descriptor_; }
 
   const std::string& where() const { return where_; }
   // As recv() and send(): below 0 with errno EAGAIN where it would have to wait.
@@ -44,5 +46,8 @@ class SocketStream final : public ByteStream {
   int descriptor_;
   std::string where_;
 };
+
+// Which of these can be read first, by its index. None: none of them until the deadline.
+std::optional<size_t> wait_for_any(std::span<const int> descriptors, Deadline deadline);
 
 }  // namespace kvasir::store::remote

@@ -98,6 +98,8 @@ class TlsStream final : public ByteStream {
     return done != 1 && SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_READ;
   }
 
+  int descriptor() const override { return socket_->descriptor(); }
+
  private:
   // Waits for what OpenSSL needs to go on, or says why it cannot.
   Status wait_after(int done, Deadline deadline) {

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "store/remote/redis/cluster_map.h"
 #include "store/remote/redis/redis_link.h"
+#include "store/remote/socket_stream.h"
 
 namespace kvasir::store::remote {
 namespace {
@@ -64,6 +65,7 @@ class ClusterLink final : public RedisLink {
   void forget_nodes_without_slots();
   Shares shares_of(std::span<RedisCommand> commands);
   void run(Shares shares, bool may_wait_for_all, Deadline deadline);
+  void finish(std::vector<Node*> begun);
   std::vector<RedisCommand*> redirected(std::span<RedisCommand> commands) const;
   std::optional<Redirection> redirection_of(const RedisCommand& command) const;
   void follow(const std::vector<RedisCommand*>& commands, Deadline deadline);
@@ -211,13 +213,28 @@ void ClusterLink::run(Shares shares, bool may_wait_for_all, Deadline deadline) {
       rest(*node, status.error());
     }
   }
-  for (Node* node : begun) {
-    const Status status = node->connection.finish();
+  finish(std::move(begun));
+}
+
+// Those whose answers have begun first: one that hangs takes no time from the others.
+void ClusterLink::finish(std::vector<Node*> begun) {
+  while (!begun.empty()) {
+    std::vector<int> descriptors;
+    descriptors.reserve(begun.size());
+    for (const Node* node : begun) descriptors.push_back(node->connection.descriptor());
+    const auto hastiest = std::ranges::min_element(
+        begun, {}, [](const Node* node) { return node->connection.patience(); });
+    const std::optional<size_t> ready =
+        wait_for_any(descriptors, (*hastiest)->connection.patience());
+    const auto next = ready ? begun.begin() + static_cast<ptrdiff_t>(*ready) : hastiest;
+    Node& node = **next;
+    begun.erase(next);
+    const Status status = ready ? node.connection.finish() : Status(node.connection.give_up());
     if (status.ok()) {
-      node->rest = kRestS;
-      node->late = 0;
+      node.rest = kRestS;
+      node.late = 0;
     } else {
-      rest(*node, status.error());
+      rest(node, status.error());
     }
   }
 }

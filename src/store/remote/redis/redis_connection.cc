@@ -123,6 +123,10 @@ Status RedisConnection::start(std::vector<RedisCommand*> commands, Deadline dead
   return status.ok() ? status : Status(failed(std::move(status).error()));
 }
 
+Error RedisConnection::give_up() {
+  return failed({.kind = ErrorKind::kInterrupted, .what = "no answer", .where = where_});
+}
+
 Status RedisConnection::finish() {
   pace_->restart(Clock::now());
   while (answered_ < commands_.size()) {

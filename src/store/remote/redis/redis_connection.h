@@ -43,10 +43,15 @@ class RedisConnection {
   // the connection failed and is closed; is_answered says which answers came before. REQUIRES: the
   // commands and what they refer to stay until it returns.
   Status exchange(std::vector<RedisCommand*> commands, Deadline deadline);
-  // The same in two steps, between which several servers work at once. finish() follows each
-  // begin() that did not fail.
+  // The same in two steps, between which several servers work at once. finish() or give_up()
+  // follows each begin() that did not fail.
   Status begin(std::vector<RedisCommand*> commands, Deadline deadline);
   Status finish();
+  // The answers did not begin until patience(): closes the connection and says so.
+  Error give_up();
+  Deadline patience() const { return pace_->until(); }
+  // What can be read when an answer begins. REQUIRES: between begin() and finish().
+  int descriptor() const { return stream_->descriptor(); }
 
   void close() { stream_.reset(); }
 
