@@ -160,7 +160,7 @@ HttpHeaders Guard::cors_headers(const HttpRequest& head) const {
   return {{"access-control-allow-origin", *origin},
           {"access-control-expose-headers",
            "request-id, retry-after, x-kvasir-ignored, x-kvasir-repairs, x-kvasir-replayed, "
-           "x-request-id"},
+           "x-kvasir-session, x-request-id"},
           {"vary", "origin"}};
 }
 

@@ -11,6 +11,7 @@
 
 #include "server/dialects/constraint_fields.h"
 #include "server/dialects/reuse_fields.h"
+#include "server/session_name.h"
 
 namespace kvasir::server {
 namespace {
@@ -31,8 +32,9 @@ constexpr const char* kIgnoredFields[] = {
 };
 
 // Where agents say which conversation a request belongs to.
-constexpr const char* kConversationHeaders[] = {"x-session-id", "x-session-affinity", "session-id",
-                                                "x-conversation-id", "x-claude-code-session-id"};
+constexpr const char* kConversationHeaders[] = {kSessionHeader,       "x-session-id",
+                                                "x-session-affinity", "session-id",
+                                                "x-conversation-id",  "x-claude-code-session-id"};
 
 bool is_empty_list(const Json& value) {
   return value.as_array() != nullptr && value.as_array()->empty();

@@ -1,0 +1,19 @@
+// How a group of servers tells which conversation a request belongs to: a header that a proxy
+// before them can hash, so that the turns of one conversation come to one server. Pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace kvasir::server {
+
+// What clients send back, and proxies look at.
+inline constexpr const char* kSessionHeader = "x-kvasir-session";
+// A request with it ends once other servers can go on from it.
+inline constexpr const char* kHandoverHeader = "x-kvasir-handover";
+
+// Returns the name that the answer carries: the client's own where a header can, else a hash of it,
+// else, where it gave none, `fresh`.
+std::string session_name(std::string_view conversation, const std::string& fresh);
+
+}  // namespace kvasir::server
