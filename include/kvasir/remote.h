@@ -35,7 +35,7 @@ inline constexpr size_t kRemoteOperationCount = 6;
 const char* name_of(RemoteOperation operation);
 
 struct RemoteEndpointMetrics {
-  std::string label;  // its URL, without secrets and options
+  std::string label;           // its URL, without secrets and options
   bool is_closed_off = false;  // it failed, and is only tried now and then
   int64_t closed_off_count = 0;
   int64_t failures = 0;           // calls that the engine or the link failed
@@ -57,6 +57,7 @@ struct RemoteMetrics {
   int64_t requested_tokens = 0;  // of these, what the own store did not have
   int64_t hit_tokens = 0;        // of the requested ones, those that were brought
   int64_t negative_hits = 0;     // lookups that were spared: it was just found not to be there
+  int64_t round_trips = 0;       // that these lookups waited for, one after the other
   int64_t given_up = 0;          // computing was faster, or the time was over
   int64_t written_chains = 0;
   int64_t dropped_chains = 0;  // too many waited to be written

@@ -201,6 +201,7 @@ void add_bench_command(Command program) {
   add_bench_codecs_command(bench);
   add_bench_rows_command(bench);
   add_bench_store_command(bench);
+  add_bench_remote_command(bench);
   add_bench_serve_command(bench);
 }
 

@@ -47,5 +47,6 @@ void add_bench_around_command(Command bench);
 void add_bench_rows_command(Command bench);
 void add_bench_serve_command(Command bench);
 void add_bench_store_command(Command bench);
+void add_bench_remote_command(Command bench);
 
 }  // namespace kvasir::cli

@@ -206,6 +206,8 @@ void write_remote(Writer& to, const RemoteMetrics& remote) {
              static_cast<double>(remote.hit_tokens));
   to.counter("remote_negative_hits", "Questions spared, because the answer was just no.",
              static_cast<double>(remote.negative_hits));
+  to.counter("remote_round_trips", "That these waited for, one after the other.",
+             static_cast<double>(remote.round_trips));
   to.counter("remote_given_up", "Prompts that computing was faster for.",
              static_cast<double>(remote.given_up));
   to.counter("remote_written_chains", "Texts written.", static_cast<double>(remote.written_chains));

@@ -120,6 +120,7 @@ void ChainFetcher::run(Fetch& fetch) {
   }
   hit_tokens_ += (run.report.blocks - fetch.wish().have_blocks) * kRecordTokensMax;
   given_up_ += run.report.gave_up;
+  round_trips_ += run.report.round_trips;
   fetch.finish(run.report);
 }
 
@@ -259,6 +260,7 @@ void ChainFetcher::add_to(RemoteMetrics& metrics) const {
   metrics.requested_tokens = requested_tokens_;
   metrics.hit_tokens = hit_tokens_;
   metrics.given_up = given_up_;
+  metrics.round_trips = round_trips_;
   for (const Source& source : sources_) metrics.negative_hits += source.negatives->hits();
 }
 

@@ -72,6 +72,7 @@ class ChainFetcher {
   const ObjectNames& names_;
   const Envelope& envelope_;
   std::atomic<int64_t> lookups_ = 0, requested_tokens_ = 0, hit_tokens_ = 0, given_up_ = 0;
+  std::atomic<int64_t> round_trips_ = 0;
 };
 
 }  // namespace kvasir::store::remote
