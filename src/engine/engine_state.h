@@ -32,7 +32,8 @@ class RemoteFetch {
   RemoteFetch() = default;
   explicit RemoteFetch(std::shared_ptr<store::remote::Fetch> fetch) : fetch_(std::move(fetch)) {}
 
-  bool is_done() const { return !fetch_ || fetch_->is_done(); }
+  // Whether nobody should wait for it any longer.
+  bool is_done() const;
   // Returns when it is done, or that much later.
   void wait(std::chrono::milliseconds patience = std::chrono::hours(1)) const;
   // Of a session of so many tokens that came from the store, those that were brought for it.

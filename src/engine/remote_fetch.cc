@@ -5,8 +5,18 @@
 
 namespace kvasir {
 
+// Where many are fetched at a time it may not have begun, and it is not waited for any longer.
+bool RemoteFetch::is_done() const {
+  if (!fetch_ || fetch_->is_done()) return true;
+  if (std::chrono::steady_clock::now() < fetch_->latest()) return false;
+  fetch_->give_up();
+  return true;
+}
+
 void RemoteFetch::wait(std::chrono::milliseconds patience) const {
-  if (fetch_) fetch_->wait_until(std::chrono::steady_clock::now() + patience);
+  if (!fetch_) return;
+  const auto now = std::chrono::steady_clock::now();
+  fetch_->wait_until(std::min<store::Deadline>(now + patience, fetch_->latest()));
 }
 
 int64_t RemoteFetch::tokens_of(int64_t session_tokens) const {

@@ -9,8 +9,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPatienceMin(50);
-constexpr double kPatienceShare = 0.5;  // of the time that computing would take
 constexpr milliseconds kRaceAfter(300);
 // Another engine is asked for what the first does not have if that is worth a round trip.
 constexpr int64_t kBlocksWorthAsking = 8;
@@ -83,18 +81,6 @@ std::optional<std::vector<bool>> probe_now(Endpoint& endpoint, const std::vector
 
 }  // namespace
 
-Deadline ChainFetcher::deadline_for(const Fetch& fetch, int64_t blocks) const {
-  const double saved_tokens =
-      static_cast<double>((blocks - fetch.wish().have_blocks) * kRecordTokensMax);
-  const std::chrono::duration<double> share(kPatienceShare * saved_tokens /
-                                            fetch.wish().tokens_per_s);
-  // Longer ones do not fit into the clock.
-  constexpr std::chrono::duration<double> kLongest = std::chrono::hours(1);
-  return fetch.begun_at() +
-         std::max<Clock::duration>(
-             kPatienceMin, std::chrono::duration_cast<Clock::duration>(std::min(share, kLongest)));
-}
-
 void ChainFetcher::go_past_what_is_here(Run& run) const {
   while (run.blocks < run.chain.block_count() && own_.find(run.chain.block_id(run.blocks + 1))) {
     ++run.blocks;
@@ -106,7 +92,7 @@ void ChainFetcher::run(Fetch& fetch) {
   const Chain& chain = *fetch.wish().chain;
   Run run{fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}};
   run.report.blocks = fetch.wish().have_blocks;
-  run.deadline = deadline_for(fetch, chain.block_count());
+  run.deadline = fetch.latest();
   ++lookups_;
   requested_tokens_ += (chain.block_count() - run.report.blocks) * kRecordTokensMax;
   go_past_what_is_here(run);
@@ -148,7 +134,7 @@ std::optional<Depths> ChainFetcher::ask(Run& run, const Source& source) {
 // ---- bringing ----
 
 void ChainFetcher::bring(Run& run, Endpoint& endpoint, const Depths& depths) {
-  run.deadline = deadline_for(run.fetch, depths.blocks);
+  run.deadline = run.fetch.deadline_for(depths.blocks);
   bring_blocks(run, endpoint, depths.blocks);
   if (!run.form.has_state()) {
     run.report.blocks = std::max(run.report.blocks, std::min(run.blocks, depths.blocks));

@@ -55,7 +55,6 @@ class ChainFetcher {
     Deadline deadline{};
   };
 
-  Deadline deadline_for(const Fetch& fetch, int64_t blocks) const;
   std::optional<Depths> ask(Run& run, const Source& source);
   void bring(Run& run, Endpoint& endpoint, const Depths& depths);
   void bring_blocks(Run& run, Endpoint& endpoint, int64_t to);

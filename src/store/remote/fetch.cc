@@ -1,8 +1,25 @@
 #include "store/remote/fetch.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace kvasir::store::remote {
+namespace {
+
+constexpr double kPatienceShare = 0.5;  // of the time that computing would take
+
+}  // namespace
+
+Deadline Fetch::deadline_for(int64_t blocks) const {
+  const auto saved_tokens = static_cast<double>((blocks - wish_.have_blocks) * kRecordTokensMax);
+  const std::chrono::duration<double> share(kPatienceShare * saved_tokens / wish_.tokens_per_s);
+  // Longer ones do not fit into the clock.
+  constexpr std::chrono::duration<double> kLongest = std::chrono::hours(1);
+  return begun_at_ +
+         std::max<Clock::duration>(
+             kPatienceMin, std::chrono::duration_cast<Clock::duration>(std::min(share, kLongest)));
+}
 
 bool Fetch::is_done() const {
   const std::lock_guard lock(mutex_);

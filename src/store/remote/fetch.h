@@ -18,6 +18,9 @@
 
 namespace kvasir::store::remote {
 
+// The least that an engine is waited for, whatever computing would take.
+inline constexpr std::chrono::milliseconds kPatienceMin(50);
+
 struct FetchWish {
   std::shared_ptr<const Chain> chain;
   int64_t have_blocks = 0;  // a sequence can go on from here without the engines
@@ -37,7 +40,11 @@ class Fetch {
   explicit Fetch(FetchWish wish) : wish_(std::move(wish)), begun_at_(Clock::now()) {}
 
   const FetchWish& wish() const { return wish_; }
-  Deadline begun_at() const { return begun_at_; }
+  // When it has to be done if the engines have so many blocks: after half of the time in which
+  // their tokens could be computed, 50 ms at least, from its beginning on.
+  Deadline deadline_for(int64_t blocks) const;
+  // Later than this it is not done, whatever the engines have, or it is of no use any more.
+  Deadline latest() const { return deadline_for(wish_.chain->block_count()); }
 
   bool is_done() const;
   // Returns whether it was done by then.
