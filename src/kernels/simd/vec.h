@@ -2,7 +2,7 @@
 //
 // A loop here (x-inl.h) is one algorithm for every processor. It is included once per instruction
 // set, into the namespace that KVASIR_ISA names, behind that set's vec_*.h and the tables in
-// scale_tables.h. To bring it to another processor, write a vec_*.h with these names; x86/avx2.cc
+// scale_tables.h. To bring it to another processor, write a vec_*.h with these names; x86/avx512.cc
 // shows the rest.
 //
 //   kDotTokens kRowsAtOnce kDirectRows kBlockRows kValueHeads kValueVecs kPassVecs kCodeVecs
