@@ -269,18 +269,23 @@ struct PanelSums {
     constexpr int64_t kRunQuads = Type::kRunQuads;
     KVASIR_UNROLL
     for (int first = 0; first < kTokens; first += kAtOnce) {
-      VecInt dots[Type::kGroupRuns][kAtOnce];
+      VecInt dots[kAtOnce];
+      Vec terms[kAtOnce];
       const uint8_t* codes = group_at(x).codes;
-      dot_quads<kBytes, kBits, 0, kRunQuads>(quads, codes, x_stride, dots[0]);
-      if constexpr (Type::kGroupRuns == 2)
-        dot_quads<kBytes, kBits, kRunQuads, kRunQuads>(quads, codes, x_stride, dots[1]);
+      if constexpr (Type::kGroupRuns == 2) {
+        dot_quads<kBytes, kBits, 0, kRunQuads>(quads, codes, x_stride, dots);
+        KVASIR_UNROLL
+        for (int t = 0; t < kAtOnce; ++t)
+          terms[t] = add_run<0>(zero(), dots[t], of_w, offset, group_at(x + t * x_stride).sums);
+      }
+      constexpr int64_t kLast = Type::kGroupRuns - 1;
+      dot_quads<kBytes, kBits, kLast * kRunQuads, kRunQuads>(quads, codes, x_stride, dots);
       KVASIR_UNROLL
       for (int t = 0; t < kAtOnce; ++t, x += x_stride) {
         const ActivationSums& of_x = group_at(x).sums;
-        Vec terms = add_run<0>(zero(), dots[0][t], of_w, offset, of_x);
-        if constexpr (Type::kGroupRuns == 2)
-          terms = add_run<1>(terms, dots[1][t], of_w, offset, of_x);
-        sums[first + t] = fma(terms, broadcast(of_x.scale), sums[first + t]);
+        if constexpr (kLast == 0) terms[t] = zero();
+        terms[t] = add_run<kLast>(terms[t], dots[t], of_w, offset, of_x);
+        sums[first + t] = fma(terms[t], broadcast(of_x.scale), sums[first + t]);
       }
     }
   }
