@@ -17,6 +17,8 @@ constexpr int64_t kPartLanes = 8;
 
 // Sixteen registers hold the sums of a block and what is multiplied.
 constexpr int kDotTokens = 3;
+constexpr int kScoreQueries = 4;
+constexpr int kScoreVecs = 1;
 constexpr int kRowsAtOnce = 2;
 constexpr int kDirectRows[] = {0, 4, 2};
 constexpr int kBlockRows = 4;
@@ -174,6 +176,16 @@ KVASIR_INLINE Vec swap_lanes(Vec v) {
   if constexpr (kDistance == 8) return {v.high, v.low};
   if constexpr (kDistance < 8)
     return {swap_part_lanes<kDistance>(v.low), swap_part_lanes<kDistance>(v.high)};
+}
+
+// Lanes l of a where l & kDistance is 0, of b elsewhere.
+template <int64_t kDistance>
+KVASIR_INLINE Vec merge_lanes(Vec a, Vec b) {
+  if constexpr (kDistance == 8) return {a.low, b.high};
+  if constexpr (kDistance < 8) {
+    constexpr int kOfB = kDistance == 1 ? 0xaa : kDistance == 2 ? 0xcc : 0xf0;
+    return {_mm256_blend_ps(a.low, b.low, kOfB), _mm256_blend_ps(a.high, b.high, kOfB)};
+  }
 }
 
 // The first sum of reduce_add; reduce_add_4 goes on with it.
