@@ -104,6 +104,7 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                              .pass_tokens_max = options.chunk_tokens,
                              .context_tokens = options.context_tokens,
                              .arithmetic = arithmetic,
+                             .panels_folder = options.panels_folder,
                              .study = options.study};
 }
 
@@ -157,6 +158,7 @@ ModelInfo model_info(const Engine::State& state) {
           .context_tokens_max = facts.context_tokens_max,
           .weight_bytes = facts.weight_bytes,
           .copied_bytes = facts.copied_bytes,
+          .mapped_panel_bytes = facts.mapped_panel_bytes,
           .kv_block_bytes = model.layout()->block_bytes(),
           .kv_first_block_bytes = model.layout()->block_bytes_of(0),
           .kv_block_tokens = kv::kBlockTokens,
@@ -262,6 +264,11 @@ Result<Engine> Engine::open(const EngineOptions& options) {
 }
 
 const ModelInfo& Engine::info() const { return state_->info; }
+
+std::vector<Error> Engine::load_notes() const {
+  const std::optional<Error>& note = state_->model->facts().panels_note;
+  return note ? std::vector<Error>{*note} : std::vector<Error>{};
+}
 
 std::string Engine::store_root() const {
   return state_->persistence ? to_hex(state_->persistence->root_of("")) : std::string();

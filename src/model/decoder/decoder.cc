@@ -50,6 +50,8 @@ Facts facts_of(const Checkpoint& checkpoint) {
           .picked_rows_max = config.indexer.top_k,
           .weight_bytes = checkpoint.weight_bytes(),
           .copied_bytes = checkpoint.copied_bytes(),
+          .mapped_panel_bytes = checkpoint.panels().mapped_bytes(),
+          .panels_note = checkpoint.panels().note,
           .activation_bytes = checkpoint.activation_bytes(),
           .bos_token_id = config.bos_token_id,
           .eos_token_ids = config.eos_token_ids};

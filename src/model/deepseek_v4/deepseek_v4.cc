@@ -51,6 +51,8 @@ Facts facts_of(const Config& config, const Checkpoint& checkpoint) {
           .picked_rows_max = config.index_top_k,
           .weight_bytes = checkpoint.weight_bytes(),
           .copied_bytes = checkpoint.copied_bytes(),
+          .mapped_panel_bytes = checkpoint.panels().mapped_bytes(),
+          .panels_note = checkpoint.panels().note,
           .activation_bytes = checkpoint.activation_bytes(),
           .bos_token_id = config.bos_token_id,
           .begins_with_bos = true,
