@@ -52,6 +52,12 @@ struct EngineOptions {
   // empty.
   std::string kv_data;
   int thread_count = 0;  // 0: one per processor this process may use
+  // Binds each thread to a processor of its own for as long as the engine lives, of those that the
+  // opening thread may run on: one of each core first. The thread that runs a pass (yours, or a
+  // Service's) is bound while it does, and then may run where it could before; where it could not
+  // run on the processor that is meant for it, it stays as it is. Two engines bind to the same
+  // ones.
+  bool pin_threads = false;
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
   // How long sessions may become; 0: as long as the model was made for. Models with LongRoPE
   // (Phi-3) have one rope for the context that they were first made for and one for longer ones;

@@ -41,6 +41,8 @@ void add_weight_options(Command command, ModelFlags& options) {
   command.add_option("--threads", options.threads, "threads; 0: one per processor")
       .check_range(0, 1024)
       .show_default();
+  command.add_flag("--pin", options.pin,
+                   "bind each thread to a processor of its own, one of each core first");
   command.add_option("--isa", options.isa, "instruction set of the kernels")
       .check_one_of(instruction_set_names())
       .show_default();
@@ -107,6 +109,7 @@ Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text)
                        .kv = options.kv,
                        .kv_data = options.kv_data,
                        .thread_count = options.threads,
+                       .pin_threads = options.pin,
                        .chunk_tokens = options.chunk,
                        .context_tokens = options.context,
                        .instruction_set = options.isa,

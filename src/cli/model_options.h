@@ -18,6 +18,7 @@ struct ModelFlags {
   std::string compute = "auto";
   std::string panels;
   int threads = 0;
+  bool pin = false;
   int64_t chunk = 256;
   int64_t context = 0;
 };
@@ -30,7 +31,7 @@ std::string not_empty(const std::string& text);
 // --context; `left_out` says what 0 means.
 void add_context_option(Command command, ModelFlags& options,
                         const char* left_out = "as long as the model was made for");
-// --model, --threads, --isa, --compute, --panels.
+// --model, --threads, --pin, --isa, --compute, --panels.
 void add_weight_options(Command command, ModelFlags& options);
 // The same, and --chunk.
 void add_checkpoint_options(Command command, ModelFlags& options);

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/processors.h"
 #include "base/text_file.h"
-#include "base/thread_pool.h"
 #include "cli/bundled.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"

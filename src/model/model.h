@@ -37,6 +37,7 @@ struct ModelOptions {
   std::string precision = "native";
   const kernels::KernelTable* table = nullptr;  // of an instruction set that this machine has
   int thread_count = 1;
+  std::vector<int> processors;    // that threads are bound to, as many; none: they are not bound
   int64_t pass_tokens_max = 256;  // memory of a pass grows with it
   // How long sequences may become: decides between the two ropes of LongRoPE. 0: as long as the
   // model was made for.
