@@ -178,16 +178,6 @@ KVASIR_INLINE Vec swap_lanes(Vec v) {
     return {swap_part_lanes<kDistance>(v.low), swap_part_lanes<kDistance>(v.high)};
 }
 
-// Lanes l of a where l & kDistance is 0, of b elsewhere.
-template <int64_t kDistance>
-KVASIR_INLINE Vec merge_lanes(Vec a, Vec b) {
-  if constexpr (kDistance == 8) return {a.low, b.high};
-  if constexpr (kDistance < 8) {
-    constexpr int kOfB = kDistance == 1 ? 0xaa : kDistance == 2 ? 0xcc : 0xf0;
-    return {_mm256_blend_ps(a.low, b.low, kOfB), _mm256_blend_ps(a.high, b.high, kOfB)};
-  }
-}
-
 // The first sum of reduce_add; reduce_add_4 goes on with it.
 KVASIR_INLINE Part add_parts(Vec v) { return v.low + v.high; }
 
