@@ -51,7 +51,7 @@ const std::string kMetrics =
 const std::string kAnswer =
     "prompt_tokens reused_tokens computed_tokens generated_tokens text reasoning stop_reason "
     "ttft_ms prefill_ms decode_ms store_read_bytes store_written_bytes kv_bytes kv threads "
-    "instruction_set compute rss_peak_bytes notes";
+    "instruction_set compute mapped_panel_bytes rss_peak_bytes notes";
 const std::string kFit =
     "precision residency context_tokens is_model_limit memory_bytes ssd_bytes bytes_per_token";
 
@@ -88,7 +88,7 @@ TEST_F(JsonContract, Plan) {
             "thread_count bill quality curve memory") +
           words("attention head_width measured gap", "quality") +
           words("lines bytes_per_token row_bytes ram_bytes ram_cold_bytes ram_budget_bytes "
-                "ssd_bytes weight_bytes pass_buffer_bytes copied_bytes",
+                "ssd_bytes weight_bytes pass_buffer_bytes copied_bytes mapped_panel_bytes",
                 "bill") +
           words("part layers bytes_per_token is_state ram_bytes ram_cold_bytes ssd_bytes",
                 "bill.lines") +

@@ -18,6 +18,7 @@ inline void expect_run_as_planned(const Engine& engine, const plan::CacheModel& 
   const auto copied = plan::copied_bytes(model, options);
   ASSERT_TRUE(copied);
   EXPECT_EQ(*copied, engine.info().copied_bytes);
+  EXPECT_EQ(plan::mapped_panel_bytes(model, options), engine.info().mapped_panel_bytes);
 }
 
 }  // namespace kvasir::testing

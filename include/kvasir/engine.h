@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "kvasir/cache_size.h"
+#include "kvasir/model_info.h"
 #include "kvasir/result.h"
 #include "kvasir/store.h"
 #include "kvasir/store_admin.h"
@@ -50,7 +51,13 @@ struct EngineOptions {
   // A file of calibrate() (kvasir/calibrate.h), for precisions that need what it holds; may be
   // empty.
   std::string kv_data;
-  int thread_count = 0;        // 0: one per processor this process may use
+  int thread_count = 0;  // 0: one per processor this process may use
+  // Binds each thread to a processor of its own for as long as the engine lives, of those that the
+  // opening thread may run on: one of each core first. The thread that runs a pass (yours, or a
+  // Service's) is bound while it does, and then may run where it could before; where it could not
+  // run on the processor that is meant for it, it stays as it is. Two engines bind to the same
+  // ones.
+  bool pin_threads = false;
   int64_t chunk_tokens = 256;  // tokens per forward pass at most; working memory grows with it
   // How long sessions may become; 0: as long as the model was made for. Models with LongRoPE
   // (Phi-3) have one rope for the context that they were first made for and one for longer ones;
@@ -58,7 +65,11 @@ struct EngineOptions {
   int64_t context_tokens = 0;
   std::string instruction_set = "auto";  // the best; one of instruction_sets(); or "ref"
   std::string compute = "auto";          // int or f32; or "int", "int8", "f32" (docs/numerics.md)
-  bool needs_text = true;                // false: tokenizer and chat template are not read
+  // A folder where the panels of products of integers are kept in a file, which is mapped: the
+  // first engine of a model writes it, later ones start sooner and share its pages
+  // (docs/panel_format.md). Empty: each engine packs its own. Bits do not depend on it.
+  std::string panels_folder;
+  bool needs_text = true;  // false: tokenizer and chat template are not read
   StudyOptions study;
   std::optional<StoreOptions> store;  // none: nothing is read or saved
   // Bytes of RAM that the cache may take at most; 0: as many as it needs. Rows that an indexer
@@ -66,25 +77,6 @@ struct EngineOptions {
   // idle are put aside there, as by Session::put_aside. So a budget needs a store. Bits do not
   // depend on it.
   int64_t ram_bytes = 0;
-};
-
-struct ModelInfo {
-  int64_t vocab_size = 0;
-  int64_t hidden_size = 0;
-  int64_t layer_count = 0;
-  int64_t context_tokens_max = 0;    // what the model was made for, nothing is refused; 0: not said
-  uint64_t weight_bytes = 0;         // as stored
-  int64_t copied_bytes = 0;          // beside them, what loading decoded or turned round
-  int64_t kv_block_bytes = 0;        // cache of kv_block_tokens consecutive tokens, all layers
-  int64_t kv_first_block_bytes = 0;  // of a session's first: rows that are kept whole besides
-  int64_t kv_block_tokens = 0;
-  int64_t kv_fixed_bytes = 0;  // cache of a session without tokens
-  // Equal fingerprints and tokens give equal logits.
-  std::string fingerprint;
-  int64_t pass_tokens_max = 0;  // EngineOptions::chunk_tokens
-  int thread_count = 0;
-  const char* instruction_set = "";  // the one in use
-  const char* compute = "";          // "int" or "int8" where any product is of integers, else "f32"
 };
 
 // A Progress is called after each pass of a long append with the tokens done and all. False stops.
@@ -170,6 +162,9 @@ class Engine {
   ~Engine();
 
   const ModelInfo& info() const;
+  // Returns what a person should know of how the model was loaded: why panels are in memory though
+  // a folder was named for them.
+  std::vector<Error> load_notes() const;
   // Returns what this model's cache would take in another precision (EngineOptions::kv). Error: the
   // model cannot have it so.
   Result<CacheSize> cache_size(const std::string& kv) const;

@@ -64,6 +64,7 @@ struct CacheModel {
   // What Kvasir decodes or turns round of a checkpoint's weights on loading, beside them. Null: not
   // known without the files, or not a model that it runs.
   std::optional<int64_t> copied_bytes;
+  int64_t panels_bytes = 0;  // of these: what lies in a file where panels are kept in one
 };
 
 // `text`: a config.json, `where` its name in messages. Errors: malformed, an architecture or a kind
@@ -140,6 +141,7 @@ struct CostOptions {
   bool keeps_whole_windows = false;  // as engines do whose prefix cache needs them
   bool with_draft = false;
   int64_t pass_tokens = 256;  // Kvasir's --chunk
+  bool maps_panels = false;   // Kvasir's --panels
 };
 
 struct CacheCost {
@@ -164,7 +166,10 @@ int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
                           int64_t context_tokens, int thread_count);
 
 // Returns CacheModel::copied_bytes where the options are those of a run of Kvasir; null elsewhere.
+// Mapped panels are no part of it.
 std::optional<int64_t> copied_bytes(const CacheModel& model, const CostOptions& options);
+// Returns the bytes of panels in a mapped file, where the options are those of a run that has one.
+int64_t mapped_panel_bytes(const CacheModel& model, const CostOptions& options);
 
 // Returns the bytes of the weights of one rank, evenly divided; 0 when they are not known.
 int64_t weights_of_rank(const CacheModel& model, const CostOptions& options);

@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <system_error>
 
+#include "base/new_file.h"
 #include "base/system_error.h"
 
 namespace kvasir {
@@ -19,40 +18,15 @@ Error unwritable(const std::string& path) {
   return system_error("cannot write the file", path, errno);
 }
 
-// Closed once, whatever happens.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-
-  bool is_open() const { return number_ >= 0; }
-  bool sync() const { return ::fsync(number_) == 0; }
-  bool set_mode(mode_t mode) const { return ::fchmod(number_, mode) == 0; }
-  bool write(std::span<const std::byte> bytes) const {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(number_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return false;
-      bytes = bytes.subspan(static_cast<size_t>(written));
-    }
-    return true;
-  }
-
- private:
-  int number_;
-};
-
 // The new name is a matter of the folder, which reaches the device apart from the file.
 Status sync_folder_of(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  const Descriptor opened(
-      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (opened.is_open() && opened.sync()) return ok_status();
-  return unwritable(path);
+  const int opened =
+      ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (opened < 0) return unwritable(path);
+  Status synced = ::fsync(opened) == 0 ? ok_status() : unwritable(path);
+  ::close(opened);
+  return synced;
 }
 
 // Where the bytes go: what a link leads to.
@@ -66,20 +40,7 @@ std::string real_path(const std::string& path) {
 mode_t mode_for(const std::string& path, FileAccess access) {
   struct stat there {};
   if (::stat(path.c_str(), &there) == 0) return there.st_mode & 0777;
-  const mode_t mask = ::umask(0);
-  ::umask(mask);
-  return (access == FileAccess::kAll ? 0666 : 0600) & ~mask;
-}
-
-Status write_beside(const std::string& path, std::span<const std::byte> bytes, mode_t mode,
-                    std::string& name) {
-  const Descriptor file(::mkostemp(name.data(), O_CLOEXEC));
-  if (!file.is_open()) {
-    name.clear();
-    return unwritable(path);
-  }
-  if (file.set_mode(mode) && file.write(bytes) && file.sync()) return ok_status();
-  return unwritable(path);
+  return masked(access == FileAccess::kAll ? 0666 : 0600);
 }
 
 }  // namespace
@@ -101,12 +62,11 @@ Status check_replaceable(const std::string& path) {
 Status replace_file(const std::string& path, std::span<const std::byte> bytes, FileAccess access) {
   KVASIR_RETURN_IF_ERROR(check_replaceable(path));
   const std::string target = real_path(path);
-  std::string name = target + ".XXXXXX";
-  Status written = write_beside(path, bytes, mode_for(target, access), name);
-  if (written.ok() && std::rename(name.c_str(), target.c_str()) != 0) written = unwritable(path);
-  if (written.ok()) return sync_folder_of(target);
-  if (!name.empty()) ::unlink(name.c_str());
-  return written;
+  KVASIR_ASSIGN_OR_RETURN(NewFile file, NewFile::begin(target, mode_for(target, access)));
+  KVASIR_RETURN_IF_ERROR(file.write(0, bytes));
+  KVASIR_RETURN_IF_ERROR(file.sync());
+  KVASIR_RETURN_IF_ERROR(file.finish());
+  return sync_folder_of(target);
 }
 
 }  // namespace kvasir

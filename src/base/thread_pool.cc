@@ -1,12 +1,10 @@
 #include "base/thread_pool.h"
 
-#include <sched.h>
-
-#include <algorithm>
 #include <chrono>
 #include <limits>
 
 #include "base/check.h"
+#include "base/processors.h"
 
 namespace kvasir {
 namespace {
@@ -30,12 +28,6 @@ int64_t now_ns() {
 
 }  // namespace
 
-int processors_of_this_process() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  return std::max(1, CPU_COUNT(&set));
-}
-
 ThreadPool::ThreadPool(int thread_count) : thread_count_(thread_count) {
   KVASIR_CHECK(thread_count >= 1, "a pool has at least the calling thread");
   threads_.reserve(static_cast<size_t>(thread_count - 1));
@@ -53,6 +45,15 @@ ThreadPool::ThreadPool(int thread_count) : thread_count_(thread_count) {
 }
 
 ThreadPool::~ThreadPool() { stop(); }
+
+Status ThreadPool::bind(std::span<const int> processors) {
+  if (processors.empty()) return ok_status();
+  KVASIR_CHECK(processors.size() == threads_.size() + 1, "a processor for each thread");
+  for (size_t i = 0; i < threads_.size(); ++i)
+    KVASIR_RETURN_IF_ERROR(bind_thread(threads_[i], processors[i + 1]));
+  calling_processor_ = processors.front();
+  return ok_status();
+}
 
 void ThreadPool::stop() {
   stopping_.store(true, std::memory_order_relaxed);

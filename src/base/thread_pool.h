@@ -1,5 +1,5 @@
 // A ThreadPool runs one loop at a time on a fixed set of threads; the calling thread is one of
-// them. processors_of_this_process says how many threads are of use.
+// them. processors_of_this_process() (processors.h) says how many threads are of use.
 //
 // The pool decides WHO computes an index, never HOW. Work handed to it must give the same result
 // whichever worker runs it. Starting a loop allocates nothing. One thread at a time calls
@@ -10,14 +10,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <thread>
 #include <type_traits>
 #include <vector>
 
-namespace kvasir {
+#include "kvasir/result.h"
 
-// How many processors this process may run on; at least one.
-int processors_of_this_process();
+namespace kvasir {
 
 // PoolTimes are what the loops of a pool took.
 struct PoolTimes {
@@ -34,6 +34,12 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int thread_count() const { return thread_count_; }
+
+  // Binds each thread that the pool started to the processor with its number in the list; the first
+  // one is for the calling thread, which is not the pool's to bind. None: they run anywhere.
+  // REQUIRES: else as many as threads. Error: the system refuses.
+  Status bind(std::span<const int> processors);
+  int calling_processor() const { return calling_processor_; }  // -1: any
 
   // Loops add what they take from now on; null: no longer. Not from within a loop.
   void count_times(PoolTimes* times) { times_ = times; }
@@ -65,6 +71,7 @@ class ThreadPool {
   void claim_indices(int worker);
 
   const int thread_count_;
+  int calling_processor_ = -1;
 
   // The current loop. Only a worker that has claimed one of its indices may read these four: they
   // are not rewritten before the claimed index is done. A worker that comes late, or not at all,

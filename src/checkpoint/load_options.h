@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace kvasir {
 
@@ -16,6 +17,7 @@ enum class Arithmetic : uint8_t {
 struct LoadOptions {
   int64_t context_tokens = 0;  // as ModelOptions has it (model.h)
   Arithmetic arithmetic = Arithmetic::kBest;
+  std::string panels_folder;  // where panels are kept in a file (panel_file.h); empty: in memory
   int thread_count = 1;
 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <ctime>
 #include <utility>
 
 #include "base/system_error.h"
@@ -13,7 +14,17 @@
 namespace kvasir {
 namespace {
 
-Result<std::span<const std::byte>> map_descriptor(int descriptor, const std::string& path) {
+struct Mapping {
+  std::span<const std::byte> bytes;
+  int64_t changed_at_ns = 0;
+};
+
+int64_t nanoseconds(const timespec& time) {
+  constexpr int64_t kNsPerSecond = 1'000'000'000;
+  return time.tv_sec * kNsPerSecond + time.tv_nsec;
+}
+
+Result<Mapping> map_descriptor(int descriptor, const std::string& path) {
   struct stat status {};
   if (::fstat(descriptor, &status) != 0) return system_error("cannot stat file", path, errno);
   if (!S_ISREG(status.st_mode)) {
@@ -24,10 +35,12 @@ Result<std::span<const std::byte>> map_descriptor(int descriptor, const std::str
                  .found = S_ISDIR(status.st_mode) ? "a directory" : "a special file"};
   }
   const auto size = static_cast<size_t>(status.st_size);
-  if (size == 0) return std::span<const std::byte>();
+  const int64_t changed_at_ns = nanoseconds(status.st_ctim);
+  if (size == 0) return Mapping{.changed_at_ns = changed_at_ns};
   void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
   if (address == MAP_FAILED) return system_error("cannot map file", path, errno);
-  return std::span(static_cast<const std::byte*>(address), size);
+  return Mapping{.bytes = {static_cast<const std::byte*>(address), size},
+                 .changed_at_ns = changed_at_ns};
 }
 
 }  // namespace
@@ -36,14 +49,14 @@ Result<std::unique_ptr<MappedFile>> MappedFile::open(const std::string& path) {
   // O_NONBLOCK: opening a named pipe must not wait for its writer.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return system_error("cannot open file", path, errno);
-  auto bytes = map_descriptor(descriptor, path);
+  auto mapping = map_descriptor(descriptor, path);
   ::close(descriptor);
-  if (!bytes) return std::move(bytes).error();
-  return std::unique_ptr<MappedFile>(new MappedFile(path, *bytes));
+  if (!mapping) return std::move(mapping).error();
+  return std::unique_ptr<MappedFile>(new MappedFile(path, mapping->bytes, mapping->changed_at_ns));
 }
 
-MappedFile::MappedFile(std::string path, std::span<const std::byte> bytes)
-    : path_(std::move(path)), bytes_(bytes) {}
+MappedFile::MappedFile(std::string path, std::span<const std::byte> bytes, int64_t changed_at_ns)
+    : path_(std::move(path)), bytes_(bytes), changed_at_ns_(changed_at_ns) {}
 
 MappedFile::~MappedFile() {
   if (bytes_.empty()) return;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,15 +28,19 @@ class MappedFile {
 
   const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return bytes_; }
+  // When its content, or anything else about it, last changed before it was opened, by the system's
+  // clock. No program can set this, as it can the time of modification.
+  int64_t changed_at_ns() const { return changed_at_ns_; }
   std::string_view text() const {
     return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()};
   }
 
  private:
-  MappedFile(std::string path, std::span<const std::byte> bytes);
+  MappedFile(std::string path, std::span<const std::byte> bytes, int64_t changed_at_ns);
 
   std::string path_;
   std::span<const std::byte> bytes_;
+  int64_t changed_at_ns_;
 };
 
 // Whether something of that name exists, be it readable or not.

@@ -53,6 +53,9 @@ class TensorDirectory {
   static Result<TensorDirectory> open(const std::string& path, const TensorNaming& naming);
 
   CheckpointForm form() const { return form_; }
+  // Of the single file, of the index, or of the first part.
+  const std::string& path() const { return path_; }
+  const std::vector<std::unique_ptr<MappedFile>>& files() const { return files_; }
   bool has(const std::string& official_name) const { return find(official_name) != nullptr; }
   // Null when there is none. It is not taken by this.
   const StoredTensor* find(const std::string& official_name) const;
@@ -85,7 +88,7 @@ class TensorDirectory {
   Status add_tensor(TensorInfo info, const MappedFile* file);
   Status check_index(const ShardMap& shard_of) const;
 
-  std::string path_;  // of the single file, of the index, or of the first part
+  std::string path_;
   CheckpointForm form_;
   TensorNaming naming_;
   std::vector<std::unique_ptr<MappedFile>> files_;

@@ -2,81 +2,90 @@
 
 #include <gtest/gtest.h>
 
-#include <random>
+#include <filesystem>
 
-#include "kernels/panels.h"
-#include "numeric/blocks/block_type.h"
+#include "panel_checkpoint.h"
 
 namespace kvasir {
 namespace {
 
-using kernels::WeightFormat;
-using kernels::WeightMatrix;
-
-// Two matrices of blocks and one of floats, as a model would have them.
-class WeightPanelsTest : public testing::Test {
+class WeightPanelsTest : public ::testing::Test {
  protected:
-  WeightPanelsTest() {
-    std::mt19937 random(1);
-    for (std::byte& byte : codes_) byte = static_cast<std::byte>(random());
-    const BlockType* type = block_type_of(Dtype::kQ4_0);
-    first_ = {.format = WeightFormat::kBlocks,
-              .rows = 40,
-              .cols = 64,
-              .data = codes_.data(),
-              .blocks = type};
-    second_ = first_;
-    floats_ = {.rows = 2, .cols = 2, .data = codes_.data()};
-  }
-
-  // Adds all of them and packs what is to be packed.
-  bool load(int64_t bytes_max, Arithmetic arithmetic) {
-    WeightPanels panels(memory_, bytes_max);
-    EXPECT_TRUE(panels.add({&first_, &floats_, &second_}, arithmetic).ok());
-    EXPECT_TRUE(memory_.take().ok());
-    panels.run(2);
+  // Adds all matrices and makes the panels that are to be made.
+  bool load(int64_t bytes_max, Arithmetic arithmetic, const std::string& folder = "") {
+    const LoadOptions options{.arithmetic = arithmetic, .panels_folder = folder, .thread_count = 2};
+    WeightPanels panels(checkpoint_.tensors(), bytes_max);
+    EXPECT_TRUE(panels.add(checkpoint_.all(), options).ok());
+    EXPECT_TRUE(memory().take().ok());
+    auto loaded = panels.run(options);
+    EXPECT_TRUE(loaded.ok());
+    loaded_ = std::move(loaded).value();
     return panels.activation_bytes() != 0;
   }
 
-  int64_t bytes_of_one() const { return kernels::panels_bytes(first_); }
+  LoadMemory& memory() { return checkpoint_.tensors().memory(); }
+  int64_t all_bytes() {
+    return kernels::panels_bytes(checkpoint_.first()) + kernels::panels_bytes(checkpoint_.second());
+  }
 
-  std::vector<std::byte> codes_ = std::vector<std::byte>(40 * 2 * 18);
-  WeightMatrix first_;
-  WeightMatrix second_;
-  WeightMatrix floats_;
-  LoadMemory memory_;
+  testing::PanelCheckpoint checkpoint_;
+  LoadedPanels loaded_;
 };
 
 TEST_F(WeightPanelsTest, PutsIntegersInPanelsAndLeavesFloatsAlone) {
   EXPECT_TRUE(load(1 << 20, Arithmetic::kBest));
-  EXPECT_TRUE(first_.is_integer());
-  EXPECT_FALSE(floats_.is_integer());
-  EXPECT_EQ(floats_.panels, nullptr);
-  std::vector<uint8_t> panel(static_cast<size_t>(kernels::panel_bytes(first_)));
-  for (int64_t row = 0; row < first_.rows; row += kernels::kPanelRows) {
-    kernels::pack_panel(first_, row, panel.data());
-    const uint8_t* packed = first_.panels + row / kernels::kPanelRows * std::ssize(panel);
-    EXPECT_TRUE(std::equal(panel.begin(), panel.end(), packed)) << row;
+  EXPECT_FALSE(checkpoint_.floats().is_integer());
+  EXPECT_EQ(checkpoint_.floats().panels, nullptr);
+  for (const kernels::WeightMatrix& matrix : checkpoint_.integers()) {
+    EXPECT_TRUE(matrix.is_integer());
+    testing::expect_panels_of(matrix, matrix.panels);
   }
-  EXPECT_EQ(memory_.taken_bytes(), 2 * bytes_of_one());
+  EXPECT_EQ(memory().taken_bytes(), all_bytes());
+  EXPECT_EQ(loaded_.mapped_bytes(), 0);
 }
 
 TEST_F(WeightPanelsTest, WithoutMemoryForAllTheyStayFloats) {
-  EXPECT_FALSE(load(2 * bytes_of_one() - 1, Arithmetic::kBest));
-  EXPECT_FALSE(first_.is_integer());
-  EXPECT_EQ(memory_.taken_bytes(), 0);
+  for (const std::string& folder : {std::string(), checkpoint_.folder()}) {
+    EXPECT_FALSE(load(all_bytes() - 1, Arithmetic::kBest, folder));
+    EXPECT_FALSE(checkpoint_.first().is_integer());
+    EXPECT_EQ(memory().taken_bytes(), 0);
+  }
 }
 
 TEST_F(WeightPanelsTest, AskedForIntegersAreNotAllInPanels) {
-  EXPECT_TRUE(load(2 * bytes_of_one() - 1, Arithmetic::kInteger));
-  EXPECT_NE(first_.panels, nullptr);
-  EXPECT_TRUE(second_.is_integer());
-  EXPECT_EQ(second_.panels, nullptr);
+  EXPECT_TRUE(load(all_bytes() - 1, Arithmetic::kInteger));
+  EXPECT_NE(checkpoint_.first().panels, nullptr);
+  EXPECT_TRUE(checkpoint_.second().is_integer());
+  EXPECT_EQ(checkpoint_.second().panels, nullptr);
 }
 
 TEST_F(WeightPanelsTest, AskedForFloatsNothingChanges) {
-  EXPECT_FALSE(load(1 << 20, Arithmetic::kFloat));
-  EXPECT_FALSE(first_.is_integer());
+  EXPECT_FALSE(load(1 << 20, Arithmetic::kFloat, checkpoint_.folder()));
+  EXPECT_FALSE(checkpoint_.first().is_integer());
+  EXPECT_FALSE(std::filesystem::exists(checkpoint_.folder()));
+}
+
+// Memory is no bound of what is mapped.
+TEST_F(WeightPanelsTest, KeptInAFileTheyAreMappedAllOfThem) {
+  EXPECT_TRUE(load(0, Arithmetic::kInteger8, checkpoint_.folder()));
+  EXPECT_EQ(loaded_.mapped_bytes(), all_bytes());
+  EXPECT_FALSE(loaded_.note);
+  EXPECT_EQ(memory().taken_bytes(), 0);
+  for (const kernels::WeightMatrix& matrix : checkpoint_.integers()) {
+    EXPECT_EQ(matrix.activation_bytes, 1);
+    testing::expect_panels_of(matrix, matrix.panels);
+  }
+}
+
+TEST_F(WeightPanelsTest, WhereNoFileCanBeTheyAreInMemoryAndItIsSaid) {
+  EXPECT_TRUE(load(1 << 20, Arithmetic::kBest, "/dev/null/panels"));
+  EXPECT_EQ(loaded_.mapped_bytes(), 0);
+  ASSERT_TRUE(loaded_.note);
+  EXPECT_TRUE(loaded_.note->what.starts_with("panels are kept in memory: "))
+      << loaded_.note->message();
+  EXPECT_EQ(memory().taken_bytes(), all_bytes());
+  for (const kernels::WeightMatrix& matrix : checkpoint_.integers())
+    testing::expect_panels_of(matrix, matrix.panels);
 }
 
 }  // namespace

@@ -28,6 +28,7 @@ Json to_json(const AnswerReport& report, const Engine& engine) {
                       {"threads", engine.info().thread_count},
                       {"instruction_set", engine.info().instruction_set},
                       {"compute", engine.info().compute},
+                      {"mapped_panel_bytes", engine.info().mapped_panel_bytes},
                       {"rss_peak_bytes", rss_peak_bytes()},
                       {"notes", notes_json()}};
   if (report.has_store) object.emplace_back("store", to_json(metrics));

@@ -76,7 +76,7 @@ Status run(BenchCodecsOptions& options) {
   });
   line.erase();
   if (!measured.ok()) return measured.error();
-  KVASIR_ASSIGN_OR_RETURN(const Engine engine, Engine::open(options.speed.engine));
+  KVASIR_ASSIGN_OR_RETURN(const Engine engine, open_with_notes(options.speed.engine));
   const double memory =
       bench::memory_read_bytes_per_second({.instruction_set = &bench::instruction_set_of(engine),
                                            .thread_count = engine.info().thread_count});

@@ -145,10 +145,11 @@ Status run(BenchOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(EngineOptions open_options, engine_options(model, false));
   open_options.study.meter = &meter;
   options.speed.meter = &meter;
-  KVASIR_ASSIGN_OR_RETURN(Engine engine, Engine::open(open_options));
+  KVASIR_ASSIGN_OR_RETURN(Engine engine, open_with_notes(open_options));
   Json::Object object{{"bench", name_of(options.what)},
                       {"instruction_set", engine.info().instruction_set},
                       {"compute", engine.info().compute},
+                      {"mapped_panel_bytes", engine.info().mapped_panel_bytes},
                       {"threads", engine.info().thread_count}};
   if (!options.json) print_engine(engine, options.model);
   if (options.what != BenchTarget::kIndex) {

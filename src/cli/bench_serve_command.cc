@@ -57,6 +57,10 @@ std::vector<std::string> server_arguments(const BenchServeOptions& options,
   if (!options.model.kv_data.empty()) {
     arguments.insert(arguments.end(), {"--kv-data", options.model.kv_data});
   }
+  if (options.model.pin) arguments.emplace_back("--pin");
+  if (!options.model.panels.empty()) {
+    arguments.insert(arguments.end(), {"--panels", options.model.panels});
+  }
   return arguments;
 }
 

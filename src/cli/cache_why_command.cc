@@ -46,7 +46,7 @@ Result<server::Served> served_for(const WhyOptions& options) {
   const std::string book_path = said_turns_path(store);
   const std::string replies_path = conversations_path(store);
   chosen.store = std::move(store);
-  KVASIR_ASSIGN_OR_RETURN(Engine engine, Engine::open(chosen));
+  KVASIR_ASSIGN_OR_RETURN(Engine engine, open_with_notes(chosen));
   note_all(engine.store_notes());
   server::Served served;
   served.model = {.fingerprint = engine.info().fingerprint,

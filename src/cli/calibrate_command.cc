@@ -52,7 +52,7 @@ Result<std::vector<int32_t>> read_ids(const CalibrateOptions& options, const Eng
 Result<Lesson> read_lesson(const CalibrateOptions& options) {
   const bool needs_text = options.ids_path.empty();
   KVASIR_ASSIGN_OR_RETURN(const EngineOptions chosen, engine_options(options.model, needs_text));
-  KVASIR_ASSIGN_OR_RETURN(const Engine engine, Engine::open(chosen));
+  KVASIR_ASSIGN_OR_RETURN(const Engine engine, open_with_notes(chosen));
   Lesson lesson;
   KVASIR_ASSIGN_OR_RETURN(lesson.ids, read_ids(options, engine));
   lesson.ids.resize(std::min(lesson.ids.size(), static_cast<size_t>(options.tokens)));

@@ -49,7 +49,7 @@ eval::OpenCodecEngine engine_opener(const EvalCodecsOptions& options) {
     chosen.chunk_tokens = std::max(chosen.chunk_tokens, chunk_tokens);
     chosen.context_tokens = options.codecs.tokens;
     chosen.study = study;
-    return Engine::open(chosen);
+    return open_with_notes(chosen);
   };
 }
 
@@ -94,7 +94,7 @@ Result<Subject> read_subject(const EvalCodecsOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, !has_ids));
   chosen.kv = eval::kExactPrecision;
   const bool has_data = !std::exchange(chosen.kv_data, {}).empty();
-  KVASIR_ASSIGN_OR_RETURN(const Engine engine, Engine::open(chosen));
+  KVASIR_ASSIGN_OR_RETURN(const Engine engine, open_with_notes(chosen));
   Subject subject;
   subject.instruction_set = engine.info().instruction_set;
   subject.precisions = options.precisions;

@@ -48,7 +48,7 @@ eval::OpenEngine engine_opener(const EvalOptions& options) {
     chosen.kv = run.kv;
     chosen.context_tokens = *std::max_element(options.lengths.begin(), options.lengths.end());
     chosen.study.visible_rows = run.visible_rows;
-    KVASIR_ASSIGN_OR_RETURN(Engine engine, Engine::open(chosen));
+    KVASIR_ASSIGN_OR_RETURN(Engine engine, open_with_notes(chosen));
     note_context(engine.info(), *std::max_element(options.lengths.begin(), options.lengths.end()));
     return engine;
   };
@@ -119,7 +119,7 @@ Result<bool> hides_rows(const EvalOptions& options) {
   if (options.model.model.empty()) return true;  // the bundled one's can
   KVASIR_ASSIGN_OR_RETURN(EngineOptions chosen, engine_options(options.model, false));
   chosen.study.visible_rows.index_top_k = 1;
-  const auto engine = Engine::open(chosen);
+  const auto engine = open_with_notes(chosen);
   if (engine.ok()) return true;
   if (engine.error().field == "visible_rows") return false;
   return engine.error();

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "cli/bundled.h"
+#include "cli/notes.h"
 
 namespace kvasir::cli {
 namespace {
@@ -40,6 +41,8 @@ void add_weight_options(Command command, ModelFlags& options) {
   command.add_option("--threads", options.threads, "threads; 0: one per processor")
       .check_range(0, 1024)
       .show_default();
+  command.add_flag("--pin", options.pin,
+                   "bind each thread to a processor of its own, one of each core first");
   command.add_option("--isa", options.isa, "instruction set of the kernels")
       .check_one_of(instruction_set_names())
       .show_default();
@@ -50,6 +53,13 @@ void add_weight_options(Command command, ModelFlags& options) {
           "8 bits instead of 16; f32; auto, int or f32")
       .check_one_of({"auto", "int", "int8", "f32"})
       .show_default();
+  add_panels_option(command, options.panels,
+                    "keep what loading packs of such weights in a file there, mapped: later starts "
+                    "are faster, and processes share it");
+}
+
+Option add_panels_option(Command command, std::string& folder, const char* description) {
+  return command.add_option("--panels", folder, description).value_name("DIR").check(not_empty);
 }
 
 void add_checkpoint_options(Command command, ModelFlags& options) {
@@ -99,16 +109,24 @@ Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text)
                        .kv = options.kv,
                        .kv_data = options.kv_data,
                        .thread_count = options.threads,
+                       .pin_threads = options.pin,
                        .chunk_tokens = options.chunk,
                        .context_tokens = options.context,
                        .instruction_set = options.isa,
                        .compute = options.compute,
+                       .panels_folder = options.panels,
                        .needs_text = needs_text};
+}
+
+Result<Engine> open_with_notes(const EngineOptions& options) {
+  Result<Engine> engine = Engine::open(options);
+  if (engine) note_all(engine->load_notes());
+  return engine;
 }
 
 Result<Engine> open_engine(const ModelFlags& options, bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(const EngineOptions chosen, engine_options(options, needs_text));
-  return Engine::open(chosen);
+  return open_with_notes(chosen);
 }
 
 Option add_json_option(Command command, bool& json) {

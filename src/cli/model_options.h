@@ -16,18 +16,22 @@ struct ModelFlags {
   std::string kv_data;
   std::string isa = "auto";
   std::string compute = "auto";
+  std::string panels;
   int threads = 0;
+  bool pin = false;
   int64_t chunk = 256;
   int64_t context = 0;
 };
 
+// --panels; `description` says what a command does with the folder.
+Option add_panels_option(Command command, std::string& folder, const char* description);
 // A check for options that may not be empty: an unset shell variable must not mean something else.
 std::string not_empty(const std::string& text);
 
 // --context; `left_out` says what 0 means.
 void add_context_option(Command command, ModelFlags& options,
                         const char* left_out = "as long as the model was made for");
-// --model, --threads, --isa, --compute.
+// --model, --threads, --pin, --isa, --compute, --panels.
 void add_weight_options(Command command, ModelFlags& options);
 // The same, and --chunk.
 void add_checkpoint_options(Command command, ModelFlags& options);
@@ -40,6 +44,8 @@ Result<std::string> model_path(const ModelFlags& options);
 
 // The same. What Engine::open takes.
 Result<EngineOptions> engine_options(const ModelFlags& options, bool needs_text);
+// Engine::open; what there is to know of it becomes notes.
+Result<Engine> open_with_notes(const EngineOptions& options);
 Result<Engine> open_engine(const ModelFlags& options, bool needs_text);
 
 // For commands that print one result.

@@ -32,6 +32,7 @@ constexpr FieldWords kFieldWords[] = {
     {"model", "--model", "'kvasir plan --list' shows what is known"},
     {"page_tokens", "--page"},
     {"pass_tokens", "--chunk"},
+    {"pin_threads", "--pin"},
     {"precision", "--kv", "'kvasir plan --list' shows all precisions"},
     {"ram_bytes", "--ram"},
     {"runs", "--runs"},

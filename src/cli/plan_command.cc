@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/processors.h"
 #include "base/text_file.h"
-#include "base/thread_pool.h"
 #include "cli/bundled.h"
 #include "cli/commands.h"
 #include "cli/model_options.h"
@@ -33,6 +33,7 @@ struct PlanOptions {
   std::string shared_prefix;
   std::string html_path;
   std::string quality_path;
+  std::string panels;
   plan::CostOptions cost;
   int64_t sequences = 1;
   int data_parallel = 1;
@@ -143,6 +144,7 @@ Result<PlanAnswer> answer_of(const PlanOptions& options) {
   PlanAnswer answer;
   KVASIR_ASSIGN_OR_RETURN(answer.model, read_model(options));
   answer.options = options.cost;
+  answer.options.maps_panels = !options.panels.empty();
   answer.load = load_of(options, answer.model);
   KVASIR_RETURN_IF_ERROR(check(answer.load));
   answer.data_parallel = options.data_parallel;
@@ -291,6 +293,9 @@ void add_plan_command(Command program) {
           .check(not_empty)
           .excludes(csv)
           .excludes(json);
+  add_panels_option(command, options->panels,
+                    "of a run that keeps its panels in a file there, mapped as the weights are")
+      .excludes(html);
   command
       .add_option("--quality", options->quality_path,
                   "file of measured quality besides what comes along ('kvasir eval codecs')")

@@ -33,7 +33,8 @@ Json bill_json(const plan::Bill& bill) {
                            {"ssd_bytes", bytes_or_null(bill.ssd_bytes)},
                            {"weight_bytes", bytes_or_null(bill.weight_bytes)},
                            {"pass_buffer_bytes", bill.pass_buffer_bytes},
-                           {"copied_bytes", bytes_or_null(bill.copied_bytes)}});
+                           {"copied_bytes", bytes_or_null(bill.copied_bytes)},
+                           {"mapped_panel_bytes", bill.mapped_panel_bytes}});
 }
 
 Json::Object fit_json(const plan::Fit& fit) {

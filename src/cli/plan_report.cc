@@ -81,6 +81,9 @@ void print_bill(const plan::Bill& bill) {
   if (const int64_t copies = bill.copied_bytes.value_or(0); copies > 0) {
     print_total("copies on loading", copies, cold_of(copies), {});
   }
+  if (const int64_t panels = bill.mapped_panel_bytes; panels > 0) {
+    print_total("panels, mapped", panels, cold_of(panels), {});
+  }
   const int64_t beside = bill.bytes_beside_cache();
   const int64_t ram = bill.ram_bytes + beside;
   const int64_t cold = bill.ram_budget_bytes.value_or(0) + (has_tiers ? beside : 0);

@@ -103,7 +103,7 @@ std::string conversations_path(const StoreOptions& store) {
 Result<Engine> open_engine_with_store(const ModelFlags& model, const StoreFlags& flags,
                                       bool needs_text) {
   KVASIR_ASSIGN_OR_RETURN(EngineOptions options, engine_options(model, needs_text));
-  if (flags.no_store) return Engine::open(options);
+  if (flags.no_store) return open_with_notes(options);
   if (!flags.ram.empty()) options.ram_bytes = *parse_size_bytes(flags.ram);
   const bool was_asked_for =
       !flags.directory.empty() || options.ram_bytes != 0 || !flags.remote.urls.empty();
@@ -111,15 +111,15 @@ Result<Engine> open_engine_with_store(const ModelFlags& model, const StoreFlags&
   if (!store) {
     if (was_asked_for) return std::move(store).error();
     note(store.error().message());
-    return Engine::open(options);
+    return open_with_notes(options);
   }
   options.store = *store;
-  Result<Engine> engine = Engine::open(options);
+  Result<Engine> engine = open_with_notes(options);
   if (!engine) {
     if (was_asked_for || engine.error().field != "store") return engine;
     note(engine.error().message() + "; going on without a store");
     options.store.reset();
-    return Engine::open(options);
+    return open_with_notes(options);
   }
   note_all(engine->store_notes());
   return engine;

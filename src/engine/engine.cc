@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/digest.h"
-#include "base/thread_pool.h"
+#include "base/processors.h"
 #include "calibration/calibration_file.h"
 #include "calibration/side_data.h"
 #include "engine/engine_state.h"
@@ -64,6 +64,24 @@ Result<Arithmetic> choose_arithmetic(const std::string& name) {
                .found = name};
 }
 
+// None where threads are not to be bound.
+Result<std::vector<int>> choose_processors(const EngineOptions& options, int thread_count) {
+  if (!options.pin_threads) return std::vector<int>();
+  std::vector<int> processors = processors_by_core();
+  const auto count = static_cast<size_t>(thread_count);
+  if (processors.size() < count) {
+    return Error{.kind = processors.empty() ? ErrorKind::kUnsupported : ErrorKind::kUsage,
+                 .what = processors.empty() ? "the system does not say which processors there are"
+                                            : "more threads than processors to bind them to",
+                 .field = processors.empty() ? "pin_threads" : "thread_count",
+                 .expected = "at most " + std::to_string(processors.size()),
+                 .found = std::to_string(thread_count),
+                 .remedy = "ask for fewer threads, or let them run anywhere"};
+  }
+  processors.resize(count);
+  return processors;
+}
+
 Result<model::ModelOptions> model_options(const EngineOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const kernels::InstructionSet* set,
                           choose_instruction_set(options.instruction_set));
@@ -98,12 +116,15 @@ Result<model::ModelOptions> model_options(const EngineOptions& options) {
                  .found = std::to_string(options.study.visible_rows.index_top_k)};
   }
   KVASIR_ASSIGN_OR_RETURN(const Arithmetic arithmetic, choose_arithmetic(options.compute));
+  KVASIR_ASSIGN_OR_RETURN(std::vector<int> processors, choose_processors(options, thread_count));
   return model::ModelOptions{.precision = options.kv,
                              .table = &set->table,
                              .thread_count = thread_count,
+                             .processors = std::move(processors),
                              .pass_tokens_max = options.chunk_tokens,
                              .context_tokens = options.context_tokens,
                              .arithmetic = arithmetic,
+                             .panels_folder = options.panels_folder,
                              .study = options.study};
 }
 
@@ -157,6 +178,7 @@ ModelInfo model_info(const Engine::State& state) {
           .context_tokens_max = facts.context_tokens_max,
           .weight_bytes = facts.weight_bytes,
           .copied_bytes = facts.copied_bytes,
+          .mapped_panel_bytes = facts.mapped_panel_bytes,
           .kv_block_bytes = model.layout()->block_bytes(),
           .kv_first_block_bytes = model.layout()->block_bytes_of(0),
           .kv_block_tokens = kv::kBlockTokens,
@@ -277,6 +299,11 @@ Result<Engine> Engine::open(const EngineOptions& options) {
 }
 
 const ModelInfo& Engine::info() const { return state_->info; }
+
+std::vector<Error> Engine::load_notes() const {
+  const std::optional<Error>& note = state_->model->facts().panels_note;
+  return note ? std::vector<Error>{*note} : std::vector<Error>{};
+}
 
 std::string Engine::store_root() const {
   return state_->persistence ? to_hex(state_->persistence->root_of("")) : std::string();

@@ -1,7 +1,5 @@
 #include "kernels/instruction_sets.h"
 
-#include <algorithm>
-
 #include "kernels/tables.h"
 
 #if defined(__x86_64__)
@@ -15,23 +13,35 @@ constexpr bool runs_everywhere() { return true; }
 
 constexpr InstructionSet kReference = {.table = kRefTable, .is_supported = runs_everywhere};
 
-constexpr InstructionSet kInstructionSets[] = {
-    {.table = kPortableTable, .is_supported = runs_everywhere},
 #if defined(__x86_64__)
-    {.table = kAvx2Table, .peak_loops = &kAvx2PeakLoops, .is_supported = x86::has_avx2},
-    {.table = kAvx512Table, .peak_loops = &kAvx512PeakLoops, .is_supported = x86::has_avx512},
+// In the encoding that the processor has.
+InstructionSet avx2_vnni() {
+  const bool has_vex = x86::has_avx_vnni();
+  return {.table = has_vex ? kAvx2VnniTable : kAvx2VnniEvexTable,
+          .peak_loops = has_vex ? &kAvx2VnniPeakLoops : &kAvx2VnniEvexPeakLoops,
+          .is_supported = x86::has_avx2_vnni};
+}
 #endif
-};
 
 }  // namespace
 
-std::span<const InstructionSet> instruction_sets() { return kInstructionSets; }
+std::span<const InstructionSet> instruction_sets() {
+  static const InstructionSet kInstructionSets[] = {
+    {.table = kPortableTable, .is_supported = runs_everywhere},
+#if defined(__x86_64__)
+    {.table = kAvx2Table, .peak_loops = &kAvx2PeakLoops, .is_supported = x86::has_avx2},
+    avx2_vnni(),
+    {.table = kAvx512Table, .peak_loops = &kAvx512PeakLoops, .is_supported = x86::has_avx512},
+#endif
+  };
+  return kInstructionSets;
+}
 
 const InstructionSet& reference_set() { return kReference; }
 
 const InstructionSet& best_instruction_set() {
-  const InstructionSet* best = std::begin(kInstructionSets);
-  for (const InstructionSet& set : kInstructionSets) {
+  const InstructionSet* best = &instruction_sets().front();
+  for (const InstructionSet& set : instruction_sets()) {
     if (set.is_supported()) best = &set;
   }
   return *best;
@@ -39,9 +49,10 @@ const InstructionSet& best_instruction_set() {
 
 const InstructionSet* find_instruction_set(std::string_view name) {
   if (name == kReference.table.name) return &kReference;
-  const auto* found = std::ranges::find_if(
-      kInstructionSets, [&](const InstructionSet& set) { return name == set.table.name; });
-  return found == std::end(kInstructionSets) ? nullptr : found;
+  for (const InstructionSet& set : instruction_sets()) {
+    if (name == set.table.name) return &set;
+  }
+  return nullptr;
 }
 
 }  // namespace kvasir::kernels

@@ -20,8 +20,8 @@ int64_t attend_scratch_floats(const RowFormat& format, int64_t value_dim, int64_
   const auto tile_floats = [](int64_t dim) {
     return kAttendTileRows * (round_up(dim, kLanesMax) + kAttendRowPadding);
   };
-  return tile_floats(format.dim) + (value_dim > 0 ? tile_floats(value_dim) : 0) +
-         query_count * kAttendHeadFloats;
+  return tile_floats(format.dim) + kAttendTileRows * round_up(format.dim, kLanesMax) +
+         (value_dim > 0 ? tile_floats(value_dim) : 0) + query_count * kAttendHeadFloats;
 }
 
 // Sums of integers of 16 bits times codes fit into 32 bits: of 4 bits at any width that a tile has,

@@ -221,6 +221,27 @@ TEST_P(Matmul, SameBitsHoweverItIsCut) {
   }
 }
 
+// Of matrices with few tokens and long rows, rows are read that lie far apart.
+TEST_P(Matmul, SameBitsForARowAloneAndAmongMany) {
+  Random random(9);
+  for (const WeightFormat format : {WeightFormat::kF32, WeightFormat::kF16, WeightFormat::kBf16}) {
+    for (const int64_t token_count : {1, 2, 3, 4}) {
+      const int64_t rows = random.integer(150, 160);
+      const int64_t cols = random.integer(600, 1000);
+      const OwnedWeight weight = make_weight(random, format, rows, cols);
+      const std::vector<float> x = random.normals(token_count * cols);
+      const std::vector<float> together = multiply(table(), weight.view, x);
+      for (int64_t row = 0; row < rows; ++row) {
+        const std::vector<float> alone = multiply(table(), slice_rows(weight.view, row, 1), x);
+        for (int64_t t = 0; t < token_count; ++t) {
+          ASSERT_EQ(together[t * rows + row], alone[t])
+              << "format " << static_cast<int>(format) << " row " << row << " token " << t;
+        }
+      }
+    }
+  }
+}
+
 TEST(WeightMatrix, DecodesSlicesThatBeginInsideATile) {
   const int64_t cols = 256;
   std::vector<std::byte> data(3 * cols, std::byte{0x38});

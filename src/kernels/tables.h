@@ -12,6 +12,10 @@ extern const KernelTable kPortableTable;
 #if defined(__x86_64__)
 extern const KernelTable kAvx2Table;
 extern const PeakLoops kAvx2PeakLoops;
+extern const KernelTable kAvx2VnniTable;
+extern const PeakLoops kAvx2VnniPeakLoops;
+extern const KernelTable kAvx2VnniEvexTable;  // the same code in the encoding of AVX-512
+extern const PeakLoops kAvx2VnniEvexPeakLoops;
 extern const KernelTable kAvx512Table;
 extern const PeakLoops kAvx512PeakLoops;
 #endif

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,11 +37,13 @@ struct ModelOptions {
   std::string precision = "native";
   const kernels::KernelTable* table = nullptr;  // of an instruction set that this machine has
   int thread_count = 1;
+  std::vector<int> processors;    // that threads are bound to, as many; none: they are not bound
   int64_t pass_tokens_max = 256;  // memory of a pass grows with it
   // How long sequences may become: decides between the two ropes of LongRoPE. 0: as long as the
   // model was made for.
   int64_t context_tokens = 0;
   Arithmetic arithmetic = Arithmetic::kBest;  // of products
+  std::string panels_folder;                  // as LoadOptions has it
   StudyOptions study;
   kv::SideSource side_source;  // null: codings that need side data are refused
 };
@@ -57,7 +60,9 @@ struct Facts {
   int64_t picked_rows_max = 0;     // rows of one layer that a token attends by an indexer's choice
   uint64_t weight_bytes = 0;       // of the tensors in use, as stored
   int64_t copied_bytes = 0;        // copied of them on loading: decoded, turned round, in panels
-  int activation_bytes = 0;        // of products, where any is one of integers; else 0
+  int64_t mapped_panel_bytes = 0;  // panels that lie in a mapped file instead
+  std::optional<Error> panels_note;  // why they do not, where that was asked for
+  int activation_bytes = 0;          // of products, where any is one of integers; else 0
   int64_t bos_token_id = 0;
   bool begins_with_bos = false;  // every text does, whatever the tokenizer's files say
   std::vector<int64_t> eos_token_ids;

@@ -47,6 +47,7 @@ std::string stated_type(const Json& config) {
 LoadOptions load_options(const ModelOptions& options) {
   return {.context_tokens = options.context_tokens,
           .arithmetic = options.arithmetic,
+          .panels_folder = options.panels_folder,
           .thread_count = options.thread_count};
 }
 

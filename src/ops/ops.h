@@ -18,6 +18,7 @@
 #include "ops/expert_reads.h"
 #include "ops/expert_steps.h"
 #include "ops/part_clock.h"
+#include "ops/pass_scope.h"
 #include "ops/product.h"
 #include "ops/row_steps.h"
 #include "ops/stream_steps.h"
@@ -36,21 +37,13 @@ class Ops {
   const kernels::KernelTable& table() const { return table_; }
   int thread_count() const { return pool_.thread_count(); }
 
-  // ---- what passes cost (kvasir/pass_meter.h)
+  // Each thread to a processor of its own, and whoever runs a pass as long as that takes. As many
+  // as threads; none: nothing is bound. Error: the system refuses.
+  Status bind_threads(std::span<const int> processors) { return pool_.bind(processors); }
 
-  // MeteredPass is the span of a pass, which ends with it.
-  class MeteredPass {
-   public:
-    MeteredPass(Ops& ops, int64_t token_count) : ops_(ops) {
-      ops_.clock_.begin_pass(ops_.pool_, token_count);
-    }
-    ~MeteredPass() { ops_.clock_.end_pass(ops_.pool_); }
-    MeteredPass(const MeteredPass&) = delete;
-    MeteredPass& operator=(const MeteredPass&) = delete;
+  // ---- passes: what they cost is counted (kvasir/pass_meter.h)
 
-   private:
-    Ops& ops_;
-  };
+  PassScope pass_scope(int64_t token_count) { return {pool_, clock_, token_count}; }
   // Counts into `meter`, which outlives this; null: nothing is counted.
   void set_meter(PassMeter* meter) { clock_.set_meter(meter); }
   // Steps of the model's own that are one part.

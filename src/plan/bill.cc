@@ -56,6 +56,7 @@ Result<Bill> make_bill(const CacheModel& model, const CostOptions& options, cons
   if (model.weight_bytes) bill.weight_bytes = weights_of_rank(model, options);
   bill.pass_buffer_bytes = pass_buffer_bytes(model, options, load.context_tokens, thread_count);
   bill.copied_bytes = copied_bytes(model, options);
+  bill.mapped_panel_bytes = mapped_panel_bytes(model, options);
   return bill;
 }
 

@@ -36,10 +36,12 @@ struct Bill {
   std::optional<int64_t> weight_bytes;
   int64_t pass_buffer_bytes = 0;
   std::optional<int64_t> copied_bytes;  // of the weights, on loading; null: not known
+  int64_t mapped_panel_bytes = 0;       // in a file, as the weights are
 
   // What is in memory besides the cache.
   int64_t bytes_beside_cache() const {
-    return weight_bytes.value_or(0) + pass_buffer_bytes + copied_bytes.value_or(0);
+    return weight_bytes.value_or(0) + pass_buffer_bytes + copied_bytes.value_or(0) +
+           mapped_panel_bytes;
   }
 };
 

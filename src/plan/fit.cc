@@ -55,7 +55,7 @@ class Fitting {
             : budget_for_cold(bytes_of(cost.ram_cold, load(context_tokens)));
     const __int128 sum =
         static_cast<__int128>(cache_bytes) + weights_of_rank(model_, options_) +
-        copied_bytes(model_, options_).value_or(0) +
+        copied_bytes(model_, options_).value_or(0) + mapped_panel_bytes(model_, options_) +
         pass_buffer_bytes(model_, options_, context_tokens, question_.thread_count);
     return static_cast<int64_t>(std::min<__int128>(sum, INT64_MAX));
   }

@@ -36,13 +36,16 @@ std::string joined(const std::vector<std::string>& names) {
 
 Status measure(const std::string& path, const ConfigSource& config, CacheModel& model) {
   if (model.runs_here) {
-    KVASIR_ASSIGN_OR_RETURN(model.copied_bytes,
-                            model::deepseek_v4::bytes_copied_on_loading(path, config));
+    KVASIR_ASSIGN_OR_RETURN(const model::deepseek_v4::Footprint footprint,
+                            model::deepseek_v4::footprint_of(path, config));
+    model.copied_bytes = footprint.copied_bytes;
+    model.panels_bytes = footprint.panels_bytes;
   }
   if (!model.is_decoder_here) return ok_status();
   KVASIR_ASSIGN_OR_RETURN(model::decoder::Footprint footprint,
                           model::decoder::footprint_of(path, config));
   model.copied_bytes = footprint.copied_bytes;
+  model.panels_bytes = footprint.panels_bytes;
   model.decoder = std::make_shared<const OwnDecoder>(OwnDecoder{std::move(footprint.config)});
   return ok_status();
 }

@@ -25,6 +25,10 @@ bool runs_as_deepseek_v4(const CacheModel& model, const CostOptions& options) {
   return model.runs_here && is_of_kvasir(model, options);
 }
 
+bool is_run(const CacheModel& model, const CostOptions& options) {
+  return runs_as_deepseek_v4(model, options) || layout_of_decoder(model, options);
+}
+
 }  // namespace
 
 int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
@@ -40,8 +44,12 @@ int64_t pass_buffer_bytes(const CacheModel& model, const CostOptions& options,
 }
 
 std::optional<int64_t> copied_bytes(const CacheModel& model, const CostOptions& options) {
-  const bool runs = runs_as_deepseek_v4(model, options) || layout_of_decoder(model, options);
-  return runs ? model.copied_bytes : std::nullopt;
+  if (!is_run(model, options) || !model.copied_bytes) return std::nullopt;
+  return *model.copied_bytes - mapped_panel_bytes(model, options);
+}
+
+int64_t mapped_panel_bytes(const CacheModel& model, const CostOptions& options) {
+  return options.maps_panels && is_run(model, options) ? model.panels_bytes : 0;
 }
 
 }  // namespace kvasir::plan

@@ -51,17 +51,20 @@ template <>
 struct IntegerOf<2> {
   using Type = int16_t;
 };
+
+constexpr int tokens_at_once(int /*activation_bytes*/) { return 1; }
+
 // The products of quads [kFirst, kFirst + kCount) of a group with as many fours of its activations.
 template <int kBytes, int kIntegerBits, int64_t kFirst, int64_t kCount>
-KVASIR_INLINE VecInt dot_quads(const Quads* quads, const uint8_t* codes) {
-  VecInt sum = broadcast_int(0);
+KVASIR_INLINE void dot_quads(const Quads* quads, const uint8_t* codes, int64_t /*stride*/,
+                             VecInt (&sums)[1]) {
+  VecInt& sum = sums[0] = broadcast_int(0);
   for (int64_t q = kFirst; q < kFirst + kCount; ++q) {
     typename IntegerOf<kBytes>::Type x[4];
     __builtin_memcpy(x, codes + 4 * kBytes * q, sizeof(x));
     sum += byte_of<0>(quads[q]) * broadcast_int(x[0]) + byte_of<1>(quads[q]) * broadcast_int(x[1]) +
            byte_of<2>(quads[q]) * broadcast_int(x[2]) + byte_of<3>(quads[q]) * broadcast_int(x[3]);
   }
-  return sum;
 }
 
 // Stores kLanes integers, columns [column, column + kLanes) of a group.

@@ -14,6 +14,8 @@ constexpr int64_t kPartLanes = 16;
 
 // Vectors are in memory for the most part anyway.
 constexpr int kDotTokens = 3;
+constexpr int kScoreQueries = 3;
+constexpr int kScoreVecs = 1;
 constexpr int kRowsAtOnce = 2;
 constexpr int kDirectRows[] = {0, 4, 2};
 constexpr int kBlockRows = 4;
@@ -190,6 +192,15 @@ KVASIR_INLINE Vec swap_lanes(Vec v) {
   KVASIR_UNROLL
   for (int64_t i = 0; i < kLanes; ++i) swapped[i] = v[i ^ kDistance];
   return swapped;
+}
+
+// Lanes l of a where l & kDistance is 0, of b elsewhere.
+template <int64_t kDistance>
+KVASIR_INLINE Vec merge_lanes(Vec a, Vec b) {
+  Vec merged;
+  KVASIR_UNROLL
+  for (int64_t i = 0; i < kLanes; ++i) merged[i] = (i & kDistance) == 0 ? a[i] : b[i];
+  return merged;
 }
 
 template <class Join>

@@ -9,6 +9,7 @@ namespace {
 struct AttendScratch {
   float* keys;    // [kAttendTileRows, key_stride]
   float* values;  // [kAttendTileRows, value_stride]; the keys where these are values too
+  float* across;  // [dim, kAttendTileRows], the keys with lanes that are rows
   int64_t key_stride;
   int64_t value_stride;
   float* scores;        // [queries, kAttendTileRows], then the weights
@@ -30,6 +31,8 @@ KVASIR_INLINE AttendScratch cut_scratch(const AttendArgs& args, int64_t query_co
     s.values = rest;
     rest += kAttendTileRows * s.value_stride;
   }
+  s.across = rest;
+  rest += round_up(args.format.dim, kLanesMax) * kAttendTileRows;
   const int64_t places = args.vector_count * query_count;
   s.scores = rest;
   s.sums = s.scores + places * kAttendTileRows;
@@ -182,6 +185,10 @@ __attribute__((noinline)) void decode_mixed_tile(const AttendArgs& args, const A
   decode_tile(args.format, rows, vector, s.keys + leading.count * s.key_stride, s.key_stride);
 }
 
+// Keys up to this dim are scored with lanes that are rows. Wider ones gain less from sums that need
+// no step across lanes than it costs to read a tile from the L2 cache for few queries at a time.
+constexpr int64_t kAcrossDimMax = 128;
+
 // The two halves of a tile's work for the queries of a vector, over rows that are decoded first.
 void score_decoded(const AttendArgs& args, const AttendScratch& s, const AttendTile& tile,
                    int64_t vector) {
@@ -191,8 +198,13 @@ void score_decoded(const AttendArgs& args, const AttendScratch& s, const AttendT
   } else {
     decode_tile(args.format, keys_of_tile(args, tile), vector, s.keys, s.key_stride);
   }
-  dot_rows(s.keys, s.key_stride, tile.row_count, args.q + (tile.first_query + tile.begin) * dim,
-           dim, tile.end - tile.begin, dim, s.scores + tile.begin * kAttendTileRows,
+  const float* q = args.q + (tile.first_query + tile.begin) * dim;
+  float* scores = s.scores + tile.begin * kAttendTileRows;
+  if (dim <= kAcrossDimMax) {
+    turn_tile(s.keys, s.key_stride, dim, s.across);
+    return score_across(s.across, q, dim, tile.end - tile.begin, scores);
+  }
+  dot_rows(s.keys, s.key_stride, tile.row_count, q, dim, tile.end - tile.begin, dim, scores,
            kAttendTileRows);
 }
 

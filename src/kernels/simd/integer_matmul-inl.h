@@ -244,13 +244,15 @@ struct PanelSums {
 
   Vec sums[kTokens];
 
+  static KVASIR_INLINE const Group& group_at(const std::byte* x) {
+    return *reinterpret_cast<const Group*>(x);
+  }
+
   // The terms of one run of a group are added to those of its earlier runs.
   template <int64_t kRun>
-  static KVASIR_INLINE Vec add_run(Vec terms, const Quads (&quads)[kQuads], const GroupScales& of_w,
-                                   int32_t offset, const Group& x) {
-    constexpr int64_t kQuad = kRun * Type::kRunQuads;
-    VecInt dot = dot_quads<kBytes, Type::kIntegerBits, kQuad, Type::kRunQuads>(quads, x.codes);
-    const int32_t sum = Type::kGroupRuns == 1 ? x.sums.sum : x.sums.half_sums[kRun];
+  static KVASIR_INLINE Vec add_run(Vec terms, VecInt dot, const GroupScales& of_w, int32_t offset,
+                                   const ActivationSums& of_x) {
+    const int32_t sum = Type::kGroupRuns == 1 ? of_x.sum : of_x.half_sums[kRun];
     if constexpr (!Type::Scales::kHasMinima) dot = sub_int(dot, broadcast_int(offset * sum));
     const Vec scale = of_w.scales[kRun];
     terms = kRun == 0 ? to_float(dot) * scale : fma(to_float(dot), scale, terms);
@@ -260,12 +262,31 @@ struct PanelSums {
 
   KVASIR_INLINE void add_group(const Quads (&quads)[kQuads], const GroupScales& of_w,
                                int32_t offset, const std::byte* x, int64_t x_stride) {
+    // Some sets load weights once for several tokens.
+    constexpr int kTokensMax = tokens_at_once(kBytes);
+    constexpr int kAtOnce = kTokens < kTokensMax ? kTokens : kTokensMax;
+    constexpr int kBits = Type::kIntegerBits;
+    constexpr int64_t kRunQuads = Type::kRunQuads;
     KVASIR_UNROLL
-    for (int t = 0; t < kTokens; ++t, x += x_stride) {
-      const Group& group = *reinterpret_cast<const Group*>(x);
-      Vec terms = add_run<0>(zero(), quads, of_w, offset, group);
-      if constexpr (Type::kGroupRuns == 2) terms = add_run<1>(terms, quads, of_w, offset, group);
-      sums[t] = fma(terms, broadcast(group.sums.scale), sums[t]);
+    for (int first = 0; first < kTokens; first += kAtOnce) {
+      VecInt dots[kAtOnce];
+      Vec terms[kAtOnce];
+      const uint8_t* codes = group_at(x).codes;
+      if constexpr (Type::kGroupRuns == 2) {
+        dot_quads<kBytes, kBits, 0, kRunQuads>(quads, codes, x_stride, dots);
+        KVASIR_UNROLL
+        for (int t = 0; t < kAtOnce; ++t)
+          terms[t] = add_run<0>(zero(), dots[t], of_w, offset, group_at(x + t * x_stride).sums);
+      }
+      constexpr int64_t kLast = Type::kGroupRuns - 1;
+      dot_quads<kBytes, kBits, kLast * kRunQuads, kRunQuads>(quads, codes, x_stride, dots);
+      KVASIR_UNROLL
+      for (int t = 0; t < kAtOnce; ++t, x += x_stride) {
+        const ActivationSums& of_x = group_at(x).sums;
+        if constexpr (kLast == 0) terms[t] = zero();
+        terms[t] = add_run<kLast>(terms[t], dots[t], of_w, offset, of_x);
+        sums[first + t] = fma(terms[t], broadcast(of_x.scale), sums[first + t]);
+      }
     }
   }
 

@@ -119,20 +119,38 @@ struct Decoder {
 
 // ---- few tokens
 
-// A block of rows times a block of tokens, summed in registers. If the rows share their FP8 tiles,
-// the power-of-two scales may go to the tokens instead (kScalesTokens): the same products, bit for
-// bit, where can_scale_tokens holds.
-template <WeightFormat kFormat, int kRows, int kTokens, bool kScalesTokens>
+// Rows that lie apart: so many at most are read at once, with lines fetched so far ahead, where
+// each part is long and the tokens leave room in the L1 cache.
+constexpr int kFarRowsMax = 4;
+constexpr int64_t kFarAheadBytes = 1024;
+constexpr int64_t kFarBytesMin = 1 << 15;
+constexpr int64_t kFarFloatsMax = 4096;
+
+// How a block of rows times a block of tokens is summed.
+enum class DirectKind {
+  kNear,          // rows that follow each other
+  kScalesTokens,  // these share FP8 tiles whose power-of-two scales go to the tokens instead: the
+                  // same products, bit for bit, where can_scale_tokens holds
+  kFar            // rows that lie apart, of a format without scales
+};
+
+// A block of rows times a block of tokens, summed in registers.
+template <WeightFormat kFormat, int kRows, int kTokens, DirectKind kKind>
 struct DirectBlock {
   using Format = Decoder<kFormat>;
+  static constexpr bool kScalesTokens = kKind == DirectKind::kScalesTokens;
+  static constexpr bool kIsFar = kKind == DirectKind::kFar;
 
   const MatmulArgs& args;
+  int64_t row_gap;  // 1 but for rows that lie apart
   RowCodes rows;
   const uint8_t* tile_scales[kRows];  // of tiles only: each row's first scale
   Vec sums[kRows][kTokens];
 
-  KVASIR_INLINE DirectBlock(const MatmulArgs& matmul_args, int64_t row) : args(matmul_args) {
+  KVASIR_INLINE DirectBlock(const MatmulArgs& matmul_args, int64_t row, int64_t gap)
+      : args(matmul_args), row_gap(gap) {
     rows = codes_of_row<kFormat>(args.weight, row);
+    if constexpr (kIsFar) rows.stride *= gap;
     KVASIR_UNROLL
     for (int r = 0; r < kRows; ++r) {
       if constexpr (has_tiles(kFormat))
@@ -198,6 +216,7 @@ struct DirectBlock {
   }
 
   // Asks for the same columns of the next block of rows: its lines arrive while this one is summed.
+  // Rows that lie apart are each followed by the next block's, so what comes next lies ahead.
   // (Beyond the matrix a prefetch does nothing.)
   KVASIR_INLINE void prefetch_next_rows(int64_t column) const {
     constexpr int kForReading = 0;
@@ -208,7 +227,8 @@ struct DirectBlock {
       KVASIR_UNROLL
       for (int64_t byte = 0; byte < kChunkBytes; byte += 64) {
         const uint8_t* line =
-            rows.codes + (r + kRows) * rows.stride + column * bits_of_code(kFormat) / 8 + byte;
+            rows.codes + column * bits_of_code(kFormat) / 8 + byte +
+            (kIsFar ? r * rows.stride + kFarAheadBytes : (r + kRows) * rows.stride);
         __builtin_prefetch(line, kForReading, kIntoSecondLevel);
       }
     }
@@ -247,16 +267,30 @@ struct DirectBlock {
           if constexpr (is_fp4(kFormat)) four[i] = restore_from_fp4(four[i]);
           if (r + i < kRows) sums[r + i < kRows ? r + i : 0][t] = zero();
         }
-        put_four(reduce_add_4(four[0], four[1], four[2], four[3]), smaller(4, kRows - r), is_first,
-                 args.y + t * args.y_stride + row + r);
+        const FourFloats four_sums = reduce_add_4(four[0], four[1], four[2], four[3]);
+        float* y = args.y + t * args.y_stride + row + r * row_gap;
+        if constexpr (kIsFar) {
+          put_apart(four_sums, smaller(4, kRows - r), is_first, y);
+        } else {
+          put_four(four_sums, smaller(4, kRows - r), is_first, y);
+        }
       }
+    }
+  }
+
+  KVASIR_INLINE void put_apart(FourFloats four, int64_t row_count, bool is_first, float* y) {
+    float values[4];
+    store_four(values, four);
+    for (int64_t r = 0; r < row_count; ++r) {
+      float& target = y[r * row_gap];
+      target = is_first ? values[r] : target + values[r];
     }
   }
 };
 
-template <WeightFormat kFormat, int kRows, int kTokens, bool kScalesTokens>
-void direct_block(const MatmulArgs& args, int64_t row) {
-  DirectBlock<kFormat, kRows, kTokens, kScalesTokens> block(args, row);
+template <WeightFormat kFormat, int kRows, int kTokens, DirectKind kKind>
+void direct_block(const MatmulArgs& args, int64_t row, int64_t row_gap = 1) {
+  DirectBlock<kFormat, kRows, kTokens, kKind> block(args, row, row_gap);
   for (int64_t k = 0; k < args.weight.cols; k += kDotCols) {
     block.add_cols(k, smaller(k + kDotCols, args.weight.cols));
     block.flush(row, k == 0);
@@ -305,22 +339,46 @@ KVASIR_INLINE bool can_scale_tokens(const MatmulArgs& args, float largest_scale)
 }
 
 template <WeightFormat kFormat, int kTokens>
-void direct_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end,
-                   float largest_scale) {
+void near_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float largest_scale) {
   constexpr int kRows = kDirectRows[kTokens];
-  constexpr bool kMayScaleTokens = kFormat == WeightFormat::kFp8ScaleE8m0;
-  const bool scales_tokens = kMayScaleTokens && can_scale_tokens(args, largest_scale);
+  constexpr DirectKind kNear = DirectKind::kNear;
+  constexpr DirectKind kScaled =
+      kFormat == WeightFormat::kFp8ScaleE8m0 ? DirectKind::kScalesTokens : kNear;
+  const bool scales_tokens = kScaled != kNear && can_scale_tokens(args, largest_scale);
   int64_t row = row_begin;
   for (; row + kRows <= row_end; row += kRows) {
     const bool share_tiles =
         tile_row<kFormat>(args.weight, row) == tile_row<kFormat>(args.weight, row + kRows - 1);
     if (scales_tokens && share_tiles) {
-      direct_block<kFormat, kRows, kTokens, kMayScaleTokens>(args, row);
+      direct_block<kFormat, kRows, kTokens, kScaled>(args, row);
     } else {
-      direct_block<kFormat, kRows, kTokens, false>(args, row);
+      direct_block<kFormat, kRows, kTokens, kNear>(args, row);
     }
   }
-  for (; row < row_end; ++row) direct_block<kFormat, 1, kTokens, false>(args, row);
+  for (; row < row_end; ++row) direct_block<kFormat, 1, kTokens, kNear>(args, row);
+}
+
+// The rows in a few equal parts, each of which is read from its begin to its end. So memory
+// sees few streams that are long, and the processor fetches them ahead. Rows that follow each
+// other, side by side, are streams that break off at the end of each row. Measured with one token
+// and BF16: 1.25 times as fast. Returns the first row that is left.
+template <WeightFormat kFormat, int kTokens>
+int64_t far_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end) {
+  constexpr int kRows = kDirectRows[kTokens] < kFarRowsMax ? kDirectRows[kTokens] : kFarRowsMax;
+  const int64_t part_rows = (row_end - row_begin) / kRows;
+  const int64_t part_bytes = part_rows * codes_of_row<kFormat>(args.weight, 0).stride;
+  if (args.weight.cols * kTokens > kFarFloatsMax || part_bytes < kFarBytesMin) return row_begin;
+  for (int64_t row = row_begin; row < row_begin + part_rows; ++row)
+    direct_block<kFormat, kRows, kTokens, DirectKind::kFar>(args, row, part_rows);
+  return row_begin + part_rows * kRows;
+}
+
+template <WeightFormat kFormat, int kTokens>
+void direct_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end,
+                   float largest_scale) {
+  if constexpr (!has_tiles(kFormat) && !is_fp4(kFormat))
+    row_begin = far_matmul<kFormat, kTokens>(args, row_begin, row_end);
+  near_matmul<kFormat, kTokens>(args, row_begin, row_end, largest_scale);
 }
 
 // ---- many tokens

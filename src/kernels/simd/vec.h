@@ -2,11 +2,11 @@
 //
 // A loop here (x-inl.h) is one algorithm for every processor. It is included once per instruction
 // set, into the namespace that KVASIR_ISA names, behind that set's vec_*.h and the tables in
-// scale_tables.h. To bring it to another processor, write a vec_*.h with these names; x86/avx2.cc
+// scale_tables.h. To bring it to another processor, write a vec_*.h with these names; x86/avx512.cc
 // shows the rest.
 //
-//   kDotTokens kRowsAtOnce kDirectRows kBlockRows kValueHeads kValueVecs kPassVecs kCodeVecs
-//   kPeakChains                     how much a block sums at once: no bit depends on it
+//   kDotTokens kRowsAtOnce kScoreQueries kScoreVecs kDirectRows kBlockRows kValueHeads kValueVecs
+//   kPassVecs kCodeVecs kPeakChains    how much a block sums at once: no bit depends on it
 //   kLanes                          floats in a vector, 16 everywhere: so all have the same bits
 //   Part kPartLanes part_of load_part broadcast_part add_parts keep_in_register    a register's
 //   Vec, VecInt, Mask, FourFloats   kLanes floats; kLanes int32; which lanes; four floats. + - * /
@@ -31,6 +31,7 @@
 //                                   of signed bytes; transpose_parts moves quarters of four vectors
 //   store_int store_bytes store_halves   lanes; the low byte or half of the first `count` lanes
 //   first_lane(v) swap_lanes<d>(v)  lane l gets lane l ^ d
+//   merge_lanes<d>(a, b)            lanes l of a where l & d is 0, of b elsewhere
 //   reduce_add reduce_max           pair lanes 8 apart, then 4, 2, 1
 //   reduce_add_4(a, b, c, d)        four sums, each with the bits of reduce_add; reduce_max_4
 //   column_sums(m)                  of a 4 x 4 matrix in a vector

@@ -26,6 +26,7 @@
 #include "kernels/simd/packed-inl.h"
 #include "kernels/simd/decode_row-inl.h"
 #include "kernels/simd/decode_coded-inl.h"
+#include "kernels/simd/score_across-inl.h"
 #include "kernels/simd/attend_tile-inl.h"
 #include "kernels/simd/attend_in_place-inl.h"
 #include "kernels/simd/attend-inl.h"

@@ -1,5 +1,4 @@
-// Bytes become floats of a Vec here: codes of blocks, all 32 that share a group. And exact sums of
-// products of integers.
+// Bytes become floats of a Vec here: codes of blocks, all 32 that share a group.
 #pragma once
 
 #include <cstdint>
@@ -61,31 +60,8 @@ KVASIR_INLINE Vec look_up_sixteen(const float* table, VecInt index) {
   return {look_up_part(table, index.low), look_up_part(table, index.high)};
 }
 
-// ---- sums of products
+// ---- integers of a tile
 
-// Sixteen-bit pairs until end_byte_sum.
-using ByteSum = VecInt;
-
-// The offsets are added to the sums.
-KVASIR_INLINE ByteSum begin_byte_sum(const uint8_t* /*offsets*/) { return broadcast_int(0); }
-// quad: four unsigned bytes, the same for every lane; signed_bytes: four for each lane. REQUIRES:
-// at most 8 quads, the unsigned bytes below 32, the signed within 12: then 16 bits hold the sums.
-KVASIR_INLINE ByteSum add_byte_products(ByteSum sum, uint32_t quad, VecInt signed_bytes) {
-  const __m256i unsigned_bytes = _mm256_set1_epi32(static_cast<int32_t>(quad));
-  return add_int16(sum, {_mm256_maddubs_epi16(unsigned_bytes, signed_bytes.low),
-                         _mm256_maddubs_epi16(unsigned_bytes, signed_bytes.high)});
-}
-KVASIR_INLINE VecInt half_products(VecInt a, VecInt b) {
-  return {_mm256_madd_epi16(a.low, b.low), _mm256_madd_epi16(a.high, b.high)};
-}
-KVASIR_INLINE Vec end_byte_sum(ByteSum sum, const uint8_t* offsets) {
-  const VecInt ones = {_mm256_set1_epi16(1), _mm256_set1_epi16(1)};
-  return to_float(add_int(half_products(sum, ones), load_bytes(offsets)));
-}
-// Adds to each lane the products of two halves and two others, all signed.
-KVASIR_INLINE void add_half_products(VecInt& sum, VecInt a, VecInt b) {
-  sum = add_int(sum, half_products(a, b));
-}
 // The low halves of all lanes, of each eight in the order 0 2 4 6 1 3 5 7.
 KVASIR_INLINE void store_tile_halves(uint8_t* p, VecInt a) {
   const __m256i even_then_odd =

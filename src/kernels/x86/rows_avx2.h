@@ -85,5 +85,15 @@ KVASIR_INLINE VecInt even_signed_bytes(VecInt quads) {
   return odd_signed_bytes(shift_left_int16<8>(quads));
 }
 
+// Lanes l of a where l & kDistance is 0, of b elsewhere.
+template <int64_t kDistance>
+KVASIR_INLINE Vec merge_lanes(Vec a, Vec b) {
+  if constexpr (kDistance == 8) return {a.low, b.high};
+  if constexpr (kDistance < 8) {
+    constexpr int kOfB = kDistance == 1 ? 0xaa : kDistance == 2 ? 0xcc : 0xf0;
+    return {_mm256_blend_ps(a.low, b.low, kOfB), _mm256_blend_ps(a.high, b.high, kOfB)};
+  }
+}
+
 }  // namespace
 }  // namespace kvasir::kernels::avx2

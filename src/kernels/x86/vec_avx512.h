@@ -23,6 +23,8 @@ constexpr int64_t kPartLanes = 16;
 
 // Thirty-two registers hold the sums of a block and what is multiplied.
 constexpr int kDotTokens = 6;
+constexpr int kScoreQueries = 4;
+constexpr int kScoreVecs = 2;
 constexpr int kRowsAtOnce = 4;
 constexpr int kDirectRows[] = {0, 8, 4, 4, 4};
 constexpr int kBlockRows = 8;
@@ -106,7 +108,7 @@ KVASIR_INLINE VecInt shift_left(VecInt a) {
 KVASIR_INLINE Vec to_float(VecInt a) { return _mm512_cvtepi32_ps(a); }
 // Round to nearest even.
 KVASIR_INLINE VecInt to_int(Vec a) { return _mm512_cvtps_epi32(a); }
-KVASIR_INLINE void keep_in_register(Part& /*part*/) {}
+KVASIR_INLINE void keep_in_register(Part& part) { asm("" : "+v"(part)); }
 
 // ---- across lanes. Sums always pair lanes 8 apart, then 4, 2, 1.
 
@@ -119,6 +121,16 @@ KVASIR_INLINE Vec swap_lanes(Vec v) {
   if constexpr (kDistance == 2) return _mm512_permute_ps(v, 0x4e);
   if constexpr (kDistance == 4) return _mm512_shuffle_f32x4(v, v, 0xb1);
   if constexpr (kDistance == 8) return _mm512_shuffle_f32x4(v, v, 0x4e);
+}
+
+// Lanes l of a where l & kDistance is 0, of b elsewhere.
+template <int64_t kDistance>
+KVASIR_INLINE Vec merge_lanes(Vec a, Vec b) {
+  constexpr Mask kOfB = kDistance == 1   ? 0xaaaa
+                        : kDistance == 2 ? 0xcccc
+                        : kDistance == 4 ? 0xf0f0
+                                         : 0xff00;
+  return _mm512_mask_blend_ps(kOfB, a, b);
 }
 
 KVASIR_INLINE float reduce_add(Vec v) {

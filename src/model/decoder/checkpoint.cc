@@ -128,7 +128,7 @@ Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSo
                                     const LoadOptions& options) {
   Checkpoint checkpoint;
   KVASIR_ASSIGN_OR_RETURN(Loading loading, checkpoint.find(directory, source, options));
-  KVASIR_RETURN_IF_ERROR(checkpoint.read(loading, source, options.thread_count));
+  KVASIR_RETURN_IF_ERROR(checkpoint.read(loading, source, options));
   return checkpoint;
 }
 
@@ -136,7 +136,8 @@ Result<Footprint> Checkpoint::measure(const std::string& directory, const Config
   Checkpoint checkpoint;
   KVASIR_ASSIGN_OR_RETURN(const Loading loading, checkpoint.find(directory, source, {}));
   return Footprint{.config = std::move(checkpoint.config_),
-                   .copied_bytes = loading.reader.bytes_to_copy()};
+                   .copied_bytes = loading.reader.bytes_to_copy(),
+                   .panels_bytes = loading.panels.placed_bytes()};
 }
 
 Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
@@ -155,18 +156,18 @@ Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
   tensors_ = std::make_unique<TensorDirectory>(std::move(tensors));
   weights_ = std::make_unique<Weights>();
   Loading loading{TensorReader(*tensors_, config_.codes), TurnedMatrices(tensors_->memory()),
-                  WeightPanels(tensors_->memory(), panel_bytes_max())};
+                  WeightPanels(*tensors_, panel_bytes_max())};
   adjust_to_tensors(loading.reader, config_);
   KVASIR_RETURN_IF_ERROR(find_weights(config_, loading.reader, *weights_, loading.turned));
-  KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_), options.arithmetic));
+  KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_), options));
   activation_bytes_ = loading.panels.activation_bytes();
   weight_bytes_ = tensors_->taken_bytes();
   return loading;
 }
 
-Status Checkpoint::read(Loading& loading, const ConfigSource& source, int thread_count) {
+Status Checkpoint::read(Loading& loading, const ConfigSource& source, const LoadOptions& options) {
   KVASIR_RETURN_IF_ERROR(read_weights(config_, loading.reader, *weights_, loading.turned));
-  loading.panels.run(thread_count);
+  KVASIR_ASSIGN_OR_RETURN(panels_, loading.panels.run(options));
   KVASIR_RETURN_IF_ERROR(divide_frequencies(weights_->rope_divisors, source.where(), config_));
   config_.cache_is_e4m3 = config_.cache_is_e4m3 && has_cache_scales(*weights_);
   copied_bytes_ = loading.reader.copied_bytes();

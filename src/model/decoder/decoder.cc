@@ -50,6 +50,8 @@ Facts facts_of(const Checkpoint& checkpoint) {
           .picked_rows_max = config.indexer.top_k,
           .weight_bytes = checkpoint.weight_bytes(),
           .copied_bytes = checkpoint.copied_bytes(),
+          .mapped_panel_bytes = checkpoint.panels().mapped_bytes(),
+          .panels_note = checkpoint.panels().note,
           .activation_bytes = checkpoint.activation_bytes(),
           .bos_token_id = config.bos_token_id,
           .eos_token_ids = config.eos_token_ids};
@@ -112,6 +114,7 @@ Result<std::unique_ptr<Model>> Decoder::create(Checkpoint checkpoint, const Mode
   std::unique_ptr<Decoder> model(
       new Decoder(std::move(checkpoint), kv::make_layout(spec), options));
   model->coding_study_ = std::move(study);
+  KVASIR_RETURN_IF_ERROR(model->ops_.bind_threads(options.processors));
   // The streams have their own of it, which is a part of what was learnt.
   model->options_.side_source = nullptr;
   if (model->work_.taken.failed || model->index_work_.taken.failed) {
@@ -145,7 +148,7 @@ Result<kv::CacheLayout> Decoder::layout_in(std::string_view precision) const {
 }
 
 Status Decoder::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {
-  const ops::Ops::MeteredPass metered(ops_, token_count_of(pieces));
+  const ops::PassScope scope = ops_.pass_scope(token_count_of(pieces));
   const Config& config = checkpoint_.config();
   const Weights& weights = checkpoint_.weights();
   const int64_t length = length_after(pieces, *layout_);

@@ -18,6 +18,7 @@ namespace kvasir::model::decoder {
 struct Footprint {
   Config config;             // as the tensors complete it
   int64_t copied_bytes = 0;  // what is copied, decoded or turned round on loading
+  int64_t panels_bytes = 0;  // of these: what a file of panels would hold instead
 };
 
 // Loads the checkpoint up to where its numbers are read: heads of files alone. `directory` and

@@ -14,6 +14,7 @@
 
 #include "base/digest.h"
 #include "checkpoint/load_options.h"
+#include "checkpoint/panel_file.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 #include "model/decoder/config.h"
@@ -129,6 +130,7 @@ class Checkpoint {
   const Weights& weights() const { return *weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
   int64_t copied_bytes() const { return copied_bytes_; }   // made of them on loading
+  const LoadedPanels& panels() const { return panels_; }
   // Of products, where any is one of integers; else 0.
   int activation_bytes() const { return activation_bytes_; }
   // Returns a name of all that the model's cache depends on. It takes as long as reading what it
@@ -143,7 +145,7 @@ class Checkpoint {
   // Loading is finding, then reading.
   Result<Loading> find(const std::string& directory, const ConfigSource& source,
                        const LoadOptions& options);
-  Status read(Loading& loading, const ConfigSource& source, int thread_count);
+  Status read(Loading& loading, const ConfigSource& source, const LoadOptions& options);
 
   Config config_;
   std::unique_ptr<Weights> weights_;  // does not move: Mlps point to biases beside them
@@ -151,6 +153,7 @@ class Checkpoint {
   int64_t copied_bytes_ = 0;
   int activation_bytes_ = 0;
   std::unique_ptr<TensorDirectory> tensors_;
+  LoadedPanels panels_;
 };
 
 }  // namespace kvasir::model::decoder

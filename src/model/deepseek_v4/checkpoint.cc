@@ -43,29 +43,30 @@ struct Checkpoint::Loading {
 Result<Checkpoint> Checkpoint::open(const std::string& directory, const ConfigSource& source,
                                     const LoadOptions& options) {
   Checkpoint checkpoint;
-  KVASIR_ASSIGN_OR_RETURN(Loading loading, checkpoint.find(directory, source, options.arithmetic));
+  KVASIR_ASSIGN_OR_RETURN(Loading loading, checkpoint.find(directory, source, options));
   KVASIR_RETURN_IF_ERROR(loading.reader.finish());
-  loading.panels.run(options.thread_count);
+  KVASIR_ASSIGN_OR_RETURN(checkpoint.panels_, loading.panels.run(options));
   checkpoint.copied_bytes_ = loading.reader.copied_bytes();
   return checkpoint;
 }
 
-Result<int64_t> Checkpoint::measure(const std::string& directory, const ConfigSource& source) {
+Result<Footprint> Checkpoint::measure(const std::string& directory, const ConfigSource& source) {
   Checkpoint checkpoint;
-  KVASIR_ASSIGN_OR_RETURN(const Loading loading,
-                          checkpoint.find(directory, source, LoadOptions().arithmetic));
-  return loading.reader.bytes_to_copy();
+  KVASIR_ASSIGN_OR_RETURN(const Loading loading, checkpoint.find(directory, source, {}));
+  return Footprint{.copied_bytes = loading.reader.bytes_to_copy(),
+                   .panels_bytes = loading.panels.placed_bytes()};
 }
 
 Result<Checkpoint::Loading> Checkpoint::find(const std::string& directory,
-                                             const ConfigSource& source, Arithmetic arithmetic) {
+                                             const ConfigSource& source,
+                                             const LoadOptions& options) {
   KVASIR_RETURN_IF_ERROR(source.form() == CheckpointForm::kGguf
                              ? find_gguf(directory, source)
                              : find_directory(directory, source));
   weights_ = std::make_unique<Weights>();
-  Loading loading{TensorReader(*tensors_), WeightPanels(tensors_->memory(), panel_bytes_max())};
+  Loading loading{TensorReader(*tensors_), WeightPanels(*tensors_, panel_bytes_max())};
   KVASIR_RETURN_IF_ERROR(find_weights(config_, loading.reader, *weights_));
-  KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_), arithmetic));
+  KVASIR_RETURN_IF_ERROR(loading.panels.add(products_of(*weights_), options));
   activation_bytes_ = loading.panels.activation_bytes();
   weight_bytes_ = tensors_->taken_bytes();
   return loading;

@@ -51,6 +51,8 @@ Facts facts_of(const Config& config, const Checkpoint& checkpoint) {
           .picked_rows_max = config.index_top_k,
           .weight_bytes = checkpoint.weight_bytes(),
           .copied_bytes = checkpoint.copied_bytes(),
+          .mapped_panel_bytes = checkpoint.panels().mapped_bytes(),
+          .panels_note = checkpoint.panels().note,
           .activation_bytes = checkpoint.activation_bytes(),
           .bos_token_id = config.bos_token_id,
           .begins_with_bos = true,
@@ -118,6 +120,7 @@ Result<std::unique_ptr<Model>> DeepSeekV4::create(Checkpoint checkpoint,
                              " bytes",
                  .remedy = "a shorter pass needs less"};
   }
+  KVASIR_RETURN_IF_ERROR(model->ops_.bind_threads(options.processors));
   return std::unique_ptr<Model>(std::move(model));
 }
 
@@ -151,7 +154,7 @@ Result<kv::CacheLayout> DeepSeekV4::layout_in(std::string_view precision) const 
 }
 
 Status DeepSeekV4::forward(std::span<const Piece> pieces, kv::RowCache* row_cache) {
-  const ops::Ops::MeteredPass metered(ops_, token_count_of(pieces));
+  const ops::PassScope scope = ops_.pass_scope(token_count_of(pieces));
   KVASIR_RETURN_IF_ERROR(work_.reserve_length(config_, length_after(pieces, *layout_)));
   batch_.fill(pieces);
   KVASIR_RETURN_IF_ERROR(begin_appends(pieces));

@@ -4,7 +4,7 @@
 
 namespace kvasir::model::deepseek_v4 {
 
-Result<int64_t> bytes_copied_on_loading(const std::string& directory, const ConfigSource& source) {
+Result<Footprint> footprint_of(const std::string& directory, const ConfigSource& source) {
   return Checkpoint::measure(directory, source);
 }
 

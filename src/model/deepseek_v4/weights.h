@@ -16,9 +16,11 @@
 
 #include "base/digest.h"
 #include "checkpoint/load_options.h"
+#include "checkpoint/panel_file.h"
 #include "kernels/weight_matrix.h"
 #include "kvasir/result.h"
 #include "model/deepseek_v4/config.h"
+#include "model/deepseek_v4/footprint.h"
 #include "ops/expert_steps.h"
 
 namespace kvasir {
@@ -107,8 +109,8 @@ class Checkpoint {
   // checked.
   static Result<Checkpoint> open(const std::string& directory, const ConfigSource& source,
                                  const LoadOptions& options = {});
-  // Returns what open() would copy, and copies nothing (bytes_copied_on_loading).
-  static Result<int64_t> measure(const std::string& directory, const ConfigSource& source);
+  // Returns what open() would copy, and copies nothing (footprint_of).
+  static Result<Footprint> measure(const std::string& directory, const ConfigSource& source);
 
   Checkpoint(Checkpoint&&) noexcept;
   Checkpoint& operator=(Checkpoint&&) noexcept;
@@ -118,6 +120,7 @@ class Checkpoint {
   const Weights& weights() const { return *weights_; }
   uint64_t weight_bytes() const { return weight_bytes_; }  // of tensors in use, as stored
   int64_t copied_bytes() const { return copied_bytes_; }   // made of them on loading
+  const LoadedPanels& panels() const { return panels_; }
   // Of products, where any is one of integers; else 0.
   int activation_bytes() const { return activation_bytes_; }
   // Returns a name of all that the model's cache depends on (fingerprint.h). It takes as long as
@@ -132,7 +135,7 @@ class Checkpoint {
   // Loading is finding, then reading. What loads refers to the checkpoint, which stays in its place
   // until all is read.
   Result<Loading> find(const std::string& directory, const ConfigSource& source,
-                       Arithmetic arithmetic);
+                       const LoadOptions& options);
   Status find_directory(const std::string& directory, const ConfigSource& source);
   Status find_gguf(const std::string& path, const ConfigSource& source);
 
@@ -142,6 +145,7 @@ class Checkpoint {
   int64_t copied_bytes_ = 0;
   int activation_bytes_ = 0;
   std::unique_ptr<TensorDirectory> tensors_;
+  LoadedPanels panels_;
 };
 
 }  // namespace kvasir::model::deepseek_v4

@@ -11,8 +11,11 @@ namespace {
 
 using kernels::AttendedPart;
 
-// Tokens of a group at most, so that short prompts still make work for all threads.
-constexpr int64_t kTokensMax = 16;
+// Tokens of a group at most. The more, the fewer times rows are decoded.
+constexpr int64_t kTokensMax = 64;
+// So many at most where there are few groups, so that short prompts make work for all threads.
+constexpr int64_t kTokensOfFewGroups = 16;
+constexpr int64_t kGroupsPerThread = 8;
 // Pieces of work for a thread, where there are so many.
 constexpr int64_t kTasksPerThread = 4;
 
@@ -27,10 +30,14 @@ class GroupCut {
         heads_per_vector_(head_count / vectors_),
         heads_(std::min(heads_per_vector_, kQueriesMax)),
         parts_((heads_per_vector_ + heads_ - 1) / heads_),
-        tokens_(tokens_of(past, heads_)),
+        tokens_(tokens_of(past, heads_, kTokensMax)),
         ends_at_blocks_(past.is_decoded) {
+    count_token_groups();
+    if (group_count() < kGroupsPerThread * thread_count) {
+      tokens_ = tokens_of(past, heads_, kTokensOfFewGroups);
+      count_token_groups();
+    }
     for (const BatchPiece& piece : batch.pieces()) {
-      token_groups_ += token_groups_of(piece);
       longest_ = std::max(longest_, std::min(tokens_, piece.token_count));
       segments_ = std::max(segments_, (piece.end_position() - 1) / past.segment_rows + 1);
     }
@@ -57,9 +64,13 @@ class GroupCut {
 
  private:
   // Groups that end where blocks do take a number that divides a block.
-  static int64_t tokens_of(const Past& past, int64_t heads) {
-    const auto most = static_cast<uint64_t>(std::min(kTokensMax, kQueriesMax / heads));
+  static int64_t tokens_of(const Past& past, int64_t heads, int64_t tokens_max) {
+    const auto most = static_cast<uint64_t>(std::min(tokens_max, kQueriesMax / heads));
     return static_cast<int64_t>(past.is_decoded ? std::bit_floor(most) : most);
+  }
+  void count_token_groups() {
+    token_groups_ = 0;
+    for (const BatchPiece& piece : batch_.pieces()) token_groups_ += token_groups_of(piece);
   }
   // Rows of one token alone are read in the order in which they lie, all vectors at once, where
   // there is work enough for all threads nevertheless.

@@ -21,7 +21,7 @@ inline constexpr int64_t kSegmentRows = 256;
 static_assert(kv::kBlockTokens <= kSegmentRows);
 
 // Queries, each a head of a token, that share the decoded rows of a tile.
-inline constexpr int64_t kQueriesMax = 64;
+inline constexpr int64_t kQueriesMax = 128;
 
 // A Past says how the rows that a step attends come to the kernels.
 struct Past {
