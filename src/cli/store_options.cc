@@ -14,25 +14,28 @@ const std::map<std::string, StoreDurability> kDurabilities = {{"none", StoreDura
                                                               {"strict", StoreDurability::kStrict}};
 
 void add_remote_options(Command command, RemoteOptions& remote, const Option& no_store) {
-  command
-      .add_option("--remote", remote.urls,
-                  "where several servers share caches: redis://, rediss://, redis+cluster://,\n"
-                  "s3://bucket/prefix?endpoint=URL; several: the faster ones first")
-      .value_name("URL")
-      .check(not_empty)
-      .excludes(no_store);
-  command
-      .add_option("--remote-secret", remote.secret_file,
-                  "a file with the secret of the servers that share them")
-      .value_name("FILE")
-      .check(not_empty);
-  command.add_flag("--remote-encrypt", remote.encrypts, "encrypt what is kept there");
+  Option urls =
+      command
+          .add_option("--remote", remote.urls,
+                      "where several servers share caches: redis://, rediss://, redis+cluster://,\n"
+                      "s3://bucket/prefix?endpoint=URL; several: the faster ones first")
+          .value_name("URL")
+          .check(not_empty)
+          .excludes(no_store);
+  Option secret = command
+                      .add_option("--remote-secret", remote.secret_file,
+                                  "a file with the secret of the servers that share them")
+                      .value_name("FILE")
+                      .check(not_empty)
+                      .needs(urls);
+  command.add_flag("--remote-encrypt", remote.encrypts, "encrypt what is kept there").needs(secret);
   command
       .add_option("--remote-tokens", remote.new_tokens_min,
                   "write a text at once when so many of its tokens are new there")
       .value_name("N")
       .check_range(0, int64_t{1} << 30)
-      .show_default();
+      .show_default()
+      .needs(urls);
 }
 
 }  // namespace
