@@ -7,10 +7,23 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <optional>
 
 namespace kvasir::testing {
+
+std::string HttpAnswer::header(std::string_view name) const {
+  std::string names = head;
+  std::ranges::transform(names, names.begin(), [](unsigned char c) { return std::tolower(c); });
+  const std::string line = "\n" + std::string(name) + ": ";
+  const size_t at = names.find(line);
+  if (at == std::string::npos) return {};
+  const size_t begin = at + line.size();
+  return head.substr(begin, head.find("\r\n", begin) - begin);
+}
+
 namespace {
 
 constexpr time_t kPatienceS = 600;
@@ -79,17 +92,18 @@ std::optional<std::string> joined_chunks(std::string_view chunks) {
 HttpAnswer answer_of(std::string_view received) {
   const size_t head_end = received.find("\r\n\r\n");
   if (head_end == std::string_view::npos || !received.starts_with("HTTP/1.1 ")) return {};
-  const std::string head(received.substr(0, head_end + 2));
-  const std::string_view rest = received.substr(head_end + 4);
-  const int status = std::atoi(head.c_str() + 9);
-  if (head.find("\r\nTransfer-Encoding: chunked\r\n") != std::string::npos) {
-    const auto body = joined_chunks(rest);
-    return body ? HttpAnswer{status, *body} : HttpAnswer{};
+  HttpAnswer answer{.status = std::atoi(std::string(received.substr(9, 3)).c_str()),
+                    .body = std::string(received.substr(head_end + 4)),
+                    .head = std::string(received.substr(0, head_end + 2))};
+  if (answer.header("transfer-encoding") == "chunked") {
+    const auto body = joined_chunks(answer.body);
+    if (!body) return {};
+    answer.body = *body;
+    return answer;
   }
-  const size_t length_at = head.find("\r\nContent-Length: ");
-  const bool is_whole = length_at == std::string::npos ||
-                        std::strtoul(head.c_str() + length_at + 18, nullptr, 10) == rest.size();
-  return is_whole ? HttpAnswer{status, std::string(rest)} : HttpAnswer{};
+  const std::string length = answer.header("content-length");
+  const bool is_whole = length.empty() || std::stoul(length) == answer.body.size();
+  return is_whole ? answer : HttpAnswer{};
 }
 
 // Closes the connection.
@@ -112,6 +126,11 @@ HttpAnswer ask_on(int connection, std::string_view target, std::string_view body
 }
 
 }  // namespace
+
+HttpConnection::HttpConnection(int port) : connection_(connect_to(port)) {}
+HttpConnection::~HttpConnection() { ::close(connection_); }
+bool HttpConnection::send(std::string_view bytes) { return send_all(connection_, bytes); }
+HttpAnswer HttpConnection::last_answer() { return answer_of(receive_all(connection_)); }
 
 HttpAnswer ask_http(int port, std::string_view target, std::string_view body,
                     std::string_view headers) {

@@ -126,6 +126,27 @@ TEST_F(JsonContract, RunAndChat) {
   EXPECT_EQ(keys_of(ask("chat --max-tokens 1 --no-store", "Hello\n")), words(kAnswer));
 }
 
+// An engine that is not there counts as one that is.
+TEST_F(JsonContract, RunWithARemoteTier) {
+  Keys expected =
+      words(kAnswer + " store remote") + words(kMetrics, "store") +
+      words(
+          "lookups requested_tokens hit_tokens negative_hits given_up written_chains "
+          "dropped_chains queued_chains endpoints",
+          "remote") +
+      words(
+          "label is_closed_off closed_off_count failures deadline_exceeded read_objects "
+          "read_bytes written_objects written_bytes missing_objects wrong_bytes full_answers "
+          "queued_calls calls",
+          "remote.endpoints") +
+      words("probe read write touch remove list", "remote.endpoints.calls");
+  for (const std::string& call : words("probe read write touch remove list")) {
+    expected = expected + words("count seconds", "remote.endpoints.calls." + call);
+  }
+  EXPECT_EQ(keys_of(ask("run --prompt a --max-tokens 1 --remote redis://127.0.0.1:1" + store())),
+            expected);
+}
+
 TEST_F(JsonContract, Cache) {
   answer();
   const Json list = ask("cache ls" + store());

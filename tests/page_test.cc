@@ -322,6 +322,33 @@ TEST_F(Page, ShowsTheLastRequestAndWhyNotMoreWasReused) {
   browser().answer_no_more();
 }
 
+// Of other servers it speaks only where there may be some.
+TEST_F(Page, ShowsWhatCameFromOtherServers) {
+  start({"--no-store"});
+  ASSERT_TRUE(browser().eventually("cache.data && !at('view').hidden"));
+  EXPECT_EQ(count_of("[data-kind=remote]"), 0);
+  const std::string cache = browser().text(
+      "JSON.stringify({...cache.data, remote: {endpoints: [{label: 'redis://10.0.0.5:6379',"
+      " read_bytes: 2048, written_bytes: 0, is_closed_off: true}]},"
+      " store: {budget_bytes: 1, file_bytes: 1, evicted_blocks: 0, evicted_states: 0, runs: []},"
+      " totals: {...cache.data.totals, reused_ram_tokens: 20, reused_remote_tokens: 500},"
+      " requests: [{id: 'r', at_s: 1e9, session: '', prompt_tokens: 600, reused_ram_tokens: 0,"
+      " reused_disk_tokens: 0, reused_remote_tokens: 512, computed_tokens: 88, why: ''}]})");
+  browser().answer_instead("/kvasir/cache", "application/json", cache);
+  browser().evaluate("cache.refresh()");
+  ASSERT_TRUE(browser().eventually("document.querySelector('#last [data-kind=remote]')"));
+  EXPECT_EQ(browser().text("at('saved-tokens').textContent"), "520");
+  EXPECT_EQ(browser().text("document.querySelector('#last [data-kind=remote]').dataset.tokens"),
+            "512");
+  EXPECT_TRUE(
+      browser().holds("[...document.querySelectorAll('#recent td')].some("
+                      "(cell) => cell.textContent === '512')"));
+  const std::string note = browser().text("document.querySelector('.engine').textContent");
+  EXPECT_NE(note.find("redis://10.0.0.5:6379: 2"), std::string::npos) << note;
+  EXPECT_NE(note.find("left alone"), std::string::npos) << note;
+  browser().answer_no_more();
+}
+
 TEST_F(Page, SaysThatThereIsNoStore) {
   start({"--no-store"});
   ASSERT_TRUE(browser().eventually("!at('view').hidden"));

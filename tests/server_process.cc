@@ -72,9 +72,11 @@ void ServerProcess::kill() {
 }
 
 int ServerProcess::terminate() {
-  ::kill(pid_, SIGTERM);
+  ask_to_end();
   return wait();
 }
+
+void ServerProcess::ask_to_end() { ::kill(pid_, SIGTERM); }
 
 int ServerProcess::wait() {
   int status = 0;

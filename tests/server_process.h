@@ -23,10 +23,11 @@ class ServerProcess {
   void kill();
   // Asks it to end and returns its exit status.
   int terminate();
-
- private:
+  // The two halves of that.
+  void ask_to_end();
   int wait();
 
+ private:
   pid_t pid_ = -1;
   int output_ = -1;
   int port_ = 0;

@@ -5,6 +5,7 @@
 #include "base/process_memory.h"
 #include "cli/notes.h"
 #include "cli/store_report.h"
+#include "server/remote_json.h"
 
 namespace kvasir::cli {
 
@@ -32,6 +33,8 @@ Json to_json(const AnswerReport& report, const Engine& engine) {
                       {"rss_peak_bytes", rss_peak_bytes()},
                       {"notes", notes_json()}};
   if (report.has_store) object.emplace_back("store", to_json(metrics));
+  const RemoteMetrics remote = engine.remote_metrics();
+  if (!remote.endpoints.empty()) object.emplace_back("remote", server::json_of(remote));
   return object;
 }
 

@@ -49,19 +49,20 @@ Option add_remote_options(Command command, RemoteOptions& remote) {
           .value_name("URL")
           .check(not_empty)
           .one_value_each_time();
-  command
-      .add_option("--remote-secret", remote.secret_file,
-                  "a file with the secret of the servers that share them")
-      .value_name("FILE")
-      .check(not_empty)
-      .needs(urls);
-  command.add_flag("--remote-encrypt", remote.encrypts, "encrypt what is kept there").needs(urls);
+  Option secret = command
+                      .add_option("--remote-secret", remote.secret_file,
+                                  "a file with the secret of the servers that share them")
+                      .value_name("FILE")
+                      .check(not_empty)
+                      .needs(urls);
+  command.add_flag("--remote-encrypt", remote.encrypts, "encrypt what is kept there").needs(secret);
   command
       .add_option("--remote-tokens", remote.new_tokens_min,
                   "write a text at once when so many of its tokens are new there")
       .value_name("N")
       .check_range(0, int64_t{1} << 30)
-      .show_default();
+      .show_default()
+      .needs(urls);
   return urls;
 }
 

@@ -192,7 +192,9 @@ Status Service::State::drain(std::chrono::milliseconds patience) {
     changed.notify_one();
   }
   const std::lock_guard lock(end_mutex);
-  if (thread.joinable()) thread.join();
+  // Whoever comes later finds all saved, and does not wait for the remote tier once more.
+  if (!thread.joinable()) return ok_status();
+  thread.join();
   return engine.flush_store();
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/stopwatch.h"
 #include "kvasir/cache_size.h"
+#include "server/remote_json.h"
 
 namespace kvasir::server {
 namespace {
@@ -55,6 +56,12 @@ Json::Object memory_json(const Served& served, const ServiceMetrics& metrics) {
           {"idle_sessions", metrics.idle_sessions},
           {"running_requests", metrics.running_requests},
           {"waiting_requests", metrics.waiting_requests}};
+}
+
+// Null: there is none.
+Json remote_json(const Served& served) {
+  const RemoteMetrics metrics = served.service->engine().remote_metrics();
+  return metrics.endpoints.empty() ? Json() : Json(json_of(metrics));
 }
 
 Json::Object totals_json(const ServiceMetrics& metrics) {
@@ -141,6 +148,7 @@ std::string CacheView::body(const Served& served) {
                            {"bill", bill_json(served)},
                            {"memory", memory_json(served, metrics)},
                            {"store", store(served)},
+                           {"remote", remote_json(served)},
                            {"totals", totals_json(metrics)},
                            {"requests", std::move(requests)}})
       .dump();

@@ -401,9 +401,11 @@ void ServerImpl::complete(Visit& visit, Served& served) {
   std::vector<Keep> keeps = kept_beginnings(served, call, prompts.front(), salt);
   std::vector<ServiceRequest> requests = prepare_requests(served, call, std::move(prompts), salt);
   requests.front().keeps = std::move(keeps);
-  visit.headers.emplace_back(kSessionHeader, session_name(call.conversation, facts.id));
-  const bool hands_over = visit.exchange->request().header(kHandoverHeader) != nullptr;
-  for (ServiceRequest& request : requests) request.hands_over = hands_over;
+  const HttpRequest& request = visit.exchange->request();
+  visit.headers.emplace_back(
+      kSessionHeader, session_name(request.header(kSessionHeader), call.conversation, facts.id));
+  const bool hands_over = request.header(kHandoverHeader) != nullptr;
+  for (ServiceRequest& one : requests) one.hands_over = hands_over;
   std::function<void(std::span<const int32_t>)> on_said;
   if (facts.comparison) {
     on_said = remember_prompt(served, call, requests.front().prompt, salt, facts.id);

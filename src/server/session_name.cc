@@ -18,7 +18,9 @@ bool is_plain(char c) {
 
 }  // namespace
 
-std::string session_name(std::string_view conversation, const std::string& fresh) {
+std::string session_name(const std::string* sent, std::string_view conversation,
+                         const std::string& fresh) {
+  if (sent != nullptr && !sent->empty()) conversation = *sent;
   if (conversation.empty()) return fresh;
   if (conversation.size() <= kNameBytesMax && std::ranges::all_of(conversation, is_plain)) {
     return std::string(conversation);

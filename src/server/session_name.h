@@ -12,8 +12,10 @@ inline constexpr const char* kSessionHeader = "x-kvasir-session";
 // A request with it ends once other servers can go on from it.
 inline constexpr const char* kHandoverHeader = "x-kvasir-handover";
 
-// Returns the name that the answer carries: the client's own where a header can, else a hash of it,
-// else, where it gave none, `fresh`.
-std::string session_name(std::string_view conversation, const std::string& fresh);
+// Returns the name that an answer carries: what came in the header, which a proxy may have hashed,
+// else what the client calls its conversation, else `fresh`. A hash of it where a header cannot
+// have it. sent: null where there was no header.
+std::string session_name(const std::string* sent, std::string_view conversation,
+                         const std::string& fresh);
 
 }  // namespace kvasir::server
