@@ -13,20 +13,8 @@ const std::map<std::string, StoreDurability> kDurabilities = {{"none", StoreDura
                                                               {"batch", StoreDurability::kBatch},
                                                               {"strict", StoreDurability::kStrict}};
 
-void add_remote_options(Command command, RemoteOptions& remote, const Option& no_store) {
-  command
-      .add_option("--remote", remote.urls,
-                  "where several servers share caches: redis://, rediss://, redis+cluster://,\n"
-                  "s3://bucket/prefix?endpoint=URL; several: the faster ones first")
-      .value_name("URL")
-      .check(not_empty)
-      .excludes(no_store);
-  command
-      .add_option("--remote-secret", remote.secret_file,
-                  "a file with the secret of the servers that share them")
-      .value_name("FILE")
-      .check(not_empty);
-  command.add_flag("--remote-encrypt", remote.encrypts, "encrypt what is kept there");
+void add_writing_options(Command command, RemoteOptions& remote, const Option& no_store) {
+  add_remote_options(command, remote).excludes(no_store);
   command
       .add_option("--remote-tokens", remote.new_tokens_min,
                   "write a text at once when so many of its tokens are new there")
@@ -36,6 +24,23 @@ void add_remote_options(Command command, RemoteOptions& remote, const Option& no
 }
 
 }  // namespace
+
+Option add_remote_options(Command command, RemoteOptions& remote) {
+  Option urls =
+      command
+          .add_option("--remote", remote.urls,
+                      "where several servers share caches: redis://, rediss://, redis+cluster://,\n"
+                      "s3://bucket/prefix?endpoint=URL; several: the faster ones first")
+          .value_name("URL")
+          .check(not_empty);
+  command
+      .add_option("--remote-secret", remote.secret_file,
+                  "a file with the secret of the servers that share them")
+      .value_name("FILE")
+      .check(not_empty);
+  command.add_flag("--remote-encrypt", remote.encrypts, "what is kept there is encrypted");
+  return urls;
+}
 
 void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
   Option directory =
@@ -59,7 +64,7 @@ void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
       .check_one_of({"none", "batch", "strict"})
       .show_default();
   command.add_option("--salt", flags.salt, "caches of one salt are not found under another");
-  add_remote_options(command, flags.remote, no_store);
+  add_writing_options(command, flags.remote, no_store);
 }
 
 void add_size_option(Command command, StoreFlags& flags) {
