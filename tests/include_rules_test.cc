@@ -34,7 +34,8 @@ constexpr Rule kRules[] = {
     {"grammar", ""},
     {"kv", "kernels numeric"},
     {"calibration", "kernels numeric kv kvasir/study.h"},
-    {"persist", "kv store kvasir/remote.h kvasir/store.h kvasir/store_admin.h"},
+    {"persist",
+     "kv store kvasir/remote.h kvasir/remote_admin.h kvasir/store.h kvasir/store_admin.h"},
     {"ops", "kernels numeric kv kvasir/pass_meter.h"},
     {"model", "ops kernels kv checkpoint numeric kvasir/study.h"},
     {"plan",
@@ -185,12 +186,13 @@ bool is_test_helper(const std::string& target) {
 std::vector<std::string> violations(const SourceFile& file) {
   const std::string module = module_of(file.path);
   const bool crosses_modules = module == "tests" || module == "fuzz";
+  const bool is_for_tests = file.is_test() || file.path.ends_with("test_support.h");
   std::vector<std::string> found;
   for (const Include& include : includes_of(file.text)) {
     std::string message;
     if (!include.is_quoted) {
       message = check_library_include(file, module, include.target);
-    } else if (!crosses_modules && !(file.is_test() && is_test_helper(include.target))) {
+    } else if (!crosses_modules && !(is_for_tests && is_test_helper(include.target))) {
       message = check_project_include(module, include.target);
     }
     if (!message.empty()) found.push_back(finding(file, include.line, message));

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "cli_driver.h"
+#include "real_redis.h"
 
 namespace kvasir {
 namespace {
@@ -79,13 +80,16 @@ class JsonContract : public testing::CliTest {
 };
 
 TEST_F(JsonContract, Plan) {
-  const Json plan = ask("plan llama-3.1-8b --kv kvarn4 --memory 256GB");
+  const Json plan = ask("plan llama-3.1-8b --kv kvarn4 --memory 256GB --link 1Gbit");
   EXPECT_EQ(
       keys_of(plan),
       words("model architecture source layers context_tokens_max notes context_tokens sequences "
             "shared_prefix_tokens precision index_precision state_precision page_tokens "
             "keeps_whole_windows with_draft pass_tokens tensor_parallel data_parallel "
-            "thread_count bill quality curve memory") +
+            "thread_count bill quality curve memory remote") +
+          words("link_bits_per_s is_held_here block_bytes state_bytes bytes_per_token held_objects "
+                "held_bytes resumed_objects resumed_bytes resume_s",
+                "remote") +
           words("attention head_width measured gap", "quality") +
           words("lines bytes_per_token row_bytes ram_bytes ram_cold_bytes ram_budget_bytes "
                 "ssd_bytes weight_bytes pass_buffer_bytes copied_bytes mapped_panel_bytes",
@@ -168,6 +172,37 @@ TEST_F(JsonContract, Cache) {
   EXPECT_EQ(keys_of(ask("cache unpin " + key + store())), words("unpinned notes"));
   EXPECT_EQ(keys_of(ask("cache prune " + key + store())), words("freed_bytes notes"));
   EXPECT_EQ(keys_of(ask("cache clear" + store())), words("freed_bytes notes"));
+}
+
+TEST_F(JsonContract, CacheRemote) {
+  const testing::RealRedis redis;
+  const std::string remote = " --remote " + redis.url();
+  std::string text;
+  for (int i = 0; i < 300; ++i) text += "the day was long ";
+  ask("run --max-tokens 4 --remote-tokens 0 --prompt-file -" + store() + remote, text);
+  const auto answer = [&](const std::string& command) {
+    return keys_of(ask("cache remote " + command + remote));
+  };
+  const auto count = [](const std::string& path) { return words("objects bytes", path); };
+  const Keys frame = words("engines notes") + words("engine", "engines");
+  EXPECT_EQ(answer("stat"),
+            frame + words("version used_bytes limit_bytes blocks states packs advice", "engines") +
+                count("engines.blocks") + count("engines.states") + count("engines.packs"));
+  EXPECT_EQ(answer("ls"),
+            frame + words("runs foreign wrong", "engines") +
+                words("key parent model token_begin token_end bytes states age_s", "engines.runs") +
+                count("engines.foreign") + count("engines.wrong"));
+  const std::string removal = "removed left_objects reason foreign";
+  EXPECT_EQ(answer("verify --repair"),
+            frame + words("right foreign wrong repair", "engines") + count("engines.right") +
+                count("engines.foreign") + words(removal, "engines.repair") +
+                count("engines.repair.removed") + count("engines.repair.foreign"));
+  EXPECT_EQ(
+      answer("prune --older-than 1d"),
+      frame + words(removal, "engines") + count("engines.removed") + count("engines.foreign"));
+  EXPECT_EQ(keys_of(ask("cache clear" + store() + remote)),
+            words("freed_bytes remote notes") + words("engine " + removal, "remote") +
+                count("remote.removed") + count("remote.foreign"));
 }
 
 TEST_F(JsonContract, EvalCodecs) {

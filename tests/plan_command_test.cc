@@ -453,6 +453,43 @@ TEST_F(PlanCommand, ReadsTheConfigsThatTheEngineReads) {
   expect_both(R"("compress_rate_csa": NaN)", 1);
 }
 
+TEST_F(PlanCommand, ARemoteTierHoldsWhatAStoreDoesAndALinkMovesOneSequence) {
+  const Json plan = run_json("plan deepseek-v4-flash --context 102400 --link 1Gbit --json");
+  const Json& remote = member(plan, "remote");
+  EXPECT_EQ(integer(remote, "link_bits_per_s"), 1'000'000'000);
+  EXPECT_EQ(integer(remote, "block_bytes"), 454'656);
+  EXPECT_EQ(number(remote, "bytes_per_token"), 454'656 / 128.);
+  EXPECT_EQ(integer(remote, "held_bytes"), integer(member(plan, "bill"), "ssd_bytes"));
+  EXPECT_EQ(integer(remote, "held_objects"), 800 + 25 + 1);
+  EXPECT_EQ(integer(remote, "resumed_objects"), 801);
+  const int64_t bytes = 800 * integer(remote, "block_bytes") + integer(remote, "state_bytes");
+  EXPECT_EQ(integer(remote, "resumed_bytes"), bytes);
+  EXPECT_DOUBLE_EQ(number(remote, "resume_s"), 0.020 + static_cast<double>(bytes) / 117.5e6);
+  const std::string text = run("plan deepseek-v4-flash --context 102400 --link 300Mbit").out;
+  EXPECT_NE(text.find("a remote tier over 300 Mbit/s"), std::string::npos) << text;
+  EXPECT_NE(text.find("454,656 B, 3,552 B/token"), std::string::npos) << text;
+  EXPECT_EQ(run_json("plan deepseek-v4-flash --json").find("remote"), nullptr);
+  for (const char* wrong : {"fast", "1GB", "0Gbit", "1", "-1Gbit"}) {
+    EXPECT_EQ(run("plan --link " + std::string(wrong)).exit_status, 2) << wrong;
+  }
+}
+
+// Sequences share what they begin with; other engines' caches are none of ours.
+TEST_F(PlanCommand, ARemoteTierOfSeveralSequencesAndOfOtherEngines) {
+  const std::string two = "plan deepseek-v4-flash --context 8192 --sequences 2 --link 1Gbit --json";
+  const Json apart = run_json(two);
+  EXPECT_EQ(integer(member(apart, "remote"), "held_objects"), 2 * (64 + 2 + 1));
+  EXPECT_EQ(integer(member(apart, "remote"), "resumed_objects"), 65);
+  const Json shared = run_json(two + " --shared-prefix 4096");
+  EXPECT_EQ(integer(member(apart, "remote"), "held_objects") -
+                integer(member(shared, "remote"), "held_objects"),
+            32 + 1);
+  EXPECT_EQ(integer(member(shared, "remote"), "held_bytes"),
+            integer(member(shared, "bill"), "ssd_bytes"));
+  const Json other = run_json("plan llama-3.1-8b --kv q8_0 --link 1Gbit --json");
+  EXPECT_FALSE(*member(member(other, "remote"), "is_held_here").as_bool());
+}
+
 TEST_F(PlanCommand, ThePageTakesWhatTheCommandTakes) {
   const std::string page = directory_.file("page.html");
   const std::string options =

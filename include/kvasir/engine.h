@@ -48,8 +48,7 @@ struct EngineOptions {
   // and by layer, such as "k=kvarn4-sink1,v=int8,layers 0-1=bf16". What makes no sense for a model
   // is refused.
   std::string kv = "native";
-  // A file of calibrate() (kvasir/calibrate.h), for precisions that need what it holds; may be
-  // empty.
+  // A file of calibrate() (kvasir/calibrate.h), for precisions that need one; may be empty.
   std::string kv_data;
   int thread_count = 0;  // 0: one per processor this process may use
   // Binds each thread to a processor of its own for as long as the engine lives, of those that the
@@ -211,8 +210,7 @@ class Engine {
   RemoteMetrics remote_metrics() const;
   // Returns whether sessions are saved. False: there is no store, or it is only read.
   bool saves() const;
-  // Returns what a person should know of the store: why nothing is saved, what is kept as it is and
-  // why.
+  // Returns what a person should know of the store: why nothing is saved, what is kept and why.
   std::vector<Error> store_notes() const;
 
   // Appends tokens to several sessions of this engine in one step: each session at most once, and
@@ -232,8 +230,7 @@ class Engine {
   // Does the same, but markers written in the text become their ids, and no BOS is added.
   Result<std::vector<int32_t>> encode_with_markers(std::string_view text) const;
   Result<std::string> decode(std::span<const int32_t> ids) const;
-  // Returns the exact bytes of one token wherever it stands; empty for ids without a token. Error:
-  // the engine was opened without a tokenizer.
+  // Returns the exact bytes of one token; empty for ids without a token. Error: as encode().
   Result<std::string_view> token_bytes(int32_t id) const;
 
   struct State;

@@ -144,13 +144,20 @@ struct CostOptions {
   bool maps_panels = false;   // Kvasir's --panels
 };
 
+// What one record of Kvasir's takes in a store or at a remote engine, header and padding included.
+struct RecordSizes {
+  int64_t block_bytes = 0;
+  int64_t state_bytes = 0;  // 0: a sequence goes on from every block, and no states are kept
+};
+
 struct CacheCost {
   std::vector<Term> ram;  // all rows in RAM
   // Kvasir only, in its own blocks (pages of 1 or 128 tokens): cold rows on SSD. `ram_cold` is what
   // the cache allocates then; the budget to be given is more (budget_for_cold).
   std::vector<Term> ram_cold;
-  std::vector<Term> ssd;           // a store that has all of it
-  std::vector<std::string> notes;  // options that change nothing here, and why
+  std::vector<Term> ssd;               // a store that has all of it
+  std::optional<RecordSizes> records;  // null: Kvasir does not hold the cache this way
+  std::vector<std::string> notes;      // options that change nothing here, and why
 };
 
 // Returns the terms of a cache. Error: no such precision, or it says nothing about such a cache.

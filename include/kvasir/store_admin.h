@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kvasir/remote_admin.h"
 #include "kvasir/result.h"
 #include "kvasir/store.h"
 
@@ -88,7 +89,8 @@ class StoreAdmin {
   Status pin(const std::string& key, const std::string& name);
   Status unpin(const std::string& key);
 
-  // These four return by how many bytes the files shrank. Error: the store is only read; I/O.
+  // These four return by how many bytes the files shrank. Error: the store is only read; I/O. What
+  // they remove is removed at the engines of StoreOptions::remote too; remote_removals() says so.
 
   // Removes a run and all that continues it. Error: something of it is pinned.
   Result<int64_t> remove(const std::string& key);
@@ -99,6 +101,9 @@ class StoreAdmin {
   Result<int64_t> shrink_to(int64_t bytes);
   // Removes everything, pinned or not, but for files that are kept (notes).
   Result<int64_t> clear();
+
+  // Says what became of removed records at each engine, since this was opened.
+  const std::vector<RemoteRemoval>& remote_removals() const;
 
   // Writes one conversation, from its first token to the end of that run, to a file for another
   // machine. Error: the file exists, or part of the conversation is missing.

@@ -16,6 +16,7 @@
 #include "cli/model_options.h"
 #include "cli/notes.h"
 #include "cli/output.h"
+#include "cli/remote_report.h"
 #include "cli/size.h"
 #include "cli/store_options.h"
 #include "cli/store_report.h"
@@ -135,12 +136,20 @@ Status verify(const CacheOptions& options) {
                .remedy = "what is damaged is never used; kvasir cache verify --repair removes it"};
 }
 
-Status report_freed(const CacheOptions& options, int64_t bytes) {
+// Error: something is left at a remote engine.
+Status report_freed(const CacheOptions& options, const StoreAdmin& store, int64_t bytes) {
+  const std::vector<RemoteRemoval>& removals = store.remote_removals();
   if (options.json) {
-    print_json(Json::Object{{"freed_bytes", bytes}});
+    Json::Object object{{"freed_bytes", bytes}};
+    if (!removals.empty()) object.emplace_back("remote", to_json(removals));
+    print_json(std::move(object));
   } else {
     std::printf("%s freed\n", size_text(bytes).c_str());
+    for (const RemoteRemoval& one : removals) {
+      std::printf("%s\n%s", one.label.c_str(), text_of(one).c_str());
+    }
   }
+  for (const RemoteRemoval& one : removals) KVASIR_RETURN_IF_ERROR(check_removed(one));
   return ok_status();
 }
 
@@ -160,7 +169,7 @@ Status prune(const CacheOptions& options) {
                             store.shrink_to(*parse_size_bytes(options.to_size)));
     freed_bytes += bytes;
   }
-  return report_freed(options, freed_bytes);
+  return report_freed(options, store, freed_bytes);
 }
 
 Status clear(const CacheOptions& options) {
@@ -172,7 +181,7 @@ Status clear(const CacheOptions& options) {
     std::error_code ignored;
     std::filesystem::remove(file, ignored);
   }
-  return report_freed(options, freed_bytes);
+  return report_freed(options, store, freed_bytes);
 }
 
 Status report_key(const CacheOptions& options, const char* done) {
@@ -254,8 +263,10 @@ void add_cache_command(Command program) {
   add("stat", "sizes and what was found, read, written and evicted so far", show_stat);
   add("verify", "read and check every byte; fails when something is damaged", verify)
       .add_flag("--repair", options->repair, "remove what is damaged");
-  Command what = add("prune", "delete a run, what was not used for long, or down to a size", prune)
-                     .add_group("what", "one or more of");
+  Command prune_command =
+      add("prune", "delete a run, what was not used for long, or down to a size", prune);
+  add_remote_options(prune_command, options->store.remote);
+  Command what = prune_command.add_group("what", "one or more of");
   add_key(what);
   what.add_option("--older-than", options->older_than, "what was not used for so long, as 7d")
       .check(is_duration);
@@ -276,7 +287,9 @@ void add_cache_command(Command program) {
       add("import", "take such a file in, once all of it was checked", import_file);
   import_command.add_option("file", options->file, "file to read").value_name("FILE").required();
   add_size_option(import_command, options->store);
-  add("clear", "delete everything, pinned or not", clear);
+  Command clear_command = add("clear", "delete everything, pinned or not", clear);
+  add_remote_options(clear_command, options->store.remote);
+  add_cache_remote_command(cache);
 }
 
 }  // namespace kvasir::cli

@@ -37,6 +37,8 @@ void add_demo_command(Command program);
 void add_cache_command(Command program);
 // One of its commands, with a model.
 void add_cache_why_command(Command cache);
+// Those of the engines that several servers share.
+void add_cache_remote_command(Command cache);
 void add_plan_command(Command program);
 void add_serve_command(Command program);
 void add_docs_command(Command program);

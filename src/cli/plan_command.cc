@@ -11,6 +11,7 @@
 #include "base/text_file.h"
 #include "cli/bundled.h"
 #include "cli/commands.h"
+#include "cli/link_rate.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
 #include "cli/plan_report.h"
@@ -30,6 +31,7 @@ struct PlanOptions {
   std::string memory;
   std::string headroom;
   std::string weights;
+  std::string link;
   std::string shared_prefix;
   std::string html_path;
   std::string quality_path;
@@ -140,6 +142,13 @@ Status add_quality(const PlanOptions& options, PlanAnswer& answer) {
   return ok_status();
 }
 
+void add_remote(const PlanOptions& options, PlanAnswer& answer) {
+  if (options.link.empty()) return;
+  answer.link_bits_per_s = *parse_link_rate(options.link);
+  if (!answer.bill.records) return;
+  answer.remote = plan::remote_cost(*answer.bill.records, answer.load, answer.link_bits_per_s);
+}
+
 Result<PlanAnswer> answer_of(const PlanOptions& options) {
   PlanAnswer answer;
   KVASIR_ASSIGN_OR_RETURN(answer.model, read_model(options));
@@ -160,6 +169,7 @@ Result<PlanAnswer> answer_of(const PlanOptions& options) {
   answer.bill = answer.chart.back();  // of the context asked for
   KVASIR_RETURN_IF_ERROR(add_quality(options, answer));
   KVASIR_RETURN_IF_ERROR(add_fits(options, answer));
+  add_remote(options, answer);
   return answer;
 }
 
@@ -301,6 +311,13 @@ void add_plan_command(Command program) {
                   "file of measured quality besides what comes along ('kvasir eval codecs')")
       .value_name("FILE")
       .check(not_empty)
+      .excludes(html);
+  command
+      .add_option("--link", options->link,
+                  "what a remote tier holds, and what a resume moves over that link")
+      .value_name("RATE")
+      .check(is_link_rate)
+      .excludes(csv)
       .excludes(html);
   command.add_flag("--list", options->list, "print the known models and precisions");
   on_chosen(command, options, run);

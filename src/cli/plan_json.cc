@@ -81,6 +81,21 @@ Json memory_json(const PlanAnswer& answer) {
       {"reason", answer.advice.reason}});
 }
 
+Json remote_json(const PlanAnswer& answer) {
+  const std::optional<plan::RemoteCost>& remote = answer.remote;
+  Json::Object object{{"link_bits_per_s", answer.link_bits_per_s}, {"is_held_here", bool(remote)}};
+  if (!remote) return Json(std::move(object));
+  object.emplace_back("block_bytes", remote->records.block_bytes);
+  object.emplace_back("state_bytes", remote->records.state_bytes);
+  object.emplace_back("bytes_per_token", remote->bytes_per_token);
+  object.emplace_back("held_objects", remote->held_objects);
+  object.emplace_back("held_bytes", remote->held_bytes);
+  object.emplace_back("resumed_objects", remote->resumed_objects);
+  object.emplace_back("resumed_bytes", remote->resumed_bytes);
+  object.emplace_back("resume_s", remote->resume_s);
+  return Json(std::move(object));
+}
+
 }  // namespace
 
 std::string plan_json(const PlanAnswer& answer) {
@@ -109,6 +124,7 @@ std::string plan_json(const PlanAnswer& answer) {
                       {"quality", quality_json(answer.quality)},
                       {"curve", curve_json(answer)}};
   if (!answer.fits.empty()) object.emplace_back("memory", memory_json(answer));
+  if (answer.link_bits_per_s > 0) object.emplace_back("remote", remote_json(answer));
   return Json(std::move(object)).dump();
 }
 

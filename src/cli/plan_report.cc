@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/link_rate.h"
 #include "cli/plan_text.h"
 #include "cli/quality_text.h"
 #include "kvasir/cache_size.h"
@@ -175,6 +176,22 @@ void print_fits(const PlanAnswer& answer) {
   print_advice(answer.advice);
 }
 
+void print_remote(const PlanAnswer& answer) {
+  fmt::print("\na remote tier over {}\n", link_rate_text(answer.link_bits_per_s));
+  if (!answer.remote) {
+    fmt::print("{}\n", wrapped("Kvasir does not hold this model's cache this way", 0));
+    return;
+  }
+  const plan::RemoteCost& remote = *answer.remote;
+  fmt::print("block   {:>13} B, {} B/token\n", with_commas(remote.records.block_bytes),
+             rate_text(remote.bytes_per_token));
+  fmt::print("state   {:>13} B\n", with_commas(remote.records.state_bytes));
+  fmt::print("held    {:>13}, {} objects\n", decimal_text(remote.held_bytes),
+             with_commas(remote.held_objects));
+  fmt::print("resume  {:>13}, {} objects, {:.3g} s\n", decimal_text(remote.resumed_bytes),
+             with_commas(remote.resumed_objects), remote.resume_s);
+}
+
 }  // namespace
 
 void print_plan(const PlanAnswer& answer) {
@@ -185,6 +202,7 @@ void print_plan(const PlanAnswer& answer) {
   print_quality(answer.quality);
   print_chart(answer);
   if (!answer.fits.empty()) print_fits(answer);
+  if (answer.link_bits_per_s > 0) print_remote(answer);
 }
 
 void print_plan_csv(const PlanAnswer& answer) {

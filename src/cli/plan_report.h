@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "plan/bill.h"
 #include "plan/fit.h"
 #include "plan/quality.h"
+#include "plan/remote_cost.h"
 
 namespace kvasir::cli {
 
@@ -24,6 +26,9 @@ struct PlanAnswer {
   // The same for contexts up to the one asked for, the chart's.
   std::vector<int64_t> chart_tokens;
   std::vector<plan::Bill> chart;
+  // With a link only.
+  int64_t link_bits_per_s = 0;
+  std::optional<plan::RemoteCost> remote;  // null: Kvasir does not hold such a cache
   // With a memory only.
   plan::FitQuestion question;
   std::vector<plan::Fit> fits;

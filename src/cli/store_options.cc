@@ -13,7 +13,37 @@ const std::map<std::string, StoreDurability> kDurabilities = {{"none", StoreDura
                                                               {"batch", StoreDurability::kBatch},
                                                               {"strict", StoreDurability::kStrict}};
 
+void add_writing_options(Command command, RemoteOptions& remote, const Option& urls) {
+  command
+      .add_option("--remote-tokens", remote.new_tokens_min,
+                  "write a text at once when so many of its tokens are new there")
+      .value_name("N")
+      .check_range(0, int64_t{1} << 30)
+      .show_default()
+      .needs(urls);
+}
+
 }  // namespace
+
+Option add_remote_options(Command command, RemoteOptions& remote) {
+  Option urls =
+      command
+          .add_option("--remote", remote.urls,
+                      "where several servers share caches: redis://, rediss://,\n"
+                      "redis+cluster://, s3://bucket/prefix?endpoint=URL; the faster ones first")
+          .value_name("URL")
+          .check(not_empty)
+          .one_value_each_time();
+  Option secret = command
+                      .add_option("--remote-secret", remote.secret_file,
+                                  "a file with the secret of the servers that share them")
+                      .value_name("FILE")
+                      .check(not_empty)
+                      .needs(urls);
+  command.add_flag("--remote-encrypt", remote.encrypts, "what is kept there is encrypted")
+      .needs(secret);
+  return urls;
+}
 
 void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
   Option directory =
@@ -37,33 +67,8 @@ void add_store_options(Command command, StoreFlags& flags, bool for_saving) {
       .check_one_of({"none", "batch", "strict"})
       .show_default();
   command.add_option("--salt", flags.salt, "caches of one salt are not found under another");
-  add_remote_options(command, flags.remote).excludes(no_store);
-}
-
-Option add_remote_options(Command command, RemoteOptions& remote) {
-  Option urls =
-      command
-          .add_option("--remote", remote.urls,
-                      "where several servers share caches: redis://, rediss://,\n"
-                      "redis+cluster://, s3://bucket/prefix?endpoint=URL; the faster ones first")
-          .value_name("URL")
-          .check(not_empty)
-          .one_value_each_time();
-  Option secret = command
-                      .add_option("--remote-secret", remote.secret_file,
-                                  "a file with the secret of the servers that share them")
-                      .value_name("FILE")
-                      .check(not_empty)
-                      .needs(urls);
-  command.add_flag("--remote-encrypt", remote.encrypts, "encrypt what is kept there").needs(secret);
-  command
-      .add_option("--remote-tokens", remote.new_tokens_min,
-                  "write a text at once when so many of its tokens are new there")
-      .value_name("N")
-      .check_range(0, int64_t{1} << 30)
-      .show_default()
-      .needs(urls);
-  return urls;
+  Option urls = add_remote_options(command, flags.remote).excludes(no_store);
+  add_writing_options(command, flags.remote, urls);
 }
 
 void add_size_option(Command command, StoreFlags& flags) {

@@ -27,7 +27,7 @@ struct StoreFlags {
 // --salt, --ram, --remote and what goes with it.
 void add_store_options(Command command, StoreFlags& flags, bool for_saving);
 
-// --remote and what goes with it. Returns --remote.
+// --remote, which is returned, --remote-secret and --remote-encrypt.
 Option add_remote_options(Command command, RemoteOptions& remote);
 
 // --store-size.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <set>
 #include <system_error>
 #include <unordered_map>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "persist/archive.h"
 #include "persist/open_store.h"
+#include "persist/remote_engine.h"
 #include "persist/run_tree.h"
 
 namespace kvasir {
@@ -41,13 +43,17 @@ struct StoreAdmin::State {
   std::string directory;
   std::unique_ptr<store::StoreDirectory> store;
   std::unordered_map<std::string, store::RecordId> first_blocks;  // by key, of the newest list
+  std::vector<std::unique_ptr<persist::RemoteEngine>> engines;
+  std::vector<RemoteRemoval> removals;  // of each engine
 
   persist::RunTree tree() const { return persist::RunTree(store->blocks().entries()); }
   // Returns the index of the one run whose key begins so. Error: no run or several do.
   Result<int64_t> find(const persist::RunTree& tree, const std::string& key) const;
   Status check_writable() const;
-  // Deletes records. Returns by how many bytes the files shrank.
-  Result<int64_t> remove(const std::vector<store::RecordId>& ids);
+  // Has `work` delete records, and deletes them at the engines too. Returns by how many bytes the
+  // files shrank.
+  Result<int64_t> remove(const std::function<Status()>& work);
+  void remove_remotely(const std::vector<store::IndexEntry>& before);
   StoredRun describe(const persist::RunTree& tree, const persist::Run& run, int64_t time_s,
                      const std::vector<store::Pin>& pins) const;
 };
@@ -62,6 +68,10 @@ Result<StoreAdmin> StoreAdmin::open(const StoreOptions& options) {
   state->directory = options.directory;
   KVASIR_ASSIGN_OR_RETURN(state->store,
                           persist::open_store(options, persist::IfNotWritable::kFail));
+  if (!options.read_only) {
+    KVASIR_ASSIGN_OR_RETURN(state->engines, persist::RemoteEngine::open(options.remote));
+  }
+  for (const auto& engine : state->engines) state->removals.push_back({.label = engine->label()});
   return StoreAdmin(std::move(state));
 }
 
@@ -208,12 +218,34 @@ Status StoreAdmin::unpin(const std::string& key) {
                .found = key};
 }
 
-Result<int64_t> StoreAdmin::State::remove(const std::vector<store::RecordId>& ids) {
+Result<int64_t> StoreAdmin::State::remove(const std::function<Status()>& work) {
   KVASIR_RETURN_IF_ERROR(check_writable());
+  std::vector<store::IndexEntry> entries;
+  if (!engines.empty()) entries = store->blocks().entries();
   const int64_t before = store->blocks().size().file_bytes;
-  KVASIR_RETURN_IF_ERROR(store->blocks().remove(ids));
+  const Status status = work();
+  remove_remotely(entries);
+  KVASIR_RETURN_IF_ERROR(status);
   return before - store->blocks().size().file_bytes;
 }
+
+void StoreAdmin::State::remove_remotely(const std::vector<store::IndexEntry>& before) {
+  std::vector<store::RecordInfo> known;
+  std::vector<store::RecordInfo> removed;
+  for (const store::IndexEntry& entry : before) {
+    known.push_back(entry.info);
+    if (!store->blocks().find(entry.info.id)) removed.push_back(entry.info);
+  }
+  for (size_t i = 0; i < engines.size(); ++i) {
+    RemoteRemoval removal = engines[i]->remove_records(removed, known);
+    removals[i].removed.count += removal.removed.count;
+    removals[i].removed.bytes += removal.removed.bytes;
+    removals[i].left_objects += removal.left_objects;
+    if (!removal.reason.empty()) removals[i].reason = std::move(removal.reason);
+  }
+}
+
+const std::vector<RemoteRemoval>& StoreAdmin::remote_removals() const { return state_->removals; }
 
 Result<int64_t> StoreAdmin::remove(const std::string& key) {
   const persist::RunTree tree = state_->tree();
@@ -228,7 +260,7 @@ Result<int64_t> StoreAdmin::remove(const std::string& key) {
                    .remedy = "unpin it first"};
     }
   }
-  return state_->remove(ids);
+  return state_->remove([&] { return state_->store->blocks().remove(ids); });
 }
 
 Result<int64_t> StoreAdmin::remove_unused_since(int64_t time_s) {
@@ -246,24 +278,20 @@ Result<int64_t> StoreAdmin::remove_unused_since(int64_t time_s) {
     for (const auto& block : runs[i].blocks) ids.push_back(block.info.id);
     for (const auto& one : runs[i].states) ids.push_back(one.info.id);
   }
-  return state_->remove(ids);
+  return state_->remove([&] { return state_->store->blocks().remove(ids); });
 }
 
 Result<int64_t> StoreAdmin::shrink_to(int64_t bytes) {
-  KVASIR_RETURN_IF_ERROR(state_->check_writable());
-  const int64_t before = state_->store->blocks().size().file_bytes;
-  KVASIR_RETURN_IF_ERROR(state_->store->blocks().shrink_to(bytes));
-  return before - state_->store->blocks().size().file_bytes;
+  return state_->remove([&] { return state_->store->blocks().shrink_to(bytes); });
 }
 
 Result<int64_t> StoreAdmin::clear() {
-  KVASIR_RETURN_IF_ERROR(state_->check_writable());
-  for (const store::Pin& pin : state_->store->pins()) {
-    KVASIR_RETURN_IF_ERROR(state_->store->unpin(pin.key));
-  }
-  const int64_t before = state_->store->blocks().size().file_bytes;
-  KVASIR_RETURN_IF_ERROR(state_->store->blocks().clear());
-  return before - state_->store->blocks().size().file_bytes;
+  return state_->remove([&]() -> Status {
+    for (const store::Pin& pin : state_->store->pins()) {
+      KVASIR_RETURN_IF_ERROR(state_->store->unpin(pin.key));
+    }
+    return state_->store->blocks().clear();
+  });
 }
 
 Result<ImportReport> StoreAdmin::export_to(const std::string& key, const std::string& path) {

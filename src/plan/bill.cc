@@ -36,6 +36,7 @@ Result<Bill> make_bill(const CacheModel& model, const CostOptions& options, cons
   }
   Bill bill;
   bill.notes = cost.notes;
+  bill.records = cost.records;
   for (const Term& term : cost.ram) {
     BillLine& line = line_of(bill, term);
     const int64_t bytes = bytes_of(term, load);

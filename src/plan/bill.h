@@ -29,6 +29,7 @@ struct Bill {
   std::optional<int64_t> ram_cold_bytes;    // of the cache
   std::optional<int64_t> ram_budget_bytes;  // the least --ram for it
   std::optional<int64_t> ssd_bytes;
+  std::optional<RecordSizes> records;  // null: as CacheCost's
   double bytes_per_token = 0;
   std::vector<std::string> notes;  // as of the cost
 

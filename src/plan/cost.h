@@ -38,14 +38,17 @@ Result<CacheCost> cost_of_coded(const CacheModel& model, const CostOptions& opti
                                 const kv::CachePrecision& precision);
 // Returns whether the terms are those of a decoder's own allocation.
 bool is_held_by_decoder(const CacheModel& model, const CostOptions& options);
-// Adds what it costs to hold on SSD the latents that are picked, where Kvasir can. `ram` is there.
-void add_cold_latents(const CacheModel& model, const CostOptions& options,
-                      const ChosenPrecisions& chosen, CacheCost& cost);
+// Adds what Kvasir's records take, and what it costs to hold on SSD the latents that are picked,
+// where it can. `ram` is there.
+void add_stored(const CacheModel& model, const CostOptions& options, const ChosenPrecisions& chosen,
+                CacheCost& cost);
 // The same terms for every layout with cold rows: what is read, and what is on its way to the
 // store. And those of a store's records beside the rows, and of its states.
 void add_reading(const kv::CacheLayout& layout, const persist::PassNeeds& needs,
                  std::vector<Term>& ram_cold);
 void add_records(const kv::CacheLayout& layout, std::vector<Term>& ssd);
+// Null: there are no blocks.
+std::optional<RecordSizes> records_of(const kv::CacheLayout& layout);
 // Returns the terms of DeepSeek-V4, from the engine's own layout. Errors: as cache_cost.
 Result<CacheCost> cost_of_deepseek_v4(const CacheModel& model, const CostOptions& options,
                                       const ChosenPrecisions& chosen);

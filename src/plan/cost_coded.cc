@@ -103,7 +103,7 @@ Result<CacheCost> cost_of_coded(const CacheModel& model, const CostOptions& opti
     lines.add("first rows kept whole", stream.layer, stream.whole_bytes(), {.cap_tokens = 1});
     lines.add("block that is not full", stream.layer, stream.full_floats() * kFloatBytes, kFixed);
   }
-  return CacheCost{.ram = lines.terms()};
+  return CacheCost{.ram = lines.terms(), .records = records_of(layout)};
 }
 
 }  // namespace kvasir::plan

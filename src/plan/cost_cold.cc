@@ -80,11 +80,21 @@ void add_records(const kv::CacheLayout& layout, std::vector<Term>& ssd) {
                  .is_state = true});
 }
 
-void add_cold_latents(const CacheModel& model, const CostOptions& options,
-                      const ChosenPrecisions& chosen, CacheCost& cost) {
+std::optional<RecordSizes> records_of(const kv::CacheLayout& layout) {
+  if (layout.block_bytes() == 0) return std::nullopt;
+  const bool has_states = layout.boundary_state_bytes() > 0;
+  return RecordSizes{.block_bytes = persist::stored_block_bytes(layout),
+                     .state_bytes = has_states ? persist::stored_state_bytes(layout) : 0};
+}
+
+void add_stored(const CacheModel& model, const CostOptions& options, const ChosenPrecisions& chosen,
+                CacheCost& cost) {
   const kernels::Codec* codec = codec_for(model, *chosen.rows);
-  if (codec == nullptr || !is_held_here(model, options, chosen)) return;
+  const bool has_cold = is_held_here(model, options, chosen);
+  if (codec == nullptr || !(has_cold || is_held_by_decoder(model, options))) return;
   const kv::CacheLayout layout = layout_of(model, codec->id);
+  cost.records = records_of(layout);
+  if (!has_cold) return;
   const persist::PassNeeds needs{.tokens_max = options.pass_tokens,
                                  .picked_rows_max = model.picked_latents_max};
   add_rows(layout, Growth::Rounding::kUp, cost.ram_cold);

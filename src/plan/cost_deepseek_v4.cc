@@ -187,7 +187,8 @@ persist::PassNeeds needs_of(const Config& config, const CostOptions& options) {
 
 // What the same rows take on SSD, and beside it in RAM.
 void add_tiers(const kv::CacheLayout& layout, const persist::PassNeeds& needs, CacheCost& cost) {
-  if (layout.block_bytes() == 0) return;
+  cost.records = records_of(layout);
+  if (!cost.records) return;
   cost.ssd = terms_on_disk(layout);
   if (layout.cold_bytes > 0) cost.ram_cold = terms_of_hot_parts(layout, needs);
 }

@@ -344,7 +344,7 @@ Result<CacheCost> cost_of_streams(const CacheModel& model, const CostOptions& op
     std::transform(cost.ram.begin(), cost.ram.end(), cost.ram.begin(), as_held_here);
   }
   add_all_states(model, options, chosen.state_bytes, cost.ram);
-  add_cold_latents(model, options, chosen, cost);
+  add_stored(model, options, chosen, cost);
   return cost;
 }
 

@@ -18,6 +18,7 @@ class Envelope {
   Envelope() = default;
   static Envelope sealing(std::span<const std::byte> secret);
 
+  bool is_sealing() const { return key_.has_value(); }
   int64_t bytes_of(int64_t record_bytes) const;
   // record: behind the first bytes of `place`, as record_part() says.
   std::span<std::byte> record_part(std::span<std::byte> place) const;

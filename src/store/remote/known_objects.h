@@ -5,8 +5,7 @@
 #include <chrono>
 #include <unordered_map>
 
-#include "store/key.h"
-#include "store/remote/object_client.h"
+#include "store/remote/object_names.h"
 
 namespace kvasir::store::remote {
 
@@ -29,12 +28,7 @@ class KnownObjects {
   }
 
  private:
-  struct Hash {
-    size_t operator()(const ObjectName& name) const {
-      return KeyHash()(name.hash) ^ static_cast<size_t>(name.kind);
-    }
-  };
-  std::unordered_map<ObjectName, Time, Hash> until_;
+  std::unordered_map<ObjectName, Time, ObjectNameHash> until_;
 };
 
 }  // namespace kvasir::store::remote

@@ -16,4 +16,9 @@ ObjectName ObjectNames::of_pack(const Key& last_block) const {
   return name(ObjectKind::kPack, last_block);
 }
 
+ObjectName ObjectNames::place_in_pack(const ObjectName& pack, int64_t index) {
+  return {ObjectKind::kPack,
+          Sha256().add_text("kvasir place in pack").add(pack.hash).add_value(index).finish()};
+}
+
 }  // namespace kvasir::store::remote

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,12 @@
 #include "store/remote/object_client.h"
 
 namespace kvasir::store::remote {
+
+struct ObjectNameHash {
+  size_t operator()(const ObjectName& name) const {
+    return KeyHash()(name.hash) ^ static_cast<size_t>(name.kind);
+  }
+};
 
 class ObjectNames {
  public:
@@ -21,6 +28,9 @@ class ObjectNames {
   ObjectName of(const RecordId& id) const;
   // last_block: of the pack.
   ObjectName of_pack(const Key& last_block) const;
+  // What a record of a pack is sealed for: its place there, so that whoever has the secret can open
+  // it without knowing whose it is.
+  static ObjectName place_in_pack(const ObjectName& pack, int64_t index);
 
  private:
   ObjectName name(ObjectKind kind, const Key& key) const;

@@ -20,23 +20,24 @@ WireRecord ChainForm::wire_state(int64_t blocks) const {
           .payload_bytes = chain_->sizes.state_bytes};
 }
 
-void ChainForm::add(Part& part, const WireRecord& wire, int64_t blocks) const {
-  part.records.push_back({wire, names_->of(wire.id), part.bytes, blocks});
+void ChainForm::add(Part& part, const WireRecord& wire, const ObjectName& name,
+                    int64_t blocks) const {
+  part.records.push_back({wire, name, part.bytes, blocks});
   part.bytes += envelope_->bytes_of(wire.wire_bytes());
 }
 
 Part ChainForm::block(int64_t blocks) const {
-  Part part;
-  add(part, wire_block(blocks), blocks);
-  part.object = part.records[0].name;
+  const WireRecord wire = wire_block(blocks);
+  Part part{.object = names_->of(wire.id)};
+  add(part, wire, part.object, blocks);
   return part;
 }
 
 Part ChainForm::state(int64_t blocks) const {
   KVASIR_CHECK(has_state(), "a cache with states");
-  Part part;
-  add(part, wire_state(blocks), blocks);
-  part.object = part.records[0].name;
+  const WireRecord wire = wire_state(blocks);
+  Part part{.object = names_->of(wire.id)};
+  add(part, wire, part.object, blocks);
   return part;
 }
 
@@ -47,7 +48,10 @@ Part ChainForm::pack(int64_t blocks, int64_t from) const {
   for (int64_t before = first + 1; before <= from; ++before) {
     part.offset_bytes += envelope_->bytes_of(wire_block(before).wire_bytes());
   }
-  for (int64_t block = from + 1; block <= blocks; ++block) add(part, wire_block(block), block);
+  for (int64_t block = from + 1; block <= blocks; ++block) {
+    const ObjectName place = ObjectNames::place_in_pack(part.object, block - 1 - first);
+    add(part, wire_block(block), place, block);
+  }
   return part;
 }
 

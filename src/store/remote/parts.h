@@ -24,7 +24,7 @@ inline constexpr int64_t kPackBlocks = 32;
 
 struct PartRecord {
   WireRecord wire;
-  ObjectName name;           // which the record is sealed for, also inside a pack
+  ObjectName name;           // what the record is sealed for: its own, or its place in a pack
   int64_t offset_bytes = 0;  // in the part
   int64_t blocks = 0;        // of the chain, at its end
 };
@@ -52,7 +52,7 @@ class ChainForm {
   bool has_state() const { return chain_->sizes.state_bytes > 0; }
 
  private:
-  void add(Part& part, const WireRecord& wire, int64_t blocks) const;
+  void add(Part& part, const WireRecord& wire, const ObjectName& name, int64_t blocks) const;
   WireRecord wire_block(int64_t blocks) const;
   WireRecord wire_state(int64_t blocks) const;
 
