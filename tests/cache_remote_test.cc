@@ -200,5 +200,28 @@ TEST_F(CacheRemote, AnEngineThatDoesNotAnswerIsOneLineAndTheOthersAreTold) {
   EXPECT_EQ(std::count(hung.err.begin(), hung.err.end(), '\n'), 1) << hung.err;
 }
 
+// Of a cluster with a server that does not answer nobody knows what is there.
+TEST_F(CacheRemote, AClusterIsToldOfAsAWholeOrNotAtAll) {
+  testing::RealCluster cluster;
+  const std::string whole = " --remote '" + cluster.url() + "'";
+  run_json("run --json --max-tokens 4 --prompt-file - --remote-tokens 0" + store() + whole,
+           prompt(300));
+  const Json stat = only_engine(run_json("cache remote stat --json" + whole));
+  const int64_t objects =
+      integer(member(stat, "blocks"), "objects") + integer(member(stat, "states"), "objects");
+  EXPECT_GT(objects, 5);
+  const Json check = only_engine(run_json("cache remote verify --json" + whole));
+  EXPECT_EQ(integer(member(check, "right"), "objects"), objects);
+  cluster.node(2).kill();
+  for (const char* command : {"stat", "verify", "prune --all"}) {
+    const Outcome outcome = run("cache remote " + std::string(command) + whole);
+    EXPECT_EQ(outcome.exit_status, 1) << command << outcome.out;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+  }
+  const Outcome cleared = run("cache clear" + store() + whole);
+  EXPECT_EQ(cleared.exit_status, 1);
+  EXPECT_NE(cleared.out.find("perhaps still there: "), std::string::npos) << cleared.out;
+}
+
 }  // namespace
 }  // namespace kvasir

@@ -118,6 +118,7 @@ Result<std::vector<RemoteAdmin>> RemoteAdmin::open(const RemoteOptions& options)
   }
   KVASIR_ASSIGN_OR_RETURN(auto engines, persist::RemoteEngine::open(options));
   std::vector<RemoteAdmin> admins;
+  admins.reserve(engines.size());
   for (auto& engine : engines) {
     admins.emplace_back(std::make_unique<State>(State{std::move(engine)}));
   }
