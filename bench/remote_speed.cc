@@ -109,7 +109,8 @@ Status make_up(persist::Persistence& persistence, std::span<const int32_t> token
   const kv::CacheLayout& layout = live.sequence.layout();
   const auto write = [&](int64_t begin, int64_t end) -> Status {
     for_each_new_row(layout, begin, end, [&](int64_t stream, int64_t row) {
-      fill_random(random, live.sequence.row(stream, row));
+      const int64_t bytes = layout.streams[static_cast<size_t>(stream)].row_bytes;
+      fill_random(random, {live.sequence.writable_row(stream, row), static_cast<size_t>(bytes)});
     });
     return ok_status();
   };

@@ -16,7 +16,7 @@ bool RemoteFetch::is_done() const {
 void RemoteFetch::wait(std::chrono::milliseconds patience) const {
   if (!fetch_) return;
   const auto now = std::chrono::steady_clock::now();
-  fetch_->wait_until(std::min<store::Deadline>(now + patience, fetch_->latest()));
+  fetch_->wait_until(std::min(store::remote::Deadline(now + patience), fetch_->latest()));
 }
 
 int64_t RemoteFetch::tokens_of(int64_t session_tokens) const {
