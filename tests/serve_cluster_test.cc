@@ -3,6 +3,7 @@
 // engine that dies, or hangs, costs reuse and no answer.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -26,6 +27,10 @@ using testing::random_tokens;
 using testing::RealRedis;
 using testing::ServerProcess;
 using Tokens = std::vector<int32_t>;
+
+// What an engine has is brought only where that is faster than computing it, and a machine may be
+// so busy that it is not: then another conversation is tried.
+constexpr uint64_t kTries = 8;
 
 constexpr const char* kHandover = "X-Kvasir-Handover: 1\r\n";
 
@@ -117,14 +122,14 @@ class ServeClusterTest : public testing::CliTest {
     EXPECT_EQ(outcome.err.find('\n') + 1, outcome.err.size()) << outcome.err;
   }
 
-  // Starts another conversation of a few hundred tokens at one server and goes on at another.
-  // Returns how many came from the engine. A machine may be so busy that computing was faster.
-  int64_t tokens_after_short_turn(const ServerProcess& first, const ServerProcess& second,
-                                  const char* headers, int tries) {
+  // Has conversations of a few hundred tokens at one server, and goes on at another, until some
+  // tokens come from the engine. Returns how many.
+  static int64_t tokens_after_short_turn(const ServerProcess& first, const ServerProcess& second,
+                                         const char* headers) {
+    const int64_t before = remote_tokens(second);
     int64_t found = 0;
-    for (uint64_t seed = 1; found == 0 && seed <= static_cast<uint64_t>(tries); ++seed) {
+    for (uint64_t seed = 1; found == 0 && seed <= kTries; ++seed) {
       const Tokens prompt = random_tokens(400, 4096, 100 + seed);
-      const int64_t before = remote_tokens(second);
       (void)say(first, prompt, headers);
       (void)say(second, next_turn(prompt));
       found = remote_tokens(second) - before;
@@ -136,20 +141,20 @@ class ServeClusterTest : public testing::CliTest {
 };
 
 TEST_F(ServeClusterTest, AConversationGoesOnAtAnotherServer) {
-  const Tokens prompt = random_tokens(3000, 4096, 1);
-  std::string expected;
-  {
-    ServerProcess alone({"--no-store"});
-    expected = choices_of(say(alone, next_turn(prompt)));
-  }
+  const ServerProcess alone({"--no-store"});
   ServerProcess first(arguments("a"));
   ServerProcess second(arguments("b"));
-  (void)say(first, prompt);
-  ASSERT_TRUE(wait_until_written(first, 1));
-  const HttpAnswer answer = say(second, next_turn(prompt));
-  EXPECT_EQ(choices_of(answer), expected);
-  EXPECT_EQ(cached_tokens_of(answer), boundary_before(3000));
-  EXPECT_EQ(remote_tokens(second), boundary_before(3000));
+  int64_t found = 0;
+  for (uint64_t seed = 1; found == 0 && seed <= kTries; ++seed) {
+    const Tokens prompt = random_tokens(3000, 4096, seed);
+    (void)say(first, prompt);
+    ASSERT_TRUE(wait_until_written(first, static_cast<int64_t>(seed)));
+    const HttpAnswer answer = say(second, next_turn(prompt));
+    EXPECT_EQ(choices_of(answer), choices_of(say(alone, next_turn(prompt))));
+    found = cached_tokens_of(answer);
+  }
+  EXPECT_EQ(found, boundary_before(3000));
+  EXPECT_EQ(remote_tokens(second), found);
   const std::string view = ask_http(second.port(), "/kvasir/cache").body;
   EXPECT_NE(view.find(R"("reused_remote_tokens":2944,"computed_tokens":59)"), std::string::npos)
       << view;
@@ -193,8 +198,35 @@ TEST_F(ServeClusterTest, AnswersNameTheirConversation) {
 TEST_F(ServeClusterTest, AShortConversationThatIsHandedOverGoesOnAtOnce) {
   ServerProcess first(arguments("a"));
   ServerProcess second(arguments("b"));
-  EXPECT_EQ(tokens_after_short_turn(first, second, "", 2), 0) << "too short to be written";
-  EXPECT_EQ(tokens_after_short_turn(first, second, kHandover, 8), 384);
+  EXPECT_EQ(tokens_after_short_turn(first, second, kHandover), 384);
+}
+
+TEST_F(ServeClusterTest, AShortConversationIsNotWritten) {
+  ServerProcess first(arguments("a"));
+  ServerProcess second(arguments("b"));
+  EXPECT_EQ(tokens_after_short_turn(first, second, ""), 0);
+}
+
+// Both look for what the other is about to write, and remember for a while what they did not find.
+TEST_F(ServeClusterTest, AConversationGoesToAndFro) {
+  const ServerProcess first(arguments("a"));
+  const ServerProcess second(arguments("b"));
+  constexpr int kTurns = 8;
+  int most_found = 0;  // turns, of one conversation
+  for (uint64_t seed = 60; most_found < kTurns && seed < 60 + kTries; ++seed) {
+    Tokens prompt = random_tokens(300, 4096, seed);
+    (void)say(first, prompt, kHandover);
+    int found = 0;
+    for (int turn = 0; turn < kTurns; ++turn) {
+      const int64_t before = boundary_before(std::ssize(prompt));
+      const Tokens added = random_tokens(150, 4096, 1000 * seed + static_cast<uint64_t>(turn));
+      prompt.insert(prompt.end(), added.begin(), added.end());
+      const HttpAnswer answer = say(turn % 2 == 0 ? second : first, prompt, kHandover);
+      found += cached_tokens_of(answer) == before;
+    }
+    most_found = std::max(most_found, found);
+  }
+  EXPECT_EQ(most_found, kTurns);
 }
 
 TEST_F(ServeClusterTest, EachKeyHasItsOwnCacheAtAllServers) {
@@ -207,13 +239,18 @@ TEST_F(ServeClusterTest, EachKeyHasItsOwnCacheAtAllServers) {
     return all;
   };
   const std::string own = std::string(kHandover) + "X-Api-Key: the key of somebody\r\n";
-  const Tokens prompt = random_tokens(2000, 4096, 50);
+  const std::string others = "X-Api-Key: the key of another one\r\n";
   ServerProcess first(with_keys("a"));
   ServerProcess second(with_keys("b"));
-  (void)say(first, prompt, own);
-  const Tokens later = next_turn(prompt);
-  EXPECT_EQ(cached_tokens_of(say(second, later, "X-Api-Key: the key of another one\r\n")), 0);
-  EXPECT_EQ(cached_tokens_of(say(second, later, own)), boundary_before(2000));
+  int64_t found = 0;
+  for (uint64_t seed = 50; found == 0 && seed < 50 + kTries; ++seed) {
+    const Tokens prompt = random_tokens(2000, 4096, seed);
+    (void)say(first, prompt, own);
+    const Tokens later = next_turn(prompt);
+    found = cached_tokens_of(say(second, later, own));
+    EXPECT_EQ(cached_tokens_of(say(second, later, others)), 0);
+  }
+  EXPECT_EQ(found, boundary_before(2000));
 }
 
 TEST_F(ServeClusterTest, AServerThatGoesDownLeavesItsConversationsToOthers) {
@@ -225,9 +262,14 @@ TEST_F(ServeClusterTest, AServerThatGoesDownLeavesItsConversationsToOthers) {
     EXPECT_EQ(first.terminate(), 0);
   }
   ServerProcess second(arguments("b"));
+  int64_t found = 0;
   for (const Tokens& prompt : prompts) {
-    EXPECT_EQ(cached_tokens_of(say(second, next_turn(prompt))), boundary_before(2500));
+    found += cached_tokens_of(say(second, next_turn(prompt))) == boundary_before(2500);
   }
+  EXPECT_GT(found, 0);
+  EXPECT_TRUE(wait_until([&] {
+    return found + metric(second, "kvasir_remote_given_up_total") == std::ssize(prompts);
+  })) << found;
 }
 
 TEST_F(ServeClusterTest, AServerGoesDownWhileItsEngineHangs) {
@@ -250,7 +292,7 @@ TEST_F(ServeClusterTest, AServerThatGoesDownIsNotReady) {
   ASSERT_TRUE(wait_until([&] { return metric(server, "kvasir_num_requests_running") == 1; }));
   // No connection is taken any more then, so they are there before.
   std::vector<std::unique_ptr<testing::HttpConnection>> connections;
-  for (int i = 0; i < 20; ++i) {
+  for (int i = 0; i < 60; ++i) {
     connections.push_back(std::make_unique<testing::HttpConnection>(server.port()));
     ASSERT_TRUE(connections.back()->send("GET /ready HTTP/1.1\r\nHost: localhost\r\n"));
   }
@@ -280,7 +322,7 @@ TEST_F(ServeClusterTest, AnEngineThatDiesCostsReuseAlone) {
     EXPECT_EQ(choices_of(say(first, other, kHandover)), choices_of(say(second, other, kHandover)));
   }
   EXPECT_EQ(remote_tokens(second), 0);
-  EXPECT_EQ(metric(second, "kvasir_remote_is_closed_off"), 1);
+  EXPECT_TRUE(wait_until([&] { return metric(second, "kvasir_remote_is_closed_off") == 1; }));
   redis_->restart();
   ASSERT_TRUE(wait_until([&] {
     (void)say(first, random_tokens(200, 4096, 47));
