@@ -46,7 +46,10 @@ class RemoteResume : public ::testing::Test {
     EngineOptions options{.model_path = model_, .thread_count = 1, .needs_text = false};
     options.store = StoreOptions{.directory = directory_.file(store),
                                  .min_free_bytes = 0,
-                                 .remote = {.urls = {url}, .new_tokens_min = new_tokens_min}};
+                                 .remote = {.urls = {url},
+                                            .new_tokens_min = new_tokens_min,
+                                            // Not to depend on how busy a machine is.
+                                            .patience_min_ms = 10'000}};
     return open_engine(options);
   }
 

@@ -27,6 +27,8 @@ struct RemoteOptions {
   // A text is written once it has so many tokens that are not there yet, when it was computed a
   // second time, or when a request asks for it.
   int64_t new_tokens_min = 1024;
+  // The engines may take half as long as computing would, and so many milliseconds in any case.
+  int64_t patience_min_ms = 50;
 };
 
 enum class RemoteOperation : uint8_t { kProbe, kRead, kWrite, kTouch, kRemove, kList };

@@ -13,19 +13,21 @@ constexpr double kNewestShare = 0.3;
 }  // namespace
 
 RemoteChains::RemoteChains(std::unique_ptr<store::remote::RemoteTier> tier,
-                           const kv::CacheLayout& layout, const Digest256& model)
+                           const RemoteOptions& options, const kv::CacheLayout& layout,
+                           const Digest256& model)
     : tier_(std::move(tier)),
       sizes_{.first_block_bytes = layout.block_bytes_of(0),
              .block_bytes = layout.block_bytes_of(1),
              .state_bytes = layout.boundary_state_bytes()},
-      model_(model) {}
+      model_(model),
+      patience_min_(options.patience_min_ms) {}
 
 Result<std::unique_ptr<RemoteChains>> RemoteChains::open(store::BlockStore& store,
                                                          const RemoteOptions& options,
                                                          const kv::CacheLayout& layout,
                                                          const Digest256& model) {
   KVASIR_ASSIGN_OR_RETURN(auto tier, store::remote::RemoteTier::open(store, options));
-  return std::unique_ptr<RemoteChains>(new RemoteChains(std::move(tier), layout, model));
+  return std::unique_ptr<RemoteChains>(new RemoteChains(std::move(tier), options, layout, model));
 }
 
 store::remote::Chain RemoteChains::chain_of(const Beginning& beginning) const {
@@ -43,7 +45,8 @@ std::shared_ptr<store::remote::Fetch> RemoteChains::fetch(const Beginning& begin
   if (have_blocks >= std::ssize(beginning.keys)) return nullptr;
   return tier_->fetch({.chain = std::make_shared<store::remote::Chain>(chain_of(beginning)),
                        .have_blocks = have_blocks,
-                       .tokens_per_s = tokens_per_s_});
+                       .tokens_per_s = tokens_per_s_,
+                       .patience_min = patience_min_});
 }
 
 void RemoteChains::note_use(const Beginning& beginning, int64_t blocks) {

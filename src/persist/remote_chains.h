@@ -5,6 +5,7 @@
 // it.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -51,13 +52,14 @@ class RemoteChains {
   store::remote::RemoteTier& tier() { return *tier_; }
 
  private:
-  RemoteChains(std::unique_ptr<store::remote::RemoteTier> tier, const kv::CacheLayout& layout,
-               const Digest256& model);
+  RemoteChains(std::unique_ptr<store::remote::RemoteTier> tier, const RemoteOptions& options,
+               const kv::CacheLayout& layout, const Digest256& model);
   store::remote::Chain chain_of(const Beginning& beginning) const;
 
   std::unique_ptr<store::remote::RemoteTier> tier_;
   store::remote::PayloadSizes sizes_;
   Digest256 model_;
+  std::chrono::milliseconds patience_min_;
   double tokens_per_s_ = 1000;  // the engine's thread
 };
 

@@ -16,9 +16,9 @@ Deadline Fetch::deadline_for(int64_t blocks) const {
   const std::chrono::duration<double> share(kPatienceShare * saved_tokens / wish_.tokens_per_s);
   // Longer ones do not fit into the clock.
   constexpr std::chrono::duration<double> kLongest = std::chrono::hours(1);
-  return begun_at_ +
-         std::max<Clock::duration>(
-             kPatienceMin, std::chrono::duration_cast<Clock::duration>(std::min(share, kLongest)));
+  return begun_at_ + std::max<Clock::duration>(
+                         wish_.patience_min,
+                         std::chrono::duration_cast<Clock::duration>(std::min(share, kLongest)));
 }
 
 bool Fetch::is_done() const {

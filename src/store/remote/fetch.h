@@ -25,6 +25,7 @@ struct FetchWish {
   std::shared_ptr<const Chain> chain;
   int64_t have_blocks = 0;  // a sequence can go on from here without the engines
   double tokens_per_s = 0;  // computed; more than zero
+  std::chrono::milliseconds patience_min = kPatienceMin;
 };
 
 struct FetchReport {
@@ -41,7 +42,7 @@ class Fetch {
 
   const FetchWish& wish() const { return wish_; }
   // When it has to be done if the engines have so many blocks: after half of the time in which
-  // their tokens could be computed, 50 ms at least, from its beginning on.
+  // their tokens could be computed, patience_min at least, from its beginning on.
   Deadline deadline_for(int64_t blocks) const;
   // Later than this it is not done, whatever the engines have, or it is of no use any more.
   Deadline latest() const { return deadline_for(wish_.chain->block_count()); }
