@@ -182,7 +182,15 @@ bool ChainFetcher::is_lost_race(const Run& run, const PartReader& reader, Deadli
          tokens_left * bytes_per_s;
 }
 
+// A request that fails leaves the others' records: from there it goes on, as long as it gets on.
 void ChainFetcher::bring_blocks(Run& run, Endpoint& endpoint, int64_t to) {
+  for (int64_t before = -1; before < run.blocks && run.blocks < to && !run.report.gave_up;) {
+    before = run.blocks;
+    bring_some_blocks(run, endpoint, to);
+  }
+}
+
+void ChainFetcher::bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to) {
   const auto begun_at = Clock::now();
   PartReader reader(endpoint, parts_of(run, endpoint, to), run.deadline);
   while (!reader.is_over()) {

@@ -1,8 +1,15 @@
 #include "store/remote/part_reader.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace kvasir::store::remote {
+namespace {
+
+constexpr size_t kRequestsMin = 2;
+constexpr double kWindowS = 0.1;
+
+}  // namespace
 
 PartReader::PartReader(Endpoint& endpoint, std::vector<Part> parts, Deadline deadline)
     : endpoint_(endpoint),
@@ -26,10 +33,17 @@ void PartReader::cut_into_requests() {
   }
 }
 
+int64_t PartReader::window_bytes() const {
+  const std::chrono::duration<double> passed = Clock::now() - begun_at_;
+  const double bytes_per_s = static_cast<double>(bytes_arrived()) / std::max(passed.count(), 1e-6);
+  return static_cast<int64_t>(std::min(bytes_per_s * kWindowS, static_cast<double>(kBytesAtATime)));
+}
+
 void PartReader::begin_requests() {
   const auto width = static_cast<size_t>(endpoint_.connections());
   while (begun_ < requests_.size() && begun_ - next_request_ < width &&
-         (bytes_begun_ == 0 || bytes_begun_ + requests_[begun_].bytes <= kBytesAtATime)) {
+         (begun_ - next_request_ < kRequestsMin ||
+          bytes_begun_ + requests_[begun_].bytes <= window_bytes())) {
     begin(begun_++);
   }
 }
