@@ -316,12 +316,6 @@ int64_t Engine::pass_buffer_bytes() const { return state_->model->pass_buffer_by
 Result<Session> Engine::new_session(const SessionOptions& options) { return resume({}, options); }
 
 Result<Session> Engine::resume(std::span<const int32_t> tokens, const SessionOptions& options) {
-  if (!state_->persistence) {
-    KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence,
-                            kv::Sequence::create(state_->model->layout(), state_->account));
-    return Session(std::make_unique<Session::State>(
-        Session::State{.engine = state_.get(), .sequence = std::move(sequence)}));
-  }
   const RemoteFetch fetch = state_->begin_fetch(tokens, options);
   fetch.wait();
   return state_->resume_session(tokens, options, fetch);

@@ -74,7 +74,7 @@ struct Engine::State {
   Status make_whole(Session::State& session);
   // Begins to bring what the remote tier has of a prompt that is about to be resumed.
   RemoteFetch begin_fetch(std::span<const int32_t> tokens, const SessionOptions& options);
-  // As Engine::resume, with what the store has now. REQUIRES: there is one.
+  // As Engine::resume, with what the store has now.
   Result<Session> resume_session(std::span<const int32_t> tokens, const SessionOptions& options,
                                  const RemoteFetch& fetch);
   // Has the remote tier write now what a session can be continued with. None: there is nothing, or

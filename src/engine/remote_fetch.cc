@@ -36,6 +36,11 @@ RemoteFetch Engine::State::begin_fetch(std::span<const int32_t> tokens,
 Result<Session> Engine::State::resume_session(std::span<const int32_t> tokens,
                                               const SessionOptions& options,
                                               const RemoteFetch& fetch) {
+  if (!persistence) {
+    KVASIR_ASSIGN_OR_RETURN(kv::Sequence sequence, kv::Sequence::create(model->layout(), account));
+    return Session(std::make_unique<Session::State>(
+        Session::State{.engine = this, .sequence = std::move(sequence)}));
+  }
   sessions.begin_operation();
   const store::Key root = persistence->root_of(options.salt);
   // One token at least has to be computed for there to be logits.

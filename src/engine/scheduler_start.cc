@@ -60,23 +60,13 @@ Status Scheduler::State::take_session(Job& job) {
     job.usage.reused_ram_tokens = job.session->length();
     return ok_status();
   }
-  KVASIR_RETURN_IF_ERROR(resume_session(job));
+  KVASIR_ASSIGN_OR_RETURN(
+      job.session, engine.state().resume_session(prompt, {.salt = job.request.salt}, job.fetch));
+  job.fetch = {};
   const ReusedTokens reused = job.session->reused();
   job.usage.reused_ram_tokens = reused.ram_tokens;
   job.usage.reused_disk_tokens = reused.disk_tokens;
   job.usage.reused_remote_tokens = reused.remote_tokens;
-  return ok_status();
-}
-
-Status Scheduler::State::resume_session(Job& job) {
-  const SessionOptions of_salt{.salt = job.request.salt};
-  if (!engine.state().persistence) {
-    KVASIR_ASSIGN_OR_RETURN(job.session, engine.new_session(of_salt));
-    return ok_status();
-  }
-  KVASIR_ASSIGN_OR_RETURN(job.session,
-                          engine.state().resume_session(job.request.prompt, of_salt, job.fetch));
-  job.fetch = {};
   return ok_status();
 }
 

@@ -112,7 +112,6 @@ struct Scheduler::State {
   void start(Job& job);
   void begin_prefill(Job& job);
   Status take_session(Job& job);
-  Status resume_session(Job& job);
   // The running request that shares the most of its prompt and can be waited for; null: none.
   Job* leader_of(const Job& job, int64_t& common);
   bool follows(const Job& job, RequestId id);

@@ -173,16 +173,22 @@ std::shared_ptr<store::remote::Fetch> Persistence::begin_fetch(const store::Key&
                                                                int64_t length_max) {
   if (!remote_) return nullptr;
   tokens = tokens.first(static_cast<size_t>(std::min(length_max, std::ssize(tokens))));
-  const int64_t have = resumable_tokens(root, tokens, length_max) / kv::kBlockTokens;
-  return remote_->fetch({root, block_keys(root, tokens), tokens}, have);
+  const std::vector<store::Key> keys = block_keys(root, tokens);
+  return remote_->fetch({root, keys, tokens}, resumable_blocks(keys));
 }
 
 int64_t Persistence::resumable_tokens(const store::Key& root, std::span<const int32_t> tokens,
                                       int64_t length_max) {
-  const Known known = find_known(block_keys(root, tokens));
-  int64_t count = std::min(known.blocks, length_max / kv::kBlockTokens);
+  tokens =
+      tokens.first(static_cast<size_t>(std::clamp<int64_t>(length_max, 0, std::ssize(tokens))));
+  return resumable_blocks(block_keys(root, tokens)) * kv::kBlockTokens;
+}
+
+int64_t Persistence::resumable_blocks(std::span<const store::Key> keys) {
+  const Known known = find_known(keys);
+  int64_t count = known.blocks;
   while (count > 0 && !known.state_at[static_cast<size_t>(count - 1)]) --count;
-  return count * kv::kBlockTokens;
+  return count;
 }
 
 Persistence::Known Persistence::find_known(std::span<const store::Key> keys) {

@@ -138,6 +138,8 @@ class Persistence : private Sink {
     std::vector<kv::SealedBlock> in_memory;  // [blocks] null: it has to be read
   };
   Known find_known(std::span<const store::Key> keys);
+  // How many of these blocks a sequence can go on behind, as far as the index knows.
+  int64_t resumable_blocks(std::span<const store::Key> keys);
   // Reads records, many at a time. Error: no memory.
   struct Incoming {
     store::RecordId id;

@@ -2,9 +2,9 @@
 // for all of them, and what was counted.
 //
 // Calls come back through `done`, once each, on a thread of the endpoint, or before the call
-// returns where the breaker is open. Calls that only write wait for those that somebody waits for:
-// while any of these is queued, at most one connection writes. Nothing is connected before the
-// first call. Any thread may call. The destructor waits for calls under way, which their deadlines
+// returns where the breaker is open. Writes, touches and removals are made one at a time, and none
+// is begun while a call is queued that somebody waits for. Nothing is connected before the first
+// call. Any thread may call. The destructor waits for calls under way, which their deadlines
 // and the link's limits bound; those in the queue are done with kInterrupted.
 #pragma once
 

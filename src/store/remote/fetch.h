@@ -10,7 +10,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <string>
 
 #include "store/hold.h"
 #include "store/remote/chain.h"
@@ -30,10 +29,8 @@ struct FetchWish {
 
 struct FetchReport {
   int64_t blocks = 0;       // how far a sequence can go on now
-  int64_t bytes = 0;        // brought
   int64_t round_trips = 0;  // waits for an answer, one after the other
   bool gave_up = false;
-  std::string label;  // of the engine that most came from
 };
 
 class Fetch {

@@ -7,17 +7,15 @@
 #include <cstdint>
 #include <mutex>
 #include <span>
-#include <unordered_map>
 
 #include "store/key.h"
+#include "store/remote/expiring_set.h"
 
 namespace kvasir::store::remote {
 
 class NegativeCache {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  static constexpr std::chrono::seconds kKept{5};
-  static constexpr size_t kEntriesMax = 4096;
 
   // first_missing: the block that a chain would go on with.
   void remember(const Key& first_missing, Time now);
@@ -28,8 +26,8 @@ class NegativeCache {
   int64_t hits() const { return hits_.load(std::memory_order_relaxed); }
 
  private:
-  std::mutex mutex_;
-  std::unordered_map<Key, Time, KeyHash> until_;
+  std::mutex mutex_;  // guards the ends
+  ExpiringSet<Key, KeyHash> ends_{std::chrono::seconds(5), 4096};
   std::atomic<int64_t> hits_ = 0;
 };
 

@@ -9,9 +9,6 @@ namespace kvasir::store::remote {
 namespace {
 
 constexpr std::chrono::seconds kTouchTime(10);
-constexpr std::chrono::seconds kTouchEvery(60);  // a chain's end
-constexpr int64_t kTouchTtlS = int64_t{7} * 24 * 3600;
-constexpr size_t kTouchedMax = 4096;
 
 std::vector<Source> sources_of(const std::vector<std::unique_ptr<Endpoint>>& endpoints,
                                const std::vector<std::unique_ptr<NegativeCache>>& negatives) {
@@ -114,10 +111,8 @@ void RemoteTier::touch(const Chain& chain, int64_t blocks) {
   const auto now = Clock::now();
   {
     const std::lock_guard lock(mutex_);
-    if (touched_.size() >= kTouchedMax) touched_.clear();
-    Deadline& again_at = touched_[chain.key_at(blocks)];
-    if (now < again_at) return;
-    again_at = now + kTouchEvery;
+    if (touched_.has(chain.key_at(blocks), now)) return;
+    touched_.add(chain.key_at(blocks), now);
   }
   std::vector<ObjectName> names;
   // The root last: an engine that forgets what was used longest ago begins at the chain's end.
@@ -126,7 +121,7 @@ void RemoteTier::touch(const Chain& chain, int64_t blocks) {
   for (int64_t count = blocks; count > 0; --count) names.push_back(form.block(count).object);
   for (const auto& endpoint : endpoints_) {
     if (!endpoint->traits().has_ttl) continue;
-    endpoint->touch(names, kTouchTtlS, now + kTouchTime, [](const Status&) {});
+    endpoint->touch(names, kKeptS, now + kTouchTime, [](const Status&) {});
   }
 }
 

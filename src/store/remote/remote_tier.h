@@ -21,6 +21,7 @@
 #include "store/remote/chain_fetcher.h"
 #include "store/remote/endpoint.h"
 #include "store/remote/envelope.h"
+#include "store/remote/expiring_set.h"
 #include "store/remote/fetch.h"
 #include "store/remote/object_names.h"
 #include "store/remote/write_back.h"
@@ -77,7 +78,8 @@ class RemoteTier {
   std::deque<std::shared_ptr<Fetch>> queue_;
   // Those that are not done, by the block that they begin with.
   std::unordered_map<Key, std::weak_ptr<Fetch>, KeyHash> under_way_;
-  std::unordered_map<Key, Deadline, KeyHash> touched_;  // ends of chains
+  // Ends of chains: each is touched once a minute.
+  ExpiringSet<Key, KeyHash> touched_{std::chrono::seconds(60), 4096};
 
   std::vector<std::jthread> threads_;  // last: they use all of the above
 };

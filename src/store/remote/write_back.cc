@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "base/check.h"
+#include "store/remote/probe.h"
 
 namespace kvasir::store::remote {
 namespace {
 
-constexpr int64_t kBlockTtlS = int64_t{7} * 24 * 3600;  // renewed by use
-constexpr int64_t kTurnTtlS = 3600;                     // of a state where a turn ended
+constexpr int64_t kTurnTtlS = 3600;  // of a state where a turn ended
 constexpr std::chrono::seconds kCallTime(20);
 constexpr int64_t kBytesPerCall = int64_t{4} << 20;
 constexpr size_t kRememberedMax = 4096;  // chains
@@ -19,15 +19,6 @@ constexpr size_t kRememberedMax = 4096;  // chains
 Error gone() { return Error{.kind = ErrorKind::kNotFound, .what = "a record cannot be sent"}; }
 
 bool is_anchor(int64_t blocks) { return blocks % kPackBlocks == 0; }
-
-// One call to an endpoint, waited for: only the thread that writes does so.
-template <class Call>
-Status wait_for(const Call& call) {
-  const auto promise = std::make_shared<std::promise<Status>>();
-  auto future = promise->get_future();
-  call([promise](const Status& status) { promise->set_value(status); });
-  return future.get();
-}
 
 }  // namespace
 
@@ -84,40 +75,34 @@ void WriteBack::run(const std::stop_token& stop) {
   }
 }
 
-// How many of the chain's last blocks were not known to be there.
-int64_t WriteBack::new_blocks_of(const ChainForm& form, int64_t blocks) const {
-  const auto now = Clock::now();
-  int64_t count = 0;
-  while (count < blocks && !known_.has(form.block(blocks - count).object, now)) ++count;
-  return count;
-}
-
 void WriteBack::write(const Job& job, const std::stop_token& stop) {
   if (!endpoint_.takes_writes()) return;
   const auto chain = chain_of(job.end);
   if (!chain) return;
-  const ChainForm form(*chain, names_, envelope_);
-  if (!is_admitted(job, *chain, new_blocks_of(form, chain->block_count()))) return;
-  const auto parts = missing_of(parts_of(*chain));
-  if (!parts) return;
-  for (size_t begin = 0, end = 0; begin < parts->size(); begin = end) {
-    if (stop.stop_requested()) return;
-    int64_t bytes = (*parts)[end++].bytes;
-    while (end < parts->size() && bytes + (*parts)[end].bytes <= kBytesPerCall) {
-      bytes += (*parts)[end++].bytes;
-    }
-    if (!write_parts(std::span(*parts).subspan(begin, end - begin)).ok()) return;
-    negatives_.forget(chain->keys);
-  }
+  std::vector<Part> parts = parts_of(*chain);
+  if (!is_admitted(job, *chain, known_blocks_of(parts))) return;
+  const auto missing = missing_of(std::move(parts));
+  if (!missing) return;
+  const Status written = write_all(*missing, stop);
+  negatives_.forget(chain->keys);
+  if (!written.ok()) return;
   if (ends_.size() >= kRememberedMax) ends_.clear();
   ends_.insert(job.end.key);
   const std::lock_guard lock(mutex_);
   ++written_chains_;
 }
 
-bool WriteBack::is_admitted(const Job& job, const Chain& chain, int64_t new_blocks) {
+int64_t WriteBack::known_blocks_of(std::span<const Part> parts) const {
+  const auto now = Clock::now();
+  const auto known = std::find_if(parts.rbegin(), parts.rend(), [&](const Part& part) {
+    return part.object.kind != ObjectKind::kState && known_.has(part.object, now);
+  });
+  return known == parts.rend() ? 0 : known->records.back().blocks;
+}
+
+bool WriteBack::is_admitted(const Job& job, const Chain& chain, int64_t known_blocks) {
+  const int64_t new_blocks = chain.block_count() - known_blocks;
   if (job.is_wanted || new_blocks * kRecordTokensMax >= new_tokens_min_) return true;
-  const int64_t known_blocks = chain.block_count() - new_blocks;
   if (known_blocks > 0 && ends_.contains(chain.key_at(known_blocks))) return true;
   if (offered_.size() >= kRememberedMax) offered_.clear();
   return ++offered_[job.end.key] > 1;
@@ -160,26 +145,35 @@ std::optional<std::vector<Part>> WriteBack::missing_of(std::vector<Part> parts) 
   const auto now = Clock::now();
   std::erase_if(parts, [&](const Part& part) { return known_.has(part.object, now); });
   std::vector<Part> missing;
+  // A call at a time, because others may wait for theirs.
   const auto step = static_cast<size_t>(endpoint_.traits().probes_max);
-  for (size_t begin = 0; begin < parts.size(); begin += step) {
+  for (std::span<Part> left(parts); !left.empty();) {
+    const auto asked = left.first(std::min(step, left.size()));
+    left = left.subspan(asked.size());
     std::vector<ObjectName> names;
-    for (size_t i = begin; i < std::min(parts.size(), begin + step); ++i) {
-      names.push_back(parts[i].object);
-    }
-    std::vector<bool> is_there;
-    const Status asked = wait_for([&](auto done) {
-      endpoint_.probe(names, now + kCallTime, [&is_there, done](const auto& answer) {
-        if (answer.ok()) is_there = *answer;
-        done(answer.ok() ? ok_status() : Status(answer.error()));
-      });
-    });
-    if (!asked.ok()) return std::nullopt;
+    for (const Part& part : asked) names.push_back(part.object);
+    const auto is_there = probe_now(endpoint_, names, now + kCallTime);
+    if (!is_there) return std::nullopt;
     for (size_t i = 0; i < names.size(); ++i) {
-      if (is_there[i]) known_.add(names[i], now);
-      if (!is_there[i]) missing.push_back(std::move(parts[begin + i]));
+      if ((*is_there)[i]) known_.add(names[i], now);
+      if (!(*is_there)[i]) missing.push_back(std::move(asked[i]));
     }
   }
   return missing;
+}
+
+Status WriteBack::write_all(std::span<const Part> parts, const std::stop_token& stop) {
+  while (!parts.empty()) {
+    if (stop.stop_requested()) return gone();
+    size_t count = 1;
+    int64_t bytes = parts[0].bytes;
+    while (count < parts.size() && bytes + parts[count].bytes <= kBytesPerCall) {
+      bytes += parts[count++].bytes;
+    }
+    KVASIR_RETURN_IF_ERROR(write_parts(parts.first(count)));
+    parts = parts.subspan(count);
+  }
+  return ok_status();
 }
 
 Status WriteBack::write_parts(std::span<const Part> parts) {
@@ -196,10 +190,13 @@ Status WriteBack::write_parts(std::span<const Part> parts) {
     const bool is_turn_end =
         part.object.kind == ObjectKind::kState && !is_anchor(part.records[0].blocks);
     batch->writes.push_back(
-        {.name = part.object, .bytes = place, .ttl_s = is_turn_end ? kTurnTtlS : kBlockTtlS});
+        {.name = part.object, .bytes = place, .ttl_s = is_turn_end ? kTurnTtlS : kKeptS});
   }
-  KVASIR_RETURN_IF_ERROR(wait_for(
-      [&](auto done) { endpoint_.write(batch, Clock::now() + kCallTime, std::move(done)); }));
+  // Shared, because who sets it may still be at it when it has been read.
+  const auto written = std::make_shared<std::promise<Status>>();
+  endpoint_.write(batch, Clock::now() + kCallTime,
+                  [written](const Status& status) { written->set_value(status); });
+  KVASIR_RETURN_IF_ERROR(written->get_future().get());
   for (const ObjectWrite& write : batch->writes) {
     if (write.outcome == WriteOutcome::kNoRoom || write.outcome == WriteOutcome::kUnknown) {
       return gone();

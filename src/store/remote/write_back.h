@@ -25,11 +25,14 @@
 #include "kvasir/result.h"
 #include "store/block_store.h"
 #include "store/remote/endpoint.h"
-#include "store/remote/known_objects.h"
+#include "store/remote/expiring_set.h"
 #include "store/remote/negative_cache.h"
 #include "store/remote/parts.h"
 
 namespace kvasir::store::remote {
+
+// How long an engine that has such times keeps a record after its last use.
+inline constexpr int64_t kKeptS = int64_t{7} * 24 * 3600;
 
 // Where a text ends that may be written: behind which block of the own store.
 struct ChainEnd {
@@ -67,15 +70,17 @@ class WriteBack {
   void run(const std::stop_token& stop);
   uint64_t push(const ChainEnd& end, bool is_wanted);
   void write(const Job& job, const std::stop_token& stop);
-  bool is_admitted(const Job& job, const Chain& chain, int64_t new_blocks);
-  int64_t new_blocks_of(const ChainForm& form, int64_t blocks) const;
+  bool is_admitted(const Job& job, const Chain& chain, int64_t known_blocks);
+  // How many of the chain's first blocks the engine is known to have.
+  int64_t known_blocks_of(std::span<const Part> parts) const;
   // The chain that ends there, as far as the store has it from the first block on. None: not whole.
   std::optional<Chain> chain_of(const ChainEnd& end) const;
   // Returns what of the chain the engine may lack, in the order in which it is written.
   std::vector<Part> parts_of(const Chain& chain) const;
   // Those that the engine says it has not. None: it does not answer.
   std::optional<std::vector<Part>> missing_of(std::vector<Part> parts);
-  // Error: it could not be read or written, so nothing that hangs on it is written.
+  // Error: one could not be read or written, so nothing that hangs on it is written.
+  Status write_all(std::span<const Part> parts, const std::stop_token& stop);
   Status write_parts(std::span<const Part> parts);
   Status fill(const Part& part, std::span<std::byte> place);
   Status fill_record(const PartRecord& record, std::span<std::byte> place);
@@ -86,7 +91,8 @@ class WriteBack {
   const Envelope& envelope_;
   NegativeCache& negatives_;
   const int64_t new_tokens_min_;
-  KnownObjects known_;                             // the thread's
+  // The thread's: what the engine had. It forgets them, because engines evict.
+  ExpiringSet<ObjectName, ObjectNameHash> known_{std::chrono::minutes(10), 65536};
   std::unordered_map<Key, int, KeyHash> offered_;  // the thread's; how often, and not admitted
   std::unordered_set<Key, KeyHash> ends_;          // the thread's; of chains that were written
 
