@@ -96,6 +96,8 @@ class Transfer {
   // For a kept connection that the server closed before it read any of the request.
   void send_from(int64_t offset_bytes) { sent_bytes_ = static_cast<size_t>(offset_bytes); }
 
+  // Whether any byte of an answer came.
+  bool has_begun() const { return head_bytes_ > 0; }
   bool has_too_long_head() const { return head_bytes_ > kHeadBytesMax; }
   // libcurl takes a head for whole where the connection ends within it.
   bool has_head() const { return has_head_; }
@@ -104,7 +106,7 @@ class Transfer {
     return {.is_connected = is_connected,
             .unsent_bytes = std::ssize(request_.body) - static_cast<int64_t>(sent_bytes_),
             .moved_bytes = moved_bytes_,
-            .has_answer = head_bytes_ > 0};
+            .has_answer = has_begun()};
   }
 
   HttpAnswer answer;
@@ -176,6 +178,10 @@ ErrorKind kind_of(CURLcode code) {
     default:
       return ErrorKind::kIo;
   }
+}
+
+bool is_closing(CURLcode code) {
+  return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING;
 }
 
 Error slow(TransferPace::Verdict verdict, const HttpServer& server) {
@@ -325,8 +331,19 @@ HttpConnection::~HttpConnection() = default;
 
 void HttpConnection::close() { handles_.reset(); }
 
+// A server may close a kept connection while a request is on its way; libcurl notices only some of
+// these. What was not answered with a byte is asked once more, on a connection of its own.
 Result<HttpAnswer> HttpConnection::exchange(const HttpRequest& request, const BodyPlace& place,
                                             Deadline deadline) {
+  const bool was_kept = handles_ != nullptr;
+  bool was_closed = false;
+  Result<HttpAnswer> answer = exchange_once(request, place, deadline, was_closed);
+  if (!was_kept || !was_closed) return answer;
+  return exchange_once(request, place, deadline, was_closed);
+}
+
+Result<HttpAnswer> HttpConnection::exchange_once(const HttpRequest& request, const BodyPlace& place,
+                                                 Deadline deadline, bool& was_closed) {
   if (Clock::now() >= deadline) return late(server_);
   Transfer transfer(request, place);
   HeaderList headers;
@@ -344,6 +361,7 @@ Result<HttpAnswer> HttpConnection::exchange(const HttpRequest& request, const Bo
   curl_multi_remove_handle(handles->multi, handles->easy);
   const bool is_cut_here = !transfer.answer.is_whole;
   if (!transfer.has_head() || (result != CURLE_OK && !is_cut_here)) {
+    was_closed = is_closing(result) && !transfer.has_begun();
     return handles->failure(result, transfer, server_);
   }
   handles_ = std::move(handles);

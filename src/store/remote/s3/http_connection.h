@@ -75,6 +75,10 @@ class HttpConnection {
  private:
   struct Handles;
 
+  // was_closed: set where the server closed the connection before a byte of its answer.
+  Result<HttpAnswer> exchange_once(const HttpRequest& request, const BodyPlace& place,
+                                   Deadline deadline, bool& was_closed);
+
   HttpServer server_;
   std::unique_ptr<Handles> handles_;  // none: no connection yet
 };
