@@ -61,6 +61,8 @@ struct RemoteMetrics {
   int64_t negative_hits = 0;     // lookups that were spared: it was just found not to be there
   int64_t round_trips = 0;       // that these lookups waited for, one after the other
   int64_t given_up = 0;          // computing was faster, or the time was over
+  int64_t head_blocks = 0;       // blocks whose hot part came before their rest
+  int64_t late_pieces = 0;       // pages of their cold rows that were wanted before that came
   int64_t written_chains = 0;
   int64_t dropped_chains = 0;  // too many waited to be written
   int64_t queued_chains = 0;   // now

@@ -160,21 +160,14 @@ Result<Resumed> Persistence::resume(const store::Key& root, std::span<const int3
     tier_->touch({&state_id, 1});
     store_->metrics().add(StoreMetric::kHitTokens, count * kv::kBlockTokens);
     if (remote_) remote_->note_use({root, keys, tokens}, count);
+    const int64_t shared_blocks =
+        known.count_in_memory(count) - count_first_uses(sequence.sealed_blocks());
     return Resumed{
         std::move(sequence),
         Recorder(*this, root, {prefix.begin(), prefix.end()}, branch_of(known.blocks, count)),
-        known.count_in_memory(count) * kv::kBlockTokens};
+        shared_blocks * kv::kBlockTokens};
   }
   return resume_nothing(root, branch_of(known.blocks, 0));
-}
-
-std::shared_ptr<store::remote::Fetch> Persistence::begin_fetch(const store::Key& root,
-                                                               std::span<const int32_t> tokens,
-                                                               int64_t length_max) {
-  if (!remote_) return nullptr;
-  tokens = tokens.first(static_cast<size_t>(std::min(length_max, std::ssize(tokens))));
-  const std::vector<store::Key> keys = block_keys(root, tokens);
-  return remote_->fetch({root, keys, tokens}, resumable_blocks(keys));
 }
 
 int64_t Persistence::resumable_tokens(const store::Key& root, std::span<const int32_t> tokens,
@@ -192,6 +185,7 @@ int64_t Persistence::resumable_blocks(std::span<const store::Key> keys) {
 }
 
 Persistence::Known Persistence::find_known(std::span<const store::Key> keys) {
+  remember_hot_parts();
   std::vector<store::RecordId> ids;
   ids.reserve(2 * keys.size());
   for (const store::Key& key : keys) ids.push_back({store::Kind::kBlock, key});
@@ -231,8 +225,8 @@ int64_t Persistence::branch_of(int64_t known_blocks, int64_t resumed_blocks) {
 kv::SealedBlock Persistence::block_in_memory(const store::Key& key, bool is_in_tier) const {
   const auto found = in_memory_.find(key);
   kv::SealedBlock block = found == in_memory_.end() ? nullptr : found->second.lock();
-  // A hot part is of use only while the tier has the rest of the block.
-  if (block && block->cold_part && !is_in_tier) return nullptr;
+  // A hot part is of use only while the rest of the block can be read.
+  if (block && block->cold_part && !is_in_tier && !is_late(*block)) return nullptr;
   return block;
 }
 
@@ -301,8 +295,11 @@ Status Persistence::choose_parts(std::span<Incoming> blocks, int64_t token_count
   if (!residency_ || residency_->admit_whole(residency_->ticket_for_whole(token_count))) {
     return ok_status();
   }
-  KVASIR_RETURN_IF_ERROR(residency_->give_rest_to_rows(
-      residency_->ticket_for_hot_parts(token_count, std::ssize(blocks))));
+  const Ticket ticket = residency_->ticket_for_hot_parts(token_count, std::ssize(blocks));
+  if (!residency_->give_rest_to_rows(ticket).ok()) {
+    drop_hot_parts();
+    KVASIR_RETURN_IF_ERROR(residency_->give_rest_to_rows(ticket));
+  }
   for (Incoming& one : blocks) one.head_bytes -= layout_->cold_bytes;
   return ok_status();
 }
@@ -381,6 +378,8 @@ Status Persistence::make_room(std::span<const Appending> pass) {
   if (residency_->admit_whole(ticket)) return ok_status();
   if (layout_->cold_bytes == 0) return residency_->give_rest_to_rows(ticket);
   if (release_and_give_rest(pass, ticket).ok()) return ok_status();
+  // A session that has not begun yet has to do with less.
+  drop_hot_parts();
   // Blocks that wait to be written cannot be released: they are written first.
   drain();
   if (release_and_give_rest(pass, ticket).ok()) return ok_status();

@@ -36,6 +36,7 @@ class Fetch;
 
 namespace kvasir::persist {
 
+class HotParts;
 class ProjectPins;
 class RemoteChains;
 class Saver;
@@ -164,6 +165,13 @@ class Persistence : private Sink {
   RecordSizes record_sizes() const;
   // Null: the store does not have the block (yet).
   kv::SealedBlock hot_part_of(const store::Key& key, const kv::Block& whole);
+  // Those that a remote tier brings before the rest of these blocks. Null: blocks come whole.
+  std::shared_ptr<HotParts> hot_parts_for(std::span<const store::Key> keys, int64_t have_blocks);
+  void remember_hot_parts();
+  void drop_hot_parts();
+  static bool is_late(const kv::Block& block);
+  // Counts those that a remote tier has brought for this sequence.
+  static int64_t count_first_uses(std::span<const kv::SealedBlock> blocks);
   // Null: no sequence holds it, or it is the hot part of a block that the tier has lost.
   kv::SealedBlock block_in_memory(const store::Key& key, bool is_in_tier) const;
   bool is_in_tier(const store::RecordId& id);
@@ -181,6 +189,7 @@ class Persistence : private Sink {
   std::unique_ptr<Leases> leases_;
   std::unique_ptr<ProjectPins> projects_;
   std::unique_ptr<Residency> residency_;
+  std::vector<std::weak_ptr<HotParts>> hot_parts_;  // of sequences that may begin soon
   // Blocks that some sequence holds. The table itself keeps no block in memory.
   std::unordered_map<store::Key, std::weak_ptr<const kv::Block>, store::KeyHash> in_memory_;
   size_t sweep_size_ = 1024;

@@ -3,6 +3,9 @@
 #include <utility>
 
 namespace kvasir::persist {
+
+using store::remote::HeadTaker;
+
 namespace {
 
 // Shorter passes say little of how fast prompts are computed.
@@ -41,12 +44,16 @@ store::remote::Chain RemoteChains::chain_of(const Beginning& beginning) const {
 }
 
 std::shared_ptr<store::remote::Fetch> RemoteChains::fetch(const Beginning& beginning,
-                                                          int64_t have_blocks) {
+                                                          int64_t have_blocks,
+                                                          std::shared_ptr<HeadTaker> heads,
+                                                          int64_t head_bytes) {
   if (have_blocks >= std::ssize(beginning.keys)) return nullptr;
   return tier_->fetch({.chain = std::make_shared<store::remote::Chain>(chain_of(beginning)),
                        .have_blocks = have_blocks,
                        .tokens_per_s = tokens_per_s_,
-                       .patience_min = patience_min_});
+                       .patience_min = patience_min_,
+                       .heads = std::move(heads),
+                       .head_bytes = head_bytes});
 }
 
 void RemoteChains::note_use(const Beginning& beginning, int64_t blocks) {

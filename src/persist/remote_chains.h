@@ -34,8 +34,11 @@ class RemoteChains {
                                                     const kv::CacheLayout& layout,
                                                     const Digest256& model);
 
-  // Begins to bring what is remote of them. Null: the first have_blocks are all of them.
-  std::shared_ptr<store::remote::Fetch> fetch(const Beginning& beginning, int64_t have_blocks);
+  // Begins to bring what is remote of them. heads: get the first head_bytes of blocks before their
+  // rest; null: blocks come whole. Null: the first have_blocks are all of them.
+  std::shared_ptr<store::remote::Fetch> fetch(const Beginning& beginning, int64_t have_blocks,
+                                              std::shared_ptr<store::remote::HeadTaker> heads,
+                                              int64_t head_bytes);
   // A sequence went on from its first `blocks`, which the own store had.
   void note_use(const Beginning& beginning, int64_t blocks);
   // The own store has the record; any thread.

@@ -2,19 +2,31 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <tuple>
 #include <utility>
 
 #include "base/check.h"
+#include "store/remote/late_blocks.h"
 
 namespace kvasir::persist {
 
-StoredPart::StoredPart(store::PieceSource source, kv::MemoryAccount& account)
-    : source_(std::move(source)), account_(account) {
+StoredPart::StoredPart(store::PieceSource source, kv::MemoryAccount& account,
+                       std::shared_ptr<store::remote::LateBlocks> late)
+    : source_(std::move(source)),
+      account_(account),
+      late_(std::move(late)),
+      is_new_(late_ != nullptr) {
   account_.add(bytes_for(source_.payload_bytes));
 }
 
 StoredPart::~StoredPart() { account_.add(-bytes_for(source_.payload_bytes)); }
+
+store::remote::LateBlocks* StoredPart::late() const {
+  return late_ && !late_->is_given_up() ? late_.get() : nullptr;
+}
+
+bool StoredPart::is_first_use() { return std::exchange(is_new_, false); }
 
 int64_t StoredPart::bytes_for(int64_t block_bytes) {
   const int64_t piece_bytes = store::piece_bytes_for(block_bytes);
@@ -89,6 +101,17 @@ void StoredRows::start_wave() {
   reader_.start(wave_);
 }
 
+// What the store does not have yet may still lie where a remote tier brings it from.
+void StoredRows::read_late_pieces() {
+  const size_t wave_begin = next_piece_ - wave_.size();
+  std::map<store::remote::LateBlocks*, std::vector<store::PieceRead*>> reads_by_chain;
+  for (size_t i = 0; i < wave_.size(); ++i) {
+    store::remote::LateBlocks* late = pieces_[wave_begin + i].part->late();
+    if (!wave_[i].is_right && late != nullptr) reads_by_chain[late].push_back(&wave_[i]);
+  }
+  for (const auto& [late, reads] : reads_by_chain) late->read_pieces(reads);
+}
+
 // Copies to every row the bytes that the piece has of it. Pieces come in the order of the rows.
 void StoredRows::hand_out(const store::PieceRead& read) {
   const int64_t piece_begin = read.piece * piece_bytes_;
@@ -111,6 +134,7 @@ Status StoredRows::finish() {
   store::RecordId wrong_id;
   while (true) {
     reader_.finish();
+    read_late_pieces();
     for (const store::PieceRead& read : wave_) {
       if (read.is_right) {
         hand_out(read);

@@ -1,5 +1,5 @@
 // A StoredRows reads cold rows from the store's blocks, page by page, and proves each page by its
-// check.
+// check. Of a block that a remote tier is still bringing, it reads them from there.
 //
 // It owns the memory that pages are read into. One thread uses it, one batch at a time, and the
 // store must outlive it.
@@ -13,22 +13,35 @@
 #include "store/piece_reader.h"
 #include "store/record.h"
 
+namespace kvasir::store::remote {
+class LateBlocks;
+}
+
 namespace kvasir::persist {
 
 // A StoredPart is the cold part of a block that is in the store. Its memory is charged to the
 // block's account.
 class StoredPart : public kv::ColdPart {
  public:
-  // The account must outlive it.
-  StoredPart(store::PieceSource source, kv::MemoryAccount& account);
+  // late: where it is read until the store has the block; null: the store has it. The account must
+  // outlive it.
+  StoredPart(store::PieceSource source, kv::MemoryAccount& account,
+             std::shared_ptr<store::remote::LateBlocks> late = nullptr);
   ~StoredPart() override;
   store::PieceSource& source() { return source_; }
+  // Null: there is nothing to read it from but the store.
+  store::remote::LateBlocks* late() const;
+  // Whether no sequence went on from the block since it was brought. From this call on, one has.
+  // The engine's thread.
+  bool is_first_use();
   // Returns the bytes of memory that a part of such a block takes.
   static int64_t bytes_for(int64_t block_bytes);
 
  private:
   store::PieceSource source_;
   kv::MemoryAccount& account_;
+  std::shared_ptr<store::remote::LateBlocks> late_;
+  bool is_new_;
 };
 
 class StoredRows : public kv::RowReader {
@@ -45,6 +58,7 @@ class StoredRows : public kv::RowReader {
 
  private:
   void start_wave();
+  void read_late_pieces();
   void hand_out(const store::PieceRead& read);
 
   int64_t row_bytes_;

@@ -13,6 +13,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kRaceAfter(300);
 // Another engine is asked for what the first does not have if that is worth a round trip.
 constexpr int64_t kBlocksWorthAsking = 8;
+// Of those whose first bytes came before: few, because rows that are wanted wait behind them.
+constexpr int64_t kLateBlocksAtATime = 16;
+constexpr std::chrono::seconds kLateTime(20);
 
 double seconds_between(Deadline from, Deadline to) {
   return std::chrono::duration<double>(to - from).count();
@@ -24,12 +27,13 @@ void ChainFetcher::go_past_what_is_here(Run& run) const {
   while (run.blocks < run.chain.block_count() && own_.find(run.chain.block_id(run.blocks + 1))) {
     ++run.blocks;
   }
-  if (run.blocks > 0) run.fetch.hold(own_, run.chain.key_at(run.blocks));
+  // Where only first bytes came, the own store has a gap, and a hold behind it would hold nothing.
+  if (run.blocks > 0 && !run.late) run.fetch.hold(own_, run.chain.key_at(run.blocks));
 }
 
 void ChainFetcher::run(Fetch& fetch) {
   const Chain& chain = *fetch.wish().chain;
-  Run run{fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}};
+  Run run{fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}, {}, {}};
   run.report.blocks = fetch.wish().have_blocks;
   run.deadline = fetch.latest();
   ++lookups_;
@@ -74,7 +78,15 @@ std::optional<Depths> ChainFetcher::ask(Run& run, const Source& source) {
 
 void ChainFetcher::bring(Run& run, Endpoint& endpoint, const Depths& depths) {
   run.deadline = run.fetch.deadline_for(depths.blocks);
+  if (may_bring_heads(run, endpoint)) {
+    // Half of the time is for the first bytes, half for rows that are wanted of the others.
+    const auto share = (run.deadline - Clock::now()) / 2;
+    run.deadline -= share;
+    run.late = std::make_shared<LateBlocks>(endpoint, names_, share, late_pieces_);
+    run.fetch.set_late(run.late);
+  }
   bring_blocks(run, endpoint, depths.blocks);
+  run.late = nullptr;
   if (!run.form.has_state()) {
     run.report.blocks = std::max(run.report.blocks, std::min(run.blocks, depths.blocks));
     return;
@@ -93,6 +105,12 @@ void ChainFetcher::bring(Run& run, Endpoint& endpoint, const Depths& depths) {
   }
 }
 
+// A part of a sealed record proves nothing, and packs are read as one.
+bool ChainFetcher::may_bring_heads(const Run& run, const Endpoint& endpoint) const {
+  return run.fetch.wish().heads && !run.fetch.late() && !endpoint.traits().is_packed &&
+         !envelope_.is_sealing();
+}
+
 std::vector<Part> ChainFetcher::parts_of(const Run& run, const Endpoint& endpoint,
                                          int64_t to) const {
   std::vector<Part> parts;
@@ -105,7 +123,9 @@ std::vector<Part> ChainFetcher::parts_of(const Run& run, const Endpoint& endpoin
       continue;
     }
     ++blocks;
-    if (!own_.find(run.chain.block_id(blocks))) parts.push_back(run.form.block(blocks));
+    if (own_.find(run.chain.block_id(blocks))) continue;
+    parts.push_back(run.late ? run.form.head(blocks, run.fetch.wish().head_bytes)
+                             : run.form.block(blocks));
   }
   return parts;
 }
@@ -142,6 +162,22 @@ void ChainFetcher::bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to) {
   run.report.round_trips += reader.rounds();
 }
 
+void ChainFetcher::bring_rest(Fetch& fetch, const std::stop_token& stop) {
+  const auto late = fetch.late();
+  const Chain& chain = *fetch.wish().chain;
+  Run run{fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}, {}, {}};
+  const int64_t to = fetch.report().blocks;
+  go_past_what_is_here(run);
+  while (run.blocks < to && !run.report.gave_up) {
+    late->let_rows_pass(stop);
+    if (stop.stop_requested() || late->is_given_up()) return;
+    const int64_t before = run.blocks;
+    run.deadline = Clock::now() + kLateTime;
+    bring_some_blocks(run, late->endpoint(), std::min(before + kLateBlocksAtATime, to));
+    if (run.blocks == before) return;
+  }
+}
+
 bool ChainFetcher::bring_state(Run& run, Endpoint& endpoint, int64_t blocks) {
   if (own_.find(run.chain.state_id(blocks))) return true;
   PartReader reader(endpoint, {run.form.state(blocks)}, run.deadline);
@@ -155,6 +191,7 @@ bool ChainFetcher::take(Run& run, Endpoint& endpoint, const PartReader::Arrived&
   if (arrived.outcome == ReadOutcome::kMissing) endpoint.count_missing(1);
   if (arrived.outcome == ReadOutcome::kWrongLength) endpoint.report_wrong_bytes(part.object);
   if (arrived.outcome != ReadOutcome::kRead) return false;
+  if (!part.is_whole && run.late) return take_head(run, endpoint, arrived);
   for (const PartRecord& record : part.records) {
     const auto place =
         arrived.bytes.subspan(static_cast<size_t>(record.offset_bytes),
@@ -167,6 +204,21 @@ bool ChainFetcher::take(Run& run, Endpoint& endpoint, const PartReader::Arrived&
     }
     if (!put(run, record, *payload)) return false;
   }
+  return true;
+}
+
+bool ChainFetcher::take_head(Run& run, Endpoint& endpoint, const PartReader::Arrived& arrived) {
+  const PartRecord& record = arrived.part->records[0];
+  const FetchWish& wish = run.fetch.wish();
+  auto head = head_of_wire(record.wire, arrived.bytes, wish.head_bytes);
+  if (!head) {
+    endpoint.report_wrong_bytes(arrived.part->object);
+    return false;
+  }
+  if (!wish.heads->take(head->payload, std::move(head->source), run.late)) return false;
+  ++head_blocks_;
+  run.blocks = std::max(run.blocks, record.blocks);
+  go_past_what_is_here(run);
   return true;
 }
 
@@ -192,6 +244,8 @@ void ChainFetcher::add_to(RemoteMetrics& metrics) const {
   metrics.hit_tokens = hit_tokens_;
   metrics.given_up = given_up_;
   metrics.round_trips = round_trips_;
+  metrics.head_blocks = head_blocks_;
+  metrics.late_pieces = late_pieces_;
   for (const Source& source : sources_) metrics.negative_hits += source.negatives->hits();
 }
 

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <utility>
 #include <vector>
 
@@ -40,6 +41,8 @@ class ChainFetcher {
 
   // Brings what it can, then finishes the Fetch.
   void run(Fetch& fetch);
+  // Brings the blocks whole of which a Fetch has brought the first bytes. Nobody waits for it.
+  void bring_rest(Fetch& fetch, const std::stop_token& stop);
 
   // What all fetches have counted so far.
   void add_to(RemoteMetrics& metrics) const;
@@ -53,10 +56,12 @@ class ChainFetcher {
     int64_t blocks;  // how many of the chain's first ones the own store has, one after the other
     FetchReport report;
     Deadline deadline{};
+    std::shared_ptr<LateBlocks> late;  // of blocks that do not come whole; null: they do
   };
 
   std::optional<Depths> ask(Run& run, const Source& source);
   void bring(Run& run, Endpoint& endpoint, const Depths& depths);
+  bool may_bring_heads(const Run& run, const Endpoint& endpoint) const;
   void bring_blocks(Run& run, Endpoint& endpoint, int64_t to);
   void bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to);
   std::vector<Part> parts_of(const Run& run, const Endpoint& endpoint, int64_t to) const;
@@ -64,6 +69,7 @@ class ChainFetcher {
   bool is_lost_race(const Run& run, const PartReader& reader, Deadline begun_at, int64_t to) const;
   // Takes a part into the own store. False: a byte of it is not right, or there is no room.
   bool take(Run& run, Endpoint& endpoint, const PartReader::Arrived& arrived);
+  bool take_head(Run& run, Endpoint& endpoint, const PartReader::Arrived& arrived);
   bool put(Run& run, const PartRecord& record, std::span<const std::byte> payload);
   void go_past_what_is_here(Run& run) const;
 
@@ -72,7 +78,7 @@ class ChainFetcher {
   const ObjectNames& names_;
   const Envelope& envelope_;
   std::atomic<int64_t> lookups_ = 0, requested_tokens_ = 0, hit_tokens_ = 0, given_up_ = 0;
-  std::atomic<int64_t> round_trips_ = 0;
+  std::atomic<int64_t> round_trips_ = 0, head_blocks_ = 0, late_pieces_ = 0;
 };
 
 }  // namespace kvasir::store::remote

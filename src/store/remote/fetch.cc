@@ -1,6 +1,7 @@
 #include "store/remote/fetch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -53,7 +54,18 @@ void Fetch::hold(BlockStore& store, const Key& key) {
   tip_ = std::move(held);
 }
 
+void Fetch::set_late(std::shared_ptr<LateBlocks> late) {
+  const std::lock_guard lock(mutex_);
+  late_ = std::move(late);
+}
+
+std::shared_ptr<LateBlocks> Fetch::late() const {
+  const std::lock_guard lock(mutex_);
+  return late_;
+}
+
 void Fetch::finish(const FetchReport& report) {
+  if (wish_.heads) wish_.heads->end();
   const std::lock_guard lock(mutex_);
   KVASIR_CHECK(!report_.has_value(), "it ends once");
   report_ = report;

@@ -25,12 +25,17 @@ void PartReader::cut_into_requests() {
   for (size_t i = 0; i < parts_.size(); ++i) {
     const int64_t bytes = parts_[i].bytes;
     bytes_total_ += bytes;
-    const bool fits = !requests_.empty() && i - requests_.back().begin < kPartsPerRequest &&
-                      requests_.back().bytes + bytes <= kBytesPerRequest;
-    if (!fits) requests_.push_back({.begin = i});
+    if (requests_.empty() || !takes_more(requests_.back(), i, bytes)) {
+      requests_.push_back({.begin = i});
+    }
     requests_.back().end = i + 1;
     requests_.back().bytes += bytes;
   }
+}
+
+bool PartReader::takes_more(const Request& request, size_t next_part, int64_t bytes) {
+  const bool is_short = next_part - request.begin < kPartsPerRequest;
+  return request.bytes + bytes <= (is_short ? kBytesPerRequest : kBytesOfSmallParts);
 }
 
 int64_t PartReader::window_bytes() const {

@@ -20,8 +20,10 @@ namespace kvasir::store::remote {
 
 class PartReader {
  public:
-  // Reads so many parts or bytes with one request at most, and so many bytes at a time in all.
+  // Reads so many parts, more where they are small, and so many bytes with one request at most, and
+  // so many bytes at a time in all.
   static constexpr size_t kPartsPerRequest = 8;
+  static constexpr int64_t kBytesOfSmallParts = int64_t{256} << 10;
   static constexpr int64_t kBytesPerRequest = int64_t{4} << 20;
   static constexpr int64_t kBytesAtATime = int64_t{64} << 20;
 
@@ -56,6 +58,7 @@ class PartReader {
   };
 
   void cut_into_requests();
+  static bool takes_more(const Request& request, size_t next_part, int64_t bytes);
   int64_t window_bytes() const;
   void begin_requests();
   void begin(size_t index);

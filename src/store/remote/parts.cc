@@ -33,6 +33,14 @@ Part ChainForm::block(int64_t blocks) const {
   return part;
 }
 
+Part ChainForm::head(int64_t blocks, int64_t head_bytes) const {
+  KVASIR_CHECK(!envelope_->is_sealing(), "records of which a part can be proven");
+  Part part = block(blocks);
+  part.is_whole = false;
+  part.bytes = head_wire_bytes(part.records[0].wire.payload_bytes, head_bytes);
+  return part;
+}
+
 Part ChainForm::state(int64_t blocks) const {
   KVASIR_CHECK(has_state(), "a cache with states");
   const WireRecord wire = wire_state(blocks);

@@ -45,6 +45,8 @@ class ChainForm {
 
   // blocks: how many of the chain's first ones; the part is the record of the last of them.
   Part block(int64_t blocks) const;
+  // The beginning of that record which proves the first head_bytes of its payload.
+  Part head(int64_t blocks, int64_t head_bytes) const;
   Part state(int64_t blocks) const;
   // The pack that ends there, from the block behind `from` on. REQUIRES: `blocks` is a multiple of
   // kPackBlocks, `from` lies in the pack.

@@ -42,6 +42,7 @@ RemoteTier::RemoteTier(BlockStore& own, std::vector<std::unique_ptr<Endpoint>> e
   for (int i = 0; i < kFetchesAtATime; ++i) {
     threads_.emplace_back([this](const std::stop_token& stop) { run_fetches(stop); });
   }
+  threads_.emplace_back([this](const std::stop_token& stop) { bring_rests(stop); });
 }
 
 RemoteTier::~RemoteTier() {
@@ -52,6 +53,7 @@ RemoteTier::~RemoteTier() {
     for (const auto& [key, fetch] : under_way_) {
       if (const auto one = fetch.lock()) one->give_up();
     }
+    for (const auto& fetch : rests_) fetch->give_up();
   }
   for (std::jthread& thread : threads_) thread.request_stop();
   changed_.notify_all();
@@ -68,7 +70,7 @@ std::shared_ptr<Fetch> RemoteTier::fetch(FetchWish wish) {
   auto fetch = std::make_shared<Fetch>(std::move(wish));
   under_way_[first] = fetch;
   queue_.push_back(fetch);
-  changed_.notify_one();
+  changed_.notify_all();
   return fetch;
 }
 
@@ -81,6 +83,20 @@ void RemoteTier::run_fetches(const std::stop_token& stop) {
     fetcher_.run(*fetch);
     lock.lock();
     under_way_.erase(fetch->wish().chain->key_at(fetch->wish().have_blocks + 1));
+    if (!fetch->late()) continue;
+    rests_.push_back(fetch);
+    changed_.notify_all();
+  }
+}
+
+void RemoteTier::bring_rests(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (changed_.wait(lock, stop, [this] { return !rests_.empty(); })) {
+    const std::shared_ptr<Fetch> fetch = rests_.front();
+    lock.unlock();
+    fetcher_.bring_rest(*fetch, stop);
+    lock.lock();
+    rests_.pop_front();
   }
 }
 

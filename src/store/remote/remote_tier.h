@@ -64,6 +64,7 @@ class RemoteTier {
 
  private:
   void run_fetches(const std::stop_token& stop);
+  void bring_rests(const std::stop_token& stop);
 
   BlockStore& own_;
   const ObjectNames names_;
@@ -76,6 +77,7 @@ class RemoteTier {
   std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
   std::deque<std::shared_ptr<Fetch>> queue_;
+  std::deque<std::shared_ptr<Fetch>> rests_;  // done; the first is being brought whole
   // Those that are not done, by the block that they begin with.
   std::unordered_map<Key, std::weak_ptr<Fetch>, KeyHash> under_way_;
   // Ends of chains: each is touched once a minute.

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "base/aligned_buffer.h"
+#include "store/piece_source.h"
 #include "store/record.h"
 
 namespace kvasir::store::remote {
@@ -27,6 +28,19 @@ struct WireRecord {
 // digest too.
 void write_wire_record(const RecordInfo& info, std::span<const int32_t> tokens,
                        std::span<const std::byte> payload, std::span<std::byte> out);
+
+// How many of its first bytes are sent for the first head_bytes of a payload to be proven alone.
+int64_t head_wire_bytes(int64_t payload_bytes, int64_t head_bytes);
+
+// A WireHead is a beginning of a record that has proven itself.
+struct WireHead {
+  PieceSource source;                  // of the rest, which may be anywhere
+  std::span<const std::byte> payload;  // [head_bytes]
+};
+// Returns it if these [head_wire_bytes] are the first bytes of that record: header, key, parent,
+// tokens and the checks of pieces. None: they are not, or it was written without such checks.
+std::optional<WireHead> head_of_wire(const WireRecord& wanted, std::span<const std::byte> bytes,
+                                     int64_t head_bytes);
 
 // Returns the payload, a part of `bytes`, if these are the bytes of that record: length, header,
 // key, parent, tokens and digest. None: they are not.
