@@ -34,7 +34,14 @@ class FakeEngine {
   std::atomic<Fault> fault = Fault::kNone;
   std::atomic<int64_t> bytes_per_s = 0;  // 0: without a limit
   std::atomic<int64_t> calls = 0;
+  std::atomic<bool> holds_writes = false;  // a write waits until it is false, and is notified
+  std::atomic<int64_t> held_writes = 0;    // so far
 
+  // All that was ever written, in that order.
+  std::vector<Name> written() {
+    const std::lock_guard lock(mutex_);
+    return written_;
+  }
   std::map<Name, std::vector<std::byte>> objects() {
     const std::lock_guard lock(mutex_);
     return objects_;
@@ -59,6 +66,7 @@ class FakeEngine {
   friend class FakeClient;
   std::mutex mutex_;
   std::map<Name, std::vector<std::byte>> objects_;
+  std::vector<Name> written_;
 };
 
 class FakeClient : public ObjectClient {
@@ -96,6 +104,8 @@ class FakeClient : public ObjectClient {
 
   Status write(std::span<ObjectWrite> writes, Deadline deadline) override {
     KVASIR_RETURN_IF_ERROR(begin(deadline));
+    if (engine_.holds_writes) ++engine_.held_writes;
+    engine_.holds_writes.wait(true);
     for (ObjectWrite& write : writes) {
       if (engine_.fault == FakeEngine::Fault::kFull) {
         write.outcome = WriteOutcome::kNoRoom;
@@ -107,6 +117,7 @@ class FakeClient : public ObjectClient {
                                            std::vector(write.bytes.begin(), write.bytes.end()))
                               .second;
       write.outcome = is_new ? WriteOutcome::kWritten : WriteOutcome::kPresent;
+      if (is_new) engine_.written_.push_back(FakeEngine::name_of(write.name));
     }
     return ok_status();
   }
