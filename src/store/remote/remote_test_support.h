@@ -34,6 +34,7 @@ class FakeEngine {
   std::atomic<Fault> fault = Fault::kNone;
   std::atomic<int64_t> bytes_per_s = 0;  // 0: without a limit
   std::atomic<int64_t> calls = 0;
+  std::atomic<int64_t> reads_before_it_hangs = -1;  // objects; it goes on to answer probes. -1: all
   std::atomic<bool> holds_writes = false;  // a write waits until it is false, and is notified
   std::atomic<int64_t> held_writes = 0;    // so far
 
@@ -86,6 +87,8 @@ class FakeClient : public ObjectClient {
   Status read(std::span<ObjectRead> reads, Deadline deadline) override {
     KVASIR_RETURN_IF_ERROR(begin(deadline));
     for (ObjectRead& read : reads) {
+      if (engine_.reads_before_it_hangs == 0) return hang(deadline);
+      if (engine_.reads_before_it_hangs > 0) --engine_.reads_before_it_hangs;
       KVASIR_RETURN_IF_ERROR(pass(std::ssize(read.into), deadline));
       const std::lock_guard lock(engine_.mutex_);
       const auto found = engine_.objects_.find(FakeEngine::name_of(read.name));
@@ -156,7 +159,9 @@ class FakeClient : public ObjectClient {
   Status begin(Deadline deadline) {
     ++engine_.calls;
     if (engine_.fault == FakeEngine::Fault::kGone) return failure();
-    if (engine_.fault != FakeEngine::Fault::kHung) return ok_status();
+    return engine_.fault == FakeEngine::Fault::kHung ? hang(deadline) : ok_status();
+  }
+  static Status hang(Deadline deadline) {
     std::this_thread::sleep_until(std::min(deadline, Clock::now() + LinkLimits{}.first_byte));
     return failure();
   }
