@@ -214,8 +214,9 @@ Result<RemoteTimes> measure_flash_once(const RemoteOrder& order, int64_t token_c
   for (int64_t i = 0; i < order.resumes; ++i) {
     prompts.push_back(fresh_tokens(token_count, kFlashVocabSize));
   }
-  RemoteTimes times{.tokens = token_count,
-                    .cold_ms = 1000 * static_cast<double>(token_count) / kFlashTokensPerS};
+  RemoteTimes times{
+      .tokens = token_count,
+      .cold_ms = 1000 * static_cast<double>(order.resumes * token_count) / kFlashTokensPerS};
   RemoteOptions writing = order.remote;
   writing.new_tokens_min = 0;
   KVASIR_RETURN_IF_ERROR(write_flash(folder.path() + "/first", writing, prompts, times));

@@ -23,8 +23,8 @@ struct RemoteOrder {
 
 struct RemoteTimes {
   int64_t tokens = 0;
-  double cold_ms = 0;    // computed; of the Flash geometry: at kFlashTokensPerS
-  double remote_ms = 0;  // from an empty own store, until all resumes are there
+  double cold_ms = 0;    // all resumes computed; of the Flash geometry: at kFlashTokensPerS
+  double remote_ms = 0;  // all from an empty own store
   double local_ms = 0;   // one of them once more, from the own store
   int64_t remote_tokens = 0;
   int64_t read_bytes = 0;  // from the engines
