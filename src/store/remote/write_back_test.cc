@@ -57,7 +57,7 @@ class WriteBackTest : public ::testing::Test {
   const std::unique_ptr<Endpoint> endpoint_ =
       engine_.endpoint({.probes_max = 8192, .has_ttl = true});
   const ObjectNames names_ = ObjectNames({});
-  const Envelope envelope_;
+  const Envelope envelope_ = Envelope();
   NegativeCache negatives_;
   WriteBack writer_{*own_.blocks, *endpoint_, names_, envelope_, negatives_, 1024};
 };
