@@ -135,7 +135,7 @@ TEST_F(JsonContract, RunWithARemoteTier) {
   Keys expected =
       words(kAnswer + " store remote") + words(kMetrics, "store") +
       words(
-          "lookups requested_tokens hit_tokens negative_hits given_up written_chains "
+          "lookups requested_tokens hit_tokens negative_hits round_trips given_up written_chains "
           "dropped_chains queued_chains endpoints",
           "remote") +
       words(
