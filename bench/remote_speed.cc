@@ -1,10 +1,13 @@
 #include "bench/remote_speed.h"
 
+#include <sys/resource.h>
+
 #include <chrono>
 #include <optional>
 #include <random>
 #include <utility>
 
+#include "base/process_memory.h"
 #include "base/random.h"
 #include "base/stopwatch.h"
 #include "bench/flash_cache.h"
@@ -35,6 +38,37 @@ int64_t read_bytes(const RemoteMetrics& metrics) {
   int64_t bytes = 0;
   for (const RemoteEndpointMetrics& endpoint : metrics.endpoints) bytes += endpoint.read_bytes;
   return bytes;
+}
+
+double cpu_s() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// REQUIRES: the same bounds.
+void add(const Histogram& part, Histogram& sum) {
+  if (sum.counts.empty()) sum = make_histogram(part.bounds);
+  for (size_t i = 0; i < sum.counts.size(); ++i) sum.counts[i] += part.counts[i];
+  sum.sum += part.sum;
+  sum.count += part.count;
+}
+
+void add_calls(const RemoteMetrics& metrics, RemoteTimes& times) {
+  for (const RemoteEndpointMetrics& endpoint : metrics.endpoints) {
+    for (size_t i = 0; i < kRemoteOperationCount; ++i) {
+      add(endpoint.seconds[i], times.seconds[i]);
+    }
+  }
+}
+
+void note_bringing(const RemoteMetrics& metrics, RemoteTimes& times) {
+  times.read_bytes = read_bytes(metrics);
+  times.round_trips = metrics.round_trips;
+  add_calls(metrics, times);
 }
 
 StoreOptions store_in(const std::string& directory, const RemoteOptions& remote) {
@@ -71,15 +105,17 @@ Result<RemoteTimes> measure_model_once(EngineOptions options, const RemoteOrder&
     KVASIR_ASSIGN_OR_RETURN(const auto computed, first_token(first, tokens));
     times.cold_ms = computed.first;
     KVASIR_RETURN_IF_ERROR(first.flush_store());
+    add_calls(first.remote_metrics(), times);
   }
   options.store->directory = folder.path() + "/second";
   {
     KVASIR_ASSIGN_OR_RETURN(Engine second, Engine::open(options));
+    const double cpu_before_s = cpu_s();
     KVASIR_ASSIGN_OR_RETURN(const auto brought, first_token(second, tokens));
+    times.cpu_s = cpu_s() - cpu_before_s;
     times.remote_ms = brought.first;
     times.remote_tokens = brought.second.remote_tokens;
-    times.read_bytes = read_bytes(second.remote_metrics());
-    times.round_trips = second.remote_metrics().round_trips;
+    note_bringing(second.remote_metrics(), times);
     KVASIR_RETURN_IF_ERROR(second.flush_store());
   }
   options.store->remote = {};
@@ -102,9 +138,9 @@ Result<std::unique_ptr<persist::Persistence>> open_flash(const std::string& dire
   return persistence;
 }
 
-Status make_up(persist::Persistence& persistence, std::span<const int32_t> tokens) {
-  const store::Key root = persistence.root_of("");
-  KVASIR_ASSIGN_OR_RETURN(persist::Resumed live, persistence.resume(root, {}, 0));
+// Appends made-up rows of the tokens behind those that it has; a text ends there.
+Status make_up(persist::Persistence& persistence, persist::Resumed& live,
+               std::span<const int32_t> tokens) {
   Random random(3);
   const kv::CacheLayout& layout = live.sequence.layout();
   const auto write = [&](int64_t begin, int64_t end) -> Status {
@@ -123,49 +159,82 @@ Status make_up(persist::Persistence& persistence, std::span<const int32_t> token
         tokens.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)), write));
   }
   live.recorder.mark_resumable();
-  persistence.drain();
   return ok_status();
 }
 
-// Resumes what it can. Returns the milliseconds and the tokens.
-Result<std::pair<double, int64_t>> resume_flash(persist::Persistence& persistence,
-                                                std::span<const int32_t> tokens) {
-  const store::Key root = persistence.root_of("");
-  const int64_t length_max = std::ssize(tokens) - 1;
-  const Stopwatch watch;
-  if (const auto fetch = persistence.begin_fetch(root, tokens, length_max)) {
-    fetch->wait_until(std::chrono::steady_clock::now() + std::chrono::hours(1));
+void write_all(persist::Persistence& persistence) {
+  persistence.drain();
+  persistence.remote()->tier().flush(std::chrono::steady_clock::now() + std::chrono::minutes(10));
+}
+
+using Prompts = std::vector<std::vector<int32_t>>;
+
+// Writes the prompts to the engines.
+Status write_flash(const std::string& directory, const RemoteOptions& remote,
+                   const Prompts& prompts, RemoteTimes& times) {
+  KVASIR_ASSIGN_OR_RETURN(const auto persistence, open_flash(directory, remote));
+  for (const std::vector<int32_t>& tokens : prompts) {
+    KVASIR_ASSIGN_OR_RETURN(persist::Resumed live,
+                            persistence->resume(persistence->root_of(""), {}, 0));
+    KVASIR_RETURN_IF_ERROR(make_up(*persistence, live, tokens));
+    write_all(*persistence);
   }
-  KVASIR_ASSIGN_OR_RETURN(const persist::Resumed resumed,
-                          persistence.resume(root, tokens, length_max));
-  return std::pair(watch.elapsed_ms(), resumed.sequence.length());
+  add_calls(persistence->remote()->tier().metrics(), times);
+  return ok_status();
+}
+
+// Brings all at a time and resumes what it can. Returns the tokens.
+Result<int64_t> resume_flash(persist::Persistence& persistence,
+                             std::span<const std::vector<int32_t>> prompts, RemoteTimes& times) {
+  const store::Key root = persistence.root_of("");
+  const double cpu_before_s = cpu_s();
+  forget_rss_peak();
+  const int64_t rss_before = rss_bytes();
+  std::vector<std::shared_ptr<store::remote::Fetch>> fetches;
+  for (const auto& tokens : prompts) {
+    fetches.push_back(persistence.begin_fetch(root, tokens, std::ssize(tokens) - 1));
+  }
+  for (const auto& fetch : fetches) {
+    if (fetch) fetch->wait_until(std::chrono::steady_clock::now() + std::chrono::hours(1));
+  }
+  times.ram_bytes = rss_peak_bytes() - rss_before;
+  int64_t resumed_tokens = 0;
+  for (const auto& tokens : prompts) {
+    KVASIR_ASSIGN_OR_RETURN(const persist::Resumed resumed,
+                            persistence.resume(root, tokens, std::ssize(tokens) - 1));
+    resumed_tokens += resumed.sequence.length();
+  }
+  times.cpu_s = cpu_s() - cpu_before_s;
+  return resumed_tokens;
 }
 
 Result<RemoteTimes> measure_flash_once(const RemoteOrder& order, int64_t token_count) {
   KVASIR_ASSIGN_OR_RETURN(const ScratchFolder folder, ScratchFolder::create(order.directory));
-  const std::vector<int32_t> tokens = fresh_tokens(token_count, kFlashVocabSize);
-  RemoteTimes times{.tokens = token_count,
-                    .cold_ms = 1000 * static_cast<double>(token_count) / kFlashTokensPerS};
+  Prompts prompts;
+  for (int64_t i = 0; i < order.resumes; ++i) {
+    prompts.push_back(fresh_tokens(token_count, kFlashVocabSize));
+  }
+  RemoteTimes times{
+      .tokens = token_count,
+      .cold_ms = 1000 * static_cast<double>(order.resumes * token_count) / kFlashTokensPerS};
   RemoteOptions writing = order.remote;
   writing.new_tokens_min = 0;
-  {
-    KVASIR_ASSIGN_OR_RETURN(const auto first, open_flash(folder.path() + "/first", writing));
-    KVASIR_RETURN_IF_ERROR(make_up(*first, tokens));
-    first->remote()->tier().flush(std::chrono::steady_clock::now() + std::chrono::minutes(10));
-  }
+  KVASIR_RETURN_IF_ERROR(write_flash(folder.path() + "/first", writing, prompts, times));
   {
     KVASIR_ASSIGN_OR_RETURN(const auto second, open_flash(folder.path() + "/second", order.remote));
-    KVASIR_ASSIGN_OR_RETURN(const auto brought, resume_flash(*second, tokens));
-    times.remote_ms = brought.first;
-    times.remote_tokens = brought.second;
-    const RemoteMetrics metrics = second->remote()->tier().metrics();
-    times.read_bytes = read_bytes(metrics);
-    times.round_trips = metrics.round_trips;
+    const Stopwatch watch;
+    KVASIR_ASSIGN_OR_RETURN(times.remote_tokens, resume_flash(*second, prompts, times));
+    times.remote_ms = watch.elapsed_ms();
+    note_bringing(second->remote()->tier().metrics(), times);
   }
   KVASIR_ASSIGN_OR_RETURN(const auto again, open_flash(folder.path() + "/second", {}));
-  KVASIR_ASSIGN_OR_RETURN(const auto local, resume_flash(*again, tokens));
-  times.local_ms = local.first;
-  if (times.remote_tokens + kv::kBlockTokens < token_count) return not_found(token_count);
+  const Stopwatch watch;
+  const auto& first = prompts.front();
+  KVASIR_ASSIGN_OR_RETURN(const persist::Resumed local,
+                          again->resume(again->root_of(""), first, std::ssize(first) - 1));
+  times.local_ms = watch.elapsed_ms();
+  const int64_t expected = order.resumes * (token_count - kv::kBlockTokens);
+  if (times.remote_tokens < expected) return not_found(expected);
   return times;
 }
 
@@ -188,6 +257,33 @@ Result<std::vector<RemoteTimes>> measure_remote_flash(const RemoteOrder& order) 
     all.push_back(times);
   }
   return all;
+}
+
+Result<RemoteConversation> measure_remote_conversation(const RemoteOrder& order, int64_t turns) {
+  KVASIR_ASSIGN_OR_RETURN(const ScratchFolder folder, ScratchFolder::create(order.directory));
+  KVASIR_ASSIGN_OR_RETURN(const auto persistence, open_flash(folder.path(), order.remote));
+  KVASIR_ASSIGN_OR_RETURN(persist::Resumed live,
+                          persistence->resume(persistence->root_of(""), {}, 0));
+  const std::vector<int32_t> tokens =
+      fresh_tokens(turns * (kTurnPromptTokens + kTurnAnswerTokens), kFlashVocabSize);
+  int64_t length = 0;
+  for (int64_t turn = 0; turn < turns; ++turn) {
+    for (const int64_t more : {kTurnPromptTokens, kTurnAnswerTokens}) {
+      length += more;
+      KVASIR_RETURN_IF_ERROR(
+          make_up(*persistence, live, std::span(tokens).first(static_cast<size_t>(length))));
+    }
+    write_all(*persistence);
+  }
+  RemoteConversation conversation{
+      .turns = turns,
+      .tokens = length,
+      .store_bytes = persistence->metrics()[StoreMetric::kWrittenBytes]};
+  for (const auto& endpoint : persistence->remote()->tier().metrics().endpoints) {
+    conversation.written_objects += endpoint.written_objects;
+    conversation.written_bytes += endpoint.written_bytes;
+  }
+  return conversation;
 }
 
 }  // namespace kvasir::bench

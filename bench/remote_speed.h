@@ -3,6 +3,7 @@
 // leave at the engines lies in a folder of its own that is deleted.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,16 +18,30 @@ struct RemoteOrder {
   std::string directory;  // of the own stores
   RemoteOptions remote;
   std::vector<int64_t> token_counts;  // prompts, each of random tokens of its own
+  int64_t resumes = 1;                // of the Flash geometry: prompts that are brought at a time
 };
 
 struct RemoteTimes {
   int64_t tokens = 0;
-  double cold_ms = 0;    // computed; of the Flash geometry: at kFlashTokensPerS
-  double remote_ms = 0;  // from an empty own store
-  double local_ms = 0;   // the same once more, from the own store
+  double cold_ms = 0;    // all resumes computed; of the Flash geometry: at kFlashTokensPerS
+  double remote_ms = 0;  // all from an empty own store
+  double local_ms = 0;   // one of them once more, from the own store
   int64_t remote_tokens = 0;
   int64_t read_bytes = 0;  // from the engines
   int64_t round_trips = 0;
+  double cpu_s = 0;        // of this process, from asking to the end of the resumes
+  int64_t ram_bytes = -1;  // by which it grew at most while they were brought; -1: not measured
+  // Calls to the engines, writing and bringing.
+  std::array<Histogram, kRemoteOperationCount> seconds;
+};
+
+// What a conversation leaves at the engines where each turn is written before the next begins.
+struct RemoteConversation {
+  int64_t turns = 0;
+  int64_t tokens = 0;
+  int64_t written_objects = 0;
+  int64_t written_bytes = 0;
+  int64_t store_bytes = 0;  // written to the own store meanwhile
 };
 
 // What the Flash geometry, which has rows but no model here, is taken to compute.
@@ -37,5 +52,9 @@ Result<std::vector<RemoteTimes>> measure_remote_model(const EngineOptions& optio
                                                       const RemoteOrder& order);
 // The rows of DeepSeek-V4-Flash, made up, and the states behind them.
 Result<std::vector<RemoteTimes>> measure_remote_flash(const RemoteOrder& order);
+// A conversation of these rows; a turn is kTurnPromptTokens and an answer of kTurnAnswerTokens.
+inline constexpr int64_t kTurnPromptTokens = 400;
+inline constexpr int64_t kTurnAnswerTokens = 200;
+Result<RemoteConversation> measure_remote_conversation(const RemoteOrder& order, int64_t turns);
 
 }  // namespace kvasir::bench

@@ -81,6 +81,56 @@ TEST_F(CacheRemote, WhatAServerWroteIsCountedListedAndRight) {
             integer(member(stat, "blocks"), "bytes") + integer(member(stat, "states"), "bytes"));
 }
 
+TEST_F(CacheRemote, TheStoreKnowsWhatItsTierCountedOverAllProcesses) {
+  EXPECT_EQ(run("run --max-tokens 1 --prompt a" + store()).exit_status, 0);
+  EXPECT_TRUE(member(run_json("cache stat --json" + store()), "remote").is_null());
+  answer(prompt(300));
+  answer(prompt(300, "Another day. "));
+  const Json totals = member(run_json("cache stat --json" + store()), "remote");
+  EXPECT_EQ(integer(totals, "lookups"), 2);
+  EXPECT_EQ(integer(totals, "written_chains"), 2);
+  EXPECT_GT(integer(totals, "requested_tokens"), integer(totals, "hit_tokens"));
+  const Json engine = member(totals, "endpoints").as_array()->front();
+  EXPECT_EQ(*member(engine, "label").as_string(), redis_.url());
+  EXPECT_EQ(integer(engine, "written_objects"), objects());
+  EXPECT_GE(integer(engine, "write_calls"), 2);
+  const Outcome text = run("cache stat" + store());
+  EXPECT_NE(text.out.find("\nremote tier, over all processes that have ended:\n"),
+            std::string::npos);
+  EXPECT_NE(text.out.find("\n" + redis_.url() + ":\n"), std::string::npos) << text.out;
+}
+
+// One run over each link; the last one's chart shows both.
+TEST_F(CacheRemote, BenchMeasuresLinksAndDrawsThemTogether) {
+  const std::string csv = directory_.file("links.csv"), svg = directory_.file("links.svg");
+  const std::string bench =
+      "bench remote --json --flash --tokens 300 900 --csv " + csv + " --svg " + svg + remote();
+  run_json(bench + " --link 'a wire'");
+  const Json result = run_json(bench + " --link 'by air' --resumes 2 --turns 3");
+  const Json& times = member(result, "times").as_array()->back();
+  EXPECT_EQ(integer(times, "tokens"), 900);
+  EXPECT_EQ(integer(times, "remote_tokens"), 2 * 896);
+  EXPECT_GT(integer(times, "read_bytes"), 2 * 7 * 449'824);
+  EXPECT_GT(integer(times, "ram_bytes"), 0);
+  EXPECT_GE(integer(member(member(times, "calls"), "read"), "count"), 2);
+  const Json& conversation = member(result, "conversation");
+  EXPECT_EQ(integer(conversation, "tokens"), 3 * 600);
+  EXPECT_GT(integer(conversation, "written_bytes"), 14 * 449'824);
+  const std::string table = testing::read_file(csv);
+  EXPECT_EQ(table.substr(0, table.find('\n')), "link,tokens,cold_ms,remote_ms,local_ms");
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 5);
+  const std::string chart = testing::read_file(svg);
+  for (const char* line :
+       {">computed<", ">brought, a wire<", ">brought, by air<", ">from the own store<"}) {
+    EXPECT_NE(chart.find(line), std::string::npos) << line;
+  }
+  testing::write_file(csv, "something else\n");
+  const Outcome refused = run(bench);
+  EXPECT_EQ(refused.exit_status, 1) << refused.out;
+  EXPECT_NE(refused.err.find("not a table of times over links"), std::string::npos) << refused.err;
+  EXPECT_EQ(testing::read_file(csv), "something else\n");
+}
+
 TEST_F(CacheRemote, AdviceIsGiven) {
   (void)redis_.ask({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
   const Outcome outcome = run("cache remote stat" + remote());

@@ -135,7 +135,7 @@ TEST_F(JsonContract, RunWithARemoteTier) {
   Keys expected =
       words(kAnswer + " store remote") + words(kMetrics, "store") +
       words(
-          "lookups requested_tokens hit_tokens negative_hits given_up written_chains "
+          "lookups requested_tokens hit_tokens negative_hits round_trips given_up written_chains "
           "dropped_chains queued_chains endpoints",
           "remote") +
       words(
@@ -160,7 +160,7 @@ TEST_F(JsonContract, Cache) {
                                         "runs"));
   EXPECT_EQ(keys_of(ask("cache stat" + store())),
             words("directory file_bytes live_bytes segments unreadable_segments unreadable_bytes "
-                  "blocks states runs models pins totals notes") +
+                  "blocks states runs models pins totals remote notes") +
                 words(kMetrics, "totals"));
   const std::string key = *list.find("runs")->as_array()->front().find("key")->as_string();
   const std::string file = directory_.file("exported");
@@ -185,6 +185,20 @@ TEST_F(JsonContract, CacheRemote) {
   };
   const auto count = [](const std::string& path) { return words("objects bytes", path); };
   const Keys frame = words("engines notes") + words("engine", "engines");
+  const std::string counts =
+      "closed_off_count failures deadline_exceeded read_objects read_bytes written_objects "
+      "written_bytes missing_objects wrong_bytes full_answers";
+  Keys totals = words(
+      "lookups requested_tokens hit_tokens negative_hits round_trips given_up written_chains "
+      "dropped_chains endpoints",
+      "remote");
+  totals = totals + words("label " + counts, "remote.endpoints");
+  for (const std::string& call : words("probe read write touch remove list")) {
+    totals = totals + words(call + "_calls " + call + "_us", "remote.endpoints");
+  }
+  Keys stat = keys_of(ask("cache stat" + store()));
+  std::erase_if(stat, [](const std::string& key) { return !key.starts_with("remote."); });
+  EXPECT_EQ(stat, totals);
   EXPECT_EQ(answer("stat"),
             frame + words("version used_bytes limit_bytes blocks states packs advice", "engines") +
                 count("engines.blocks") + count("engines.states") + count("engines.packs"));

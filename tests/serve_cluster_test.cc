@@ -201,6 +201,30 @@ TEST_F(ServeClusterTest, AShortConversationThatIsHandedOverGoesOnAtOnce) {
   EXPECT_EQ(tokens_after_short_turn(first, second, kHandover), 384);
 }
 
+// A person writes the next turn meanwhile; and then the engine is not needed any more.
+TEST_F(ServeClusterTest, WhatIsPrefetchedIsThereWhenTheTurnComes) {
+  ServerProcess first(arguments("a"));
+  ServerProcess second(arguments("b"));
+  Tokens prompt;
+  const auto hits = [&] { return metric(second, "kvasir_remote_hit_tokens_total"); };
+  for (uint64_t seed = 1; hits() == 0 && seed <= kTries; ++seed) {
+    prompt = random_tokens(3000, 4096, 400 + seed);
+    (void)say(first, prompt, kHandover);
+    const HttpAnswer answer =
+        ask_http(second.port(), "/v1/completions", body_of(prompt), "X-Kvasir-Prefetch: 1\r\n");
+    EXPECT_EQ(answer.status, 202);
+    EXPECT_EQ(answer.body, R"({"object":"kvasir.prefetch","input_tokens":3000})");
+    for (int i = 0; i < 40 && hits() == 0; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+  EXPECT_EQ(metric(second, "kvasir_prompt_tokens_total"), 0) << "it was no prompt";
+  redis_->kill();
+  const HttpAnswer answer = say(second, next_turn(prompt));
+  EXPECT_EQ(cached_tokens_of(answer), boundary_before(3000));
+  EXPECT_EQ(remote_tokens(second), 0);
+}
+
 TEST_F(ServeClusterTest, AShortConversationIsNotWritten) {
   ServerProcess first(arguments("a"));
   ServerProcess second(arguments("b"));

@@ -5,6 +5,9 @@
 #   tools/remote_links.sh [--kvasir PROGRAM] [RATE...] [-- OPTIONS OF BENCH REMOTE]
 #   tools/remote_links.sh 1gbit 300mbit -- --flash --tokens 1024 8192 32768 102400
 #
+# With --csv FILE --svg FILE behind the --, all rates are in one table and one chart. A table that is
+# there already is added to.
+#
 # Needs root, iproute2 and redis-server. It leaves nothing behind.
 set -euo pipefail
 
@@ -51,5 +54,5 @@ for rate in "${rates[@]}"; do
     tc -n "$space" qdisc replace dev "$device" root tbf rate "$rate" burst 256kb latency 50ms
   done
   echo "== $rate"
-  ip netns exec "$near" "$kvasir" bench remote --remote redis://10.77.0.2:6379 "$@"
+  ip netns exec "$near" "$kvasir" bench remote --remote redis://10.77.0.2:6379 --link "$rate" "$@"
 done

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,14 @@ struct RemoteMetrics {
   int64_t dropped_chains = 0;  // too many waited to be written
   int64_t queued_chains = 0;   // now
   std::vector<RemoteEndpointMetrics> endpoints;
+};
+
+// A RemoteTotals sums what remote tiers behind one store have counted, over processes that have
+// ended. Empty: there was none.
+struct RemoteTotals {
+  using Counts = std::map<std::string, int64_t>;  // by name: "hit_tokens", "probe_calls"
+  Counts counts;
+  std::map<std::string, Counts> endpoints;  // by label
 };
 
 }  // namespace kvasir

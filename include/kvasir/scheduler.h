@@ -44,6 +44,9 @@ struct ServiceRequest {
   // The last event comes once the remote tier has what the request leaves, or 2 s later: another
   // server may get the next turn.
   bool hands_over = false;
+  // What the remote tier has of the prompt begins to come, and that is all: a request that goes on
+  // from there is expected soon.
+  bool only_prefetches = false;
   std::string salt;         // nothing is shared with requests of another salt
   std::vector<Keep> keeps;  // of the prompt, once it is computed
   // Higher ones leave the queue first; one below 0 when nothing else is there.

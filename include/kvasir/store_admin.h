@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "kvasir/remote.h"
 #include "kvasir/remote_admin.h"
 #include "kvasir/result.h"
 #include "kvasir/store.h"
@@ -79,6 +80,8 @@ class StoreAdmin {
   StoreSummary summary();
   // Sums the metrics of all processes that wrote here so far.
   StoreMetrics totals();
+  // The same of their remote tiers.
+  RemoteTotals remote_totals();
 
   // Reads every byte of every segment. With `repair` (writing) damaged records are removed. A file
   // that cannot be read, or that another version wrote, is not damaged; notes() name it.

@@ -93,10 +93,11 @@ Status show_stat(const CacheOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(StoreAdmin store, open_store(options, Access::kRead));
   const StoreSummary summary = store.summary();
   const StoreMetrics totals = store.totals();
+  const RemoteTotals remote = store.remote_totals();
   if (options.json) {
-    print_json(json_of(summary, totals));
+    print_json(json_of(summary, totals, remote));
   } else {
-    std::fputs(summary_table(summary, totals).c_str(), stdout);
+    std::fputs(summary_table(summary, totals, remote).c_str(), stdout);
   }
   return ok_status();
 }

@@ -20,6 +20,7 @@ constexpr size_t kWordsBytes = 48;
 constexpr size_t kWordsTokens = 48;
 constexpr size_t kSessionBytes = 24;
 constexpr size_t kPinBytes = 64;
+constexpr size_t kLabelBytes = 98;
 constexpr size_t kAllWordsBytes = std::string::npos;
 constexpr const char* kCutMark = "...";
 
@@ -50,6 +51,40 @@ class Words {
 // A clock may be a little behind the one that dated the run.
 int64_t age_s(const StoredRun& run, int64_t now_s) {
   return std::max<int64_t>(0, now_s - run.last_used_s);
+}
+
+Json::Object json_of(const RemoteTotals::Counts& counts) {
+  Json::Object object;
+  for (const auto& [name, count] : counts) object.emplace_back(name, count);
+  return object;
+}
+
+// Null: no process here had a remote tier.
+Json to_json(const RemoteTotals& totals) {
+  if (totals.counts.empty()) return Json();
+  Json::Array endpoints;
+  for (const auto& [label, counts] : totals.endpoints) {
+    Json::Object object = json_of(counts);
+    object.emplace(object.begin(), "label", label);
+    endpoints.emplace_back(std::move(object));
+  }
+  Json::Object object = json_of(totals.counts);
+  object.emplace_back("endpoints", std::move(endpoints));
+  return Json(std::move(object));
+}
+
+std::string remote_table(const RemoteTotals& totals) {
+  if (totals.counts.empty()) return "";
+  std::string text = "remote tier, over all processes that have ended:\n";
+  const auto add = [&](const RemoteTotals::Counts& counts) {
+    for (const auto& [name, count] : counts) text += fmt::format("  {:<18} {:>16}\n", name, count);
+  };
+  add(totals.counts);
+  for (const auto& [label, counts] : totals.endpoints) {
+    text += one_line(label, kLabelBytes, kCutMark) + ":\n";
+    add(counts);
+  }
+  return text;
 }
 
 std::map<std::string, int> depths_of(const std::vector<StoredRun>& runs) {
@@ -87,7 +122,8 @@ Json to_json(const StoreMetrics& metrics) {
   return object;
 }
 
-Json::Object json_of(const StoreSummary& summary, const StoreMetrics& totals) {
+Json::Object json_of(const StoreSummary& summary, const StoreMetrics& totals,
+                     const RemoteTotals& remote) {
   return {{"directory", summary.directory},
           {"file_bytes", summary.file_bytes},
           {"live_bytes", summary.live_bytes},
@@ -99,7 +135,8 @@ Json::Object json_of(const StoreSummary& summary, const StoreMetrics& totals) {
           {"runs", summary.run_count},
           {"models", summary.model_count},
           {"pins", summary.pin_count},
-          {"totals", to_json(totals)}};
+          {"totals", to_json(totals)},
+          {"remote", to_json(remote)}};
 }
 
 Json to_json(const std::vector<StoredRun>& runs, const RepliesByKey& replies, int64_t now_s) {
@@ -167,7 +204,8 @@ std::string run_table(const std::vector<StoredRun>& runs, const RepliesByKey& re
   return text;
 }
 
-std::string summary_table(const StoreSummary& summary, const StoreMetrics& totals) {
+std::string summary_table(const StoreSummary& summary, const StoreMetrics& totals,
+                          const RemoteTotals& remote) {
   std::string text = fmt::format(
       "{}\n{} in {} segments, {} of it alive: {} blocks and {} states in {} runs of {} models, {} "
       "pinned\n",
@@ -183,7 +221,7 @@ std::string summary_table(const StoreSummary& summary, const StoreMetrics& total
     const auto metric = static_cast<StoreMetric>(i);
     text += fmt::format("  {:<18} {:>16}\n", name_of(metric), totals[metric]);
   }
-  return text;
+  return text + remote_table(remote);
 }
 
 std::string damage_lines(const std::vector<StoreDamage>& damages) {

@@ -13,7 +13,8 @@
 namespace kvasir::cli {
 
 Json to_json(const StoreMetrics& metrics);
-Json::Object json_of(const StoreSummary& summary, const StoreMetrics& totals);
+Json::Object json_of(const StoreSummary& summary, const StoreMetrics& totals,
+                     const RemoteTotals& remote);
 // replies: those that end where a run does, by its key.
 using RepliesByKey = std::map<std::string, KeptReply>;
 Json to_json(const std::vector<StoredRun>& runs, const RepliesByKey& replies, int64_t now_s);
@@ -23,7 +24,8 @@ Json to_json(const std::vector<StoreDamage>& damages);
 // still where it was.
 std::string run_table(const std::vector<StoredRun>& runs, const RepliesByKey& replies,
                       int64_t now_s);
-std::string summary_table(const StoreSummary& summary, const StoreMetrics& totals);
+std::string summary_table(const StoreSummary& summary, const StoreMetrics& totals,
+                          const RemoteTotals& remote);
 std::string damage_lines(const std::vector<StoreDamage>& damages);
 
 }  // namespace kvasir::cli

@@ -29,6 +29,7 @@ bool Scheduler::State::step() {
   is_stepping = true;
   for (const RequestId id : std::exchange(cancelled, {})) end_cancelled(id);
   expire();
+  end_prefetches();
   admit();
   start_all();
   if (!run_pass()) wait_for_remote();

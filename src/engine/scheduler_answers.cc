@@ -219,6 +219,13 @@ void Scheduler::State::leave(Job& job, ServiceEvent last) {
   for (Answer& answer : job.answers) keep(std::move(answer.session), job.request.salt);
   job.session.reset();
   job.answers.clear();
+  if (!job.request.only_prefetches) count(job);
+  // Memory has become free for whoever waits for it.
+  for (const auto& other : jobs) other->is_held = false;
+  tell(job, std::move(last));
+}
+
+void Scheduler::State::count(const Job& job) {
   counts.prompt_tokens += job.usage.prompt_tokens;
   counts.computed_tokens += job.usage.computed_tokens;
   counts.reused_ram_tokens += job.usage.reused_ram_tokens;
@@ -228,9 +235,6 @@ void Scheduler::State::leave(Job& job, ServiceEvent last) {
   counts.prompt_token_counts.add(static_cast<double>(job.usage.prompt_tokens));
   counts.generated_token_counts.add(static_cast<double>(job.usage.generated_tokens));
   counts.request_seconds.add(waited_ms(job) / 1000);
-  // Memory has become free for whoever waits for it.
-  for (const auto& other : jobs) other->is_held = false;
-  tell(job, std::move(last));
 }
 
 void Scheduler::State::keep(Session session, const std::string& salt) {

@@ -91,6 +91,15 @@ void Scheduler::State::expire() {
   }
 }
 
+// They were begun when they came; the tier goes on with them.
+void Scheduler::State::end_prefetches() {
+  for (const auto& job : jobs) {
+    if (job->request.only_prefetches && job->phase == Job::Phase::kQueued) {
+      leave(*job, {.kind = ServiceEvent::Kind::kDone, .usage = job->usage});
+    }
+  }
+}
+
 void Scheduler::State::admit() {
   while (Job* job = next_queued()) {
     job->phase = Job::Phase::kStarting;

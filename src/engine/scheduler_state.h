@@ -99,6 +99,7 @@ struct Scheduler::State {
   Waiting waiting() const;
   void end_cancelled(RequestId id);
   void expire();
+  void end_prefetches();
   void admit();
   Job* next_queued();
   std::vector<Job*> queue_in_order() const;
@@ -148,6 +149,7 @@ struct Scheduler::State {
   void begin_handover(Job& job);
   void end_handovers();
   void end_handover(Job& job);
+  void count(const Job& job);
   void wait_for_remote() const;
   void fail(Job& job, Error error);
   void end_usage(Job& job);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "base/svg.h"
 #include "base/text_file.h"
@@ -23,7 +24,8 @@ constexpr int kTickCount = 5;
 // From lengths and values to places on the page.
 class Axes {
  public:
-  explicit Axes(const LineChart& chart) : scale_(chart.value_scale) {
+  explicit Axes(const LineChart& chart)
+      : scale_(chart.value_scale), is_logarithmic_(chart.is_logarithmic) {
     double low = chart.axis_min;
     double high = chart.axis_max;
     const bool fits_data = low == high;
@@ -42,7 +44,10 @@ class Axes {
         }
       }
     }
-    if (!(low < high)) {
+    if (is_logarithmic_) {
+      low = std::floor(std::log10(low));
+      high = std::max(std::ceil(std::log10(high)), low + 1);
+    } else if (!(low < high)) {
       const double middle = std::isfinite(low) ? low : 0;
       low = middle - 1;
       high = middle + 1;
@@ -56,8 +61,15 @@ class Axes {
   }
 
   const std::set<int64_t>& lengths() const { return lengths_; }
-  double low() const { return low_; }
-  double high() const { return high_; }
+  // From the bottom to the top; a logarithmic axis has one at each power of ten.
+  int tick_count() const {
+    return is_logarithmic_ ? static_cast<int>(std::lround(high_ - low_)) : kTickCount;
+  }
+  // The place of a tick on the page, and its number.
+  std::pair<double, double> tick(int index) const {
+    const double place = low_ + (high_ - low_) * index / tick_count();
+    return {y_of(place), is_logarithmic_ ? std::pow(10, place) : place};
+  }
 
   // Lengths lie on a logarithmic axis.
   double x(int64_t length) const {
@@ -67,13 +79,18 @@ class Axes {
         last > first ? (std::log(static_cast<double>(length)) - first) / (last - first) : 0.5;
     return kLeft + 20 + share * (kWidth - kLeft - kRight - 40);
   }
-  double y(double value) const { return y_of_tick(std::clamp(value * scale_, low_, high_)); }
-  double y_of_tick(double tick) const {
-    return kHeight - kBottom - (tick - low_) / (high_ - low_) * (kHeight - kTop - kBottom);
+  double y(double value) const {
+    const double scaled = value * scale_;
+    return y_of(std::clamp(is_logarithmic_ ? std::log10(scaled) : scaled, low_, high_));
   }
 
  private:
+  double y_of(double place) const {
+    return kHeight - kBottom - (place - low_) / (high_ - low_) * (kHeight - kTop - kBottom);
+  }
+
   double scale_;
+  bool is_logarithmic_;
   double low_ = 0;
   double high_ = 1;
   std::set<int64_t> lengths_;
@@ -86,9 +103,8 @@ std::string length_label(int64_t length) {
 
 std::string grid(const LineChart& chart, const Axes& axes) {
   std::string svg;
-  for (int i = 0; i <= kTickCount; ++i) {
-    const double tick = axes.low() + (axes.high() - axes.low()) * i / kTickCount;
-    const double y = axes.y_of_tick(tick);
+  for (int i = 0; i <= axes.tick_count(); ++i) {
+    const auto [y, tick] = axes.tick(i);
     svg += fmt::format(
         "<line x1='{:.1f}' y1='{:.1f}' x2='{:.1f}' y2='{:.1f}' stroke='#ddd'/>"
         "<text x='{:.1f}' y='{:.1f}' text-anchor='end'>{:.4g}</text>\n",

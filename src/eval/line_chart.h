@@ -24,6 +24,8 @@ struct LineChart {
   std::string title;
   std::string value_axis;
   double value_scale = 1;  // 100 shows shares as percent
+  // Powers of ten at equal distances. REQUIRES: values and ends of the axis above zero.
+  bool is_logarithmic = false;
   // The value axis; equal ends: from the data.
   double axis_min = 0;
   double axis_max = 0;

@@ -59,6 +59,23 @@ TEST(LineChartTest, AFittedAxisHoldsTheIntervals) {
   EXPECT_NE(svg.find(">3.402<"), std::string::npos) << svg;
 }
 
+TEST(LineChartTest, ALogarithmicAxisHasATickAtEachPowerOfTen) {
+  LineChart chart{.title = "t", .value_axis = "v", .value_scale = 1e-3, .is_logarithmic = true};
+  const auto at = [](double value) {
+    return Estimate{.value = value, .low = value, .high = value, .count = 1};
+  };
+  chart.lines = {{.name = "x", .points = {{3000, at(5)}, {6000, at(50)}, {9000, at(200'000)}}}};
+  const std::string svg = to_svg(chart);
+  for (const char* tick : {">0.001<", ">0.01<", ">0.1<", ">1<", ">10<", ">100<", ">1000<"}) {
+    EXPECT_EQ(occurrences(svg, tick), 1u) << tick;
+  }
+  // A step of ten is a sixth of the height, 324 units.
+  EXPECT_NE(svg.find("cy='330.3'"), std::string::npos) << svg;
+  EXPECT_NE(svg.find("cy='276.3'"), std::string::npos) << svg;
+  chart.lines = {{.name = "x", .points = {{3000, at(1000)}}}};
+  EXPECT_EQ(occurrences(to_svg(chart), "nan"), 0u) << "one value, at a tick";
+}
+
 TEST(LineChartTest, AFolderThatIsNotThereIsAnError) {
   EXPECT_FALSE(write_svg(two_lines(), "/nowhere/chart.svg").ok());
 }

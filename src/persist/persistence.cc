@@ -11,6 +11,7 @@
 #include "persist/open_store.h"
 #include "persist/project_pins.h"
 #include "persist/remote_chains.h"
+#include "persist/remote_totals.h"
 #include "persist/saver.h"
 #include "persist/stored_rows.h"
 #include "store/block_store.h"
@@ -43,7 +44,9 @@ Persistence::Persistence(std::shared_ptr<const kv::CacheLayout> layout,
                          std::shared_ptr<kv::MemoryAccount> account)
     : layout_(std::move(layout)), account_(std::move(account)) {}
 
-Persistence::~Persistence() = default;
+Persistence::~Persistence() {
+  if (remote_) directory_->add_to_totals(totals_of(remote_->tier().metrics()));
+}
 
 Result<std::unique_ptr<Persistence>> Persistence::open(
     const StoreOptions& options, const CacheIdentity& identity,

@@ -12,6 +12,7 @@
 #include "persist/archive.h"
 #include "persist/open_store.h"
 #include "persist/remote_engine.h"
+#include "persist/remote_totals.h"
 #include "persist/run_tree.h"
 
 namespace kvasir {
@@ -180,6 +181,10 @@ StoreSummary StoreAdmin::summary() {
 std::vector<Error> StoreAdmin::notes() const { return state_->store->notes(); }
 
 StoreMetrics StoreAdmin::totals() { return state_->store->totals(); }
+
+RemoteTotals StoreAdmin::remote_totals() {
+  return persist::remote_totals_in(state_->store->named_totals());
+}
 
 Result<std::vector<StoreDamage>> StoreAdmin::verify(bool repair, const StoreProgress& progress) {
   if (repair) KVASIR_RETURN_IF_ERROR(state_->check_writable());

@@ -43,6 +43,7 @@ Json::Object json_of(const RemoteMetrics& metrics) {
           {"requested_tokens", metrics.requested_tokens},
           {"hit_tokens", metrics.hit_tokens},
           {"negative_hits", metrics.negative_hits},
+          {"round_trips", metrics.round_trips},
           {"given_up", metrics.given_up},
           {"written_chains", metrics.written_chains},
           {"dropped_chains", metrics.dropped_chains},

@@ -79,6 +79,8 @@ class ServerImpl : public Server {
   using BodyAnswer = Result<std::string>(const Served& served, const Json& body);
   void answer(Visit& visit, const Served& served, BodyAnswer* make);
   void complete(Visit& visit, Served& served);
+  void prefetch(Visit& visit, const Served& served, std::vector<PreparedPrompt> prompts,
+                const std::string& salt);
   void count_tokens(Visit& visit, Served& served);
   static void warm_next(Service* service, std::shared_ptr<std::deque<ServiceRequest>> requests);
   void note_repairs(Visit& visit, const Repairs& repairs);
@@ -392,6 +394,9 @@ void ServerImpl::complete(Visit& visit, Served& served) {
   }
   note_repairs(visit, prompts.front().repairs);
   if (const auto error = check_context(served, call, prompts)) return respond_error(visit, *error);
+  if (visit.exchange->request().header(kPrefetchHeader) != nullptr) {
+    return prefetch(visit, served, std::move(prompts), salt);
+  }
   ReplyFacts facts = reply_facts(served, call, prompts);
   if (prompts.size() == 1) {
     facts.comparison = compare_prompt(served, call, prompts.front(), salt);
@@ -432,6 +437,21 @@ void ServerImpl::complete(Visit& visit, Served& served) {
                         .heartbeat_period = options_.heartbeat_period,
                         .entry = visit.entry,
                         .on_over = on_over});
+}
+
+void ServerImpl::prefetch(Visit& visit, const Served& served, std::vector<PreparedPrompt> prompts,
+                          const std::string& salt) {
+  int64_t tokens = 0;
+  for (PreparedPrompt& prompt : prompts) {
+    tokens += std::ssize(prompt.tokens);
+    const auto id = served.service->submit(
+        {.prompt = std::move(prompt.tokens), .only_prefetches = true, .salt = salt}, {});
+    if (!id.ok()) return respond_error(visit, api_error(id.error()));
+  }
+  respond(visit,
+          {.status = 202,
+           .headers = {{"content-type", "application/json"}},
+           .body = fmt::format(R"({{"object":"kvasir.prefetch","input_tokens":{}}})", tokens)});
 }
 
 void ServerImpl::note_repairs(Visit& visit, const Repairs& repairs) {

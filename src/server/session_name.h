@@ -11,6 +11,9 @@ namespace kvasir::server {
 inline constexpr const char* kSessionHeader = "x-kvasir-session";
 // A request with it ends once other servers can go on from it.
 inline constexpr const char* kHandoverHeader = "x-kvasir-handover";
+// What other servers left of a request with it is brought here, and nothing is computed: the turn
+// that goes on from there has not been written yet.
+inline constexpr const char* kPrefetchHeader = "x-kvasir-prefetch";
 
 // Returns the name that an answer carries: what came in the header, which a proxy may have hashed,
 // else what the client calls its conversation, else `fresh`. A hash of it where a header cannot

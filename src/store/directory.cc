@@ -151,4 +151,12 @@ StoreMetrics StoreDirectory::totals() {
   return totals;
 }
 
+std::map<std::string, int64_t> StoreDirectory::named_totals() {
+  return catalog_ ? catalog_->totals() : std::map<std::string, int64_t>();
+}
+
+void StoreDirectory::add_to_totals(const std::map<std::string, int64_t>& counts) {
+  if (catalog_ && blocks_->is_writer()) (void)catalog_->add_to_totals(counts);
+}
+
 }  // namespace kvasir::store

@@ -5,6 +5,7 @@
 // thread calls the functions here; blocks() may be used from any thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -42,6 +43,9 @@ class StoreDirectory {
 
   // Sums the metrics of all processes so far, this one included.
   StoreMetrics totals();
+  // The same of what others count, under names of their own; a writer adds what it has counted.
+  std::map<std::string, int64_t> named_totals();
+  void add_to_totals(const std::map<std::string, int64_t>& counts);
 
  private:
   StoreDirectory() = default;

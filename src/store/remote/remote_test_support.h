@@ -1,168 +1,18 @@
-// An engine in memory, chains whose bytes follow from their place, and stores to keep them in: what
-// the tests of a remote tier share.
+// Chains whose bytes follow from their place, and stores to keep them in: what the tests of a
+// remote tier share, with an engine in memory.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
-#include <map>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <thread>
-#include <utility>
 #include <vector>
 
 #include "base/random.h"
 #include "store/block_store.h"
 #include "store/file_system.h"
 #include "store/remote/chain.h"
-#include "store/remote/endpoint.h"
-#include "store/remote/object_client.h"
+#include "store/remote/fake_engine.h"
 #include "temp_directory.h"
 
 namespace kvasir::store::remote {
-
-// A FakeEngine keeps objects as an engine does, and fails as it is told. Any thread.
-class FakeEngine {
- public:
-  using Name = std::pair<ObjectKind, Digest256>;
-  static Name name_of(const ObjectName& name) { return {name.kind, name.hash}; }
-
-  enum class Fault : uint8_t { kNone, kGone, kHung, kFull };
-
-  std::atomic<Fault> fault = Fault::kNone;
-  std::atomic<int64_t> bytes_per_s = 0;  // 0: without a limit
-  std::atomic<int64_t> calls = 0;
-
-  std::map<Name, std::vector<std::byte>> objects() {
-    const std::lock_guard lock(mutex_);
-    return objects_;
-  }
-  void set_objects(std::map<Name, std::vector<std::byte>> objects) {
-    const std::lock_guard lock(mutex_);
-    objects_ = std::move(objects);
-  }
-  int64_t count(ObjectKind kind) {
-    const std::lock_guard lock(mutex_);
-    return std::ranges::count_if(objects_,
-                                 [&](const auto& one) { return one.first.first == kind; });
-  }
-  std::unique_ptr<ObjectClient> client();
-  // As many connections as a test needs.
-  std::unique_ptr<Endpoint> endpoint(const EngineTraits& traits, int connections = 4) {
-    return std::make_unique<Endpoint>(
-        "fake", traits, connections, [this] { return client(); }, 1);
-  }
-
- private:
-  friend class FakeClient;
-  std::mutex mutex_;
-  std::map<Name, std::vector<std::byte>> objects_;
-};
-
-class FakeClient : public ObjectClient {
- public:
-  explicit FakeClient(FakeEngine& engine) : engine_(engine) {}
-
-  Result<std::vector<bool>> probe(std::span<const ObjectName> names, Deadline deadline) override {
-    KVASIR_RETURN_IF_ERROR(begin(deadline));
-    const std::lock_guard lock(engine_.mutex_);
-    std::vector<bool> is_there;
-    for (const ObjectName& name : names) {
-      is_there.push_back(engine_.objects_.contains(FakeEngine::name_of(name)));
-    }
-    return is_there;
-  }
-
-  Status read(std::span<ObjectRead> reads, Deadline deadline) override {
-    KVASIR_RETURN_IF_ERROR(begin(deadline));
-    for (ObjectRead& read : reads) {
-      KVASIR_RETURN_IF_ERROR(pass(std::ssize(read.into), deadline));
-      const std::lock_guard lock(engine_.mutex_);
-      const auto found = engine_.objects_.find(FakeEngine::name_of(read.name));
-      if (found == engine_.objects_.end()) {
-        read.outcome = ReadOutcome::kMissing;
-        continue;
-      }
-      const std::vector<std::byte>& bytes = found->second;
-      const int64_t end = read.offset_bytes + std::ssize(read.into);
-      const bool fits = read.is_whole ? end == std::ssize(bytes) : end <= std::ssize(bytes);
-      read.outcome = fits ? ReadOutcome::kRead : ReadOutcome::kWrongLength;
-      if (fits) std::copy_n(bytes.begin() + read.offset_bytes, read.into.size(), read.into.begin());
-    }
-    return ok_status();
-  }
-
-  Status write(std::span<ObjectWrite> writes, Deadline deadline) override {
-    KVASIR_RETURN_IF_ERROR(begin(deadline));
-    for (ObjectWrite& write : writes) {
-      if (engine_.fault == FakeEngine::Fault::kFull) {
-        write.outcome = WriteOutcome::kNoRoom;
-        continue;
-      }
-      const std::lock_guard lock(engine_.mutex_);
-      const bool is_new = engine_.objects_
-                              .try_emplace(FakeEngine::name_of(write.name),
-                                           std::vector(write.bytes.begin(), write.bytes.end()))
-                              .second;
-      write.outcome = is_new ? WriteOutcome::kWritten : WriteOutcome::kPresent;
-    }
-    return ok_status();
-  }
-
-  Status touch(std::span<const ObjectName> names, int64_t ttl_s, Deadline deadline) override {
-    KVASIR_RETURN_IF_ERROR(begin(deadline));
-    const std::lock_guard lock(engine_.mutex_);
-    return names.empty() || ttl_s < 0 ? Status(failure()) : ok_status();
-  }
-
-  Status remove(std::span<const ObjectName> names, Deadline deadline) override {
-    KVASIR_RETURN_IF_ERROR(begin(deadline));
-    const std::lock_guard lock(engine_.mutex_);
-    for (const ObjectName& name : names) engine_.objects_.erase(FakeEngine::name_of(name));
-    return ok_status();
-  }
-
-  Result<Listing> list(const std::string& /*cursor*/, Deadline deadline) override {
-    KVASIR_RETURN_IF_ERROR(begin(deadline));
-    Listing listing;
-    const std::lock_guard lock(engine_.mutex_);
-    for (const auto& [name, bytes] : engine_.objects_) {
-      listing.objects.push_back({{name.first, name.second}, std::ssize(bytes)});
-    }
-    return listing;
-  }
-
-  Result<EngineFacts> look(Deadline deadline) override {
-    KVASIR_RETURN_IF_ERROR(begin(deadline));
-    return EngineFacts{.version = "fake"};
-  }
-
- private:
-  static Error failure() { return {.kind = ErrorKind::kIo, .what = "the engine is gone"}; }
-
-  Status begin(Deadline deadline) {
-    ++engine_.calls;
-    if (engine_.fault == FakeEngine::Fault::kGone) return failure();
-    if (engine_.fault != FakeEngine::Fault::kHung) return ok_status();
-    std::this_thread::sleep_until(std::min(deadline, Clock::now() + LinkLimits{}.first_byte));
-    return failure();
-  }
-  Status pass(int64_t bytes, Deadline deadline) const {
-    const int64_t rate = engine_.bytes_per_s;
-    if (rate == 0) return ok_status();
-    const auto end = Clock::now() + std::chrono::microseconds(bytes * 1'000'000 / rate);
-    std::this_thread::sleep_until(std::min(end, deadline));
-    return end <= deadline ? ok_status() : Status(failure());
-  }
-
-  FakeEngine& engine_;
-};
-
-inline std::unique_ptr<ObjectClient> FakeEngine::client() {
-  return std::make_unique<FakeClient>(*this);
-}
 
 // A chain of that many blocks; those of one seed begin alike.
 inline Chain make_chain(uint64_t seed, int64_t blocks, const PayloadSizes& sizes) {

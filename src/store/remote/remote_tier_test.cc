@@ -257,6 +257,26 @@ TEST_F(RemoteTimeTest, TheSecondEngineHasWhatTheFirstHasForgotten) {
   EXPECT_EQ(reader.own.right_blocks(chain), 64);
 }
 
+// It answers a probe, then it hangs: at once, in the middle of the blocks, before the state.
+TEST_F(RemoteTimeTest, WhatAnEngineThatHangsOwesComesFromTheSecond) {
+  const Chain chain = make_chain(1, 96, kSizes);
+  for (const EngineTraits& second : {kFast, kPacked}) {
+    for (const int64_t reads : {0, 20, 96}) {
+      FakeEngine disk;
+      Server writer(list(engine_.endpoint(kFast), disk.endpoint(second)));
+      writer.write(chain, 96);
+      engine_.reads_before_it_hangs = reads;
+      Server reader(list(engine_.endpoint(kFast), disk.endpoint(second)));
+      // Computing would take 12 s, so there are 6.
+      const FetchReport report = reader.fetch(chain, 0, 1000);
+      EXPECT_EQ(report.blocks, 96) << reads;
+      EXPECT_FALSE(report.gave_up);
+      EXPECT_EQ(reader.own.right_blocks(chain), 96);
+      engine_.reads_before_it_hangs = -1;
+    }
+  }
+}
+
 TEST_F(RemoteTimeTest, ThoseWhoWantTheSameWaitForOneFetch) {
   const Chain chain = make_chain(1, 40, kSizes);
   Server writer(list(engine_.endpoint(kFast)));

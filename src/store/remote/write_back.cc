@@ -42,16 +42,18 @@ uint64_t WriteBack::write_now(const ChainEnd& end) { return push(end, true); }
 
 bool WriteBack::is_done(uint64_t number) const {
   const std::lock_guard lock(mutex_);
-  return done_number_ >= number;
+  return !not_done_.contains(number);
 }
 
 uint64_t WriteBack::push(const ChainEnd& end, bool is_wanted) {
   const std::lock_guard lock(mutex_);
-  if (queue_.size() >= kQueuedMax) {
+  std::deque<Job>& queue = is_wanted ? wanted_ : offers_;
+  if (queue.size() >= kQueuedMax) {
     ++dropped_chains_;
     return 0;
   }
-  queue_.push_back({end, is_wanted, ++newest_number_});
+  queue.push_back({end, is_wanted, ++newest_number_});
+  not_done_.insert(newest_number_);
   changed_.notify_all();
   return newest_number_;
 }
@@ -59,37 +61,56 @@ uint64_t WriteBack::push(const ChainEnd& end, bool is_wanted) {
 bool WriteBack::flush(Deadline deadline) {
   std::unique_lock lock(mutex_);
   const uint64_t newest = newest_number_;
-  return changed_.wait_until(lock, deadline, [&] { return done_number_ >= newest; });
+  return changed_.wait_until(lock, deadline,
+                             [&] { return not_done_.empty() || *not_done_.begin() > newest; });
+}
+
+WriteBack::Job WriteBack::take() {
+  std::deque<Job>& queue = wanted_.empty() ? offers_ : wanted_;
+  const Job job = queue.front();
+  queue.pop_front();
+  return job;
+}
+
+bool WriteBack::has_wanted() const {
+  const std::lock_guard lock(mutex_);
+  return !wanted_.empty();
 }
 
 void WriteBack::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  while (changed_.wait(lock, stop, [this] { return !queue_.empty(); })) {
-    const Job job = queue_.front();
-    queue_.pop_front();
+  while (changed_.wait(lock, stop, [this] { return !offers_.empty() || !wanted_.empty(); })) {
+    Job job = take();
     lock.unlock();
-    write(job, stop);
+    const bool is_done = write(job, stop);
     lock.lock();
-    done_number_ = job.number;
-    changed_.notify_all();
+    if (is_done) {
+      not_done_.erase(job.number);
+      changed_.notify_all();
+    } else {
+      job.was_begun = true;
+      offers_.push_front(job);
+    }
   }
 }
 
-void WriteBack::write(const Job& job, const std::stop_token& stop) {
-  if (!endpoint_.takes_writes()) return;
+bool WriteBack::write(const Job& job, const std::stop_token& stop) {
+  if (!endpoint_.takes_writes()) return true;
   const auto chain = chain_of(job.end);
-  if (!chain) return;
+  if (!chain) return true;
   std::vector<Part> parts = parts_of(*chain);
-  if (!is_admitted(job, *chain, known_blocks_of(parts))) return;
+  if (!is_admitted(job, *chain, known_blocks_of(parts))) return true;
   const auto missing = missing_of(std::move(parts));
-  if (!missing) return;
-  const Status written = write_all(*missing, stop);
+  if (!missing) return true;
+  const Result<bool> is_written = write_all(*missing, job.is_wanted, stop);
   negatives_.forget(chain->keys);
-  if (!written.ok()) return;
+  if (!is_written.ok()) return true;
+  if (!*is_written) return false;
   if (ends_.size() >= kRememberedMax) ends_.clear();
   ends_.insert(job.end.key);
   const std::lock_guard lock(mutex_);
   ++written_chains_;
+  return true;
 }
 
 int64_t WriteBack::known_blocks_of(std::span<const Part> parts) const {
@@ -102,7 +123,8 @@ int64_t WriteBack::known_blocks_of(std::span<const Part> parts) const {
 
 bool WriteBack::is_admitted(const Job& job, const Chain& chain, int64_t known_blocks) {
   const int64_t new_blocks = chain.block_count() - known_blocks;
-  if (job.is_wanted || new_blocks * kRecordTokensMax >= new_tokens_min_) return true;
+  if (job.is_wanted || job.was_begun) return true;
+  if (new_blocks * kRecordTokensMax >= new_tokens_min_) return true;
   if (known_blocks > 0 && ends_.contains(chain.key_at(known_blocks))) return true;
   if (offered_.size() >= kRememberedMax) offered_.clear();
   return ++offered_[job.end.key] > 1;
@@ -162,7 +184,8 @@ std::optional<std::vector<Part>> WriteBack::missing_of(std::vector<Part> parts) 
   return missing;
 }
 
-Status WriteBack::write_all(std::span<const Part> parts, const std::stop_token& stop) {
+Result<bool> WriteBack::write_all(std::span<const Part> parts, bool is_wanted,
+                                  const std::stop_token& stop) {
   while (!parts.empty()) {
     if (stop.stop_requested()) return gone();
     size_t count = 1;
@@ -172,8 +195,9 @@ Status WriteBack::write_all(std::span<const Part> parts, const std::stop_token& 
     }
     KVASIR_RETURN_IF_ERROR(write_parts(parts.first(count)));
     parts = parts.subspan(count);
+    if (!is_wanted && !parts.empty() && has_wanted()) return false;
   }
-  return ok_status();
+  return true;
 }
 
 Status WriteBack::write_parts(std::span<const Part> parts) {
@@ -236,7 +260,7 @@ void WriteBack::add_to(RemoteMetrics& metrics) const {
   const std::lock_guard lock(mutex_);
   metrics.written_chains += written_chains_;
   metrics.dropped_chains += dropped_chains_;
-  metrics.queued_chains += std::ssize(queue_);
+  metrics.queued_chains += std::ssize(offers_) + std::ssize(wanted_);
 }
 
 }  // namespace kvasir::store::remote

@@ -5,8 +5,9 @@
 // kept in memory for it, and what the store has evicted meanwhile is left out. A chain is written
 // front to back, and the state at its end last: who finds a state finds its blocks. A chain is
 // admitted when it has enough new tokens, when it goes on from the end of one that was written,
-// when it is offered a second time, or when somebody asks for it. Any thread may call. The own
-// store and the endpoint must outlive it.
+// when it is offered a second time, or when somebody wants it. What is wanted goes first: behind
+// the call that is under way, and before what else waits, the rest of a chain that was begun too.
+// Any thread may call. The own store and the endpoint must outlive it.
 #pragma once
 
 #include <atomic>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <thread>
 #include <unordered_map>
@@ -42,7 +44,7 @@ struct ChainEnd {
 
 class WriteBack {
  public:
-  static constexpr size_t kQueuedMax = 256;
+  static constexpr size_t kQueuedMax = 256;  // of those that are offered, and of those wanted
 
   WriteBack(BlockStore& own, Endpoint& endpoint, const ObjectNames& names, const Envelope& envelope,
             NegativeCache& negatives, int64_t new_tokens_min);
@@ -51,7 +53,7 @@ class WriteBack {
 
   // A text ends here that may be written. The newest is dropped when too many wait.
   void offer(const ChainEnd& end);
-  // The same, and it is written whatever its length. Returns its number; 0: it was dropped.
+  // It is wanted: written next, whatever its length. Returns its number; 0: it was dropped.
   uint64_t write_now(const ChainEnd& end);
   // Whether that one was written, or has failed.
   bool is_done(uint64_t number) const;
@@ -63,13 +65,18 @@ class WriteBack {
  private:
   struct Job {
     ChainEnd end;
-    bool is_wanted = false;  // whatever its length
+    bool is_wanted = false;
     uint64_t number = 0;
+    bool was_begun = false;  // and so admitted
   };
 
   void run(const std::stop_token& stop);
   uint64_t push(const ChainEnd& end, bool is_wanted);
-  void write(const Job& job, const std::stop_token& stop);
+  // REQUIRES: the lock, and a job that waits.
+  Job take();
+  // False: what is wanted came between, and the rest of it is still to be written.
+  bool write(const Job& job, const std::stop_token& stop);
+  bool has_wanted() const;
   bool is_admitted(const Job& job, const Chain& chain, int64_t known_blocks);
   // How many of the chain's first blocks the engine is known to have.
   int64_t known_blocks_of(std::span<const Part> parts) const;
@@ -79,8 +86,9 @@ class WriteBack {
   std::vector<Part> parts_of(const Chain& chain) const;
   // Those that the engine says it has not. None: it does not answer.
   std::optional<std::vector<Part>> missing_of(std::vector<Part> parts);
-  // Error: one could not be read or written, so nothing that hangs on it is written.
-  Status write_all(std::span<const Part> parts, const std::stop_token& stop);
+  // Returns whether it wrote all, as write() does. Error: one could not be read or written, so
+  // nothing that hangs on it is written.
+  Result<bool> write_all(std::span<const Part> parts, bool is_wanted, const std::stop_token& stop);
   Status write_parts(std::span<const Part> parts);
   Status fill(const Part& part, std::span<std::byte> place);
   Status fill_record(const PartRecord& record, std::span<std::byte> place);
@@ -98,9 +106,10 @@ class WriteBack {
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;
-  std::deque<Job> queue_;
+  std::deque<Job> offers_;
+  std::deque<Job> wanted_;
   uint64_t newest_number_ = 0;
-  uint64_t done_number_ = 0;  // all jobs up to this one are done
+  std::set<uint64_t> not_done_;  // numbers of those that wait, and of the one under way
   int64_t written_chains_ = 0;
   int64_t dropped_chains_ = 0;
 
