@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "base/process_memory.h"
@@ -13,6 +14,7 @@
 #include "bench/flash_cache.h"
 #include "bench/scratch_folder.h"
 #include "kv/layout.h"
+#include "persist/prefix_chain.h"
 #include "persist/remote_chains.h"
 
 namespace kvasir::bench {
@@ -129,13 +131,50 @@ Result<RemoteTimes> measure_model_once(EngineOptions options, const RemoteOrder&
 // ---- the Flash geometry ----
 
 Result<std::unique_ptr<persist::Persistence>> open_flash(const std::string& directory,
-                                                         const RemoteOptions& remote) {
+                                                         const RemoteOptions& remote,
+                                                         int64_t ram_bytes = 0) {
   const auto layout = flash_layout();
   KVASIR_ASSIGN_OR_RETURN(auto persistence,
                           persist::Persistence::open(store_in(directory, remote), {}, layout,
                                                      std::make_shared<kv::MemoryAccount>()));
   if (persistence->remote() != nullptr) persistence->remote()->expect_speed(kFlashTokensPerS);
+  if (ram_bytes == 0) return persistence;
+  KVASIR_RETURN_IF_ERROR(persistence->set_ram_budget(
+      {.budget_bytes = ram_bytes,
+       .pass = {.tokens_max = kFlashPassTokens, .picked_rows_max = kFlashTopK}}));
   return persistence;
+}
+
+// Reads as many cold rows as a token of the text picks, layer by layer.
+Status read_picked_rows(persist::Persistence& persistence, const kv::Sequence& sequence) {
+  if (persistence.residency() == nullptr || sequence.hot_part_count() == 0) return ok_status();
+  kv::RowCache& rows = *persistence.residency()->rows();
+  const kv::CacheLayout& layout = sequence.layout();
+  const auto blocks = sequence.sealed_blocks();
+  Random random(4);
+  for (const kv::StreamLayout& stream : layout.streams) {
+    if (!stream.is_cold()) continue;
+    rows.begin_group();
+    for (int64_t pick = 0; pick < kFlashTopK; ++pick) {
+      const auto& block = blocks[static_cast<size_t>(random.below(std::ssize(blocks)))];
+      const int64_t row = random.below(layout.cold_bytes / layout.cold_row_bytes);
+      if (!block->cold_part) continue;
+      rows.ask(*block->cold_part, layout.hot_bytes + row * layout.cold_row_bytes);
+    }
+    rows.start();
+    KVASIR_RETURN_IF_ERROR(rows.finish());
+  }
+  return ok_status();
+}
+
+// What came in part comes whole, so that the own store can be measured.
+void wait_for_blocks(persist::Persistence& persistence, std::span<const int32_t> tokens) {
+  const auto keys = persist::block_keys(persistence.root_of(""), tokens.first(tokens.size() - 1));
+  const store::RecordId last{store::Kind::kBlock, keys.back()};
+  const auto latest = std::chrono::steady_clock::now() + std::chrono::minutes(10);
+  while (!persistence.store().find(last) && std::chrono::steady_clock::now() < latest) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 // Appends made-up rows of the tokens behind those that it has; a text ends there.
@@ -202,6 +241,7 @@ Result<int64_t> resume_flash(persist::Persistence& persistence,
   for (const auto& tokens : prompts) {
     KVASIR_ASSIGN_OR_RETURN(const persist::Resumed resumed,
                             persistence.resume(root, tokens, std::ssize(tokens) - 1));
+    KVASIR_RETURN_IF_ERROR(read_picked_rows(persistence, resumed.sequence));
     resumed_tokens += resumed.sequence.length();
   }
   times.cpu_s = cpu_s() - cpu_before_s;
@@ -221,11 +261,13 @@ Result<RemoteTimes> measure_flash_once(const RemoteOrder& order, int64_t token_c
   writing.new_tokens_min = 0;
   KVASIR_RETURN_IF_ERROR(write_flash(folder.path() + "/first", writing, prompts, times));
   {
-    KVASIR_ASSIGN_OR_RETURN(const auto second, open_flash(folder.path() + "/second", order.remote));
+    KVASIR_ASSIGN_OR_RETURN(const auto second,
+                            open_flash(folder.path() + "/second", order.remote, order.ram_bytes));
     const Stopwatch watch;
     KVASIR_ASSIGN_OR_RETURN(times.remote_tokens, resume_flash(*second, prompts, times));
     times.remote_ms = watch.elapsed_ms();
     note_bringing(second->remote()->tier().metrics(), times);
+    for (const auto& tokens : prompts) wait_for_blocks(*second, tokens);
   }
   KVASIR_ASSIGN_OR_RETURN(const auto again, open_flash(folder.path() + "/second", {}));
   const Stopwatch watch;

@@ -19,13 +19,15 @@ struct RemoteOrder {
   RemoteOptions remote;
   std::vector<int64_t> token_counts;  // prompts, each of random tokens of its own
   int64_t resumes = 1;                // of the Flash geometry: prompts that are brought at a time
+  int64_t ram_bytes = 0;              // ... the cache's RAM budget; 0: all rows in RAM
 };
 
 struct RemoteTimes {
   int64_t tokens = 0;
-  double cold_ms = 0;    // all resumes computed; of the Flash geometry: at kFlashTokensPerS
-  double remote_ms = 0;  // all from an empty own store
-  double local_ms = 0;   // one of them once more, from the own store
+  double cold_ms = 0;  // all resumes computed; of the Flash geometry: at kFlashTokensPerS
+  // All from an empty own store; under a RAM budget until the rows that a token picks are there.
+  double remote_ms = 0;
+  double local_ms = 0;  // one of them once more, from the own store
   int64_t remote_tokens = 0;
   int64_t read_bytes = 0;  // from the engines
   int64_t round_trips = 0;

@@ -135,8 +135,8 @@ TEST_F(JsonContract, RunWithARemoteTier) {
   Keys expected =
       words(kAnswer + " store remote") + words(kMetrics, "store") +
       words(
-          "lookups requested_tokens hit_tokens negative_hits round_trips given_up written_chains "
-          "dropped_chains queued_chains endpoints",
+          "lookups requested_tokens hit_tokens negative_hits round_trips given_up head_blocks "
+          "late_pieces written_chains dropped_chains queued_chains endpoints",
           "remote") +
       words(
           "label is_closed_off closed_off_count failures deadline_exceeded read_objects "
@@ -189,8 +189,8 @@ TEST_F(JsonContract, CacheRemote) {
       "closed_off_count failures deadline_exceeded read_objects read_bytes written_objects "
       "written_bytes missing_objects wrong_bytes full_answers";
   Keys totals = words(
-      "lookups requested_tokens hit_tokens negative_hits round_trips given_up written_chains "
-      "dropped_chains endpoints",
+      "lookups requested_tokens hit_tokens negative_hits round_trips given_up head_blocks "
+      "late_pieces written_chains dropped_chains endpoints",
       "remote");
   totals = totals + words("label " + counts, "remote.endpoints");
   for (const std::string& call : words("probe read write touch remove list")) {

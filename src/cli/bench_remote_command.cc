@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/model_options.h"
 #include "cli/output.h"
+#include "cli/size.h"
 #include "cli/store_options.h"
 
 namespace kvasir::cli {
@@ -23,6 +24,7 @@ struct BenchRemoteOptions {
   ModelFlags model;
   bench::RemoteOrder order;
   bool flash = false;
+  std::string ram;
   int64_t turns = 0;
   std::string link = "remote";
   std::string csv_path;
@@ -38,7 +40,9 @@ struct Measured {
 Result<Measured> measure(const BenchRemoteOptions& options) {
   Measured measured;
   if (options.flash) {
-    KVASIR_ASSIGN_OR_RETURN(measured.times, bench::measure_remote_flash(options.order));
+    bench::RemoteOrder order = options.order;
+    order.ram_bytes = parse_size_bytes(options.ram).value_or(0);
+    KVASIR_ASSIGN_OR_RETURN(measured.times, bench::measure_remote_flash(order));
   } else {
     KVASIR_ASSIGN_OR_RETURN(const EngineOptions engine, engine_options(options.model, false));
     KVASIR_ASSIGN_OR_RETURN(measured.times, bench::measure_remote_model(engine, options.order));
@@ -129,6 +133,11 @@ void add_bench_remote_command(Command bench) {
   command.add_option("--resumes", options->order.resumes, "flash: prompts brought at a time")
       .check_range(1, 16)
       .show_default()
+      .needs(flash);
+  command
+      .add_option("--ram", options->ram,
+                  "flash: RAM for the cache of the server that goes on: hot parts come first")
+      .check(is_size)
       .needs(flash);
   command.add_option("--turns", options->turns, "flash: write a conversation of so many turns, too")
       .check_range(1, 1000)

@@ -19,6 +19,8 @@ constexpr TierCount kTierCounts[] = {
     {"negative_hits", &RemoteMetrics::negative_hits},
     {"round_trips", &RemoteMetrics::round_trips},
     {"given_up", &RemoteMetrics::given_up},
+    {"head_blocks", &RemoteMetrics::head_blocks},
+    {"late_pieces", &RemoteMetrics::late_pieces},
     {"written_chains", &RemoteMetrics::written_chains},
     {"dropped_chains", &RemoteMetrics::dropped_chains},
 };

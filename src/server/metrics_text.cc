@@ -210,6 +210,10 @@ void write_remote(Writer& to, const RemoteMetrics& remote) {
              static_cast<double>(remote.round_trips));
   to.counter("remote_given_up", "Prompts that computing was faster for.",
              static_cast<double>(remote.given_up));
+  to.counter("remote_head_blocks", "Blocks whose hot part came before their rest.",
+             static_cast<double>(remote.head_blocks));
+  to.counter("remote_late_pieces", "Pieces of cold rows that were wanted before that rest came.",
+             static_cast<double>(remote.late_pieces));
   to.counter("remote_written_chains", "Texts written.", static_cast<double>(remote.written_chains));
   to.counter("remote_dropped_chains", "Texts not written, because too many waited.",
              static_cast<double>(remote.dropped_chains));

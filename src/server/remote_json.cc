@@ -45,6 +45,8 @@ Json::Object json_of(const RemoteMetrics& metrics) {
           {"negative_hits", metrics.negative_hits},
           {"round_trips", metrics.round_trips},
           {"given_up", metrics.given_up},
+          {"head_blocks", metrics.head_blocks},
+          {"late_pieces", metrics.late_pieces},
           {"written_chains", metrics.written_chains},
           {"dropped_chains", metrics.dropped_chains},
           {"queued_chains", metrics.queued_chains},
