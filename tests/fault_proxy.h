@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 
+#include "base/random.h"
+
 namespace kvasir::testing {
 
 inline constexpr int64_t kNever = -1;
@@ -33,6 +35,9 @@ struct FaultScript {
   int64_t duplicate_at = kNever;  // this reply, from 0, comes twice
   int64_t swap_at = kNever;       // this reply comes behind the next one
 };
+
+// One fault of any kind, most of them within the first bytes or replies and all before bytes_max.
+FaultScript random_fault(Random& random, int64_t bytes_max);
 
 class FaultProxy {
  public:

@@ -242,4 +242,33 @@ std::string RealCluster::url() const {
 
 std::string RealCluster::id(size_t i) const { return nodes_[i]->ask({"CLUSTER", "MYID"}); }
 
+void RealCluster::begin_move(int slot, size_t from, size_t to) const {
+  const std::string number = std::to_string(slot);
+  nodes_[to]->ask({"CLUSTER", "SETSLOT", number, "IMPORTING", id(from)});
+  nodes_[from]->ask({"CLUSTER", "SETSLOT", number, "MIGRATING", id(to)});
+}
+
+// Names are bytes that no shell passes on, so the server finds them.
+void RealCluster::move_keys(int slot, size_t from, size_t to) const {
+  const std::string script =
+      "local n = 0 for _, k in ipairs(redis.call('CLUSTER', 'GETKEYSINSLOT', ARGV[1], 100)) do "
+      "redis.call('MIGRATE', '127.0.0.1', ARGV[2], k, 0, 5000) n = n + 1 end return n";
+  nodes_[from]->ask(
+      {"EVAL", script, "0", std::to_string(slot), std::to_string(nodes_[to]->port())});
+}
+
+// Its new owner is told first.
+void RealCluster::end_move(int slot, size_t to) const {
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    nodes_[(to + i) % nodes_.size()]->ask(
+        {"CLUSTER", "SETSLOT", std::to_string(slot), "NODE", id(to)});
+  }
+}
+
+void RealCluster::move_slot(int slot, size_t from, size_t to) const {
+  begin_move(slot, from, to);
+  move_keys(slot, from, to);
+  end_move(slot, to);
+}
+
 }  // namespace kvasir::testing

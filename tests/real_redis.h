@@ -72,6 +72,11 @@ class RealCluster {
   std::string url() const;
   RealRedis& node(size_t i) { return *nodes_[i]; }
   std::string id(size_t i) const;
+  // A slot moves from one to another, in its three steps or at once.
+  void begin_move(int slot, size_t from, size_t to) const;
+  void move_keys(int slot, size_t from, size_t to) const;
+  void end_move(int slot, size_t to) const;
+  void move_slot(int slot, size_t from, size_t to) const;
   // Which of them has a slot, as they were made.
   static size_t owner_of(int slot);
 

@@ -247,53 +247,36 @@ class MovedSlot : public RedisCluster {
     for (const ObjectName& name : names_) {
       if (owner_of(name) == 0) name_ = name;
     }
-    slot_ = std::to_string(slot_of(name_));
-  }
-
-  void begin_move() {
-    cluster_.node(1).ask({"CLUSTER", "SETSLOT", slot_, "IMPORTING", cluster_.id(0)});
-    cluster_.node(0).ask({"CLUSTER", "SETSLOT", slot_, "MIGRATING", cluster_.id(1)});
-  }
-  // What moves is one key, or all of a slot: names are bytes that no shell passes on.
-  void move_keys() {
-    const std::string script =
-        "local n = 0 for _, k in ipairs(redis.call('CLUSTER', 'GETKEYSINSLOT', ARGV[1], 100)) do "
-        "redis.call('MIGRATE', '127.0.0.1', ARGV[2], k, 0, 5000) n = n + 1 end return n";
-    cluster_.node(0).ask({"EVAL", script, "0", slot_, std::to_string(cluster_.node(1).port())});
-  }
-  void end_move() {
-    for (size_t i : {1, 0, 2}) {
-      cluster_.node(i).ask({"CLUSTER", "SETSLOT", slot_, "NODE", cluster_.id(1)});
-    }
+    slot_ = slot_of(name_);
   }
 
   RealCluster cluster_;
   std::unique_ptr<ObjectClient> client_;
   ObjectName name_;
-  std::string slot_;
+  int slot_ = 0;
 };
 
 TEST_F(MovedSlot, IsAskedForAtBothWhileItMoves) {
-  begin_move();
+  cluster_.begin_move(slot_, 0, 1);
   EXPECT_TRUE(are_all_read(read_all(*client_)));
   // What is not there yet is written at its new place: ASK.
   ObjectName other = name_;
-  for (uint64_t i = 0; other == name_ || std::to_string(slot_of(other)) != slot_; ++i) {
+  for (uint64_t i = 0; other == name_ || slot_of(other) != slot_; ++i) {
     other = name_of(1'000'000 + i);
   }
   EXPECT_EQ(*write_one(*client_, other, bytes_of(5, 10)), WriteOutcome::kWritten);
   EXPECT_EQ(*write_one(*client_, other, bytes_of(6, 10)), WriteOutcome::kPresent);
   EXPECT_EQ(read_one(*client_, other, 10)->bytes, bytes_of(5, 10));
-  EXPECT_EQ(cluster_.node(1).ask({"CLUSTER", "COUNTKEYSINSLOT", slot_}), "1");
+  EXPECT_EQ(cluster_.node(1).ask({"CLUSTER", "COUNTKEYSINSLOT", std::to_string(slot_)}), "1");
   EXPECT_TRUE(client_->part_failures().empty());
 }
 
 TEST_F(MovedSlot, IsFollowed) {
-  begin_move();
-  move_keys();
-  EXPECT_EQ(cluster_.node(0).ask({"CLUSTER", "COUNTKEYSINSLOT", slot_}), "0");
+  cluster_.begin_move(slot_, 0, 1);
+  cluster_.move_keys(slot_, 0, 1);
+  EXPECT_EQ(cluster_.node(0).ask({"CLUSTER", "COUNTKEYSINSLOT", std::to_string(slot_)}), "0");
   EXPECT_TRUE(are_all_read(read_all(*client_)));
-  end_move();
+  cluster_.end_move(slot_, 1);
   EXPECT_TRUE(are_all_read(read_all(*client_)));
   EXPECT_TRUE(are_all_read(read_all(*client_)));
   const auto fresh = client_of(cluster_.url());

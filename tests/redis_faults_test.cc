@@ -265,54 +265,13 @@ TEST_F(RedisFaults, AnswersInAnotherOrder) {
   }
 }
 
-FaultScript random_script(Random& random) {
-  FaultScript script;
-  const auto at = [&] { return random.below(3) == 0 ? random.below(310'000) : random.below(200); };
-  switch (random.below(10)) {
-    case 0:
-      script.reset_after = at();
-      break;
-    case 1:
-      script.close_after = at();
-      break;
-    case 2:
-      script.stop_after = at();
-      break;
-    case 3:
-      script.stop_requests_after = random.below(400);
-      break;
-    case 4:
-      script.corrupt_at = at();
-      break;
-    case 5:
-      script.duplicate_at = random.below(8);
-      break;
-    case 6:
-      script.swap_at = random.below(8);
-      break;
-    case 7:
-      script.refuses = true;
-      break;
-    case 8:
-      script.hangs = true;
-      break;
-    default:
-      script.bytes_per_s = 100'000 + random.below(4'000'000);
-      break;
-  }
-  if (random.below(4) == 0) script.latency_ms = static_cast<int>(random.below(5));
-  if (random.below(4) == 0) script.jitter_ms = static_cast<int>(random.below(5));
-  script.corrupt_bits = static_cast<uint8_t>(1 << random.below(8));
-  return script;
-}
-
 // Calls of all kinds, each on whatever connection there is.
 TEST_F(RedisFaults, RandomScripts) {
   const int64_t seeds = cases(1000, 200);
   int64_t failed = 0;
   for (int64_t seed = 0; seed < seeds; ++seed) {
     Random random(static_cast<uint64_t>(seed));
-    const FaultScript script = random_script(random);
+    const FaultScript script = random_fault(random, 310'000);
     proxy_.set(script);
     const auto through = client(LinkLimits{});
     const bool mixes = script.duplicate_at >= 0 || script.swap_at >= 0;

@@ -72,11 +72,15 @@ std::optional<std::string> SeaweedFsServer::program() {
 S3Credentials SeaweedFsServer::credentials() { return {"AKIDTEST", "test/secret+=", ""}; }
 
 SeaweedFsServer::SeaweedFsServer(const std::string& program, Link link) : link_(link) {
-  std::vector<std::string> words = arguments(program);
+  arguments_ = arguments(program);
+  start();
+}
+
+void SeaweedFsServer::start() {
   const std::string log = directory_.file("log");
   pid_ = ::fork();
   KVASIR_CHECK(pid_ >= 0, "another process");
-  if (pid_ == 0) become(words, log);
+  if (pid_ == 0) become(arguments_, log);
   wait();
 }
 
@@ -124,9 +128,18 @@ void SeaweedFsServer::wait() const {
   KVASIR_CHECK(false, "SeaweedFS starts within a minute");
 }
 
-SeaweedFsServer::~SeaweedFsServer() {
+SeaweedFsServer::~SeaweedFsServer() { kill(); }
+
+void SeaweedFsServer::kill() {
+  if (pid_ < 0) return;
   ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
+  pid_ = -1;
+}
+
+void SeaweedFsServer::restart() {
+  kill();
+  start();
 }
 
 RemoteUrl SeaweedFsServer::url(const std::string& bucket) const {

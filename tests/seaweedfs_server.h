@@ -36,13 +36,17 @@ class SeaweedFsServer {
   // Stops and continues it, as a machine that hangs.
   void stop() const;
   void go_on() const;
+  void kill();     // SIGKILL
+  void restart();  // after that, at the same place, with what it had
 
  private:
   std::vector<std::string> arguments(const std::string& program);
+  void start();
   void wait() const;
 
   TempDirectory directory_;
   Link link_;
+  std::vector<std::string> arguments_;
   int port_ = 0;
   pid_t pid_ = -1;
 };

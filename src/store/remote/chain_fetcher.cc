@@ -142,24 +142,28 @@ bool ChainFetcher::is_lost_race(const Run& run, const PartReader& reader, Deadli
 
 // A request that fails leaves the others' records: from there it goes on, as long as it gets on.
 void ChainFetcher::bring_blocks(Run& run, Endpoint& endpoint, int64_t to) {
-  for (int64_t before = -1; before < run.blocks && run.blocks < to && !run.report.gave_up;) {
+  int64_t before = -1;
+  bool may_go_on = true;
+  while (may_go_on && before < run.blocks && run.blocks < to) {
     before = run.blocks;
-    bring_some_blocks(run, endpoint, to);
+    may_go_on = bring_some_blocks(run, endpoint, to);
   }
 }
 
-void ChainFetcher::bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to) {
+bool ChainFetcher::bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to) {
   const auto begun_at = Clock::now();
   PartReader reader(endpoint, parts_of(run, endpoint, to), run.deadline);
-  while (!reader.is_over()) {
+  bool has_failed = false;
+  while (!reader.is_over() && !run.report.gave_up) {
     const auto arrived = reader.next(std::min(run.deadline, Clock::now() + milliseconds(50)));
+    has_failed = arrived && arrived->outcome == ReadOutcome::kUnknown;
     if (arrived && !take(run, endpoint, *arrived)) break;
     run.report.gave_up =
         !reader.is_over() && (Clock::now() >= run.deadline || run.fetch.is_given_up() ||
                               is_lost_race(run, reader, begun_at, to));
-    if (run.report.gave_up) break;
   }
   run.report.round_trips += reader.rounds();
+  return has_failed && !run.report.gave_up;
 }
 
 void ChainFetcher::bring_rest(Fetch& fetch, const std::stop_token& stop) {

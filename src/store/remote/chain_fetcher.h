@@ -63,7 +63,9 @@ class ChainFetcher {
   void bring(Run& run, Endpoint& endpoint, const Depths& depths);
   bool may_bring_heads(const Run& run, const Endpoint& endpoint) const;
   void bring_blocks(Run& run, Endpoint& endpoint, int64_t to);
-  void bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to);
+  // Returns whether more may come when it is asked for again: a request failed. What is missing or
+  // wrong stays so.
+  bool bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to);
   std::vector<Part> parts_of(const Run& run, const Endpoint& endpoint, int64_t to) const;
   bool bring_state(Run& run, Endpoint& endpoint, int64_t blocks);
   bool is_lost_race(const Run& run, const PartReader& reader, Deadline begun_at, int64_t to) const;
