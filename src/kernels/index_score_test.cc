@@ -169,6 +169,51 @@ TEST_P(IndexScore, FarScalesBesideAKeyChangeNoBit) {
   }
 }
 
+// Tokens that share the keys get the scores that each gets alone, also where one of their queries
+// or some of the keys have far scales.
+TEST_P(IndexScore, TokensTogetherHaveTheBitsOfEachAlone) {
+  Random random(6);
+  for (int round = 0; round < 300; ++round) {
+    const RowFormat format{
+        .codec = round % 3 < 2 ? CodecId::kFp4 : kCodecs[round / 3 % kCodecCount],
+        .dim = 16 * random.integer(1, 16)};
+    const int64_t head_count = random.integer(1, 70);
+    const int64_t query_count = random.integer(1, index_queries_at_once(head_count));
+    Case c = make_case(random, format, head_count, random.integer(1, 20));
+    if (round % 4 == 0) {
+      std::vector<float> key = random.normals(format.dim);
+      key[0] = 1e4f;
+      encode_row(format, key.data(), c.keys.data());
+    }
+    std::vector<std::byte> queries;
+    std::vector<float> head_weights;
+    std::vector<float> expected;
+    for (int64_t query = 0; query < query_count; ++query) {
+      c.q = random.normals(head_count * format.dim);
+      if (random.integer(0, 15) == 0) c.q[0] = 1e4f;
+      c.head_weights = random.normals(head_count);
+      const std::vector<std::byte> encoded = encode_query(table(), c);
+      const std::vector<float> alone = score(table(), c);
+      queries.insert(queries.end(), encoded.begin(), encoded.end());
+      head_weights.insert(head_weights.end(), c.head_weights.begin(), c.head_weights.end());
+      expected.insert(expected.end(), alone.begin(), alone.end());
+      expected.resize((query + 1) * (c.key_count + 3), -1);
+    }
+    std::vector<float> scores(expected.size(), -1);
+    table().index_score({.format = format,
+                         .head_count = head_count,
+                         .query_count = query_count,
+                         .query = queries.data(),
+                         .head_weights = head_weights.data(),
+                         .keys = c.keys.data(),
+                         .key_count = c.key_count,
+                         .scores = scores.data(),
+                         .score_stride = c.key_count + 3});
+    ASSERT_NO_FATAL_FAILURE(
+        expect_same_bits({scores.data(), scores.data() + scores.size()}, expected));
+  }
+}
+
 // One head of weight one whose largest number is 7: all sums are whole numbers, and only the key's
 // scale rounds.
 TEST_P(IndexScore, SumsOfSignsAreExact) {

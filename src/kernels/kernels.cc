@@ -58,4 +58,10 @@ int64_t index_query_bytes(const RowFormat& format, int64_t head_count) {
   return 4 * heads * dims;
 }
 
+int64_t index_queries_at_once(int64_t head_count) {
+  int64_t padded = kIndexHeadsAtOnce / kIndexQueriesMax;
+  while (padded < head_count) padded *= 2;
+  return std::max<int64_t>(1, kIndexHeadsAtOnce / padded);
+}
+
 }  // namespace kvasir::kernels

@@ -16,6 +16,7 @@
 #include <limits>
 
 #include "kernels/codecs/codec.h"
+#include "kernels/index_scores.h"
 #include "kernels/integer_products.h"
 #include "kernels/weight_matrix.h"
 
@@ -124,19 +125,6 @@ struct ActivateArgs {
   float* out = nullptr;  // [size]; may be gate or up
 };
 
-// Index scores of ONE token (section 5): scores[j] = sum_h head_weights[h] * max(0, q[h] . key[j]).
-struct IndexScoreArgs {
-  RowFormat format;
-  int64_t head_count = 0;
-  const std::byte* query = nullptr;     // what encode_index_query wrote; best on 64 bytes
-  const float* head_weights = nullptr;  // [head_count]
-  const std::byte* keys = nullptr;      // [key_count, format.bytes()], contiguous
-  int64_t key_count = 0;
-  float* scores = nullptr;  // [key_count]
-  // The keys of the next call, as many as of this one. They are fetched meanwhile. May be nullptr.
-  const std::byte* keys_ahead = nullptr;
-};
-
 // One compressed row before its norm (section 4): out[i] = sum_e softmax_e(gates[e][i]) *
 // values[e][i]. Order: e ascending. entries whose gate is minus infinity are not listed.
 struct PoolArgs {
@@ -240,7 +228,6 @@ int64_t attend_scratch_floats(const RowFormat& format, int64_t value_dim, int64_
 // instruction set.
 bool can_attend_coded(const CodedRows& keys, const CodedRows& values);
 int64_t attend_coded_scratch_floats(int64_t key_width, int64_t value_width);
-int64_t index_query_bytes(const RowFormat& format, int64_t head_count);
 
 // Picks the k highest of scores [count]; of equal ones the lower index. picked [min(k, count)]
 // comes out in ascending order of index. -0 equals +0. Returns how many were picked. Allocates

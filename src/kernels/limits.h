@@ -29,6 +29,9 @@ inline constexpr int64_t kAttendHeadFloats = kAttendTileRows + kLanesMax + 2;
 
 // Dims of an index key that share a scale; the unit in which queries are laid out.
 inline constexpr int64_t kIndexGroupSize = 32;
+// Tokens whose queries share a pass over index keys, and their heads together.
+inline constexpr int64_t kIndexQueriesMax = 8;
+inline constexpr int64_t kIndexHeadsAtOnce = 64;
 // Of four signs: each has a byte of its own in a query to keys that are signs.
 inline constexpr int64_t kSignPatterns = 16;
 

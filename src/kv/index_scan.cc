@@ -45,11 +45,13 @@ void run_scan_task(const kernels::KernelTable& table, const Sequence& sequence,
     }
     table.index_score({.format = keys.format,
                        .head_count = question.head_count,
+                       .query_count = question.query_count,
                        .query = question.query,
                        .head_weights = question.head_weights,
                        .keys = sequence.block_rows(question.stream, block),
                        .key_count = std::min(per_block, question.row_count - first_row),
                        .scores = scores + first_row,
+                       .score_stride = question.score_stride,
                        .keys_ahead = keys_ahead});
   }
 }

@@ -31,8 +31,10 @@ struct PickStep {
   int64_t head_count = 0;
   View<const float> queries;       // [n, heads * dim]; read only where something is scored
   View<const float> head_weights;  // [n, heads]
-  std::span<AlignedBuffer<std::byte>> encoded_queries;  // [threads][index_query_bytes]
-  std::span<AlignedBuffer<float>> scores;               // [threads][rows that a token sees]
+  // For each thread room for index_queries_at_once tokens: [index_query_bytes] and [rows that a
+  // token sees] each.
+  std::span<AlignedBuffer<std::byte>> encoded_queries;
+  std::span<AlignedBuffer<float>> scores;
   Picks picks;
 };
 

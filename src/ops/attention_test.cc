@@ -48,9 +48,11 @@ class AttentionSteps : public ::testing::Test {
     const int64_t n = batch_.token_count();
     Ops ops = make_ops(thread_count);
     Picked picked(n);
+    const int64_t at_once = kernels::index_queries_at_once(kHeads);
     auto encoded = per_thread<std::byte>(
-        thread_count, kernels::index_query_bytes(batch_.stream(TestCache::kKeys).format, kHeads));
-    auto scores = per_thread<float>(thread_count, kLength);
+        thread_count,
+        at_once * kernels::index_query_bytes(batch_.stream(TestCache::kKeys).format, kHeads));
+    auto scores = per_thread<float>(thread_count, at_once * kLength);
     ops.pick_rows({.batch = batch_,
                    .stream = TestCache::kKeys,
                    .head_count = kHeads,

@@ -13,6 +13,7 @@
 #include "base/aligned_buffer.h"
 #include "base/thread_pool.h"
 #include "kernels/kernels.h"
+#include "kv/index_scan.h"
 #include "ops/attention_steps.h"
 #include "ops/batch.h"
 #include "ops/expert_reads.h"
@@ -188,8 +189,9 @@ class Ops {
   void pool_row(const PoolStep& step, const PooledRow& row, float* pooled) const;
   void write_pooled(const PoolStep& step, const PooledRow& row, float* pooled) const;
 
-  void encode_query(const PickStep& step, int64_t token, std::byte* query) const;
-  void pick_on_one_thread(const PickStep& step, int64_t token, int worker);
+  kv::IndexQuestion ask(const PickStep& step, const TokenRange& tokens, int worker) const;
+  void pick_on_one_thread(const PickStep& step, const TokenRange& tokens, int worker);
+  void score_on_one_thread(const PickStep& step, const TokenRange& tokens, int worker);
   void attend_heads(const AttendStep& step, int64_t token, int64_t head_begin, int64_t head_end,
                     int worker);
   void attend_group(const GroupedAttendStep& step, const AttendGroup& group, int worker);

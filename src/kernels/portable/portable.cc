@@ -41,6 +41,7 @@
 #include "kernels/simd/index_signs-inl.h"
 #include "kernels/simd/index_score_unfolded-inl.h"
 #include "kernels/simd/index_score-inl.h"
+#include "kernels/simd/index_score_apart-inl.h"
 #include "kernels/simd/hyper-inl.h"
 #include "kernels/simd/integer_matmul-inl.h"
 #include "kernels/simd/table-inl.h"

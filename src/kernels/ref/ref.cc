@@ -312,7 +312,7 @@ float key_element(const RowFormat& format, const std::byte* key, int64_t i) {
 }
 
 // Section 5, the score.
-void index_score(const IndexScoreArgs& args) {
+void score_one_query(const IndexScoreArgs& args) {
   const int64_t dim = args.format.dim;
   for (int64_t j = 0; j < args.key_count; ++j) {
     const std::byte* key = args.keys + j * args.format.bytes();
@@ -326,6 +326,16 @@ void index_score(const IndexScoreArgs& args) {
       score += args.head_weights[h] * std::max(0.0, product);
     }
     args.scores[j] = static_cast<float>(score);
+  }
+}
+
+void index_score(const IndexScoreArgs& args) {
+  IndexScoreArgs one = args;
+  for (int64_t query = 0; query < args.query_count; ++query) {
+    score_one_query(one);
+    one.query += index_query_bytes(args.format, args.head_count);
+    one.head_weights += args.head_count;
+    one.scores += args.score_stride;
   }
 }
 

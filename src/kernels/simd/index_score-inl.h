@@ -1,5 +1,5 @@
-// index_score computes the scores of one token over many keys. Included once per instruction set,
-// behind index_query-inl.h.
+// score_one_query computes the scores of one token over many keys. Included once per instruction
+// set, behind index_query-inl.h.
 //
 // FP4 keys are summed whole, a block of keys at a time, where the scales allow it
 // (index_score_folded-inl.h), else group by group, as 2-bit keys are; signs have a way of their own
@@ -97,9 +97,7 @@ KVASIR_INLINE ScoreKeys find_score_keys(CodecId codec) {
 // What all blocks of a call need.
 struct ScoreCall {
   const IndexScoreArgs* args;
-  int64_t key_bytes;
   FoldedQuery query;
-  ScoreKeys score_keys;
 };
 
 // A block and what is known of it before its turn.
@@ -110,12 +108,13 @@ struct KeyBlock {
 };
 
 // Leaves the folded bytes to be unpacked. REQUIRES: first < args.key_count.
-KVASIR_INLINE void begin_block(const ScoreCall& call, int64_t first, KeyBlock& block) {
+KVASIR_INLINE void begin_block(const ScoreCall& call, int64_t key_bytes, int64_t first,
+                               KeyBlock& block) {
   const auto* keys = reinterpret_cast<const uint8_t*>(call.args->keys);
   KVASIR_UNROLL
   for (int64_t j = 0; j < kBlockKeys; ++j) {
     // A short block scores its last key again rather than read beyond it.
-    block.keys[j] = keys + smaller(first + j, call.args->key_count - 1) * call.key_bytes;
+    block.keys[j] = keys + smaller(first + j, call.args->key_count - 1) * key_bytes;
   }
   block.is_folded = begin_folding(call.query, block.keys, block.folded);
 }
@@ -125,46 +124,71 @@ KVASIR_INLINE void unpack_block(const ScoreCall& call, KeyBlock& block) {
   for (int64_t j = 0; j < kBlockKeys; ++j) unpack_key(call.args->format.dim, j, block.folded);
 }
 
-// `next`: nullptr, or a block that is to be unpacked.
-KVASIR_INLINE FourFloats score_block(const ScoreCall& call, const KeyBlock& block, KeyBlock* next) {
-  if (block.is_folded) {
-    FoldedKeys* unpacked_between = next != nullptr && next->is_folded ? &next->folded : nullptr;
-    return score_folded_block(call.query, block.folded, unpacked_between);
-  }
-  if (next != nullptr) unpack_block(call, *next);
-  return call.score_keys(*call.args, block.keys);
+// The keys that a folded block unpacks while it is scored.
+KVASIR_INLINE FoldedKeys* unpacked_between(KeyBlock* next) {
+  return next != nullptr && next->is_folded ? &next->folded : nullptr;
 }
 
-void index_score(const IndexScoreArgs& args) {
-  if (args.key_count == 0) return;
-  const ScoreCall call = {.args = &args,
-                          .key_bytes = args.format.bytes(),
-                          .query = folded_query(args),
-                          .score_keys = find_score_keys(args.format.codec)};
+// Calls score(block, next, first, count) for each block, of `count` keys from `first` on. It has to
+// unpack next, if there is one.
+template <class Score>
+KVASIR_INLINE void for_each_block(const ScoreCall& call, const Score& score) {
+  const IndexScoreArgs& args = *call.args;
+  const int64_t key_bytes = args.format.bytes();
   KeyBlock blocks[2];
   KeyBlock* block = &blocks[0];
   KeyBlock* next = &blocks[1];
-  begin_block(call, 0, *block);
+  begin_block(call, key_bytes, 0, *block);
   unpack_block(call, *block);
   for (int64_t first = 0; first < args.key_count; first += kBlockKeys) {
     const int64_t count = smaller(kBlockKeys, args.key_count - first);
     if (first + count == args.key_count) next = nullptr;
-    if (next != nullptr) begin_block(call, first + kBlockKeys, *next);
-    if (args.keys_ahead != nullptr) {
-      fetch_ahead(args.keys_ahead + first * call.key_bytes, count * call.key_bytes);
-    }
-    const FourFloats scores = score_block(call, *block, next);
-    if (count == kBlockKeys) {
-      store_four(args.scores + first, scores);
-    } else {
-      float first_scores[kBlockKeys];
-      store_four(first_scores, scores);
-      for (int64_t j = 0; j < count; ++j) args.scores[first + j] = first_scores[j];
-    }
+    if (next != nullptr) begin_block(call, key_bytes, first + kBlockKeys, *next);
+    if (args.keys_ahead != nullptr)
+      fetch_ahead(args.keys_ahead + first * key_bytes, count * key_bytes);
+    score(*block, next, first, count);
     KeyBlock* const done = block;
     block = next;
     next = done;
   }
+}
+
+KVASIR_INLINE void store_scores(float* target, FourFloats scores, int64_t count) {
+  if (count == kBlockKeys) return store_four(target, scores);
+  float first_scores[kBlockKeys];
+  store_four(first_scores, scores);
+  for (int64_t j = 0; j < count; ++j) target[j] = first_scores[j];
+}
+
+// ---- one token
+
+void score_one_query(const IndexScoreArgs& args) {
+  const ScoreCall call = {.args = &args, .query = folded_query(args)};
+  const ScoreKeys score_keys = find_score_keys(args.format.codec);
+  for_each_block(call, [&](const KeyBlock& block, KeyBlock* next, int64_t first,
+                           int64_t count) KVASIR_LAMBDA_INLINE {
+    if (block.is_folded) {
+      const FourFloats scores =
+          score_folded_block(call.query, block.folded, unpacked_between(next));
+      return store_scores(args.scores + first, scores, count);
+    }
+    if (next != nullptr) unpack_block(call, *next);
+    store_scores(args.scores + first, score_keys(args, block.keys), count);
+  });
+}
+
+// One of the queries of a call, with its weights and scores.
+KVASIR_INLINE IndexScoreArgs query_of(const IndexScoreArgs& args, int64_t query) {
+  IndexScoreArgs one = args;
+  one.query_count = 1;
+  one.query += query * index_query_bytes(args.format, args.head_count);
+  one.head_weights += query * args.head_count;
+  one.scores += query * args.score_stride;
+  return one;
+}
+
+void score_queries_apart(const IndexScoreArgs& args) {
+  for (int64_t query = 0; query < args.query_count; ++query) score_one_query(query_of(args, query));
 }
 
 }  // namespace

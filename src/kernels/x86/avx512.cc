@@ -41,6 +41,7 @@
 #include "kernels/simd/index_signs-inl.h"
 #include "kernels/x86/index_score_folded-inl.h"
 #include "kernels/simd/index_score-inl.h"
+#include "kernels/x86/index_score_together-inl.h"
 #include "kernels/simd/hyper-inl.h"
 #include "kernels/simd/integer_matmul-inl.h"
 #include "kernels/simd/peak-inl.h"

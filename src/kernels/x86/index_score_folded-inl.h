@@ -270,27 +270,14 @@ KVASIR_INLINE void unpack_key(int64_t dim, int64_t j, FoldedKeys& folded) {
 
 // ---- all keys of a block by kVecs vectors of heads
 
-// Adds the heads from `head` on to the totals [keys in the block], lane by lane and without the
-// keys' scales. The keys of `next`, if any, are unpacked between the products, which leave the
-// units for that idle. Alone in a function, all sums stay in registers; there are kChains of them
-// for each key and vector, so that none waits for its last product.
-template <int kVecs, int kChains>
-__attribute__((noinline)) void score_folded_heads(const FoldedQuery& query, const FoldedKeys& keys,
-                                                  int64_t head, FoldedKeys* next, Vec* totals) {
-  VecInt sums[kChains][kBlockKeys][kVecs];
-  KVASIR_UNROLL
-  for (int v = 0; v < kVecs; ++v) {
-    const VecInt offsets = _mm512_loadu_si512(query.offsets + head + v * kLanes);
-    KVASIR_UNROLL
-    for (int j = 0; j < kBlockKeys; ++j) {
-      sums[0][j][v] = offsets;
-      KVASIR_UNROLL
-      for (int c = 1; c < kChains; ++c) sums[c][j][v] = _mm512_setzero_si512();
-    }
-  }
+// Adds to the sums of all keys the products with kVecs vectors of heads. The keys of `next`, if
+// any, are unpacked in between, which the products leave the units for idle.
+template <int kChains, int kVecs>
+KVASIR_INLINE void add_folded_products(const FoldedQuery& query, const uint8_t* query_bytes,
+                                       const FoldedKeys& keys, FoldedKeys* next,
+                                       VecInt (&sums)[kChains][kBlockKeys][kVecs]) {
   const int64_t part_quads = chunk_count(query.dim) * kChunkQuads / kBlockKeys;
   const uint8_t* key_bytes = keys.bytes[0];
-  const uint8_t* query_bytes = query.bytes + 4 * head;
   for (int64_t part = 0; part < kBlockKeys; ++part) {
     if (next != nullptr) unpack_key(query.dim, part, *next);
     for (int64_t quad = 0; quad < part_quads; quad += kChains) {
@@ -311,6 +298,26 @@ __attribute__((noinline)) void score_folded_heads(const FoldedQuery& query, cons
       }
     }
   }
+}
+
+// Adds the heads from `head` on to the totals [keys in the block], lane by lane and without the
+// keys' scales. Alone in a function, all sums stay in registers; there are kChains of them for each
+// key and vector, so that none waits for its last product.
+template <int kVecs, int kChains>
+__attribute__((noinline)) void score_folded_heads(const FoldedQuery& query, const FoldedKeys& keys,
+                                                  int64_t head, FoldedKeys* next, Vec* totals) {
+  VecInt sums[kChains][kBlockKeys][kVecs];
+  KVASIR_UNROLL
+  for (int v = 0; v < kVecs; ++v) {
+    const VecInt offsets = _mm512_loadu_si512(query.offsets + head + v * kLanes);
+    KVASIR_UNROLL
+    for (int j = 0; j < kBlockKeys; ++j) {
+      sums[0][j][v] = offsets;
+      KVASIR_UNROLL
+      for (int c = 1; c < kChains; ++c) sums[c][j][v] = _mm512_setzero_si512();
+    }
+  }
+  add_folded_products(query, query.bytes + 4 * head, keys, next, sums);
   KVASIR_UNROLL
   for (int v = 0; v < kVecs; ++v) {
     const int64_t first = head + v * kLanes;

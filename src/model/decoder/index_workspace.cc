@@ -6,7 +6,7 @@ namespace kvasir::model::decoder {
 
 IndexWorkspace::IndexWorkspace(const IndexerConfig& config, const kernels::RowFormat& key_format,
                                int64_t token_capacity, int thread_count)
-    : top_k_(config.top_k) {
+    : head_count_(config.head_count), top_k_(config.top_k) {
   size_buffers(config, key_format, token_capacity, thread_count, take_buffers(taken));
 }
 
@@ -33,7 +33,8 @@ void IndexWorkspace::size_buffers(const IndexerConfig& config, const kernels::Ro
   allocate(picked_places, n * config.top_k);
   for (int thread = 0; thread < thread_count; ++thread) {
     allocate(encoded_queries.emplace_back(),
-             kernels::index_query_bytes(key_format, config.head_count));
+             kernels::index_queries_at_once(config.head_count) *
+                 kernels::index_query_bytes(key_format, config.head_count));
     allocate(row_lists.emplace_back(), config.top_k);
   }
   scores.resize(static_cast<size_t>(thread_count));
@@ -41,8 +42,8 @@ void IndexWorkspace::size_buffers(const IndexerConfig& config, const kernels::Ro
 
 // grow(lists, count) for each list of the rows that a token sees.
 template <class Grow>
-bool IndexWorkspace::size_lists(int64_t length, const Grow& grow) {
-  return grow(scores, length);
+bool IndexWorkspace::size_lists(int64_t head_count, int64_t length, const Grow& grow) {
+  return grow(scores, kernels::index_queries_at_once(head_count) * length);
 }
 
 int64_t IndexWorkspace::length_bytes_max(const IndexerConfig& config, int64_t length,
@@ -51,12 +52,13 @@ int64_t IndexWorkspace::length_bytes_max(const IndexerConfig& config, int64_t le
   int64_t bytes = 0;
   IndexWorkspace none;
   none.scores.resize(static_cast<size_t>(thread_count));
-  none.size_lists(length, count_lists(bytes));
+  none.size_lists(config.head_count, length, count_lists(bytes));
   return bytes;
 }
 
 Status IndexWorkspace::reserve_length(int64_t length_max) {
-  if (!size_lists(length_max, grow_lists(taken))) return no_memory_for_length(length_max);
+  if (!size_lists(head_count_, length_max, grow_lists(taken)))
+    return no_memory_for_length(length_max);
   return ok_status();
 }
 

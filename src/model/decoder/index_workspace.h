@@ -42,8 +42,8 @@ struct IndexWorkspace {
   AlignedBuffer<int32_t> picked;                           // [n, k]
   AlignedBuffer<int32_t> picked_count;                     // [n]
   AlignedBuffer<const std::byte*> picked_places;           // [n, k]
-  std::vector<AlignedBuffer<std::byte>> encoded_queries;   // [threads]
-  std::vector<AlignedBuffer<float>> scores;                // [threads][rows that a token sees]
+  std::vector<AlignedBuffer<std::byte>> encoded_queries;   // [threads][queries at once]
+  std::vector<AlignedBuffer<float>> scores;                // [threads][queries at once][rows]
   std::vector<AlignedBuffer<const std::byte*>> row_lists;  // [threads][k]
 
  private:
@@ -52,8 +52,9 @@ struct IndexWorkspace {
   void size_buffers(const IndexerConfig& config, const kernels::RowFormat& key_format,
                     int64_t token_capacity, int thread_count, const Allocate& allocate);
   template <class Grow>
-  bool size_lists(int64_t length, const Grow& grow);
+  bool size_lists(int64_t head_count, int64_t length, const Grow& grow);
 
+  int64_t head_count_ = 0;
   int64_t top_k_ = 0;
 };
 

@@ -13,6 +13,10 @@ int64_t visible_rows_max(const Config& config, int64_t length) {
          std::max(std::min(length / kCsaRatio, config.index_top_k), length / kHcaRatio);
 }
 
+int64_t queries_at_once(const Config& config) {
+  return kernels::index_queries_at_once(config.index_head_count);
+}
+
 }  // namespace
 
 Workspace::Workspace(const Config& config, const Geometry& geometry, int64_t token_capacity,
@@ -69,7 +73,8 @@ void Workspace::size_buffers(const Config& config, const Geometry& geometry, int
   allocate(picked_rows, n * config.index_top_k);
   for (int worker = 0; worker < thread_count; ++worker) {
     allocate(encoded_query.emplace_back(),
-             kernels::index_query_bytes(geometry.key, config.index_head_count));
+             queries_at_once(config) *
+                 kernels::index_query_bytes(geometry.key, config.index_head_count));
   }
   scores.resize(static_cast<size_t>(thread_count));
   visible.resize(static_cast<size_t>(thread_count));
@@ -92,7 +97,8 @@ void Workspace::size_buffers(const Config& config, const Geometry& geometry, int
 // grow(lists, count) for each list of what a token sees.
 template <class Grow>
 bool Workspace::size_lists(const Config& config, int64_t length, const Grow& grow) {
-  return grow(visible, visible_rows_max(config, length)) && grow(scores, length / kCsaRatio);
+  return grow(visible, visible_rows_max(config, length)) &&
+         grow(scores, queries_at_once(config) * (length / kCsaRatio));
 }
 
 Status Workspace::reserve_length(const Config& config, int64_t length_max) {

@@ -55,8 +55,8 @@ struct Workspace {
   AlignedBuffer<int32_t> picked;                         // [n, K] compressed rows, ascending
   AlignedBuffer<int32_t> picked_count;                   // [n]
   AlignedBuffer<const std::byte*> picked_rows;           // [n, K] where they lie (PickedRows)
-  std::vector<AlignedBuffer<std::byte>> encoded_query;   // [threads] one token's index query
-  std::vector<AlignedBuffer<float>> scores;              // [threads][CSA rows]
+  std::vector<AlignedBuffer<std::byte>> encoded_query;   // [threads] index queries scored at once
+  std::vector<AlignedBuffer<float>> scores;              // [threads][queries at once][CSA rows]
   std::vector<AlignedBuffer<const std::byte*>> visible;  // [threads][window + rows]
 
   AlignedBuffer<float> router;           // [n, E]

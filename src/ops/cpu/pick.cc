@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <numeric>
 
 #include "base/check.h"
@@ -7,12 +8,17 @@
 namespace kvasir::ops {
 namespace {
 
-kv::IndexQuestion question_of(const PickStep& step, int64_t token, const std::byte* query) {
+// What tokens that follow each other in one sequence ask together.
+kv::IndexQuestion question_of(const PickStep& step, const TokenRange& tokens,
+                              const std::byte* query) {
+  const int64_t row_count = step.batch.complete_rows(tokens.end - 1, step.stream);
   return {.stream = step.stream,
           .head_count = step.head_count,
+          .query_count = tokens.end - tokens.begin,
           .query = query,
-          .head_weights = step.head_weights.row(token),
-          .row_count = step.batch.complete_rows(token, step.stream)};
+          .head_weights = step.head_weights.row(tokens.begin),
+          .row_count = row_count,
+          .score_stride = row_count};
 }
 
 void pick_all(const PickStep& step, int64_t token) {
@@ -65,7 +71,11 @@ void Ops::pick_rows(const PickStep& step) {
   // With fewer tokens than threads, as when decoding behind a long text, all threads share one
   // token's keys; else each thread takes tokens of its own.
   if (n >= thread_count() || !scores_any_rows(step)) {
-    for_each_token(n, [&](int64_t t, int worker) { pick_on_one_thread(step, t, worker); });
+    const int64_t stride =
+        std::min(tokens_per_task(n), kernels::index_queries_at_once(step.head_count));
+    pool_.parallel_for((n + stride - 1) / stride, [&](int64_t task, int worker) {
+      pick_on_one_thread(step, {task * stride, std::min(n, (task + 1) * stride)}, worker);
+    });
     return;
   }
   for (int64_t t = 0; t < n; ++t) {
@@ -79,11 +89,8 @@ void Ops::pick_rows(const PickStep& step) {
 }
 
 void Ops::score_rows(const PickStep& step, int64_t token) {
-  std::byte* query = step.encoded_queries[0].data();
-  encode_query(step, token, query);
+  const kv::IndexQuestion question = ask(step, {token, token + 1}, 0);
   const kv::Sequence& sequence = step.batch.sequence_of(token);
-  const kv::IndexQuestion question = question_of(step, token, query);
-  KVASIR_CHECK(question.row_count <= step.scores[0].size(), "room for the scores");
   pool_.parallel_for(kv::scan_task_count(sequence, question), [&](int64_t task, int) {
     kv::run_scan_task(table_, sequence, question, task, step.scores[0].data());
   });
@@ -96,23 +103,44 @@ void Ops::pick_best(const PickStep& step, int64_t token, const float* scores) {
       static_cast<int32_t>(kernels::top_k(scores, count, k, step.picks.rows.row(token)));
 }
 
-void Ops::pick_on_one_thread(const PickStep& step, int64_t token, int worker) {
-  if (!scores_rows(step, token)) return pick_all(step, token);
-  std::byte* query = step.encoded_queries[static_cast<size_t>(worker)].data();
-  AlignedBuffer<float>& scores = step.scores[static_cast<size_t>(worker)];
-  encode_query(step, token, query);
-  const kv::Sequence& sequence = step.batch.sequence_of(token);
-  const kv::IndexQuestion question = question_of(step, token, query);
-  KVASIR_CHECK(question.row_count <= scores.size(), "room for the scores");
-  const int64_t tasks = kv::scan_task_count(sequence, question);
-  for (int64_t task = 0; task < tasks; ++task)
-    kv::run_scan_task(table_, sequence, question, task, scores.data());
-  pick_best(step, token, scores.data());
+void Ops::pick_on_one_thread(const PickStep& step, const TokenRange& tokens, int worker) {
+  for (int64_t t = tokens.begin; t < tokens.end;) {
+    if (!scores_rows(step, t)) {
+      pick_all(step, t++);
+      continue;
+    }
+    // Those of one sequence: what one sees, the next ones see too.
+    int64_t end = t + 1;
+    while (end < tokens.end && step.batch.token(end).piece == step.batch.token(t).piece) ++end;
+    score_on_one_thread(step, {t, end}, worker);
+    t = end;
+  }
 }
 
-void Ops::encode_query(const PickStep& step, int64_t token, std::byte* query) const {
-  table_.encode_index_query(step.batch.stream(step.stream).format, step.queries.row(token),
-                            step.head_count, query);
+void Ops::score_on_one_thread(const PickStep& step, const TokenRange& tokens, int worker) {
+  const kv::IndexQuestion question = ask(step, tokens, worker);
+  const kv::Sequence& sequence = step.batch.sequence_of(tokens.begin);
+  float* scores = step.scores[static_cast<size_t>(worker)].data();
+  const int64_t tasks = kv::scan_task_count(sequence, question);
+  for (int64_t task = 0; task < tasks; ++task)
+    kv::run_scan_task(table_, sequence, question, task, scores);
+  for (int64_t t = tokens.begin; t < tokens.end; ++t, scores += question.score_stride)
+    pick_best(step, t, scores);
+}
+
+kv::IndexQuestion Ops::ask(const PickStep& step, const TokenRange& tokens, int worker) const {
+  AlignedBuffer<std::byte>& queries = step.encoded_queries[static_cast<size_t>(worker)];
+  const kv::IndexQuestion question = question_of(step, tokens, queries.data());
+  const kernels::RowFormat& format = step.batch.stream(step.stream).format;
+  const int64_t query_bytes = kernels::index_query_bytes(format, step.head_count);
+  KVASIR_CHECK(question.query_count * query_bytes <= queries.size(), "room for the queries");
+  KVASIR_CHECK(
+      question.query_count * question.row_count <= step.scores[static_cast<size_t>(worker)].size(),
+      "room for the scores");
+  std::byte* query = queries.data();
+  for (int64_t t = tokens.begin; t < tokens.end; ++t, query += query_bytes)
+    table_.encode_index_query(format, step.queries.row(t), step.head_count, query);
+  return question;
 }
 
 }  // namespace kvasir::ops
