@@ -37,7 +37,7 @@ struct Group {
   Group(std::string_view secret_text, bool encrypts_records)
       : secret(secret_text),
         encrypts(encrypts_records),
-        names(bytes_of(secret)),
+        names(bytes_of(secret), encrypts),
         envelope(encrypts ? Envelope::sealing(bytes_of(secret)) : Envelope()) {}
 
   Bytes object_of(const Chain& chain, const Part& part, int64_t created_s) const {
@@ -266,8 +266,9 @@ TEST_P(RemoteAdminTest, AnotherRecordUnderANameIsNotTakenForIt) {
   EXPECT_EQ(check->foreign.count, 1);
 }
 
-TEST_P(RemoteAdminTest, WhatIsNotEncryptedIsWrongWhereTheGroupEncrypts) {
-  const Group plain(group_.secret, false);
+TEST_P(RemoteAdminTest, WhatIsNotEncryptedIsWrongUnderANameOfWhatIs) {
+  Group plain(group_.secret, false);
+  plain.names = group_.names;
   put_chain(plain, make_chain(1, 2, kSizes), false);
   const auto check = admin().verify(false);
   ASSERT_TRUE(check.ok());

@@ -73,7 +73,7 @@ RemoteEngine::RemoteEngine(std::string label, std::unique_ptr<store::remote::Obj
                            std::span<const std::byte> secret, bool encrypts)
     : label_(std::move(label)),
       client_(std::move(client)),
-      names_(secret),
+      names_(secret, encrypts),
       envelope_(encrypts ? Envelope::sealing(secret) : Envelope()),
       inspector_(*client_, names_, envelope_) {}
 

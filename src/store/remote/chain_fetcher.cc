@@ -16,6 +16,7 @@ constexpr int64_t kBlocksWorthAsking = 8;
 // Of those whose first bytes came before: few, because rows that are wanted wait behind them.
 constexpr int64_t kLateBlocksAtATime = 16;
 constexpr std::chrono::seconds kLateTime(20);
+constexpr int kLateTriesMax = 5;  // without a block in between
 
 double seconds_between(Deadline from, Deadline to) {
   return std::chrono::duration<double>(to - from).count();
@@ -172,13 +173,20 @@ void ChainFetcher::bring_rest(Fetch& fetch, const std::stop_token& stop) {
   Run run{fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}, {}, {}};
   const int64_t to = fetch.report().blocks;
   go_past_what_is_here(run);
-  while (run.blocks < to && !run.report.gave_up) {
+  late->expect_rows();
+  for (int tries = 0; run.blocks < to && tries < kLateTriesMax; ++tries) {
     late->let_rows_pass(stop);
     if (stop.stop_requested() || late->is_given_up()) return;
     const int64_t before = run.blocks;
     run.deadline = Clock::now() + kLateTime;
-    bring_some_blocks(run, late->endpoint(), std::min(before + kLateBlocksAtATime, to));
-    if (run.blocks == before) return;
+    run.report.gave_up = false;
+    const bool may_go_on =
+        bring_some_blocks(run, late->endpoint(), std::min(before + kLateBlocksAtATime, to));
+    if (run.blocks > before) {
+      tries = -1;
+    } else if (!may_go_on && !run.report.gave_up) {
+      return;
+    }
   }
 }
 

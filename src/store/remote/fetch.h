@@ -4,8 +4,8 @@
 //
 // HOT PARTS FIRST. Where memory takes only the first bytes of blocks anyway, these come first, and
 // the Fetch is done once they and a state are there: of a long text of a model that picks its rows,
-// a seventh of the bytes. The blocks come whole in the background; until then what else is wanted of
-// them is read from the engine (LateBlocks).
+// a seventh of the bytes. The blocks come whole in the background; until then what else is wanted
+// of them is read from the engine (LateBlocks).
 //
 // Whoever wants the tokens holds the Fetch until a sequence holds them; until then the store keeps
 // what was brought. Any thread.

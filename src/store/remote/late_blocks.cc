@@ -70,6 +70,11 @@ bool LateBlocks::is_given_up() const {
   return is_given_up_;
 }
 
+void LateBlocks::expect_rows() {
+  const std::lock_guard lock(mutex_);
+  last_read_at_ = Clock::now();
+}
+
 void LateBlocks::let_rows_pass(const std::stop_token& stop) {
   const Deadline latest = Clock::now() + kStandsBackMax;
   std::unique_lock lock(mutex_);

@@ -35,6 +35,8 @@ class LateBlocks {
   void give_up();
   bool is_given_up() const;
 
+  // A sequence is about to begin, and will want some.
+  void expect_rows();
   // Whoever brings the rest in the background lets those go first who wait for rows: it returns
   // when nobody has for a moment, after half a second at the latest, or when `stop` asks for it.
   void let_rows_pass(const std::stop_token& stop);
@@ -51,7 +53,7 @@ class LateBlocks {
   std::condition_variable_any changed_;
   Clock::duration patience_;  // what is left of it
   int readers_ = 0;
-  Deadline last_read_at_{};
+  Deadline last_read_at_{};  // or expected
   bool is_given_up_ = false;
 };
 

@@ -1,8 +1,18 @@
 #include "store/remote/object_names.h"
 
+#include <string_view>
+
 #include "base/digest.h"
 
 namespace kvasir::store::remote {
+
+ObjectNames::ObjectNames(std::span<const std::byte> secret, bool is_sealed)
+    : secret_(secret.begin(), secret.end()) {
+  if (!is_sealed) return;
+  constexpr std::string_view kPurpose = "kvasir names of sealed records";
+  const Digest256 key = hmac_sha256(secret, std::as_bytes(std::span(kPurpose)));
+  secret_.assign(key.begin(), key.end());
+}
 
 ObjectName ObjectNames::name(ObjectKind kind, const Key& key) const {
   return {kind, hmac_sha256(secret_, key)};

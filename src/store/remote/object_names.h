@@ -23,7 +23,9 @@ struct ObjectNameHash {
 class ObjectNames {
  public:
   // secret: may be empty; then names say of a prompt whether it is there to whoever guesses it.
-  explicit ObjectNames(std::span<const std::byte> secret) : secret_(secret.begin(), secret.end()) {}
+  // is_sealed: the records are. They have names of their own, so that servers that seal and servers
+  // that do not never take each other's objects for wrong ones.
+  explicit ObjectNames(std::span<const std::byte> secret, bool is_sealed = false);
 
   ObjectName of(const RecordId& id) const;
   // last_block: of the pack.

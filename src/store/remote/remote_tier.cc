@@ -30,7 +30,7 @@ std::vector<std::unique_ptr<NegativeCache>> negative_caches(size_t count) {
 RemoteTier::RemoteTier(BlockStore& own, std::vector<std::unique_ptr<Endpoint>> endpoints,
                        std::vector<std::byte> secret, const RemoteOptions& options)
     : own_(own),
-      names_(secret),
+      names_(secret, options.encrypts),
       envelope_(options.encrypts ? Envelope::sealing(secret) : Envelope()),
       endpoints_(std::move(endpoints)),
       negatives_(negative_caches(endpoints_.size())),

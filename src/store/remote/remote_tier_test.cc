@@ -115,6 +115,17 @@ TEST_P(RemoteTierTest, WhoHasAnotherSecretFindsNothing) {
   EXPECT_EQ(server("another secret")->fetch(chain(1, 40)).blocks, 0);
 }
 
+TEST_P(RemoteTierTest, ServersThatSealAndThoseThatDoNotLeaveEachOtherAlone) {
+  Server other(endpoints(), {.encrypts = !GetParam().encrypts}, "a secret");
+  writer_->write(chain(1, 40), 40);
+  const auto first = engine_.objects();
+  EXPECT_EQ(other.fetch(chain(1, 40)).blocks, 0);
+  EXPECT_EQ(other.tier.metrics().endpoints[0].wrong_bytes, 0);
+  other.write(chain(1, 40), 40);
+  EXPECT_EQ(reader_->fetch(chain(1, 40)).blocks, 40);
+  EXPECT_EQ(engine_.objects().size(), 2 * first.size());
+}
+
 TEST_P(RemoteTierTest, NothingIsWrittenTwice) {
   writer_->write(chain(1, 40), 40);
   const auto first = engine_.objects();
@@ -158,7 +169,8 @@ TEST_P(RemoteTierTest, WhatIsMissingInTheMiddleMakesThePrefixShorter) {
   writer_->write(chain, 35);
   writer_->write(chain, 40);
   auto objects = engine_.objects();
-  const ObjectNames names(std::as_bytes(std::span(std::string_view("a secret"))));
+  const ObjectNames names(std::as_bytes(std::span(std::string_view("a secret"))),
+                          GetParam().encrypts);
   ASSERT_EQ(objects.erase(FakeEngine::name_of(names.of(chain.block_id(37)))), 1u);
   engine_.set_objects(objects);
   EXPECT_EQ(reader_->fetch(chain).blocks, has_states() ? 35 : 36);
