@@ -40,12 +40,15 @@ Result<std::unique_ptr<persist::Persistence>> open_flash_persistence(
                                   .budget_bytes = std::numeric_limits<int64_t>::max() / 2,
                                   .min_free_bytes = 0},
                                  {}, layout, account));
-  if (ram_bytes != 0) {
-    KVASIR_RETURN_IF_ERROR(persistence->set_ram_budget(
-        {.budget_bytes = ram_bytes,
-         .pass = {.tokens_max = kFlashPassTokens, .picked_rows_max = kFlashTopK}}));
-  }
+  KVASIR_RETURN_IF_ERROR(set_flash_ram_budget(*persistence, ram_bytes));
   return persistence;
+}
+
+Status set_flash_ram_budget(persist::Persistence& persistence, int64_t ram_bytes) {
+  if (ram_bytes == 0) return ok_status();
+  return persistence.set_ram_budget(
+      {.budget_bytes = ram_bytes,
+       .pass = {.tokens_max = kFlashPassTokens, .picked_rows_max = kFlashTopK}});
 }
 
 void draw_tokens(Random& random, std::span<int32_t> tokens) {

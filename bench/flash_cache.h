@@ -30,6 +30,8 @@ Result<std::shared_ptr<const kv::CacheLayout>> flash_layout_in(std::string_view 
 Result<std::unique_ptr<persist::Persistence>> open_flash_persistence(
     const std::string& directory, const std::shared_ptr<const kv::CacheLayout>& layout,
     const std::shared_ptr<kv::MemoryAccount>& account, int64_t ram_bytes);
+// The budget alone. Error: as Persistence::set_ram_budget.
+Status set_flash_ram_budget(persist::Persistence& persistence, int64_t ram_bytes);
 
 // Calls visit(stream, row) for every row in blocks that the tokens [begin, end) complete. With 4
 // tokens a row, tokens [6, 13) complete rows 1 and 2.

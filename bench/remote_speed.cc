@@ -138,10 +138,7 @@ Result<std::unique_ptr<persist::Persistence>> open_flash(const std::string& dire
                           persist::Persistence::open(store_in(directory, remote), {}, layout,
                                                      std::make_shared<kv::MemoryAccount>()));
   if (persistence->remote() != nullptr) persistence->remote()->expect_speed(kFlashTokensPerS);
-  if (ram_bytes == 0) return persistence;
-  KVASIR_RETURN_IF_ERROR(persistence->set_ram_budget(
-      {.budget_bytes = ram_bytes,
-       .pass = {.tokens_max = kFlashPassTokens, .picked_rows_max = kFlashTopK}}));
+  KVASIR_RETURN_IF_ERROR(set_flash_ram_budget(*persistence, ram_bytes));
   return persistence;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint_maker.h"
 #include "kvasir/engine.h"
 #include "temp_directory.h"
 
@@ -29,7 +30,7 @@ struct RemoteTimes {
 
 class RemoteTest : public ::testing::Test {
  protected:
-  RemoteTest();
+  explicit RemoteTest(const TinyModelSpec& spec = quick_model_spec());
 
   // Of an engine with a store of its own, new each time, over the servers. It is patient, so as not
   // to depend on how busy a machine is, and texts of any length are written.
@@ -38,6 +39,7 @@ class RemoteTest : public ::testing::Test {
 
   // Logits of the last token.
   std::vector<float> expected(const Tokens& tokens);
+  static bool has_logits(const Session& session, const std::vector<float>& wanted);
   // Goes on from what is there, checks the bits, and says whence its tokens came.
   ReusedTokens run(Engine& engine, const Tokens& tokens, RemoteTimes* times = nullptr);
   // The same at an engine that ends once the servers have what it computed.

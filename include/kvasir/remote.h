@@ -70,6 +70,37 @@ struct RemoteMetrics {
   std::vector<RemoteEndpointMetrics> endpoints;
 };
 
+// What of these only grows, under the names that people see.
+template <class Metrics>
+struct NamedCount {
+  const char* name;
+  int64_t Metrics::*count;
+};
+inline constexpr NamedCount<RemoteMetrics> kRemoteCounts[] = {
+    {"lookups", &RemoteMetrics::lookups},
+    {"requested_tokens", &RemoteMetrics::requested_tokens},
+    {"hit_tokens", &RemoteMetrics::hit_tokens},
+    {"negative_hits", &RemoteMetrics::negative_hits},
+    {"round_trips", &RemoteMetrics::round_trips},
+    {"given_up", &RemoteMetrics::given_up},
+    {"head_blocks", &RemoteMetrics::head_blocks},
+    {"late_pieces", &RemoteMetrics::late_pieces},
+    {"written_chains", &RemoteMetrics::written_chains},
+    {"dropped_chains", &RemoteMetrics::dropped_chains},
+};
+inline constexpr NamedCount<RemoteEndpointMetrics> kRemoteEndpointCounts[] = {
+    {"closed_off_count", &RemoteEndpointMetrics::closed_off_count},
+    {"failures", &RemoteEndpointMetrics::failures},
+    {"deadline_exceeded", &RemoteEndpointMetrics::deadline_exceeded},
+    {"read_objects", &RemoteEndpointMetrics::read_objects},
+    {"read_bytes", &RemoteEndpointMetrics::read_bytes},
+    {"written_objects", &RemoteEndpointMetrics::written_objects},
+    {"written_bytes", &RemoteEndpointMetrics::written_bytes},
+    {"missing_objects", &RemoteEndpointMetrics::missing_objects},
+    {"wrong_bytes", &RemoteEndpointMetrics::wrong_bytes},
+    {"full_answers", &RemoteEndpointMetrics::full_answers},
+};
+
 // A RemoteTotals sums what remote tiers behind one store have counted, over processes that have
 // ended. Empty: there was none.
 struct RemoteTotals {

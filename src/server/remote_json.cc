@@ -16,41 +16,26 @@ Json::Object calls_json(const RemoteEndpointMetrics& endpoint) {
 }
 
 Json::Object endpoint_json(const RemoteEndpointMetrics& endpoint) {
-  return {{"label", endpoint.label},
-          {"is_closed_off", endpoint.is_closed_off},
-          {"closed_off_count", endpoint.closed_off_count},
-          {"failures", endpoint.failures},
-          {"deadline_exceeded", endpoint.deadline_exceeded},
-          {"read_objects", endpoint.read_objects},
-          {"read_bytes", endpoint.read_bytes},
-          {"written_objects", endpoint.written_objects},
-          {"written_bytes", endpoint.written_bytes},
-          {"missing_objects", endpoint.missing_objects},
-          {"wrong_bytes", endpoint.wrong_bytes},
-          {"full_answers", endpoint.full_answers},
-          {"queued_calls", endpoint.queued_calls},
-          {"calls", calls_json(endpoint)}};
+  Json::Object object{{"label", endpoint.label}, {"is_closed_off", endpoint.is_closed_off}};
+  for (const auto& [name, count] : kRemoteEndpointCounts)
+    object.emplace_back(name, endpoint.*count);
+  object.emplace_back("queued_calls", endpoint.queued_calls);
+  object.emplace_back("calls", calls_json(endpoint));
+  return object;
 }
 
 }  // namespace
 
 Json::Object json_of(const RemoteMetrics& metrics) {
+  Json::Object object;
+  for (const auto& [name, count] : kRemoteCounts) object.emplace_back(name, metrics.*count);
+  object.emplace_back("queued_chains", metrics.queued_chains);
   Json::Array endpoints;
   for (const RemoteEndpointMetrics& one : metrics.endpoints) {
     endpoints.emplace_back(endpoint_json(one));
   }
-  return {{"lookups", metrics.lookups},
-          {"requested_tokens", metrics.requested_tokens},
-          {"hit_tokens", metrics.hit_tokens},
-          {"negative_hits", metrics.negative_hits},
-          {"round_trips", metrics.round_trips},
-          {"given_up", metrics.given_up},
-          {"head_blocks", metrics.head_blocks},
-          {"late_pieces", metrics.late_pieces},
-          {"written_chains", metrics.written_chains},
-          {"dropped_chains", metrics.dropped_chains},
-          {"queued_chains", metrics.queued_chains},
-          {"endpoints", std::move(endpoints)}};
+  object.emplace_back("endpoints", std::move(endpoints));
+  return object;
 }
 
 }  // namespace kvasir::server

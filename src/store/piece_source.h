@@ -38,6 +38,9 @@ class LastPlace {
   std::atomic<int64_t> offset_bytes_{0};
 };
 
+// How many bytes on disk prove the first head_bytes of a payload: whole pieces of it.
+int64_t proof_bytes(int64_t payload_bytes, int64_t head_bytes);
+
 // Cleaning may move the record: then its id stays right, and its place is looked up anew.
 struct PieceSource {
   RecordId id;
@@ -50,6 +53,9 @@ struct PieceSource {
   int64_t offset_bytes(const Place& record, int64_t piece) const;
   // Returns the bytes of a piece on disk, padding included: whole pages.
   int64_t stored_bytes(int64_t piece) const;
+  // Whether the first head_bytes of the payload are these, by their pieces' checks.
+  // bytes: [proof_bytes(payload_bytes, head_bytes)]
+  bool is_right_head(std::span<const std::byte> bytes, int64_t head_bytes) const;
   // Whether these are the bytes of that piece, by its check. bytes: [stored_bytes(piece)] or more
   bool is_right(int64_t piece, std::span<const std::byte> bytes) const;
 };

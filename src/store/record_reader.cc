@@ -125,11 +125,8 @@ Status RecordReader::read_head(const IndexEntry& entry, std::span<std::byte> hea
                                PieceSource& source) {
   if (head.empty()) return read_checks(entry, source);
   KVASIR_ASSIGN_OR_RETURN(const std::shared_ptr<File> file, log_.direct_file(entry.segment_number));
-  const int64_t piece_bytes = piece_bytes_for(entry.info.payload_bytes);
-  const int64_t head_pieces = piece_count(std::ssize(head), piece_bytes);
-  const int64_t head_bytes =
-      std::min(head_pieces * piece_bytes, padded_to_pages(entry.info.payload_bytes));
-  PageBuffer memory(kPageBytes + head_bytes, Fill::kNothing);
+  PageBuffer memory(kPageBytes + proof_bytes(entry.info.payload_bytes, std::ssize(head)),
+                    Fill::kNothing);
   if (memory.failed()) {
     return Error{.kind = ErrorKind::kNoMemory, .what = "not enough memory to read a record"};
   }
@@ -141,11 +138,7 @@ Status RecordReader::read_head(const IndexEntry& entry, std::span<std::byte> hea
   source = source_of(entry, std::move(*header));
   if (source.checks.piece_bytes == 0) return ok_status();
   const std::span<const std::byte> payload = bytes.subspan(kPageBytes);
-  for (int64_t piece = 0; piece < head_pieces; ++piece) {
-    if (!source.is_right(piece, payload.subspan(static_cast<size_t>(piece * piece_bytes)))) {
-      return damaged(entry);
-    }
-  }
+  if (!source.is_right_head(payload, std::ssize(head))) return damaged(entry);
   std::memcpy(head.data(), payload.data(), head.size());
   return ok_status();
 }

@@ -32,9 +32,14 @@ void ChainFetcher::go_past_what_is_here(Run& run) const {
   if (run.blocks > 0 && !run.late) run.fetch.hold(own_, run.chain.key_at(run.blocks));
 }
 
+ChainFetcher::Run ChainFetcher::begin(Fetch& fetch) const {
+  const Chain& chain = *fetch.wish().chain;
+  return {fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}, {}, {}};
+}
+
 void ChainFetcher::run(Fetch& fetch) {
   const Chain& chain = *fetch.wish().chain;
-  Run run{fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}, {}, {}};
+  Run run = begin(fetch);
   run.report.blocks = fetch.wish().have_blocks;
   run.deadline = fetch.latest();
   ++lookups_;
@@ -169,8 +174,7 @@ bool ChainFetcher::bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to) {
 
 void ChainFetcher::bring_rest(Fetch& fetch, const std::stop_token& stop) {
   const auto late = fetch.late();
-  const Chain& chain = *fetch.wish().chain;
-  Run run{fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}, {}, {}};
+  Run run = begin(fetch);
   const int64_t to = fetch.report().blocks;
   go_past_what_is_here(run);
   late->expect_rows();

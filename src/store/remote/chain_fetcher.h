@@ -59,6 +59,7 @@ class ChainFetcher {
     std::shared_ptr<LateBlocks> late;  // of blocks that do not come whole; null: they do
   };
 
+  Run begin(Fetch& fetch) const;
   std::optional<Depths> ask(Run& run, const Source& source);
   void bring(Run& run, Endpoint& endpoint, const Depths& depths);
   bool may_bring_heads(const Run& run, const Endpoint& endpoint) const;

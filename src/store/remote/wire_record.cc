@@ -35,9 +35,7 @@ void write_wire_record(const RecordInfo& info, std::span<const int32_t> tokens,
 }
 
 int64_t head_wire_bytes(int64_t payload_bytes, int64_t head_bytes) {
-  const int64_t piece_bytes = piece_bytes_for(payload_bytes);
-  const int64_t pieces_bytes = piece_count(head_bytes, piece_bytes) * piece_bytes;
-  return kPageBytes + std::min(pieces_bytes, padded_to_pages(payload_bytes));
+  return kPageBytes + proof_bytes(payload_bytes, head_bytes);
 }
 
 std::optional<WireHead> head_of_wire(const WireRecord& wanted, std::span<const std::byte> bytes,
@@ -52,11 +50,7 @@ std::optional<WireHead> head_of_wire(const WireRecord& wanted, std::span<const s
                            .payload_bytes = wanted.payload_bytes,
                            .checks = std::move(header->checks)}};
   const auto payload = bytes.subspan(static_cast<size_t>(kPageBytes));
-  const int64_t piece_bytes = head.source.checks.piece_bytes;
-  for (int64_t piece = 0; piece * piece_bytes < head_bytes; ++piece) {
-    const auto at = static_cast<size_t>(piece * piece_bytes);
-    if (!head.source.is_right(piece, payload.subspan(at))) return std::nullopt;
-  }
+  if (!head.source.is_right_head(payload, head_bytes)) return std::nullopt;
   head.payload = payload.first(static_cast<size_t>(head_bytes));
   return head;
 }
