@@ -1,9 +1,10 @@
-// Exact selection. A radix select finds the k-th best key in three counting passes; where few of
-// many are wanted, a sample first guesses a bound below it, and only scores above the bound are
-// selected from. The guess decides the work, never the result.
+// Exact selection. A radix select finds the k-th best key in three counting passes. Where few of
+// many are wanted, scores are looked at in groups: the k-th best of the groups' best ones is a
+// bound that at least k scores reach, and hardly more than k do, so only these are selected from.
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <functional>
 
 #include "kernels/kernels.h"
 
@@ -58,8 +59,20 @@ void narrow(const float* scores, int64_t count, const Digit& digit, uint32_t* pr
   *prefix = (*prefix << digit.bits) | bucket;
 }
 
+// Histograms of so few cost more than their keys in half an order.
+constexpr int64_t kFewMax = 1024;
+
+Threshold threshold_of_few(const float* scores, int64_t count, int64_t k) {
+  uint32_t keys[kFewMax];
+  for (int64_t i = 0; i < count; ++i) keys[i] = ordered_key(scores[i]);
+  std::nth_element(keys, keys + k - 1, keys + count, std::greater());
+  const uint32_t key = keys[k - 1];
+  return {key, k - std::count_if(keys, keys + k, [key](uint32_t other) { return other > key; })};
+}
+
 // REQUIRES: 0 < k <= count.
 Threshold find_threshold(const float* scores, int64_t count, int64_t k) {
+  if (count <= kFewMax) return threshold_of_few(scores, count, k);
   uint32_t prefix = 0;
   int64_t wanted = k;
   for (const Digit& digit : kDigits) narrow(scores, count, digit, &prefix, &wanted);
@@ -78,8 +91,23 @@ void select(const float* scores, int64_t count, int64_t k, int32_t* places) {
   }
 }
 
+// ---- few of many
+
 constexpr int64_t kCandidatesMax = 8192;
-constexpr int64_t kSampleSize = 1024;
+// A multiple of eight, as vectors want it.
+constexpr int64_t kGroupSizeMin = 8;
+constexpr int64_t kGroupsMax = 8192;
+
+// Neighbours of so many, the last of them with what is left, and the best of each group.
+struct Groups {
+  int64_t score_count;
+  int64_t size;
+  int64_t count;
+  float best[kGroupsMax];
+
+  int64_t begin(int64_t group) const { return group * size; }
+  int64_t end(int64_t group) const { return group + 1 < count ? begin(group + 1) : score_count; }
+};
 
 // The scores at or above a bound and where they were, in their order.
 struct Candidates {
@@ -88,41 +116,83 @@ struct Candidates {
   int32_t places[kCandidatesMax];
 };
 
-// A score below which few of the k best should lie: well below the k-th best of a sample.
-float guess_bound(const float* scores, int64_t count, int64_t k) {
-  float sample[kSampleSize];
-  for (int64_t i = 0; i < kSampleSize; ++i) sample[i] = scores[i * count / kSampleSize];
-  const int64_t expected_rank = k * kSampleSize / count;
-  return score_of_key(find_threshold(sample, kSampleSize, 2 * expected_rank + 8).key);
+using Lanes = float __attribute__((vector_size(16)));
+
+Lanes better_of(Lanes a, Lanes b) { return b > a ? b : a; }
+
+Lanes lanes_at(const float* scores) {
+  Lanes lanes;
+  std::memcpy(&lanes, scores, sizeof(lanes));
+  return lanes;
 }
 
-// False when there are more than fit.
-bool collect(const float* scores, int64_t count, float bound, Candidates& candidates) {
-  int64_t i = 0;
+// REQUIRES: count >= kGroupSizeMin.
+float best_of(const float* scores, int64_t count) {
+  Lanes even = lanes_at(scores);
+  Lanes odd = lanes_at(scores + 4);
+  int64_t i = 8;
+  for (; i + 8 <= count; i += 8) {
+    even = better_of(even, lanes_at(scores + i));
+    odd = better_of(odd, lanes_at(scores + i + 4));
+  }
+  const Lanes both = better_of(even, odd);
+  float best = std::max(std::max(both[0], both[1]), std::max(both[2], both[3]));
+  for (; i < count; ++i) best = std::max(best, scores[i]);
+  return best;
+}
+
+// Of `count` scores. Four groups for each of the k, or more, so that two of these seldom share one.
+void find_best_of_groups(const float* scores, int64_t count, int64_t k, Groups& groups) {
+  groups.score_count = count;
+  groups.size = std::max(count / (4 * k) / kGroupSizeMin, int64_t{1}) * kGroupSizeMin;
+  groups.count = count / groups.size;
+  for (int64_t i = 0; i < groups.count; ++i) {
+    groups.best[i] = best_of(scores + groups.begin(i), groups.end(i) - groups.begin(i));
+  }
+}
+
+// Takes those of [begin, end), which have room.
+void collect_group(const float* scores, int64_t begin, int64_t end, float bound,
+                   Candidates& candidates) {
   const auto take = [&](int64_t place) {
     // Written always and counted only if wanted: no branch to mispredict.
     candidates.scores[candidates.count] = scores[place];
     candidates.places[candidates.count] = static_cast<int32_t>(place);
     candidates.count += scores[place] >= bound ? 1 : 0;
   };
-  constexpr int64_t kStep = 16;
-  for (; i + kStep <= count; i += kStep) {
+  int64_t i = begin;
+  for (; i + kGroupSizeMin <= end; i += kGroupSizeMin) {
     int above_count = 0;
-    for (int64_t j = 0; j < kStep; ++j) above_count += scores[i + j] >= bound ? 1 : 0;
+    for (int64_t j = 0; j < kGroupSizeMin; ++j) above_count += scores[i + j] >= bound ? 1 : 0;
     if (above_count == 0) continue;
-    if (candidates.count + kStep >= kCandidatesMax) return false;
-    for (int64_t j = 0; j < kStep; ++j) take(i + j);
+    for (int64_t j = 0; j < kGroupSizeMin; ++j) take(i + j);
   }
-  if (candidates.count + kStep >= kCandidatesMax) return false;
-  for (; i < count; ++i) take(i);
+  for (; i < end; ++i) take(i);
+}
+
+// False when there are more than fit.
+bool collect(const float* scores, const Groups& groups, float bound, Candidates& candidates) {
+  for (int64_t group = 0; group < groups.count; ++group) {
+    if (!(groups.best[group] >= bound)) continue;
+    const int64_t begin = groups.begin(group);
+    const int64_t end = groups.end(group);
+    if (candidates.count + (end - begin) > kCandidatesMax) return false;
+    collect_group(scores, begin, end, bound, candidates);
+  }
   return true;
 }
 
-// Selects from the candidates alone, if the guess was good enough.
-bool select_from_candidates(const float* scores, int64_t count, int64_t k, int32_t* places) {
+bool are_few(int64_t count, int64_t k) {
+  return count >= 2 * k * kGroupSizeMin && k <= kGroupsMax / 8;
+}
+
+// Selects from what the groups leave. False where these are too many, as when all are equal.
+bool select_few(const float* scores, int64_t count, int64_t k, int32_t* places) {
+  Groups groups;
+  find_best_of_groups(scores, count, k, groups);
+  const float bound = score_of_key(find_threshold(groups.best, groups.count, k).key);
   Candidates candidates;
-  const float bound = guess_bound(scores, count, k);
-  if (!collect(scores, count, bound, candidates) || candidates.count < k) return false;
+  if (!collect(scores, groups, bound, candidates) || candidates.count < k) return false;
   select(candidates.scores, candidates.count, k, places);
   for (int64_t i = 0; i < k; ++i) places[i] = candidates.places[places[i]];
   return true;
@@ -137,8 +207,7 @@ int64_t top_k(const float* scores, int64_t count, int64_t k, int32_t* picked) {
     for (int64_t i = 0; i < count; ++i) picked[i] = static_cast<int32_t>(i);
     return count;
   }
-  const bool are_few = count >= 2 * kCandidatesMax && wanted <= kCandidatesMax / 8;
-  if (are_few && select_from_candidates(scores, count, wanted, picked)) return wanted;
+  if (are_few(count, wanted) && select_few(scores, count, wanted, picked)) return wanted;
   select(scores, count, wanted, picked);
   return wanted;
 }

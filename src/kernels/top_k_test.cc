@@ -53,21 +53,35 @@ TEST(TopK, HandlesALongContext) {
   expect_top_k(std::vector<float>(262144, -3.5f), 1024);
 }
 
-// Long inputs are sampled at regular places; what lies there must not matter.
-TEST(TopK, IsExactWhereASampleWouldMislead) {
+// Where few are wanted, most scores are passed over in groups of neighbours; which ones lie
+// together must not matter.
+TEST(TopK, IsExactWhereverTheBestLie) {
   Random random(3);
   std::vector<float> best_between(262144);
   for (size_t i = 0; i < best_between.size(); ++i)
     best_between[i] = i % 256 == 77 ? 1 + random.normal() : -100 + random.normal();
   expect_top_k(best_between, 700);
-  std::vector<float> best_sampled(262144);
-  for (size_t i = 0; i < best_sampled.size(); ++i)
-    best_sampled[i] = i % 256 == 0 ? 100 + random.normal() : random.normal();
-  expect_top_k(best_sampled, 1000);
-  expect_top_k(best_sampled, 1024);
+  std::vector<float> best_together = random.normals(262144);
+  for (size_t i = 0; i < 1024; ++i) best_together[100000 + i] += 100;
+  for (const int64_t k : {1, 512, 1000, 1024}) expect_top_k(best_together, k);
+  std::vector<float> ascending(100003);
+  std::iota(ascending.begin(), ascending.end(), -5.0f);
+  for (const int64_t k : {1, 16, 1024}) expect_top_k(ascending, k);
   std::vector<float> rounded(100003);
   for (float& score : rounded) score = std::round(random.normal() * 2);
   for (const int64_t k : {1, 5, 512, 1024, 4096}) expect_top_k(rounded, k);
+}
+
+TEST(TopK, PicksFewOfAnyCount) {
+  Random random(4);
+  for (int round = 0; round < 300; ++round) {
+    const int64_t k = random.integer(1, 24);
+    std::vector<float> scores = random.normals(random.integer(12 * k, 40 * k));
+    if (round % 2 == 1) {
+      for (float& score : scores) score = std::round(score);
+    }
+    expect_top_k(scores, k);
+  }
 }
 
 TEST(TopK, ExtremeMagnitudesKeepTheirOrder) {
