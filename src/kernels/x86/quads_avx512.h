@@ -27,28 +27,37 @@ KVASIR_INLINE void add_four_bytes(__m512i& sum, Quads quads, const uint8_t* four
   using Four = const uint8_t(*)[4];
   asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(quads), "m"(*reinterpret_cast<Four>(four)));
 }
-constexpr int tokens_at_once(int /*activation_bytes*/) { return 1; }
+// The sums of one token would leave the unit that multiplies waiting for them.
+constexpr int tokens_at_once(int /*activation_bytes*/) { return 2; }
 
 // The codes of a group of activations of two bytes are all high bytes, then all low ones.
 //
-// The products of quads [kFirst, kFirst + kCount) of a group with as many fours of its activations.
-template <int kBytes, int kIntegerBits, int64_t kFirst, int64_t kCount>
-KVASIR_INLINE void dot_quads(const Quads* quads, const uint8_t* codes, int64_t /*stride*/,
-                             VecInt (&sums)[1]) {
-  __m512i low = _mm512_setzero_si512();
-  if constexpr (kBytes == 1) {
+// The products of quads [kFirst, kFirst + kCount) of a group with as many fours of its activations,
+// of tokens whose codes lie a stride apart.
+template <int kBytes, int kIntegerBits, int64_t kFirst, int64_t kCount, int kTokens>
+KVASIR_INLINE void dot_quads(const Quads* quads, const uint8_t* codes, int64_t stride,
+                             VecInt (&sums)[kTokens]) {
+  __m512i parts[kTokens][kBytes];
+  KVASIR_UNROLL
+  for (auto& of_token : parts) {
     KVASIR_UNROLL
-    for (int64_t q = kFirst; q < kFirst + kCount; ++q) add_four_bytes(low, quads[q], codes + 4 * q);
-    sums[0] = low;
-    return;
+    for (__m512i& part : of_token) part = _mm512_setzero_si512();
   }
-  __m512i high = _mm512_setzero_si512();
   KVASIR_UNROLL
   for (int64_t q = kFirst; q < kFirst + kCount; ++q) {
-    add_four_bytes(high, quads[q], codes + 4 * q);
-    add_four_bytes(low, quads[q], codes + kActivationGroup + 4 * q);
+    KVASIR_UNROLL
+    for (int t = 0; t < kTokens; ++t) {
+      KVASIR_UNROLL
+      for (int b = 0; b < kBytes; ++b)
+        add_four_bytes(parts[t][b], quads[q], codes + t * stride + b * kActivationGroup + 4 * q);
+    }
   }
-  sums[0] = _mm512_add_epi32(_mm512_slli_epi32(high, 8), low);
+  KVASIR_UNROLL
+  for (int t = 0; t < kTokens; ++t) {
+    sums[t] = parts[t][kBytes - 1];
+    if constexpr (kBytes == 2)
+      sums[t] = _mm512_add_epi32(_mm512_slli_epi32(parts[t][0], 8), sums[t]);
+  }
 }
 
 // Stores kLanes integers, columns [column, column + kLanes) of a group.

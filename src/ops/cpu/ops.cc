@@ -11,6 +11,8 @@ namespace {
 constexpr int64_t kRowPanel = 64;
 // Below this many multiply-adds a piece of work is not worth another thread.
 constexpr int64_t kTaskWorkMin = 32768;
+// Rounding waits for lines that other threads wrote or read last, so fewer values are worth it.
+constexpr int64_t kRoundWorkMin = 2048;
 constexpr int64_t kTasksPerThread = 4;
 
 }  // namespace
@@ -77,7 +79,7 @@ void Ops::round_activations(View<const float> x, int bytes) {
   const auto round = [&](int64_t t, int) {
     table_.round_activations(x.row(t), x.cols, bytes, activations_.data() + t * stride);
   };
-  if (x.rows * x.cols > kTaskWorkMin) return for_each_token(x.rows, round);
+  if (x.rows * x.cols > kRoundWorkMin) return for_each_token(x.rows, round);
   for (int64_t t = 0; t < x.rows; ++t) round(t, 0);
 }
 
