@@ -14,8 +14,8 @@ constexpr int64_t kPartLanes = 16;
 
 // Vectors are in memory for the most part anyway.
 constexpr int kDotTokens = 3;
-constexpr int kScoreQueries = 3;
-constexpr int kScoreVecs = 1;
+constexpr int kAcrossTokens = 3;
+constexpr int kAcrossVecs = 1;
 constexpr int kRowsAtOnce = 2;
 constexpr int kDirectRows[] = {0, 4, 2};
 constexpr int kBlockRows = 4;

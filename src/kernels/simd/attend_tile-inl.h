@@ -202,7 +202,13 @@ void score_decoded(const AttendArgs& args, const AttendScratch& s, const AttendT
   float* scores = s.scores + tile.begin * kAttendTileRows;
   if (dim <= kAcrossDimMax) {
     turn_tile(s.keys, s.key_stride, dim, s.across);
-    return score_across(s.across, q, dim, tile.end - tile.begin, scores);
+    return dot_across({.across = s.across,
+                       .cols = dim,
+                       .x = q,
+                       .x_stride = dim,
+                       .y = scores,
+                       .y_stride = kAttendTileRows},
+                      tile.end - tile.begin);
   }
   dot_rows(s.keys, s.key_stride, tile.row_count, q, dim, tile.end - tile.begin, dim, scores,
            kAttendTileRows);

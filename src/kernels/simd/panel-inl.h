@@ -13,12 +13,40 @@ using DecodeCols = void (*)(const WeightMatrix& weight, int64_t row, int64_t col
 // the L1 cache.
 constexpr int64_t kSmallPanelRows = 8;
 
+// Rows of so few columns are multiplied with lanes that are rows where there are tokens enough to
+// turn them for: sums across lanes would take a good part of the time.
+constexpr int64_t kAcrossColsMax = 192;
+static_assert(kAcrossColsMax <= kDotCols && 2 * kAcrossRows <= kMatmulPanelRows);
+
+// Whole tiles of the rows from row_begin on. Returns the first row that is left.
+int64_t matmul_across(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch,
+                      DecodeCols decode) {
+  const int64_t cols = args.weight.cols;
+  const int64_t stride = round_up(cols, kLanesMax);
+  float* across = scratch + kAcrossRows * stride;
+  for (; row_begin + kAcrossRows <= row_end; row_begin += kAcrossRows) {
+    for (int64_t r = 0; r < kAcrossRows; ++r)
+      decode(args.weight, row_begin + r, 0, cols, scratch + r * stride);
+    turn_tile(scratch, stride, cols, across);
+    dot_across({.across = across,
+                .cols = cols,
+                .x = args.x,
+                .x_stride = args.x_stride,
+                .y = args.y + row_begin,
+                .y_stride = args.y_stride},
+               args.token_count);
+  }
+  return row_begin;
+}
+
 void panel_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, float* scratch,
                   DecodeCols decode) {
   const int64_t cols = args.weight.cols;
   const int64_t stride = round_up(smaller(cols, kDotCols), kLanesMax);
   const int64_t panel_rows =
       args.token_count <= 2 * kDotTokens ? kSmallPanelRows : kMatmulPanelRows;
+  if (cols <= kAcrossColsMax && cols % kLanes == 0 && panel_rows == kMatmulPanelRows)
+    row_begin = matmul_across(args, row_begin, row_end, scratch, decode);
   for (int64_t row = row_begin; row < row_end; row += panel_rows) {
     const int64_t row_count = smaller(panel_rows, row_end - row);
     for (int64_t k = 0; k < cols; k += kDotCols) {

@@ -5,7 +5,7 @@
 // scale_tables.h. To bring it to another processor, write a vec_*.h with these names; x86/avx512.cc
 // shows the rest.
 //
-//   kDotTokens kRowsAtOnce kScoreQueries kScoreVecs kDirectRows kBlockRows kValueHeads kValueVecs
+//   kDotTokens kRowsAtOnce kAcrossTokens kAcrossVecs kDirectRows kBlockRows kValueHeads kValueVecs
 //   kPassVecs kCodeVecs kPeakChains    how much a block sums at once: no bit depends on it
 //   kLanes                          floats in a vector, 16 everywhere: so all have the same bits
 //   Part kPartLanes part_of load_part broadcast_part add_parts keep_in_register    a register's

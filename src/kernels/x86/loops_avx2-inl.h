@@ -18,6 +18,7 @@
 // In the order of their dependence.
 // clang-format off
 #include "kernels/simd/math-inl.h"
+#include "kernels/simd/dot_across-inl.h"
 #include "kernels/simd/panel-inl.h"
 #include "kernels/simd/block_types-inl.h"
 #include "kernels/simd/block_matmul-inl.h"
@@ -25,7 +26,6 @@
 #include "kernels/simd/packed-inl.h"
 #include "kernels/simd/decode_row-inl.h"
 #include "kernels/simd/decode_coded-inl.h"
-#include "kernels/simd/score_across-inl.h"
 #include "kernels/simd/attend_tile-inl.h"
 #include "kernels/simd/attend_in_place-inl.h"
 #include "kernels/simd/attend-inl.h"

@@ -17,8 +17,8 @@ constexpr int64_t kPartLanes = 8;
 
 // Sixteen registers hold the sums of a block and what is multiplied.
 constexpr int kDotTokens = 3;
-constexpr int kScoreQueries = 4;
-constexpr int kScoreVecs = 1;
+constexpr int kAcrossTokens = 4;
+constexpr int kAcrossVecs = 1;
 constexpr int kRowsAtOnce = 2;
 constexpr int kDirectRows[] = {0, 4, 2};
 constexpr int kBlockRows = 4;

@@ -23,8 +23,8 @@ constexpr int64_t kPartLanes = 16;
 
 // Thirty-two registers hold the sums of a block and what is multiplied.
 constexpr int kDotTokens = 6;
-constexpr int kScoreQueries = 4;
-constexpr int kScoreVecs = 2;
+constexpr int kAcrossTokens = 4;
+constexpr int kAcrossVecs = 2;
 constexpr int kRowsAtOnce = 4;
 constexpr int kDirectRows[] = {0, 8, 4, 4, 4};
 constexpr int kBlockRows = 8;
