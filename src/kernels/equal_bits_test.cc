@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "kernels/codecs/learnt_support.h"
 #include "kernels/codecs/packed.h"
 #include "kernels/limits.h"
 #include "kernels/test_support.h"
@@ -315,27 +314,6 @@ TEST(EqualBits, RowsOfEveryFormat) {
       table.decode_rows(format, rows, 1, decoded.data());
       append(out, row);
       append(out, decoded);
-    }
-    return out;
-  });
-}
-
-TEST(EqualBits, CodedRowsOfEveryCodec) {
-  expect_equal_bits(2, [](const KernelTable& table, Random& random) {
-    Bytes out;
-    for (size_t id = kRowFormatCount; id < kCodecCount; ++id) {
-      const Codec& codec = codec_of(static_cast<CodecId>(id));
-      for (const int64_t width : {1, 16, 20, 40, 64, 96, 256}) {
-        const Bytes side = side_data_of(codec, width, random);
-        const CodedRows form{
-            .codec = codec.id, .shape = {.width = width}, .side = side, .row_count = kCodedRows};
-        const std::vector<float> rows = random.normals(kCodedRows * width);
-        Bytes coded(kCodedRows / codec.group_rows * codec.bytes(form.shape));
-        encode_coded(form, rows.data(), coded.data());
-        std::vector<float> decoded(rows.size());
-        table.decode_coded(form, coded.data(), decoded.data());
-        append(out, decoded);
-      }
     }
     return out;
   });
