@@ -50,6 +50,8 @@ struct RemoteEndpointMetrics {
   int64_t missing_objects = 0;  // that a probe had said were there
   int64_t wrong_bytes = 0;      // objects that were not what their names say; never used
   int64_t full_answers = 0;     // writes that the engine had no room for
+  int64_t hedged_requests = 0;  // that were late, and that another engine was asked for, too
+  int64_t won_hedges = 0;       // of these, those that the other's answer was used of
   int64_t queued_calls = 0;     // now
   std::array<Histogram, kRemoteOperationCount> seconds;
 };
@@ -99,6 +101,8 @@ inline constexpr NamedCount<RemoteEndpointMetrics> kRemoteEndpointCounts[] = {
     {"missing_objects", &RemoteEndpointMetrics::missing_objects},
     {"wrong_bytes", &RemoteEndpointMetrics::wrong_bytes},
     {"full_answers", &RemoteEndpointMetrics::full_answers},
+    {"hedged_requests", &RemoteEndpointMetrics::hedged_requests},
+    {"won_hedges", &RemoteEndpointMetrics::won_hedges},
 };
 
 // A RemoteTotals sums what remote tiers behind one store have counted, over processes that have

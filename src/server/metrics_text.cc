@@ -167,6 +167,10 @@ void write_engines(Writer& to, const std::vector<RemoteEndpointMetrics>& engines
        &RemoteEndpointMetrics::wrong_bytes},
       {"remote_full_answers", "Writes that the engine had no room for.",
        &RemoteEndpointMetrics::full_answers},
+      {"remote_hedged_requests", "Late requests that the next engine was asked for, too.",
+       &RemoteEndpointMetrics::hedged_requests},
+      {"remote_won_hedges", "Of these, those that the next engine answered first.",
+       &RemoteEndpointMetrics::won_hedges},
   };
   const auto label = [](const RemoteEndpointMetrics& engine) {
     return fmt::format("endpoint=\"{}\"", Writer::escaped(engine.label));

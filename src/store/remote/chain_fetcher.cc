@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <iterator>
 
-#include "store/remote/probe.h"
-
 namespace kvasir::store::remote {
 namespace {
 
@@ -34,7 +32,10 @@ void ChainFetcher::go_past_what_is_here(Run& run) const {
 
 ChainFetcher::Run ChainFetcher::begin(Fetch& fetch) const {
   const Chain& chain = *fetch.wish().chain;
-  return {fetch, chain, ChainForm(chain, names_, envelope_), fetch.wish().have_blocks, {}, {}, {}};
+  return {.fetch = fetch,
+          .chain = chain,
+          .form = ChainForm(chain, names_, envelope_),
+          .blocks = fetch.wish().have_blocks};
 }
 
 void ChainFetcher::run(Fetch& fetch) {
@@ -42,16 +43,23 @@ void ChainFetcher::run(Fetch& fetch) {
   Run run = begin(fetch);
   run.report.blocks = fetch.wish().have_blocks;
   run.deadline = fetch.latest();
+  for (const Source& source : sources_) run.sources.push_back(&source);
   ++lookups_;
   requested_tokens_ += (chain.block_count() - run.report.blocks) * kRecordTokensMax;
   go_past_what_is_here(run);
   int64_t blocks_worth_asking = 1;
-  for (const Source& source : sources_) {
+  for (size_t place = 0; place < run.sources.size(); ++place) {
     const int64_t left = chain.block_count() - run.report.blocks;
     if (run.report.gave_up || left < blocks_worth_asking) break;
-    const auto depths = ask(run, source);
-    if (depths && depths->blocks > run.report.blocks) bring(run, *source.endpoint, *depths);
-    blocks_worth_asking = kBlocksWorthAsking;
+    const auto depths = ask(run, place);
+    if (depths && depths->blocks > run.report.blocks) {
+      const auto next = place_behind(run, place);
+      run.endpoint = run.sources[place]->endpoint;
+      run.other = next ? run.sources[*next]->endpoint : nullptr;
+      bring(run, *depths);
+    }
+    const bool gave_what_it_has = depths && run.report.blocks >= depths->blocks;
+    if (gave_what_it_has) blocks_worth_asking = kBlocksWorthAsking;
   }
   hit_tokens_ += (run.report.blocks - fetch.wish().have_blocks) * kRecordTokensMax;
   given_up_ += run.report.gave_up;
@@ -59,39 +67,94 @@ void ChainFetcher::run(Fetch& fetch) {
   fetch.finish(run.report);
 }
 
-std::optional<Depths> ChainFetcher::ask(Run& run, const Source& source) {
+// ---- asking ----
+
+DepthQuestion ChainFetcher::question_of(const Run& run) const {
   const int64_t have = run.report.blocks;
-  const Key& first_missing = run.chain.key_at(have + 1);
-  if (source.negatives->has(first_missing, Clock::now())) return std::nullopt;
   DepthQuestion question{&run.chain, &run.form, have, {}, {}};
   for (int64_t blocks = 1; blocks <= run.chain.block_count(); ++blocks) {
     question.block_here.push_back(blocks <= have || own_.find(run.chain.block_id(blocks)));
     question.state_here.push_back(blocks > have && own_.find(run.chain.state_id(blocks)));
   }
-  Endpoint& endpoint = *source.endpoint;
+  return question;
+}
+
+std::optional<size_t> ChainFetcher::place_behind(const Run& run, size_t place) const {
+  const Key& first_missing = run.chain.key_at(run.report.blocks + 1);
+  while (++place < run.sources.size()) {
+    const Source& source = *run.sources[place];
+    if (source.endpoint->is_closed_off()) continue;
+    if (!source.negatives->knows(first_missing, Clock::now())) return place;
+  }
+  return std::nullopt;
+}
+
+std::optional<Depths> ChainFetcher::ask(Run& run, size_t place) {
+  const Source& source = *run.sources[place];
+  const DepthQuestion question = question_of(run);
+  std::optional<Depths> sooner;  // of the one behind it
   const ProbeNow probe = [&](const std::vector<ObjectName>& names) {
     ++run.report.round_trips;
-    return probe_now(endpoint, names, run.deadline);
+    const Probe late(*source.endpoint, names, run.deadline);
+    if (late.patience()) {
+      late.wait_until(std::min(run.deadline, Clock::now() + *late.patience()));
+      if (!late.has_ended()) sooner = hedge(run, question, place, late);
+      if (sooner) return std::optional<std::vector<bool>>();
+    }
+    late.wait_until(run.deadline);
+    return late.answer();
   };
+  const auto depths = ask(run, question, source, probe);
+  return sooner ? sooner : depths;
+}
+
+// None: the one that is late has answered by now, or the other has nothing either.
+std::optional<Depths> ChainFetcher::hedge(Run& run, const DepthQuestion& question, size_t place,
+                                          const Probe& late) {
+  const auto next = place_behind(run, place);
+  HedgeRule& rule = run.sources[place]->endpoint->hedges();
+  if (!next || !rule.take()) return std::nullopt;
+  const Source& source = *run.sources[*next];
+  const Deadline deadline = std::max(run.deadline, Clock::now() + kHedgeTime);
+  const ProbeNow probe = [&](const std::vector<ObjectName>& names) {
+    ++run.report.round_trips;
+    const Probe other(*source.endpoint, names, deadline, late.bell());
+    other.wait_until(run.deadline, &late);
+    return other.answer();
+  };
+  const auto depths = ask(run, question, source, probe);
+  if (!depths || depths->blocks == run.report.blocks) return std::nullopt;
+  rule.won();
+  std::swap(run.sources[place], run.sources[*next]);
+  return depths;
+}
+
+std::optional<Depths> ChainFetcher::ask(Run& run, const DepthQuestion& question,
+                                        const Source& source, const ProbeNow& probe) {
+  const Key& first_missing = run.chain.key_at(question.have_blocks + 1);
+  if (source.negatives->has(first_missing, Clock::now())) return std::nullopt;
+  Endpoint& endpoint = *source.endpoint;
   const auto depths = endpoint.traits().is_packed
                           ? find_depths_in_packs(question, endpoint.connections(), probe)
                           : find_depths(question, probe);
-  if (depths && depths->blocks == have) source.negatives->remember(first_missing, Clock::now());
+  if (depths && depths->blocks == question.have_blocks) {
+    source.negatives->remember(first_missing, Clock::now());
+  }
   return depths;
 }
 
 // ---- bringing ----
 
-void ChainFetcher::bring(Run& run, Endpoint& endpoint, const Depths& depths) {
+void ChainFetcher::bring(Run& run, const Depths& depths) {
   run.deadline = run.fetch.deadline_for(depths.blocks);
-  if (may_bring_heads(run, endpoint)) {
+  if (may_bring_heads(run)) {
     // Half of the time is for the first bytes, half for rows that are wanted of the others.
     const auto share = (run.deadline - Clock::now()) / 2;
     run.deadline -= share;
-    run.late = std::make_shared<LateBlocks>(endpoint, names_, share, late_pieces_);
+    run.late = std::make_shared<LateBlocks>(*run.endpoint, names_, share, late_pieces_);
     run.fetch.set_late(run.late);
   }
-  bring_blocks(run, endpoint, depths.blocks);
+  bring_blocks(run, depths.blocks);
   run.late = nullptr;
   if (!run.form.has_state()) {
     run.report.blocks = std::max(run.report.blocks, std::min(run.blocks, depths.blocks));
@@ -104,7 +167,7 @@ void ChainFetcher::bring(Run& run, Endpoint& endpoint, const Depths& depths) {
     if (end > run.blocks) continue;
     // Who gave up on the blocks still has what came of them, if their state comes soon.
     if (run.report.gave_up) run.deadline = Clock::now() + kPatienceMin;
-    if (bring_state(run, endpoint, end)) {
+    if (bring_state(run, end)) {
       run.report.blocks = end;
       return;
     }
@@ -112,18 +175,17 @@ void ChainFetcher::bring(Run& run, Endpoint& endpoint, const Depths& depths) {
 }
 
 // A part of a sealed record proves nothing, and packs are read as one.
-bool ChainFetcher::may_bring_heads(const Run& run, const Endpoint& endpoint) const {
-  return run.fetch.wish().heads && !run.fetch.late() && !endpoint.traits().is_packed &&
+bool ChainFetcher::may_bring_heads(const Run& run) const {
+  return run.fetch.wish().heads && !run.fetch.late() && !run.endpoint->traits().is_packed &&
          !envelope_.is_sealing();
 }
 
-std::vector<Part> ChainFetcher::parts_of(const Run& run, const Endpoint& endpoint,
-                                         int64_t to) const {
+std::vector<Part> ChainFetcher::parts_of(const Run& run, int64_t to) const {
   std::vector<Part> parts;
   int64_t blocks = run.blocks;
   while (blocks < to) {
     const int64_t pack_end = (blocks / kPackBlocks + 1) * kPackBlocks;
-    if (endpoint.traits().is_packed && pack_end <= to) {
+    if (run.endpoint->traits().is_packed && pack_end <= to) {
       parts.push_back(run.form.pack(pack_end, blocks));
       blocks = pack_end;
       continue;
@@ -134,6 +196,16 @@ std::vector<Part> ChainFetcher::parts_of(const Run& run, const Endpoint& endpoin
                              : run.form.block(blocks));
   }
   return parts;
+}
+
+PartReader::Other ChainFetcher::other_of(const Run& run, int64_t to) const {
+  if (run.other == nullptr || (run.late && run.other->traits().is_packed)) return {};
+  const bool is_packed = run.other->traits().is_packed;
+  const bool is_same = is_packed == run.endpoint->traits().is_packed;
+  return {run.other, [&run, is_packed, is_same, to](std::span<const Part> parts) {
+            if (is_same) return std::vector(parts.begin(), parts.end());
+            return run.form.elsewhere(parts, is_packed, to);
+          }};
 }
 
 bool ChainFetcher::is_lost_race(const Run& run, const PartReader& reader, Deadline begun_at,
@@ -147,23 +219,23 @@ bool ChainFetcher::is_lost_race(const Run& run, const PartReader& reader, Deadli
 }
 
 // A request that fails leaves the others' records: from there it goes on, as long as it gets on.
-void ChainFetcher::bring_blocks(Run& run, Endpoint& endpoint, int64_t to) {
+void ChainFetcher::bring_blocks(Run& run, int64_t to) {
   int64_t before = -1;
   bool may_go_on = true;
   while (may_go_on && before < run.blocks && run.blocks < to) {
     before = run.blocks;
-    may_go_on = bring_some_blocks(run, endpoint, to);
+    may_go_on = bring_some_blocks(run, to);
   }
 }
 
-bool ChainFetcher::bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to) {
+bool ChainFetcher::bring_some_blocks(Run& run, int64_t to) {
   const auto begun_at = Clock::now();
-  PartReader reader(endpoint, parts_of(run, endpoint, to), run.deadline);
+  PartReader reader(*run.endpoint, parts_of(run, to), run.deadline, other_of(run, to));
   bool has_failed = false;
   while (!reader.is_over() && !run.report.gave_up) {
     const auto arrived = reader.next(std::min(run.deadline, Clock::now() + milliseconds(50)));
     has_failed = arrived && arrived->outcome == ReadOutcome::kUnknown;
-    if (arrived && !take(run, endpoint, *arrived)) break;
+    if (arrived && !take(run, *arrived) && !reader.turn_to_other()) break;
     run.report.gave_up =
         !reader.is_over() && (Clock::now() >= run.deadline || run.fetch.is_given_up() ||
                               is_lost_race(run, reader, begun_at, to));
@@ -175,6 +247,7 @@ bool ChainFetcher::bring_some_blocks(Run& run, Endpoint& endpoint, int64_t to) {
 void ChainFetcher::bring_rest(Fetch& fetch, const std::stop_token& stop) {
   const auto late = fetch.late();
   Run run = begin(fetch);
+  run.endpoint = &late->endpoint();
   const int64_t to = fetch.report().blocks;
   go_past_what_is_here(run);
   late->expect_rows();
@@ -184,8 +257,7 @@ void ChainFetcher::bring_rest(Fetch& fetch, const std::stop_token& stop) {
     const int64_t before = run.blocks;
     run.deadline = Clock::now() + kLateTime;
     run.report.gave_up = false;
-    const bool may_go_on =
-        bring_some_blocks(run, late->endpoint(), std::min(before + kLateBlocksAtATime, to));
+    const bool may_go_on = bring_some_blocks(run, std::min(before + kLateBlocksAtATime, to));
     if (run.blocks > before) {
       tries = -1;
     } else if (!may_go_on && !run.report.gave_up) {
@@ -194,20 +266,27 @@ void ChainFetcher::bring_rest(Fetch& fetch, const std::stop_token& stop) {
   }
 }
 
-bool ChainFetcher::bring_state(Run& run, Endpoint& endpoint, int64_t blocks) {
+bool ChainFetcher::bring_state(Run& run, int64_t blocks) {
   if (own_.find(run.chain.state_id(blocks))) return true;
-  PartReader reader(endpoint, {run.form.state(blocks)}, run.deadline);
-  const auto arrived = reader.next(run.deadline);
+  PartReader reader(*run.endpoint, {run.form.state(blocks)}, run.deadline, other_of(run, blocks));
+  bool is_here = false;
+  do {
+    const auto arrived = reader.next(run.deadline);
+    if (!arrived) break;
+    is_here = take(run, *arrived);
+  } while (!is_here && reader.turn_to_other());
   run.report.round_trips += reader.rounds();
-  return arrived && take(run, endpoint, *arrived);
+  return is_here;
 }
 
-bool ChainFetcher::take(Run& run, Endpoint& endpoint, const PartReader::Arrived& arrived) {
+bool ChainFetcher::take(Run& run, const PartReader::Arrived& arrived) {
   const Part& part = *arrived.part;
-  if (arrived.outcome == ReadOutcome::kMissing) endpoint.count_missing(1);
-  if (arrived.outcome == ReadOutcome::kWrongLength) endpoint.report_wrong_bytes(part.object);
+  Endpoint& from = *arrived.from;
+  // Of the other one no probe has said that it is there.
+  if (arrived.outcome == ReadOutcome::kMissing && &from == run.endpoint) from.count_missing(1);
+  if (arrived.outcome == ReadOutcome::kWrongLength) from.report_wrong_bytes(part.object);
   if (arrived.outcome != ReadOutcome::kRead) return false;
-  if (!part.is_whole && run.late) return take_head(run, endpoint, arrived);
+  if (!part.is_whole && run.late) return take_head(run, arrived);
   for (const PartRecord& record : part.records) {
     const auto place =
         arrived.bytes.subspan(static_cast<size_t>(record.offset_bytes),
@@ -215,7 +294,7 @@ bool ChainFetcher::take(Run& run, Endpoint& endpoint, const PartReader::Arrived&
     const auto bytes = envelope_.open(record.name, place);
     const auto payload = bytes ? payload_of_wire(record.wire, *bytes) : std::nullopt;
     if (!payload) {
-      endpoint.report_wrong_bytes(part.object);
+      from.report_wrong_bytes(part.object);
       return false;
     }
     if (!put(run, record, *payload)) return false;
@@ -223,12 +302,12 @@ bool ChainFetcher::take(Run& run, Endpoint& endpoint, const PartReader::Arrived&
   return true;
 }
 
-bool ChainFetcher::take_head(Run& run, Endpoint& endpoint, const PartReader::Arrived& arrived) {
+bool ChainFetcher::take_head(Run& run, const PartReader::Arrived& arrived) {
   const PartRecord& record = arrived.part->records[0];
   const FetchWish& wish = run.fetch.wish();
   auto head = head_of_wire(record.wire, arrived.bytes, wish.head_bytes);
   if (!head) {
-    endpoint.report_wrong_bytes(arrived.part->object);
+    arrived.from->report_wrong_bytes(arrived.part->object);
     return false;
   }
   if (!wish.heads->take(head->payload, std::move(head->source), run.late)) return false;

@@ -304,6 +304,8 @@ RemoteEndpointMetrics Endpoint::metrics() const {
   RemoteEndpointMetrics metrics = metrics_;
   metrics.is_closed_off = breaker_.is_open();
   metrics.closed_off_count = breaker_.openings();
+  metrics.hedged_requests = hedges_.hedged_requests();
+  metrics.won_hedges = hedges_.won_hedges();
   metrics.queued_calls = std::ssize(waited_for_) + std::ssize(background_);
   return metrics;
 }

@@ -22,6 +22,7 @@
 #include "base/aligned_buffer.h"
 #include "kvasir/remote.h"
 #include "store/remote/breaker.h"
+#include "store/remote/hedge_rule.h"
 #include "store/remote/object_client.h"
 
 namespace kvasir::store::remote {
@@ -70,6 +71,10 @@ class Endpoint {
 
   // False: it is full, and no write will be tried for a while.
   bool takes_writes() const;
+  // It failed, and is only tried now and then.
+  bool is_closed_off() const { return breaker_.is_open(); }
+  // When another engine is asked for what this one was.
+  HedgeRule& hedges() { return hedges_; }
   // An object under that name was not what the name says: it is removed, once, and an engine that
   // does so three times in a minute is closed off.
   void report_wrong_bytes(const ObjectName& name);
@@ -103,6 +108,7 @@ class Endpoint {
   const EngineTraits traits_;
   const ClientFactory factory_;
   Breaker breaker_;
+  HedgeRule hedges_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;

@@ -28,8 +28,10 @@ class FakeEngine {
   std::atomic<int64_t> bytes_per_s = 0;  // 0: without a limit
   std::atomic<int64_t> calls = 0;
   std::atomic<int64_t> reads_before_it_hangs = -1;  // objects; it goes on to answer probes. -1: all
-  std::atomic<bool> holds_writes = false;  // a write waits until it is false, and is notified
-  std::atomic<int64_t> held_writes = 0;    // so far
+  // A call of the kind waits until it is false, and is notified.
+  std::atomic<bool> holds_probes = false, holds_reads = false, holds_writes = false;
+  std::atomic<int64_t> read_ms = 0;      // that a call takes
+  std::atomic<int64_t> held_writes = 0;  // so far
 
   // All that was ever written, in that order.
   std::vector<Name> written() {
@@ -69,6 +71,7 @@ class FakeClient : public ObjectClient {
 
   Result<std::vector<bool>> probe(std::span<const ObjectName> names, Deadline deadline) override {
     KVASIR_RETURN_IF_ERROR(begin(deadline));
+    engine_.holds_probes.wait(true);
     const std::lock_guard lock(engine_.mutex_);
     std::vector<bool> is_there;
     for (const ObjectName& name : names) {
@@ -79,6 +82,8 @@ class FakeClient : public ObjectClient {
 
   Status read(std::span<ObjectRead> reads, Deadline deadline) override {
     KVASIR_RETURN_IF_ERROR(begin(deadline));
+    engine_.holds_reads.wait(true);
+    std::this_thread::sleep_for(std::chrono::milliseconds(engine_.read_ms));
     for (ObjectRead& read : reads) {
       if (engine_.reads_before_it_hangs == 0) return hang(deadline);
       if (engine_.reads_before_it_hangs > 0) --engine_.reads_before_it_hangs;

@@ -45,7 +45,7 @@ bool LateBlocks::read_all(std::span<PieceRead* const> reads, Deadline deadline) 
   std::vector<Part> parts;
   parts.reserve(reads.size());
   for (const PieceRead* read : reads) parts.push_back(part_of(*read->source, read->piece, names_));
-  PartReader reader(endpoint_, std::move(parts), deadline);
+  PartReader reader(endpoint_, std::move(parts), deadline, {});
   for (PieceRead* read : reads) {
     const auto arrived = reader.next(deadline);
     if (!arrived || arrived->outcome != ReadOutcome::kRead) return false;

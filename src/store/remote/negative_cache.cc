@@ -7,9 +7,13 @@ void NegativeCache::remember(const Key& first_missing, Time now) {
   ends_.add(first_missing, now);
 }
 
-bool NegativeCache::has(const Key& first_missing, Time now) {
+bool NegativeCache::knows(const Key& first_missing, Time now) {
   const std::lock_guard lock(mutex_);
-  const bool is_known = ends_.has(first_missing, now);
+  return ends_.has(first_missing, now);
+}
+
+bool NegativeCache::has(const Key& first_missing, Time now) {
+  const bool is_known = knows(first_missing, now);
   hits_.fetch_add(is_known, std::memory_order_relaxed);
   return is_known;
 }

@@ -19,6 +19,8 @@ class NegativeCache {
 
   // first_missing: the block that a chain would go on with.
   void remember(const Key& first_missing, Time now);
+  bool knows(const Key& first_missing, Time now);
+  // The same, where that spares a question.
   bool has(const Key& first_missing, Time now);
   // These were written since.
   void forget(std::span<const Key> keys);

@@ -1,12 +1,19 @@
 // A PartReader reads parts of chains from one endpoint, several at a time, and hands them out in
 // their order. It asks for two requests' bytes beforehand, and for more where they come faster:
 // what arrives in 0.1 s, so that on a slow link no request waits behind the others for its first
-// byte. One thread; the endpoint must outlive it, and may go on with requests after it.
+// byte.
+//
+// HEDGING. Where another engine may have the same, and a request is late (HedgeRule), that one is
+// asked too. The first who has all that was asked for is heard; if that turns out to be wrong, the
+// other is. What comes second is dropped.
+//
+// One thread; the endpoints must outlive it, and may go on with requests after it.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -27,7 +34,17 @@ class PartReader {
   static constexpr int64_t kBytesPerRequest = int64_t{4} << 20;
   static constexpr int64_t kBytesAtATime = int64_t{64} << 20;
 
-  PartReader(Endpoint& endpoint, std::vector<Part> parts, Deadline deadline);
+  // Another engine that may have the same.
+  struct Other {
+    Endpoint* endpoint = nullptr;  // null: there is none
+    // The records of these parts as they lie there.
+    std::function<std::vector<Part>(std::span<const Part>)> parts_of;
+  };
+
+  PartReader(Endpoint& endpoint, std::vector<Part> parts, Deadline deadline, Other other);
+  ~PartReader();
+  PartReader(const PartReader&) = delete;
+  PartReader& operator=(const PartReader&) = delete;
 
   // The next part with its bytes; the outcome says whether they are there. None: there is no more,
   // or `until` came first (is_over() tells). The bytes stay until the call after it.
@@ -35,36 +52,55 @@ class PartReader {
     const Part* part;
     ReadOutcome outcome;
     std::span<std::byte> bytes;
+    Endpoint* from;
   };
   std::optional<Arrived> next(Deadline until);
-  bool is_over() const { return next_part_ == parts_.size(); }
+  // The part that came last is none that can be used. Returns whether another engine was asked for
+  // it: then it comes again, from there.
+  bool turn_to_other();
+  bool is_over() const;
 
   int64_t bytes_arrived() const;
   int64_t bytes_left() const;
   int64_t rounds() const { return rounds_; }
 
  private:
-  struct Request {
-    size_t begin = 0, end = 0;  // of parts
-    int64_t bytes = 0;
-    std::shared_ptr<ReadBatch> batch;
+  // What one engine is asked for with one call.
+  struct Copy {
+    std::vector<Part> parts;
+    std::shared_ptr<ReadBatch> batch;  // null: it is not asked
+    bool is_refused = false;
   };
+  struct Request {
+    std::array<Copy, 2> copies;  // of the engine, and of the other one
+    int64_t bytes = 0;
+    std::optional<Deadline> hedge_at;
+    size_t heard = 0;  // the copy that parts come from
+  };
+  enum class Ending : uint8_t { kNone, kAll, kNotAll };
   // What requests tell when they end, which may be after the reader has gone.
   struct Endings {
     std::mutex mutex;
     std::condition_variable changed;
-    std::vector<bool> has_ended;  // [requests]
+    std::vector<std::array<Ending, 2>> of_copies;  // [requests]
+    std::vector<bool> has_arrived;                 // [requests]
     int64_t bytes_arrived = 0;
   };
 
-  void cut_into_requests();
-  static bool takes_more(const Request& request, size_t next_part, int64_t bytes);
+  void cut_into_requests(std::vector<Part> parts);
+  static bool takes_more(const Request& request, int64_t bytes);
   int64_t window_bytes() const;
   void begin_requests();
   void begin(size_t index);
+  void read(Endpoint& endpoint, size_t index, size_t copy, Deadline deadline);
+  void hedge(Request& request);
+  std::optional<size_t> heard_of(const Request& request) const;
+  bool wait_for(Request& request, Deadline until);
+  void close(Request& request);
 
   Endpoint& endpoint_;
-  std::vector<Part> parts_;
+  Other other_;
+  bool may_hedge_;
   Deadline deadline_;
   Deadline begun_at_ = Clock::now();
   std::vector<Request> requests_;
@@ -72,7 +108,7 @@ class PartReader {
   size_t begun_ = 0;         // requests
   int64_t bytes_begun_ = 0;  // of those that were begun and not handed out
   size_t next_request_ = 0;
-  size_t next_part_ = 0;
+  size_t next_part_ = 0;  // of it
   int64_t bytes_total_ = 0;
   int64_t rounds_ = 0;
 };

@@ -49,18 +49,51 @@ Part ChainForm::state(int64_t blocks) const {
   return part;
 }
 
-Part ChainForm::pack(int64_t blocks, int64_t from) const {
-  const int64_t first = blocks - kPackBlocks;
-  KVASIR_CHECK(blocks % kPackBlocks == 0 && from >= first && from < blocks, "a pack and its part");
+// Without a record yet, behind those of the blocks up to `from`.
+Part ChainForm::begin_pack(int64_t blocks, int64_t from) const {
   Part part{.object = names_->of_pack(chain_->key_at(blocks))};
-  for (int64_t before = first + 1; before <= from; ++before) {
+  for (int64_t before = blocks - kPackBlocks + 1; before <= from; ++before) {
     part.offset_bytes += envelope_->bytes_of(wire_block(before).wire_bytes());
   }
-  for (int64_t block = from + 1; block <= blocks; ++block) {
-    const ObjectName place = ObjectNames::place_in_pack(part.object, block - 1 - first);
-    add(part, wire_block(block), place, block);
-  }
   return part;
+}
+
+void ChainForm::add_to_pack(Part& part, int64_t blocks) const {
+  const int64_t place = (blocks - 1) % kPackBlocks;
+  add(part, wire_block(blocks), ObjectNames::place_in_pack(part.object, place), blocks);
+  part.is_whole = blocks % kPackBlocks == 0;
+}
+
+Part ChainForm::pack(int64_t blocks, int64_t from) const {
+  KVASIR_CHECK(blocks % kPackBlocks == 0 && from >= blocks - kPackBlocks && from < blocks,
+               "a pack and its part");
+  Part part = begin_pack(blocks, from);
+  for (int64_t block = from + 1; block <= blocks; ++block) add_to_pack(part, block);
+  return part;
+}
+
+std::vector<Part> ChainForm::elsewhere(std::span<const Part> parts, bool is_packed,
+                                       int64_t to) const {
+  std::vector<Part> others;
+  int64_t open_pack = 0;  // the last of `others` is of the pack that ends there
+  for (const Part& part : parts) {
+    for (const PartRecord& record : part.records) {
+      const int64_t blocks = record.blocks;
+      const int64_t pack_end = (blocks + kPackBlocks - 1) / kPackBlocks * kPackBlocks;
+      if (record.wire.id.kind == Kind::kState) {
+        others.push_back(state(blocks));
+      } else if (!is_packed || pack_end > to) {
+        others.push_back(block(blocks));
+      } else {
+        const bool goes_on =
+            open_pack == pack_end && others.back().records.back().blocks + 1 == blocks;
+        if (!goes_on) others.push_back(begin_pack(pack_end, blocks - 1));
+        open_pack = pack_end;
+        add_to_pack(others.back(), blocks);
+      }
+    }
+  }
+  return others;
 }
 
 }  // namespace kvasir::store::remote

@@ -10,7 +10,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <span>
 #include <vector>
 
 #include "store/remote/chain.h"
@@ -51,9 +51,14 @@ class ChainForm {
   // The pack that ends there, from the block behind `from` on. REQUIRES: `blocks` is a multiple of
   // kPackBlocks, `from` lies in the pack.
   Part pack(int64_t blocks, int64_t from) const;
+  // The records of parts as they lie where blocks are kept in packs, or are not, and of this chain
+  // the first `to` blocks.
+  std::vector<Part> elsewhere(std::span<const Part> parts, bool is_packed, int64_t to) const;
   bool has_state() const { return chain_->sizes.state_bytes > 0; }
 
  private:
+  Part begin_pack(int64_t blocks, int64_t from) const;
+  void add_to_pack(Part& part, int64_t blocks) const;
   void add(Part& part, const WireRecord& wire, const ObjectName& name, int64_t blocks) const;
   WireRecord wire_block(int64_t blocks) const;
   WireRecord wire_state(int64_t blocks) const;

@@ -1,75 +1,73 @@
 #include "store/remote/probe.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <memory>
-#include <mutex>
+#include <utility>
 
 namespace kvasir::store::remote {
-namespace {
 
-// Calls of one question, and the thread that waits for all of them. It may stop waiting first.
-class Answers {
- public:
-  explicit Answers(size_t count) : answers_(count), left_(1) {}
+// They end after whoever asked may have gone.
+struct Probe::Calls {
+  bool has_ended() const { return left == 0 || has_failed; }
+  bool is_answered() const { return left == 0 && !has_failed; }
 
-  void expect() {
-    const std::lock_guard lock(mutex_);
-    ++left_;
-  }
-  void set(size_t begin, const std::vector<bool>& part) {
-    const std::lock_guard lock(mutex_);
-    std::copy(part.begin(), part.end(), answers_.begin() + static_cast<std::ptrdiff_t>(begin));
-    end_one();
-  }
-  void fail() {
-    const std::lock_guard lock(mutex_);
-    has_failed_ = true;
-    end_one();
-  }
-  // None: a call failed, or not all have answered by then.
-  std::optional<std::vector<bool>> wait_until(Deadline deadline) {
-    std::unique_lock lock(mutex_);
-    end_one();
-    const bool is_done =
-        changed_.wait_until(lock, deadline, [this] { return left_ == 0 || has_failed_; });
-    if (!is_done || has_failed_) return std::nullopt;
-    return answers_;
-  }
-
- private:
-  void end_one() {
-    --left_;
-    changed_.notify_all();
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<bool> answers_;
-  int left_;  // calls that have not ended, and the one who makes them
-  bool has_failed_ = false;
+  std::vector<bool> is_there;
+  size_t left = 0;
+  bool has_failed = false;
 };
 
-}  // namespace
+Probe::Probe(Endpoint& endpoint, const std::vector<ObjectName>& names, Deadline deadline,
+             std::shared_ptr<Bell> bell)
+    : bell_(std::move(bell)), calls_(std::make_shared<Calls>()) {
+  const auto size = std::ssize(names);
+  const auto begun_at = Clock::now();
+  patience_ = endpoint.hedges().begin(HedgeRule::Kind::kProbe, size);
+  const auto step = static_cast<size_t>(endpoint.traits().probes_max);
+  calls_->is_there.resize(names.size());
+  calls_->left = (names.size() + step - 1) / step;
+  for (size_t begin = 0; begin < names.size(); begin += step) {
+    const auto from = names.begin() + static_cast<std::ptrdiff_t>(begin);
+    const size_t count = std::min(step, names.size() - begin);
+    const auto take = [bell = bell_, calls = calls_, &endpoint, begin, begun_at,
+                       size](const Result<std::vector<bool>>& part) {
+      const std::lock_guard lock(bell->mutex);
+      --calls->left;
+      calls->has_failed |= !part.ok();
+      if (part.ok()) {
+        std::copy(part->begin(), part->end(),
+                  calls->is_there.begin() + static_cast<std::ptrdiff_t>(begin));
+      }
+      if (calls->is_answered()) {
+        endpoint.hedges().answered(HedgeRule::Kind::kProbe, size, Clock::now() - begun_at);
+      }
+      bell->changed.notify_all();
+    };
+    endpoint.probe({from, from + static_cast<std::ptrdiff_t>(count)}, deadline, take);
+  }
+}
+
+void Probe::wait_until(Deadline until, const Probe* other) const {
+  std::unique_lock lock(bell_->mutex);
+  bell_->changed.wait_until(lock, until, [&] {
+    return calls_->has_ended() || (other != nullptr && other->calls_->is_answered());
+  });
+}
+
+bool Probe::has_ended() const {
+  const std::lock_guard lock(bell_->mutex);
+  return calls_->has_ended();
+}
+
+std::optional<std::vector<bool>> Probe::answer() const {
+  const std::lock_guard lock(bell_->mutex);
+  if (!calls_->is_answered()) return std::nullopt;
+  return calls_->is_there;
+}
 
 std::optional<std::vector<bool>> probe_now(Endpoint& endpoint, const std::vector<ObjectName>& names,
                                            Deadline deadline) {
-  const auto answers = std::make_shared<Answers>(names.size());
-  const auto step = static_cast<size_t>(endpoint.traits().probes_max);
-  for (size_t begin = 0; begin < names.size(); begin += step) {
-    const size_t end = std::min(names.size(), begin + step);
-    answers->expect();
-    endpoint.probe({names.begin() + static_cast<std::ptrdiff_t>(begin),
-                    names.begin() + static_cast<std::ptrdiff_t>(end)},
-                   deadline, [answers, begin](const Result<std::vector<bool>>& is_there) {
-                     if (is_there.ok()) {
-                       answers->set(begin, *is_there);
-                     } else {
-                       answers->fail();
-                     }
-                   });
-  }
-  return answers->wait_until(deadline);
+  const Probe probe(endpoint, names, deadline);
+  probe.wait_until(deadline);
+  return probe.answer();
 }
 
 }  // namespace kvasir::store::remote
