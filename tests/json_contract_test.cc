@@ -140,8 +140,8 @@ TEST_F(JsonContract, RunWithARemoteTier) {
           "remote") +
       words(
           "label is_closed_off closed_off_count failures deadline_exceeded read_objects "
-          "read_bytes written_objects written_bytes missing_objects wrong_bytes full_answers "
-          "hedged_requests won_hedges queued_calls calls",
+          "read_bytes written_objects written_bytes missing_objects wrong_bytes "
+          "unreadable_objects full_answers hedged_requests won_hedges queued_calls calls",
           "remote.endpoints") +
       words("probe read write touch remove list", "remote.endpoints.calls");
   for (const std::string& call : words("probe read write touch remove list")) {
@@ -187,7 +187,8 @@ TEST_F(JsonContract, CacheRemote) {
   const Keys frame = words("engines notes") + words("engine", "engines");
   const std::string counts =
       "closed_off_count failures deadline_exceeded read_objects read_bytes written_objects "
-      "written_bytes missing_objects wrong_bytes full_answers hedged_requests won_hedges";
+      "written_bytes missing_objects wrong_bytes unreadable_objects full_answers hedged_requests "
+      "won_hedges";
   Keys totals = words(
       "lookups requested_tokens hit_tokens negative_hits round_trips given_up head_blocks "
       "late_pieces written_chains dropped_chains endpoints",

@@ -240,6 +240,21 @@ TEST_P(RemoteAdminTest, AChangedByteIsFound) {
   EXPECT_EQ(only_fault().name.substr(0, 2), "p/");
 }
 
+TEST_P(RemoteAdminTest, WhatTheEngineFailsToReadIsWrong) {
+  for (const bool is_packed : {false, true}) {
+    const Chain chain = make_chain(1, 40, kSizes);
+    engine_.set_objects({});
+    put_chain(group_, chain, is_packed);
+    const ObjectName lost = (is_packed ? form(chain).pack(32, 0) : form(chain).block(32)).object;
+    engine_.lose({FakeEngine::name_of(lost)});
+    EXPECT_EQ(only_fault().found, "a failure of the engine");
+    EXPECT_TRUE(admin().list().ok());
+    ASSERT_TRUE(admin().verify(true).ok());
+    EXPECT_FALSE(has(lost));
+    engine_.lose({});
+  }
+}
+
 TEST_P(RemoteAdminTest, ARecordThatContradictsItselfIsWrong) {
   const Chain chain = make_chain(1, 3, kSizes);
   Chain other = chain;

@@ -95,6 +95,7 @@ class Judge {
 
   void gone() { end(Verdict::kGone); }
   void foreign() { end(Verdict::kForeign); }
+  void unreadable() { wrong({"bytes that can be read", "a failure of the engine"}); }
   void wrong(Fault fault) {
     end(Verdict::kWrong);
     one_.expected = fault.expected;
@@ -251,6 +252,7 @@ Status RemoteInspector::read_batch(std::span<InspectedObject* const> batch, Dept
   KVASIR_RETURN_IF_ERROR(read(reads));
   for (size_t i = 0; i < batch.size(); ++i) {
     if (reads[i].outcome == ReadOutcome::kRead) judge(*batch[i], reads[i].into, depth);
+    if (reads[i].outcome == ReadOutcome::kUnreadable) Judge(*batch[i], *names_).unreadable();
   }
   return ok_status();
 }
@@ -270,6 +272,10 @@ Status RemoteInspector::walk_pack(InspectedObject& pack, Depth depth) {
                    .is_whole = offset_bytes + kPageBytes == pack.object.bytes,
                    .into = page};
     KVASIR_RETURN_IF_ERROR(read({&one, 1}));
+    if (one.outcome == ReadOutcome::kUnreadable) {
+      judge.unreadable();
+      return ok_status();
+    }
     if (one.outcome != ReadOutcome::kRead) {
       judge.gone();
       return ok_status();

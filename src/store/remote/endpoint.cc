@@ -203,9 +203,12 @@ void Endpoint::look_once(ObjectClient& client) {
 void Endpoint::probe(std::vector<ObjectName> names, Deadline deadline, Probed done) {
   auto answer = std::make_shared<std::vector<bool>>();
   run({RemoteOperation::kProbe, deadline,
-       [names = std::move(names), deadline, answer](ObjectClient& client) -> Status {
+       [this, names = std::move(names), deadline, answer](ObjectClient& client) -> Status {
          KVASIR_ASSIGN_OR_RETURN(*answer, client.probe(names, deadline));
          KVASIR_CHECK(answer->size() == names.size(), "an answer for every name");
+         for (size_t i = 0; i < names.size(); ++i) {
+           if (unreadable_.is_lost(names[i], Clock::now())) (*answer)[i] = false;
+         }
          return ok_status();
        },
        [answer, done = std::move(done)](const Status& status) {
@@ -221,34 +224,53 @@ void Endpoint::read(std::shared_ptr<ReadBatch> batch, Deadline deadline, Done do
   run({RemoteOperation::kRead, deadline,
        [this, batch, deadline](ObjectClient& client) {
          const Status status = client.read(batch->reads, deadline);
-         const std::lock_guard lock(mutex_);
-         for (const ObjectRead& read : batch->reads) {
-           if (read.outcome != ReadOutcome::kRead) continue;
-           ++metrics_.read_objects;
-           metrics_.read_bytes += std::ssize(read.into);
-         }
+         take_outcomes(batch->reads);
          return status;
        },
        std::move(done)});
 }
 
+// An engine that answers that it fails to read an object has answered: whoever asks for others is
+// not kept from it.
+void Endpoint::take_outcomes(std::span<const ObjectRead> reads) {
+  const std::lock_guard lock(mutex_);
+  for (const ObjectRead& read : reads) {
+    if (read.outcome == ReadOutcome::kUnreadable) {
+      ++metrics_.unreadable_objects;
+      unreadable_.failed(read.name, Clock::now());
+    }
+    if (read.outcome != ReadOutcome::kRead) continue;
+    ++metrics_.read_objects;
+    metrics_.read_bytes += std::ssize(read.into);
+    if (read.is_whole && read.offset_bytes == 0) unreadable_.forget(read.name);
+  }
+}
+
 void Endpoint::write(std::shared_ptr<WriteBatch> batch, Deadline deadline, Done done) {
   run({RemoteOperation::kWrite, deadline,
        [this, batch, deadline](ObjectClient& client) {
-         const Status status = client.write(batch->writes, deadline);
-         const std::lock_guard lock(mutex_);
-         for (const ObjectWrite& write : batch->writes) {
-           if (write.outcome == WriteOutcome::kWritten) {
-             ++metrics_.written_objects;
-             metrics_.written_bytes += std::ssize(write.bytes);
-           } else if (write.outcome == WriteOutcome::kNoRoom) {
-             ++metrics_.full_answers;
-             writes_again_at_ = Clock::now() + kFullWait;
-           }
+         for (ObjectWrite& write : batch->writes) {
+           write.replaces = unreadable_.is_lost(write.name, Clock::now());
          }
+         const Status status = client.write(batch->writes, deadline);
+         take_outcomes(batch->writes);
          return status;
        },
        std::move(done)});
+}
+
+void Endpoint::take_outcomes(std::span<const ObjectWrite> writes) {
+  const std::lock_guard lock(mutex_);
+  for (const ObjectWrite& write : writes) {
+    if (write.outcome == WriteOutcome::kWritten) {
+      ++metrics_.written_objects;
+      metrics_.written_bytes += std::ssize(write.bytes);
+      unreadable_.forget(write.name);
+    } else if (write.outcome == WriteOutcome::kNoRoom) {
+      ++metrics_.full_answers;
+      writes_again_at_ = Clock::now() + kFullWait;
+    }
+  }
 }
 
 void Endpoint::touch(std::vector<ObjectName> names, int64_t ttl_s, Deadline deadline, Done done) {

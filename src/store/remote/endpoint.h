@@ -24,6 +24,7 @@
 #include "store/remote/breaker.h"
 #include "store/remote/hedge_rule.h"
 #include "store/remote/object_client.h"
+#include "store/remote/unreadable_objects.h"
 
 namespace kvasir::store::remote {
 
@@ -71,6 +72,12 @@ class Endpoint {
 
   // False: it is full, and no write will be tried for a while.
   bool takes_writes() const;
+  // It has failed to read that object (UnreadableObjects). One that is lost counts as missing for
+  // probes, and is replaced by writes.
+  bool is_doubtful(const ObjectName& name) const {
+    return unreadable_.is_doubtful(name, Clock::now());
+  }
+  bool is_lost(const ObjectName& name) const { return unreadable_.is_lost(name, Clock::now()); }
   // It failed, and is only tried now and then.
   bool is_closed_off() const { return breaker_.is_open(); }
   // When another engine is asked for what this one was.
@@ -102,6 +109,8 @@ class Endpoint {
   // client: null where none could be made.
   void make(const Call& call, ObjectClient* client);
   void count(const Call& call, const Status& status, double seconds);
+  void take_outcomes(std::span<const ObjectRead> reads);
+  void take_outcomes(std::span<const ObjectWrite> writes);
   void look_once(ObjectClient& client);
 
   const std::string label_;
@@ -109,6 +118,7 @@ class Endpoint {
   const ClientFactory factory_;
   Breaker breaker_;
   HedgeRule hedges_;
+  UnreadableObjects unreadable_;
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable_any changed_;

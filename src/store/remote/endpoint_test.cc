@@ -94,6 +94,79 @@ TEST(EndpointTest, ThreeWrongObjectsInAMinuteCloseItOff) {
   EXPECT_EQ(endpoint->notes().back().kind, ErrorKind::kDamaged);
 }
 
+ReadOutcome read_now(Endpoint& endpoint, const ObjectName& name) {
+  const auto batch = std::make_shared<ReadBatch>();
+  batch->memory = AlignedBuffer<std::byte>(6);
+  batch->reads.push_back({.name = name, .into = {batch->memory.data(), 6}});
+  std::promise<void> done;
+  endpoint.read(batch, Clock::now() + seconds(10), [&](const Status&) { done.set_value(); });
+  done.get_future().wait();
+  return batch->reads[0].outcome;
+}
+
+WriteOutcome write_now(Endpoint& endpoint, const ObjectName& name) {
+  const auto batch = std::make_shared<WriteBatch>();
+  batch->memory = AlignedBuffer<std::byte>(6);
+  batch->writes.push_back({.name = name, .bytes = {batch->memory.data(), 6}});
+  std::promise<void> done;
+  endpoint.write(batch, Clock::now() + seconds(10), [&](const Status&) { done.set_value(); });
+  done.get_future().wait();
+  return batch->writes[0].outcome;
+}
+
+bool is_there(Endpoint& endpoint, const ObjectName& name) {
+  std::promise<bool> there;
+  endpoint.probe({name}, Clock::now() + seconds(10), [&](const Result<std::vector<bool>>& answer) {
+    there.set_value(answer.ok() && (*answer)[0]);
+  });
+  return there.get_future().get();
+}
+
+TEST(EndpointTest, WhatItFailsToReadTwiceIsMissingUntilItIsWrittenOver) {
+  FakeEngine engine;
+  const auto endpoint = engine.endpoint(kTraits);
+  const ObjectName lost{}, other{.kind = ObjectKind::kState};
+  for (const ObjectName& name : {lost, other}) {
+    EXPECT_EQ(write_now(*endpoint, name), WriteOutcome::kWritten);
+  }
+  engine.lose({FakeEngine::name_of(lost)});
+  EXPECT_EQ(read_now(*endpoint, lost), ReadOutcome::kUnreadable);
+  EXPECT_TRUE(endpoint->is_doubtful(lost));
+  EXPECT_TRUE(is_there(*endpoint, lost)) << "once may be chance";
+  EXPECT_EQ(write_now(*endpoint, lost), WriteOutcome::kPresent);
+  EXPECT_EQ(read_now(*endpoint, lost), ReadOutcome::kUnreadable);
+  EXPECT_FALSE(is_there(*endpoint, lost));
+  EXPECT_TRUE(is_there(*endpoint, other));
+  EXPECT_EQ(write_now(*endpoint, other), WriteOutcome::kPresent);
+  EXPECT_EQ(write_now(*endpoint, lost), WriteOutcome::kWritten);
+  EXPECT_TRUE(is_there(*endpoint, lost));
+  EXPECT_EQ(read_now(*endpoint, lost), ReadOutcome::kRead);
+  EXPECT_EQ(endpoint->metrics().unreadable_objects, 2);
+}
+
+TEST(EndpointTest, WhatItReadsAfterAllIsNotDoubtful) {
+  FakeEngine engine;
+  const auto endpoint = engine.endpoint(kTraits);
+  EXPECT_EQ(write_now(*endpoint, {}), WriteOutcome::kWritten);
+  for (int i = 0; i < 3; ++i) {
+    engine.lose({FakeEngine::name_of({})});
+    EXPECT_EQ(read_now(*endpoint, {}), ReadOutcome::kUnreadable);
+    engine.lose({});
+    EXPECT_EQ(read_now(*endpoint, {}), ReadOutcome::kRead);
+  }
+  EXPECT_TRUE(is_there(*endpoint, {}));
+}
+
+TEST(EndpointTest, ObjectsThatItFailsToReadDoNotCloseItOff) {
+  FakeEngine engine;
+  const auto endpoint = engine.endpoint(kTraits);
+  EXPECT_EQ(write_now(*endpoint, {}), WriteOutcome::kWritten);
+  engine.lose_all();
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(read_now(*endpoint, {}), ReadOutcome::kUnreadable);
+  EXPECT_FALSE(endpoint->is_closed_off());
+  EXPECT_EQ(endpoint->metrics().failures, 0);
+}
+
 TEST(EndpointTest, CallsThatWaitAtItsEndAreToldSo) {
   FakeEngine engine;
   engine.fault = FakeEngine::Fault::kHung;

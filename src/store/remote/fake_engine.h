@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -46,6 +47,15 @@ class FakeEngine {
     const std::lock_guard lock(mutex_);
     objects_ = std::move(objects);
   }
+  // It goes on to say that it has them, until they are written over.
+  void lose(std::set<Name> names) {
+    const std::lock_guard lock(mutex_);
+    unreadable_ = std::move(names);
+  }
+  void lose_all() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, bytes] : objects_) unreadable_.insert(name);
+  }
   int64_t count(ObjectKind kind) {
     const std::lock_guard lock(mutex_);
     return std::ranges::count_if(objects_,
@@ -62,6 +72,7 @@ class FakeEngine {
   friend class FakeClient;
   std::mutex mutex_;
   std::map<Name, std::vector<std::byte>> objects_;
+  std::set<Name> unreadable_;
   std::vector<Name> written_;
 };
 
@@ -94,6 +105,10 @@ class FakeClient : public ObjectClient {
         read.outcome = ReadOutcome::kMissing;
         continue;
       }
+      if (engine_.unreadable_.contains(found->first)) {
+        read.outcome = ReadOutcome::kUnreadable;
+        continue;
+      }
       const std::vector<std::byte>& bytes = found->second;
       const int64_t end = read.offset_bytes + std::ssize(read.into);
       const bool fits = read.is_whole ? end == std::ssize(bytes) : end <= std::ssize(bytes);
@@ -113,12 +128,13 @@ class FakeClient : public ObjectClient {
         continue;
       }
       const std::lock_guard lock(engine_.mutex_);
-      const bool is_new = engine_.objects_
-                              .try_emplace(FakeEngine::name_of(write.name),
-                                           std::vector(write.bytes.begin(), write.bytes.end()))
-                              .second;
+      const FakeEngine::Name name = FakeEngine::name_of(write.name);
+      const bool is_new = write.replaces || !engine_.objects_.contains(name);
       write.outcome = is_new ? WriteOutcome::kWritten : WriteOutcome::kPresent;
-      if (is_new) engine_.written_.push_back(FakeEngine::name_of(write.name));
+      if (!is_new) continue;
+      engine_.objects_[name].assign(write.bytes.begin(), write.bytes.end());
+      engine_.unreadable_.erase(name);
+      engine_.written_.push_back(name);
     }
     return ok_status();
   }

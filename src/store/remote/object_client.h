@@ -1,5 +1,6 @@
 // An ObjectClient keeps objects by name at an engine on another machine: a Redis server, a cluster
-// of them, a bucket of S3. Objects are never changed: the first who writes a name wins.
+// of them, a bucket of S3. Objects are never changed: the first who writes a name wins, unless what
+// lies there cannot be read any more.
 //
 // It owns one connection (a cluster's: one to each node), made by the first call that needs it and
 // anew after a failure. A call that fails closes its connection, so that no answer of an earlier
@@ -47,6 +48,7 @@ enum class ReadOutcome : uint8_t {
   kRead,         // all bytes are there
   kMissing,      // the engine has no such object
   kWrongLength,  // it has one of another length; the bytes are not to be used
+  kUnreadable,   // it has one, and says that it fails to read it
 };
 
 // An ObjectRead asks for `into.size()` bytes from `offset_bytes` on, one at least.
@@ -68,7 +70,8 @@ enum class WriteOutcome : uint8_t {
 struct ObjectWrite {
   ObjectName name;
   std::span<const std::byte> bytes;
-  int64_t ttl_s = 0;  // 0: as long as the engine likes. Engines without such a time ignore it.
+  int64_t ttl_s = 0;      // 0: as long as the engine likes. Engines without such a time ignore it.
+  bool replaces = false;  // what is there cannot be read: it is written over, at once
   WriteOutcome outcome = WriteOutcome::kUnknown;  // the answer
 };
 
@@ -108,7 +111,7 @@ class ObjectClient {
   virtual Result<std::vector<bool>> probe(std::span<const ObjectName> names, Deadline deadline) = 0;
   // Fills what is asked for. After an Error the outcomes say which bytes came before it.
   virtual Status read(std::span<ObjectRead> reads, Deadline deadline) = 0;
-  // Writes each unless there is an object of that name.
+  // Writes each unless there is an object of that name, or over that where it `replaces`.
   virtual Status write(std::span<ObjectWrite> writes, Deadline deadline) = 0;
   // Counts a use of each, and lets each stay for ttl_s from now on, where the engine has such
   // times.

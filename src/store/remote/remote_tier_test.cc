@@ -223,6 +223,31 @@ TEST_P(RemoteTierTest, AStoreWithoutRoomTakesABeginningOrNothing) {
   EXPECT_GE(small.own.right_blocks(chain), report.blocks);
 }
 
+// As SeaweedFS that was killed: it lists what it has lost.
+TEST_P(RemoteTierTest, WhatAnEngineFailsToReadIsComputedAndWrittenAnew) {
+  const Chain chain = this->chain(1, 40);
+  writer_->write(chain, 40);
+  const auto before = engine_.objects();
+  engine_.lose_all();
+  EXPECT_EQ(reader_->fetch(chain).blocks, 0);
+  EXPECT_GE(reader_->tier.metrics().endpoints[0].unreadable_objects, 1);
+  EXPECT_FALSE(reader_->tier.metrics().endpoints[0].is_closed_off);
+  reader_->write(chain, 40);
+  EXPECT_EQ(server()->fetch(chain).blocks, 40);
+  EXPECT_EQ(engine_.objects().size(), before.size());
+}
+
+TEST_P(RemoteTierTest, WhatCanBeReadAfterAllIsNotWrittenAnew) {
+  const Chain chain = this->chain(1, 40);
+  writer_->write(chain, 40);
+  engine_.lose_all();
+  EXPECT_EQ(reader_->fetch(chain).blocks, 0);
+  engine_.lose({});
+  reader_->write(chain, 40);
+  EXPECT_EQ(reader_->tier.metrics().endpoints[0].written_objects, 0);
+  EXPECT_EQ(server()->fetch(chain).blocks, 40);
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, RemoteTierTest,
                          ::testing::Values(Case{"Fast", kFast, kSizes, false},
                                            Case{"FastSealed", kFast, kSizes, true},
@@ -286,6 +311,20 @@ TEST_F(RemoteTimeTest, WhatAnEngineThatHangsOwesComesFromTheSecond) {
       EXPECT_EQ(reader.own.right_blocks(chain), 96);
       engine_.reads_before_it_hangs = -1;
     }
+  }
+}
+
+TEST_F(RemoteTimeTest, AShortTextComesFromTheSecondEngineWhereTheFirstDoesNotGiveIt) {
+  const Chain chain = make_chain(1, 4, kSizes);
+  FakeEngine second;
+  Server writer(list(engine_.endpoint(kFast), second.endpoint(kFast)));
+  writer.write(chain, 4);
+  engine_.lose_all();
+  for (const auto fault : {FakeEngine::Fault::kGone, FakeEngine::Fault::kNone}) {
+    engine_.fault = fault;
+    Server reader(list(engine_.endpoint(kFast), second.endpoint(kFast)));
+    EXPECT_EQ(reader.fetch(chain).blocks, 4);
+    EXPECT_EQ(reader.own.right_blocks(chain), 4);
   }
 }
 

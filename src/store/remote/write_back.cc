@@ -115,10 +115,13 @@ bool WriteBack::write(const Job& job, const std::stop_token& stop) {
 
 int64_t WriteBack::known_blocks_of(std::span<const Part> parts) const {
   const auto now = Clock::now();
-  const auto known = std::find_if(parts.rbegin(), parts.rend(), [&](const Part& part) {
-    return part.object.kind != ObjectKind::kState && known_.has(part.object, now);
-  });
-  return known == parts.rend() ? 0 : known->records.back().blocks;
+  int64_t blocks = 0;
+  for (const Part& part : parts) {
+    if (endpoint_.is_doubtful(part.object)) break;
+    const bool is_known = part.object.kind != ObjectKind::kState && known_.has(part.object, now);
+    if (is_known) blocks = part.records.back().blocks;
+  }
+  return blocks;
 }
 
 bool WriteBack::is_admitted(const Job& job, const Chain& chain, int64_t known_blocks) {
@@ -165,7 +168,11 @@ std::vector<Part> WriteBack::parts_of(const Chain& chain) const {
 
 std::optional<std::vector<Part>> WriteBack::missing_of(std::vector<Part> parts) {
   const auto now = Clock::now();
-  std::erase_if(parts, [&](const Part& part) { return known_.has(part.object, now); });
+  // An engine that has lost one of them may have lost others.
+  const bool is_checked = std::ranges::any_of(
+      parts, [&](const Part& part) { return endpoint_.is_doubtful(part.object); });
+  std::erase_if(parts,
+                [&](const Part& part) { return !is_checked && known_.has(part.object, now); });
   std::vector<Part> missing;
   // A call at a time, because others may wait for theirs.
   const auto step = static_cast<size_t>(endpoint_.traits().probes_max);
@@ -177,11 +184,33 @@ std::optional<std::vector<Part>> WriteBack::missing_of(std::vector<Part> parts) 
     const auto is_there = probe_now(endpoint_, names, now + kCallTime);
     if (!is_there) return std::nullopt;
     for (size_t i = 0; i < names.size(); ++i) {
-      if ((*is_there)[i]) known_.add(names[i], now);
-      if (!(*is_there)[i]) missing.push_back(std::move(asked[i]));
+      const bool is_good = (*is_there)[i] && (!is_checked || can_be_read(asked[i]));
+      if (is_good) known_.add(names[i], now);
+      if (!is_good) missing.push_back(std::move(asked[i]));
     }
   }
   return missing;
+}
+
+// Nobody waits for it. Of what has not failed yet its beginning is enough, because whoever brings
+// it finds out about the rest.
+bool WriteBack::can_be_read(const Part& part) {
+  const int64_t bytes =
+      endpoint_.is_doubtful(part.object) ? part.bytes : std::min(part.bytes, kPageBytes);
+  ReadOutcome outcome = ReadOutcome::kUnknown;
+  do {
+    const auto batch = std::make_shared<ReadBatch>();
+    batch->memory = AlignedBuffer<std::byte>(bytes, Fill::kNothing);
+    if (batch->memory.failed()) return true;
+    batch->reads.push_back({.name = part.object,
+                            .is_whole = bytes == part.bytes,
+                            .into = {batch->memory.data(), static_cast<size_t>(bytes)}});
+    const auto done = std::make_shared<std::promise<void>>();
+    endpoint_.read(batch, Clock::now() + kCallTime, [done](const Status&) { done->set_value(); });
+    done->get_future().wait();
+    outcome = batch->reads[0].outcome;
+  } while (outcome == ReadOutcome::kUnreadable && !endpoint_.is_lost(part.object));
+  return outcome != ReadOutcome::kUnreadable;
 }
 
 Result<bool> WriteBack::write_all(std::span<const Part> parts, bool is_wanted,

@@ -89,6 +89,7 @@ class WriteBack {
   // Returns whether it wrote all, as write() does. Error: one could not be read or written, so
   // nothing that hangs on it is written.
   Result<bool> write_all(std::span<const Part> parts, bool is_wanted, const std::stop_token& stop);
+  bool can_be_read(const Part& part);
   Status write_parts(std::span<const Part> parts);
   Status fill(const Part& part, std::span<std::byte> place);
   Status fill_record(const PartRecord& record, std::span<std::byte> place);

@@ -23,7 +23,7 @@ bool is_success(int status) { return status == 200 || status == 201 || status ==
 // Full, or asks for fewer writes, which is obeyed in the same way: by a while without any.
 bool says_no_room(const BucketAnswer& answer) {
   const int status = answer.head.status;
-  if (status == 507 || status == 429) return true;
+  if (status == 500 || status == 507 || status == 429) return true;
   const std::string_view code = answer.code;
   return code == "SlowDown" || code == "QuotaExceeded" || code == "XMinioStorageFull" ||
          code == "XMinioAdminBucketQuotaExceeded";
@@ -134,6 +134,8 @@ Result<ReadOutcome> S3Client::read_one(const ObjectRead& read, Deadline deadline
     case 404:
       if (answer.code != "NoSuchBucket") return ReadOutcome::kMissing;
       return bucket_.refusal(answer);
+    case 500:
+      return ReadOutcome::kUnreadable;
     default:
       return bucket_.refusal(answer);
   }
@@ -169,6 +171,7 @@ Result<BucketAnswer> S3Client::put(const ObjectWrite& write, bool is_conditional
 }
 
 Result<WriteOutcome> S3Client::write_one(const ObjectWrite& write, Deadline deadline) {
+  if (write.replaces) return write_over(write, deadline);
   if (!knows_conditions_) return write_where_none_is(write, deadline);
   KVASIR_ASSIGN_OR_RETURN(const BucketAnswer answer, put(write, true, deadline));
   const int status = answer.head.status;
@@ -190,7 +193,13 @@ Result<WriteOutcome> S3Client::write_one(const ObjectWrite& write, Deadline dead
 
 Result<WriteOutcome> S3Client::write_where_none_is(const ObjectWrite& write, Deadline deadline) {
   KVASIR_ASSIGN_OR_RETURN(const bool is_there, has(write.name, deadline));
-  if (is_there) return WriteOutcome::kPresent;
+  return is_there ? WriteOutcome::kPresent : write_over(write, deadline);
+}
+
+// Whoever reads meanwhile gets the old object or the new one, and of two who do this at once either
+// one's stays: both are what the name says. To remove it first would leave none for a while, and
+// might remove what another has just written.
+Result<WriteOutcome> S3Client::write_over(const ObjectWrite& write, Deadline deadline) {
   KVASIR_ASSIGN_OR_RETURN(const BucketAnswer answer, put(write, false, deadline));
   if (is_success(answer.head.status)) return WriteOutcome::kWritten;
   if (says_no_room(answer)) return WriteOutcome::kNoRoom;

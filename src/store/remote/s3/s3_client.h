@@ -9,6 +9,9 @@
 // the condition in silence is not found out: it keeps the later bytes always, so whoever writes
 // should probe before.
 //
+// A store that answers 500 has failed at one object: to read it, or to store it, as SeaweedFS says
+// when its disks are full. That it is not there at all is said by those before it (502, 503, 504).
+//
 // It owns one connection; a list goes over it one by one. One thread at a time.
 #pragma once
 
@@ -54,6 +57,7 @@ class S3Client final : public ObjectClient {
   Result<BucketAnswer> put(const ObjectWrite& write, bool is_conditional, Deadline deadline);
   Result<WriteOutcome> write_one(const ObjectWrite& write, Deadline deadline);
   Result<WriteOutcome> write_where_none_is(const ObjectWrite& write, Deadline deadline);
+  Result<WriteOutcome> write_over(const ObjectWrite& write, Deadline deadline);
   // `page` is where the answer's bytes go, of which the result is a part.
   Result<std::span<const std::byte>> list_bytes(int objects_max, const std::string& cursor,
                                                 std::span<std::byte> page, HttpHead& head,

@@ -290,6 +290,23 @@ TEST_F(S3ClientTest, MissingObjectIsNoError) {
   EXPECT_EQ(read(0, 6, true).error, ErrorKind::kUsage);
 }
 
+// It has answered, so the call goes on.
+TEST_F(S3ClientTest, AnObjectThatTheServerFailsToReadIsNoError) {
+  will_answer("500 Internal Server Error", error_body("InternalError"));
+  will_answer("200 OK", "second");
+  std::vector<std::byte> into(12);
+  std::vector<ObjectRead> reads;
+  for (uint8_t i = 0; i < 2; ++i) {
+    reads.push_back({.name = name_of(i), .into = std::span(into).subspan(i * size_t{6}, 6)});
+  }
+  EXPECT_TRUE(client().read(reads, deadline()).ok());
+  EXPECT_EQ(reads[0].outcome, ReadOutcome::kUnreadable);
+  EXPECT_EQ(reads[1].outcome, ReadOutcome::kRead);
+  EXPECT_EQ(server_.questions().back().connection, 0);
+  will_answer("500 Internal Server Error", std::string(100'000, 'x'));
+  EXPECT_EQ(outcome_of_read(0, 6, true), ReadOutcome::kUnreadable);
+}
+
 TEST_F(S3ClientTest, RefusedReadsSayWhy) {
   will_answer("403 Forbidden", error_body("SignatureDoesNotMatch"));
   const Got got = read(0, 6, true);
@@ -301,7 +318,7 @@ TEST_F(S3ClientTest, RefusedReadsSayWhy) {
   EXPECT_EQ(read(0, 6, true).error, ErrorKind::kUsage);
   will_answer("400 Bad Request", error_body("RequestTimeout"));
   EXPECT_EQ(read(0, 6, true).error, ErrorKind::kIo);
-  will_answer("500 Internal Server Error", std::string(100'000, 'x'));
+  will_answer("503 Service Unavailable", std::string(100'000, 'x'));
   EXPECT_EQ(read(0, 6, true).error, ErrorKind::kIo);
   will_answer("203 Non-Authoritative Information", "record");
   EXPECT_EQ(read(0, 6, true).error, ErrorKind::kDamaged);
@@ -360,6 +377,8 @@ TEST_F(S3ClientTest, TwoWritersAtOnce) {
 TEST_F(S3ClientTest, FullServersHaveNoRoom) {
   const std::pair<const char*, const char*> answers[] = {
       {"507 Insufficient Storage", "XMinioStorageFull"},
+      {"507 Insufficient Storage", ""},
+      {"500 Internal Server Error", "InternalError"},  // SeaweedFS
       {"503 Slow Down", "SlowDown"},
       {"403 Forbidden", "QuotaExceeded"},
       {"429 Too Many Requests", ""},
@@ -370,6 +389,18 @@ TEST_F(S3ClientTest, FullServersHaveNoRoom) {
   }
   will_answer("503 Service Unavailable");  // a proxy says that nobody is there
   EXPECT_EQ(kind_of_write_failure(), ErrorKind::kIo);
+}
+
+TEST_F(S3ClientTest, WhatCannotBeReadIsWrittenOver) {
+  ObjectWrite one{.name = name_of(7), .bytes = bytes_of("record"), .replaces = true};
+  will_answer("200 OK");
+  EXPECT_TRUE(client().write(std::span(&one, 1), deadline()).ok());
+  EXPECT_EQ(one.outcome, WriteOutcome::kWritten);
+  EXPECT_EQ(methods(), "PUT ");
+  EXPECT_EQ(server_.questions()[0].header("if-none-match"), "");
+  will_answer("500 Internal Server Error");
+  EXPECT_TRUE(client().write(std::span(&one, 1), deadline()).ok());
+  EXPECT_EQ(one.outcome, WriteOutcome::kNoRoom);
 }
 
 // Old servers. It is asked only once whether they know the condition.
