@@ -53,7 +53,11 @@ Error not_begun(const std::string& label) {
 
 Endpoint::Endpoint(std::string label, const EngineTraits& traits, int connections,
                    ClientFactory factory, uint64_t seed)
-    : label_(std::move(label)), traits_(traits), factory_(std::move(factory)), breaker_(seed) {
+    : label_(std::move(label)),
+      traits_(traits),
+      factory_(std::move(factory)),
+      breaker_(seed),
+      write_breaker_(seed + 1) {
   KVASIR_CHECK(connections > 0, "a connection at least");
   metrics_.label = label_;
   metrics_.seconds.fill(seconds_histogram());
@@ -161,13 +165,16 @@ void Endpoint::make(const Call& call, ObjectClient* client) {
     }
     return call.done(not_begun(label_));
   }
-  if (!breaker_.admit(begin)) return call.done(closed_off(label_));
+  const bool is_write = call.operation == RemoteOperation::kWrite;
+  Breaker& breaker = is_write ? write_breaker_ : breaker_;
+  const bool is_admitted = (!is_write || !breaker_.is_open()) && breaker.admit(begin);
+  if (!is_admitted) return call.done(closed_off(label_));
   const Status status = client != nullptr ? call.work(*client) : Status(no_client(label_));
   const auto end = Clock::now();
   if (status.ok()) {
-    breaker_.succeeded();
+    breaker.succeeded();
   } else {
-    breaker_.failed(end);
+    breaker.failed(end);
   }
   count(call, status, std::chrono::duration<double>(end - begin).count());
   call.done(status);
@@ -292,8 +299,9 @@ void Endpoint::remove(std::vector<ObjectName> names, Deadline deadline, Done don
 // ---- what it is like ----
 
 bool Endpoint::takes_writes() const {
+  const auto now = Clock::now();
   const std::lock_guard lock(mutex_);
-  return Clock::now() >= writes_again_at_;
+  return now >= writes_again_at_ && write_breaker_.would_admit(now);
 }
 
 void Endpoint::report_wrong_bytes(const ObjectName& name) {

@@ -1,5 +1,6 @@
 // An Endpoint is one engine as the tier uses it: some connections with a thread each, one breaker
-// for all of them, and what was counted.
+// for all of them, and what was counted. Writes have a breaker besides, because an engine that is
+// full may leave them without an answer and read as well as ever.
 //
 // Calls come back through `done`, once each, on a thread of the endpoint, or before the call
 // returns where the breaker is open. Writes, touches and removals are made one at a time, and none
@@ -70,7 +71,7 @@ class Endpoint {
   void touch(std::vector<ObjectName> names, int64_t ttl_s, Deadline deadline, Done done);
   void remove(std::vector<ObjectName> names, Deadline deadline, Done done);
 
-  // False: it is full, and no write will be tried for a while.
+  // False: it is full or fails writes, and none will be tried for a while.
   bool takes_writes() const;
   // It has failed to read that object (UnreadableObjects). One that is lost counts as missing for
   // probes, and is replaced by writes.
@@ -117,6 +118,7 @@ class Endpoint {
   const EngineTraits traits_;
   const ClientFactory factory_;
   Breaker breaker_;
+  Breaker write_breaker_;
   HedgeRule hedges_;
   UnreadableObjects unreadable_;
 

@@ -167,6 +167,26 @@ TEST(EndpointTest, ObjectsThatItFailsToReadDoNotCloseItOff) {
   EXPECT_EQ(endpoint->metrics().failures, 0);
 }
 
+// As SeaweedFS that is full: it answers a write after half a minute.
+TEST(EndpointTest, WritesThatFailAreLeftOffForAWhileAndReadsAreNot) {
+  FakeEngine engine;
+  const auto endpoint = engine.endpoint(kTraits);
+  const ObjectName there{}, other{.kind = ObjectKind::kState};
+  EXPECT_EQ(write_now(*endpoint, there), WriteOutcome::kWritten);
+  engine.fails_writes = true;
+  int writes = 0;
+  for (; endpoint->takes_writes() && writes < 100; ++writes) write_now(*endpoint, other);
+  EXPECT_LE(writes, 5);
+  EXPECT_FALSE(endpoint->is_closed_off());
+  EXPECT_EQ(read_now(*endpoint, there), ReadOutcome::kRead);
+  engine.fails_writes = false;
+  for (int i = 0; i < 1000 && !endpoint->takes_writes(); ++i) {
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  EXPECT_EQ(write_now(*endpoint, other), WriteOutcome::kWritten);
+  EXPECT_TRUE(endpoint->takes_writes());
+}
+
 TEST(EndpointTest, CallsThatWaitAtItsEndAreToldSo) {
   FakeEngine engine;
   engine.fault = FakeEngine::Fault::kHung;

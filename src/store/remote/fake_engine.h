@@ -31,6 +31,7 @@ class FakeEngine {
   std::atomic<int64_t> reads_before_it_hangs = -1;  // objects; it goes on to answer probes. -1: all
   // A call of the kind waits until it is false, and is notified.
   std::atomic<bool> holds_probes = false, holds_reads = false, holds_writes = false;
+  std::atomic<bool> fails_writes = false;
   std::atomic<int64_t> read_ms = 0;      // that a call takes
   std::atomic<int64_t> held_writes = 0;  // so far
 
@@ -122,6 +123,7 @@ class FakeClient : public ObjectClient {
     KVASIR_RETURN_IF_ERROR(begin(deadline));
     if (engine_.holds_writes) ++engine_.held_writes;
     engine_.holds_writes.wait(true);
+    if (engine_.fails_writes) return failure();
     for (ObjectWrite& write : writes) {
       if (engine_.fault == FakeEngine::Fault::kFull) {
         write.outcome = WriteOutcome::kNoRoom;
