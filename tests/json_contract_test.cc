@@ -204,14 +204,15 @@ TEST_F(JsonContract, CacheRemote) {
             frame + words("version used_bytes limit_bytes blocks states packs advice", "engines") +
                 count("engines.blocks") + count("engines.states") + count("engines.packs"));
   EXPECT_EQ(answer("ls"),
-            frame + words("runs foreign wrong", "engines") +
+            frame + words("runs foreign wrong unreadable", "engines") +
                 words("key parent model token_begin token_end bytes states age_s", "engines.runs") +
-                count("engines.foreign") + count("engines.wrong"));
+                count("engines.foreign") + count("engines.wrong") + count("engines.unreadable"));
   const std::string removal = "removed left_objects reason foreign";
   EXPECT_EQ(answer("verify --repair"),
-            frame + words("right foreign wrong repair", "engines") + count("engines.right") +
-                count("engines.foreign") + words(removal, "engines.repair") +
-                count("engines.repair.removed") + count("engines.repair.foreign"));
+            frame + words("right foreign wrong unreadable repair", "engines") +
+                count("engines.right") + count("engines.foreign") +
+                words(removal, "engines.repair") + count("engines.repair.removed") +
+                count("engines.repair.foreign"));
   EXPECT_EQ(
       answer("prune --older-than 1d"),
       frame + words(removal, "engines") + count("engines.removed") + count("engines.foreign"));

@@ -52,6 +52,7 @@ struct RemoteListing {
   std::vector<RemoteRun> runs;  // parents before what continues them
   RemoteObjects foreign;        // of others
   RemoteObjects wrong;          // that nobody can use; verify() names them
+  RemoteObjects unreadable;     // that the engine fails to read; verify() names them
 };
 
 // A RemoteChoice says what is to be removed: what fits all of it.
@@ -72,8 +73,13 @@ struct RemoteRemoval {
   RemoteObjects foreign;     // of others, left alone; only where objects were read to choose
 };
 
-struct RemoteFault {
+struct RemoteName {
   std::string name;  // "b/3fa0...": kind and hash, hex
+  int64_t bytes = 0;
+};
+
+struct RemoteFault {
+  std::string name;  // as RemoteName's
   int64_t bytes = 0;
   std::string expected;
   std::string found;
@@ -83,6 +89,8 @@ struct RemoteCheck {
   RemoteObjects right;
   RemoteObjects foreign;  // of others, or so damaged that the secret does not open them
   std::vector<RemoteFault> wrong;
+  // That the engine fails to read now. They may be whole, and anybody's.
+  std::vector<RemoteName> unreadable;
   std::optional<RemoteRemoval> repair;  // what became of the wrong ones, where it was asked for
   bool is_whole = true;                 // false: `progress` stopped it
 };
@@ -106,11 +114,12 @@ class RemoteAdmin {
   // Reads the header of every record; of encrypted ones all bytes.
   Result<RemoteListing> list();
   // Reads as list() does, then removes what was chosen. Error: it could not be read; a fingerprint
-  // that is none. What could not be removed is in the answer.
+  // that is none; a time, where objects that cannot be read may continue what is old. What could
+  // not be removed, or not be read to choose, is in the answer.
   Result<RemoteRemoval> remove(const RemoteChoice& choice);
   // Reads every byte. Checks of each object that its records are those that their headers describe,
   // that their keys are those of their tokens, and that it has the name of these. With `repair`
-  // wrong ones are removed.
+  // wrong ones are removed, and unreadable ones left.
   Result<RemoteCheck> verify(bool repair, const StoreProgress& progress = {});
 
  private:

@@ -97,8 +97,16 @@ Status status_of(const RemoteCheck& check, const std::string& engine) {
   if (!check.is_whole) {
     return Error{.kind = ErrorKind::kInterrupted, .what = "interrupted, not all was checked"};
   }
-  if (check.repair) return check_removed(*check.repair);
-  if (check.wrong.empty()) return ok_status();
+  if (check.repair) KVASIR_RETURN_IF_ERROR(check_removed(*check.repair));
+  if (!check.unreadable.empty()) {
+    return Error{.kind = ErrorKind::kIo,
+                 .what = "the remote engine fails to read objects",
+                 .where = engine,
+                 .expected = "none",
+                 .found = std::to_string(check.unreadable.size()),
+                 .remedy = "they are left where they are; look after the engine, then check again"};
+  }
+  if (check.repair || check.wrong.empty()) return ok_status();
   return Error{.kind = ErrorKind::kDamaged,
                .what = "objects of the remote engine are wrong",
                .where = engine,

@@ -64,7 +64,8 @@ Json::Object json_of(const RemoteListing& listing, int64_t now_s) {
   }
   return {{"runs", std::move(runs)},
           {"foreign", to_json(listing.foreign)},
-          {"wrong", to_json(listing.wrong)}};
+          {"wrong", to_json(listing.wrong)},
+          {"unreadable", to_json(listing.unreadable)}};
 }
 
 Json::Object json_of(const RemoteRemoval& removal) {
@@ -82,9 +83,14 @@ Json::Object json_of(const RemoteCheck& check) {
                                     {"expected", fault.expected},
                                     {"found", fault.found}});
   }
+  Json::Array unreadable;
+  for (const RemoteName& one : check.unreadable) {
+    unreadable.emplace_back(Json::Object{{"name", one.name}, {"bytes", one.bytes}});
+  }
   return {{"right", to_json(check.right)},
           {"foreign", to_json(check.foreign)},
           {"wrong", std::move(wrong)},
+          {"unreadable", std::move(unreadable)},
           {"repair", check.repair ? Json(json_of(*check.repair)) : Json()}};
 }
 
@@ -129,6 +135,9 @@ std::string text_of(const RemoteListing& listing, int64_t now_s) {
   }
   text += foreign_line(listing.foreign, "");
   if (listing.wrong.count > 0) text += "  wrong: " + count_text(listing.wrong) + "\n";
+  if (listing.unreadable.count > 0) {
+    text += "  cannot be read: " + count_text(listing.unreadable) + "\n";
+  }
   return text;
 }
 
@@ -145,6 +154,9 @@ std::string text_of(const RemoteCheck& check) {
   for (const RemoteFault& fault : check.wrong) {
     text += fmt::format("  wrong: {}, {}: expected {}, found {}\n", fault.name,
                         size_text(fault.bytes), fault.expected, fault.found);
+  }
+  for (const RemoteName& one : check.unreadable) {
+    text += fmt::format("  cannot be read: {}, {}\n", one.name, size_text(one.bytes));
   }
   text += fmt::format("  right: {}\n", count_text(check.right));
   text += foreign_line(check.foreign, ", or such as the secret does not open");

@@ -163,6 +163,8 @@ Result<RemoteListing> RemoteAdmin::list() {
                                                      add(one.object, listing.foreign);
                                                    } else if (one.verdict == Verdict::kWrong) {
                                                      add(one.object, listing.wrong);
+                                                   } else if (one.verdict == Verdict::kUnreadable) {
+                                                     add(one.object, listing.unreadable);
                                                    }
                                                    return true;
                                                  }));
@@ -178,16 +180,27 @@ Result<RemoteRemoval> RemoteAdmin::remove(const RemoteChoice& choice) {
   KVASIR_RETURN_IF_ERROR(check(choice));
   KVASIR_ASSIGN_OR_RETURN(const auto objects, state_->engine->list());
   std::vector<InspectedObject> inspected;
-  RemoteObjects foreign;
+  RemoteObjects foreign, unreadable;
   KVASIR_RETURN_IF_ERROR(state_->engine->inspect(objects, RemoteInspector::Depth::kHeaders,
                                                  [&](InspectedObject&& one) {
                                                    if (one.verdict == Verdict::kForeign) {
                                                      add(one.object, foreign);
+                                                   } else if (one.verdict == Verdict::kUnreadable) {
+                                                     add(one.object, unreadable);
                                                    } else {
                                                      inspected.push_back(std::move(one));
                                                    }
                                                    return true;
                                                  }));
+  if (choice.written_before_s && unreadable.count > 0) {
+    return Error{
+        .kind = ErrorKind::kIo,
+        .what = "objects of the remote engine cannot be read, and may continue what is old",
+        .where = label(),
+        .expected = "none",
+        .found = std::to_string(unreadable.count),
+        .remedy = "nothing was removed; verify names them"};
+  }
   const TimesByKey newest = newest_times(inspected);
   std::vector<ListedObject> chosen;
   for (const InspectedObject& one : inspected) {
@@ -195,6 +208,10 @@ Result<RemoteRemoval> RemoteAdmin::remove(const RemoteChoice& choice) {
   }
   RemoteRemoval removal = state_->engine->remove(chosen);
   removal.foreign = foreign;
+  if (unreadable.count > 0) {
+    removal.left_objects += unreadable.count;
+    removal.reason = persist::unreadable_reason(unreadable.count);
+  }
   return removal;
 }
 
@@ -215,6 +232,9 @@ Result<RemoteCheck> RemoteAdmin::verify(bool repair, const StoreProgress& progre
           wrong.push_back(one.object);
           check.wrong.push_back({name_text(one.object.name), one.object.bytes,
                                  std::move(one.expected), std::move(one.found)});
+        }
+        if (one.verdict == Verdict::kUnreadable) {
+          check.unreadable.push_back({name_text(one.object.name), one.object.bytes});
         }
         done_bytes += one.object.bytes;
         check.is_whole = !progress || progress(done_bytes, all_bytes);

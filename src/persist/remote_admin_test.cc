@@ -240,18 +240,44 @@ TEST_P(RemoteAdminTest, AChangedByteIsFound) {
   EXPECT_EQ(only_fault().name.substr(0, 2), "p/");
 }
 
-TEST_P(RemoteAdminTest, WhatTheEngineFailsToReadIsWrong) {
+// As a gateway does whose servers are starting: what it says it has may be whole.
+TEST_P(RemoteAdminTest, WhatTheEngineFailsToReadIsNamedAndLeft) {
   for (const bool is_packed : {false, true}) {
     const Chain chain = make_chain(1, 40, kSizes);
     engine_.set_objects({});
     put_chain(group_, chain, is_packed);
     const ObjectName lost = (is_packed ? form(chain).pack(32, 0) : form(chain).block(32)).object;
     engine_.lose({FakeEngine::name_of(lost)});
-    EXPECT_EQ(only_fault().found, "a failure of the engine");
-    EXPECT_TRUE(admin().list().ok());
-    ASSERT_TRUE(admin().verify(true).ok());
-    EXPECT_FALSE(has(lost));
+    const int64_t all = count();
+    const auto check = admin().verify(true);
+    ASSERT_TRUE(check.ok());
+    EXPECT_TRUE(check->wrong.empty());
+    ASSERT_EQ(check->unreadable.size(), 1u);
+    EXPECT_EQ(check->unreadable[0].name.substr(2), to_hex(lost.hash));
+    EXPECT_EQ(check->repair->removed.count, 0);
+    EXPECT_EQ(count(), all);
+    ASSERT_TRUE(admin().list().ok());
+    EXPECT_EQ(admin().list()->unreadable.count, 1);
     engine_.lose({});
+    EXPECT_EQ(admin().verify(false)->right.count, all);
+  }
+}
+
+TEST_P(RemoteAdminTest, WhatCannotBeReadIsNotRemovedAndSaidToBeLeft) {
+  const Chain chain = make_chain(1, 40, kSizes);
+  put_chain(group_, chain, true);
+  const int64_t all = count();
+  engine_.lose({FakeEngine::name_of(form(chain).state(40).object)});
+  // It may be new, and then all else is needed.
+  EXPECT_EQ(admin().remove({.written_before_s = 1500}).error().kind, ErrorKind::kIo);
+  EXPECT_EQ(count(), all);
+  for (const RemoteChoice& choice :
+       {RemoteChoice{.model = to_hex(chain.model)}, RemoteChoice{.all = true}}) {
+    const auto removal = admin().remove(choice);
+    ASSERT_TRUE(removal.ok());
+    EXPECT_EQ(removal->left_objects, 1);
+    EXPECT_FALSE(removal->reason.empty());
+    EXPECT_EQ(count(), 1) << "nobody knows whose it is";
   }
 }
 
@@ -355,6 +381,14 @@ TEST_P(RemoteAdminTest, APackGoesWithAnyOfItsBlocks) {
   EXPECT_EQ(removal.removed.count, 1);
   EXPECT_FALSE(has(form(chain).pack(64, 32).object));
   EXPECT_TRUE(has(form(chain).pack(32, 0).object));
+  // Of what cannot be read nobody can tell.
+  engine_.lose_all();
+  const RemoteRemoval left =
+      engine()->remove_records(blocks_of(chain, 10, 15), blocks_of(chain, 0, 15));
+  EXPECT_EQ(left.removed.count, 0);
+  EXPECT_EQ(left.left_objects, 1);
+  EXPECT_FALSE(left.reason.empty());
+  engine_.lose({});
   // And with the last of them.
   EXPECT_EQ(
       engine()->remove_records(blocks_of(chain, 31, 32), blocks_of(chain, 0, 32)).removed.count, 1);

@@ -54,6 +54,10 @@ Keys pack_beginnings(std::span<const RecordInfo> records, std::span<const Record
 
 }  // namespace
 
+std::string unreadable_reason(int64_t objects) {
+  return std::to_string(objects) + " objects could not be read to tell whether they belong to it";
+}
+
 Result<std::vector<std::unique_ptr<RemoteEngine>>> RemoteEngine::open(
     const RemoteOptions& options) {
   KVASIR_ASSIGN_OR_RETURN(const std::vector<std::byte> secret,
@@ -166,9 +170,9 @@ RemoteEngine::Objects RemoteEngine::named(std::span<const RecordInfo> records) c
 
 // Packs that end behind these records, with blocks that only other servers have: the headers inside
 // say so. Of most packs the first one is enough.
-Result<RemoteEngine::Objects> RemoteEngine::packs_with(std::span<const RecordInfo> records,
-                                                       std::span<const RecordInfo> known,
-                                                       const Objects& listed) {
+Result<RemoteEngine::Packs> RemoteEngine::packs_with(std::span<const RecordInfo> records,
+                                                     std::span<const RecordInfo> known,
+                                                     const Objects& listed) {
   Keys keys;
   for (const RecordInfo& info : records) {
     if (info.id.kind == store::Kind::kBlock) keys.insert(info.id.key);
@@ -178,23 +182,25 @@ Result<RemoteEngine::Objects> RemoteEngine::packs_with(std::span<const RecordInf
   for (const ListedObject& object : listed) {
     if (object.name.kind == ObjectKind::kPack) all.push_back(object);
   }
-  Objects packs;
+  Objects likely;
+  Packs packs;
   KVASIR_RETURN_IF_ERROR(
       inspect(all, RemoteInspector::Depth::kFirst, [&](const InspectedObject& one) {
         const bool is_like =
             !one.records.empty() && beginnings.contains(one.records.front().id.key);
-        if (is_like) packs.push_back(one.object);
+        if (is_like) likely.push_back(one.object);
+        packs.unreadable += one.verdict == Verdict::kUnreadable;
         return true;
       }));
-  Objects found;
   KVASIR_RETURN_IF_ERROR(
-      inspect(packs, RemoteInspector::Depth::kHeaders, [&](const InspectedObject& one) {
+      inspect(likely, RemoteInspector::Depth::kHeaders, [&](const InspectedObject& one) {
         const bool has_one = std::ranges::any_of(
             one.records, [&](const RecordInfo& info) { return keys.contains(info.id.key); });
-        if (has_one) found.push_back(one.object);
+        if (has_one) packs.found.push_back(one.object);
+        packs.unreadable += one.verdict == Verdict::kUnreadable;
         return true;
       }));
-  return found;
+  return packs;
 }
 
 RemoteRemoval RemoteEngine::remove_records(std::span<const RecordInfo> records,
@@ -217,11 +223,14 @@ RemoteRemoval RemoteEngine::remove_records(std::span<const RecordInfo> records,
     (names.contains(object.name) ? there : others).push_back(object);
   }
   const auto packs = packs_with(records, known, others);
-  if (packs.ok()) there.insert(there.end(), packs->begin(), packs->end());
+  if (packs.ok()) there.insert(there.end(), packs->found.begin(), packs->found.end());
   RemoteRemoval removal = remove(there);
   if (!packs.ok()) {
     removal.reason = "packs could not be looked through: " + packs.error().message();
     ++removal.left_objects;
+  } else if (packs->unreadable > 0) {
+    removal.reason = unreadable_reason(packs->unreadable);
+    removal.left_objects += packs->unreadable;
   }
   return removal;
 }

@@ -19,6 +19,9 @@
 
 namespace kvasir::persist {
 
+// Why so many objects that could not be read may still be there.
+std::string unreadable_reason(int64_t objects);
+
 class RemoteEngine {
  public:
   using Objects = std::vector<store::remote::ListedObject>;
@@ -48,8 +51,12 @@ class RemoteEngine {
   // What failed in a call that went well in other parts is a failure here.
   Status with_parts(Status status);
   Objects named(std::span<const store::RecordInfo> records) const;
-  Result<Objects> packs_with(std::span<const store::RecordInfo> records,
-                             std::span<const store::RecordInfo> known, const Objects& listed);
+  struct Packs {
+    Objects found;
+    int64_t unreadable = 0;  // objects of which nobody can tell
+  };
+  Result<Packs> packs_with(std::span<const store::RecordInfo> records,
+                           std::span<const store::RecordInfo> known, const Objects& listed);
 
   std::string label_;
   std::unique_ptr<store::remote::ObjectClient> client_;

@@ -95,7 +95,7 @@ class Judge {
 
   void gone() { end(Verdict::kGone); }
   void foreign() { end(Verdict::kForeign); }
-  void unreadable() { wrong({"bytes that can be read", "a failure of the engine"}); }
+  void unreadable() { end(Verdict::kUnreadable); }
   void wrong(Fault fault) {
     end(Verdict::kWrong);
     one_.expected = fault.expected;

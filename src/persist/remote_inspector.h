@@ -28,6 +28,7 @@ enum class Verdict : uint8_t {
   kRight,
   kForeign,
   kWrong,
+  kUnreadable,  // the engine says to have it, and fails to read it: it may be whole later
 };
 
 struct InspectedObject {
