@@ -42,7 +42,6 @@ void ChainFetcher::run(Fetch& fetch) {
   const Chain& chain = *fetch.wish().chain;
   Run run = begin(fetch);
   run.report.blocks = fetch.wish().have_blocks;
-  run.deadline = fetch.latest();
   for (const Source& source : sources_) run.sources.push_back(&source);
   ++lookups_;
   requested_tokens_ += (chain.block_count() - run.report.blocks) * kRecordTokensMax;
@@ -51,6 +50,8 @@ void ChainFetcher::run(Fetch& fetch) {
   for (size_t place = 0; place < run.sources.size(); ++place) {
     const int64_t left = chain.block_count() - run.report.blocks;
     if (run.report.gave_up || left < blocks_worth_asking) break;
+    run.deadline = fetch.latest();
+    const Source* asked = run.sources[place];
     const auto depths = ask(run, place);
     if (depths && depths->blocks > run.report.blocks) {
       const auto next = place_behind(run, place);
@@ -59,7 +60,9 @@ void ChainFetcher::run(Fetch& fetch) {
       bring(run, *depths);
     }
     const bool gave_what_it_has = depths && run.report.blocks >= depths->blocks;
-    if (gave_what_it_has) blocks_worth_asking = kBlocksWorthAsking;
+    // Who answered sooner may have less than the one that was late and has not been heard.
+    const bool was_heard = run.sources[place] == asked;
+    if (gave_what_it_has && was_heard) blocks_worth_asking = kBlocksWorthAsking;
   }
   hit_tokens_ += (run.report.blocks - fetch.wish().have_blocks) * kRecordTokensMax;
   given_up_ += run.report.gave_up;
@@ -104,7 +107,7 @@ std::optional<Depths> ChainFetcher::ask(Run& run, size_t place) {
     late.wait_until(run.deadline);
     return late.answer();
   };
-  const auto depths = ask(run, question, source, probe);
+  const auto depths = depths_at(run, question, source, probe);
   return sooner ? sooner : depths;
 }
 
@@ -122,17 +125,17 @@ std::optional<Depths> ChainFetcher::hedge(Run& run, const DepthQuestion& questio
     other.wait_until(run.deadline, &late);
     return other.answer();
   };
-  const auto depths = ask(run, question, source, probe);
+  const auto depths = depths_at(run, question, source, probe);
   if (!depths || depths->blocks == run.report.blocks) return std::nullopt;
   rule.won();
   std::swap(run.sources[place], run.sources[*next]);
   return depths;
 }
 
-std::optional<Depths> ChainFetcher::ask(Run& run, const DepthQuestion& question,
-                                        const Source& source, const ProbeNow& probe) {
+std::optional<Depths> ChainFetcher::depths_at(const Run& run, const DepthQuestion& question,
+                                              const Source& source, const ProbeNow& probe) {
   const Key& first_missing = run.chain.key_at(question.have_blocks + 1);
-  if (source.negatives->has(first_missing, Clock::now())) return std::nullopt;
+  if (source.negatives->has(first_missing, Clock::now())) return Depths{question.have_blocks, {}};
   Endpoint& endpoint = *source.endpoint;
   const auto depths = endpoint.traits().is_packed
                           ? find_depths_in_packs(question, endpoint.connections(), probe)
@@ -199,7 +202,8 @@ std::vector<Part> ChainFetcher::parts_of(const Run& run, int64_t to) const {
 }
 
 PartReader::Other ChainFetcher::other_of(const Run& run, int64_t to) const {
-  if (run.other == nullptr || (run.late && run.other->traits().is_packed)) return {};
+  // Where blocks come later than their heads, the one that gave the heads is to give the rest.
+  if (run.other == nullptr || run.late) return {};
   const bool is_packed = run.other->traits().is_packed;
   const bool is_same = is_packed == run.endpoint->traits().is_packed;
   return {run.other, [&run, is_packed, is_same, to](std::span<const Part> parts) {
@@ -234,7 +238,7 @@ bool ChainFetcher::bring_some_blocks(Run& run, int64_t to) {
   bool has_failed = false;
   while (!reader.is_over() && !run.report.gave_up) {
     const auto arrived = reader.next(std::min(run.deadline, Clock::now() + milliseconds(50)));
-    has_failed = arrived && arrived->outcome == ReadOutcome::kUnknown;
+    has_failed |= arrived && arrived->outcome == ReadOutcome::kUnknown;
     if (arrived && !take(run, *arrived) && !reader.turn_to_other()) break;
     run.report.gave_up =
         !reader.is_over() && (Clock::now() >= run.deadline || run.fetch.is_given_up() ||

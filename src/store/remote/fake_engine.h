@@ -29,11 +29,12 @@ class FakeEngine {
   std::atomic<int64_t> bytes_per_s = 0;  // 0: without a limit
   std::atomic<int64_t> calls = 0;
   std::atomic<int64_t> reads_before_it_hangs = -1;  // objects; it goes on to answer probes. -1: all
+  std::atomic<int64_t> reads_before_one_fails = -1;  // objects; that call fails. -1: none does
   // A call of the kind waits until it is false, and is notified.
   std::atomic<bool> holds_probes = false, holds_reads = false, holds_writes = false;
   std::atomic<bool> fails_writes = false;
-  std::atomic<int64_t> read_ms = 0;      // that a call takes
-  std::atomic<int64_t> held_writes = 0;  // so far
+  std::atomic<int64_t> probe_ms = 0, read_ms = 0;  // that a call takes
+  std::atomic<int64_t> held_writes = 0;            // so far
 
   // All that was ever written, in that order.
   std::vector<Name> written() {
@@ -84,6 +85,7 @@ class FakeClient : public ObjectClient {
   Result<std::vector<bool>> probe(std::span<const ObjectName> names, Deadline deadline) override {
     KVASIR_RETURN_IF_ERROR(begin(deadline));
     engine_.holds_probes.wait(true);
+    std::this_thread::sleep_for(std::chrono::milliseconds(engine_.probe_ms));
     const std::lock_guard lock(engine_.mutex_);
     std::vector<bool> is_there;
     for (const ObjectName& name : names) {
@@ -99,6 +101,8 @@ class FakeClient : public ObjectClient {
     for (ObjectRead& read : reads) {
       if (engine_.reads_before_it_hangs == 0) return hang(deadline);
       if (engine_.reads_before_it_hangs > 0) --engine_.reads_before_it_hangs;
+      const bool may_fail = engine_.reads_before_one_fails >= 0;
+      if (may_fail && engine_.reads_before_one_fails-- == 0) return failure();
       KVASIR_RETURN_IF_ERROR(pass(std::ssize(read.into), deadline));
       const std::lock_guard lock(engine_.mutex_);
       const auto found = engine_.objects_.find(FakeEngine::name_of(read.name));

@@ -46,7 +46,7 @@ class HedgingTest : public ::testing::TestWithParam<std::pair<EngineTraits, Engi
 
   std::vector<std::unique_ptr<Endpoint>> endpoints() {
     std::vector<std::unique_ptr<Endpoint>> all;
-    all.push_back(first_.endpoint(GetParam().first));
+    all.push_back(first_.endpoint(GetParam().first, connections_));
     all.push_back(second_.endpoint(GetParam().second));
     return all;
   }
@@ -111,6 +111,7 @@ class HedgingTest : public ::testing::TestWithParam<std::pair<EngineTraits, Engi
   }
 
   FakeEngine first_, second_;
+  int connections_ = 4;  // to the first
   OwnStore own_;
   HedgeRule* rule_ = nullptr;  // of the first
   std::unique_ptr<RemoteTier> tier_;
@@ -204,6 +205,49 @@ TEST_P(HedgingTest, WhereBothAreWrongNothingIsUsed) {
   EXPECT_EQ(fetch_late(1, [&] { return counts(1).wrong_bytes > 0; }).blocks, 0);
   EXPECT_EQ(own_.right_blocks(chain(1)), 0);
   EXPECT_GE(counts(0).wrong_bytes, 1);
+  EXPECT_EQ(counts(0).won_hedges, 0);
+}
+
+TEST_P(HedgingTest, WhatTheSoonerOneDoesNotHaveIsAskedOfTheOneThatIsLate) {
+  second_.set_objects({});
+  std::vector<std::unique_ptr<Endpoint>> second;
+  second.push_back(second_.endpoint(GetParam().second));
+  OwnStore store;
+  store.put_chain(chain(1), kBlocks - 4);
+  {
+    RemoteTier writer(*store.blocks, std::move(second), {}, {});
+    writer.write_now({chain(1).key_at(kBlocks - 4), kSizes});
+    EXPECT_TRUE(writer.flush(Clock::now() + seconds(60)));
+  }
+  open(Kind::kProbe);
+  first_.holds_probes = true;
+  const auto report = fetch(1, [&](const Fetch& fetch) {
+    wait_for([&] { return counts(1).read_objects > 0 || fetch.is_done(); });
+    let_go(first_.holds_probes);
+  });
+  EXPECT_EQ(report.blocks, kBlocks);
+  EXPECT_TRUE(is_all_right(1));
+}
+
+TEST_P(HedgingTest, AnAnswerThatNothingIsThereDoesNotMakeALostRaceGoOn) {
+  second_.set_objects({});
+  open(Kind::kRead);
+  first_.holds_reads = true;
+  const auto fetch = begin_fetch(1);
+  ASSERT_TRUE(fetch->wait_until(Clock::now() + seconds(20)));
+  EXPECT_TRUE(fetch->report().gave_up);
+}
+
+TEST_P(HedgingTest, AFailureIsTriedAgainWhereTheNextEngineHasNothing) {
+  if (GetParam().first.is_packed) GTEST_SKIP() << "one call brings the blocks";
+  second_.set_objects({});
+  connections_ = 1;
+  open(Kind::kRead);
+  first_.read_ms = 10;
+  first_.reads_before_one_fails = 3;
+  EXPECT_EQ(fetch(1).blocks, kBlocks);
+  EXPECT_TRUE(is_all_right(1));
+  EXPECT_EQ(counts(0).failures, 1);
   EXPECT_EQ(counts(0).won_hedges, 0);
 }
 

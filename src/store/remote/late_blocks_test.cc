@@ -201,6 +201,40 @@ TEST_F(LateBlocksTest, WhereThereIsNoRoomForAllTheTextGoesOnFromFewer) {
   EXPECT_EQ(fetch()->report().blocks, 32) << "the deepest state before that";
 }
 
+// Whoever gives the heads is asked for the rows behind them, so it must be one that answers.
+TEST_F(LateBlocksTest, HeadsComeFromTheEngineThatHasTheRest) {
+  constexpr PayloadSizes kNoStates{50'000, 50'000, 0};
+  chain_ = make_chain(2, kBlocks, kNoStates);
+  FakeEngine second;
+  const auto both = [&] {
+    auto all = endpoints();
+    all.push_back(second.endpoint(kFast));
+    return all;
+  };
+  OwnStore store;
+  for (int64_t i = 1; i <= kBlocks; ++i) store.put_block(chain_, i);
+  RemoteTier writer(*store.blocks, both(), {}, {});
+  writer.write_now({chain_.key_at(kBlocks), kNoStates});
+  EXPECT_TRUE(writer.flush(Clock::now() + seconds(20)));
+  auto engines = both();
+  HedgeRule& rule = engines[0]->hedges();
+  for (int64_t bytes = 1; bytes < int64_t{1} << 30; bytes *= 4) {
+    for (int i = 0; i < 50; ++i) {
+      rule.begin(HedgeRule::Kind::kRead, bytes);
+      rule.answered(HedgeRule::Kind::kRead, bytes, milliseconds(1));
+    }
+  }
+  tier_ = std::make_unique<RemoteTier>(*own_.blocks, std::move(engines), std::vector<std::byte>{},
+                                       RemoteOptions{});
+  const int64_t calls = second.calls;
+  engine_.read_ms = 20;
+  fetch();
+  EXPECT_FALSE(heads_->heads.empty());
+  EXPECT_EQ(second.calls, calls);
+  EXPECT_EQ(tier_->metrics().endpoints[0].hedged_requests, 0);
+  tier_.reset();
+}
+
 TEST_F(LateBlocksTest, ItEndsWhileBlocksStillCome) {
   engine_.bytes_per_s = 100'000;
   const auto wish = FetchWish{.chain = std::make_shared<Chain>(chain_),

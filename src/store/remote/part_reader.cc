@@ -82,7 +82,7 @@ void PartReader::read(Endpoint& endpoint, size_t index, size_t copy, Deadline de
     }
     const std::lock_guard lock(endings->mutex);
     endings->of_copies[index][copy] = has_all ? Ending::kAll : Ending::kNotAll;
-    if (status.ok() && !endings->has_arrived[index]) {
+    if (has_all && !endings->has_arrived[index]) {
       endings->has_arrived[index] = true;
       endings->bytes_arrived += bytes;
     }

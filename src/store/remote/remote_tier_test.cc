@@ -328,6 +328,29 @@ TEST_F(RemoteTimeTest, AShortTextComesFromTheSecondEngineWhereTheFirstDoesNotGiv
   }
 }
 
+// The time for what the first has is not that for what the second has.
+TEST_F(RemoteTimeTest, AShortBeginningAtTheFirstLeavesTheSecondItsTime) {
+  const Chain chain = make_chain(1, 96, kSizes);
+  FakeEngine second;
+  Server(list(engine_.endpoint(kFast))).write(chain, 1);
+  Server(list(second.endpoint(kFast))).write(chain, 96);
+  second.probe_ms = 200;
+  Server reader(list(engine_.endpoint(kFast), second.endpoint(kFast)));
+  EXPECT_EQ(reader.fetch(chain, 0, 1000).blocks, 96);
+}
+
+TEST_F(RemoteTimeTest, AShortTextThatTheFirstDoesNotHaveIsNeverAskedOfTheSecond) {
+  const Chain chain = make_chain(1, 4, kSizes);
+  FakeEngine second;
+  Server(list(second.endpoint(kFast))).write(chain, 4);
+  const int64_t calls = second.calls;
+  Server reader(list(engine_.endpoint(kFast), second.endpoint(kFast)));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(reader.fetch(chain).blocks, 0);
+    EXPECT_EQ(second.calls, calls);
+  }
+}
+
 TEST_F(RemoteTimeTest, ThoseWhoWantTheSameWaitForOneFetch) {
   const Chain chain = make_chain(1, 40, kSizes);
   Server writer(list(engine_.endpoint(kFast)));
