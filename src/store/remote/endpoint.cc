@@ -22,7 +22,8 @@ namespace {
 
 constexpr std::chrono::seconds kFullWait(60);
 constexpr std::chrono::seconds kWrongSpan(60);
-constexpr size_t kWrongMax = 3;  // in that span
+constexpr size_t kWrongMax = 3;         // in that span
+constexpr int64_t kUnreadableMax = 20;  // calls, each for other objects
 constexpr std::chrono::seconds kRemoveTime(5);
 constexpr std::chrono::seconds kLookTime(2);
 
@@ -57,7 +58,8 @@ Endpoint::Endpoint(std::string label, const EngineTraits& traits, int connection
       traits_(traits),
       factory_(std::move(factory)),
       breaker_(seed),
-      write_breaker_(seed + 1) {
+      write_breaker_(seed + 1),
+      unreadable_(traits.doubt) {
   KVASIR_CHECK(connections > 0, "a connection at least");
   metrics_.label = label_;
   metrics_.seconds.fill(seconds_histogram());
@@ -231,26 +233,34 @@ void Endpoint::read(std::shared_ptr<ReadBatch> batch, Deadline deadline, Done do
   run({RemoteOperation::kRead, deadline,
        [this, batch, deadline](ObjectClient& client) {
          const Status status = client.read(batch->reads, deadline);
-         take_outcomes(batch->reads);
+         take_outcomes(*batch);
          return status;
        },
        std::move(done)});
 }
 
 // An engine that answers that it fails to read an object has answered: whoever asks for others is
-// not kept from it.
-void Endpoint::take_outcomes(std::span<const ObjectRead> reads) {
+// not kept from it, unless it fails to read any.
+void Endpoint::take_outcomes(const ReadBatch& batch) {
+  const auto now = Clock::now();
+  bool has_new_failure = false, has_read = false;
   const std::lock_guard lock(mutex_);
-  for (const ObjectRead& read : reads) {
+  for (const ObjectRead& read : batch.reads) {
     if (read.outcome == ReadOutcome::kUnreadable) {
       ++metrics_.unreadable_objects;
-      unreadable_.failed(read.name, Clock::now());
+      has_new_failure |= unreadable_.failed(read.name, now);
     }
+    const bool is_gone = read.outcome == ReadOutcome::kMissing;
+    if (is_gone || read.outcome == ReadOutcome::kWrongLength) unreadable_.forget(read.name);
     if (read.outcome != ReadOutcome::kRead) continue;
+    has_read = true;
     ++metrics_.read_objects;
     metrics_.read_bytes += std::ssize(read.into);
     if (read.is_whole && read.offset_bytes == 0) unreadable_.forget(read.name);
   }
+  if (has_read) unreadable_in_a_row_ = 0;
+  if (has_read || !has_new_failure || batch.is_check) return;
+  if (++unreadable_in_a_row_ >= kUnreadableMax) breaker_.open(now);
 }
 
 void Endpoint::write(std::shared_ptr<WriteBatch> batch, Deadline deadline, Done done) {

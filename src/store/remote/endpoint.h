@@ -34,12 +34,15 @@ struct EngineTraits {
   int64_t probes_max = 1;  // names that one call asks for
   bool is_packed = false;  // consecutive blocks lie in one object
   bool has_ttl = false;
+  // What it fails to read twice, so far apart at least, is lost (UnreadableObjects).
+  std::chrono::milliseconds doubt{5000};
 };
 
 // A ReadBatch is read with one call; its memory is its own, so that whoever asked for it may go.
 struct ReadBatch {
   AlignedBuffer<std::byte> memory;
   std::vector<ObjectRead> reads;  // into parts of `memory`
+  bool is_check = false;          // of what may be lost: that it is says nothing of other objects
 };
 
 struct WriteBatch {
@@ -74,7 +77,8 @@ class Endpoint {
   // False: it is full or fails writes, and none will be tried for a while.
   bool takes_writes() const;
   // It has failed to read that object (UnreadableObjects). One that is lost counts as missing for
-  // probes, and is replaced by writes.
+  // probes, and is replaced by writes. An engine of which twenty calls for ever other objects bring
+  // none is closed off.
   bool is_doubtful(const ObjectName& name) const {
     return unreadable_.is_doubtful(name, Clock::now());
   }
@@ -110,7 +114,7 @@ class Endpoint {
   // client: null where none could be made.
   void make(const Call& call, ObjectClient* client);
   void count(const Call& call, const Status& status, double seconds);
-  void take_outcomes(std::span<const ObjectRead> reads);
+  void take_outcomes(const ReadBatch& batch);
   void take_outcomes(std::span<const ObjectWrite> writes);
   void look_once(ObjectClient& client);
 
@@ -127,6 +131,7 @@ class Endpoint {
   std::deque<Call> waited_for_;
   std::deque<Call> background_;
   int background_running_ = 0;
+  int64_t unreadable_in_a_row_ = 0;  // calls for objects that had not failed before
   bool ends_ = false;
   bool is_trying_ = false;  // whether it works again
   bool was_looked_at_ = false;

@@ -122,9 +122,40 @@ bool is_there(Endpoint& endpoint, const ObjectName& name) {
   return there.get_future().get();
 }
 
-TEST(EndpointTest, WhatItFailsToReadTwiceIsMissingUntilItIsWrittenOver) {
+// As of a gateway whose servers are out for a moment.
+TEST(EndpointTest, WhatFailsTwiceInAMomentIsNotLost) {
   FakeEngine engine;
   const auto endpoint = engine.endpoint(kTraits);
+  EXPECT_EQ(write_now(*endpoint, {}), WriteOutcome::kWritten);
+  engine.lose_all();
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(read_now(*endpoint, {}), ReadOutcome::kUnreadable);
+  EXPECT_TRUE(endpoint->is_doubtful({}));
+  EXPECT_TRUE(is_there(*endpoint, {}));
+  EXPECT_EQ(write_now(*endpoint, {}), WriteOutcome::kPresent);
+}
+
+TEST(EndpointTest, WhatFailsAgainAfterItsDoubtIsLostForAWhile) {
+  UnreadableObjects objects(seconds(5));
+  const Deadline begin = Clock::now();
+  const auto fails_at = [&](seconds at) { objects.failed({}, begin + at); };
+  const auto is_lost_at = [&](seconds at) { return objects.is_lost({}, begin + at); };
+  for (const int at : {0, 1, 4}) fails_at(seconds(at));
+  EXPECT_FALSE(is_lost_at(seconds(4)));
+  fails_at(seconds(5));
+  EXPECT_TRUE(is_lost_at(seconds(5)));
+  EXPECT_FALSE(is_lost_at(seconds(700)));
+  EXPECT_TRUE(objects.is_doubtful({}, begin + seconds(700)));
+  // A text that is used now and then is healed, too.
+  fails_at(seconds(7200));
+  EXPECT_TRUE(is_lost_at(seconds(7200)));
+  objects.forget({});
+  fails_at(seconds(7300));
+  EXPECT_FALSE(is_lost_at(seconds(7300)));
+}
+
+TEST(EndpointTest, WhatItFailsToReadTwiceIsMissingUntilItIsWrittenOver) {
+  FakeEngine engine;
+  const auto endpoint = engine.endpoint({.probes_max = 100, .doubt = milliseconds(0)});
   const ObjectName lost{}, other{.kind = ObjectKind::kState};
   for (const ObjectName& name : {lost, other}) {
     EXPECT_EQ(write_now(*endpoint, name), WriteOutcome::kWritten);
@@ -165,6 +196,22 @@ TEST(EndpointTest, ObjectsThatItFailsToReadDoNotCloseItOff) {
   for (int i = 0; i < 50; ++i) EXPECT_EQ(read_now(*endpoint, {}), ReadOutcome::kUnreadable);
   EXPECT_FALSE(endpoint->is_closed_off());
   EXPECT_EQ(endpoint->metrics().failures, 0);
+}
+
+TEST(EndpointTest, WhoFailsToReadAnyObjectIsClosedOff) {
+  FakeEngine engine;
+  const auto endpoint = engine.endpoint(kTraits);
+  const auto name = [](int i) { return ObjectName{.hash = {static_cast<std::byte>(i)}}; };
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(write_now(*endpoint, name(i)), WriteOutcome::kWritten);
+  engine.lose_all();
+  for (int i = 0; i < 19; ++i) EXPECT_EQ(read_now(*endpoint, name(i)), ReadOutcome::kUnreadable);
+  engine.lose({});
+  EXPECT_EQ(read_now(*endpoint, name(19)), ReadOutcome::kRead);
+  engine.lose_all();
+  for (int i = 20; i < 39; ++i) EXPECT_EQ(read_now(*endpoint, name(i)), ReadOutcome::kUnreadable);
+  EXPECT_FALSE(endpoint->is_closed_off()) << "one in between was read";
+  read_now(*endpoint, name(39));
+  EXPECT_TRUE(endpoint->is_closed_off());
 }
 
 // As SeaweedFS that is full: it answers a write after half a minute.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <unordered_map>
 
 namespace kvasir::store::remote {
@@ -25,6 +26,11 @@ class ExpiringSet {
   bool has(const Key& key, Time now) const {
     const auto found = until_.find(key);
     return found != until_.end() && now < found->second;
+  }
+  // When it was added last. None: it is not there.
+  std::optional<Time> added_at(const Key& key, Time now) const {
+    if (!has(key, now)) return std::nullopt;
+    return until_.at(key) - kept_;
   }
   void erase(const Key& key) { until_.erase(key); }
 

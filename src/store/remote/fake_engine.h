@@ -49,14 +49,17 @@ class FakeEngine {
     const std::lock_guard lock(mutex_);
     objects_ = std::move(objects);
   }
-  // It goes on to say that it has them, until they are written over.
-  void lose(std::set<Name> names) {
+  // It goes on to say that it has them, until they are written over. What reads of them answer:
+  // kUnreadable, or kMissing, and then they can be written without writing over them.
+  void lose(std::set<Name> names, ReadOutcome answer = ReadOutcome::kUnreadable) {
     const std::lock_guard lock(mutex_);
-    unreadable_ = std::move(names);
+    lost_ = std::move(names);
+    lost_answer_ = answer;
   }
-  void lose_all() {
-    const std::lock_guard lock(mutex_);
-    for (const auto& [name, bytes] : objects_) unreadable_.insert(name);
+  void lose_all(ReadOutcome answer = ReadOutcome::kUnreadable) {
+    std::set<Name> names;
+    for (const auto& [name, bytes] : objects()) names.insert(name);
+    lose(std::move(names), answer);
   }
   int64_t count(ObjectKind kind) {
     const std::lock_guard lock(mutex_);
@@ -74,7 +77,8 @@ class FakeEngine {
   friend class FakeClient;
   std::mutex mutex_;
   std::map<Name, std::vector<std::byte>> objects_;
-  std::set<Name> unreadable_;
+  std::set<Name> lost_;
+  ReadOutcome lost_answer_ = ReadOutcome::kUnreadable;
   std::vector<Name> written_;
 };
 
@@ -110,8 +114,8 @@ class FakeClient : public ObjectClient {
         read.outcome = ReadOutcome::kMissing;
         continue;
       }
-      if (engine_.unreadable_.contains(found->first)) {
-        read.outcome = ReadOutcome::kUnreadable;
+      if (engine_.lost_.contains(found->first)) {
+        read.outcome = engine_.lost_answer_;
         continue;
       }
       const std::vector<std::byte>& bytes = found->second;
@@ -135,11 +139,13 @@ class FakeClient : public ObjectClient {
       }
       const std::lock_guard lock(engine_.mutex_);
       const FakeEngine::Name name = FakeEngine::name_of(write.name);
-      const bool is_new = write.replaces || !engine_.objects_.contains(name);
+      const bool is_gone =
+          engine_.lost_answer_ == ReadOutcome::kMissing && engine_.lost_.contains(name);
+      const bool is_new = write.replaces || is_gone || !engine_.objects_.contains(name);
       write.outcome = is_new ? WriteOutcome::kWritten : WriteOutcome::kPresent;
       if (!is_new) continue;
       engine_.objects_[name].assign(write.bytes.begin(), write.bytes.end());
-      engine_.unreadable_.erase(name);
+      engine_.lost_.erase(name);
       engine_.written_.push_back(name);
     }
     return ok_status();

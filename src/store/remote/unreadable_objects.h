@@ -1,7 +1,8 @@
 // UnreadableObjects are those that an engine says to have and fails to read, as one does that was
-// killed or has lost a disk. One that has failed once is doubtful. One that has failed twice is
-// lost: it counts as missing, and may be written over. What failed is forgotten after ten minutes,
-// or when it is read whole or written. Any thread.
+// killed or has lost a disk. One that has failed is doubtful: it may be the engine that was out for
+// a moment. One that fails again after its doubt is lost: it counts as missing, and may be written
+// over. That is forgotten after ten minutes, a first failure after a day, and both when the object
+// is read whole, is gone or is written. Any thread.
 #pragma once
 
 #include <chrono>
@@ -16,9 +17,15 @@ class UnreadableObjects {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  void failed(const ObjectName& name, Time now) {
+  explicit UnreadableObjects(std::chrono::milliseconds doubt) : doubt_(doubt) {}
+
+  // Returns whether it is the first failure.
+  bool failed(const ObjectName& name, Time now) {
     const std::lock_guard lock(mutex_);
-    (doubtful_.has(name, now) ? lost_ : doubtful_).add(name, now);
+    const auto first_at = doubtful_.added_at(name, now);
+    if (!first_at) doubtful_.add(name, now);
+    if (first_at && now - *first_at >= doubt_) lost_.add(name, now);
+    return !first_at;
   }
   void forget(const ObjectName& name) {
     const std::lock_guard lock(mutex_);
@@ -37,8 +44,9 @@ class UnreadableObjects {
  private:
   using Names = ExpiringSet<ObjectName, ObjectNameHash>;
 
+  const std::chrono::milliseconds doubt_;
   mutable std::mutex mutex_;  // guards what follows
-  Names doubtful_{std::chrono::minutes(10), 4096};
+  Names doubtful_{std::chrono::hours(24), 4096};
   Names lost_{std::chrono::minutes(10), 4096};
 };
 

@@ -95,13 +95,13 @@ void WriteBack::run(const std::stop_token& stop) {
 }
 
 bool WriteBack::write(const Job& job, const std::stop_token& stop) {
-  if (!endpoint_.takes_writes()) return true;
+  if (stop.stop_requested() || !endpoint_.takes_writes()) return true;
   const auto chain = chain_of(job.end);
   if (!chain) return true;
   std::vector<Part> parts = parts_of(*chain);
   if (!is_admitted(job, *chain, known_blocks_of(parts))) return true;
-  const auto missing = missing_of(std::move(parts));
-  if (!missing) return true;
+  const auto missing = missing_of(std::move(parts), job.is_wanted, stop);
+  if (!missing) return job.is_wanted || !has_wanted();
   const Result<bool> is_written = write_all(*missing, job.is_wanted, stop);
   negatives_.forget(chain->keys);
   if (!is_written.ok()) return true;
@@ -166,7 +166,8 @@ std::vector<Part> WriteBack::parts_of(const Chain& chain) const {
   return parts;
 }
 
-std::optional<std::vector<Part>> WriteBack::missing_of(std::vector<Part> parts) {
+std::optional<std::vector<Part>> WriteBack::missing_of(std::vector<Part> parts, bool is_wanted,
+                                                       const std::stop_token& stop) {
   const auto now = Clock::now();
   // An engine that has lost one of them may have lost others.
   const bool is_checked = std::ranges::any_of(
@@ -181,12 +182,17 @@ std::optional<std::vector<Part>> WriteBack::missing_of(std::vector<Part> parts) 
     left = left.subspan(asked.size());
     std::vector<ObjectName> names;
     for (const Part& part : asked) names.push_back(part.object);
-    const auto is_there = probe_now(endpoint_, names, now + kCallTime);
+    const auto is_there = probe_now(endpoint_, names, Clock::now() + kCallTime);
     if (!is_there) return std::nullopt;
     for (size_t i = 0; i < names.size(); ++i) {
-      const bool is_good = (*is_there)[i] && (!is_checked || can_be_read(asked[i]));
-      if (is_good) known_.add(names[i], now);
-      if (!is_good) missing.push_back(std::move(asked[i]));
+      if (stop.stop_requested() || (!is_wanted && has_wanted())) return std::nullopt;
+      // A probe does not tell of what is lost.
+      auto finding = Finding::kMissing;
+      if ((*is_there)[i] || endpoint_.is_lost(names[i])) {
+        finding = is_checked ? look_at(asked[i]) : Finding::kGood;
+      }
+      if (finding == Finding::kGood) known_.add(names[i], Clock::now());
+      if (finding == Finding::kMissing) missing.push_back(std::move(asked[i]));
     }
   }
   return missing;
@@ -194,23 +200,38 @@ std::optional<std::vector<Part>> WriteBack::missing_of(std::vector<Part> parts) 
 
 // Nobody waits for it. Of what has not failed yet its beginning is enough, because whoever brings
 // it finds out about the rest.
-bool WriteBack::can_be_read(const Part& part) {
-  const int64_t bytes =
-      endpoint_.is_doubtful(part.object) ? part.bytes : std::min(part.bytes, kPageBytes);
-  ReadOutcome outcome = ReadOutcome::kUnknown;
-  do {
-    const auto batch = std::make_shared<ReadBatch>();
-    batch->memory = AlignedBuffer<std::byte>(bytes, Fill::kNothing);
-    if (batch->memory.failed()) return true;
-    batch->reads.push_back({.name = part.object,
-                            .is_whole = bytes == part.bytes,
-                            .into = {batch->memory.data(), static_cast<size_t>(bytes)}});
-    const auto done = std::make_shared<std::promise<void>>();
-    endpoint_.read(batch, Clock::now() + kCallTime, [done](const Status&) { done->set_value(); });
-    done->get_future().wait();
-    outcome = batch->reads[0].outcome;
-  } while (outcome == ReadOutcome::kUnreadable && !endpoint_.is_lost(part.object));
-  return outcome != ReadOutcome::kUnreadable;
+WriteBack::Finding WriteBack::look_at(const Part& part) {
+  const bool is_doubtful = endpoint_.is_doubtful(part.object);
+  ReadOutcome outcome = read_now(part, std::min(part.bytes, kPageBytes));
+  if (outcome == ReadOutcome::kRead && is_doubtful) outcome = read_now(part, part.bytes);
+  switch (outcome) {
+    case ReadOutcome::kRead:
+      return Finding::kGood;
+    case ReadOutcome::kMissing:
+      return Finding::kMissing;
+    case ReadOutcome::kWrongLength:
+      endpoint_.report_wrong_bytes(part.object);
+      return Finding::kMissing;
+    case ReadOutcome::kUnreadable:
+      return endpoint_.is_lost(part.object) ? Finding::kMissing : Finding::kInDoubt;
+    case ReadOutcome::kUnknown:
+      break;
+  }
+  return Finding::kInDoubt;
+}
+
+ReadOutcome WriteBack::read_now(const Part& part, int64_t bytes) {
+  const auto batch = std::make_shared<ReadBatch>();
+  batch->memory = AlignedBuffer<std::byte>(bytes, Fill::kNothing);
+  if (batch->memory.failed()) return ReadOutcome::kUnknown;
+  batch->is_check = true;
+  batch->reads.push_back({.name = part.object,
+                          .is_whole = bytes == part.bytes,
+                          .into = {batch->memory.data(), static_cast<size_t>(bytes)}});
+  const auto done = std::make_shared<std::promise<void>>();
+  endpoint_.read(batch, Clock::now() + kCallTime, [done](const Status&) { done->set_value(); });
+  done->get_future().wait();
+  return batch->reads[0].outcome;
 }
 
 Result<bool> WriteBack::write_all(std::span<const Part> parts, bool is_wanted,

@@ -84,12 +84,18 @@ class WriteBack {
   std::optional<Chain> chain_of(const ChainEnd& end) const;
   // Returns what of the chain the engine may lack, in the order in which it is written.
   std::vector<Part> parts_of(const Chain& chain) const;
-  // Those that the engine says it has not. None: it does not answer.
-  std::optional<std::vector<Part>> missing_of(std::vector<Part> parts);
+  // Those that the engine has not, or has lost. None: it does not answer, or what is wanted comes
+  // first, or the end.
+  std::optional<std::vector<Part>> missing_of(std::vector<Part> parts, bool is_wanted,
+                                              const std::stop_token& stop);
   // Returns whether it wrote all, as write() does. Error: one could not be read or written, so
   // nothing that hangs on it is written.
   Result<bool> write_all(std::span<const Part> parts, bool is_wanted, const std::stop_token& stop);
-  bool can_be_read(const Part& part);
+  // What becomes of an object that the engine says it has, or has lost, once it was looked at.
+  enum class Finding : uint8_t { kGood, kMissing, kInDoubt };
+  Finding look_at(const Part& part);
+  // Reads so many bytes of its beginning.
+  ReadOutcome read_now(const Part& part, int64_t bytes);
   Status write_parts(std::span<const Part> parts);
   Status fill(const Part& part, std::span<std::byte> place);
   Status fill_record(const PartRecord& record, std::span<std::byte> place);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "store/remote/remote_test_support.h"
 
 namespace kvasir::store::remote {
@@ -45,6 +47,31 @@ class WriteBackTest : public ::testing::Test {
   }
   std::ptrdiff_t end_place_of(const Chain& chain) {
     return place_of(chain.state_id(chain.block_count()));
+  }
+  // Somebody wrote it, and its first block could not be read once.
+  void make_doubtful(const Chain& chain) {
+    own_.put_chain(chain, chain.block_count());
+    const auto endpoint = engine_.endpoint({.probes_max = 8192});
+    WriteBack other(*own_.blocks, *endpoint, names_, envelope_, negatives_, 1024);
+    other.write_now(end_of(chain));
+    EXPECT_TRUE(other.flush(Clock::now() + seconds(20)));
+    engine_.lose_all();
+    read(chain.block_id(1));
+    engine_.lose({});
+    EXPECT_TRUE(endpoint_->is_doubtful(names_.of(chain.block_id(1))));
+  }
+  void read(const RecordId& id) {
+    const auto batch = std::make_shared<ReadBatch>();
+    batch->memory = AlignedBuffer<std::byte>(1);
+    batch->reads.push_back(
+        {.name = names_.of(id), .is_whole = false, .into = {batch->memory.data(), 1}});
+    std::promise<void> done;
+    endpoint_->read(batch, Clock::now() + seconds(20), [&](const Status&) { done.set_value(); });
+    done.get_future().wait();
+  }
+  void write_now(const Chain& chain) {
+    writer_.write_now(end_of(chain));
+    EXPECT_TRUE(writer_.flush(Clock::now() + seconds(20)));
   }
   RemoteMetrics metrics() const {
     RemoteMetrics metrics;
@@ -116,6 +143,90 @@ TEST_F(WriteBackTest, OffersThatAreDroppedLeaveRoomForWhatIsWanted) {
   EXPECT_EQ(metrics().queued_chains, static_cast<int64_t>(WriteBack::kQueuedMax) + 1);
   end();
   EXPECT_EQ(engine_.count(ObjectKind::kBlock), 18);
+}
+
+TEST_F(WriteBackTest, WhatCanBeReadIsNotWrittenOver) {
+  const Chain chain = make_chain(1, 16, kSizes);
+  make_doubtful(chain);
+  write_now(chain);
+  EXPECT_EQ(endpoint_->metrics().written_objects, 0);
+  EXPECT_FALSE(endpoint_->is_doubtful(names_.of(chain.block_id(1))));
+}
+
+TEST_F(WriteBackTest, WhatFailsInTheSameMomentIsNotWrittenOver) {
+  const Chain chain = make_chain(1, 16, kSizes);
+  make_doubtful(chain);
+  engine_.lose_all();
+  for (int i = 0; i < 3; ++i) write_now(chain);
+  EXPECT_EQ(endpoint_->metrics().written_objects, 0);
+}
+
+TEST_F(WriteBackTest, WhatIsLostIsLookedAtOnceMoreBeforeItIsWrittenOver) {
+  const Chain chain = make_chain(1, 16, kSizes);
+  const auto endpoint = engine_.endpoint({.probes_max = 8192, .doubt = milliseconds(0)});
+  own_.put_chain(chain, 16);
+  WriteBack writer(*own_.blocks, *endpoint, names_, envelope_, negatives_, 1024);
+  const auto write = [&] {
+    writer.write_now(end_of(chain));
+    EXPECT_TRUE(writer.flush(Clock::now() + seconds(20)));
+  };
+  write();
+  engine_.lose_all();
+  const ObjectName name = names_.of(chain.block_id(1));
+  for (int i = 0; i < 2; ++i) {
+    const auto batch = std::make_shared<ReadBatch>();
+    batch->memory = AlignedBuffer<std::byte>(1);
+    batch->reads.push_back({.name = name, .is_whole = false, .into = {batch->memory.data(), 1}});
+    std::promise<void> done;
+    endpoint->read(batch, Clock::now() + seconds(20), [&](const Status&) { done.set_value(); });
+    done.get_future().wait();
+  }
+  EXPECT_TRUE(endpoint->is_lost(name));
+  engine_.lose({});
+  const auto before = engine_.written();
+  write();
+  EXPECT_EQ(engine_.written(), before);
+  EXPECT_FALSE(endpoint->is_lost(name));
+}
+
+TEST_F(WriteBackTest, WhatIsNotThereAfterAllIsWritten) {
+  const Chain chain = make_chain(1, 16, kSizes);
+  make_doubtful(chain);
+  engine_.lose_all(ReadOutcome::kMissing);
+  write_now(chain);
+  EXPECT_EQ(endpoint_->metrics().written_objects, 17);
+}
+
+TEST_F(WriteBackTest, WhatCouldNotBeLookedAtIsNotTakenForKnown) {
+  const Chain chain = make_chain(1, 16, kSizes);
+  make_doubtful(chain);
+  engine_.reads_before_one_fails = 2;  // the first block's beginning, and all of it
+  write_now(chain);
+  EXPECT_EQ(endpoint_->metrics().written_objects, 0);
+  engine_.set_objects({});
+  write_now(chain);
+  EXPECT_TRUE(engine_.objects().contains(FakeEngine::name_of(names_.of(chain.block_id(2)))));
+  EXPECT_EQ(engine_.objects().size(), 1u) << "all else is known";
+}
+
+TEST_F(WriteBackTest, WhatIsWantedDoesNotWaitForAllToBeLookedAt) {
+  const Chain chain = make_chain(1, 16, kSizes), wanted = make_chain(2, 2, kSizes);
+  make_doubtful(chain);
+  own_.put_chain(wanted, 2);
+  engine_.holds_reads = engine_.holds_writes = true;
+  engine_.held_writes = 0;
+  const int64_t before = engine_.calls;
+  writer_.offer(end_of(chain));
+  while (engine_.calls < before + 2) std::this_thread::sleep_for(milliseconds(1));
+  writer_.write_now(end_of(wanted));
+  engine_.holds_reads = false;
+  engine_.holds_reads.notify_all();
+  while (engine_.held_writes == 0 && !writer_.flush(Clock::now())) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_LE(endpoint_->metrics().read_objects, 2);
+  end();
+  EXPECT_EQ(end_place_of(wanted), std::ssize(engine_.written()) - 1);
 }
 
 TEST_F(WriteBackTest, SoManyMayBeWantedAtATime) {
