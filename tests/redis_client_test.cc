@@ -52,19 +52,6 @@ TEST_P(Redis, WhatIsWrittenIsReadAndNeverOverwritten) {
   }
 }
 
-TEST_P(Redis, WhatCannotBeReadIsWrittenOver) {
-  RealRedis server(options());
-  const auto client = client_of(server.url());
-  for (const int64_t ttl_s : {0, 100}) {
-    EXPECT_TRUE(write_one(*client, name_of(1), bytes_of(1, 9)).ok());
-    const Bytes bytes = bytes_of(2, 10);
-    ObjectWrite write{.name = name_of(1), .bytes = bytes, .ttl_s = ttl_s, .replaces = true};
-    EXPECT_TRUE(client->write({&write, 1}, in_time()).ok());
-    EXPECT_EQ(write.outcome, WriteOutcome::kWritten);
-    EXPECT_EQ(read_one(*client, name_of(1), 10)->bytes, bytes);
-  }
-}
-
 TEST_P(Redis, KindsAreApart) {
   RealRedis server(options());
   const auto client = client_of(server.url());

@@ -120,6 +120,7 @@ std::optional<Depths> ChainFetcher::hedge(Run& run, const DepthQuestion& questio
   const Source& source = *run.sources[*next];
   const Deadline deadline = std::max(run.deadline, Clock::now() + kHedgeTime);
   const ProbeNow probe = [&](const std::vector<ObjectName>& names) {
+    if (late.answer()) return std::optional<std::vector<bool>>();
     ++run.report.round_trips;
     const Probe other(*source.endpoint, names, deadline, late.bell());
     other.wait_until(run.deadline, &late);

@@ -111,7 +111,8 @@ class ObjectClient {
   virtual Result<std::vector<bool>> probe(std::span<const ObjectName> names, Deadline deadline) = 0;
   // Fills what is asked for. After an Error the outcomes say which bytes came before it.
   virtual Status read(std::span<ObjectRead> reads, Deadline deadline) = 0;
-  // Writes each unless there is an object of that name, or over that where it `replaces`.
+  // Writes each unless there is an object of that name, or over that where it `replaces` (of
+  // engines that say kUnreadable).
   virtual Status write(std::span<ObjectWrite> writes, Deadline deadline) = 0;
   // Counts a use of each, and lets each stay for ttl_s from now on, where the engine has such
   // times.

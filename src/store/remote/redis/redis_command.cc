@@ -139,7 +139,7 @@ RedisCommand read_command(const ObjectRead& read) {
 
 RedisCommand write_command(const ObjectWrite& write) {
   RedisCommand command;
-  command.head = array_head(size_t{3} + (write.replaces ? 0 : 1) + (write.ttl_s > 0 ? 2 : 0));
+  command.head = array_head(write.ttl_s > 0 ? 6 : 4);
   append_word(command.head, "SET");
   const std::string key = redis_key(write.name);
   append_word(command.head, key);
@@ -147,7 +147,7 @@ RedisCommand write_command(const ObjectWrite& write) {
   command.head += fmt::format("${}\r\n", write.bytes.size());
   command.payload = write.bytes;
   command.tail = "\r\n";
-  if (!write.replaces) append_word(command.tail, "NX");
+  append_word(command.tail, "NX");
   if (write.ttl_s > 0) {
     append_word(command.tail, "EX");
     append_word(command.tail, std::to_string(write.ttl_s));
