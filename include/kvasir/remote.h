@@ -47,13 +47,13 @@ struct RemoteEndpointMetrics {
   int64_t read_bytes = 0;
   int64_t written_objects = 0;
   int64_t written_bytes = 0;
-  int64_t missing_objects = 0;  // that a probe had said were there
-  int64_t wrong_bytes = 0;      // objects that were not what their names say; never used
+  int64_t missing_objects = 0;     // that a probe had said were there
+  int64_t wrong_bytes = 0;         // objects that were not what their names say; never used
   int64_t unreadable_objects = 0;  // that the engine had and failed to read
-  int64_t full_answers = 0;     // writes that the engine had no room for, or could not make
-  int64_t hedged_requests = 0;  // that were late, and that another engine was asked for, too
-  int64_t won_hedges = 0;       // of these, those that the other's answer was used of
-  int64_t queued_calls = 0;     // now
+  int64_t full_answers = 0;        // writes that the engine had no room for, or could not make
+  int64_t hedged_requests = 0;     // that were late, and that another engine was asked for, too
+  int64_t won_hedges = 0;          // of these, those that the other's answer was used of
+  int64_t queued_calls = 0;        // now
   std::array<Histogram, kRemoteOperationCount> seconds;
 };
 
