@@ -6,6 +6,7 @@
 #include <cstring>
 #include <functional>
 
+#include "base/check.h"
 #include "kernels/kernels.h"
 
 namespace kvasir::kernels {
@@ -94,9 +95,9 @@ void select(const float* scores, int64_t count, int64_t k, int32_t* places) {
 // ---- few of many
 
 constexpr int64_t kCandidatesMax = 8192;
-// A multiple of eight, as vectors want it.
-constexpr int64_t kGroupSizeMin = 8;
+constexpr int64_t kGroupSizeMin = 8;  // two vectors
 constexpr int64_t kGroupsMax = 8192;
+constexpr int64_t kFewPicksMax = kGroupsMax / 8;  // there are fewer than 8 k groups
 
 // Neighbours of so many, the last of them with what is left, and the best of each group.
 struct Groups {
@@ -146,6 +147,7 @@ void find_best_of_groups(const float* scores, int64_t count, int64_t k, Groups& 
   groups.score_count = count;
   groups.size = std::max(count / (4 * k) / kGroupSizeMin, int64_t{1}) * kGroupSizeMin;
   groups.count = count / groups.size;
+  KVASIR_CHECK(groups.count <= kGroupsMax, "room for all groups");
   for (int64_t i = 0; i < groups.count; ++i) {
     groups.best[i] = best_of(scores + groups.begin(i), groups.end(i) - groups.begin(i));
   }
@@ -183,7 +185,7 @@ bool collect(const float* scores, const Groups& groups, float bound, Candidates&
 }
 
 bool are_few(int64_t count, int64_t k) {
-  return count >= 2 * k * kGroupSizeMin && k <= kGroupsMax / 8;
+  return count >= 2 * k * kGroupSizeMin && k <= kFewPicksMax;
 }
 
 // Selects from what the groups leave. False where these are too many, as when all are equal.

@@ -208,10 +208,7 @@ Result<RemoteRemoval> RemoteAdmin::remove(const RemoteChoice& choice) {
   }
   RemoteRemoval removal = state_->engine->remove(chosen);
   removal.foreign = foreign;
-  if (unreadable.count > 0) {
-    removal.left_objects += unreadable.count;
-    removal.reason = persist::unreadable_reason(unreadable.count);
-  }
+  persist::add_unreadable(unreadable.count, removal);
   return removal;
 }
 

@@ -54,8 +54,11 @@ Keys pack_beginnings(std::span<const RecordInfo> records, std::span<const Record
 
 }  // namespace
 
-std::string unreadable_reason(int64_t objects) {
-  return std::to_string(objects) + " objects could not be read to tell whether they belong to it";
+void add_unreadable(int64_t objects, RemoteRemoval& removal) {
+  if (objects == 0) return;
+  removal.left_objects += objects;
+  removal.reason =
+      std::to_string(objects) + " objects could not be read to tell whether they belong to it";
 }
 
 Result<std::vector<std::unique_ptr<RemoteEngine>>> RemoteEngine::open(
@@ -228,9 +231,8 @@ RemoteRemoval RemoteEngine::remove_records(std::span<const RecordInfo> records,
   if (!packs.ok()) {
     removal.reason = "packs could not be looked through: " + packs.error().message();
     ++removal.left_objects;
-  } else if (packs->unreadable > 0) {
-    removal.reason = unreadable_reason(packs->unreadable);
-    removal.left_objects += packs->unreadable;
+  } else {
+    add_unreadable(packs->unreadable, removal);
   }
   return removal;
 }

@@ -19,8 +19,8 @@
 
 namespace kvasir::persist {
 
-// Why so many objects that could not be read may still be there.
-std::string unreadable_reason(int64_t objects);
+// So many objects that could not be read may be left. None change nothing.
+void add_unreadable(int64_t objects, RemoteRemoval& removal);
 
 class RemoteEngine {
  public:

@@ -14,7 +14,8 @@ using DecodeCols = void (*)(const WeightMatrix& weight, int64_t row, int64_t col
 constexpr int64_t kSmallPanelRows = 8;
 
 // Rows of so few columns are multiplied with lanes that are rows where there are tokens enough to
-// turn them for: sums across lanes would take a good part of the time.
+// turn them for: sums across lanes would take a good part of the time. Whole vectors of columns
+// alone: to what is missing of one dot_panel adds zeros, which makes +0 of -0.
 constexpr int64_t kAcrossColsMax = 192;
 static_assert(kAcrossColsMax <= kDotCols && 2 * kAcrossRows <= kMatmulPanelRows);
 
@@ -43,9 +44,9 @@ void panel_matmul(const MatmulArgs& args, int64_t row_begin, int64_t row_end, fl
                   DecodeCols decode) {
   const int64_t cols = args.weight.cols;
   const int64_t stride = round_up(smaller(cols, kDotCols), kLanesMax);
-  const int64_t panel_rows =
-      args.token_count <= 2 * kDotTokens ? kSmallPanelRows : kMatmulPanelRows;
-  if (cols <= kAcrossColsMax && cols % kLanes == 0 && panel_rows == kMatmulPanelRows)
+  const bool has_many_tokens = args.token_count > 2 * kDotTokens;
+  const int64_t panel_rows = has_many_tokens ? kMatmulPanelRows : kSmallPanelRows;
+  if (has_many_tokens && cols <= kAcrossColsMax && cols % kLanes == 0)
     row_begin = matmul_across(args, row_begin, row_end, scratch, decode);
   for (int64_t row = row_begin; row < row_end; row += panel_rows) {
     const int64_t row_count = smaller(panel_rows, row_end - row);

@@ -94,6 +94,8 @@ std::optional<size_t> ChainFetcher::place_behind(const Run& run, size_t place) c
 
 std::optional<Depths> ChainFetcher::ask(Run& run, size_t place) {
   const Source& source = *run.sources[place];
+  const Key& first_missing = run.chain.key_at(run.report.blocks + 1);
+  if (source.negatives->has(first_missing, Clock::now())) return Depths{run.report.blocks, {}};
   const DepthQuestion question = question_of(run);
   std::optional<Depths> sooner;  // of the one behind it
   const ProbeNow probe = [&](const std::vector<ObjectName>& names) {
@@ -107,7 +109,7 @@ std::optional<Depths> ChainFetcher::ask(Run& run, size_t place) {
     late.wait_until(run.deadline);
     return late.answer();
   };
-  const auto depths = depths_at(run, question, source, probe);
+  const auto depths = depths_at(question, source, probe);
   return sooner ? sooner : depths;
 }
 
@@ -126,23 +128,21 @@ std::optional<Depths> ChainFetcher::hedge(Run& run, const DepthQuestion& questio
     other.wait_until(run.deadline, &late);
     return other.answer();
   };
-  const auto depths = depths_at(run, question, source, probe);
+  const auto depths = depths_at(question, source, probe);
   if (!depths || depths->blocks == run.report.blocks) return std::nullopt;
   rule.won();
   std::swap(run.sources[place], run.sources[*next]);
   return depths;
 }
 
-std::optional<Depths> ChainFetcher::depths_at(const Run& run, const DepthQuestion& question,
-                                              const Source& source, const ProbeNow& probe) {
-  const Key& first_missing = run.chain.key_at(question.have_blocks + 1);
-  if (source.negatives->has(first_missing, Clock::now())) return Depths{question.have_blocks, {}};
+std::optional<Depths> ChainFetcher::depths_at(const DepthQuestion& question, const Source& source,
+                                              const ProbeNow& probe) {
   Endpoint& endpoint = *source.endpoint;
   const auto depths = endpoint.traits().is_packed
                           ? find_depths_in_packs(question, endpoint.connections(), probe)
                           : find_depths(question, probe);
   if (depths && depths->blocks == question.have_blocks) {
-    source.negatives->remember(first_missing, Clock::now());
+    source.negatives->remember(question.chain->key_at(question.have_blocks + 1), Clock::now());
   }
   return depths;
 }

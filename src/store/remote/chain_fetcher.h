@@ -66,11 +66,12 @@ class ChainFetcher {
 
   Run begin(Fetch& fetch) const;
   DepthQuestion question_of(const Run& run) const;
-  // Asks the source at that place. A later one that answers sooner changes places with it.
+  // Asks the source at that place, unless it was just found to have nothing more. A later one that
+  // answers sooner changes places with it.
   std::optional<Depths> ask(Run& run, size_t place);
-  // What an engine says that it has, unless it was just found to have nothing more.
-  static std::optional<Depths> depths_at(const Run& run, const DepthQuestion& question,
-                                         const Source& source, const ProbeNow& probe);
+  // What an engine says that it has. That it has nothing more is remembered.
+  static std::optional<Depths> depths_at(const DepthQuestion& question, const Source& source,
+                                         const ProbeNow& probe);
   // The same at the next engine, while the one at that place is late.
   std::optional<Depths> hedge(Run& run, const DepthQuestion& question, size_t place,
                               const Probe& late);

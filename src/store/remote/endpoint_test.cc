@@ -4,6 +4,7 @@
 
 #include <future>
 
+#include "store/remote/probe.h"
 #include "store/remote/remote_test_support.h"
 
 namespace kvasir::store::remote {
@@ -94,32 +95,25 @@ TEST(EndpointTest, ThreeWrongObjectsInAMinuteCloseItOff) {
   EXPECT_EQ(endpoint->notes().back().kind, ErrorKind::kDamaged);
 }
 
+constexpr int64_t kBytes = 6;  // of an object
+
 ReadOutcome read_now(Endpoint& endpoint, const ObjectName& name) {
-  const auto batch = std::make_shared<ReadBatch>();
-  batch->memory = AlignedBuffer<std::byte>(6);
-  batch->reads.push_back({.name = name, .into = {batch->memory.data(), 6}});
-  std::promise<void> done;
-  endpoint.read(batch, Clock::now() + seconds(10), [&](const Status&) { done.set_value(); });
-  done.get_future().wait();
-  return batch->reads[0].outcome;
+  return read_now(endpoint, name, kBytes, true);
 }
 
 WriteOutcome write_now(Endpoint& endpoint, const ObjectName& name) {
   const auto batch = std::make_shared<WriteBatch>();
-  batch->memory = AlignedBuffer<std::byte>(6);
-  batch->writes.push_back({.name = name, .bytes = {batch->memory.data(), 6}});
-  std::promise<void> done;
-  endpoint.write(batch, Clock::now() + seconds(10), [&](const Status&) { done.set_value(); });
-  done.get_future().wait();
+  batch->memory = AlignedBuffer<std::byte>(kBytes);
+  batch->writes.push_back({.name = name, .bytes = {batch->memory.data(), kBytes}});
+  const auto done = std::make_shared<std::promise<void>>();
+  endpoint.write(batch, Clock::now() + seconds(10), [done](const Status&) { done->set_value(); });
+  done->get_future().wait();
   return batch->writes[0].outcome;
 }
 
 bool is_there(Endpoint& endpoint, const ObjectName& name) {
-  std::promise<bool> there;
-  endpoint.probe({name}, Clock::now() + seconds(10), [&](const Result<std::vector<bool>>& answer) {
-    there.set_value(answer.ok() && (*answer)[0]);
-  });
-  return there.get_future().get();
+  const auto answer = probe_now(endpoint, std::vector{name}, Clock::now() + seconds(10));
+  return answer && (*answer)[0];
 }
 
 // As of a gateway whose servers are out for a moment.

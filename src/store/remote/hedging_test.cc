@@ -25,14 +25,6 @@ void let_go(std::atomic<bool>& held) {
 
 using Kind = HedgeRule::Kind;
 
-// As if it had always answered within that time, and much had been asked.
-void remember(HedgeRule& rule, Kind kind, milliseconds took) {
-  for (int64_t size = 1; size < int64_t{1} << 30; size *= 4) {
-    for (int i = 0; i < 50; ++i) rule.answered(kind, size, took);
-  }
-  for (int i = 0; i < 1000; ++i) rule.begin(kind, 1);
-}
-
 // Two engines that have the same texts, and a server.
 class HedgingTest : public ::testing::TestWithParam<std::pair<EngineTraits, EngineTraits>> {
  protected:

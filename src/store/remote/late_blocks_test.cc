@@ -71,6 +71,12 @@ class LateBlocksTest : public ::testing::Test {
     return fetch;
   }
 
+  // Who waits for nothing for 0.3 s gives up: then the machine stood still, and it is begun again.
+  void fetch_heads() {
+    for (int i = 0; i < 10 && heads_->heads.empty(); ++i) fetch();
+    ASSERT_FALSE(heads_->heads.empty());
+  }
+
   std::vector<std::byte> expected(int64_t block) const {
     return payload_of(chain_.block_id(block + 1), kSizes.block_bytes);
   }
@@ -149,9 +155,7 @@ TEST_F(LateBlocksTest, WhatTheOwnStoreHasIsNotBroughtAgain) {
 
 TEST_F(LateBlocksTest, AnEngineThatGoesAwayGivesTheBlocksUp) {
   engine_.bytes_per_s = 1'000'000;
-  // Who waits for nothing for 0.3 s gives up: then the machine stood still, and it is begun again.
-  for (int i = 0; i < 10 && heads_->heads.empty(); ++i) fetch();
-  ASSERT_FALSE(heads_->heads.empty());
+  ASSERT_NO_FATAL_FAILURE(fetch_heads());
   engine_.fault = FakeEngine::Fault::kGone;
   std::vector<Heads::Head> newest(heads_->heads.end() - 1, heads_->heads.end());
   EXPECT_EQ(read_pieces_of(newest), (std::vector{false, false}));
@@ -178,9 +182,7 @@ TEST_F(LateBlocksTest, AllWaitsTogetherEnd) {
 
 TEST_F(LateBlocksTest, WrongPiecesAreNeverUsed) {
   engine_.bytes_per_s = 1'000'000;
-  // Who waits for nothing for 0.3 s gives up: then the machine stood still, and it is begun again.
-  for (int i = 0; i < 10 && heads_->heads.empty(); ++i) fetch();
-  ASSERT_FALSE(heads_->heads.empty());
+  ASSERT_NO_FATAL_FAILURE(fetch_heads());
   auto objects = engine_.objects();
   for (auto& [name, bytes] : objects) {
     if (name.first == ObjectKind::kBlock) bytes[4096 + 5 * 4096 + 7] ^= std::byte{1};
@@ -221,13 +223,7 @@ TEST_F(LateBlocksTest, HeadsComeFromTheEngineThatHasTheRest) {
   writer.write_now({chain_.key_at(kBlocks), kNoStates});
   EXPECT_TRUE(writer.flush(Clock::now() + seconds(20)));
   auto engines = both();
-  HedgeRule& rule = engines[0]->hedges();
-  for (int64_t bytes = 1; bytes < int64_t{1} << 30; bytes *= 4) {
-    for (int i = 0; i < 50; ++i) {
-      rule.begin(HedgeRule::Kind::kRead, bytes);
-      rule.answered(HedgeRule::Kind::kRead, bytes, milliseconds(1));
-    }
-  }
+  remember(engines[0]->hedges(), HedgeRule::Kind::kRead, milliseconds(1));
   tier_ = std::make_unique<RemoteTier>(*own_.blocks, std::move(engines), std::vector<std::byte>{},
                                        RemoteOptions{});
   const int64_t calls = second.calls;

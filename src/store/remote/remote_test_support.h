@@ -2,6 +2,8 @@
 // remote tier share, with an engine in memory.
 #pragma once
 
+#include <chrono>
+#include <future>
 #include <memory>
 #include <vector>
 
@@ -9,6 +11,7 @@
 #include "store/block_store.h"
 #include "store/file_system.h"
 #include "store/remote/chain.h"
+#include "store/remote/endpoint.h"
 #include "store/remote/fake_engine.h"
 #include "temp_directory.h"
 
@@ -35,6 +38,29 @@ inline std::vector<std::byte> payload_of(const RecordId& id, int64_t bytes) {
   std::vector<std::byte> payload(static_cast<size_t>(bytes));
   for (std::byte& byte : payload) byte = static_cast<std::byte>(random.bits());
   return payload;
+}
+
+// Reads the beginning of an object, or all of it, and waits for that.
+inline ReadOutcome read_now(Endpoint& endpoint, const ObjectName& name, int64_t bytes,
+                            bool is_whole) {
+  const auto batch = std::make_shared<ReadBatch>();
+  batch->memory = AlignedBuffer<std::byte>(bytes);
+  batch->reads.push_back({.name = name,
+                          .is_whole = is_whole,
+                          .into = {batch->memory.data(), static_cast<size_t>(bytes)}});
+  const auto done = std::make_shared<std::promise<void>>();
+  endpoint.read(batch, Clock::now() + std::chrono::seconds(20),
+                [done](const Status&) { done->set_value(); });
+  done->get_future().wait();
+  return batch->reads[0].outcome;
+}
+
+// As if it had always answered within that time, and much had been asked.
+inline void remember(HedgeRule& rule, HedgeRule::Kind kind, std::chrono::milliseconds took) {
+  for (int64_t size = 1; size < int64_t{1} << 30; size *= 4) {
+    for (int i = 0; i < 50; ++i) rule.answered(kind, size, took);
+  }
+  for (int i = 0; i < 1000; ++i) rule.begin(kind, 1);
 }
 
 // A store in a directory of its own.

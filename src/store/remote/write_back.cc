@@ -20,6 +20,15 @@ Error gone() { return Error{.kind = ErrorKind::kNotFound, .what = "a record cann
 
 bool is_anchor(int64_t blocks) { return blocks % kPackBlocks == 0; }
 
+// Waits for what call(done) begins.
+template <class Call>
+Status status_of(Call call) {
+  // Shared, because who sets it may still be at it when it has been read.
+  const auto ended = std::make_shared<std::promise<Status>>();
+  call([ended](const Status& status) { ended->set_value(status); });
+  return ended->get_future().get();
+}
+
 }  // namespace
 
 WriteBack::WriteBack(BlockStore& own, Endpoint& endpoint, const ObjectNames& names,
@@ -228,9 +237,9 @@ ReadOutcome WriteBack::read_now(const Part& part, int64_t bytes) {
   batch->reads.push_back({.name = part.object,
                           .is_whole = bytes == part.bytes,
                           .into = {batch->memory.data(), static_cast<size_t>(bytes)}});
-  const auto done = std::make_shared<std::promise<void>>();
-  endpoint_.read(batch, Clock::now() + kCallTime, [done](const Status&) { done->set_value(); });
-  done->get_future().wait();
+  (void)status_of([&](Endpoint::Done done) {
+    endpoint_.read(batch, Clock::now() + kCallTime, std::move(done));
+  });
   return batch->reads[0].outcome;
 }
 
@@ -266,11 +275,9 @@ Status WriteBack::write_parts(std::span<const Part> parts) {
     batch->writes.push_back(
         {.name = part.object, .bytes = place, .ttl_s = is_turn_end ? kTurnTtlS : kKeptS});
   }
-  // Shared, because who sets it may still be at it when it has been read.
-  const auto written = std::make_shared<std::promise<Status>>();
-  endpoint_.write(batch, Clock::now() + kCallTime,
-                  [written](const Status& status) { written->set_value(status); });
-  KVASIR_RETURN_IF_ERROR(written->get_future().get());
+  KVASIR_RETURN_IF_ERROR(status_of([&](Endpoint::Done done) {
+    endpoint_.write(batch, Clock::now() + kCallTime, std::move(done));
+  }));
   for (const ObjectWrite& write : batch->writes) {
     if (write.outcome == WriteOutcome::kNoRoom || write.outcome == WriteOutcome::kUnknown) {
       return gone();

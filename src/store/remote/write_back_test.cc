@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <future>
-
 #include "store/remote/remote_test_support.h"
 
 namespace kvasir::store::remote {
@@ -56,18 +54,9 @@ class WriteBackTest : public ::testing::Test {
     other.write_now(end_of(chain));
     EXPECT_TRUE(other.flush(Clock::now() + seconds(20)));
     engine_.lose_all();
-    read(chain.block_id(1));
+    read_now(*endpoint_, names_.of(chain.block_id(1)), 1, false);
     engine_.lose({});
     EXPECT_TRUE(endpoint_->is_doubtful(names_.of(chain.block_id(1))));
-  }
-  void read(const RecordId& id) {
-    const auto batch = std::make_shared<ReadBatch>();
-    batch->memory = AlignedBuffer<std::byte>(1);
-    batch->reads.push_back(
-        {.name = names_.of(id), .is_whole = false, .into = {batch->memory.data(), 1}});
-    std::promise<void> done;
-    endpoint_->read(batch, Clock::now() + seconds(20), [&](const Status&) { done.set_value(); });
-    done.get_future().wait();
   }
   void write_now(const Chain& chain) {
     writer_.write_now(end_of(chain));
@@ -173,14 +162,7 @@ TEST_F(WriteBackTest, WhatIsLostIsLookedAtOnceMoreBeforeItIsWrittenOver) {
   write();
   engine_.lose_all();
   const ObjectName name = names_.of(chain.block_id(1));
-  for (int i = 0; i < 2; ++i) {
-    const auto batch = std::make_shared<ReadBatch>();
-    batch->memory = AlignedBuffer<std::byte>(1);
-    batch->reads.push_back({.name = name, .is_whole = false, .into = {batch->memory.data(), 1}});
-    std::promise<void> done;
-    endpoint->read(batch, Clock::now() + seconds(20), [&](const Status&) { done.set_value(); });
-    done.get_future().wait();
-  }
+  for (int i = 0; i < 2; ++i) read_now(*endpoint, name, 1, false);
   EXPECT_TRUE(endpoint->is_lost(name));
   engine_.lose({});
   const auto before = engine_.written();
