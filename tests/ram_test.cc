@@ -269,6 +269,35 @@ TEST_F(Ram, DamagedRowsAreComputedAgain) {
   EXPECT_EQ(first_difference(logits, std::span(wanted).subspan(2000 * kVocab), kVocab), -1);
 }
 
+// Damage ends a pass of two at once. What one of them had is not in the way of the other.
+TEST_F(Ram, DamageOfTwoSessionsLeavesRoomForEachAlone) {
+  use_decoder("glm_moe_dsa_shared");
+  constexpr size_t kLength = 310;
+  const std::vector<int32_t> tokens = random_tokens(kLength + 90, kVocab, 8);
+  const std::vector<float> wanted = expected(tokens);
+  // Passes that cross the ends of blocks need most.
+  EngineOptions least = options(tight(kLength + 90, "native", 7));
+  least.chunk_tokens = 7;
+  Engine engine = open_engine(least);
+  Session one = new_session(engine);
+  append_all(one, std::span(tokens).first(kLength));
+  Result<Session> other = one.fork();
+  ASSERT_TRUE(other.ok()) << other.error().message();
+  ASSERT_TRUE(engine.flush_store().ok());
+  damage(store_);
+  const auto newest = std::span(tokens).subspan(kLength, 1);
+  const BatchInput both[] = {{.session = &one, .tokens = newest},
+                             {.session = &*other, .tokens = newest}};
+  (void)engine.append_batch(both);
+  EXPECT_GT(engine.store_metrics()[StoreMetric::kVerifyFailures], 0);
+  for (Session* session : {&one, &*other}) {
+    const auto length = static_cast<size_t>(session->length());
+    const std::vector<float> rest = append_all(*session, std::span(tokens).subspan(length));
+    const auto expected_rest = std::span(wanted).last(rest.size());
+    EXPECT_EQ(first_difference(rest, expected_rest, engine.info().vocab_size), -1);
+  }
+}
+
 // It goes on damaging them, in the pass that is tried again and in those that compute anew: the
 // append fails, the session knows what it holds, and once the device is well it goes on.
 TEST_F(Ram, DamageThatStrikesAgainCostsAnErrorNotTheSession) {

@@ -122,6 +122,7 @@ struct Engine::State {
   std::vector<PassInput> batch_pass;
 
   Status try_pass(std::span<const PassInput> inputs);
+  bool lose_cut_short(std::span<const PassInput> inputs);
   Status make_room(std::span<const PassInput> inputs);
   // Error: an input without tokens, with a session of another engine or one that occurs twice, or
   // more tokens than a pass takes.
@@ -139,6 +140,8 @@ struct Session::State {
   // Returns the tokens that the session holds, whether their rows are there or lost.
   std::span<const int32_t> tokens() const;
   int64_t length() const { return std::ssize(tokens()); }
+  // Gives up what memory the rows have. The tokens stay.
+  void lose_rows();
   // False: damage ended a pass in its middle, and the rows are of no further use.
   bool is_whole() const { return sequence && !sequence->is_appending(); }
   // Returns the same tokens, copied where they are the session's own: those move as it grows.

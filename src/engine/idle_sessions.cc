@@ -38,11 +38,8 @@ bool Engine::State::put_aside(Session::State& session) {
   session.recorder->mark_resumable();
   // Blocks that wait to be written stay in memory.
   persistence->drain();
-  const auto known = session.sequence->tokens();
-  session.lost_tokens.assign(known.begin(), known.end());
+  session.lose_rows();
   session.is_aside = true;
-  session.recorder.reset();
-  session.sequence.reset();
   return true;
 }
 

@@ -13,12 +13,22 @@ Status Engine::State::run(std::span<const PassInput> inputs) {
   Status status = try_pass(inputs);
   // Rows that could not be read end a pass in its middle: damage costs time, not the session. So
   // does a study, whose sessions are not brought back without a store.
-  const bool was_cut_short = std::any_of(inputs.begin(), inputs.end(), [](const PassInput& input) {
-    return !input.session->is_whole();
-  });
-  if (status.ok() || !was_cut_short || persistence == nullptr) return status;
+  if (status.ok() || persistence == nullptr || !lose_cut_short(inputs)) return status;
   for (const PassInput& input : inputs) KVASIR_RETURN_IF_ERROR(make_whole(*input.session));
-  return try_pass(inputs);
+  status = try_pass(inputs);
+  (void)lose_cut_short(inputs);
+  return status;
+}
+
+// All of them before the first is made whole again, which may need the memory of the others.
+bool Engine::State::lose_cut_short(std::span<const PassInput> inputs) {
+  bool was_one_lost = false;
+  for (const PassInput& input : inputs) {
+    if (input.session->is_whole()) continue;
+    input.session->lose_rows();
+    was_one_lost = true;
+  }
+  return was_one_lost;
 }
 
 Status Engine::State::try_pass(std::span<const PassInput> inputs) {
@@ -84,16 +94,10 @@ Status Engine::State::make_whole(Session::State& session) {
     return Error{.kind = ErrorKind::kUsage,
                  .what = "a study ended a pass of this session, which is of no further use"};
   }
+  KVASIR_CHECK(!session.sequence, "rows of a pass that was cut short are given up by then");
   // Where one row is damaged others may be: after this what the store finds is right.
   if (!session.is_aside)
     KVASIR_RETURN_IF_ERROR(persistence->verify(session.root, session.tokens()));
-  if (session.sequence) {
-    const auto known = session.sequence->tokens();
-    session.lost_tokens.assign(known.begin(), known.end());
-    // The old sequence's memory would be in the new one's way.
-    session.recorder.reset();
-    session.sequence.reset();
-  }
   const std::span<const int32_t> tokens = session.lost_tokens;
   KVASIR_ASSIGN_OR_RETURN(persist::Resumed resumed,
                           resume(session.root, tokens, std::ssize(tokens)));

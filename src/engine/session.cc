@@ -51,6 +51,14 @@ std::span<const int32_t> Session::State::standing_tokens(std::span<const int32_t
   return copy;
 }
 
+void Session::State::lose_rows() {
+  if (!sequence) return;
+  const auto known = sequence->tokens();
+  lost_tokens.assign(known.begin(), known.end());
+  recorder.reset();
+  sequence.reset();
+}
+
 // A pass writes there only once all else has gone well, so the logits of before stay until then.
 float* Session::State::logits_memory() {
   logits.resize(static_cast<size_t>(engine->info.vocab_size));
