@@ -104,6 +104,7 @@ class Scripts {
   std::string store_ = directory_.file("store-0");
   Engine reference_ = open_engine({.model_path = model_, .thread_count = 1, .needs_text = false});
   std::optional<FullDisk> full_disk_;
+  bool may_lack_room_ = false;
   std::optional<Engine> engine_;
   std::optional<Scheduler> scheduler_;
   std::vector<Tokens> conversations_ = std::vector<Tokens>(kConversations);
@@ -129,6 +130,7 @@ void Scripts::open() {
   }
   engine_.emplace(open_engine(options));
   if (chance(6)) full_disk_.emplace(static_cast<rlim_t>(pick(400'000)));
+  may_lack_room_ = full_disk_ && options.ram_bytes > 0;
   const ModelInfo& info = engine_->info();
   scheduler_.emplace(
       *engine_, ServiceOptions{.running_max = 1 + pick(5),
@@ -242,8 +244,10 @@ void Scripts::check(const Sent& sent) {
   const Heard& heard = sent.heard;
   tally.reused_tokens += heard.usage.reused_tokens();
   const bool is_done = !heard.kinds.empty() && heard.kinds.back() == Kind::kDone;
-  if (heard.error) {
-    EXPECT_EQ(heard.error->kind, ErrorKind::kInterrupted) << heard.error->message();
+  if (heard.error && heard.error->kind != ErrorKind::kInterrupted) {
+    // What does not fit into RAM has to go to a disk that takes it.
+    EXPECT_EQ(heard.error->kind, ErrorKind::kNoRoom) << heard.error->message();
+    EXPECT_TRUE(may_lack_room_) << heard.error->message();
   }
   tally.done += is_done;
   tally.cut_off += !is_done;
