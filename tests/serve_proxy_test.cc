@@ -112,10 +112,16 @@ class ServeProxyTest : public ::testing::Test {
   std::string place(size_t i) const { return "127.0.0.1:" + std::to_string(servers_[i]->port()); }
 
   void start_haproxy() {
-    const std::string haproxy = program("haproxy");
     port_ = testing::free_port();
+    statistics_port_ = testing::free_port();
+    const std::string statistics = directory_.file("statistics.cfg");
+    testing::write_file(statistics,
+                        "defaults\n mode http\n timeout client 1m\nfrontend statistics\n bind "
+                        "127.0.0.1:" +
+                            std::to_string(statistics_port_) + "\n stats enable\n stats uri /\n");
     proxy_ = std::make_unique<ProxyProcess>(
-        std::vector<std::string>{haproxy, "-db", "-f", kFiles + "haproxy.cfg"},
+        std::vector<std::string>{program("haproxy"), "-db", "-f", kFiles + "haproxy.cfg", "-f",
+                                 statistics},
         std::map<std::string, std::string>{{"KVASIR_FRONT", "127.0.0.1:" + std::to_string(port_)},
                                            {"KVASIR_A", place(0)},
                                            {"KVASIR_B", place(1)}});
@@ -141,7 +147,26 @@ class ServeProxyTest : public ::testing::Test {
     ASSERT_TRUE(wait_until([&] { return ask_http(port_, "/ready").status == 200; }));
   }
 
+  // HAProxy counts a request a moment longer than its client waits for it, and passes a server over
+  // that has more than its share.
+  int64_t haproxy_requests() const {
+    const std::string table = ask_http(statistics_port_, "/;csv").body;
+    int64_t sum = 0;
+    for (const std::string server : {"\nkvasir,a,", "\nkvasir,b,"}) {
+      // Behind the names: how many wait, how many waited at most, how many are with the server.
+      size_t at = table.find(server);
+      if (at == std::string::npos) return -1;
+      at += server.size();
+      for (int skipped = 0; skipped < 2; ++skipped) at = table.find(',', at) + 1;
+      sum += std::stoll(table.substr(at));
+    }
+    return sum;
+  }
+
   HttpAnswer ask(const std::string& session) const {
+    if (statistics_port_ != 0) {
+      EXPECT_TRUE(wait_until([&] { return haproxy_requests() == 0; }));
+    }
     const std::string header = session.empty() ? "" : "X-Kvasir-Session: " + session + "\r\n";
     const HttpAnswer answer = ask_http(port_, "/v1/completions", kQuestion, header);
     EXPECT_EQ(answer.status, 200) << answer.body;
@@ -209,6 +234,7 @@ class ServeProxyTest : public ::testing::Test {
   std::vector<std::jthread> clients_;
   testing::TempDirectory directory_;
   int port_ = 0;
+  int statistics_port_ = 0;  // of HAProxy
   std::unique_ptr<ProxyProcess> proxy_;
 };
 
@@ -237,6 +263,27 @@ TEST_F(Haproxy, SendsElsewhereWhatAKilledServerHad) {
   start_servers();
   ASSERT_NO_FATAL_FAILURE(start_haproxy());
   expect_a_killed_server_costs_nothing_but_what_it_had();
+}
+
+// Answers that are under way make no difference: who is left takes more than its share.
+TEST_F(Haproxy, SendsWhatAKilledServerHadToOneThatIsBusy) {
+  start_servers();
+  ASSERT_NO_FATAL_FAILURE(start_haproxy());
+  std::vector<std::string> sessions(16);
+  for (std::string& session : sessions) (void)server_of(session);
+  for (int i = 0; i < 3; ++i) {
+    clients_.emplace_back([this] {
+      (void)ask_http(port_, "/v1/completions",
+                     R"({"prompt":[1],"max_tokens":1000000,"ignore_eos":true})");
+    });
+  }
+  ASSERT_TRUE(wait_until([&] { return haproxy_requests() == 3; }));
+  servers_[1]->kill();
+  for (const std::string& session : sessions) {
+    const HttpAnswer answer =
+        ask_http(port_, "/v1/completions", kQuestion, "X-Kvasir-Session: " + session + "\r\n");
+    EXPECT_EQ(answer.status, 200) << answer.body;
+  }
 }
 
 TEST_F(Haproxy, SendsElsewhereWhatAStoppedServerHad) {
