@@ -11,7 +11,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kRaceAfter(300);
 // Another engine is asked for what the first does not have if that is worth a round trip.
 constexpr int64_t kBlocksWorthAsking = 8;
-// Of those whose first bytes came before: few, because rows that are wanted wait behind them.
+// Of those whose first bytes came before: few, because rows that are wanted wait behind them. From
+// one on twice as many each time, since the first answer wants most rows.
 constexpr int64_t kLateBlocksAtATime = 16;
 constexpr std::chrono::seconds kLateTime(20);
 constexpr int kLateTriesMax = 5;  // without a block in between
@@ -256,13 +257,15 @@ void ChainFetcher::bring_rest(Fetch& fetch, const std::stop_token& stop) {
   const int64_t to = fetch.report().blocks;
   go_past_what_is_here(run);
   late->expect_rows();
+  int64_t at_a_time = 1;
   for (int tries = 0; run.blocks < to && tries < kLateTriesMax; ++tries) {
     late->let_rows_pass(stop);
     if (stop.stop_requested() || late->is_given_up()) return;
     const int64_t before = run.blocks;
     run.deadline = Clock::now() + kLateTime;
     run.report.gave_up = false;
-    const bool may_go_on = bring_some_blocks(run, std::min(before + kLateBlocksAtATime, to));
+    const bool may_go_on = bring_some_blocks(run, std::min(before + at_a_time, to));
+    at_a_time = std::min(2 * at_a_time, kLateBlocksAtATime);
     if (run.blocks > before) {
       tries = -1;
     } else if (!may_go_on && !run.report.gave_up) {
