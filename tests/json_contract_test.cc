@@ -139,8 +139,8 @@ TEST_F(JsonContract, RunWithARemoteTier) {
           "late_pieces written_chains dropped_chains queued_chains endpoints",
           "remote") +
       words(
-          "label is_closed_off closed_off_count failures deadline_exceeded read_objects "
-          "read_bytes written_objects written_bytes missing_objects wrong_bytes "
+          "label is_closed_off is_read_only closed_off_count failures deadline_exceeded "
+          "read_objects read_bytes written_objects written_bytes missing_objects wrong_bytes "
           "unreadable_objects full_answers hedged_requests won_hedges queued_calls calls",
           "remote.endpoints") +
       words("probe read write touch remove list", "remote.endpoints.calls");

@@ -40,6 +40,7 @@ const char* name_of(RemoteOperation operation);
 struct RemoteEndpointMetrics {
   std::string label;           // its URL, without secrets and options
   bool is_closed_off = false;  // it failed, and is only tried now and then
+  bool is_read_only = false;   // it is full, or failed to write: that is only tried now and then
   int64_t closed_off_count = 0;
   int64_t failures = 0;           // calls that the engine or the link failed
   int64_t deadline_exceeded = 0;  // calls that their time ended

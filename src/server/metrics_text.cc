@@ -187,6 +187,11 @@ void write_engines(Writer& to, const std::vector<RemoteEndpointMetrics>& engines
   for (const auto& engine : engines) {
     to.gauge_of("remote_is_closed_off", label(engine), engine.is_closed_off ? 1 : 0);
   }
+  to.labelled_gauge("remote_is_read_only",
+                    "1: it is full, or failed to write: that is only tried now and then.");
+  for (const auto& engine : engines) {
+    to.gauge_of("remote_is_read_only", label(engine), engine.is_read_only ? 1 : 0);
+  }
   to.labelled_gauge("remote_queued_calls", "Calls that wait for a connection.");
   for (const auto& engine : engines) {
     to.gauge_of("remote_queued_calls", label(engine), static_cast<double>(engine.queued_calls));

@@ -16,7 +16,9 @@ Json::Object calls_json(const RemoteEndpointMetrics& endpoint) {
 }
 
 Json::Object endpoint_json(const RemoteEndpointMetrics& endpoint) {
-  Json::Object object{{"label", endpoint.label}, {"is_closed_off", endpoint.is_closed_off}};
+  Json::Object object{{"label", endpoint.label},
+                      {"is_closed_off", endpoint.is_closed_off},
+                      {"is_read_only", endpoint.is_read_only}};
   for (const auto& [name, count] : kRemoteEndpointCounts)
     object.emplace_back(name, endpoint.*count);
   object.emplace_back("queued_calls", endpoint.queued_calls);

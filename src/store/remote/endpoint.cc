@@ -343,6 +343,7 @@ RemoteEndpointMetrics Endpoint::metrics() const {
   const std::lock_guard lock(mutex_);
   RemoteEndpointMetrics metrics = metrics_;
   metrics.is_closed_off = breaker_.is_open();
+  metrics.is_read_only = Clock::now() < writes_again_at_ || write_breaker_.is_open();
   metrics.closed_off_count = breaker_.openings();
   metrics.hedged_requests = hedges_.hedged_requests();
   metrics.won_hedges = hedges_.won_hedges();

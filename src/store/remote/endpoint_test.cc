@@ -219,6 +219,7 @@ TEST(EndpointTest, WritesThatFailAreLeftOffForAWhileAndReadsAreNot) {
   for (; endpoint->takes_writes() && writes < 100; ++writes) write_now(*endpoint, other);
   EXPECT_LE(writes, 5);
   EXPECT_FALSE(endpoint->is_closed_off());
+  EXPECT_TRUE(endpoint->metrics().is_read_only);
   EXPECT_EQ(read_now(*endpoint, there), ReadOutcome::kRead);
   engine.fails_writes = false;
   for (int i = 0; i < 1000 && !endpoint->takes_writes(); ++i) {
@@ -226,6 +227,7 @@ TEST(EndpointTest, WritesThatFailAreLeftOffForAWhileAndReadsAreNot) {
   }
   EXPECT_EQ(write_now(*endpoint, other), WriteOutcome::kWritten);
   EXPECT_TRUE(endpoint->takes_writes());
+  EXPECT_FALSE(endpoint->metrics().is_read_only);
 }
 
 TEST(EndpointTest, CallsThatWaitAtItsEndAreToldSo) {
