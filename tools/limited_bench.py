@@ -79,7 +79,7 @@ def measure(arguments, files, kvasir, limit_bytes, token_count):
     drop_pages(files)
     with limited_group(arguments.group, limit_bytes) as group:
         text, read_bytes = run_in(group, command)
-        return json.loads(text)["tokens_per_second"], read_bytes, file_bytes(group)
+        return json.loads(text)["depths"][0]["tokens_per_second"], read_bytes, file_bytes(group)
 
 
 def measure_limit(arguments, files, limit_bytes):

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/machine_memory.h"
 #include "base/text_file.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -86,17 +86,7 @@ Result<server::ServerOptions> server_options(const ServeOptions& options) {
   return server;
 }
 
-int64_t available_memory_bytes() {
-  std::ifstream memory("/proc/meminfo");
-  std::string word;
-  int64_t kibibytes = 0;
-  while (memory >> word) {
-    if (word == "MemAvailable:" && memory >> kibibytes) break;
-  }
-  return kibibytes * 1024;
-}
-
-// Without --ram half of what is free now: the weights' pages want room too.
+// Without --ram half of what there is now: the weights' pages want room too.
 ServiceOptions service_options(const ServeOptions& options) {
   return {.running_max = options.running_max,
           .queued_requests_max = options.queued_max,
