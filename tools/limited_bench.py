@@ -21,6 +21,8 @@ import subprocess
 import sys
 
 UNITS = {"M": 1 << 20, "G": 1 << 30}
+# A repetition, and once more for the parts of a token's time.
+RUNS = 2
 
 
 def parse_size(text):
@@ -90,7 +92,7 @@ def measure_limit(arguments, files, limit_bytes):
     for _ in range(arguments.rounds):
         for kvasir in arguments.kvasir:
             speed, read, resident = measure(arguments, files, kvasir, limit_bytes, arguments.tokens)
-            read_a_token = (read - loading[kvasir]) / (arguments.tokens - 1)
+            read_a_token = (read - loading[kvasir]) / (RUNS * (arguments.tokens - 1))
             runs[kvasir].append((speed, read_a_token, resident / total))
     return {kvasir: [statistics.median(column) for column in zip(*rows)] for kvasir, rows in runs.items()}
 
