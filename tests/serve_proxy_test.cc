@@ -32,6 +32,7 @@ using testing::ServerProcess;
 
 const std::string kFiles = std::string(KVASIR_SOURCE_DIR) + "/tools/cluster/";
 constexpr const char* kQuestion = R"({"prompt":[1,2,3],"max_tokens":1})";
+constexpr const char* kEndlessQuestion = R"({"prompt":[1],"max_tokens":1000000,"ignore_eos":true})";
 
 bool wait_until(const std::function<bool()>& is_so) {
   for (int tries = 0; tries < 400; ++tries) {
@@ -163,12 +164,17 @@ class ServeProxyTest : public ::testing::Test {
     return sum;
   }
 
+  HttpAnswer ask_now(const std::string& session) const {
+    const std::string header = session.empty() ? "" : "X-Kvasir-Session: " + session + "\r\n";
+    return ask_http(port_, "/v1/completions", kQuestion, header);
+  }
+
+  // Once nothing else is under way.
   HttpAnswer ask(const std::string& session) const {
     if (statistics_port_ != 0) {
       EXPECT_TRUE(wait_until([&] { return haproxy_requests() == 0; }));
     }
-    const std::string header = session.empty() ? "" : "X-Kvasir-Session: " + session + "\r\n";
-    const HttpAnswer answer = ask_http(port_, "/v1/completions", kQuestion, header);
+    const HttpAnswer answer = ask_now(session);
     EXPECT_EQ(answer.status, 200) << answer.body;
     return answer;
   }
@@ -221,10 +227,8 @@ class ServeProxyTest : public ::testing::Test {
   // Until it is killed one request is under way and one waits, which is all that it takes.
   void fill_first_server() {
     for (const char* family : {"kvasir_num_requests_running", "kvasir_num_requests_waiting"}) {
-      clients_.emplace_back([this] {
-        (void)ask_http(servers_[0]->port(), "/v1/completions",
-                       R"({"prompt":[1],"max_tokens":1000000,"ignore_eos":true})");
-      });
+      clients_.emplace_back(
+          [this] { (void)ask_http(servers_[0]->port(), "/v1/completions", kEndlessQuestion); });
       ASSERT_TRUE(wait_until([&] { return metric(*servers_[0], family) == 1; }));
     }
     EXPECT_EQ(ask_http(servers_[0]->port(), "/ready").status, 503);
@@ -272,16 +276,12 @@ TEST_F(Haproxy, SendsWhatAKilledServerHadToOneThatIsBusy) {
   std::vector<std::string> sessions(16);
   for (std::string& session : sessions) (void)server_of(session);
   for (int i = 0; i < 3; ++i) {
-    clients_.emplace_back([this] {
-      (void)ask_http(port_, "/v1/completions",
-                     R"({"prompt":[1],"max_tokens":1000000,"ignore_eos":true})");
-    });
+    clients_.emplace_back([this] { (void)ask_http(port_, "/v1/completions", kEndlessQuestion); });
   }
   ASSERT_TRUE(wait_until([&] { return haproxy_requests() == 3; }));
   servers_[1]->kill();
   for (const std::string& session : sessions) {
-    const HttpAnswer answer =
-        ask_http(port_, "/v1/completions", kQuestion, "X-Kvasir-Session: " + session + "\r\n");
+    const HttpAnswer answer = ask_now(session);
     EXPECT_EQ(answer.status, 200) << answer.body;
   }
 }
@@ -301,9 +301,7 @@ TEST_F(Haproxy, LeavesAServerOutThatIsNotReady) {
   ASSERT_TRUE(wait_until([&] {
     int refused = 0;
     for (const std::string& session : sessions) {
-      refused +=
-          ask_http(port_, "/v1/completions", kQuestion, "X-Kvasir-Session: " + session + "\r\n")
-              .status != 200;
+      refused += ask_now(session).status != 200;
     }
     return refused == 0;
   }));

@@ -86,7 +86,7 @@ Result<server::ServerOptions> server_options(const ServeOptions& options) {
   return server;
 }
 
-// Without --ram half of what there is now: the weights' pages want room too.
+// Without --ram half of what may be had now: the weights' pages want room too.
 ServiceOptions service_options(const ServeOptions& options) {
   return {.running_max = options.running_max,
           .queued_requests_max = options.queued_max,

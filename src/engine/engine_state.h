@@ -122,7 +122,6 @@ struct Engine::State {
   std::vector<PassInput> batch_pass;
 
   Status try_pass(std::span<const PassInput> inputs);
-  bool lose_cut_short(std::span<const PassInput> inputs);
   Status make_room(std::span<const PassInput> inputs);
   // Error: an input without tokens, with a session of another engine or one that occurs twice, or
   // more tokens than a pass takes.

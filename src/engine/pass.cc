@@ -13,22 +13,12 @@ Status Engine::State::run(std::span<const PassInput> inputs) {
   Status status = try_pass(inputs);
   // Rows that could not be read end a pass in its middle: damage costs time, not the session. So
   // does a study, whose sessions are not brought back without a store.
-  if (status.ok() || persistence == nullptr || !lose_cut_short(inputs)) return status;
+  const bool was_cut_short = std::any_of(inputs.begin(), inputs.end(), [](const PassInput& input) {
+    return !input.session->is_whole();
+  });
+  if (status.ok() || !was_cut_short || persistence == nullptr) return status;
   for (const PassInput& input : inputs) KVASIR_RETURN_IF_ERROR(make_whole(*input.session));
-  status = try_pass(inputs);
-  (void)lose_cut_short(inputs);
-  return status;
-}
-
-// All of them before the first is made whole again, which may need the memory of the others.
-bool Engine::State::lose_cut_short(std::span<const PassInput> inputs) {
-  bool was_one_lost = false;
-  for (const PassInput& input : inputs) {
-    if (input.session->is_whole()) continue;
-    input.session->lose_rows();
-    was_one_lost = true;
-  }
-  return was_one_lost;
+  return try_pass(inputs);
 }
 
 Status Engine::State::try_pass(std::span<const PassInput> inputs) {
@@ -55,6 +45,10 @@ Status Engine::State::try_pass(std::span<const PassInput> inputs) {
     session.recorder->after_pass(*session.sequence, std::move(state_memory[i]));
   }
   state_memory.clear();
+  // Rows that are of no further use would be in the way of the sessions that are made whole again.
+  for (const PassInput& input : inputs) {
+    if (persistence && !input.session->is_whole()) input.session->lose_rows();
+  }
   return status;
 }
 

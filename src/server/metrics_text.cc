@@ -183,19 +183,19 @@ void write_engines(Writer& to, const std::vector<RemoteEndpointMetrics>& engines
       to.sample_of(count.name, label(engine), static_cast<double>(engine.*count.value));
     }
   }
-  to.labelled_gauge("remote_is_closed_off", "1: it failed, and is only tried now and then.");
-  for (const auto& engine : engines) {
-    to.gauge_of("remote_is_closed_off", label(engine), engine.is_closed_off ? 1 : 0);
-  }
-  to.labelled_gauge("remote_is_read_only",
-                    "1: it is full, or failed to write: that is only tried now and then.");
-  for (const auto& engine : engines) {
-    to.gauge_of("remote_is_read_only", label(engine), engine.is_read_only ? 1 : 0);
-  }
-  to.labelled_gauge("remote_queued_calls", "Calls that wait for a connection.");
-  for (const auto& engine : engines) {
-    to.gauge_of("remote_queued_calls", label(engine), static_cast<double>(engine.queued_calls));
-  }
+  const auto gauge = [&](const char* name, const char* help, auto value) {
+    to.labelled_gauge(name, help);
+    for (const auto& engine : engines) {
+      to.gauge_of(name, label(engine), static_cast<double>(engine.*value));
+    }
+  };
+  gauge("remote_is_closed_off", "1: it failed, and is only tried now and then.",
+        &RemoteEndpointMetrics::is_closed_off);
+  gauge("remote_is_read_only",
+        "1: it is full, or failed to write: that is only tried now and then.",
+        &RemoteEndpointMetrics::is_read_only);
+  gauge("remote_queued_calls", "Calls that wait for a connection.",
+        &RemoteEndpointMetrics::queued_calls);
   to.labelled_histogram("remote_call_seconds", "Calls by what they did.");
   for (const auto& engine : engines) {
     for (size_t i = 0; i < kRemoteOperationCount; ++i) {
